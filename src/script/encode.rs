@@ -1,0 +1,204 @@
+//! From a script's units to the bytes on the wire.
+
+use super::{Content, Frame, Kind, Pace, Piece, Script, Unit};
+use super::{Act, Command, Send};
+use crate::wire::{FrameHead, MASK, Opcode, handshake};
+use std::borrow::Cow;
+
+/// A header line that fills a request up: name, colon, space and line end.
+const FILLER: &str = "X-Filler: ";
+
+impl Content {
+    /// The bytes.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Empty => Cow::Borrowed(&[]),
+            Self::Text(text) => Cow::Borrowed(text.as_bytes()),
+            Self::Fill(size) => Cow::Owned(vec![b'x'; size.0 as usize]),
+            Self::Bytes(bytes) => Cow::Borrowed(bytes),
+        }
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Text(text) => text.len(),
+            Self::Fill(size) => size.0 as usize,
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes as text, with what is not UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+}
+
+impl Kind {
+    /// The opcode.
+    pub const fn opcode(&self) -> Opcode {
+        match self {
+            Self::Text(_) => Opcode::TEXT,
+            Self::Binary(_) => Opcode::BINARY,
+            Self::Continuation(_) => Opcode::CONTINUATION,
+            Self::Ping(_) => Opcode::PING,
+            Self::Pong(_) => Opcode::PONG,
+            Self::Close(..) => Opcode::CLOSE,
+            Self::Other(opcode, _) => *opcode,
+        }
+    }
+
+    /// The payload, but for a close code.
+    pub const fn content(&self) -> &Content {
+        match self {
+            Self::Text(content)
+            | Self::Binary(content)
+            | Self::Continuation(content)
+            | Self::Ping(content)
+            | Self::Pong(content)
+            | Self::Close(_, content)
+            | Self::Other(_, content) => content,
+        }
+    }
+}
+
+impl Frame {
+    /// Appends the frame's bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let head = FrameHead {
+            fin: self.fin,
+            rsv: self.rsv,
+            opcode: self.kind.opcode(),
+            mask: self.masked.then_some(MASK),
+            length: self.length.into(),
+        };
+        match &self.kind {
+            Kind::Close(Some(code), reason) => {
+                let payload = [&code.to_be_bytes()[..], &reason.bytes()].concat();
+                head.encode(&payload, out);
+            }
+            kind => head.encode(&kind.content().bytes(), out),
+        }
+    }
+}
+
+impl Unit {
+    /// Appends the unit's bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Upgrade(None) => out.extend_from_slice(handshake::REQUEST.as_bytes()),
+            Self::Upgrade(Some(size)) => {
+                let (start, end) = handshake::REQUEST.as_bytes().split_at(handshake::REQUEST.len() - 2);
+                out.extend_from_slice(start);
+                out.extend_from_slice(FILLER.as_bytes());
+                out.resize(out.len() + size.0 as usize, b'x');
+                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(end);
+            }
+            Self::Raw(content) => out.extend_from_slice(&content.bytes()),
+            Self::Frame(frame) => frame.encode(out),
+        }
+    }
+}
+
+impl Piece {
+    /// This part of `bytes`.
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        match self {
+            Self::Whole => bytes,
+            Self::First(count) => &bytes[..bytes.len().min(count as usize)],
+            Self::After(count) => &bytes[bytes.len().min(count as usize)..],
+        }
+    }
+}
+
+impl Pace {
+    /// How many times the act's bytes are sent in all.
+    const fn times(self) -> u64 {
+        match self {
+            Self::Once | Self::Pieces(..) => 1,
+            Self::Times(times, _) => times as u64,
+        }
+    }
+}
+
+impl Send {
+    /// An upper bound of the bytes that the step sends.
+    fn volume(&self) -> u64 {
+        let unit = match &self.unit {
+            Unit::Upgrade(size) => 256 + size.map_or(0, |size| u64::from(size.0)),
+            Unit::Raw(content) => content.len() as u64,
+            Unit::Frame(frame) => 16 + frame.kind.content().len() as u64,
+        };
+        let sent = match self.piece {
+            Piece::Whole | Piece::After(_) => unit,
+            Piece::First(count) => unit.min(u64::from(count)),
+        };
+        sent * self.pace.times()
+    }
+}
+
+impl Script {
+    /// An upper bound of the bytes that the script sends, the client's and the application's.
+    pub fn volume(&self) -> u64 {
+        self.steps
+            .iter()
+            .map(|step| match &step.act {
+                Act::Send(send) => send.volume(),
+                Act::App(
+                    Command::SendText(content)
+                    | Command::SendBinary(content)
+                    | Command::Ping(content)
+                    | Command::Close(_, content),
+                    pace,
+                ) => (16 + content.len() as u64) * pace.times(),
+                _ => 0,
+            })
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_as_long_as_its_volume_allows() {
+        for line in [
+            "upgrade",
+            "upgrade with 3KiB header",
+            "raw \"GET\"",
+            "close 1000 \"bye\"",
+            "unmasked 64-bit text 70000B",
+        ] {
+            let script: Script = line.parse().expect(line);
+            let Act::Send(send) = &script.steps[0].act else { panic!("{line} is no send") };
+            let mut bytes = Vec::new();
+            send.unit.encode(&mut bytes);
+            assert!(bytes.len() as u64 <= script.volume(), "{line}: {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn the_two_parts_of_a_cut_make_the_whole() {
+        let bytes = b"abcdef";
+        for cut in 0..9 {
+            let parts = [Piece::First(cut).of(bytes), Piece::After(cut).of(bytes)].concat();
+            assert_eq!(parts, Piece::Whole.of(bytes));
+        }
+    }
+
+    #[test]
+    fn a_request_with_a_filler_header_is_still_a_request() {
+        let mut bytes = Vec::new();
+        Unit::Upgrade(Some(super::super::Size(2000))).encode(&mut bytes);
+        let (length, _) = handshake::request(&bytes).expect("legal").expect("whole");
+        assert_eq!(length, bytes.len());
+    }
+}

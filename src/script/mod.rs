@@ -1,0 +1,260 @@
+//! The script: one test case as plain data, and its notation.
+//!
+//! A single timeline of steps by two actors, the client and the server's
+//! application. It prints as lines and parses back to the same script; the
+//! notation, described in `docs/notation.md`, is the format of repro files, fuzz
+//! corpora and snapshots. A script plays nothing and judges nothing.
+
+mod encode;
+mod parse;
+mod print;
+
+pub use parse::ParseError;
+
+use crate::wire::{LengthForm, Opcode};
+use std::time::Duration;
+
+/// One test case: steps, played from first to last; then the client freezes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Script {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One line of a script.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Step {
+    /// Printed as `+`: at once with the step before, in the same segment where
+    /// both send, and before the server can run.
+    pub joined: bool,
+    /// What is done.
+    pub act: Act,
+}
+
+impl From<Act> for Step {
+    fn from(act: Act) -> Self {
+        Self { joined: false, act }
+    }
+}
+
+/// One act of the client, the network between, or the server's application.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Act {
+    /// The client sends bytes.
+    Send(Send),
+    /// Time passes.
+    Wait(Millis),
+    /// Waits until the server's part has come, or the stream's end. A wait for
+    /// what never comes lasts for ever: the rest of the script is not played.
+    Await(Awaited),
+    /// The client stops reading its socket; its window fills.
+    StopReading,
+    /// The client reads again.
+    ResumeReading,
+    /// The client half-closes: FIN, and its own reading goes on.
+    Fin,
+    /// The client resets the connection: RST.
+    Reset,
+    /// The client drops its socket, as `close(2)` does.
+    Drop,
+    /// The network is cut: nothing passes any more, either way, and nobody is told.
+    Cut,
+    /// A property of the connection changes.
+    Set(Setting, Size),
+    /// The server's application is told to act, once or at a pace.
+    App(Command, Pace),
+}
+
+/// What a client can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Awaited {
+    /// The response to the opening request.
+    Upgrade,
+    /// A Close frame.
+    Close,
+    /// A text or binary frame.
+    Message,
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+    /// The end of the server's stream.
+    End,
+}
+
+/// A property of the link that a script can set. Sizes of 0 are taken as 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// The client's receive buffer.
+    Window,
+    /// The server's send buffer.
+    SendBuffer,
+    /// The server's receive buffer.
+    ReceiveBuffer,
+    /// The most bytes that one read of the server's yields.
+    Segment,
+}
+
+/// Bytes that the client sends: a unit, all or part of it, once or at a pace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Send {
+    /// Which part of the unit's bytes.
+    pub piece: Piece,
+    /// What is sent.
+    pub unit: Unit,
+    /// How often and how fast.
+    pub pace: Pace,
+}
+
+/// A part of a unit's bytes. What lies beyond its end is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Piece {
+    /// All of them.
+    Whole,
+    /// The first so many.
+    First(u32),
+    /// All but the first so many.
+    After(u32),
+}
+
+/// How often an act is done and how fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pace {
+    /// Once.
+    Once,
+    /// So many times, with a pause between.
+    Times(u32, Millis),
+    /// Cut into pieces of so many bytes, with a pause between; an application's
+    /// command is not cut.
+    Pieces(u32, Millis),
+}
+
+/// What the client sends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// The opening request, with a filler header of this size where one is given.
+    /// Sent whole, once and not joined by a next step, it waits for the response.
+    Upgrade(Option<Size>),
+    /// Bytes as they are.
+    Raw(Content),
+    /// A frame.
+    Frame(Frame),
+}
+
+/// A frame of the client's, legal or not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame {
+    /// Opcode and payload.
+    pub kind: Kind,
+    /// Whether FIN is set.
+    pub fin: bool,
+    /// RSV1, RSV2, RSV3 as the bits 4, 2, 1.
+    pub rsv: u8,
+    /// Whether it is masked, as every legal one is.
+    pub masked: bool,
+    /// How its length is written.
+    pub length: Length,
+}
+
+impl Frame {
+    /// A legal frame but for what `kind` itself makes illegal.
+    pub const fn new(kind: Kind) -> Self {
+        Self { kind, fin: true, rsv: 0, masked: true, length: Length::Minimal }
+    }
+}
+
+/// How a frame's length is written; the script's own word for [`LengthForm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Length {
+    /// In the shortest form.
+    Minimal,
+    /// In 16 bits at least.
+    Bits16,
+    /// In 64 bits.
+    Bits64,
+}
+
+impl From<Length> for LengthForm {
+    fn from(length: Length) -> Self {
+        match length {
+            Length::Minimal => Self::Minimal,
+            Length::Bits16 => Self::Bits16,
+            Length::Bits64 => Self::Bits64,
+        }
+    }
+}
+
+/// A frame's opcode with its payload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A text message, or its first fragment.
+    Text(Content),
+    /// A binary message, or its first fragment.
+    Binary(Content),
+    /// A later fragment.
+    Continuation(Content),
+    /// A ping.
+    Ping(Content),
+    /// A pong.
+    Pong(Content),
+    /// A Close with a code, or none, before the rest of its payload.
+    Close(Option<u16>, Content),
+    /// A reserved opcode; the known ones are spelled by their names.
+    Other(Opcode, Content),
+}
+
+/// Payload bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Content {
+    /// None.
+    Empty,
+    /// Text, as UTF-8.
+    Text(String),
+    /// So many letters `x`.
+    Fill(Size),
+    /// Bytes as they are.
+    Bytes(Vec<u8>),
+}
+
+/// What the server's application is told to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Command {
+    /// Send a text message.
+    SendText(Content),
+    /// Send a binary message.
+    SendBinary(Content),
+    /// Send a ping.
+    Ping(Content),
+    /// Close the connection, with a code and reason or none.
+    Close(Option<u16>, Content),
+    /// Return without closing: the connection is dropped as it is.
+    Return,
+}
+
+/// A number of bytes, at most [`Size::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Size(pub u32);
+
+impl Size {
+    /// The largest size that the notation takes: 16 MiB, which is more than any
+    /// buffer on the way.
+    pub const MAX: Self = Self(16 << 20);
+}
+
+/// A duration in whole milliseconds, the grain of virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub u32);
+
+impl Millis {
+    /// As a duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0 as u64)
+    }
+}
+
+/// The most repetitions or pieces that one step may have.
+pub const MAX_TIMES: u32 = 10_000;
+
+/// The most bytes that a whole script may send, the client's and the
+/// application's together: a repro from a stranger must not eat the machine.
+pub const MAX_BYTES: u64 = 256 << 20;

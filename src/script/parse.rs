@@ -1,0 +1,514 @@
+//! Text to a script: the other half of [`super::print`].
+//!
+//! A step a line; blank lines and lines that begin with `#` are passed over. An
+//! error names its line, its column, what stands there, and what could.
+
+use super::{
+    Act, Awaited, Command, Content, Frame, Kind, Length, MAX_BYTES, MAX_TIMES, Millis, Pace, Piece,
+    Script, Send, Setting, Size, Step, Unit,
+};
+use crate::wire::Opcode;
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is no script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What stands there; `None` at the line's end.
+    pub found: Option<String>,
+    /// What could stand there.
+    pub expected: Vec<&'static str>,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: ", self.line, self.column)?;
+        match &self.found {
+            Some(found) => write!(f, "found `{found}`")?,
+            None => f.write_str("the line ends")?,
+        }
+        match self.expected.as_slice() {
+            [one] => write!(f, ", expected {one}"),
+            several => write!(f, ", expected one of: {}", several.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+impl FromStr for Script {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mut script = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            let mut rest = Line::new(line, index + 1);
+            rest.skip_space();
+            if rest.is_empty() || rest.text.starts_with('#') {
+                continue;
+            }
+            script.steps.push(rest.step()?);
+            if script.volume() > MAX_BYTES {
+                return Err(Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"]));
+            }
+        }
+        Ok(script)
+    }
+}
+
+/// The words that a step can begin with.
+const STEPS: &[&str] = &[
+    "upgrade", "text", "binary", "continuation", "ping", "pong", "close", "opcode", "raw", "first",
+    "all but", "unmasked", "unfinished", "rsv", "16-bit", "64-bit", "wait", "await", "stop reading",
+    "resume reading", "fin", "reset", "drop", "cut", "window", "send buffer", "receive buffer",
+    "segment", "app",
+];
+const UNITS: &[&str] = &[
+    "upgrade", "text", "binary", "continuation", "ping", "pong", "close", "opcode", "raw",
+    "unmasked", "unfinished", "rsv", "16-bit", "64-bit",
+];
+const FRAMES: &[&str] = &["text", "binary", "continuation", "ping", "pong", "close", "opcode"];
+const AWAITED: &[Awaited] = &[
+    Awaited::Upgrade,
+    Awaited::Close,
+    Awaited::Message,
+    Awaited::Ping,
+    Awaited::Pong,
+    Awaited::End,
+];
+
+type Parsed<T> = Result<T, ParseError>;
+
+/// What is left of one line, and where it stands.
+#[derive(Clone)]
+struct Line<'a> {
+    text: &'a str,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Line<'a> {
+    const fn new(text: &'a str, line: usize) -> Self {
+        Self { text, line, column: 1 }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn advance(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.text.split_at(bytes);
+        self.column += taken.chars().count();
+        self.text = rest;
+        taken
+    }
+
+    fn skip_space(&mut self) {
+        let space = self.text.len() - self.text.trim_start().len();
+        self.advance(space);
+    }
+
+    /// The next word, without taking it; empty at the line's end.
+    fn peek(&self) -> &'a str {
+        self.text.split(char::is_whitespace).next().unwrap_or_default()
+    }
+
+    fn error(&self, expected: &[&'static str]) -> ParseError {
+        let found = self.peek();
+        ParseError {
+            line: self.line,
+            column: self.column,
+            found: (!found.is_empty()).then(|| found.to_owned()),
+            expected: expected.to_vec(),
+        }
+    }
+
+    /// Takes the next word where it is `word`.
+    fn take(&mut self, word: &str) -> bool {
+        let found = self.peek() == word;
+        if found {
+            self.advance(word.len());
+            self.skip_space();
+        }
+        found
+    }
+
+    fn demand(&mut self, word: &'static str) -> Parsed<()> {
+        if self.take(word) { Ok(()) } else { Err(self.error(&[word])) }
+    }
+
+    /// Takes the next word as a number from `low` to `high`.
+    fn number(&mut self, low: u32, high: u32, what: &'static str) -> Parsed<u32> {
+        match plain_number(self.peek()) {
+            Some(number) if (low..=high).contains(&number) => {
+                let word = self.peek().len();
+                self.advance(word);
+                self.skip_space();
+                Ok(number)
+            }
+            _ => Err(self.error(&[what])),
+        }
+    }
+
+    /// Takes the next word as a number with one of `units`, each with its factor.
+    fn measure(&mut self, units: &[(&str, u32)], high: u32, what: &'static str) -> Parsed<u32> {
+        let word = self.peek();
+        let digits = word.len() - word.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = word.split_at(digits);
+        let value = plain_number(number)
+            .zip(units.iter().find(|(name, _)| *name == unit))
+            .and_then(|(number, (_, factor))| number.checked_mul(*factor))
+            .filter(|value| *value <= high)
+            .ok_or_else(|| self.error(&[what]))?;
+        self.advance(word.len());
+        self.skip_space();
+        Ok(value)
+    }
+
+    fn size(&mut self) -> Parsed<Size> {
+        let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)];
+        self.measure(&units, Size::MAX.0, "a size up to 16MiB, such as 10B or 64KiB").map(Size)
+    }
+
+    fn millis(&mut self) -> Parsed<Millis> {
+        let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+        self.measure(&units, u32::MAX, "a time up to 1193h, such as 10ms, 2s, 5min or 12h").map(Millis)
+    }
+
+    fn byte_count(&mut self) -> Parsed<u32> {
+        let count = self.number(0, Size::MAX.0, "a number of bytes")?;
+        if self.take("bytes") || self.take("byte") {
+            Ok(count)
+        } else {
+            Err(self.error(&["bytes"]))
+        }
+    }
+
+    fn step(&mut self) -> Parsed<Step> {
+        let joined = self.take("+");
+        let act = self.act()?;
+        if self.is_empty() { Ok(Step { joined, act }) } else { Err(self.error(&["the line's end"])) }
+    }
+
+    fn act(&mut self) -> Parsed<Act> {
+        let start = self.clone();
+        let word = self.peek();
+        self.take(word);
+        let act = match word {
+            "wait" => Act::Wait(self.millis()?),
+            "await" => Act::Await(self.awaited()?),
+            "stop" => self.demand("reading").map(|()| Act::StopReading)?,
+            "resume" => self.demand("reading").map(|()| Act::ResumeReading)?,
+            "fin" => Act::Fin,
+            "reset" => Act::Reset,
+            "drop" => Act::Drop,
+            "cut" => Act::Cut,
+            "window" => Act::Set(Setting::Window, self.size()?),
+            "segment" => Act::Set(Setting::Segment, self.size()?),
+            "send" => {
+                self.demand("buffer")?;
+                Act::Set(Setting::SendBuffer, self.size()?)
+            }
+            "receive" => {
+                self.demand("buffer")?;
+                Act::Set(Setting::ReceiveBuffer, self.size()?)
+            }
+            "app" => {
+                let command = self.command()?;
+                Act::App(command, self.pace(false)?)
+            }
+            "first" | "all" => {
+                let piece = if word == "first" {
+                    Piece::First(self.byte_count()?)
+                } else {
+                    self.demand("but")?;
+                    Piece::After(self.byte_count()?)
+                };
+                self.demand("of")?;
+                let unit = self.unit(UNITS)?;
+                Act::Send(Send { piece, unit, pace: self.pace(true)? })
+            }
+            _ => {
+                *self = start;
+                let unit = self.unit(STEPS)?;
+                Act::Send(Send { piece: Piece::Whole, unit, pace: self.pace(true)? })
+            }
+        };
+        Ok(act)
+    }
+
+    fn awaited(&mut self) -> Parsed<Awaited> {
+        match AWAITED.iter().find(|awaited| self.take(awaited.word())) {
+            Some(awaited) => Ok(*awaited),
+            None => Err(self.error(&AWAITED.iter().map(|awaited| awaited.word()).collect::<Vec<_>>())),
+        }
+    }
+
+    fn command(&mut self) -> Parsed<Command> {
+        if self.take("send") {
+            return match () {
+                () if self.take("text") => Ok(Command::SendText(self.content()?)),
+                () if self.take("binary") => Ok(Command::SendBinary(self.content()?)),
+                () => Err(self.error(&["text", "binary"])),
+            };
+        }
+        match () {
+            () if self.take("ping") => Ok(Command::Ping(self.content()?)),
+            () if self.take("close") => Ok(Command::Close(self.code()?, self.content()?)),
+            () if self.take("return") => Ok(Command::Return),
+            () => Err(self.error(&["send", "ping", "close", "return"])),
+        }
+    }
+
+    fn pace(&mut self, cuttable: bool) -> Parsed<Pace> {
+        if self.take("x") {
+            let times = self.number(1, MAX_TIMES, "a number from 1 to 10000")?;
+            return Ok(Pace::Times(times, self.every()?));
+        }
+        if cuttable && self.take("in") {
+            self.demand("pieces")?;
+            self.demand("of")?;
+            let size = self.byte_count()?;
+            return Ok(Pace::Pieces(size, self.every()?));
+        }
+        Ok(Pace::Once)
+    }
+
+    fn every(&mut self) -> Parsed<Millis> {
+        if self.take("every") { self.millis() } else { Ok(Millis(0)) }
+    }
+
+    fn unit(&mut self, expected: &[&'static str]) -> Parsed<Unit> {
+        if self.take("upgrade") {
+            if !self.take("with") {
+                return Ok(Unit::Upgrade(None));
+            }
+            let size = self.size()?;
+            self.demand("header")?;
+            return Ok(Unit::Upgrade(Some(size)));
+        }
+        if self.take("raw") {
+            return Ok(Unit::Raw(self.content()?));
+        }
+        self.frame(expected).map(Unit::Frame)
+    }
+
+    fn frame(&mut self, expected: &[&'static str]) -> Parsed<Frame> {
+        let start = self.column;
+        let masked = !self.take("unmasked");
+        let fin = !self.take("unfinished");
+        let rsv = if self.take("rsv") { self.number(1, 7, "a number from 1 to 7")? as u8 } else { 0 };
+        let length = match () {
+            () if self.take("16-bit") => Length::Bits16,
+            () if self.take("64-bit") => Length::Bits64,
+            () => Length::Minimal,
+        };
+        let expected = if self.column == start { expected } else { FRAMES };
+        Ok(Frame { kind: self.kind(expected)?, fin, rsv, masked, length })
+    }
+
+    fn kind(&mut self, expected: &[&'static str]) -> Parsed<Kind> {
+        Ok(match () {
+            () if self.take("text") => Kind::Text(self.content()?),
+            () if self.take("binary") => Kind::Binary(self.content()?),
+            () if self.take("continuation") => Kind::Continuation(self.content()?),
+            () if self.take("ping") => Kind::Ping(self.content()?),
+            () if self.take("pong") => Kind::Pong(self.content()?),
+            () if self.take("close") => Kind::Close(self.code()?, self.content()?),
+            () if self.take("opcode") => {
+                let here = self.error(&["a reserved opcode: 3 to 7 or 11 to 15"]);
+                let opcode = Opcode::new(self.number(0, 15, "an opcode")? as u8);
+                if !opcode.is_reserved() {
+                    return Err(here);
+                }
+                Kind::Other(opcode, self.content()?)
+            }
+            () => return Err(self.error(expected)),
+        })
+    }
+
+    fn code(&mut self) -> Parsed<Option<u16>> {
+        if self.peek().is_empty() || !self.peek().chars().all(|c| c.is_ascii_digit()) {
+            return Ok(None);
+        }
+        let code = self.number(0, u32::from(u16::MAX), "a close code from 0 to 65535")?;
+        Ok(u16::try_from(code).ok())
+    }
+
+    fn content(&mut self) -> Parsed<Content> {
+        let word = self.peek();
+        if word.starts_with('"') {
+            return self.quoted().map(Content::Text);
+        }
+        if self.take("hex") {
+            return self.hex().map(Content::Bytes);
+        }
+        if word.starts_with(|c: char| c.is_ascii_digit()) {
+            return self.size().map(Content::Fill);
+        }
+        Ok(Content::Empty)
+    }
+
+    fn hex(&mut self) -> Parsed<Vec<u8>> {
+        if self.take("-") {
+            return Ok(Vec::new());
+        }
+        let word = self.peek().as_bytes();
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let bytes: Option<Vec<u8>> = word
+            .chunks(2)
+            .map(|pair| match pair {
+                [high, low] => Some((digit(*high)? << 4 | digit(*low)?) as u8),
+                _ => None,
+            })
+            .collect();
+        match bytes {
+            Some(bytes) if !bytes.is_empty() => {
+                self.advance(word.len());
+                self.skip_space();
+                Ok(bytes)
+            }
+            _ => Err(self.error(&["pairs of hex digits, or - for none"])),
+        }
+    }
+
+    fn quoted(&mut self) -> Parsed<String> {
+        let start = self.clone();
+        let unclosed = || start.error(&["text that ends with a quote"]);
+        self.advance(1);
+        let mut text = String::new();
+        loop {
+            let next = self.text.chars().next().ok_or_else(unclosed)?;
+            match next {
+                '"' => {
+                    self.advance(1);
+                    break;
+                }
+                '\\' => text.push(self.escape()?),
+                other => {
+                    self.advance(other.len_utf8());
+                    text.push(other);
+                }
+            }
+        }
+        if !self.is_empty() && !self.text.starts_with(char::is_whitespace) {
+            return Err(self.error(&["a space after the quote"]));
+        }
+        self.skip_space();
+        Ok(text)
+    }
+
+    fn escape(&mut self) -> Parsed<char> {
+        let error = self.error(&[r#"one of \" \\ \n \r \t \u{..}"#]);
+        let mut characters = self.text.chars().skip(1);
+        let (character, length) = match characters.next() {
+            Some('"') => ('"', 2),
+            Some('\\') => ('\\', 2),
+            Some('n') => ('\n', 2),
+            Some('r') => ('\r', 2),
+            Some('t') => ('\t', 2),
+            Some('u') => {
+                let inner = self.text.get(3..).filter(|_| self.text[2..].starts_with('{'));
+                let digits = inner.and_then(|inner| inner.split_once('}')).map(|(digits, _)| digits);
+                let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                let Some((digits, character)) = digits.zip(value.and_then(char::from_u32)) else {
+                    return Err(error);
+                };
+                (character, digits.len() + 4)
+            }
+            _ => return Err(error),
+        };
+        self.advance(length);
+        Ok(character)
+    }
+}
+
+/// A decimal number in its one spelling: no sign, no leading zero.
+fn plain_number(word: &str) -> Option<u32> {
+    let canonical = word == "0" || !word.starts_with('0');
+    let digits = word.chars().all(|c| c.is_ascii_digit());
+    if canonical && digits { word.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(text: &str) {
+        let script: Script = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
+        assert_eq!(script.to_string(), text);
+    }
+
+    #[test]
+    fn the_example_of_the_design_reads_and_prints_back() {
+        round_trip(
+            "upgrade\napp send text 64KiB\napp close 1000 \"bye\"\nawait close\nwait 2s\n\
+             ping \"still here\" x 30 every 1s\nfirst 3 bytes of close 1000\nstop reading\n",
+        );
+    }
+
+    #[test]
+    fn every_kind_of_step_reads_and_prints_back() {
+        round_trip(
+            "upgrade with 64KiB header\n+ unmasked unfinished rsv 5 16-bit text hex ff00\n\
+             first 1 byte of upgrade\nall but 1 byte of upgrade\nraw \"GET\\r\\n\\u{7f}\"\n\
+             binary 1MiB in pieces of 1000 bytes every 1ms\ncontinuation\npong \"\"\n\
+             64-bit close 1005 \"é\\\"\\\\\"\nclose hex -\nopcode 11 10B x 2\nwait 12h\nwait 90s\n\
+             await upgrade\nawait message\nawait ping\nawait pong\nawait end\nresume reading\nfin\n\
+             reset\ndrop\ncut\nwindow 64B\nsend buffer 0B\nreceive buffer 1KiB\nsegment 1B\n\
+             app send binary\napp ping \"x\" x 30 every 1s\napp close\napp close 65535\n\
+             app close 4000 100B\napp return\n",
+        );
+    }
+
+    #[test]
+    fn comments_blank_lines_and_indents_are_passed_over() {
+        let script: Script = "# a story\n\n   upgrade   \n\t close   1000\n".parse().expect("fine");
+        assert_eq!(script.to_string(), "upgrade\nclose 1000\n");
+    }
+
+    #[test]
+    fn an_error_names_its_place_and_the_words_expected_there() {
+        let error = |text: &str| text.parse::<Script>().expect_err(text).to_string();
+        assert_eq!(
+            error("upgrade\nawait clsoe"),
+            "line 2, column 7: found `clsoe`, expected one of: \
+             upgrade, close, message, ping, pong, end"
+        );
+        assert_eq!(error("stop"), "line 1, column 5: the line ends, expected reading");
+        assert_eq!(error("fin now"), "line 1, column 5: found `now`, expected the line's end");
+        assert_eq!(
+            error("opcode 9"),
+            "line 1, column 8: found `9`, expected a reserved opcode: 3 to 7 or 11 to 15"
+        );
+        assert_eq!(
+            error("text \"open"),
+            "line 1, column 6: found `\"open`, expected text that ends with a quote"
+        );
+        assert_eq!(
+            error("wait 2 s"),
+            "line 1, column 6: found `2`, expected a time up to 1193h, such as 10ms, 2s, 5min or 12h"
+        );
+        assert!(error("frobnicate").contains("expected one of: upgrade, text, binary"));
+        assert!(error("unmasked wait 1s").contains("expected one of: text, binary, continuation"));
+        assert!(error("text 16MiB x 10000").contains("a script of at most 256 MiB in all"));
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic() {
+        let words = ["text", "\"", "\\u{", "}", "hex", "0", "99999999999", "é", "first", "x", "+", "\\"];
+        for a in words {
+            for b in words {
+                for c in words {
+                    let _ = format!("text \"{a}{b}{c}").parse::<Script>();
+                    let _ = format!("{a} {b}{c}").parse::<Script>();
+                    let _ = format!("{a}{b} {c}").parse::<Script>();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The judge's words: invariants, causes, conditions, endings, violations.
+
+use crate::trace::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Defines an enum of ids with the name that each has in output, files and arguments.
+macro_rules! words {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$inner])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// All of them, in the order in which they are listed and tried.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in output, files and arguments.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.id())
+            }
+        }
+    };
+}
+
+words! {
+    /// A named rule that a server keeps.
+    Invariant {
+        /// The client sees the end by the deadline.
+        EndsInTime = "ends-in-time",
+        /// The server lets go of its transport by the deadline.
+        ReleasesInTime = "releases-in-time",
+        /// An unfinished opening does not hold a connection.
+        HandshakeInTime = "handshake-in-time",
+        /// A silent client does not hold a connection, where that is promised.
+        IdleInTime = "idle-in-time",
+        /// A Close gets a Close.
+        AnswersClose = "answers-close",
+        /// At most one Close.
+        ClosesOnce = "closes-once",
+        /// After the own Close no data, and only what the RFC allows.
+        SilentAfterClose = "silent-after-close",
+        /// A Close frame is well formed and its code sendable.
+        LegalClose = "legal-close",
+        /// No task panics.
+        NoPanic = "no-panic",
+        /// Progress or sleep.
+        NoSpin = "no-spin",
+    }
+}
+
+words! {
+    /// Liveness: something good never came. Safety: something bad came.
+    Class {
+        /// Something that was owed did not come in time.
+        Liveness = "liveness",
+        /// Something came that must not.
+        Safety = "safety",
+    }
+}
+
+words! {
+    /// How strongly the RFC's own words ask for it.
+    Level {
+        /// The RFC says MUST or MUST NOT, or the target promised it.
+        Must = "must",
+        /// The RFC says SHOULD, or is silent.
+        Should = "should",
+    }
+}
+
+words! {
+    /// What obliges a server to end the connection.
+    Cause {
+        /// Accepted, and no complete request.
+        Handshake = "unfinished handshake",
+        /// The client's Close arrived.
+        ClientClose = "the client's Close",
+        /// The server began to write its own Close.
+        OwnClose = "the server's own Close",
+        /// The application began to close.
+        AppClose = "the application's close",
+        /// The client broke the protocol.
+        ClientViolation = "the client's protocol violation",
+        /// The client's FIN arrived.
+        ClientFin = "the client's FIN",
+        /// The client's RST arrived.
+        ClientReset = "the client's RST",
+        /// Nothing complete came for too long.
+        Idle = "idle client",
+    }
+}
+
+words! {
+    /// What the client did, or left undone, while the end was owed.
+    Condition {
+        /// It did nothing more, and read what came.
+        Silent = "silent",
+        /// It sent bytes.
+        Dripping = "dripping",
+        /// It had sent its Close, and held TCP open.
+        Replied = "replied",
+        /// It left a frame, or its request, half sent.
+        HalfSent = "half a frame",
+        /// It had sent FIN.
+        HalfClosed = "half-closed",
+        /// It did not read.
+        Deaf = "deaf",
+        /// The network was cut.
+        CutOff = "cut off",
+        /// It had reset the connection, or dropped its socket.
+        Gone = "gone",
+    }
+}
+
+/// How a connection ended, measured against what was owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By its deadline, or with nothing owed.
+    InTime,
+    /// After its deadline, at exactly this time.
+    Late(Time),
+    /// Never: proven, nothing is left that could end it.
+    Never,
+    /// Not yet, while timers keep firing, this many microseconds apart on average.
+    Ticking(u64),
+    /// Not, because the server polls for ever while time stands still, from this time on.
+    Spinning(Time),
+    /// Not by this time, when watching ended; nothing was proven (real time only).
+    Open(Time),
+}
+
+impl Ending {
+    /// The ending's name in files and JSON.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::InTime => "in time",
+            Self::Late(_) => "late",
+            Self::Never => "never",
+            Self::Ticking(_) => "ticking",
+            Self::Spinning(_) => "spinning",
+            Self::Open(_) => "open",
+        }
+    }
+
+    /// The time that belongs to it, where one does.
+    pub const fn at(self) -> Option<Time> {
+        match self {
+            Self::Late(at) | Self::Spinning(at) | Self::Open(at) => Some(at),
+            Self::InTime | Self::Never | Self::Ticking(_) => None,
+        }
+    }
+}
+
+/// An obligation: the end of the connection is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// What obliges.
+    pub cause: Cause,
+    /// Since when.
+    pub since: Time,
+    /// By when.
+    pub deadline: Time,
+    /// The event that armed it; for [`Cause::Handshake`] the first of the trace.
+    pub event: usize,
+}
+
+/// What findings are told apart by, beside their target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The rule broken.
+    pub invariant: Invariant,
+    /// What obliged the server, where something did.
+    pub cause: Option<Cause>,
+    /// The client's part.
+    pub condition: Condition,
+}
+
+/// One rule broken on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule, why and under what condition.
+    pub key: Key,
+    /// How strongly the RFC asks for it in this case.
+    pub level: Level,
+    /// How the connection ended.
+    pub ending: Ending,
+    /// What was owed, where the rule is about time.
+    pub owed: Option<Owed>,
+    /// What happened, in a few words without a subject's feelings: `sent Text after its Close`.
+    pub fact: String,
+    /// Indices into the trace of the events that prove it.
+    pub events: Vec<usize>,
+}
+
+/// All that the judge found on one connection; empty is good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The rules broken, in the order of [`Invariant::ALL`].
+    pub violations: Vec<Violation>,
+}
+
+impl Verdict {
+    /// Whether no rule was broken.
+    pub const fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// The violation with this key, where there is one.
+    pub fn find(&self, key: Key) -> Option<&Violation> {
+        self.violations.iter().find(|violation| violation.key == key)
+    }
+}

@@ -1,0 +1,134 @@
+//! The frame encoder. It builds whatever it is told, legal or not (RFC 6455 section 5.2).
+
+use super::Opcode;
+
+/// The masking key of every frame that hangup sends: the one of RFC 6455's own
+/// examples (section 5.7). A fixed key keeps traces reproducible, and one that is
+/// not zero shows a server that forgets to unmask.
+pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// How a frame's payload length is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LengthForm {
+    /// The shortest form that fits, as section 5.2 demands.
+    Minimal,
+    /// 16 bits, even where 7 would do (a longer payload still takes 64).
+    Bits16,
+    /// 64 bits, even where fewer would do.
+    Bits64,
+}
+
+/// All that a frame's header says but for the length, which is the payload's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Whether this is the last frame of its message.
+    pub fin: bool,
+    /// RSV1, RSV2, RSV3 as the bits 4, 2, 1.
+    pub rsv: u8,
+    /// The opcode.
+    pub opcode: Opcode,
+    /// The masking key, or `None` for a frame without a mask.
+    pub mask: Option<[u8; 4]>,
+    /// How to write the length.
+    pub length: LengthForm,
+}
+
+impl FrameHead {
+    /// A legal, final, unmasked frame, as a server sends it.
+    pub const fn server(opcode: Opcode) -> Self {
+        Self { fin: true, rsv: 0, opcode, mask: None, length: LengthForm::Minimal }
+    }
+
+    /// A legal, final frame with the mask [`MASK`], as a client sends it.
+    pub const fn client(opcode: Opcode) -> Self {
+        Self { mask: Some(MASK), ..Self::server(opcode) }
+    }
+
+    /// Appends the frame with `payload` to `out`, masking it where there is a key.
+    pub fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
+        out.reserve(payload.len() + 14);
+        out.push(u8::from(self.fin) << 7 | (self.rsv & 7) << 4 | self.opcode.bits());
+        let masked = u8::from(self.mask.is_some()) << 7;
+        match (self.length, payload.len()) {
+            (LengthForm::Minimal, len @ 0..=125) => out.push(masked | len as u8),
+            (LengthForm::Minimal | LengthForm::Bits16, len @ 0..=0xffff) => {
+                out.push(masked | 126);
+                out.extend_from_slice(&(len as u16).to_be_bytes());
+            }
+            (_, len) => {
+                out.push(masked | 127);
+                out.extend_from_slice(&(len as u64).to_be_bytes());
+            }
+        }
+        let Some(key) = self.mask else { return out.extend_from_slice(payload) };
+        out.extend_from_slice(&key);
+        let start = out.len();
+        out.extend_from_slice(payload);
+        apply_mask(&mut out[start..], key, 0);
+    }
+}
+
+/// XORs `bytes` with `key`, of which `offset` bytes have been used before.
+pub(super) fn apply_mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
+    key.rotate_left(offset % 4);
+    let mut chunks = bytes.chunks_exact_mut(4);
+    for chunk in &mut chunks {
+        for (byte, key) in chunk.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+    }
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(head: FrameHead, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        head.encode(payload, &mut out);
+        out
+    }
+
+    #[test]
+    fn the_examples_of_section_5_7_come_out_byte_for_byte() {
+        let text = Opcode::TEXT;
+        assert_eq!(
+            encoded(FrameHead::server(text), b"Hello"),
+            [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]
+        );
+        assert_eq!(
+            encoded(FrameHead::client(text), b"Hello"),
+            [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]
+        );
+        assert_eq!(
+            encoded(FrameHead::server(Opcode::BINARY), &[0; 256])[..4],
+            [0x82, 0x7e, 0x01, 0x00]
+        );
+        assert_eq!(
+            encoded(FrameHead::server(Opcode::BINARY), &[0; 65536])[..10],
+            [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]
+        );
+    }
+
+    #[test]
+    fn a_length_can_be_wider_than_it_needs() {
+        let wide = |length| encoded(FrameHead { length, ..FrameHead::server(Opcode::PING) }, b"x");
+        assert_eq!(wide(LengthForm::Bits16), [0x89, 126, 0, 1, b'x']);
+        assert_eq!(wide(LengthForm::Bits64), [0x89, 127, 0, 0, 0, 0, 0, 0, 0, 1, b'x']);
+    }
+
+    #[test]
+    fn every_bit_of_the_first_byte_can_be_set() {
+        for bits in 0..=u8::MAX {
+            let head = FrameHead {
+                fin: bits & 0x80 != 0,
+                rsv: bits >> 4 & 7,
+                ..FrameHead::server(Opcode::new(bits))
+            };
+            assert_eq!(encoded(head, b""), [bits, 0]);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The opening handshake of RFC 6455 section 4, as far as closing well needs it.
+//!
+//! [`REQUEST`] is the request that hangup's client sends; [`request`] and
+//! [`response`] read the two heads; [`accept_key`] and [`switching_protocols`] build a server's answer.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
+use std::fmt;
+
+/// The `Sec-WebSocket-Key` of [`REQUEST`], RFC 6455's own example (section 1.3).
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The `Sec-WebSocket-Accept` that answers [`KEY`].
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// A whole, legal opening request.
+pub const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// The longest head that [`request`] and [`response`] read, in bytes; a longer one is malformed.
+pub const HEAD_LIMIT: usize = 16 * 1024;
+
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const HEADERS: usize = 64;
+
+/// Why a head is not an opening handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Not HTTP, or more than [`HEAD_LIMIT`] bytes or 64 headers of it.
+    Malformed,
+    /// The method is not GET, or the version not HTTP/1.1 (4.1).
+    NotGet,
+    /// A header that section 4.2.1 asks for is missing or has another value.
+    Header(&'static str),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("not an HTTP head"),
+            Self::NotGet => f.write_str("not a GET of HTTP/1.1"),
+            Self::Header(name) => write!(f, "header {name} missing or wrong"),
+        }
+    }
+}
+
+/// How long the head at the start of `bytes` is, blank line included, once it is whole.
+pub fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// A client's opening request, as a server reads it (section 4.2.1).
+///
+/// `Ok(None)` while the head is not whole; then its length and the accept hash to answer with.
+///
+/// # Errors
+///
+/// [`Refused`] says which demand of section 4.2.1 it does not meet.
+pub fn request(bytes: &[u8]) -> Result<Option<(usize, String)>, Refused> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Request::new(&mut headers);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => return Ok(None),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(Refused::Malformed),
+    };
+    if head.method != Some("GET") || head.version != Some(1) {
+        return Err(Refused::NotGet);
+    }
+    let has = |name: &'static str, value: &str| {
+        let found = head
+            .headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case(name))
+            .any(|header| has_token(header.value, value));
+        if found { Ok(()) } else { Err(Refused::Header(name)) }
+    };
+    has("Upgrade", "websocket")?;
+    has("Connection", "upgrade")?;
+    has("Sec-WebSocket-Version", "13")?;
+    let key = head
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("Sec-WebSocket-Key"))
+        .map(|header| header.value)
+        .filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
+        .ok_or(Refused::Header("Sec-WebSocket-Key"))?;
+    Ok(Some((length, accept_key(key))))
+}
+
+/// A server's answer, as the client reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The head's length in bytes, blank line included: frames begin there.
+    pub length: usize,
+    /// The HTTP status; 101 opens the WebSocket.
+    pub status: u16,
+    /// Whether `Sec-WebSocket-Accept` answers [`KEY`].
+    pub accepted: bool,
+}
+
+/// Reads a server's answer to [`REQUEST`] (section 4.1); `Ok(None)` while it is not whole.
+///
+/// # Errors
+///
+/// [`Refused::Malformed`] where the bytes are no HTTP response.
+pub fn response(bytes: &[u8]) -> Result<Option<Response>, Refused> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => {
+            let accepted = head
+                .headers
+                .iter()
+                .filter(|header| header.name.eq_ignore_ascii_case("Sec-WebSocket-Accept"))
+                .any(|header| header.value.trim_ascii() == ACCEPT.as_bytes());
+            Ok(Some(Response { length, status: head.code.unwrap_or(0), accepted }))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() <= HEAD_LIMIT => Ok(None),
+        Ok(httparse::Status::Partial) | Err(_) => Err(Refused::Malformed),
+    }
+}
+
+/// The `Sec-WebSocket-Accept` for a request's key (section 4.2.2, step 5.4).
+pub fn accept_key(key: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(GUID);
+    STANDARD.encode(hash.finalize())
+}
+
+/// The 101 response that carries `accept` (section 4.2.2).
+pub fn switching_protocols(accept: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+/// Whether a comma-separated header value has `token`, in any case.
+fn has_token(value: &[u8], token: &str) -> bool {
+    value.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_section_1_3_has_its_accept_hash() {
+        assert_eq!(accept_key(KEY.as_bytes()), ACCEPT);
+        assert!(REQUEST.contains(KEY));
+    }
+
+    #[test]
+    fn our_own_request_is_accepted_once_it_is_whole() {
+        let bytes = REQUEST.as_bytes();
+        for cut in 0..bytes.len() {
+            assert_eq!(request(&bytes[..cut]), Ok(None), "cut at {cut}");
+        }
+        assert_eq!(request(bytes), Ok(Some((bytes.len(), ACCEPT.to_owned()))));
+        assert_eq!(head_length(bytes), Some(bytes.len()));
+    }
+
+    #[test]
+    fn each_missing_demand_is_named() {
+        let without = |line: &str| {
+            let text: String =
+                REQUEST.split_inclusive("\r\n").filter(|l| !l.starts_with(line)).collect();
+            request(text.as_bytes()).expect_err("must be refused")
+        };
+        for name in ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
+            assert_eq!(without(&format!("{name}:")), Refused::Header(name));
+        }
+        assert_eq!(request(b"POST / HTTP/1.1\r\n\r\n"), Err(Refused::NotGet));
+        assert_eq!(request(b"\x81\x05Hello"), Err(Refused::Malformed));
+        assert_eq!(request(&vec![b'G'; HEAD_LIMIT + 1]), Err(Refused::Malformed));
+    }
+
+    #[test]
+    fn a_response_tells_its_status_and_whether_the_hash_is_right() {
+        let good = switching_protocols(ACCEPT);
+        let whole = Response { length: good.len(), status: 101, accepted: true };
+        assert_eq!(response(good.as_bytes()), Ok(Some(whole)));
+        assert_eq!(response(&good.as_bytes()[..20]), Ok(None));
+        let wrong = switching_protocols("nonsense");
+        assert!(!response(wrong.as_bytes()).expect("http").expect("whole").accepted);
+        let refused = response(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("http").expect("whole");
+        assert_eq!((refused.status, refused.accepted), (400, false));
+    }
+}

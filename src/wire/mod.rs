@@ -1,0 +1,28 @@
+//! RFC 6455 on the wire: facts, no opinions.
+//!
+//! Opcodes, close codes, a frame encoder that can build any illegal frame, a
+//! strict incremental decoder for either role, and the opening handshake. This
+//! module knows nothing of scripts, traces or servers, and keeps no clock.
+
+mod close;
+mod decode;
+mod frame;
+pub mod handshake;
+mod opcode;
+mod utf8;
+
+pub use close::{CloseClass, CloseCode, ClosePayload};
+pub use decode::{Decoder, Fault, Head, Item, Started};
+pub use frame::{FrameHead, LengthForm, MASK};
+pub use opcode::Opcode;
+pub use utf8::Utf8;
+
+/// Who sends a stream of frames. RFC 6455 section 5.1 asks a client to mask every
+/// frame and a server to mask none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The end that opened the connection; its frames are masked.
+    Client,
+    /// The end that accepted it; its frames are not masked.
+    Server,
+}
