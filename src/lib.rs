@@ -1,6 +1,11 @@
 //! hangup
 pub mod bounds;
+pub mod client;
+pub mod judge;
+pub mod link;
 pub mod script;
+pub mod sim;
+pub mod target;
 pub mod trace;
 pub mod verdict;
 pub mod wire;

@@ -172,9 +172,15 @@ pub struct Trace {
     pub to_client: Vec<u8>,
     /// Whether the server's end was observed too: its reads, writes and drop.
     pub both_ends: bool,
+    /// How far a time in here may lie behind what it stands for: the judge's slack.
+    pub grain: Duration,
 }
 
 impl Trace {
+    /// The grain of virtual time: tokio's timers round up to a millisecond, and a
+    /// deadline may be counted by two of them, one after the other.
+    pub const VIRTUAL_GRAIN: Duration = Duration::from_millis(2);
+
     /// An empty trace. `both_ends` says whether the server's end will be observed.
     pub fn new(both_ends: bool) -> Self {
         Self {
@@ -182,6 +188,7 @@ impl Trace {
             to_server: Vec::with_capacity(512),
             to_client: Vec::with_capacity(512),
             both_ends,
+            grain: Self::VIRTUAL_GRAIN,
         }
     }
 

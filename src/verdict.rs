@@ -180,8 +180,8 @@ pub struct Key {
     pub invariant: Invariant,
     /// What obliged the server, where something did.
     pub cause: Option<Cause>,
-    /// The client's part.
-    pub condition: Condition,
+    /// The client's part, where the rule is about time.
+    pub condition: Option<Condition>,
 }
 
 /// One rule broken on one connection.

@@ -1,0 +1,35 @@
+//! How the server behaved as a program: no panic, no spin.
+
+use super::facts::Facts;
+use super::liveness::left_open;
+use crate::trace::What;
+use crate::verdict::{Ending, Invariant, Key, Level, Owed, Violation};
+
+/// `no-panic`, `no-spin`. The RFC is silent on both; so a SHOULD.
+pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
+    let mut broken = |event: Option<usize>, invariant, fact: &dyn Fn(&What) -> String| {
+        let Some(event) = event else { return };
+        let cause = owed.filter(|owed| owed.event <= event).map(|owed| owed.cause);
+        let ending = match invariant {
+            Invariant::NoSpin => Ending::Spinning(facts.at(event)),
+            _ if facts.ended().is_some() => Ending::InTime,
+            _ => left_open(facts),
+        };
+        out.push(Violation {
+            key: Key { invariant, cause, condition: None },
+            level: Level::Should,
+            ending,
+            owed: None,
+            fact: fact(&facts.trace.events[event].what),
+            events: vec![event],
+        });
+    };
+    broken(facts.firsts.panicked, Invariant::NoPanic, &|what| match what {
+        What::Panicked(message) => format!("panicked: {message}"),
+        _ => "panicked".to_owned(),
+    });
+    broken(facts.firsts.spun, Invariant::NoSpin, &|what| match what {
+        What::Spun { polls } => format!("polled {polls} times while time stood still"),
+        _ => "spun".to_owned(),
+    });
+}

@@ -1,0 +1,136 @@
+//! Something good never came: the end, or the release, by its deadline.
+
+use super::facts::Facts;
+use crate::trace::{Event, Outcome, Time, What};
+use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
+use crate::wire::{Decoder, Role, handshake};
+
+/// `ends-in-time`, `handshake-in-time`, `idle-in-time`, `releases-in-time`.
+///
+/// A server that spins freezes the clock: that is `no-spin`, not lateness. One
+/// that fails to end is not blamed for holding its transport as well.
+pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
+    let Some(owed) = owed.filter(|_| facts.firsts.spun.is_none()) else { return };
+    if !kept(facts, facts.ended(), owed) {
+        let invariant = match owed.cause {
+            Cause::Handshake => Invariant::HandshakeInTime,
+            Cause::Idle => Invariant::IdleInTime,
+            Cause::ClientReset => Invariant::ReleasesInTime,
+            _ => Invariant::EndsInTime,
+        };
+        out.push(violation(facts, owed, invariant, facts.ended()));
+    } else if !kept(facts, facts.released(), owed) {
+        out.push(violation(facts, owed, Invariant::ReleasesInTime, facts.released()));
+    }
+}
+
+/// Whether `event` came by the deadline. What was not watched up to the deadline
+/// is not held against anybody.
+fn kept(facts: &Facts<'_>, event: Option<usize>, owed: Owed) -> bool {
+    let deadline = owed.deadline.after(facts.trace.grain);
+    match event {
+        Some(event) => facts.at(event) <= deadline,
+        None => facts.trace.events.last().is_none_or(|last| last.at <= deadline),
+    }
+}
+
+fn violation(facts: &Facts<'_>, owed: Owed, invariant: Invariant, came: Option<usize>) -> Violation {
+    let ending = match came {
+        Some(event) => Ending::Late(facts.at(event)),
+        None => left_open(facts),
+    };
+    let what = match invariant {
+        Invariant::ReleasesInTime => "kept its transport",
+        _ => "did not end the connection",
+    };
+    let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition(facts, owed)) };
+    let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
+    Violation { key, level: level(facts, owed.cause), ending, owed: Some(owed), fact: what.to_owned(), events }
+}
+
+/// What the RFC's own words ask for. It sets no time; the target's bound does.
+fn level(facts: &Facts<'_>, cause: Cause) -> Level {
+    let both_closes = facts.own_close().is_some() && facts.client_close().is_some();
+    match cause {
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# After both sending and receiving a Close message, an endpoint
+        //# considers the WebSocket connection closed and MUST close the
+        //# underlying TCP connection.  The server MUST close the underlying TCP
+        //# connection immediately;
+        Cause::ClientClose => Level::Must,
+        _ if both_closes => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+        //# Certain algorithms and specifications require an endpoint to _Fail
+        //# the WebSocket Connection_.  To do so, the client MUST _Close the
+        //# WebSocket Connection_
+        Cause::ClientViolation => Level::Must,
+        // On a peer that never answers, sends FIN or RST, or says nothing, it is silent.
+        Cause::OwnClose
+        | Cause::AppClose
+        | Cause::ClientFin
+        | Cause::ClientReset
+        | Cause::Handshake
+        | Cause::Idle => Level::Should,
+    }
+}
+
+/// How a connection that never ended stands when the trace does.
+pub(super) fn left_open(facts: &Facts<'_>) -> Ending {
+    let became = facts.firsts.became.map(|event| &facts.trace.events[event].what);
+    match became {
+        Some(What::Became(Outcome::Quiet)) => Ending::Never,
+        Some(What::Became(Outcome::Ticking { wakes, lasting })) => {
+            Ending::Ticking(lasting / u64::from((*wakes).max(1)))
+        }
+        _ => Ending::Open(facts.trace.events.last().map_or(Time::ZERO, |event| event.at)),
+    }
+}
+
+/// What the client did, or left undone, from the obligation to its deadline.
+/// What the cause itself implies is not named again.
+fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
+    let mut gone = false;
+    let mut cut = false;
+    let mut deaf = false;
+    let mut half_closed = false;
+    let mut dripped = false;
+    let mut arrived = 0;
+    for (index, Event { at, what }) in facts.trace.events.iter().enumerate() {
+        if *at > owed.deadline {
+            break;
+        }
+        match what {
+            What::ResetArrived => gone = owed.cause != Cause::ClientReset,
+            What::Cut => cut = true,
+            What::StoppedReading => deaf = true,
+            What::ResumedReading => deaf = false,
+            What::FinArrived => half_closed = owed.cause != Cause::ClientFin,
+            What::Arrived { bytes } => {
+                arrived += *bytes as usize;
+                dripped |= index > owed.event;
+            }
+            _ => {}
+        }
+    }
+    let replied = matches!(owed.cause, Cause::OwnClose | Cause::AppClose)
+        && facts.client_close().is_some_and(|close| close.end_offset <= arrived);
+    let words = [
+        (gone, Condition::Gone),
+        (cut, Condition::CutOff),
+        (deaf, Condition::Deaf),
+        (half_closed, Condition::HalfClosed),
+        (is_half_sent(&facts.trace.to_server[..arrived]), Condition::HalfSent),
+        (replied, Condition::Replied),
+        (dripped, Condition::Dripping),
+    ];
+    words.iter().find(|(holds, _)| *holds).map_or(Condition::Silent, |(_, condition)| *condition)
+}
+
+/// Whether a client that had sent `bytes` was in the middle of a frame or of its request.
+fn is_half_sent(bytes: &[u8]) -> bool {
+    let Some(head) = handshake::head_length(bytes) else { return !bytes.is_empty() };
+    let mut decoder = Decoder::new(Role::Client);
+    let mut rest = &bytes[head..];
+    while decoder.next(&mut rest).is_some() {}
+    !decoder.is_between_frames()
+}

@@ -1,0 +1,76 @@
+//! What obliges a server to end the connection, and to let go of it, and by when.
+//!
+//! The deadline is the earliest of the armed ones, and nothing that the client
+//! sends moves an armed deadline later: there is no code here that could.
+
+use super::facts::Facts;
+use crate::bounds::Bounds;
+use crate::trace::Time;
+use crate::verdict::{Cause, Owed};
+use std::time::Duration;
+
+/// The obligation with the earliest deadline that the trace arms.
+///
+/// Of several at the same time the one that says most is named: a Close on the
+/// wire before the application's wish that led to it.
+pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+    let arms = closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
+    arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause)))
+}
+
+const fn rank(cause: Cause) -> u8 {
+    match cause {
+        Cause::ClientClose => 0,
+        Cause::OwnClose => 1,
+        Cause::ClientViolation => 2,
+        Cause::AppClose => 3,
+        Cause::ClientReset => 4,
+        Cause::ClientFin => 5,
+        Cause::Handshake => 6,
+        Cause::Idle => 7,
+    }
+}
+
+fn arm(facts: &Facts<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> Option<Owed> {
+    let event = event?;
+    let since = facts.at(event);
+    Some(Owed { cause, since, deadline: since.after(bound), event })
+}
+
+/// What is armed by a single event.
+fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
+    let once = |cause, event| arm(facts, cause, event, bounds.close);
+    // Frames mean something once the connection is open; those that came too
+    // early are due from then on.
+    let open = |event: Option<usize>| Some(event?.max(facts.opened?));
+    let client_close = facts.client_close().and_then(|close| close.ended);
+    let fault = facts.client_fault.map(|(event, _)| event);
+    [
+        once(Cause::ClientClose, open(client_close)),
+        once(Cause::OwnClose, facts.own_close().map(|close| close.started)),
+        once(Cause::ClientViolation, open(fault)),
+        once(Cause::AppClose, facts.firsts.began),
+        once(Cause::ClientFin, facts.firsts.fin),
+        arm(facts, Cause::ClientReset, facts.firsts.reset, bounds.release),
+    ]
+}
+
+/// Accepted, and no complete request within the promised time.
+fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+    let deadline = Time::ZERO.after(bounds.handshake?);
+    let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline);
+    (!in_time).then_some(Owed { cause: Cause::Handshake, since: Time::ZERO, deadline, event: 0 })
+}
+
+/// Nothing complete for the promised time: the first gap that is longer.
+fn idle(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+    let bound = bounds.idle?;
+    let mut last = facts.opened?;
+    for event in facts.client.iter().filter_map(|frame| frame.ended) {
+        if facts.at(event) > facts.at(last).after(bound) {
+            break;
+        }
+        last = event.max(last);
+    }
+    arm(facts, Cause::Idle, Some(last), bound)
+}

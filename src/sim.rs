@@ -1,0 +1,423 @@
+//! Playing a script in virtual time. The sole owner of the clock.
+//!
+//! Every script gets a fresh single-threaded tokio runtime whose clock is paused:
+//! time starts at zero and jumps to the next timer when nothing can run. Play has
+//! two phases:
+//!
+//! * **A**: the script; then the client freezes, keeping its socket and its reading
+//!   policy, and time runs to the deadline. Most scripts end here.
+//! * **B**, only where the deadline passed: one far timer is set, and the parks of
+//!   the runtime and the polls of the server's transport are counted until it fires.
+//!   If nothing else woke, no task can run, no timer is pending and no event is
+//!   left: the connection stays open for ever, and that is proven, not timed out.
+//!
+//! A target with a clock of its own (`std::time`, threads) cannot be judged here.
+
+use crate::bounds::Bounds;
+use crate::client::{Client, Read, Stage};
+use crate::judge;
+use crate::link::{ClientRead, Link};
+use crate::script::{Command, Script, Setting, Size};
+use crate::target::{AppSteps, Connection, Host, Target};
+use crate::trace::{Note, Outcome, Time, Trace, What};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::PanicHookInfo;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a connection on which nothing is owed is watched after the script:
+/// long enough for keepalives and idle time-outs to begin a close of their own.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// How far the sentinel of phase B lies beyond the deadline: ten years.
+const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How many times the runtime may wake in phase B before the server counts as
+/// ticking: a keepalive of 10 s for half a day.
+const WAKES: u32 = 5_000;
+
+/// How many times the runtime parks to carry one timer over [`FAR`] when nothing
+/// else wakes it: tokio's timer wheel re-sorts a far timer on its way.
+const CARRIES: u32 = 8;
+
+/// How many obligations in a row may come due after the script; each later one
+/// begins after the one before was met, so that a server would have to keep
+/// finding new ones.
+const ROUNDS: usize = 16;
+
+/// Plays `script` against `target` and returns what happened.
+///
+/// `bounds` say how long to watch. `seed` fixes the runtime's own random choices
+/// (the order of an unbiased `select!`); it has an effect only under
+/// `--cfg tokio_unstable`. The same arguments give the same trace.
+///
+/// # Panics
+///
+/// If called from within a tokio runtime. A panic of the target's is recorded.
+pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u64) -> Trace {
+    install_panic_hook();
+    let parking = Arc::new(Parking::default());
+    let runtime = runtime(&parking, seed);
+    let trace = runtime.block_on(ours(async {
+        let link = Link::new();
+        let recording = Recording::begin(&link);
+        let stage = SimStage::new(&link, &parking, target.obeys());
+        let connection = Connection::simulated(link.server_end(), Arc::clone(&stage.desk) as _);
+        let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
+        let patience = SETTLE.max(2 * bounds.longest());
+        let mut client = Client::new(stage, patience);
+        client.act(script).await;
+        link.record(What::Froze);
+        watch(&mut client, &link, &parking, bounds).await;
+        drop(recording);
+        let lost_panic = task.is_finished() && task.await.is_err_and(|error| error.is_panic());
+        let mut trace = link.take_trace();
+        if lost_panic && !trace.events.iter().any(|event| matches!(event.what, What::Panicked(_))) {
+            // Another panic hook was set after ours, so that the message went there.
+            let at = trace.events.last().map_or(Time::ZERO, |event| event.at);
+            trace.push(at, What::Panicked("a message that another panic hook took".into()));
+        }
+        trace
+    }));
+    drop(runtime);
+    trace
+}
+
+async fn serve(target: Arc<dyn Target>, connection: Connection, link: Link) {
+    target.serve(connection).await;
+    link.record(What::Returned);
+}
+
+fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let on_park = Arc::clone(parking);
+    builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    #[cfg(not(tokio_unstable))]
+    let _ = seed;
+    builder.build().expect("a runtime without I/O takes nothing from the system")
+}
+
+/// After the script: runs to the deadline and, where that passed, to the proof.
+async fn watch(client: &mut Client<SimStage>, link: &Link, parking: &Parking, bounds: &Bounds) {
+    if link.is_over() {
+        return;
+    }
+    // Whatever is owed by now is due within the longest bound.
+    if run_to(client, link, link.now().after(bounds.longest() + Trace::VIRTUAL_GRAIN)).await {
+        return;
+    }
+    let mut settled = false;
+    for _ in 0..ROUNDS {
+        let now = link.now();
+        let due = link.with_trace(|trace| judge::next_deadline(trace, bounds));
+        match due.map(|deadline| deadline.after(Trace::VIRTUAL_GRAIN)) {
+            None if settled => return,
+            None => {
+                settled = true;
+                if run_to(client, link, now.after(SETTLE)).await {
+                    return;
+                }
+            }
+            Some(deadline) if now <= deadline => {
+                if run_to(client, link, deadline.after(Duration::from_millis(1))).await {
+                    return;
+                }
+            }
+            Some(_) => break,
+        }
+    }
+    prove(client, link, parking).await;
+}
+
+/// Lets time pass up to `time`; true where the connection was over before.
+async fn run_to(client: &mut Client<SimStage>, link: &Link, time: Time) -> bool {
+    let at = Instant::now() + time.since_accept().saturating_sub(link.now().since_accept());
+    client.read_until(over_or(link, sleep_until(at))).await
+}
+
+/// Phase B: finds out whether anything is left that could end the connection.
+async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
+    let began = link.now();
+    let polls = link.polls();
+    parking.count_to(WAKES);
+    let sentinel = sleep_until(Instant::now() + FAR);
+    let exhausted = poll_fn(|cx| parking.poll_exhausted(cx));
+    let over = client.read_until(over_or(link, either(sentinel, exhausted))).await;
+    if over {
+        return;
+    }
+    let wakes = parking.count();
+    let outcome = if wakes <= CARRIES && link.polls() == polls {
+        Outcome::Quiet
+    } else {
+        Outcome::Ticking { wakes, lasting: link.now().0 - began.0 }
+    };
+    link.record(What::Became(outcome));
+}
+
+/// True once the connection is over, false once `other` is ready.
+async fn over_or(link: &Link, other: impl Future<Output = ()>) -> bool {
+    let mut other = pin!(other);
+    poll_fn(|cx| match link.poll_over(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => other.as_mut().poll(cx).map(|()| false),
+    })
+    .await
+}
+
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) }).await;
+}
+
+/// The runtime's idleness: it parks when no task can run.
+#[derive(Debug, Default)]
+struct Parking {
+    /// Somebody waits for the next park.
+    asked: AtomicBool,
+    answered: AtomicBool,
+    /// Parks since counting began, and where it ends.
+    count: AtomicU32,
+    limit: AtomicU32,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Parking {
+    /// The runtime is about to park. Waking the client here keeps it from parking.
+    fn parks(&self) {
+        if self.asked.swap(false, Ordering::Relaxed) {
+            self.answered.store(true, Ordering::Relaxed);
+            self.wake();
+        } else if self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.limit.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn keep(&self, cx: &Context<'_>) {
+        let mut waker = self.waker();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    fn ask(&self) {
+        self.answered.store(false, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.answered.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        self.keep(cx);
+        Poll::Pending
+    }
+
+    fn count_to(&self, limit: u32) {
+        self.asked.store(false, Ordering::Relaxed);
+        self.count.store(0, Ordering::Relaxed);
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn poll_exhausted(&self, cx: &Context<'_>) -> Poll<()> {
+        self.keep(cx);
+        if self.count() >= self.limit.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// The application's desk: commands lie here until it takes them.
+struct Desk {
+    link: Link,
+    tray: Mutex<Tray>,
+}
+
+#[derive(Default)]
+struct Tray {
+    commands: VecDeque<Command>,
+    waker: Option<Waker>,
+}
+
+impl Desk {
+    fn tray(&self) -> MutexGuard<'_, Tray> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Host for Desk {
+    fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
+        let mut tray = self.tray();
+        if let Some(command) = tray.commands.pop_front() {
+            return Poll::Ready(command);
+        }
+        tray.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn note(&self, note: Note) {
+        self.link.record(What::Noted(note));
+    }
+}
+
+/// The stage in virtual time: the link, and the desk of the server's application.
+struct SimStage {
+    link: Link,
+    parking: Arc<Parking>,
+    obeys: AppSteps,
+    desk: Arc<Desk>,
+}
+
+impl SimStage {
+    fn new(link: &Link, parking: &Arc<Parking>, obeys: AppSteps) -> Self {
+        let desk = Arc::new(Desk { link: link.clone(), tray: Mutex::default() });
+        Self { link: link.clone(), parking: Arc::clone(parking), obeys, desk }
+    }
+}
+
+impl Stage for SimStage {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        self.link.poll_client_read(cx).map(|read| match read {
+            ClientRead::Bytes => Read::Bytes,
+            ClientRead::End => Read::End,
+        })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.link.poll_client_write(cx, bytes)
+    }
+
+    fn ask_settled(&mut self) {
+        self.parking.ask();
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.parking.poll_answered(cx)
+    }
+
+    fn is_over(&self) -> bool {
+        self.link.is_over()
+    }
+
+    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
+        self.link.with_received(|bytes| look(&bytes[from..]));
+    }
+
+    fn tell(&mut self, command: &Command) {
+        if !self.obeys.contain(AppSteps::of(command)) {
+            return;
+        }
+        self.link.client_acted();
+        let mut tray = self.desk.tray();
+        tray.commands.push_back(command.clone());
+        if let Some(waker) = tray.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn fin(&mut self) {
+        self.link.client_fin();
+    }
+
+    fn reset(&mut self) {
+        self.link.client_reset();
+    }
+
+    fn drop_socket(&mut self) {
+        self.link.client_drop();
+    }
+
+    fn cut(&mut self) {
+        self.link.cut();
+    }
+
+    fn set(&mut self, setting: Setting, size: Size) {
+        self.link.set(setting, size);
+    }
+
+    fn reading(&mut self, reads: bool) {
+        self.link.record(if reads { What::ResumedReading } else { What::StoppedReading });
+    }
+}
+
+/// Marks what `future` does as hangup's own, whose panics are no finding.
+async fn ours<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        OURS.set(true);
+        let poll = future.as_mut().poll(cx);
+        OURS.set(false);
+        poll
+    })
+    .await
+}
+
+thread_local! {
+    /// Whether hangup's own code runs on this thread, and not the target's.
+    static OURS: Cell<bool> = const { Cell::new(false) };
+    /// The link of the script in play on this thread, for panics of its target.
+    static PLAYING: RefCell<Option<Link>> = const { RefCell::new(None) };
+}
+
+/// While it lives, a panic on this thread is recorded in the trace and not printed.
+struct Recording;
+
+impl Recording {
+    fn begin(link: &Link) -> Self {
+        PLAYING.with_borrow_mut(|playing| *playing = Some(link.clone()));
+        Self
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        OURS.set(false);
+        PLAYING.with_borrow_mut(|playing| *playing = None);
+    }
+}
+
+/// Once a process: panics outside of play go to the hook that was there before.
+fn install_panic_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let playing = PLAYING.try_with(|playing| playing.try_borrow().ok()?.clone()).ok().flatten();
+            match playing.filter(|_| !OURS.get()) {
+                Some(link) => link.try_record(What::Panicked(message(info).into())),
+                None => before(info),
+            }
+        }));
+    });
+}
+
+/// What a panic says, and where, without the path to it, which differs between machines.
+fn message(info: &PanicHookInfo<'_>) -> String {
+    let text = info.payload_as_str().unwrap_or("a value that is no text");
+    let place = info.location().map_or_else(String::new, |location| {
+        let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
+        format!(" ({file}:{})", location.line())
+    });
+    format!("{text}{place}")
+}

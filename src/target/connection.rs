@@ -1,0 +1,143 @@
+//! What a target is given: a byte stream, and a handle of its application.
+
+use crate::link::ServerEnd;
+use crate::script::Command;
+use crate::trace::Note;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Who commands a server's application and hears what it says.
+pub trait Host: Send + Sync {
+    /// The next command; pending, perhaps for ever, while there is none.
+    fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command>;
+
+    /// The application said something.
+    fn note(&self, note: Note);
+}
+
+/// A host that commands nothing and hears nothing: a server that stands alone.
+struct Nobody;
+
+impl Host for Nobody {
+    fn poll_command(&self, _: &mut Context<'_>) -> Poll<Command> {
+        Poll::Pending
+    }
+
+    fn note(&self, _: Note) {}
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+enum Transport {
+    Link(ServerEnd),
+    Other(Box<dyn Io>),
+}
+
+/// One accepted connection: `AsyncRead + AsyncWrite`, before the opening handshake.
+///
+/// Hand it to a library as it is. A server whose application can be told to act
+/// takes [`application`](Self::application) first.
+pub struct Connection {
+    transport: Transport,
+    application: Application,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+impl Connection {
+    /// A connection over the simulated link.
+    pub(crate) fn simulated(end: ServerEnd, host: Arc<dyn Host>) -> Self {
+        Self { transport: Transport::Link(end), application: Application(host) }
+    }
+
+    /// A connection over any stream, a `TcpStream` say, with nobody to command its application.
+    pub fn over(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self::commanded(io, Arc::new(Nobody))
+    }
+
+    /// A connection over any stream, whose application `host` commands.
+    pub fn commanded(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        Self { transport: Transport::Other(Box::new(io)), application: Application(host) }
+    }
+
+    /// The handle through which the application is told to act.
+    pub fn application(&self) -> Application {
+        self.application.clone()
+    }
+}
+
+/// The handle of a server's application; clones share it.
+#[derive(Clone)]
+pub struct Application(Arc<dyn Host>);
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Application")
+    }
+}
+
+impl Application {
+    /// Waits for the next command, as a real application waits for a shutdown
+    /// signal or a broadcast: beside its reads. Safe to cancel. Taking a command
+    /// to close or to return is noted in the trace: from then on the end is owed.
+    pub async fn command(&self) -> Command {
+        let command = std::future::poll_fn(|cx| self.0.poll_command(cx)).await;
+        match command {
+            Command::Close(..) => self.note(Note::BeganToClose),
+            Command::Return => self.note(Note::BeganToReturn),
+            Command::SendText(_) | Command::SendBinary(_) | Command::Ping(_) => {}
+        }
+        command
+    }
+
+    /// Notes something in the trace: that the application began to close of its
+    /// own will, was given a message, or was told of the end.
+    pub fn note(&self, note: Note) {
+        self.0.note(note);
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Link(io) => Pin::new(io).poll_read(cx, buf),
+            Transport::Other(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.transport {
+            Transport::Link(io) => Pin::new(io).poll_write(cx, bytes),
+            Transport::Other(io) => Pin::new(io).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Link(io) => Pin::new(io).poll_flush(cx),
+            Transport::Other(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Link(io) => Pin::new(io).poll_shutdown(cx),
+            Transport::Other(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Servers under test: the trait, the connection they serve, the registry.
+//!
+//! A target sees a byte stream and the commands to its application, and never
+//! the script. It declares what it promises ([`Bounds`]), which commands it obeys
+//! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
+
+mod connection;
+pub mod reference;
+#[cfg(feature = "tungstenite")]
+pub mod tungstenite;
+
+pub use connection::{Application, Connection, Host};
+
+use crate::bounds::Bounds;
+use crate::script::Command;
+use crate::verdict::{Cause, Condition, Invariant, Key};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::BitOr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What [`Target::serve`] returns.
+pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A server under test: anything that serves one connection over
+/// `AsyncRead + AsyncWrite` on tokio's clock.
+pub trait Target: Send + Sync {
+    /// The name, as given on the command line: `reference`, `tungstenite/no-deadline`.
+    fn name(&self) -> &str;
+
+    /// The library under test and its version: `tokio-tungstenite 0.30.0`.
+    fn version(&self) -> &str;
+
+    /// One sentence: what this server does.
+    fn about(&self) -> &str;
+
+    /// What it promises. Default: to close within 5 s.
+    fn bounds(&self) -> Bounds {
+        Bounds::default()
+    }
+
+    /// Which commands its application obeys; it is sent no other. Default: none.
+    fn obeys(&self) -> AppSteps {
+        AppSteps::NONE
+    }
+
+    /// The rules that it is known to break, each with a reason. Default: none.
+    fn deviations(&self) -> &[Deviation] {
+        &[]
+    }
+
+    /// Serves one connection to its end. Runs inside a tokio runtime without I/O
+    /// whose clock is paused; threads and `std::time` are not part of that world.
+    fn serve(&self, connection: Connection) -> Serving;
+}
+
+/// A set of kinds of commands to a server's application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppSteps(u8);
+
+impl AppSteps {
+    /// No command at all.
+    pub const NONE: Self = Self(0);
+    /// Send a text or binary message.
+    pub const SEND: Self = Self(1);
+    /// Send a ping.
+    pub const PING: Self = Self(2);
+    /// Close the connection.
+    pub const CLOSE: Self = Self(4);
+    /// Return without closing.
+    pub const RETURN: Self = Self(8);
+    /// Every command there is.
+    pub const ALL: Self = Self(15);
+
+    /// Whether all of `other` are in this set.
+    pub const fn contain(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The kind of `command`.
+    pub const fn of(command: &Command) -> Self {
+        match command {
+            Command::SendText(_) | Command::SendBinary(_) => Self::SEND,
+            Command::Ping(_) => Self::PING,
+            Command::Close(..) => Self::CLOSE,
+            Command::Return => Self::RETURN,
+        }
+    }
+}
+
+impl BitOr for AppSteps {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A rule that a target is known to break, accepted with a reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Deviation {
+    /// The rule.
+    pub invariant: Invariant,
+    /// Only with this cause; `None` for any.
+    pub cause: Option<Cause>,
+    /// Only under this condition; `None` for any.
+    pub condition: Option<Condition>,
+    /// Why it is accepted: whose fault it is and what settles it.
+    pub reason: &'static str,
+    /// The sentence of RFC 6455 at stake, with its section.
+    pub rfc: &'static str,
+}
+
+impl Deviation {
+    /// Whether it accepts findings with this key.
+    pub fn accepts(&self, key: Key) -> bool {
+        self.invariant == key.invariant
+            && (self.cause.is_none() || self.cause == key.cause)
+            && (self.condition.is_none() || self.condition == key.condition)
+    }
+}
+
+/// The targets that a command line knows, in the order in which they were added.
+#[derive(Clone, Default)]
+pub struct Registry {
+    targets: Vec<Arc<dyn Target>>,
+}
+
+impl Registry {
+    /// No targets.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The targets that come with hangup.
+    pub fn built_in() -> Self {
+        let registry = Self::new().with(reference::Reference);
+        #[cfg(feature = "tungstenite")]
+        let registry = tungstenite::Style::ALL
+            .iter()
+            .fold(registry, |registry, style| registry.with(tungstenite::Tungstenite(*style)));
+        registry
+    }
+
+    /// Adds a target.
+    ///
+    /// # Panics
+    ///
+    /// If one of its name is there already.
+    pub fn with(mut self, target: impl Target + 'static) -> Self {
+        assert!(self.find(target.name()).is_none(), "two targets named {}", target.name());
+        self.targets.push(Arc::new(target));
+        self
+    }
+
+    /// All targets.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Target>> {
+        self.targets.iter()
+    }
+
+    /// The target of this name.
+    pub fn find(&self, name: &str) -> Option<&Arc<dyn Target>> {
+        self.targets.iter().find(|target| target.name() == name)
+    }
+
+    /// The targets that `names` select, each once, in the registry's order: a
+    /// target's own name, or the part before its slash for all of a family. No
+    /// names select all.
+    ///
+    /// # Errors
+    ///
+    /// The first name that selects nothing.
+    pub fn select(&self, names: &[String]) -> Result<Vec<Arc<dyn Target>>, String> {
+        let mut chosen = BTreeMap::new();
+        for name in names {
+            let before = chosen.len();
+            let mut any = false;
+            for (index, target) in self.targets.iter().enumerate() {
+                let family = target.name().split_once('/').map(|(family, _)| family);
+                if target.name() == name || family == Some(name) {
+                    chosen.insert(index, Arc::clone(target));
+                    any = true;
+                }
+            }
+            if !any && chosen.len() == before {
+                return Err(name.clone());
+            }
+        }
+        if names.is_empty() {
+            return Ok(self.targets.clone());
+        }
+        Ok(chosen.into_values().collect())
+    }
+}
