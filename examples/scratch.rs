@@ -1,4 +1,7 @@
-use hangup::{sim, judge, target::{Registry,Target}};
+use hangup::{
+    judge, sim,
+    target::{Registry, Target},
+};
 fn main() {
     let name = std::env::args().nth(1).unwrap();
     let text = std::io::read_to_string(std::io::stdin()).unwrap();
@@ -6,14 +9,20 @@ fn main() {
     let r = Registry::built_in();
     let t = r.find(&name).unwrap();
     let trace = sim::play(t, &t.bounds(), &script, 0);
-    for e in &trace.events { println!("{} {:?}", e.at, e.what); }
+    for e in &trace.events {
+        println!("{} {:?}", e.at, e.what);
+    }
     println!("{:?}", String::from_utf8_lossy(&trace.to_client));
     println!("{:#?}", judge::judge(&trace, &t.bounds()));
-    let n = 100000;
+    let n: u32 = std::env::args().nth(2).map_or(100000, |s| s.parse().unwrap());
     let t0 = std::time::Instant::now();
-    for _ in 0..n { std::hint::black_box(judge::judge(&sim::play(t, &t.bounds(), &script, 0), &t.bounds())); }
+    for _ in 0..n {
+        std::hint::black_box(judge::judge(&sim::play(t, &t.bounds(), &script, 0), &t.bounds()));
+    }
     println!("{:?} per script", t0.elapsed() / n);
     let t0 = std::time::Instant::now();
-    for _ in 0..n { std::hint::black_box(judge::judge(&trace, &t.bounds())); }
+    for _ in 0..n {
+        std::hint::black_box(judge::judge(&trace, &t.bounds()));
+    }
     println!("{:?} per judge", t0.elapsed() / n);
 }

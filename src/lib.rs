@@ -1,9 +1,11 @@
 //! hangup
 pub mod bounds;
 pub mod client;
+pub mod generate;
 pub mod judge;
 pub mod link;
 pub mod script;
+pub mod shrink;
 pub mod sim;
 pub mod target;
 pub mod trace;

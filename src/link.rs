@@ -536,14 +536,22 @@ impl State {
 }
 
 impl AsyncRead for ServerEnd {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let mut state = self.0.lock();
         if state.polled() { Poll::Pending } else { state.poll_read(cx, buf) }
     }
 }
 
 impl AsyncWrite for ServerEnd {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let mut state = self.0.lock();
         if state.polled() { Poll::Pending } else { state.poll_write(cx, bytes) }
     }

@@ -86,7 +86,9 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         }
         trace
     }));
-    drop(runtime);
+    // The runtime owns its park hook, the hook shares this, and a waker keeps the
+    // runtime alive: left in place, every play would leak its runtime.
+    *parking.waker() = None;
     trace
 }
 
@@ -176,7 +178,10 @@ async fn over_or(link: &Link, other: impl Future<Output = ()>) -> bool {
 
 async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) }).await;
+    poll_fn(|cx| {
+        if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) }
+    })
+    .await;
 }
 
 /// The runtime's idleness: it parks when no task can run.
@@ -197,7 +202,9 @@ impl Parking {
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();
-        } else if self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.limit.load(Ordering::Relaxed) {
+        } else if self.count.fetch_add(1, Ordering::Relaxed) + 1
+            == self.limit.load(Ordering::Relaxed)
+        {
             self.wake();
         }
     }
@@ -244,7 +251,11 @@ impl Parking {
 
     fn poll_exhausted(&self, cx: &Context<'_>) -> Poll<()> {
         self.keep(cx);
-        if self.count() >= self.limit.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        if self.count() >= self.limit.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -403,7 +414,8 @@ fn install_panic_hook() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let playing = PLAYING.try_with(|playing| playing.try_borrow().ok()?.clone()).ok().flatten();
+            let playing =
+                PLAYING.try_with(|playing| playing.try_borrow().ok()?.clone()).ok().flatten();
             match playing.filter(|_| !OURS.get()) {
                 Some(link) => link.try_record(What::Panicked(message(info).into())),
                 None => before(info),

@@ -11,12 +11,8 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
     if facts.early || facts.opened.is_none() {
         return;
     }
-    let found = [
-        answers_close(facts),
-        closes_once(facts),
-        silent_after_close(facts),
-        legal_close(facts),
-    ];
+    let found =
+        [answers_close(facts), closes_once(facts), silent_after_close(facts), legal_close(facts)];
     for Broken { invariant, level, fact, events } in found.into_iter().flatten() {
         let first = events.first().copied().unwrap_or_default();
         let cause = owed.filter(|owed| owed.event <= first).map(|owed| owed.cause);
@@ -114,7 +110,8 @@ fn is_idle_chatter(facts: &Facts<'_>, frame: &Seen) -> bool {
     if !after_both || frame.is_close() {
         return false;
     }
-    let count = |frames: &[Seen], opcode| frames.iter().filter(|frame| frame.opcode == opcode).count();
+    let count =
+        |frames: &[Seen], opcode| frames.iter().filter(|frame| frame.opcode == opcode).count();
     let pings = facts.client.iter().take_while(|frame| !frame.is_close());
     let pings = pings.filter(|frame| frame.opcode == Opcode::PING).count();
     frame.opcode != Opcode::PONG || count(&facts.server, Opcode::PONG) > pings
@@ -150,7 +147,9 @@ fn close_fault(frame: &Seen) -> Option<(Level, String)> {
         //# If there is a body, the first two bytes of
         //# the body MUST be a 2-byte unsigned integer (in network byte order)
         //# representing a status code
-        ClosePayload::OneByte(_) => Some((Level::Must, "sent a Close payload of one byte".to_owned())),
+        ClosePayload::OneByte(_) => {
+            Some((Level::Must, "sent a Close payload of one byte".to_owned()))
+        }
         ClosePayload::Code(code, reason) => code_fault(code).or_else(|| {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
             //# Following the 2-byte integer, the body MAY contain UTF-8-encoded data
@@ -162,7 +161,10 @@ fn close_fault(frame: &Seen) -> Option<(Level, String)> {
 
 fn code_fault(code: CloseCode) -> Option<(Level, String)> {
     let level = match code.class() {
-        CloseClass::Defined | CloseClass::Registered | CloseClass::Library | CloseClass::Private => {
+        CloseClass::Defined
+        | CloseClass::Registered
+        | CloseClass::Library
+        | CloseClass::Private => {
             return None;
         }
         //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1

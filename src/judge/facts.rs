@@ -176,7 +176,8 @@ impl<'a> Facts<'a> {
         if self.client_fault.is_none() {
             // The frame at hand may have begun with an earlier segment.
             let news = &client.frames[frames.saturating_sub(1)..];
-            self.client_fault = news.iter().find_map(|frame| frame.fault).map(|fault| (index, fault));
+            self.client_fault =
+                news.iter().find_map(|frame| frame.fault).map(|fault| (index, fault));
         }
     }
 

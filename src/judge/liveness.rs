@@ -34,7 +34,12 @@ fn kept(facts: &Facts<'_>, event: Option<usize>, owed: Owed) -> bool {
     }
 }
 
-fn violation(facts: &Facts<'_>, owed: Owed, invariant: Invariant, came: Option<usize>) -> Violation {
+fn violation(
+    facts: &Facts<'_>,
+    owed: Owed,
+    invariant: Invariant,
+    came: Option<usize>,
+) -> Violation {
     let ending = match came {
         Some(event) => Ending::Late(facts.at(event)),
         None => left_open(facts),
@@ -45,7 +50,14 @@ fn violation(facts: &Facts<'_>, owed: Owed, invariant: Invariant, came: Option<u
     };
     let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition(facts, owed)) };
     let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
-    Violation { key, level: level(facts, owed.cause), ending, owed: Some(owed), fact: what.to_owned(), events }
+    Violation {
+        key,
+        level: level(facts, owed.cause),
+        ending,
+        owed: Some(owed),
+        fact: what.to_owned(),
+        events,
+    }
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.

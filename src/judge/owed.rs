@@ -14,7 +14,8 @@ use std::time::Duration;
 /// Of several at the same time the one that says most is named: a Close on the
 /// wire before the application's wish that led to it.
 pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
-    let arms = closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
+    let arms =
+        closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
     arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause)))
 }
 

@@ -1,7 +1,7 @@
 //! From a script's units to the bytes on the wire.
 
-use super::{Content, Frame, Kind, Pace, Piece, Script, Unit};
 use super::{Act, Command, Send};
+use super::{Content, Frame, Kind, Pace, Piece, Script, Unit};
 use crate::wire::{FrameHead, MASK, Opcode, handshake};
 use std::borrow::Cow;
 
@@ -94,7 +94,8 @@ impl Unit {
         match self {
             Self::Upgrade(None) => out.extend_from_slice(handshake::REQUEST.as_bytes()),
             Self::Upgrade(Some(size)) => {
-                let (start, end) = handshake::REQUEST.as_bytes().split_at(handshake::REQUEST.len() - 2);
+                let (start, end) =
+                    handshake::REQUEST.as_bytes().split_at(handshake::REQUEST.len() - 2);
                 out.extend_from_slice(start);
                 out.extend_from_slice(FILLER.as_bytes());
                 out.resize(out.len() + size.0 as usize, b'x');

@@ -53,7 +53,9 @@ impl FromStr for Script {
             }
             script.steps.push(rest.step()?);
             if script.volume() > MAX_BYTES {
-                return Err(Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"]));
+                return Err(
+                    Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"])
+                );
             }
         }
         Ok(script)
@@ -62,14 +64,51 @@ impl FromStr for Script {
 
 /// The words that a step can begin with.
 const STEPS: &[&str] = &[
-    "upgrade", "text", "binary", "continuation", "ping", "pong", "close", "opcode", "raw", "first",
-    "all but", "unmasked", "unfinished", "rsv", "16-bit", "64-bit", "wait", "await", "stop reading",
-    "resume reading", "fin", "reset", "drop", "cut", "window", "send buffer", "receive buffer",
-    "segment", "app",
+    "upgrade",
+    "text",
+    "binary",
+    "continuation",
+    "ping",
+    "pong",
+    "close",
+    "opcode",
+    "raw",
+    "first",
+    "all but",
+    "unmasked",
+    "unfinished",
+    "rsv",
+    "16-bit",
+    "64-bit",
+    "wait",
+    "await",
+    "stop reading",
+    "resume reading",
+    "fin",
+    "reset",
+    "drop",
+    "cut",
+    "window",
+    "send buffer",
+    "receive buffer",
+    "segment",
+    "app",
 ];
 const UNITS: &[&str] = &[
-    "upgrade", "text", "binary", "continuation", "ping", "pong", "close", "opcode", "raw",
-    "unmasked", "unfinished", "rsv", "16-bit", "64-bit",
+    "upgrade",
+    "text",
+    "binary",
+    "continuation",
+    "ping",
+    "pong",
+    "close",
+    "opcode",
+    "raw",
+    "unmasked",
+    "unfinished",
+    "rsv",
+    "16-bit",
+    "64-bit",
 ];
 const FRAMES: &[&str] = &["text", "binary", "continuation", "ping", "pong", "close", "opcode"];
 const AWAITED: &[Awaited] = &[
@@ -176,7 +215,8 @@ impl<'a> Line<'a> {
 
     fn millis(&mut self) -> Parsed<Millis> {
         let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
-        self.measure(&units, u32::MAX, "a time up to 1193h, such as 10ms, 2s, 5min or 12h").map(Millis)
+        self.measure(&units, u32::MAX, "a time up to 1193h, such as 10ms, 2s, 5min or 12h")
+            .map(Millis)
     }
 
     fn byte_count(&mut self) -> Parsed<u32> {
@@ -191,7 +231,11 @@ impl<'a> Line<'a> {
     fn step(&mut self) -> Parsed<Step> {
         let joined = self.take("+");
         let act = self.act()?;
-        if self.is_empty() { Ok(Step { joined, act }) } else { Err(self.error(&["the line's end"])) }
+        if self.is_empty() {
+            Ok(Step { joined, act })
+        } else {
+            Err(self.error(&["the line's end"]))
+        }
     }
 
     fn act(&mut self) -> Parsed<Act> {
@@ -244,7 +288,9 @@ impl<'a> Line<'a> {
     fn awaited(&mut self) -> Parsed<Awaited> {
         match AWAITED.iter().find(|awaited| self.take(awaited.word())) {
             Some(awaited) => Ok(*awaited),
-            None => Err(self.error(&AWAITED.iter().map(|awaited| awaited.word()).collect::<Vec<_>>())),
+            None => {
+                Err(self.error(&AWAITED.iter().map(|awaited| awaited.word()).collect::<Vec<_>>()))
+            }
         }
     }
 
@@ -301,7 +347,8 @@ impl<'a> Line<'a> {
         let start = self.column;
         let masked = !self.take("unmasked");
         let fin = !self.take("unfinished");
-        let rsv = if self.take("rsv") { self.number(1, 7, "a number from 1 to 7")? as u8 } else { 0 };
+        let rsv =
+            if self.take("rsv") { self.number(1, 7, "a number from 1 to 7")? as u8 } else { 0 };
         let length = match () {
             () if self.take("16-bit") => Length::Bits16,
             () if self.take("64-bit") => Length::Bits64,
@@ -413,7 +460,8 @@ impl<'a> Line<'a> {
             Some('t') => ('\t', 2),
             Some('u') => {
                 let inner = self.text.get(3..).filter(|_| self.text[2..].starts_with('{'));
-                let digits = inner.and_then(|inner| inner.split_once('}')).map(|(digits, _)| digits);
+                let digits =
+                    inner.and_then(|inner| inner.split_once('}')).map(|(digits, _)| digits);
                 let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
                 let Some((digits, character)) = digits.zip(value.and_then(char::from_u32)) else {
                     return Err(error);
@@ -500,7 +548,8 @@ mod tests {
 
     #[test]
     fn no_text_makes_the_parser_panic() {
-        let words = ["text", "\"", "\\u{", "}", "hex", "0", "99999999999", "é", "first", "x", "+", "\\"];
+        let words =
+            ["text", "\"", "\\u{", "}", "hex", "0", "99999999999", "é", "first", "x", "+", "\\"];
         for a in words {
             for b in words {
                 for c in words {

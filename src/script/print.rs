@@ -220,7 +220,9 @@ impl Display for Size {
 impl Display for Millis {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
-            millis if millis != 0 && millis % 3_600_000 == 0 => write!(f, "{}h", millis / 3_600_000),
+            millis if millis != 0 && millis % 3_600_000 == 0 => {
+                write!(f, "{}h", millis / 3_600_000)
+            }
             millis if millis != 0 && millis % 60_000 == 0 => write!(f, "{}min", millis / 60_000),
             millis if millis != 0 && millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
             millis => write!(f, "{millis}ms"),

@@ -227,7 +227,9 @@ impl Session {
         // byte by byte costs no more than one that comes whole.
         let seen = self.head.len().saturating_sub(3);
         self.head.extend_from_slice(bytes);
-        if handshake::head_length(&self.head[seen..]).is_none() && self.head.len() <= handshake::HEAD_LIMIT {
+        if handshake::head_length(&self.head[seen..]).is_none()
+            && self.head.len() <= handshake::HEAD_LIMIT
+        {
             return None;
         }
         let Ok(Some((length, accept))) = handshake::request(&self.head) else {
@@ -298,7 +300,9 @@ impl Session {
             }
             Command::Close(code, reason) => {
                 // What may not be sent is not sent, whoever asks for it.
-                let code = code.map(CloseCode).map(|code| if code.is_sendable() { code } else { CloseCode::NORMAL });
+                let code = code
+                    .map(CloseCode)
+                    .map(|code| if code.is_sendable() { code } else { CloseCode::NORMAL });
                 let reason = reason.text();
                 self.close(code, &reason.as_bytes()[..reason.floor_char_boundary(123)]);
                 self.begin_closing(now, false);
@@ -331,7 +335,9 @@ impl Session {
                 self.deadline = now + CLOSE;
                 self.phase = Phase::Closing { heard };
             }
-            Phase::Closing { heard: before } => self.phase = Phase::Closing { heard: before || heard },
+            Phase::Closing { heard: before } => {
+                self.phase = Phase::Closing { heard: before || heard }
+            }
             Phase::Over => {}
         }
     }

@@ -229,10 +229,7 @@ impl Decoder {
             () if opcode == Opcode::CONTINUATION && self.message.is_none() => {
                 Some(Fault::LoneContinuation)
             }
-            () if opcode.is_data()
-                && opcode != Opcode::CONTINUATION
-                && self.message.is_some() =>
-            {
+            () if opcode.is_data() && opcode != Opcode::CONTINUATION && self.message.is_some() => {
                 Some(Fault::InterruptedMessage)
             }
             () => None,
@@ -426,7 +423,10 @@ mod tests {
                 Fault::LengthNotMinimal,
             ),
             (
-                frame(FrameHead { length: LengthForm::Bits64, ..client(Opcode::TEXT) }, &[b'x'; 126]),
+                frame(
+                    FrameHead { length: LengthForm::Bits64, ..client(Opcode::TEXT) },
+                    &[b'x'; 126],
+                ),
                 Fault::LengthNotMinimal,
             ),
             (frame(client(Opcode::CONTINUATION), b""), Fault::LoneContinuation),

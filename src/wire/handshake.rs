@@ -139,7 +139,9 @@ pub fn switching_protocols(accept: &str) -> String {
 
 /// Whether a comma-separated header value has `token`, in any case.
 fn has_token(value: &[u8], token: &str) -> bool {
-    value.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    value
+        .split(|&byte| byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]

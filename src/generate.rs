@@ -1,0 +1,637 @@
+//! The generator: one grammar of misbehaviour, written once against `rand`'s [`Rng`].
+//!
+//! Three doors lead here: a seeded generator drives campaigns, proptest's own drives
+//! `hangup::scripts()`, and fuzzer input drives `impl Arbitrary for Script`.
+//!
+//! Every script is drawn under a profile of its own, as in swarm testing (Groce et
+//! al., ISSTA 2012): about half of the kinds of steps are off, the rest unevenly
+//! weighted, so that rare combinations come up and a script is often about one thing.
+
+use crate::bounds::Bounds;
+use crate::script::{
+    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send,
+    Setting, Size, Step, Unit,
+};
+use crate::target::AppSteps;
+use crate::wire::Opcode;
+use rand::{Rng, RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+
+/// What scripts are drawn for: durations cluster around the bounds, and the
+/// application is only told what it obeys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grammar {
+    /// The target's promises.
+    pub bounds: Bounds,
+    /// What its application obeys.
+    pub app: AppSteps,
+}
+
+impl Default for Grammar {
+    /// The default bounds, and every command.
+    fn default() -> Self {
+        Self { bounds: Bounds::default(), app: AppSteps::ALL }
+    }
+}
+
+impl Grammar {
+    /// The script at `index` of the campaign with `seed`. Equal on every machine.
+    pub fn nth(&self, seed: u64, index: u64) -> Script {
+        let mixed = (u128::from(seed) << 64) | u128::from(index);
+        // Neighbouring states of the generator are correlated in their first draws.
+        let spread = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        self.draw(&mut Pcg64Mcg::from_seed((spread ^ (spread >> 64)).to_le_bytes()))
+    }
+
+    /// Draws a script.
+    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
+        let mut draft = Draft {
+            bounds: self.bounds,
+            profile: Profile::draw(rng, self.app),
+            room: 0,
+            steps: Vec::with_capacity(16),
+            rng,
+        };
+        draft.opening();
+        let steps = draft.length();
+        for _ in 0..steps {
+            draft.any();
+        }
+        Script { steps: draft.steps }
+    }
+}
+
+/// The kinds of steps that a profile weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Topic {
+    Data,
+    Ping,
+    Close,
+    OddClose,
+    Fragments,
+    Illegal,
+    Partial,
+    Drip,
+    Burst,
+    Wait,
+    Await,
+    Reading,
+    Fin,
+    Gone,
+    Cut,
+    Buffers,
+    AppSend,
+    AppPing,
+    AppClose,
+    AppReturn,
+    AppPush,
+}
+
+impl Topic {
+    const ALL: [Self; 21] = [
+        Self::Data,
+        Self::Ping,
+        Self::Close,
+        Self::OddClose,
+        Self::Fragments,
+        Self::Illegal,
+        Self::Partial,
+        Self::Drip,
+        Self::Burst,
+        Self::Wait,
+        Self::Await,
+        Self::Reading,
+        Self::Fin,
+        Self::Gone,
+        Self::Cut,
+        Self::Buffers,
+        Self::AppSend,
+        Self::AppPing,
+        Self::AppClose,
+        Self::AppReturn,
+        Self::AppPush,
+    ];
+
+    /// The command that the application must obey for this topic to be of use.
+    const fn needs(self) -> AppSteps {
+        match self {
+            Self::AppSend | Self::AppPush => AppSteps::SEND,
+            Self::AppPing => AppSteps::PING,
+            Self::AppClose => AppSteps::CLOSE,
+            Self::AppReturn => AppSteps::RETURN,
+            _ => AppSteps::NONE,
+        }
+    }
+}
+
+/// How often each topic comes up in one script.
+#[derive(Clone, Copy, Debug)]
+struct Profile {
+    weights: [u8; Topic::ALL.len()],
+    total: u32,
+}
+
+impl Profile {
+    fn draw<R: Rng + ?Sized>(rng: &mut R, app: AppSteps) -> Self {
+        let mut weights = [0; Topic::ALL.len()];
+        let mut bits = rng.next_u64();
+        for (weight, topic) in weights.iter_mut().zip(Topic::ALL) {
+            // Three bits a topic: off in half of the cases, else 1, 1, 4 or 8.
+            *weight = match bits & 7 {
+                0..=3 => 0,
+                4 | 5 => 1,
+                6 => 4,
+                _ => 8,
+            };
+            bits >>= 3;
+            if !app.contain(topic.needs()) {
+                *weight = 0;
+            }
+        }
+        let total = weights.iter().map(|weight| u32::from(*weight)).sum();
+        Self { weights, total }
+    }
+
+    fn pick<R: Rng + ?Sized>(&self, rng: &mut R) -> Topic {
+        if self.total == 0 {
+            return Topic::Close;
+        }
+        let mut left = rng.random_range(0..self.total);
+        for (weight, topic) in self.weights.iter().zip(Topic::ALL) {
+            match left.checked_sub(u32::from(*weight)) {
+                Some(rest) => left = rest,
+                None => return topic,
+            }
+        }
+        Topic::Close
+    }
+}
+
+/// The close codes of the matrix: each border of each class.
+const CODES: [u16; 23] = [
+    0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1014,
+    1015, 1016, 2999, 3000, 4999, 5000, 65535,
+];
+
+/// Bytes that are no UTF-8: cut short, a surrogate, never legal, overlong.
+const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"];
+
+/// A script in the making.
+struct Draft<'a, R: ?Sized> {
+    rng: &'a mut R,
+    bounds: Bounds,
+    profile: Profile,
+    /// The size of the smallest buffer set so far; 0 for none.
+    room: u32,
+    steps: Vec<Step>,
+}
+
+impl<R: Rng + ?Sized> Draft<'_, R> {
+    /// True once in `n` times.
+    fn once_in(&mut self, n: u32) -> bool {
+        self.rng.random_range(0..n) == 0
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.rng.random_range(0..choices.len())]
+    }
+
+    fn add(&mut self, act: Act) {
+        let joined = !self.steps.is_empty() && self.once_in(6);
+        self.steps.push(Step { joined, act });
+    }
+
+    fn send(&mut self, unit: Unit) {
+        self.add(Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once }));
+    }
+
+    fn frame(&mut self, kind: Kind) {
+        self.send(Unit::Frame(Frame::new(kind)));
+    }
+
+    /// Mostly short, sometimes long: a bug that needs five steps must be reachable.
+    fn length(&mut self) -> u32 {
+        match self.rng.random_range(0..8) {
+            0 => 1,
+            1..=3 => self.rng.random_range(1..=3),
+            4..=6 => self.rng.random_range(2..=6),
+            _ => self.rng.random_range(4..=14),
+        }
+    }
+
+    /// Mostly the plain request; sometimes the opening itself goes wrong.
+    fn opening(&mut self) {
+        let whole = Unit::Upgrade(None);
+        let (piece, unit, pace) = match self.rng.random_range(0..32) {
+            0 => return,
+            1 => (Piece::First(self.rng.random_range(0..200)), whole, Pace::Once),
+            2 => {
+                let size = self.one_of(&[1, 7, 50]);
+                (Piece::Whole, whole, Pace::Pieces(size, self.pause()))
+            }
+            3 => {
+                let header = self.one_of(&[100, 4000, 15_000, 70_000]);
+                (Piece::Whole, Unit::Upgrade(Some(Size(header))), Pace::Once)
+            }
+            4 => (Piece::Whole, Unit::Raw(self.junk()), Pace::Once),
+            _ => (Piece::Whole, whole, Pace::Once),
+        };
+        self.add(Act::Send(Send { piece, unit, pace }));
+    }
+
+    fn junk(&mut self) -> Content {
+        match self.rng.random_range(0..3) {
+            0 => Content::Text("GET / HTTP/1.1\r\n\r\n".to_owned()),
+            1 => Content::Bytes(vec![0x16, 3, 1, 0, 5]),
+            _ => Content::Text("\r\n".to_owned()),
+        }
+    }
+
+    fn any(&mut self) {
+        match self.profile.pick(self.rng) {
+            Topic::Data => {
+                let kind = self.data();
+                self.frame(kind);
+            }
+            Topic::Ping => {
+                let content = self.content(125);
+                let kind = if self.once_in(4) { Kind::Pong(content) } else { Kind::Ping(content) };
+                self.frame(kind);
+            }
+            Topic::Close => {
+                let close = self.close();
+                self.frame(close);
+            }
+            Topic::OddClose => {
+                let close = self.odd_close();
+                self.frame(close);
+            }
+            Topic::Fragments => self.fragments(),
+            Topic::Illegal => self.illegal(),
+            Topic::Partial => self.partial(),
+            Topic::Drip => self.drip(),
+            Topic::Burst => self.burst(),
+            Topic::Wait => {
+                let time = self.duration();
+                self.add(Act::Wait(time));
+            }
+            Topic::Await => {
+                let awaited = self.one_of(&[
+                    Awaited::Close,
+                    Awaited::Close,
+                    Awaited::End,
+                    Awaited::Message,
+                    Awaited::Ping,
+                    Awaited::Pong,
+                ]);
+                self.add(Act::Await(awaited));
+            }
+            Topic::Reading => {
+                let act = if self.once_in(3) { Act::ResumeReading } else { Act::StopReading };
+                self.add(act);
+            }
+            Topic::Fin => self.add(Act::Fin),
+            Topic::Gone => {
+                let act = if self.once_in(3) { Act::Drop } else { Act::Reset };
+                self.add(act);
+            }
+            Topic::Cut => self.add(Act::Cut),
+            Topic::Buffers => self.buffers(),
+            Topic::AppSend => {
+                let command = self.app_send();
+                self.add(Act::App(command, Pace::Once));
+            }
+            Topic::AppPing => {
+                let content = self.content(125);
+                self.add(Act::App(Command::Ping(content), Pace::Once));
+            }
+            Topic::AppClose => self.app_close(),
+            Topic::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
+            Topic::AppPush => {
+                let ping = self.profile.weights[Topic::AppPing as usize] > 0 && self.once_in(2);
+                let command = if ping { Command::Ping(Content::Empty) } else { self.app_send() };
+                let pace = self.pace();
+                self.add(Act::App(command, pace));
+            }
+        }
+    }
+
+    fn data(&mut self) -> Kind {
+        let content = self.content(70_000);
+        match self.rng.random_range(0..8) {
+            0 => Kind::Text(Content::Bytes(self.one_of(&NOT_UTF8).to_vec())),
+            1..=3 => Kind::Binary(content),
+            _ => Kind::Text(content),
+        }
+    }
+
+    /// Payloads around every border of the wire and of the buffers in play.
+    fn content(&mut self, most: u32) -> Content {
+        let size = match self.rng.random_range(0..32) {
+            0..=7 => return Content::Empty,
+            8..=15 => {
+                return Content::Text(self.one_of(&["x", "hello", "\u{e9}\u{20ac}"]).to_owned());
+            }
+            16..=19 => self.one_of(&[1, 2, 124, 125]),
+            20..=22 => self.one_of(&[126, 127, 1000, 4000]),
+            23..=29 if self.room > 0 => (self.room + 2).saturating_sub(self.rng.random_range(0..8)),
+            23..=29 => self.rng.random_range(0..300),
+            30 => self.one_of(&[4096, 16_384]),
+            _ => self.one_of(&[65_535, 65_536, 70_000]),
+        };
+        Content::Fill(Size(size.min(most)))
+    }
+
+    /// A legal Close.
+    fn close(&mut self) -> Kind {
+        match self.rng.random_range(0..6) {
+            0 | 1 => Kind::Close(None, Content::Empty),
+            2 | 3 => Kind::Close(Some(1000), Content::Empty),
+            4 => Kind::Close(Some(self.one_of(&[1001, 1011, 3000, 4999])), Content::Empty),
+            _ => {
+                let reason = match self.rng.random_range(0..3) {
+                    0 => Content::Fill(Size(123)),
+                    1 => Content::Text("\u{20ac}".to_owned()),
+                    _ => Content::Text("bye".to_owned()),
+                };
+                Kind::Close(Some(1000), reason)
+            }
+        }
+    }
+
+    /// A Close from the matrix of illegal and borderline payloads.
+    fn odd_close(&mut self) -> Kind {
+        match self.rng.random_range(0..6) {
+            0..=2 => Kind::Close(Some(self.one_of(&CODES)), Content::Empty),
+            3 => Kind::Close(None, Content::Bytes(vec![3])),
+            4 => Kind::Close(Some(1000), Content::Bytes(self.one_of(&NOT_UTF8).to_vec())),
+            _ => Kind::Close(
+                Some(1000),
+                Content::Fill(Size(self.one_of(&[122, 123, 124, 198, 70_000]))),
+            ),
+        }
+    }
+
+    /// A fragmented message, often with something in its middle that may or may not stand there.
+    fn fragments(&mut self) {
+        let content = self.content(1000);
+        let kind = if self.once_in(2) { Kind::Text(content) } else { Kind::Binary(content) };
+        self.send(Unit::Frame(Frame { fin: false, ..Frame::new(kind) }));
+        match self.rng.random_range(0..5) {
+            0 => {
+                let close = self.close();
+                self.frame(close);
+            }
+            1 => self.frame(Kind::Ping(Content::Empty)),
+            2 => self.frame(Kind::Text(Content::Empty)),
+            3 => self.send(Unit::Frame(Frame {
+                fin: false,
+                ..Frame::new(Kind::Continuation(Content::Empty))
+            })),
+            _ => {}
+        }
+        if !self.once_in(3) {
+            let content = self.content(1000);
+            self.frame(Kind::Continuation(content));
+        }
+    }
+
+    fn illegal(&mut self) {
+        let kind = match self.rng.random_range(0..4) {
+            0 => Kind::Close(Some(1000), Content::Empty),
+            1 => Kind::Ping(Content::Empty),
+            _ => Kind::Text(Content::Text("x".to_owned())),
+        };
+        let legal = Frame::new(kind);
+        let frame = match self.rng.random_range(0..8) {
+            0 | 1 => Frame { masked: false, ..legal },
+            2 => Frame { rsv: self.rng.random_range(1..8), ..legal },
+            3 => Frame { fin: false, kind: Kind::Ping(Content::Empty), ..legal },
+            4 => Frame { length: self.one_of(&[Length::Bits16, Length::Bits64]), ..legal },
+            5 => Frame::new(Kind::Continuation(Content::Empty)),
+            6 => Frame::new(Kind::Ping(Content::Fill(Size(126)))),
+            _ => Frame::new(Kind::Other(Opcode::new(self.one_of(&[3, 7, 11, 15])), Content::Empty)),
+        };
+        self.send(Unit::Frame(frame));
+    }
+
+    fn any_frame(&mut self) -> Unit {
+        let kind = match self.rng.random_range(0..4) {
+            0 => self.data(),
+            1 => Kind::Ping(Content::Text("x".to_owned())),
+            2 => self.odd_close(),
+            _ => self.close(),
+        };
+        Unit::Frame(Frame::new(kind))
+    }
+
+    /// A frame cut in two, its second part after something else or never.
+    fn partial(&mut self) {
+        let unit = self.any_frame();
+        let cut = match self.rng.random_range(0..4) {
+            0 => 1,
+            1 => self.rng.random_range(2..7),
+            _ => self.rng.random_range(1..20),
+        };
+        let part = |piece, unit| Act::Send(Send { piece, unit, pace: Pace::Once });
+        self.add(part(Piece::First(cut), unit.clone()));
+        if self.once_in(2) {
+            return;
+        }
+        if self.once_in(2) {
+            let time = self.duration();
+            self.add(Act::Wait(time));
+        }
+        self.add(part(Piece::After(cut), unit));
+    }
+
+    /// A frame in small pieces, with pauses.
+    fn drip(&mut self) {
+        let unit = self.any_frame();
+        let pace = Pace::Pieces(self.one_of(&[1, 1, 2, 5]), self.pause());
+        let piece = Piece::First(40);
+        self.add(Act::Send(Send { piece, unit, pace }));
+    }
+
+    /// The same frame again and again.
+    fn burst(&mut self) {
+        let unit = match self.rng.random_range(0..4) {
+            0 => Unit::Frame(Frame::new(Kind::Ping(Content::Empty))),
+            1 => Unit::Frame(Frame::new(Kind::Pong(Content::Empty))),
+            2 => self.any_frame(),
+            _ => Unit::Frame(Frame::new(Kind::Text(Content::Text("x".to_owned())))),
+        };
+        let pace = self.pace();
+        self.add(Act::Send(Send { piece: Piece::Whole, unit, pace }));
+    }
+
+    fn pace(&mut self) -> Pace {
+        let times = self.one_of(&[2, 3, 12, 12]);
+        Pace::Times(times, self.pause())
+    }
+
+    /// A pause between repetitions: none, or one below the bound so that ten of
+    /// them are well beyond it.
+    fn pause(&mut self) -> Millis {
+        let close = self.bounds.close.as_millis() as u32;
+        match self.rng.random_range(0..4) {
+            0 => Millis(0),
+            1 => Millis(1),
+            2 => Millis(close / 5),
+            _ => Millis(close.saturating_sub(1)),
+        }
+    }
+
+    /// A duration, often just before or after a bound.
+    fn duration(&mut self) -> Millis {
+        let bounds = [Some(self.bounds.close), self.bounds.idle, self.bounds.handshake];
+        let bound = match self.rng.random_range(0..6) {
+            0 => bounds[1].unwrap_or(self.bounds.close),
+            1 => bounds[2].unwrap_or(self.bounds.close),
+            _ => self.bounds.close,
+        };
+        let bound = bound.as_millis() as u32;
+        Millis(match self.rng.random_range(0..8) {
+            0 => 1,
+            1 => 100,
+            2 => 1000,
+            3 => bound.saturating_sub(1),
+            4 => bound + 1,
+            5 => bound.saturating_mul(2),
+            6 => bound / 2,
+            _ => self.rng.random_range(0..=bound.saturating_mul(2)),
+        })
+    }
+
+    /// A buffer of a few bytes, or of a frame's size, or one off.
+    fn buffers(&mut self) {
+        let size = match self.rng.random_range(0..4) {
+            0 => self.rng.random_range(1..8),
+            1 => self.one_of(&[64, 125, 128, 256]),
+            2 => self.one_of(&[1024, 4096]),
+            _ => self.rng.random_range(1..300),
+        };
+        let setting = self.one_of(&[
+            Setting::Window,
+            Setting::SendBuffer,
+            Setting::SendBuffer,
+            Setting::ReceiveBuffer,
+            Setting::Segment,
+        ]);
+        self.room = if self.room == 0 { size } else { self.room.min(size) };
+        self.add(Act::Set(setting, Size(size)));
+    }
+
+    fn app_send(&mut self) -> Command {
+        // Mostly what fits; sometimes more than all buffers on the way hold.
+        let content =
+            if self.once_in(8) { Content::Fill(Size(200_000)) } else { self.content(70_000) };
+        if self.once_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
+    }
+
+    fn app_close(&mut self) {
+        let (code, reason) = match self.rng.random_range(0..8) {
+            0 => (None, Content::Empty),
+            1 => (Some(self.one_of(&CODES)), Content::Empty),
+            2 => (Some(1000), Content::Fill(Size(self.one_of(&[123, 124, 198])))),
+            3 => (Some(1001), Content::Text("bye".to_owned())),
+            _ => (Some(1000), Content::Empty),
+        };
+        self.add(Act::App(Command::Close(code, reason), Pace::Once));
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+mod bytes {
+    //! The door for fuzzers: their input as a source of randomness.
+
+    use super::{Grammar, Script};
+    use arbitrary::{Arbitrary, Result, Unstructured};
+    use rand::TryRng;
+    use std::convert::Infallible;
+
+    /// Draws from a fuzzer's input, then zeros.
+    struct Source<'a, 'b>(&'a mut Unstructured<'b>);
+
+    impl TryRng for Source<'_, '_> {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> std::result::Result<u32, Infallible> {
+            Ok(self.0.arbitrary().unwrap_or_default())
+        }
+
+        fn try_next_u64(&mut self) -> std::result::Result<u64, Infallible> {
+            Ok(self.0.arbitrary().unwrap_or_default())
+        }
+
+        fn try_fill_bytes(&mut self, to: &mut [u8]) -> std::result::Result<(), Infallible> {
+            if self.0.fill_buffer(to).is_err() {
+                to.fill(0);
+            }
+            Ok(())
+        }
+    }
+
+    impl<'a> Arbitrary<'a> for Script {
+        /// A script of the default [`Grammar`]; the input is its source of randomness.
+        fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
+            Ok(Grammar::default().draw(&mut Source(input)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_generated_script_prints_and_parses_back_to_itself() {
+        for index in 0..20_000 {
+            let script = Grammar::default().nth(1, index);
+            let text = script.to_string();
+            assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_and_an_index_name_one_script_for_ever() {
+        let first: String =
+            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
+        let again: String =
+            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
+        assert_eq!(first, again);
+        let distinct: BTreeSet<Script> =
+            (0..1000).map(|index| Grammar::default().nth(7, index)).collect();
+        assert!(distinct.len() > 900, "{} distinct scripts of 1000", distinct.len());
+    }
+
+    #[test]
+    fn an_application_is_only_told_what_it_obeys() {
+        let grammar = Grammar { app: AppSteps::CLOSE, ..Grammar::default() };
+        for index in 0..5_000 {
+            for step in grammar.nth(3, index).steps {
+                if let Act::App(command, _) = step.act {
+                    assert_eq!(AppSteps::of(&command), AppSteps::CLOSE);
+                }
+            }
+        }
+    }
+
+    /// Each behaviour that the field's bugs need comes up.
+    #[test]
+    fn every_kind_of_step_is_generated() {
+        let mut words = BTreeSet::new();
+        for index in 0..20_000 {
+            for step in Grammar::default().nth(5, index).steps {
+                words.extend(step.to_string().split(' ').map(str::to_owned));
+            }
+        }
+        let expected = "+ upgrade with header raw first all but text binary continuation ping pong \
+            close opcode unmasked unfinished rsv 16-bit 64-bit hex x every pieces wait await end message \
+            stop resume fin reset drop cut window segment send receive app return";
+        for word in expected.split_whitespace() {
+            assert!(words.contains(word), "no script has `{word}`");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `tungstenite/...`: the story that hangup starts from, on tokio-tungstenite.
+//!
+//! A server accepts a WebSocket, discards what it is sent, and closes when its
+//! application is told to. [`Style::NoDeadline`] is the bug of the story;
+//! [`Style::ReadDeadline`] and [`Style::ReaderTask`] are its two fixes, done
+//! properly: the deadline covers the writes too.
+
+use super::{AppSteps, Application, Connection, Deviation, Serving, Target};
+use crate::bounds::Bounds;
+use crate::script::{Command, Content};
+use crate::verdict::{Cause, Condition, Invariant};
+use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
+
+/// What the two fixed styles promise, from whatever begins the closing to its end.
+const BOUND: Duration = Duration::from_secs(5);
+/// Their time for one send: a Close may arrive right after it began.
+const SEND: Duration = Duration::from_secs(2);
+/// Their time for the closing, so that with a send before it the bound is kept.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// How the server closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Sends its Close, then reads for the reply with no deadline.
+    NoDeadline,
+    /// One deadline around sending the Close and reading for the reply.
+    ReadDeadline,
+    /// Reads in a task of its own, and ends it when the deadline passes.
+    ReaderTask,
+}
+
+impl Style {
+    /// All styles, the bug first.
+    pub const ALL: [Self; 3] = [Self::NoDeadline, Self::ReadDeadline, Self::ReaderTask];
+}
+
+/// A target on tokio-tungstenite.
+#[derive(Clone, Copy, Debug)]
+pub struct Tungstenite(
+    /// How it closes.
+    pub Style,
+);
+
+/// What tokio-tungstenite does by itself, whatever a server around it does.
+const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        invariant: Invariant::LegalClose,
+        cause: None,
+        condition: None,
+        reason: "tungstenite's close() sends the code and the reason that the application passes \
+                 it as they are, 1005 and 200 bytes of reason included; to pass legal ones is left \
+                 to the caller",
+        rfc: "7.4.1: 1005 is a reserved value and MUST NOT be set as a status code in a Close \
+              control frame by an endpoint.",
+    },
+    Deviation {
+        invariant: Invariant::EndsInTime,
+        cause: Some(Cause::ClientViolation),
+        condition: Some(Condition::HalfSent),
+        reason: "tungstenite looks at a frame once all of it has come: a frame that its header \
+                 proves illegal, and that never becomes complete, is no error yet, and the server \
+                 promises nothing for idle clients",
+        rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
+    },
+];
+
+impl Target for Tungstenite {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Style::NoDeadline => "tungstenite/no-deadline",
+            Style::ReadDeadline => "tungstenite/read-deadline",
+            Style::ReaderTask => "tungstenite/reader-task",
+        }
+    }
+
+    fn version(&self) -> &'static str {
+        "tokio-tungstenite 0.30"
+    }
+
+    fn about(&self) -> &'static str {
+        match self.0 {
+            Style::NoDeadline => {
+                "sends its Close, then reads for the reply with no deadline: a known bug"
+            }
+            Style::ReadDeadline => {
+                "one deadline around sending the Close and reading for the reply"
+            }
+            Style::ReaderTask => "reads in a task of its own, and ends it when the deadline passes",
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let handshake = (self.0 != Style::NoDeadline).then_some(BOUND);
+        Bounds { handshake, ..Bounds::close_within(BOUND) }
+    }
+
+    fn obeys(&self) -> AppSteps {
+        AppSteps::ALL
+    }
+
+    fn deviations(&self) -> &[Deviation] {
+        if self.0 == Style::NoDeadline { &[] } else { DEVIATIONS }
+    }
+
+    fn serve(&self, connection: Connection) -> Serving {
+        match self.0 {
+            Style::NoDeadline => Box::pin(no_deadline(connection)),
+            Style::ReadDeadline => Box::pin(read_deadline(connection)),
+            Style::ReaderTask => Box::pin(reader_task(connection)),
+        }
+    }
+}
+
+type Socket = WebSocketStream<Connection>;
+
+/// The default read buffer of 128 KiB is more than a whole script sends.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(4096)
+}
+
+/// The bug: nothing bounds the last loop.
+async fn no_deadline(connection: Connection) {
+    let application = connection.application();
+    let Ok(mut socket) = accept_async_with_config(connection, Some(config())).await else { return };
+    loop {
+        tokio::select! {
+            biased;
+            message = socket.next() => match message {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            command = application.command() => match Order::from(&command) {
+                Order::Send(message) => if socket.send(message).await.is_err() { return },
+                Order::Close(frame) => {
+                    if socket.close(frame).await.is_err() { return }
+                    while let Some(Ok(_)) = socket.next().await {}
+                    return;
+                }
+                Order::Return => return,
+            },
+        }
+    }
+}
+
+/// The first fix: what could wait for the client has a deadline.
+async fn read_deadline(connection: Connection) {
+    let application = connection.application();
+    let accepting = accept_async_with_config(connection, Some(config()));
+    let Ok(Ok(mut socket)) = timeout(BOUND, accepting).await else { return };
+    let closing = open(&mut socket, &application).await;
+    let _ = timeout(CLOSE, close(&mut socket, closing)).await;
+}
+
+/// Why the open phase ended.
+enum Closing {
+    /// The application wants to close.
+    Own(Option<CloseFrame>),
+    /// The client's Close came; tungstenite has queued the reply.
+    Clients,
+    /// There is nobody to say anything to.
+    Gone,
+}
+
+async fn open(socket: &mut Socket, application: &Application) -> Closing {
+    loop {
+        tokio::select! {
+            biased;
+            message = socket.next() => match message {
+                Some(Ok(Message::Close(_))) => return Closing::Clients,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Closing::Gone,
+            },
+            command = application.command() => match Order::from(&command) {
+                Order::Send(message) => match timeout(SEND, socket.send(message)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return Closing::Gone,
+                },
+                Order::Close(frame) => return Closing::Own(frame),
+                Order::Return => return Closing::Gone,
+            },
+        }
+    }
+}
+
+/// Sends the Close that is due, then reads until the client's or the end.
+async fn close(socket: &mut Socket, closing: Closing) -> Result<(), Error> {
+    match closing {
+        Closing::Own(frame) => socket.close(frame).await?,
+        Closing::Clients => {}
+        Closing::Gone => return Ok(()),
+    }
+    while let Some(message) = socket.next().await {
+        message?;
+    }
+    Ok(())
+}
+
+/// The second fix: a task reads; this one keeps the time.
+async fn reader_task(connection: Connection) {
+    let application = connection.application();
+    let accepting = accept_async_with_config(connection, Some(config()));
+    let Ok(Ok(socket)) = timeout(BOUND, accepting).await else { return };
+    let (mut sink, mut stream) = socket.split();
+    let close_came = Arc::new(Notify::new());
+    let tell = Arc::clone(&close_came);
+    let mut reader = tokio::spawn(async move {
+        while let Some(Ok(message)) = stream.next().await {
+            if message.is_close() {
+                tell.notify_one();
+            }
+        }
+    });
+    let closing = command_or_end(&mut sink, &application, &mut reader, &close_came);
+    if closing.await {
+        let _ = timeout(CLOSE, &mut reader).await;
+    }
+    // The reader holds the other half: without this the connection would live on.
+    reader.abort();
+    let _ = reader.await;
+}
+
+/// Obeys the application until the closing has begun; true where the reader should
+/// still be given time to see it through.
+async fn command_or_end(
+    sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+    application: &Application,
+    reader: &mut tokio::task::JoinHandle<()>,
+    close_came: &Notify,
+) -> bool {
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut *reader => return false,
+            () = close_came.notified() => return true,
+            command = application.command() => match Order::from(&command) {
+                Order::Send(message) => match timeout(SEND, sink.send(message)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return false,
+                },
+                Order::Close(frame) => {
+                    let sent = timeout(SEND, sink.send(Message::Close(frame))).await;
+                    return matches!(sent, Ok(Ok(())));
+                }
+                Order::Return => return false,
+            },
+        }
+    }
+}
+
+/// A command in tungstenite's words.
+enum Order {
+    Send(Message),
+    Close(Option<CloseFrame>),
+    Return,
+}
+
+impl From<&Command> for Order {
+    fn from(command: &Command) -> Self {
+        let bytes = |content: &Content| content.bytes().into_owned();
+        match command {
+            Command::SendText(content) => Self::Send(Message::text(content.text())),
+            Command::SendBinary(content) => Self::Send(Message::binary(bytes(content))),
+            Command::Ping(content) => Self::Send(Message::Ping(bytes(content).into())),
+            Command::Close(code, reason) => Self::Close(
+                code.map(|code| CloseFrame { code: code.into(), reason: reason.text().into() }),
+            ),
+            Command::Return => Self::Return,
+        }
+    }
+}
