@@ -1,28 +1,19 @@
-use hangup::{
-    judge, sim,
-    target::{Registry, Target},
-};
+use hangup::{campaign::*, report, target::Registry};
+use std::ops::ControlFlow;
 fn main() {
     let name = std::env::args().nth(1).unwrap();
-    let text = std::io::read_to_string(std::io::stdin()).unwrap();
-    let script: hangup::script::Script = text.parse().unwrap_or_else(|e| panic!("{e}"));
+    let n: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
+    let seed: u64 = std::env::args().nth(3).unwrap().parse().unwrap();
     let r = Registry::built_in();
     let t = r.find(&name).unwrap();
-    let trace = sim::play(t, &t.bounds(), &script, 0);
-    for e in &trace.events {
-        println!("{} {:?}", e.at, e.what);
-    }
-    println!("{:?}", String::from_utf8_lossy(&trace.to_client));
-    println!("{:#?}", judge::judge(&trace, &t.bounds()));
-    let n: u32 = std::env::args().nth(2).map_or(100000, |s| s.parse().unwrap());
+    let bounds = t.bounds();
     let t0 = std::time::Instant::now();
-    for _ in 0..n {
-        std::hint::black_box(judge::judge(&sim::play(t, &t.bounds(), &script, 0), &t.bounds()));
+    let out = Campaign { bounds, seed, scripts: Some(n) }.run(t, |_| ControlFlow::Continue(()));
+    let dt = t0.elapsed();
+    for f in &out.findings {
+        let repro = report::repro(&**t, bounds, f);
+        println!("{}\nplays {} index {} rate {}\n", report::finding(&repro, f), f.plays, f.index, f.rate);
     }
-    println!("{:?} per script", t0.elapsed() / n);
-    let t0 = std::time::Instant::now();
-    for _ in 0..n {
-        std::hint::black_box(judge::judge(&trace, &t.bounds()));
-    }
-    println!("{:?} per judge", t0.elapsed() / n);
+    for a in &out.accepted { println!("accepted {:?} {}", a.deviation.invariant, a.fired); }
+    println!("{} {:.0}/s", out.scripts, out.scripts as f64 / dt.as_secs_f64());
 }

@@ -1,9 +1,12 @@
 //! hangup
 pub mod bounds;
+pub mod campaign;
 pub mod client;
 pub mod generate;
 pub mod judge;
 pub mod link;
+pub mod report;
+pub mod repro;
 pub mod script;
 pub mod shrink;
 pub mod sim;

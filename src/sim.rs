@@ -36,16 +36,21 @@ use tokio::time::{Instant, sleep_until};
 /// long enough for keepalives and idle time-outs to begin a close of their own.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// How far the sentinel of phase B lies beyond the deadline: ten years.
-const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// The sentinel of phase B lies this many slots of [`SLOT`] ahead: ten years.
+const FAR_SLOTS: u64 = 294;
+
+/// A slot of the top level of tokio's timer wheel, 2^30 ms. A timer that is due at a
+/// slot's very start is carried from slot to slot and never re-sorted into finer ones.
+const SLOT: Duration = Duration::from_millis(1 << 30);
 
 /// How many times the runtime may wake in phase B before the server counts as
 /// ticking: a keepalive of 10 s for half a day.
 const WAKES: u32 = 5_000;
 
-/// How many times the runtime parks to carry one timer over [`FAR`] when nothing
-/// else wakes it: tokio's timer wheel re-sorts a far timer on its way.
-const CARRIES: u32 = 8;
+/// How many times the runtime parks until the sentinel fires when nothing else wakes
+/// it: the top level has 64 slots, so that a timer 294 slots ahead comes by its slot
+/// that often. Exact: one park more and something else woke.
+const CARRIES: u32 = 6;
 
 /// How many obligations in a row may come due after the script; each later one
 /// begins after the one before was met, so that a server would have to keep
@@ -151,7 +156,7 @@ async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
     let began = link.now();
     let polls = link.polls();
     parking.count_to(WAKES);
-    let sentinel = sleep_until(Instant::now() + FAR);
+    let sentinel = sleep_until(far_ahead(began));
     let exhausted = poll_fn(|cx| parking.poll_exhausted(cx));
     let over = client.read_until(over_or(link, either(sentinel, exhausted))).await;
     if over {
@@ -164,6 +169,13 @@ async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
         Outcome::Ticking { wakes, lasting: link.now().0 - began.0 }
     };
     link.record(What::Became(outcome));
+}
+
+/// When the sentinel fires: a slot's start, ten years or more after `now`.
+fn far_ahead(now: Time) -> Instant {
+    let slots = now.since_accept().as_millis() as u64 / SLOT.as_millis() as u64 + FAR_SLOTS;
+    let from_start = SLOT.saturating_mul(u32::try_from(slots).unwrap_or(u32::MAX));
+    Instant::now() + from_start.saturating_sub(now.since_accept())
 }
 
 /// True once the connection is over, false once `other` is ready.

@@ -1,11 +1,13 @@
 //! What a server may and must send around its Close.
 
 use super::facts::{Facts, Seen};
-use crate::verdict::{Ending, Invariant, Key, Level, Owed, Violation};
+use super::owed::cause_of;
+use crate::bounds::Bounds;
+use crate::verdict::{Ending, Invariant, Key, Level, Violation};
 use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault, Opcode};
 
 /// `answers-close`, `closes-once`, `silent-after-close`, `legal-close`.
-pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
+pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Violation>) {
     // Bytes before the 101 are the client's own violation (4.1): what a server
     // makes of them is its choice, as long as the connection ends.
     if facts.early || facts.opened.is_none() {
@@ -15,7 +17,7 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
         [answers_close(facts), closes_once(facts), silent_after_close(facts), legal_close(facts)];
     for Broken { invariant, level, fact, events } in found.into_iter().flatten() {
         let first = events.first().copied().unwrap_or_default();
-        let cause = owed.filter(|owed| owed.event <= first).map(|owed| owed.cause);
+        let cause = cause_of(facts, bounds, first);
         let key = Key { invariant, cause, condition: None };
         let ending = Ending::InTime;
         out.push(Violation { key, level, ending, owed: None, fact, events });

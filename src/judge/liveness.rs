@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use crate::trace::{Event, Outcome, Time, What};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
-use crate::wire::{Decoder, Role, handshake};
+use crate::wire::{Decoder, Fault, Role, handshake};
 
 /// `ends-in-time`, `handshake-in-time`, `idle-in-time`, `releases-in-time`.
 ///
@@ -71,11 +71,29 @@ fn level(facts: &Facts<'_>, cause: Cause) -> Level {
         //# connection immediately;
         Cause::ClientClose => Level::Must,
         _ if both_closes => Level::Must,
-        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
-        //# Certain algorithms and specifications require an endpoint to _Fail
-        //# the WebSocket Connection_.  To do so, the client MUST _Close the
-        //# WebSocket Connection_
-        Cause::ClientViolation => Level::Must,
+        Cause::ClientViolation => match facts.client_fault {
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+            //# The server MUST close the connection upon receiving a
+            //# frame that is not masked.
+            Some((_, Fault::Unmasked)) => Level::Must,
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+            //# If a nonzero value is received and none of
+            //# the negotiated extensions defines the meaning of such a nonzero
+            //# value, the receiving endpoint MUST _Fail the WebSocket
+            //# Connection_.
+            Some((_, Fault::ReservedBits(_))) => Level::Must,
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+            //# If an unknown opcode is received, the receiving endpoint MUST _Fail
+            //# the WebSocket Connection_.
+            Some((_, Fault::ReservedOpcode(_))) => Level::Must,
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+            //# When an endpoint is to interpret a byte stream as UTF-8 but finds
+            //# that the byte stream is not, in fact, a valid UTF-8 stream, that
+            //# endpoint MUST _Fail the WebSocket Connection_.
+            Some((_, Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8)) => Level::Must,
+            // Of the other faults the RFC forbids the sending, and leaves the rest open.
+            _ => Level::Should,
+        },
         // On a peer that never answers, sends FIN or RST, or says nothing, it is silent.
         Cause::OwnClose
         | Cause::AppClose

@@ -7,6 +7,7 @@ use super::facts::Facts;
 use crate::bounds::Bounds;
 use crate::trace::Time;
 use crate::verdict::{Cause, Owed};
+use crate::wire::Fault;
 use std::time::Duration;
 
 /// The obligation with the earliest deadline that the trace arms.
@@ -17,6 +18,14 @@ pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let arms =
         closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
     arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause)))
+}
+
+/// What made the server act as it did at `event`: the first thing before it that
+/// obliged it to end. Its own Close is a consequence, and no cause here.
+pub(super) fn cause_of(facts: &Facts<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
+    let arms = closing(facts, bounds).into_iter().flatten();
+    let before = arms.filter(|owed| owed.event < event && owed.cause != Cause::OwnClose);
+    before.min_by_key(|owed| (owed.event, rank(owed.cause))).map(|owed| owed.cause)
 }
 
 const fn rank(cause: Cause) -> u8 {
@@ -45,7 +54,10 @@ fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     // early are due from then on.
     let open = |event: Option<usize>| Some(event?.max(facts.opened?));
     let client_close = facts.client_close().and_then(|close| close.ended);
-    let fault = facts.client_fault.map(|(event, _)| event);
+    // Section 5.2 asks the sender for the shortest length, and nothing of a receiver
+    // that finds a longer one.
+    let fault = facts.client_fault.filter(|(_, fault)| *fault != Fault::LengthNotMinimal);
+    let fault = fault.map(|(event, _)| event);
     [
         once(Cause::ClientClose, open(client_close)),
         once(Cause::OwnClose, facts.own_close().map(|close| close.started)),

@@ -331,7 +331,12 @@ impl Session {
     /// From here on the end is owed. Sets the deadline the first time, and never again.
     fn begin_closing(&mut self, now: Instant, heard: bool) {
         match self.phase {
-            Phase::Opening | Phase::Open => {
+            Phase::Opening => {
+                // The opening's own deadline stands where it is earlier.
+                self.deadline = self.deadline.min(now + CLOSE);
+                self.phase = Phase::Closing { heard };
+            }
+            Phase::Open => {
                 self.deadline = now + CLOSE;
                 self.phase = Phase::Closing { heard };
             }

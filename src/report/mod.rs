@@ -1,0 +1,79 @@
+//! Findings in words and pictures, as plain text; only the command line prints.
+
+mod sentence;
+mod timeline;
+
+pub use sentence::sentence;
+pub use timeline::timeline;
+
+use crate::bounds::Bounds;
+use crate::campaign::Finding;
+use crate::repro::{Repro, ending_fields};
+use crate::target::Target;
+use std::fmt::Write as _;
+
+/// The repro of a finding.
+pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
+    let violation = &finding.violation;
+    let (ending, at_seconds) = ending_fields(violation.ending);
+    Repro {
+        hangup: env!("CARGO_PKG_VERSION").to_owned(),
+        target: (target.name().to_owned(), target.version().to_owned()),
+        bounds,
+        key: violation.key,
+        level: violation.level,
+        ending,
+        at_seconds,
+        sentence: sentence(violation, &finding.trace),
+        script: finding.script.clone(),
+        runtime_seed: finding.runtime_seed,
+        digest: finding.trace.digest(),
+    }
+}
+
+/// What a violation is about, in a line: `ends-in-time (liveness, should): the server's own Close, silent, never`.
+pub fn headline(repro: &Repro) -> String {
+    let key = repro.key;
+    let mut line = format!("{} ({}, {})", key.invariant, key.invariant.rule().class, repro.level);
+    let cause = key.cause.map(|cause| cause.id());
+    let condition = key.condition.map(|condition| condition.id());
+    let ending = (repro.ending != "in time").then_some(repro.ending.as_str());
+    let facts: Vec<&str> = [cause, condition, ending].into_iter().flatten().collect();
+    if !facts.is_empty() {
+        let _ = write!(line, ": {}", facts.join(", "));
+    }
+    line
+}
+
+/// The whole report of one finding: sentence, script, timeline.
+pub fn finding(repro: &Repro, finding: &Finding) -> String {
+    let mut out = format!("{}\n{}\n", headline(repro), wrap(&repro.sentence));
+    if finding.is_flaky() {
+        let _ = writeln!(out, "flaky: {:.0} % of replays show it", finding.rate * 100.0);
+    }
+    let _ = write!(out, "\nscript, {} steps:\n\n", repro.script.steps.len());
+    for line in repro.script.to_string().lines() {
+        let _ = writeln!(out, "    {line}");
+    }
+    let _ = write!(out, "\n{}", timeline(&finding.trace, Some(&finding.violation)));
+    out
+}
+
+/// Breaks text at spaces into lines of at most 80 columns.
+pub fn wrap(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > 80 {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out
+}
