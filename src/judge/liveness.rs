@@ -146,10 +146,10 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
         && facts.client_close().is_some_and(|close| close.end_offset <= arrived);
     let words = [
         (gone, Condition::Gone),
+        (is_half_sent(&facts.trace.to_server[..arrived]), Condition::HalfSent),
         (cut, Condition::CutOff),
         (deaf, Condition::Deaf),
         (half_closed, Condition::HalfClosed),
-        (is_half_sent(&facts.trace.to_server[..arrived]), Condition::HalfSent),
         (replied, Condition::Replied),
         (dripped, Condition::Dripping),
     ];

@@ -222,8 +222,11 @@ async fn reader_task(connection: Connection) {
         let _ = timeout(CLOSE, &mut reader).await;
     }
     // The reader holds the other half: without this the connection would live on.
-    reader.abort();
-    let _ = reader.await;
+    // A handle that has been awaited to its end must not be awaited again.
+    if !reader.is_finished() {
+        reader.abort();
+        let _ = reader.await;
+    }
 }
 
 /// Obeys the application until the closing has begun; true where the reader should

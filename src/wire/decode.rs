@@ -209,9 +209,10 @@ impl Decoder {
                 fault.map(Item::Fault)
             }
             _ => {
+                let fault = self.length_fault();
+                let fault = self.once(fault);
                 self.open_when_complete();
-                let fault = if self.open.is_some() { self.length_fault() } else { None };
-                self.once(fault).map(Item::Fault)
+                fault.map(Item::Fault)
             }
         }
     }
@@ -243,17 +244,34 @@ impl Decoder {
             Role::Server if masked => return Some(Fault::Masked),
             Role::Client | Role::Server => {}
         }
-        let opcode = Opcode::new(self.header[0]);
-        let long = opcode.is_control() && self.header[1] & 0x7f > 125;
-        long.then_some(Fault::LongControl(opcode))
+        None
     }
 
+    /// The payload's length, once all of its bytes are here.
+    fn length(&self) -> Option<u64> {
+        let [_, second, extended @ ..] = self.header;
+        match second & 0x7f {
+            126 => {
+                let length = u16::from_be_bytes([extended[0], extended[1]]);
+                (self.have >= 4).then_some(u64::from(length))
+            }
+            127 => {
+                let length = u64::from_be_bytes(extended[..8].try_into().expect("eight bytes"));
+                (self.have >= 10).then_some(length)
+            }
+            short => (self.have >= 2).then_some(u64::from(short)),
+        }
+    }
+
+    /// What a length in 16 or 64 bits can have wrong.
     fn length_fault(&self) -> Option<Fault> {
-        let (head, _) = self.open?;
+        let length = self.length()?;
+        let opcode = Opcode::new(self.header[0]);
         match self.header[1] & 0x7f {
-            126 if head.length <= 125 => Some(Fault::LengthNotMinimal),
-            127 if head.length >> 63 == 1 => Some(Fault::LengthTopBit),
-            127 if head.length <= 0xffff => Some(Fault::LengthNotMinimal),
+            127 if length >> 63 == 1 => Some(Fault::LengthTopBit),
+            _ if opcode.is_control() && length > 125 => Some(Fault::LongControl(opcode)),
+            126 if length <= 125 => Some(Fault::LengthNotMinimal),
+            127 if length <= 0xffff => Some(Fault::LengthNotMinimal),
             _ => None,
         }
     }
@@ -262,12 +280,8 @@ impl Decoder {
         if self.have < self.need {
             return;
         }
-        let [first, second, extended @ ..] = self.header;
-        let length = match second & 0x7f {
-            126 => u64::from(u16::from_be_bytes([extended[0], extended[1]])),
-            127 => u64::from_be_bytes(extended[..8].try_into().expect("eight bytes")),
-            short => u64::from(short),
-        };
+        let [first, second, ..] = self.header;
+        let Some(length) = self.length() else { return };
         let opcode = Opcode::new(first);
         let head = Head {
             fin: first & 0x80 != 0,
@@ -417,6 +431,10 @@ mod tests {
                 Fault::FragmentedControl(Opcode::CLOSE),
             ),
             (frame(client(Opcode::PING), &[0; 126]), Fault::LongControl(Opcode::PING)),
+            (
+                frame(FrameHead { length: LengthForm::Bits16, ..client(Opcode::PING) }, b"x"),
+                Fault::LengthNotMinimal,
+            ),
             (frame(FrameHead { mask: None, ..client(Opcode::TEXT) }, b""), Fault::Unmasked),
             (
                 frame(FrameHead { length: LengthForm::Bits16, ..client(Opcode::TEXT) }, &[b'x'; 9]),
