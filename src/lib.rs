@@ -1,16 +1,88 @@
-//! hangup
+//! Finds WebSocket servers that fail to hang up.
+//!
+//! hangup plays random scripts of a misbehaving client (frames, pauses, half a frame,
+//! no reply, FIN, RST, not reading) against a server, judges whether every connection
+//! ended within its bound and by the rules of RFC 6455, shrinks a failing script to a
+//! minimal one, and saves it as a file that people attach to bug reports. The server
+//! runs in process on tokio's paused clock, over an in-memory TCP: that a connection
+//! *never* ends is proven, in microseconds, and not waited for.
+//!
+//! ```text
+//! rng/bytes -> generate -> Script --play(target)--> Trace -> judge(bounds) -> Verdict -> report
+//!                            ^                                                  |
+//!                            +--------------------- shrink <--------------------+--> repro file
+//! ```
+//!
+//! A server's whole test:
+//!
+//! ```should_panic
+//! use hangup::{Connection, secs};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! /// Accepts anything, and forgets to end the connection when the client sends FIN.
+//! async fn my_server(mut conn: Connection) {
+//!     let mut request = [0; 1024];
+//!     while conn.read(&mut request).await.is_ok_and(|count| count > 0) {}
+//!     let _ = conn.write_all(b"bye").await;
+//!     std::future::pending::<()>().await;
+//! }
+//!
+//! hangup::suite(|conn| my_server(conn))
+//!     .close_within(secs(5))
+//!     .findings_in(std::env::temp_dir().join("hangup-doc"))
+//!     .check();
+//! ```
+//!
+//! # The modules
+//!
+//! | layer | modules |
+//! |---|---|
+//! | facts | [`wire`]: frames, close codes, the handshake |
+//! | words | [`script`], [`trace`], [`bounds`], [`verdict`] |
+//! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
+//! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
+//! | play | [`sim`]: virtual time; [`campaign`]: many scripts |
+//! | faces | [`report`], [`mod@suite`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
+//!
+//! Imports point down only. `docs/architecture.md` says why.
+//!
+//! # What it does not do
+//!
+//! It does not judge servers that keep a clock of their own (`std::time`, threads):
+//! virtual time is tokio's. It does not test what happens on a connection that is not
+//! about to close: frames are looked at as far as closing needs it. It does not test
+//! extensions, TLS or HTTP/2.
+//!
+//! # Features
+//!
+//! `cli` (default): the command line, and targets on tokio-tungstenite. `proptest`
+//! (default): [`scripts`]. `arbitrary` (default): `impl Arbitrary for Script`. Without
+//! them the library is lean: `default-features = false`.
+
 pub mod bounds;
 pub mod campaign;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod client;
 pub mod generate;
 pub mod judge;
 pub mod link;
 pub mod report;
 pub mod repro;
+pub mod save;
 pub mod script;
 pub mod shrink;
 pub mod sim;
+#[cfg(feature = "proptest")]
+pub mod strategy;
+pub mod suite;
 pub mod target;
 pub mod trace;
 pub mod verdict;
 pub mod wire;
+
+pub use script::Script;
+#[cfg(feature = "proptest")]
+pub use strategy::scripts;
+pub use suite::{Failure, Suite, secs, suite};
+pub use target::{AppSteps, Application, Connection, Registry, Target};

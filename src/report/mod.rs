@@ -61,11 +61,16 @@ pub fn finding(repro: &Repro, finding: &Finding) -> String {
 
 /// Breaks text at spaces into lines of at most 80 columns.
 pub fn wrap(text: &str) -> String {
+    wrap_to(text, 80)
+}
+
+/// Breaks text at spaces into lines of at most `columns`, where no word is longer.
+pub fn wrap_to(text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in text.split_whitespace() {
         let width = word.chars().count();
-        if column > 0 && column + 1 + width > 80 {
+        if column > 0 && column + 1 + width > columns {
             out.push('\n');
             column = 0;
         } else if column > 0 {

@@ -62,6 +62,17 @@ impl FromStr for Script {
     }
 }
 
+/// A time as scripts write it: `10ms`, `2s`, `5min`, `12h`.
+impl FromStr for Millis {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mut line = Line::new(text, 1);
+        let millis = line.millis()?;
+        if line.is_empty() { Ok(millis) } else { Err(line.error(&["nothing more"])) }
+    }
+}
+
 /// The words that a step can begin with.
 const STEPS: &[&str] = &[
     "upgrade",

@@ -1,0 +1,188 @@
+//! `replay`, `shrink`, `show`: what is done with a file.
+
+use super::args::File;
+use super::{CLEAN, Done, FINDINGS, Trouble, out};
+use crate::bounds::Bounds;
+use crate::campaign::Finding;
+use crate::judge::judge;
+use crate::report;
+use crate::repro::{Replay, Repro};
+use crate::save;
+use crate::script::Script;
+use crate::shrink::{BUDGET, Shrunk};
+use crate::sim::play;
+use crate::target::{Registry, Target};
+use crate::trace::Trace;
+use crate::verdict::{Verdict, Violation};
+use owo_colors::OwoColorize as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file, read, with the target that it is about.
+struct Case {
+    target: Arc<dyn Target>,
+    bounds: Bounds,
+    script: Script,
+    runtime_seed: u64,
+    /// The repro; `None` for a mere script.
+    repro: Option<Repro>,
+}
+
+impl Case {
+    fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
+        let at = options.file.display();
+        let bytes = std::fs::read(&options.file).map_err(|error| format!("{at}: {error}"))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
+        if !looks_like_repro(&text) {
+            let script: Script = text.parse().map_err(|error| {
+                format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+            })?;
+            if script.steps.is_empty() {
+                return Err(format!("{at}: empty"));
+            }
+            let Some(name) = &options.target else {
+                return Err(format!("{at} is a script: say with --target what to play it against"));
+            };
+            let target = find(registry, name)?;
+            let bounds = bounds(target.bounds(), options);
+            return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None });
+        }
+        let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
+        let name = options.target.as_ref().unwrap_or(&repro.target.0);
+        let target = find(registry, name)?;
+        let bounds = bounds(repro.bounds, options);
+        let script = repro.script.clone();
+        Ok(Self { target, bounds, script, runtime_seed: repro.runtime_seed, repro: Some(repro) })
+    }
+
+    fn play(&self, script: &Script) -> (Trace, Verdict) {
+        let trace = play(&self.target, &self.bounds, script, self.runtime_seed);
+        let verdict = judge(&trace, &self.bounds);
+        (trace, verdict)
+    }
+
+    /// The violation that this is about: the repro's, else the first.
+    fn violation(&self, verdict: &Verdict) -> Option<Violation> {
+        let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.key));
+        saved.or(verdict.violations.first()).cloned()
+    }
+
+    fn finding(&self, violation: Violation, script: Script, plays: u32, trace: Trace) -> Finding {
+        let runtime_seed = self.runtime_seed;
+        Finding { violation, script, index: 0, runtime_seed, plays, rate: 1.0, trace }
+    }
+}
+
+/// A repro has keys; a script has none. Half of a repro must not be read as a script.
+fn looks_like_repro(text: &str) -> bool {
+    let line = |line: &str| line.split_once('=').is_some_and(|(key, _)| {
+        let key = key.trim();
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    });
+    text.lines().any(|text| line(text) || text.starts_with('['))
+}
+
+fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
+    registry.find(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
+        format!(
+            "no target `{name}` in this binary; there are: {}; choose one with --target, or run the \
+             binary or test that wrote the file",
+            known.join(", ")
+        )
+    })
+}
+
+fn bounds(own: Bounds, options: &File) -> Bounds {
+    options.close_within.map_or(own, |close| Bounds { close: close.duration(), ..own })
+}
+
+pub(super) fn replay(registry: &Registry, options: &File) -> Done {
+    let case = Case::open(registry, options)?;
+    let Some(repro) = &case.repro else {
+        return Err(format!(
+            "{}: a script has no verdict to compare with; use `hangup show`",
+            options.file.display()
+        ));
+    };
+    let (trace, verdict) = case.play(&case.script);
+    let name = case.target.name();
+    let code = match repro.compare(&verdict) {
+        Replay::Reproduced(violation) => {
+            out::line(&format!("{} on {name}", "reproduced".red().bold()));
+            print_violation(&violation, &trace);
+            if violation.ending.kind() != repro.ending {
+                out::line(&format!("It ended otherwise than saved: {} then.", repro.ending));
+            }
+            FINDINGS
+        }
+        Replay::Fixed => {
+            out::line(&format!("{} on {name}", "fixed".green().bold()));
+            out::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
+            CLEAN
+        }
+        Replay::Different(violations) => {
+            out::line(&format!("{} on {name}", "different".yellow().bold()));
+            out::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
+            out::line("Now:");
+            violations.iter().for_each(|violation| print_violation(violation, &trace));
+            FINDINGS
+        }
+    };
+    Ok(code)
+}
+
+fn print_violation(violation: &Violation, trace: &Trace) {
+    let sentence = report::sentence(violation, trace);
+    out::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+}
+
+pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
+    let case = Case::open(registry, options)?;
+    let (_, verdict) = case.play(&case.script);
+    let Some(violation) = case.violation(&verdict) else {
+        out::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
+        return Ok(CLEAN);
+    };
+    let key = violation.key;
+    let Shrunk { script, plays } = crate::shrink::shrink(case.script.clone(), BUDGET, |script| {
+        case.play(script).1.find(key).is_some()
+    });
+    let (trace, verdict) = case.play(&script);
+    let violation = verdict.find(key).cloned().unwrap_or(violation);
+    let finding = case.finding(violation, script, plays, trace);
+    let repro = report::repro(&*case.target, case.bounds, &finding);
+    out::print(&finding.script.to_string());
+    out::note(&format!(
+        "{} to {} in {plays} plays",
+        out::count(case.script.steps.len(), "step"),
+        out::count(finding.script.steps.len(), "step"),
+    ));
+    let saved = save::repro(Path::new(save::DIRECTORY), &repro);
+    let path = saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
+    out::note(&format!("saved as {}", path.display()));
+    Ok(FINDINGS)
+}
+
+pub(super) fn show(registry: &Registry, options: &File) -> Done {
+    let case = Case::open(registry, options)?;
+    let (trace, verdict) = case.play(&case.script);
+    let name = case.target.name();
+    let version = case.target.version();
+    out::line(&format!("{} ({version})", name.bold()));
+    match case.violation(&verdict) {
+        Some(violation) => {
+            let finding = case.finding(violation, case.script.clone(), 0, trace);
+            let repro = report::repro(&*case.target, case.bounds, &finding);
+            out::print(&report::finding(&repro, &finding));
+        }
+        None => {
+            if let Some(repro) = &case.repro {
+                out::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
+            }
+            out::line("every rule is kept\n");
+            out::print(&report::timeline(&trace, None));
+        }
+    }
+    Ok(CLEAN)
+}

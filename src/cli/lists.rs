@@ -1,0 +1,63 @@
+//! `targets`, `invariants`, `explain`: what there is.
+
+use super::{CLEAN, Done, out};
+use crate::bounds::Bounds;
+use crate::report::wrap;
+use crate::target::Registry;
+use crate::verdict::Invariant;
+use owo_colors::OwoColorize as _;
+use std::time::Duration;
+
+pub(super) fn targets(registry: &Registry) -> u8 {
+    for target in registry.iter() {
+        out::line(&format!("{}  ({})", target.name().bold(), target.version()));
+        for line in wrap(target.about()).lines() {
+            out::line(&format!("    {line}"));
+        }
+        out::line(&format!("    promises: {}", promises(&target.bounds())));
+        for deviation in target.deviations() {
+            let reason = format!("accepted: {}: {} ({})", deviation.invariant, deviation.reason, deviation.rfc);
+            for line in wrap(&reason).lines() {
+                out::line(&format!("    {}", line.dimmed()));
+            }
+        }
+    }
+    CLEAN
+}
+
+/// The bounds in words.
+fn promises(bounds: &Bounds) -> String {
+    let part = |name: &str, bound: Option<Duration>| {
+        bound.map(|bound| format!("{name} within {} s", bound.as_secs_f64()))
+    };
+    let parts = [
+        part("close", Some(bounds.close)),
+        part("release after a reset", Some(bounds.release)),
+        part("handshake", bounds.handshake),
+        part("end of idle connections", bounds.idle),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn invariants() -> u8 {
+    for invariant in Invariant::ALL {
+        let rule = invariant.rule();
+        out::line(&format!("{:20} {:9} RFC 6455 {}", invariant.bold(), rule.class, rule.section));
+        for line in wrap(rule.says).lines() {
+            out::line(&format!("    {line}"));
+        }
+    }
+    CLEAN
+}
+
+pub(super) fn explain(id: &str) -> Done {
+    let Some(invariant) = Invariant::ALL.iter().find(|invariant| invariant.id() == id) else {
+        let known: Vec<&str> = Invariant::ALL.iter().map(|invariant| invariant.id()).collect();
+        return Err(format!("no rule `{id}`; there are: {}", known.join(", ")));
+    };
+    let rule = invariant.rule();
+    out::line(&format!("{} ({}; RFC 6455 {})\n", invariant.bold(), rule.class, rule.section));
+    out::line(&format!("{}\n", wrap(rule.says)));
+    out::line(rule.explains);
+    Ok(CLEAN)
+}

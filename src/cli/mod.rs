@@ -1,0 +1,58 @@
+//! The command line: the only place that prints, reads arguments, touches the clock
+//! of the wall, and decides exit codes.
+//!
+//! Exit codes: 0 clean, 1 findings, 2 could not test. Results go to stdout, progress
+//! and errors to stderr.
+
+mod args;
+mod files;
+mod lists;
+mod out;
+mod test;
+
+use crate::target::Registry;
+use args::{Arguments, Command};
+use clap::Parser as _;
+use std::process::ExitCode;
+
+/// Nothing was wrong.
+const CLEAN: u8 = 0;
+/// Rules were broken.
+const FINDINGS: u8 = 1;
+/// What was asked for could not be done.
+const COULD_NOT: u8 = 2;
+
+/// What keeps a command from being carried out, in one line.
+type Trouble = String;
+
+/// What a command comes to: the exit code, or why there is none.
+type Done = Result<u8, Trouble>;
+
+/// The whole command line for the targets of `registry`. A binary for one's own servers:
+///
+/// ```no_run
+/// # async fn my_server(_: hangup::Connection) {}
+/// fn main() -> std::process::ExitCode {
+///     let mine = hangup::suite(|conn| my_server(conn)).named("mine");
+///     hangup::cli::main(hangup::Registry::new().with(mine.into_target()))
+/// }
+/// ```
+pub fn main(registry: Registry) -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Test(options) => test::run(&registry, &options),
+        Command::Replay(options) => files::replay(&registry, &options),
+        Command::Shrink(options) => files::shrink(&registry, &options),
+        Command::Show(options) => files::show(&registry, &options),
+        Command::Targets => Ok(lists::targets(&registry)),
+        Command::Invariants => Ok(lists::invariants()),
+        Command::Explain { id } => lists::explain(&id),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(trouble) => {
+            out::error(&trouble);
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Printing: colours where there is a terminal, and no panic where a pipe is closed.
+
+use anstream::{AutoStream, ColorChoice};
+use owo_colors::OwoColorize as _;
+use std::io::{self, Write as _};
+
+/// Prints to stdout. A reader that has gone away is no error of ours.
+pub(super) fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
+}
+
+/// Prints a line to stdout.
+pub(super) fn line(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// Prints a line to stderr.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints an error to stderr, on one line.
+pub(super) fn error(text: &str) {
+    note(&format!("{} {}", "error:".red().bold(), text.replace('\n', " ")));
+}
+
+fn stdout() -> AutoStream<io::Stdout> {
+    AutoStream::new(io::stdout(), ColorChoice::Auto)
+}
+
+/// A number with its thousands apart: `1,000,000`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 finding`, `2 findings`.
+pub(super) fn count(number: usize, word: &str) -> String {
+    format!("{} {word}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+}

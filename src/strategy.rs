@@ -1,0 +1,85 @@
+//! `hangup::scripts()`: scripts as a proptest strategy.
+//!
+//! Drawn by the one generator from proptest's own randomness, and shrunk by the one
+//! shrinker: the [`ValueTree`] walks its candidates.
+
+use crate::generate::Grammar;
+use crate::script::Script;
+use crate::shrink::Shrinker;
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+/// Scripts of the default [`Grammar`]: a bound of 5 s, and an application that obeys
+/// every command. `.for_grammar(suite.grammar())` fits them to a server.
+pub fn scripts() -> Scripts {
+    Scripts { grammar: Grammar::default() }
+}
+
+/// The strategy that [`scripts`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Scripts {
+    grammar: Grammar,
+}
+
+impl Scripts {
+    /// Scripts of another grammar.
+    pub const fn for_grammar(self, grammar: Grammar) -> Self {
+        Self { grammar }
+    }
+}
+
+impl Strategy for Scripts {
+    type Tree = ScriptTree;
+    type Value = Script;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        Ok(ScriptTree::new(self.grammar.draw(runner.rng())))
+    }
+}
+
+/// A script on its way to the minimum.
+#[derive(Clone, Debug)]
+pub struct ScriptTree {
+    shrinker: Shrinker,
+    current: Script,
+}
+
+impl ScriptTree {
+    fn new(script: Script) -> Self {
+        Self { shrinker: Shrinker::new(script.clone()), current: script }
+    }
+
+    /// Stands at the next candidate; where there is none, at the best, and says so.
+    fn advance(&mut self) -> bool {
+        match self.shrinker.candidate() {
+            Some(candidate) => {
+                self.current = candidate.clone();
+                true
+            }
+            None => {
+                self.current = self.shrinker.best().clone();
+                false
+            }
+        }
+    }
+}
+
+impl ValueTree for ScriptTree {
+    type Value = Script;
+
+    fn current(&self) -> Script {
+        self.current.clone()
+    }
+
+    /// The current script failed.
+    fn simplify(&mut self) -> bool {
+        self.shrinker.tell(true);
+        self.advance()
+    }
+
+    /// The current script did not fail.
+    fn complicate(&mut self) -> bool {
+        self.shrinker.tell(false);
+        self.advance()
+    }
+}

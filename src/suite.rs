@@ -1,0 +1,336 @@
+//! A user's whole test: `hangup::suite(|conn| my_server(conn)).close_within(secs(5)).check()`.
+
+use crate::bounds::Bounds;
+use crate::campaign::{Campaign, Finding};
+use crate::generate::Grammar;
+use crate::judge::judge;
+use crate::report;
+use crate::repro::Replay;
+use crate::save;
+use crate::script::Script;
+use crate::sim::play;
+use crate::target::{AppSteps, Connection, Deviation, Serving, Target};
+use crate::trace::Trace;
+use crate::verdict::Violation;
+use std::fmt;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many seconds.
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Tests a server that is given one [`Connection`] at a time.
+///
+/// `serve` runs inside a tokio runtime whose clock is paused; the connection is
+/// `AsyncRead + AsyncWrite`, accepted, and before its opening handshake. What `serve`
+/// returns is ignored: the connection tells how it went.
+///
+/// ```
+/// # async fn my_server(conn: hangup::Connection) {}
+/// hangup::suite(|conn| my_server(conn)).close_within(hangup::secs(5)).scripts(100).check();
+/// ```
+pub fn suite<S, F>(serve: S) -> Suite
+where
+    S: Fn(Connection) -> F + Send + Sync + 'static,
+    F: Future<Output: Send> + Send + 'static,
+{
+    let serve = move |connection| -> Serving {
+        let serving = serve(connection);
+        Box::pin(async move {
+            serving.await;
+        })
+    };
+    Suite {
+        server: Server {
+            name: "suite".to_owned(),
+            bounds: Bounds::default(),
+            obeys: AppSteps::NONE,
+            deviations: Vec::new(),
+            serve: Arc::new(serve),
+        },
+        seed: 0,
+        scripts: 10_000,
+        directory: PathBuf::from(save::DIRECTORY),
+    }
+}
+
+/// A server, what it promises, and how to test it. Made by [`suite`].
+#[derive(Clone, Debug)]
+#[must_use = "a suite tests nothing until `check` or `play` is called"]
+pub struct Suite {
+    server: Server,
+    seed: u64,
+    scripts: u64,
+    directory: PathBuf,
+}
+
+impl Suite {
+    /// The server's name in reports, repro files and their names. Default: `suite`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.server.name = name.into();
+        self
+    }
+
+    /// The promise to end every connection, and to let go of it after a reset, in
+    /// this time. Default: 5 s.
+    pub const fn close_within(mut self, bound: Duration) -> Self {
+        self.server.bounds.close = bound;
+        self.server.bounds.release = bound;
+        self
+    }
+
+    /// The promise to let go of a connection in this time after the client's reset.
+    /// Default: as [`close_within`](Self::close_within), which is to be called first.
+    pub const fn release_within(mut self, bound: Duration) -> Self {
+        self.server.bounds.release = bound;
+        self
+    }
+
+    /// The promise to end a connection whose opening is not complete in this time
+    /// after accept. Default: no promise.
+    pub const fn handshake_within(mut self, bound: Duration) -> Self {
+        self.server.bounds.handshake = Some(bound);
+        self
+    }
+
+    /// The promise to end a connection in this time after the last complete frame of
+    /// the client's. Default: no promise.
+    pub const fn idle_within(mut self, bound: Duration) -> Self {
+        self.server.bounds.idle = Some(bound);
+        self
+    }
+
+    /// What the application does when it is told to: it takes commands from
+    /// [`Connection::application`]. Default: nothing.
+    pub const fn obeying(mut self, steps: AppSteps) -> Self {
+        self.server.obeys = steps;
+        self
+    }
+
+    /// Accepts that the server breaks a rule, with the reason.
+    pub fn accepting(mut self, deviation: Deviation) -> Self {
+        self.server.deviations.push(deviation);
+        self
+    }
+
+    /// How many scripts [`check`](Self::check) plays. Default: 10,000, about a second
+    /// in a debug build.
+    pub const fn scripts(mut self, scripts: u64) -> Self {
+        self.scripts = scripts;
+        self
+    }
+
+    /// Which scripts it plays. Default: 0, so that a test does the same every time.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Where repro files are written and looked for. Default: `hangup-findings` in
+    /// the working directory, which in `cargo test` is the package's.
+    pub fn findings_in(mut self, directory: impl AsRef<Path>) -> Self {
+        self.directory = directory.as_ref().to_owned();
+        self
+    }
+
+    /// The suite as a target, for a [`Registry`](crate::target::Registry).
+    pub fn into_target(self) -> impl Target + 'static {
+        self.server
+    }
+
+    /// Tests the server: first the repro files saved before, then the scripts of its seed.
+    ///
+    /// # Panics
+    ///
+    /// If a rule is broken: with the seed, one plain sentence, the minimal script, the
+    /// timeline, and the path of the repro file.
+    #[expect(clippy::panic, reason = "this is how a test fails")]
+    pub fn check(&self) {
+        if let Err(failure) = self.try_check() {
+            panic!("{failure}");
+        }
+    }
+
+    /// As [`check`](Self::check), for those who would rather have the failure than a panic.
+    ///
+    /// # Errors
+    ///
+    /// The failure.
+    pub fn try_check(&self) -> Result<(), Failure> {
+        let target: Arc<dyn Target> = Arc::new(self.server.clone());
+        self.replay_saved(&target)?;
+        let campaign =
+            Campaign { bounds: self.server.bounds, seed: self.seed, scripts: Some(self.scripts) };
+        // A test stops at its first finding, as tests do.
+        let outcome = campaign.run(&target, |progress| match progress.news {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        });
+        match outcome.findings.first() {
+            None => Ok(()),
+            Some(finding) => Err(self.failure(finding)),
+        }
+    }
+
+    /// Plays one script, for `proptest` and hand-written cases.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that it breaks and that is not accepted, not shrunk.
+    pub fn play(&self, script: &Script) -> Result<(), Failure> {
+        let target: Arc<dyn Target> = Arc::new(self.server.clone());
+        let (trace, violation) = self.first_violation(&target, script, 0);
+        let Some(violation) = violation else { return Ok(()) };
+        let finding = Finding {
+            violation,
+            script: script.clone(),
+            index: 0,
+            runtime_seed: 0,
+            plays: 0,
+            rate: 1.0,
+            trace,
+        };
+        let repro = report::repro(&self.server, self.server.bounds, &finding);
+        let text = format!("{}: {}", self.server.name, report::finding(&repro, &finding));
+        Err(Failure { text })
+    }
+
+    /// The grammar from which this server's scripts are drawn.
+    pub const fn grammar(&self) -> Grammar {
+        Grammar { bounds: self.server.bounds, app: self.server.obeys }
+    }
+
+    fn first_violation(
+        &self,
+        target: &Arc<dyn Target>,
+        script: &Script,
+        runtime_seed: u64,
+    ) -> (Trace, Option<Violation>) {
+        let bounds = self.server.bounds;
+        let trace = play(target, &bounds, script, runtime_seed);
+        let accepted = |violation: &Violation| {
+            self.server.deviations.iter().any(|deviation| deviation.accepts(violation.key))
+        };
+        let verdict = judge(&trace, &bounds);
+        let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
+        (trace, violation)
+    }
+
+    fn failure(&self, finding: &Finding) -> Failure {
+        let repro = report::repro(&self.server, self.server.bounds, finding);
+        let saved = match save::repro(&self.directory, &repro) {
+            Ok(path) => format!("saved as {}", path.display()),
+            Err(error) => format!("not saved: {error}"),
+        };
+        let report = report::finding(&repro, finding);
+        let Server { name, .. } = &self.server;
+        let seed = self.seed;
+        Failure { text: format!("seed {seed}: {name} fails\n\n{report}\n{saved}") }
+    }
+
+    /// Plays the scripts of the repro files that an earlier run saved.
+    fn replay_saved(&self, target: &Arc<dyn Target>) -> Result<(), Failure> {
+        for (path, read) in save::saved(&self.directory) {
+            let Ok(repro) = read else { continue };
+            if repro.target.0 != self.server.name {
+                continue;
+            }
+            let (trace, violation) =
+                self.first_violation(target, &repro.script, repro.runtime_seed);
+            let Some(violation) = violation else { continue };
+            let verdict = crate::verdict::Verdict { violations: vec![violation.clone()] };
+            let again = match repro.compare(&verdict) {
+                Replay::Reproduced(_) => "still fails as saved in",
+                Replay::Fixed | Replay::Different(_) => "fails, in another way than that saved in",
+            };
+            let finding = Finding {
+                violation,
+                script: repro.script.clone(),
+                index: 0,
+                runtime_seed: repro.runtime_seed,
+                plays: 0,
+                rate: 1.0,
+                trace,
+            };
+            let now = report::repro(&self.server, self.server.bounds, &finding);
+            let report = report::finding(&now, &finding);
+            let Server { name, .. } = &self.server;
+            return Err(Failure {
+                text: format!("seed {}: {name} {again} {}\n\n{report}", self.seed, path.display()),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A server broke a rule. Prints as the whole report.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failure {
+    text: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// As `Display`, since `unwrap` shows this one and a report on one line is no report.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The user's function as a target.
+#[derive(Clone)]
+struct Server {
+    name: String,
+    bounds: Bounds,
+    obeys: AppSteps,
+    deviations: Vec<Deviation>,
+    serve: Arc<dyn Fn(Connection) -> Serving + Send + Sync>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.name)
+    }
+}
+
+impl Target for Server {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn version(&self) -> &'static str {
+        "-"
+    }
+
+    fn about(&self) -> &'static str {
+        "a server under test"
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    fn obeys(&self) -> AppSteps {
+        self.obeys
+    }
+
+    fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    fn serve(&self, connection: Connection) -> Serving {
+        (self.serve)(connection)
+    }
+}
