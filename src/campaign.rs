@@ -115,23 +115,28 @@ impl Campaign {
             let script = grammar.nth(self.seed, index);
             let verdict = self.verdict(target, &script, index).1;
             outcome.scripts += 1;
-            let mut news = None;
+            let mut go_on = ControlFlow::Continue(());
             for violation in verdict.violations {
                 let key = violation.key;
-                if let Some(known) = accepted.iter_mut().find(|known| known.deviation.accepts(key)) {
+                if let Some(known) = accepted.iter_mut().find(|known| known.deviation.accepts(key))
+                {
                     known.fired += 1;
                 } else if !found.contains_key(&key) {
-                    found.insert(key, self.finding(target, script.clone(), index, violation));
-                    news = Some(key);
+                    let finding = self.finding(target, script.clone(), index, violation);
+                    let (scripts, findings) = (outcome.scripts, found.len() + 1);
+                    let told = watch(Progress { scripts, findings, news: Some(&finding) });
+                    found.insert(key, finding);
+                    go_on = if told.is_break() { told } else { go_on };
                 }
             }
-            if news.is_some() || outcome.scripts.is_multiple_of(TELL_EVERY) {
-                let news = news.and_then(|key| found.get(&key));
-                let progress = Progress { scripts: outcome.scripts, findings: found.len(), news };
-                if watch(progress).is_break() {
-                    outcome.stopped = true;
-                    break;
-                }
+            if outcome.scripts.is_multiple_of(TELL_EVERY) && go_on.is_continue() {
+                let progress =
+                    Progress { scripts: outcome.scripts, findings: found.len(), news: None };
+                go_on = watch(progress);
+            }
+            if go_on.is_break() {
+                outcome.stopped = true;
+                break;
             }
         }
         outcome.findings = found.into_values().collect();
@@ -139,21 +144,33 @@ impl Campaign {
         outcome
     }
 
-    fn verdict(&self, target: &Arc<dyn Target>, script: &Script, runtime_seed: u64) -> (Trace, Verdict) {
+    fn verdict(
+        &self,
+        target: &Arc<dyn Target>,
+        script: &Script,
+        runtime_seed: u64,
+    ) -> (Trace, Verdict) {
         let trace = play(target, &self.bounds, script, runtime_seed);
         let verdict = judge(&trace, &self.bounds);
         (trace, verdict)
     }
 
     /// Shrinks a script that broke a rule, and looks at what is left of it.
-    fn finding(&self, target: &Arc<dyn Target>, script: Script, index: u64, first: Violation) -> Finding {
+    fn finding(
+        &self,
+        target: &Arc<dyn Target>,
+        script: Script,
+        index: u64,
+        first: Violation,
+    ) -> Finding {
         let key = first.key;
         let fails = |script: &Script| self.verdict(target, script, index).1.find(key).is_some();
         let Shrunk { script, plays } = shrink(script, BUDGET, fails);
         let failed = (0..REPEATS).filter(|_| fails(&script)).count();
         // One that never repeats is shown as it was first seen.
         let (trace, verdict) = self.verdict(target, &script, index);
-        let violation = verdict.violations.into_iter().find(|violation| violation.key == key).unwrap_or(first);
+        let violation =
+            verdict.violations.into_iter().find(|violation| violation.key == key).unwrap_or(first);
         let rate = failed as f64 / f64::from(REPEATS);
         Finding { violation, script, index, runtime_seed: index, plays, rate, trace }
     }

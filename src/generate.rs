@@ -525,7 +525,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     fn app_send(&mut self) -> Command {
         // Mostly what fits; sometimes more than all buffers on the way hold.
         let content =
-            if self.once_in(8) { Content::Fill(Size(200_000)) } else { self.content(70_000) };
+            if self.once_in(8) { Content::Fill(Size(40_000)) } else { self.content(70_000) };
         if self.once_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
     }
 

@@ -68,7 +68,10 @@ impl fmt::Display for ReproError {
             Self::NotToml(error) => write!(f, "not a whole TOML file: {error}"),
             Self::Foreign => f.write_str("not a hangup repro: it has no `format`"),
             Self::Newer(format) => {
-                write!(f, "written in format {format}; this hangup reads format {FORMAT}: update it")
+                write!(
+                    f,
+                    "written in format {format}; this hangup reads format {FORMAT}: update it"
+                )
             }
             Self::Field(error) => f.write_str(error),
             Self::Script(error) => write!(f, "its script: {error}"),
@@ -130,7 +133,9 @@ impl Repro {
                 return Err(ReproError::Newer(format.unsigned_abs()));
             }
             Some(Some(format)) if format == i64::from(FORMAT) => {}
-            Some(_) => return Err(ReproError::Field("`format` is no format of hangup's".to_owned())),
+            Some(_) => {
+                return Err(ReproError::Field("`format` is no format of hangup's".to_owned()));
+            }
         }
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
         let script = file.script.parse().map_err(ReproError::Script)?;

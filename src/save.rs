@@ -71,6 +71,7 @@ pub fn saved(directory: &Path) -> Vec<(PathBuf, Result<Repro, ReproError>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    let read = |path: PathBuf| Some((path.clone(), Repro::parse(&std::fs::read_to_string(path).ok()?)));
+    let read =
+        |path: PathBuf| Some((path.clone(), Repro::parse(&std::fs::read_to_string(path).ok()?)));
     paths.into_iter().filter_map(read).collect()
 }

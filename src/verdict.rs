@@ -70,7 +70,7 @@ words! {
 words! {
     /// How strongly the RFC's own words ask for it.
     Level {
-        /// The RFC says MUST or MUST NOT, or the target promised it.
+        /// The RFC says MUST or MUST NOT.
         Must = "must",
         /// The RFC says SHOULD, or is silent.
         Should = "should",

@@ -75,10 +75,13 @@ impl Case {
 
 /// A repro has keys; a script has none. Half of a repro must not be read as a script.
 fn looks_like_repro(text: &str) -> bool {
-    let line = |line: &str| line.split_once('=').is_some_and(|(key, _)| {
-        let key = key.trim();
-        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    });
+    let line = |line: &str| {
+        line.split_once('=').is_some_and(|(key, _)| {
+            let key = key.trim();
+            !key.is_empty()
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        })
+    };
     text.lines().any(|text| line(text) || text.starts_with('['))
 }
 
@@ -159,7 +162,8 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
         out::count(finding.script.steps.len(), "step"),
     ));
     let saved = save::repro(Path::new(save::DIRECTORY), &repro);
-    let path = saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
+    let path =
+        saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
     out::note(&format!("saved as {}", path.display()));
     Ok(FINDINGS)
 }

@@ -16,7 +16,10 @@ pub(super) fn targets(registry: &Registry) -> u8 {
         }
         out::line(&format!("    promises: {}", promises(&target.bounds())));
         for deviation in target.deviations() {
-            let reason = format!("accepted: {}: {} ({})", deviation.invariant, deviation.reason, deviation.rfc);
+            let reason = format!(
+                "accepted: {}: {} ({})",
+                deviation.invariant, deviation.reason, deviation.rfc
+            );
             for line in wrap(&reason).lines() {
                 out::line(&format!("    {}", line.dimmed()));
             }

@@ -41,7 +41,9 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
     let mut runs = Vec::new();
     for (index, target) in targets.iter().enumerate() {
         // What is left of the time is shared by what is left of the targets.
-        let share = |lasting: Duration| lasting.saturating_sub(began.elapsed()) / (targets.len() - index) as u32;
+        let share = |lasting: Duration| {
+            lasting.saturating_sub(began.elapsed()) / (targets.len() - index) as u32
+        };
         let deadline = options.lasting.map(|lasting| now() + share(lasting.duration()));
         let run = Run::of(target, seed, options, deadline, &interrupted);
         if options.format == Format::Human {
@@ -53,7 +55,14 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
             break;
         }
     }
-    finish(&runs, seed, began.elapsed(), options, targets.len(), interrupted.load(Ordering::Relaxed))
+    finish(
+        &runs,
+        seed,
+        began.elapsed(),
+        options,
+        targets.len(),
+        interrupted.load(Ordering::Relaxed),
+    )
 }
 
 /// Sums up and decides the exit code.
@@ -81,13 +90,18 @@ fn finish(
         Format::Json => {
             let targets = runs.iter().map(Run::json).collect();
             let seconds = took.as_secs_f64();
-            let json = Json { seed, scripts, seconds, scripts_per_second: rate, interrupted, targets };
+            let json =
+                Json { seed, scripts, seconds, scripts_per_second: rate, interrupted, targets };
             let text = serde_json::to_string_pretty(&json).map_err(|error| error.to_string())?;
             out::line(&text);
         }
     }
     let mut all_saved = true;
-    for (repro, error) in runs.iter().flat_map(|run| &run.saved).filter_map(|(repro, saved)| Some((repro, saved.as_ref().err()?))) {
+    for (repro, error) in runs
+        .iter()
+        .flat_map(|run| &run.saved)
+        .filter_map(|(repro, saved)| Some((repro, saved.as_ref().err()?)))
+    {
         out::error(&format!("not saved: {}: {error}", report::headline(repro)));
         all_saved = false;
     }
@@ -117,10 +131,9 @@ impl Run {
         deadline: Option<Instant>,
         interrupted: &AtomicBool,
     ) -> Self {
-        let bounds = options.close_within.map_or(target.bounds(), |close| Bounds {
-            close: close.duration(),
-            ..target.bounds()
-        });
+        let bounds = options
+            .close_within
+            .map_or(target.bounds(), |close| Bounds { close: close.duration(), ..target.bounds() });
         let scripts = match deadline {
             Some(_) => None,
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
@@ -157,6 +170,19 @@ impl Run {
         })
     }
 
+    /// The findings of one rule and cause together, whatever the client's condition.
+    fn groups(&self) -> Vec<Vec<(&Finding, &Repro, Option<&PathBuf>)>> {
+        let mut groups: Vec<Vec<(&Finding, &Repro, Option<&PathBuf>)>> = Vec::new();
+        for entry in self.findings() {
+            let of = |repro: &Repro| (repro.key.invariant, repro.key.cause);
+            match groups.last_mut().filter(|group| of(group[0].1) == of(entry.1)) {
+                Some(group) => group.push(entry),
+                None => groups.push(vec![entry]),
+            }
+        }
+        groups
+    }
+
     fn text(&self) -> String {
         let Outcome { scripts, findings, accepted, .. } = &self.outcome;
         let name = format!("{} ({})", self.target.name().bold(), self.target.version());
@@ -167,16 +193,22 @@ impl Run {
             format!("{}", out::count(findings.len(), "finding").red())
         };
         let mut text = format!("\n{name}: {verdict}, {scripts} scripts\n");
-        for (number, (finding, repro, path)) in self.findings().enumerate() {
+        for (number, group) in self.groups().iter().enumerate() {
+            let Some(((finding, repro, path), others)) = group.split_first() else { continue };
             let _ = writeln!(text, "\n  {}. {}", number + 1, report::headline(repro).bold());
             indented(&mut text, "     ", &report::wrap_to(&repro.sentence, 75));
             if finding.is_flaky() {
-                let _ = writeln!(text, "     flaky: {:.0} % of replays show it", finding.rate * 100.0);
+                let _ =
+                    writeln!(text, "     flaky: {:.0} % of replays show it", finding.rate * 100.0);
             }
             text.push('\n');
             indented(&mut text, "         ", &repro.script.to_string());
-            if let Some(path) = path {
-                let _ = writeln!(text, "\n     hangup show {}", path.display());
+            text.push_str("\n     more:\n");
+            for (_, repro, path) in std::iter::once(&(*finding, *repro, *path)).chain(others) {
+                let Some(path) = path else { continue };
+                let path = path.display();
+                let condition = repro.key.condition.map_or("", |condition| condition.id());
+                let _ = writeln!(text, "     hangup show {path}  {}", condition.dimmed());
             }
         }
         for Accepted { deviation, fired } in accepted.iter().filter(|accepted| accepted.fired > 0) {
@@ -237,9 +269,13 @@ fn bar(name: &str, scripts: Option<u64>) -> ProgressBar {
             ProgressBar::new(scripts),
             "{prefix} {bar:20} {human_pos}/{human_len}, {per_sec}, {msg}, {eta} left",
         ),
-        None => (ProgressBar::new_spinner(), "{prefix} {spinner} {human_pos}, {per_sec}, {msg}, {elapsed}"),
+        None => (
+            ProgressBar::new_spinner(),
+            "{prefix} {spinner} {human_pos}, {per_sec}, {msg}, {elapsed}",
+        ),
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style).with_prefix(name.to_owned()).with_message("0 findings")
 }
 

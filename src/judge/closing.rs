@@ -1,15 +1,21 @@
 //! What a server may and must send around its Close.
 
-use super::facts::{Facts, Seen};
+use super::facts::{Facts, Firsts, Seen};
+use super::liveness;
 use super::owed::cause_of;
 use crate::bounds::Bounds;
-use crate::verdict::{Ending, Invariant, Key, Level, Violation};
+use crate::verdict::{Invariant, Key, Level, Owed, Violation};
 use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault, Opcode};
 
 /// `answers-close`, `closes-once`, `silent-after-close`, `legal-close`.
-pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Violation>) {
-    // Bytes before the 101 are the client's own violation (4.1): what a server
-    // makes of them is its choice, as long as the connection ends.
+pub(super) fn judge(
+    facts: &Facts<'_>,
+    owed: Option<Owed>,
+    bounds: &Bounds,
+    out: &mut Vec<Violation>,
+) {
+    // Bytes before the 101 are the client's own violation (4.1): what a server makes
+    // of them is its choice, and only what it owes in time is judged.
     if facts.early || facts.opened.is_none() {
         return;
     }
@@ -19,7 +25,7 @@ pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Violation>
         let first = events.first().copied().unwrap_or_default();
         let cause = cause_of(facts, bounds, first);
         let key = Key { invariant, cause, condition: None };
-        let ending = Ending::InTime;
+        let ending = liveness::ending(facts, owed);
         out.push(Violation { key, level, ending, owed: None, fact, events });
     }
 }
@@ -38,18 +44,15 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     // A malformed Close is a violation; to answer that with a Close is a SHOULD (7.1.7).
     let close = facts.client_close().filter(|close| close.fault.is_none())?;
     let answered = facts.own_close().is_some_and(|close| close.ended.is_some());
-    let firsts = &facts.firsts;
-    // What could excuse a server: it crashed, it had nobody to answer any more,
-    // or there was never room for the answer.
-    let excused = firsts.panicked.or(firsts.spun).or(firsts.reset).is_some() || facts.blocked;
-    if answered || excused {
-        return None;
-    }
-    // Arrived is not received: it counts from when the server read it.
-    let received = facts.read_up_to(close.end_offset)?;
+    let received = facts.received(close)?;
     let ended = facts.ended()?;
-    let returned_before = firsts.began_to_return.is_some_and(|event| event < received);
-    if ended < received || returned_before {
+    // What excuses a server: it crashed, it had nobody to answer any more, or there
+    // was no room for the answer up to the end. What came after the end does not.
+    let Firsts { panicked, spun, reset, began_to_return, .. } = facts.firsts;
+    let before_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
+    let excused = before_end(panicked) || before_end(spun) || before_end(reset) || facts.blocked;
+    let returned_before = began_to_return.is_some_and(|event| event < received);
+    if answered || excused || ended < received || returned_before {
         return None;
     }
     let fact = "ended the connection without answering the client's Close".to_owned();
@@ -91,9 +94,13 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
         fact,
         events: vec![frame.started, own.started],
     };
-    let data = later.iter().find(|frame| !frame.opcode.is_control() || frame.opcode.is_reserved());
-    if let Some(frame) = data {
+    if let Some(frame) = later.iter().find(|frame| frame.opcode.is_data()) {
         return Some(broken(frame, Level::Must, format!("sent {} after its Close", frame.opcode)));
+    }
+    // Text of another protocol, say: read as frames, its first bytes break the rules.
+    if let Some(frame) = later.iter().find(|frame| frame.fault.is_some() && !frame.is_close()) {
+        let fact = "sent bytes that are no frame after its Close".to_owned();
+        return Some(broken(frame, Level::Must, fact));
     }
     let frame = later.iter().find(|frame| is_idle_chatter(facts, frame))?;
     let fact = format!("sent {} after both Closes", frame.opcode);
@@ -104,61 +111,61 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
 //# Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in
 //# response, unless it already received a Close frame.
 /// Whether a control frame after the own Close was owed to nobody any more: the
-/// client's Close had been received too, and it is no answer to a ping before that.
+/// client's Close had been received too, and it answers no ping from before that.
 fn is_idle_chatter(facts: &Facts<'_>, frame: &Seen) -> bool {
     let Some(close) = facts.client_close() else { return false };
-    let received = facts.read_up_to(close.end_offset);
+    let received = facts.received(close);
     let after_both = received.is_some_and(|received| received < frame.started);
     if !after_both || frame.is_close() {
         return false;
     }
-    let count =
-        |frames: &[Seen], opcode| frames.iter().filter(|frame| frame.opcode == opcode).count();
+    // Which pong answers which ping cannot be told; none is held against the server
+    // as long as there are no more of them than there were pings.
     let pings = facts.client.iter().take_while(|frame| !frame.is_close());
     let pings = pings.filter(|frame| frame.opcode == Opcode::PING).count();
-    frame.opcode != Opcode::PONG || count(&facts.server, Opcode::PONG) > pings
+    let after_own = facts.server.iter().skip_while(|frame| !frame.is_close());
+    let pongs = after_own.filter(|frame| frame.opcode == Opcode::PONG).count();
+    frame.opcode != Opcode::PONG || pongs > pings
 }
 
 fn legal_close(facts: &Facts<'_>) -> Option<Broken> {
     let closes = facts.server.iter().filter(|frame| frame.is_close());
-    let (frame, level, fact) = closes
-        .filter_map(|frame| close_fault(frame).map(|(level, fact)| (frame, level, fact)))
-        .min_by_key(|(_, level, _)| *level)?;
+    let faults = closes.flat_map(|frame| {
+        close_faults(frame).into_iter().flatten().map(move |fault| (frame, fault))
+    });
+    let (frame, (level, fact)) = faults.min_by_key(|(_, (level, _))| *level)?;
     let invariant = Invariant::LegalClose;
     Some(Broken { invariant, level, fact, events: vec![frame.started] })
 }
 
-/// What is wrong with a Close frame of the server's.
-fn close_fault(frame: &Seen) -> Option<(Level, String)> {
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5
-    //# All control frames MUST have a payload length of 125 bytes or less
-    //# and MUST NOT be fragmented.
-    match frame.fault {
-        Some(Fault::FragmentedControl(_)) => {
-            return Some((Level::Must, "sent a Close without FIN".to_owned()));
-        }
-        Some(Fault::LongControl(_)) => {
-            return Some((Level::Must, "sent a Close of more than 125 bytes".to_owned()));
-        }
-        _ => {}
-    }
-    frame.ended?;
-    match frame.close_payload() {
-        ClosePayload::Empty => None,
+/// All that is wrong with a Close frame of the server's.
+fn close_faults(frame: &Seen) -> [Option<(Level, String)>; 4] {
+    let must = |broken: bool, fact: &str| broken.then(|| (Level::Must, fact.to_owned()));
+    let Some(head) = frame.head else {
+        let cut = matches!(frame.fault, Some(Fault::FragmentedControl(_)));
+        return [must(cut, "began a Close without FIN"), None, None, None];
+    };
+    let (code, reason) = match ClosePayload::parse(frame.close.as_deref().unwrap_or_default()) {
+        ClosePayload::Empty => (None, None),
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
         //# If there is a body, the first two bytes of
         //# the body MUST be a 2-byte unsigned integer (in network byte order)
         //# representing a status code
-        ClosePayload::OneByte(_) => {
-            Some((Level::Must, "sent a Close payload of one byte".to_owned()))
+        ClosePayload::OneByte(_) => (None, must(true, "sent a Close payload of one byte")),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# Following the 2-byte integer, the body MAY contain UTF-8-encoded data
+        ClosePayload::Code(code, reason) => {
+            // Of one that is too long, only the beginning was kept: it may end inside a character.
+            let bad = std::str::from_utf8(reason)
+                .is_err_and(|error| error.error_len().is_some() || head.length <= 125);
+            (code_fault(code), must(bad, "sent a close reason that is not UTF-8"))
         }
-        ClosePayload::Code(code, reason) => code_fault(code).or_else(|| {
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
-            //# Following the 2-byte integer, the body MAY contain UTF-8-encoded data
-            let bad = std::str::from_utf8(reason).is_err();
-            bad.then(|| (Level::Must, "sent a close reason that is not UTF-8".to_owned()))
-        }),
-    }
+    };
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5
+    //# All control frames MUST have a payload length of 125 bytes or less
+    //# and MUST NOT be fragmented.
+    let fin = must(!head.fin, "sent a Close without FIN");
+    [fin, must(head.length > 125, "sent a Close of more than 125 bytes"), reason, code]
 }
 
 fn code_fault(code: CloseCode) -> Option<(Level, String)> {

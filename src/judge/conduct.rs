@@ -1,21 +1,25 @@
 //! How the server behaved as a program: no panic, no spin.
 
 use super::facts::Facts;
-use super::liveness::left_open;
+use super::liveness;
 use super::owed::cause_of;
 use crate::bounds::Bounds;
 use crate::trace::What;
-use crate::verdict::{Ending, Invariant, Key, Level, Violation};
+use crate::verdict::{Ending, Invariant, Key, Level, Owed, Violation};
 
 /// `no-panic`, `no-spin`. The RFC is silent on both; so a SHOULD.
-pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Violation>) {
+pub(super) fn judge(
+    facts: &Facts<'_>,
+    owed: Option<Owed>,
+    bounds: &Bounds,
+    out: &mut Vec<Violation>,
+) {
     let mut broken = |event: Option<usize>, invariant, fact: &dyn Fn(&What) -> String| {
         let Some(event) = event else { return };
         let cause = cause_of(facts, bounds, event);
         let ending = match invariant {
             Invariant::NoSpin => Ending::Spinning(facts.at(event)),
-            _ if facts.ended().is_some() => Ending::InTime,
-            _ => left_open(facts),
+            _ => liveness::ending(facts, owed),
         };
         out.push(Violation {
             key: Key { invariant, cause, condition: None },

@@ -3,7 +3,7 @@
 //! Facts only; what they mean is the invariants' business.
 
 use crate::trace::{Event, Note, Time, Trace, What};
-use crate::wire::{ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
+use crate::wire::{Decoder, Fault, Head, Item, Opcode, Role, handshake};
 
 /// A frame of one direction.
 #[derive(Clone, Debug)]
@@ -15,8 +15,11 @@ pub(super) struct Seen {
     pub ended: Option<usize>,
     /// How many bytes of the whole stream came before its end.
     pub end_offset: usize,
-    /// The first rule of the wire that it broke.
+    /// The first rule of the wire that it broke, but for the length's form: section
+    /// 5.2 asks the sender for the shortest, and nothing of a receiver of another.
     pub fault: Option<Fault>,
+    /// Its header, once it is complete.
+    pub head: Option<Head>,
     /// A Close frame's payload, unmasked.
     pub close: Option<Box<[u8]>>,
 }
@@ -26,8 +29,10 @@ impl Seen {
         self.opcode == Opcode::CLOSE
     }
 
-    pub fn close_payload(&self) -> ClosePayload<'_> {
-        ClosePayload::parse(self.close.as_deref().unwrap_or_default())
+    /// Whether only the payload, if anything, is at fault.
+    fn has_sound_frame(&self) -> bool {
+        use Fault::{CloseCode, CloseOneByte, CloseReasonNotUtf8};
+        matches!(self.fault, None | Some(CloseOneByte | CloseCode(_) | CloseReasonNotUtf8))
     }
 }
 
@@ -103,17 +108,21 @@ impl<'a> Stream<'a> {
                 ended: None,
                 end_offset: usize::MAX,
                 fault: None,
+                head: None,
                 close: None,
             }),
+            Item::Fault(Fault::LengthNotMinimal) => {}
             Item::Fault(fault) => {
                 if let Some(frame) = self.frames.last_mut() {
                     frame.fault = Some(fault);
                 }
             }
-            Item::Frame(Head { opcode, .. }) => {
+            Item::Frame(head) => {
+                let opcode = head.opcode;
                 let body = self.decoder.body();
                 if let Some(frame) = self.frames.last_mut() {
                     frame.ended = Some(event);
+                    frame.head = Some(head);
                     frame.end_offset = offset;
                     frame.close = (opcode == Opcode::CLOSE).then(|| body.into());
                 }
@@ -206,11 +215,18 @@ impl<'a> Facts<'a> {
         if self.trace.both_ends { self.firsts.dropped } else { self.ended() }
     }
 
-    /// The event at which the server had read `bytes` of the client's in all.
-    /// Where its end was not observed, the end of the connection is not counted
-    /// as a read, since nobody knows.
-    pub fn read_up_to(&self, bytes: usize) -> Option<usize> {
-        self.reads.iter().find(|(_, total)| *total >= bytes).map(|(event, _)| *event)
+    /// The event with which the server received the client's bytes up to `frame`'s
+    /// end. To arrive is not to be received: where the server's end was observed, it
+    /// counts when it read them. Elsewhere a clean end that came later shows it, since
+    /// a socket that is closed with bytes unread is reset.
+    pub fn received(&self, frame: &Seen) -> Option<usize> {
+        if self.trace.both_ends {
+            let read = self.reads.iter().find(|(_, total)| *total >= frame.end_offset);
+            return read.map(|(event, _)| *event);
+        }
+        let arrived = frame.ended?;
+        let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
+        (self.at(end) > self.at(arrived).after(self.trace.grain)).then_some(arrived)
     }
 
     /// The server's first Close, complete or not.
@@ -218,10 +234,12 @@ impl<'a> Facts<'a> {
         self.server.iter().find(|frame| frame.is_close())
     }
 
-    /// The client's first complete Close, unless it broke the protocol before.
+    /// The client's first complete Close, unless it broke the protocol before or
+    /// with the frame itself; what is wrong with a Close's payload leaves it a Close.
     pub fn client_close(&self) -> Option<&Seen> {
-        let upto = self.client.iter().take_while(|frame| frame.fault.is_none() || frame.is_close());
-        upto.filter(|frame| frame.is_close()).find(|frame| frame.ended.is_some())
+        let is_close = |frame: &&Seen| frame.is_close() && frame.has_sound_frame();
+        let sound = |frame: &&Seen| frame.fault.is_none() || is_close(frame);
+        self.client.iter().take_while(sound).filter(is_close).find(|frame| frame.ended.is_some())
     }
 }
 

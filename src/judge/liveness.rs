@@ -40,10 +40,7 @@ fn violation(
     invariant: Invariant,
     came: Option<usize>,
 ) -> Violation {
-    let ending = match came {
-        Some(event) => Ending::Late(facts.at(event)),
-        None => left_open(facts),
-    };
+    let ending = came.map_or_else(|| left_open(facts), |event| Ending::Late(facts.at(event)));
     let what = match invariant {
         Invariant::ReleasesInTime => "kept its transport",
         _ => "did not end the connection",
@@ -52,7 +49,7 @@ fn violation(
     let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
     Violation {
         key,
-        level: level(facts, owed.cause),
+        level: level(facts, owed),
         ending,
         owed: Some(owed),
         fact: what.to_owned(),
@@ -61,9 +58,12 @@ fn violation(
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.
-fn level(facts: &Facts<'_>, cause: Cause) -> Level {
-    let both_closes = facts.own_close().is_some() && facts.client_close().is_some();
-    match cause {
+fn level(facts: &Facts<'_>, owed: Owed) -> Level {
+    let in_time =
+        |event: Option<usize>| event.is_some_and(|event| facts.at(event) <= owed.deadline);
+    let both_closes = in_time(facts.own_close().and_then(|close| close.ended))
+        && in_time(facts.client_close().and_then(|close| close.ended));
+    match owed.cause {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
         //# After both sending and receiving a Close message, an endpoint
         //# considers the WebSocket connection closed and MUST close the
@@ -104,8 +104,18 @@ fn level(facts: &Facts<'_>, cause: Cause) -> Level {
     }
 }
 
+/// How the connection ended, measured against what was owed.
+pub(super) fn ending(facts: &Facts<'_>, owed: Option<Owed>) -> Ending {
+    match (owed, facts.ended()) {
+        (Some(owed), ended) if kept(facts, ended, owed) => Ending::InTime,
+        (Some(_), Some(event)) => Ending::Late(facts.at(event)),
+        (Some(_), None) => left_open(facts),
+        (None, _) => Ending::InTime,
+    }
+}
+
 /// How a connection that never ended stands when the trace does.
-pub(super) fn left_open(facts: &Facts<'_>) -> Ending {
+fn left_open(facts: &Facts<'_>) -> Ending {
     let became = facts.firsts.became.map(|event| &facts.trace.events[event].what);
     match became {
         Some(What::Became(Outcome::Quiet)) => Ending::Never,
@@ -136,7 +146,7 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
             What::ResumedReading => deaf = false,
             What::FinArrived => half_closed = owed.cause != Cause::ClientFin,
             What::Arrived { bytes } => {
-                arrived += *bytes as usize;
+                arrived = (arrived + *bytes as usize).min(facts.trace.to_server.len());
                 dripped |= index > owed.event;
             }
             _ => {}

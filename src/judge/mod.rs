@@ -25,8 +25,8 @@ pub fn judge(trace: &Trace, bounds: &Bounds) -> Verdict {
     let owed = owed::earliest(&facts, bounds);
     let mut violations = Vec::new();
     liveness::judge(&facts, owed, &mut violations);
-    closing::judge(&facts, bounds, &mut violations);
-    conduct::judge(&facts, bounds, &mut violations);
+    closing::judge(&facts, owed, bounds, &mut violations);
+    conduct::judge(&facts, owed, bounds, &mut violations);
     violations.sort_by_key(|violation| violation.key);
     Verdict { violations }
 }

@@ -7,7 +7,6 @@ use super::facts::Facts;
 use crate::bounds::Bounds;
 use crate::trace::Time;
 use crate::verdict::{Cause, Owed};
-use crate::wire::Fault;
 use std::time::Duration;
 
 /// The obligation with the earliest deadline that the trace arms.
@@ -54,10 +53,7 @@ fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     // early are due from then on.
     let open = |event: Option<usize>| Some(event?.max(facts.opened?));
     let client_close = facts.client_close().and_then(|close| close.ended);
-    // Section 5.2 asks the sender for the shortest length, and nothing of a receiver
-    // that finds a longer one.
-    let fault = facts.client_fault.filter(|(_, fault)| *fault != Fault::LengthNotMinimal);
-    let fault = fault.map(|(event, _)| event);
+    let fault = facts.client_fault.map(|(event, _)| event);
     [
         once(Cause::ClientClose, open(client_close)),
         once(Cause::OwnClose, facts.own_close().map(|close| close.started)),
@@ -71,7 +67,9 @@ fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
 /// Accepted, and no complete request within the promised time.
 fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let deadline = Time::ZERO.after(bounds.handshake?);
-    let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline);
+    // A server's timer may fire within the grain: what came before that, it had.
+    let grain = facts.trace.grain;
+    let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline.after(grain));
     (!in_time).then_some(Owed { cause: Cause::Handshake, since: Time::ZERO, deadline, event: 0 })
 }
 
@@ -80,7 +78,7 @@ fn idle(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let bound = bounds.idle?;
     let mut last = facts.opened?;
     for event in facts.client.iter().filter_map(|frame| frame.ended) {
-        if facts.at(event) > facts.at(last).after(bound) {
+        if facts.at(event) > facts.at(last).after(bound + facts.trace.grain) {
             break;
         }
         last = event.max(last);

@@ -27,7 +27,9 @@ fn broken_promise(violation: &Violation, owed: Owed) -> String {
         Cause::Idle => "The last complete frame came".to_owned(),
     };
     let (owed_thing, it) = match violation.key.invariant {
-        Invariant::ReleasesInTime => ("the server's hold on its transport had to end", "it was let go of"),
+        Invariant::ReleasesInTime => {
+            ("the server's hold on its transport had to end", "it was let go of")
+        }
         _ => ("the connection had to end", "it ended"),
     };
     let condition = match violation.key.condition {
@@ -46,10 +48,16 @@ fn broken_promise(violation: &Violation, owed: Owed) -> String {
         Ending::Late(at) => format!("In fact {it} at {at}"),
         Ending::Never => "It never does: no task can run, no timer is pending".to_owned(),
         Ending::Ticking(period) => {
-            format!("It does not: timers fire every {} or so, and none of them ends it", Time(period))
+            format!(
+                "It does not: timers fire every {} or so, and none of them ends it",
+                Time(period)
+            )
         }
         Ending::Spinning(at) => format!("It does not: from {at} on the server spins"),
         Ending::Open(at) => format!("At {at} it had not, and watching ended"),
     };
-    format!("{since} at {}, so by {} {owed_thing}{condition}. {happened}.", owed.since, owed.deadline)
+    format!(
+        "{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
+        owed.since, owed.deadline
+    )
 }

@@ -113,7 +113,10 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
         let text = format!("{id}: deadline, set at {}", owed.since);
         let event = usize::MAX;
-        rows.insert(place, Row { at: owed.deadline, event, lane: Lane::Across, text, marked: true });
+        rows.insert(
+            place,
+            Row { at: owed.deadline, event, lane: Lane::Across, text, marked: true },
+        );
     }
     let (at, text) = match violation.ending {
         Ending::Never => (EVER, "open: nothing is left that could run".to_owned()),
@@ -301,7 +304,8 @@ impl<'a> Side<'a> {
                 }
             }
         } else if head.length > 0 {
-            let _ = write!(text, ", {} byte{}", head.length, if head.length == 1 { "" } else { "s" });
+            let _ =
+                write!(text, ", {} byte{}", head.length, if head.length == 1 { "" } else { "s" });
         }
         text
     }

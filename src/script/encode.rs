@@ -35,8 +35,13 @@ impl Content {
     }
 
     /// The bytes as text, with what is not UTF-8 replaced.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes()).into_owned()
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Empty => Cow::Borrowed(""),
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Fill(size) => Cow::Owned("x".repeat(size.0 as usize)),
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes),
+        }
     }
 }
 

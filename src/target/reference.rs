@@ -16,7 +16,7 @@
 
 use super::{AppSteps, Connection, Serving, Target};
 use crate::bounds::Bounds;
-use crate::script::{Command, Content};
+use crate::script::Command;
 use crate::wire::{
     CloseCode, ClosePayload, Decoder, Fault, FrameHead, Item, Opcode, Role, handshake,
 };
@@ -287,16 +287,15 @@ impl Session {
 
     /// The application was told to act.
     fn commanded(&mut self, command: &Command, now: Instant) {
-        let mut send = |opcode, content: &Content| {
-            FrameHead::server(opcode).encode(&content.bytes(), &mut self.queue);
+        let mut send = |opcode, payload: &[u8]| {
+            FrameHead::server(opcode).encode(payload, &mut self.queue);
         };
         match command {
-            Command::SendText(content) => send(Opcode::TEXT, &Content::Text(content.text())),
-            Command::SendBinary(content) => send(Opcode::BINARY, content),
+            Command::SendText(content) => send(Opcode::TEXT, content.text().as_bytes()),
+            Command::SendBinary(content) => send(Opcode::BINARY, &content.bytes()),
             Command::Ping(content) => {
                 let payload = content.bytes();
-                let payload = &payload[..payload.len().min(125)];
-                FrameHead::server(Opcode::PING).encode(payload, &mut self.queue);
+                send(Opcode::PING, &payload[..payload.len().min(125)]);
             }
             Command::Close(code, reason) => {
                 // What may not be sent is not sent, whoever asks for it.

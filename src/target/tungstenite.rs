@@ -268,12 +268,13 @@ impl From<&Command> for Order {
     fn from(command: &Command) -> Self {
         let bytes = |content: &Content| content.bytes().into_owned();
         match command {
-            Command::SendText(content) => Self::Send(Message::text(content.text())),
+            Command::SendText(content) => Self::Send(Message::text(content.text().into_owned())),
             Command::SendBinary(content) => Self::Send(Message::binary(bytes(content))),
             Command::Ping(content) => Self::Send(Message::Ping(bytes(content).into())),
-            Command::Close(code, reason) => Self::Close(
-                code.map(|code| CloseFrame { code: code.into(), reason: reason.text().into() }),
-            ),
+            Command::Close(code, reason) => Self::Close(code.map(|code| CloseFrame {
+                code: code.into(),
+                reason: reason.text().into_owned().into(),
+            })),
             Command::Return => Self::Return,
         }
     }

@@ -89,7 +89,8 @@ pub struct Started {
 pub enum Item {
     /// A frame's first byte came.
     Started(Started),
-    /// A frame broke a rule; at most one, the first proven, is reported a frame.
+    /// A frame broke a rule. Of a frame the first one proven is reported, and
+    /// [`Fault::LengthNotMinimal`], which no receiver is asked to mind, beside it.
     Fault(Fault),
     /// A frame is complete; [`Decoder::body`] has a control frame's payload.
     Frame(Head),
@@ -112,6 +113,8 @@ pub struct Decoder {
     open: Option<(Head, u64)>,
     /// Whether the frame at hand has already had a fault reported.
     faulted: bool,
+    /// A fault that the first byte proved, to be reported next.
+    proven: Option<Fault>,
     /// Inside a fragmented message: whether it is text.
     message: Option<bool>,
     text: Utf8,
@@ -129,6 +132,7 @@ impl Decoder {
             need: 2,
             open: None,
             faulted: false,
+            proven: None,
             message: None,
             text: Utf8::EMPTY,
             body: [0; CONTROL],
@@ -139,6 +143,9 @@ impl Decoder {
     /// The next thing found in `bytes`, which is moved past what was taken.
     /// `None` once all of it is taken.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Item> {
+        if let Some(fault) = self.proven.take() {
+            return Some(Item::Fault(fault));
+        }
         loop {
             if let Some((head, taken)) = self.open {
                 let wanted = (head.length - taken).min(bytes.len() as u64) as usize;
@@ -184,7 +191,7 @@ impl Decoder {
     /// Reports `fault` unless this frame has had one.
     fn once(&mut self, fault: Option<Fault>) -> Option<Fault> {
         let fault = fault.filter(|_| !self.faulted);
-        self.faulted |= fault.is_some();
+        self.faulted |= fault.is_some_and(|fault| fault != Fault::LengthNotMinimal);
         fault
     }
 
@@ -194,6 +201,8 @@ impl Decoder {
         match self.have {
             1 => {
                 self.body_len = 0;
+                let fault = self.first_byte_fault();
+                self.proven = self.once(fault);
                 Some(Item::Started(Started { opcode: Opcode::new(byte) }))
             }
             2 => {
@@ -203,7 +212,7 @@ impl Decoder {
                     _ => 0,
                 };
                 self.need = 2 + extended + if byte & 0x80 == 0 { 0 } else { 4 };
-                let fault = self.first_byte_fault().or_else(|| self.second_byte_fault());
+                let fault = self.second_byte_fault();
                 let fault = self.once(fault);
                 self.open_when_complete();
                 fault.map(Item::Fault)
@@ -217,8 +226,7 @@ impl Decoder {
         }
     }
 
-    /// The rules that the first byte alone can break. They are looked at with the
-    /// second byte, so that [`Item::Started`] is always reported alone.
+    /// The rules that the first byte alone can break.
     fn first_byte_fault(&self) -> Option<Fault> {
         let first = self.header[0];
         let opcode = Opcode::new(first);
@@ -265,10 +273,12 @@ impl Decoder {
 
     /// What a length in 16 or 64 bits can have wrong.
     fn length_fault(&self) -> Option<Fault> {
+        if self.header[1] & 0x7f == 127 && self.header[2] >> 7 == 1 {
+            return Some(Fault::LengthTopBit);
+        }
         let length = self.length()?;
         let opcode = Opcode::new(self.header[0]);
         match self.header[1] & 0x7f {
-            127 if length >> 63 == 1 => Some(Fault::LengthTopBit),
             _ if opcode.is_control() && length > 125 => Some(Fault::LongControl(opcode)),
             126 if length <= 125 => Some(Fault::LengthNotMinimal),
             127 if length <= 0xffff => Some(Fault::LengthNotMinimal),
@@ -482,6 +492,23 @@ mod tests {
         let begin = frame(FrameHead { fin: false, ..FrameHead::client(Opcode::TEXT) }, b"\xe2\x82");
         let end = frame(FrameHead::client(Opcode::CONTINUATION), b"\xac");
         assert_eq!(faults(Role::Client, &[begin, end].concat()), []);
+    }
+
+    #[test]
+    fn what_the_first_byte_proves_is_said_at_the_first_byte() {
+        for first in [0xc1, 0x83, 0x08, 0x80] {
+            let mut decoder = Decoder::new(Role::Client);
+            let mut byte = &[first][..];
+            assert!(matches!(decoder.next(&mut byte), Some(Item::Started(_))));
+            assert!(matches!(decoder.next(&mut byte), Some(Item::Fault(_))), "{first:#x}");
+        }
+    }
+
+    #[test]
+    fn a_wide_length_does_not_hide_another_fault() {
+        let wide = FrameHead { length: LengthForm::Bits16, ..FrameHead::client(Opcode::TEXT) };
+        let both = [Fault::LengthNotMinimal, Fault::TextNotUtf8];
+        assert_eq!(faults(Role::Client, &frame(wide, b"\xff")), both);
     }
 
     #[test]
