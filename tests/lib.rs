@@ -1,1 +1,4 @@
+//! The integration tests, one binary: proptest then finds the top-level
+//! `proptest-regressions/`.
 
+mod judge;

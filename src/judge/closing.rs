@@ -98,7 +98,7 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
         return Some(broken(frame, Level::Must, format!("sent {} after its Close", frame.opcode)));
     }
     // Text of another protocol, say: read as frames, its first bytes break the rules.
-    if let Some(frame) = later.iter().find(|frame| frame.fault.is_some() && !frame.is_close()) {
+    if let Some(frame) = later.iter().find(|frame| !frame.has_sound_frame()) {
         let fact = "sent bytes that are no frame after its Close".to_owned();
         return Some(broken(frame, Level::Must, fact));
     }

@@ -30,7 +30,7 @@ impl Seen {
     }
 
     /// Whether only the payload, if anything, is at fault.
-    fn has_sound_frame(&self) -> bool {
+    pub fn has_sound_frame(&self) -> bool {
         use Fault::{CloseCode, CloseOneByte, CloseReasonNotUtf8};
         matches!(self.fault, None | Some(CloseOneByte | CloseCode(_) | CloseReasonNotUtf8))
     }

@@ -23,7 +23,7 @@ pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
 /// obliged it to end. Its own Close is a consequence, and no cause here.
 pub(super) fn cause_of(facts: &Facts<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
     let arms = closing(facts, bounds).into_iter().flatten();
-    let before = arms.filter(|owed| owed.event < event && owed.cause != Cause::OwnClose);
+    let before = arms.filter(|owed| owed.event <= event && owed.cause != Cause::OwnClose);
     before.min_by_key(|owed| (owed.event, rank(owed.cause))).map(|owed| owed.cause)
 }
 
