@@ -1,1 +1,156 @@
-fn main() {}
+//! How fast playing, judging and shrinking are: `cargo bench --bench throughput`.
+//!
+//! Prints a line each as `name: value`. Machines are noisy, so that what can be is
+//! a ratio of two things measured in turn in one run, and every figure is a median.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use hangup::campaign::Campaign;
+use hangup::generate::Grammar;
+use hangup::judge::judge;
+use hangup::shrink::{BUDGET, shrink};
+use hangup::sim::play;
+use hangup::verdict::{Cause, Condition, Invariant, Key};
+use hangup::wire::handshake::REQUEST;
+use hangup::wire::{CloseCode, FrameHead, Opcode};
+use hangup::{Connection, Registry, Script, Target};
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Rounds of each measurement, and plays in a round.
+const ROUNDS: usize = 15;
+const PLAYS: u32 = 2_000;
+
+fn main() {
+    let registry = Registry::built_in();
+    let target = |name: &str| Arc::clone(registry.find(name).expect("built in"));
+    for name in ["reference", "tungstenite/read-deadline"] {
+        println!("scripts per second, {name}: {:.0}", throughput(&target(name)));
+    }
+    for name in ["reference", "tungstenite/read-deadline"] {
+        println!("hangup / bare loop, {name}: {:.2}", ratio(&target(name)));
+    }
+    println!(
+        "extra cost of a certified never, microseconds: {:.1}",
+        never(&target("tungstenite/no-deadline"))
+    );
+    let mut plays = shrink_plays(&target("tungstenite/no-deadline"));
+    plays.sort_unstable();
+    println!("shrink plays, median of 100: {}", plays[plays.len() / 2]);
+    println!("shrink plays, maximum of 100: {}", plays[plays.len() - 1]);
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn seconds(mut work: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_secs_f64()
+}
+
+/// Generate + play + judge, one core.
+fn throughput(target: &Arc<dyn Target>) -> f64 {
+    const SCRIPTS: u64 = 20_000;
+    let campaign = |seed| Campaign { bounds: target.bounds(), seed, scripts: Some(SCRIPTS) };
+    let round = |seed| {
+        let took = seconds(|| {
+            black_box(campaign(seed).run(target, |_| ControlFlow::Continue(())));
+        });
+        SCRIPTS as f64 / took
+    };
+    round(0);
+    median((1..=7).map(round).collect())
+}
+
+/// One script, played by hangup and by hand on the same target, in turn.
+fn ratio(target: &Arc<dyn Target>) -> f64 {
+    let script: Script =
+        "upgrade\ntext \"hello\"\nping \"x\"\nclose 1000\nfin\n".parse().expect("a script");
+    let bounds = target.bounds();
+    let hangup = || {
+        for _ in 0..PLAYS {
+            black_box(judge(&play(target, &bounds, &script, 0), &bounds));
+        }
+    };
+    let by_hand = || {
+        for _ in 0..PLAYS {
+            bare_loop(target);
+        }
+    };
+    median((0..ROUNDS).map(|_| seconds(hangup) / seconds(by_hand)).collect())
+}
+
+/// The same script as a hand-written client in virtual time: it sends, reads what
+/// comes back, and sees the end within its bound or panics.
+fn bare_loop(target: &Arc<dyn Target>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(16 * 1024);
+        let target = Arc::clone(target);
+        let server = tokio::spawn(async move { target.serve(Connection::over(server)).await });
+        let mut buffer = [0; 1024];
+        client.write_all(REQUEST.as_bytes()).await.expect("to send the request");
+        let count = client.read(&mut buffer).await.expect("the response");
+        assert!(buffer[..count].starts_with(b"HTTP/1.1 101"));
+        let mut frames = Vec::new();
+        FrameHead::client(Opcode::TEXT).encode(b"hello", &mut frames);
+        client.write_all(&frames).await.expect("to send text");
+        tokio::task::yield_now().await;
+        frames.clear();
+        FrameHead::client(Opcode::PING).encode(b"x", &mut frames);
+        client.write_all(&frames).await.expect("to ping");
+        let count = client.read(&mut buffer).await.expect("the pong");
+        assert_eq!(buffer[0], 0x8a, "{count} bytes");
+        frames.clear();
+        FrameHead::client(Opcode::CLOSE).encode(&CloseCode::NORMAL.0.to_be_bytes(), &mut frames);
+        client.write_all(&frames).await.expect("to close");
+        let count = client.read(&mut buffer).await.expect("the Close");
+        assert_eq!(buffer[0], 0x88, "{count} bytes");
+        let _ = client.shutdown().await;
+        let end = tokio::time::timeout(Duration::from_secs(5), client.read(&mut buffer)).await;
+        assert_eq!(end.expect("in time").expect("a clean end"), 0);
+        server.await.expect("no panic");
+    });
+}
+
+/// A hang that is proven, against the same server ending in time, in turn.
+fn never(target: &Arc<dyn Target>) -> f64 {
+    let hangs: Script = "upgrade\napp close\n".parse().expect("a script");
+    let ends: Script = "upgrade\napp close\nclose\n".parse().expect("a script");
+    let bounds = target.bounds();
+    let time = |script: &Script, clean: bool| {
+        seconds(|| {
+            for _ in 0..PLAYS {
+                let verdict = judge(&play(target, &bounds, script, 0), &bounds);
+                assert_eq!(verdict.is_clean(), clean);
+            }
+        })
+    };
+    let extra = || (time(&hangs, false) - time(&ends, true)) / f64::from(PLAYS) * 1e6;
+    median((0..ROUNDS).map(|_| extra()).collect())
+}
+
+/// Plays to the minimum, from 100 different failing scripts of one bug.
+fn shrink_plays(target: &Arc<dyn Target>) -> Vec<u32> {
+    let key = Key {
+        invariant: Invariant::EndsInTime,
+        cause: Some(Cause::OwnClose),
+        condition: Some(Condition::Silent),
+    };
+    let bounds = target.bounds();
+    let fails =
+        |script: &Script| judge(&play(target, &bounds, script, 0), &bounds).find(key).is_some();
+    let grammar = Grammar { bounds, app: target.obeys() };
+    let failing = (0..).map(|index| grammar.nth(42, index)).filter(fails).take(100);
+    let results: Vec<_> = failing.map(|script| shrink(script, BUDGET, fails)).collect();
+    let first = &results[0].script;
+    assert!(results.iter().all(|shrunk| shrunk.script == *first), "one minimum");
+    results.iter().map(|shrunk| shrunk.plays).collect()
+}

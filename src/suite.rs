@@ -5,14 +5,14 @@ use crate::campaign::{Campaign, Finding};
 use crate::generate::Grammar;
 use crate::judge::judge;
 use crate::report;
-use crate::repro::Replay;
+use crate::repro::{Replay, Repro};
 use crate::save;
 use crate::script::Script;
 use crate::sim::play;
 use crate::target::{AppSteps, Connection, Deviation, Serving, Target};
 use crate::trace::Trace;
 use crate::verdict::Violation;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -166,14 +166,10 @@ impl Suite {
         self.replay_saved(&target)?;
         let campaign =
             Campaign { bounds: self.server.bounds, seed: self.seed, scripts: Some(self.scripts) };
-        // A test stops at its first finding, as tests do.
-        let outcome = campaign.run(&target, |progress| match progress.news {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        });
-        match outcome.findings.first() {
+        let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
+        match outcome.findings.split_first() {
             None => Ok(()),
-            Some(finding) => Err(self.failure(finding)),
+            Some((first, others)) => Err(self.failure(first, others)),
         }
     }
 
@@ -221,16 +217,33 @@ impl Suite {
         (trace, violation)
     }
 
-    fn failure(&self, finding: &Finding) -> Failure {
+    /// The first finding, told whole, and the others in a line for each rule and cause.
+    fn failure(&self, first: &Finding, others: &[Finding]) -> Failure {
+        let (repro, saved) = self.save(first);
+        let report = report::finding(&repro, first);
+        let Server { name, .. } = &self.server;
+        let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
+        let mut group = None;
+        for other in others {
+            let (Repro { key, .. }, _) = self.save(other);
+            let condition = key.condition.map_or("", |condition| condition.id());
+            if group.replace((key.invariant, key.cause)) == Some((key.invariant, key.cause)) {
+                let _ = write!(text, ", {condition}");
+            } else {
+                let cause = key.cause.map_or("", |cause| cause.id());
+                let _ = write!(text, "\nalso saved: {}: {cause}: {condition}", key.invariant);
+            }
+        }
+        Failure { text: text.trim_end().to_owned() }
+    }
+
+    fn save(&self, finding: &Finding) -> (Repro, String) {
         let repro = report::repro(&self.server, self.server.bounds, finding);
         let saved = match save::repro(&self.directory, &repro) {
             Ok(path) => format!("saved as {}", path.display()),
             Err(error) => format!("not saved: {error}"),
         };
-        let report = report::finding(&repro, finding);
-        let Server { name, .. } = &self.server;
-        let seed = self.seed;
-        Failure { text: format!("seed {seed}: {name} fails\n\n{report}\n{saved}") }
+        (repro, saved)
     }
 
     /// Plays the scripts of the repro files that an earlier run saved.

@@ -433,7 +433,7 @@ fn a_close_stuck_behind_a_full_buffer_is_owed_from_the_applications_wish_or_retu
 #[test]
 fn a_client_alone_sees_the_same_lateness_and_takes_the_end_for_the_release() {
     let open = || Story::open_seen_by_client().at(1000);
-    for story in [open().client(BYE), open().server(BYE), open().fin()] {
+    for story in [open().client(BYE).server(BYE), open().server(BYE), open().fin()] {
         story.due(6000);
         story.clone().at(6002).then(What::GotReset).quiet().is_clean();
         story.at(6003).then(What::GotReset).breaks(Invariant::EndsInTime);

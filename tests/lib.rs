@@ -1,4 +1,9 @@
 //! The integration tests, one binary: proptest then finds the top-level
 //! `proptest-regressions/`.
 
+mod article;
+mod campaign;
 mod judge;
+mod layers;
+mod library;
+mod pictures;

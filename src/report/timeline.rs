@@ -10,8 +10,10 @@ use std::fmt::Write as _;
 const WIDTH: usize = 80;
 const TIME: usize = 13;
 const LANES: usize = WIDTH - TIME;
-/// More rows alike than this are drawn as the first, a count, and the last.
+/// What repeats more often than this is drawn once, with a count.
 const ALIKE: usize = 3;
+/// The longest run of rows whose repetition is looked for.
+const LONGEST: usize = 4;
 
 /// The time of what never happens.
 const EVER: Time = Time(u64::MAX);
@@ -26,20 +28,33 @@ pub fn timeline(trace: &Trace, violation: Option<&Violation>) -> String {
     let mut out = format!("{:>11}  client{:>width$}\n", "time", "server", width = LANES - 6);
     let mut rest = rows.as_slice();
     let mut last_time = None;
-    while let Some((row, others)) = rest.split_first() {
-        let alike = 1 + others.iter().take_while(|other| other.draws_as(row)).count();
-        let shown = if alike > ALIKE { 1 } else { alike };
-        for row in &rest[..shown] {
+    while !rest.is_empty() {
+        let (length, times) = cycle(rest);
+        for row in &rest[..length] {
             row.draw(&mut out, &mut last_time);
         }
-        if alike > ALIKE {
-            let until = rest[alike - 1].at;
-            let _ = writeln!(out, "{:TIME$}... {} more like this, to {until}", "", alike - 1);
+        if times > 1 {
+            let until = rest[length * times - 1].at;
+            let what =
+                if length == 1 { "this".to_owned() } else { format!("these {length} lines") };
+            let _ = writeln!(out, "{:TIME$}... {what} {} times more, to {until}", "", times - 1);
             last_time = Some(until);
         }
-        rest = &rest[alike..];
+        rest = &rest[length * times..];
     }
     out
+}
+
+/// How many rows at the start repeat, and how often: `(rows, times)`. Few repetitions
+/// are drawn as they are.
+fn cycle(rows: &[Row]) -> (usize, usize) {
+    let repeats = |length: usize| {
+        let (first, _) = rows.split_at_checked(length)?;
+        let same = |other: &&[Row]| other.iter().zip(first).all(|(a, b)| a.draws_as(b));
+        let times = rows.chunks_exact(length).take_while(same).count();
+        (times > ALIKE).then_some((length, times))
+    };
+    (1..=LONGEST).find_map(repeats).unwrap_or((1, 1))
 }
 
 /// One line of the picture.

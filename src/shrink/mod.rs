@@ -72,6 +72,11 @@ enum Pass {
         at: usize,
         choice: usize,
     },
+    /// With the `choice`-th simplest send in the place of the two sends from `at` on.
+    Merge {
+        at: usize,
+        choice: usize,
+    },
     /// With the `slot`-th number of step `at` smaller; `passes` is the largest
     /// value known not to fail.
     Numbers {
@@ -157,6 +162,11 @@ impl Shrinker {
             Pass::Acts { at, choice } => {
                 script.steps[at] = simpler::steps(steps.get(at)?).into_iter().nth(choice)?;
             }
+            Pass::Merge { at, choice } => {
+                let plain = simpler::merged(&steps.get(at)?.act, &steps.get(at + 1)?.act, choice)?;
+                script.steps.remove(at + 1);
+                script.steps[at].act = plain;
+            }
             Pass::Numbers { at, slot, passes } => {
                 let number = simpler::numbers(&steps.get(at)?.act).into_iter().nth(slot)?;
                 let value = match passes {
@@ -179,6 +189,7 @@ impl Shrinker {
             Pass::Chunks { size, .. } => self.smaller_chunks(size),
             Pass::Pairs { .. } => Pass::Chunks { size: 1, at: 0 },
             Pass::Acts { at, .. } => Pass::Acts { at, choice: 0 },
+            Pass::Merge { at, .. } => Pass::Merge { at, choice: 0 },
             Pass::Numbers { at, slot, passes } => Pass::Numbers { at, slot, passes },
             Pass::Order { at } => Pass::Order { at: at.saturating_sub(1) },
             Pass::Done => Pass::Done,
@@ -201,6 +212,10 @@ impl Shrinker {
                     Pass::Acts { at: at + 1, choice: 0 }
                 }
             }
+            Pass::Merge { at, choice } if choice + 1 < simpler::PLAIN => {
+                Pass::Merge { at, choice: choice + 1 }
+            }
+            Pass::Merge { at, .. } => Pass::Merge { at: at + 1, choice: 0 },
             Pass::Numbers { at, slot, passes } => self.next_number(at, slot, passes),
             Pass::Order { at } => Pass::Order { at: at + 1 },
             Pass::Pairs { first, second } if second + 1 < steps.len() => {
@@ -243,7 +258,8 @@ impl Shrinker {
         loop {
             self.pass = match self.pass {
                 Pass::Chunks { at, .. } if at >= len => Pass::Acts { at: 0, choice: 0 },
-                Pass::Acts { at, .. } if at >= len => {
+                Pass::Acts { at, .. } if at >= len => Pass::Merge { at: 0, choice: 0 },
+                Pass::Merge { at, .. } if at + 1 >= len => {
                     Pass::Numbers { at: 0, slot: 0, passes: None }
                 }
                 Pass::Numbers { at, .. } if at >= len => Pass::Order { at: 0 },

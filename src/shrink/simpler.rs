@@ -39,9 +39,22 @@ pub(super) struct Number {
     pub least: u32,
 }
 
+/// How many [`plain_sends`] there are.
+pub(super) const PLAIN: usize = 7;
+
+/// The `choice`-th simplest send, where `first` and `second` are sends that it could
+/// stand in for: two of them may be no more than one frame in two parts.
+pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
+    let is_send = |act: &Act| matches!(act, Act::Send(_)) && rank(act) > 1;
+    if !is_send(first) || !is_send(second) {
+        return None;
+    }
+    plain_sends().into_iter().nth(choice)
+}
+
 /// The simplest things that a client can send, the simplest first. Whatever it
 /// sends is replaced by one of them where the failure stays the same.
-fn plain_sends() -> [Act; 7] {
+fn plain_sends() -> [Act; PLAIN] {
     let whole =
         |frame| Act::Send(Send { piece: Piece::Whole, unit: Unit::Frame(frame), pace: Pace::Once });
     let ping = Frame::new(Kind::Ping(Content::Empty));

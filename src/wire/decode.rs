@@ -273,12 +273,16 @@ impl Decoder {
 
     /// What a length in 16 or 64 bits can have wrong.
     fn length_fault(&self) -> Option<Fault> {
-        if self.header[1] & 0x7f == 127 && self.header[2] >> 7 == 1 {
+        let wide = self.header[1] & 0x7f;
+        if wide == 127 && self.header[2] >> 7 == 1 {
             return Some(Fault::LengthTopBit);
+        }
+        if self.have != (if wide == 127 { 10 } else { 4 }) {
+            return None;
         }
         let length = self.length()?;
         let opcode = Opcode::new(self.header[0]);
-        match self.header[1] & 0x7f {
+        match wide {
             _ if opcode.is_control() && length > 125 => Some(Fault::LongControl(opcode)),
             126 if length <= 125 => Some(Fault::LengthNotMinimal),
             127 if length <= 0xffff => Some(Fault::LengthNotMinimal),

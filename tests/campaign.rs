@@ -1,0 +1,130 @@
+//! Campaigns, shrinking and the story of the article: what is found, and that it is
+//! found again.
+
+use hangup::campaign::{Campaign, Finding, Outcome};
+use hangup::generate::Grammar;
+use hangup::judge::judge;
+use hangup::report;
+use hangup::repro::{Replay, Repro};
+use hangup::shrink::{BUDGET, shrink};
+use hangup::sim::play;
+use hangup::verdict::{Cause, Condition, Ending, Invariant, Key};
+use hangup::{Registry, Script, Target};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The bug of the article: the own Close is sent, the client says nothing more.
+const STORY: Key = Key {
+    invariant: Invariant::EndsInTime,
+    cause: Some(Cause::OwnClose),
+    condition: Some(Condition::Silent),
+};
+
+fn target(name: &str) -> Arc<dyn Target> {
+    Arc::clone(Registry::built_in().find(name).expect(name))
+}
+
+fn campaign(name: &str, seed: u64, scripts: u64) -> Outcome {
+    let target = target(name);
+    let campaign = Campaign { bounds: target.bounds(), seed, scripts: Some(scripts) };
+    campaign.run(&target, |_| ControlFlow::Continue(()))
+}
+
+fn story_of(outcome: &Outcome) -> &Finding {
+    let found = outcome.findings.iter().find(|finding| finding.violation.key == STORY);
+    found.expect("the bug of the article is found")
+}
+
+#[test]
+fn the_bug_of_the_article_is_found_and_proven_and_shrinks_to_two_steps_from_every_seed() {
+    for seed in 0..20 {
+        let outcome = campaign("tungstenite/no-deadline", seed, 500);
+        let finding = story_of(&outcome);
+        assert_eq!(finding.script.to_string(), "upgrade\napp close\n", "seed {seed}");
+        assert_eq!(finding.violation.ending, Ending::Never, "seed {seed}");
+        assert!(finding.plays <= 200, "seed {seed}: {} plays", finding.plays);
+        assert!(!finding.is_flaky(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_correct_servers_come_out_clean() {
+    for name in ["reference", "tungstenite/read-deadline", "tungstenite/reader-task"] {
+        let outcome = campaign(name, 1, 3_000);
+        let keys: Vec<Key> = outcome.findings.iter().map(|finding| finding.violation.key).collect();
+        assert_eq!(keys, [], "{name}");
+    }
+}
+
+#[test]
+fn a_hundred_failing_scripts_of_one_bug_shrink_to_one_within_200_plays_each() {
+    let target = target("tungstenite/no-deadline");
+    let bounds = target.bounds();
+    let fails =
+        |script: &Script| judge(&play(&target, &bounds, script, 0), &bounds).find(STORY).is_some();
+    let grammar = Grammar { bounds, app: target.obeys() };
+    let failing: Vec<Script> =
+        (0..).map(|index| grammar.nth(42, index)).filter(fails).take(100).collect();
+    let shrunk: Vec<_> = failing.into_iter().map(|script| shrink(script, BUDGET, fails)).collect();
+    let results: BTreeSet<String> = shrunk.iter().map(|shrunk| shrunk.script.to_string()).collect();
+    assert_eq!(results, BTreeSet::from(["upgrade\napp close\n".to_owned()]));
+    let most = shrunk.iter().map(|shrunk| shrunk.plays).max();
+    assert!(most <= Some(200), "{most:?} plays");
+}
+
+#[test]
+fn a_repro_is_reproduced_by_the_bug_and_fixed_by_either_fix() {
+    let outcome = campaign("tungstenite/no-deadline", 3, 500);
+    let bug = target("tungstenite/no-deadline");
+    let text = report::repro(&*bug, bug.bounds(), story_of(&outcome)).to_text();
+    let repro = Repro::parse(&text).expect("what was written can be read");
+    let on = |name: &str| {
+        let trace = play(&target(name), &repro.bounds, &repro.script, repro.runtime_seed);
+        (repro.compare(&judge(&trace, &repro.bounds)), trace.digest())
+    };
+    let (replay, digest) = on("tungstenite/no-deadline");
+    assert!(matches!(replay, Replay::Reproduced(_)));
+    assert_eq!(digest, repro.digest, "event by event");
+    assert_eq!(on("tungstenite/read-deadline").0, Replay::Fixed);
+    assert_eq!(on("tungstenite/reader-task").0, Replay::Fixed);
+}
+
+#[test]
+fn a_campaign_that_is_told_to_stop_keeps_what_it_found() {
+    let target = target("tungstenite/no-deadline");
+    let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: None };
+    let outcome = campaign.run(&target, |progress| match progress.findings {
+        0..=1 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    });
+    assert!(outcome.stopped);
+    assert_eq!(outcome.findings.len(), 2);
+}
+
+/// One script, many plays, one trace: digests are compared across processes by the
+/// tests of the command line.
+#[test]
+fn a_thousand_plays_of_a_script_give_one_digest() {
+    let script: Script = "window 64B\nupgrade\n+ ping \"x\" x 3 every 1ms\napp send text 4KiB\n\
+        stop reading\napp close 1000 \"bye\"\nwait 1s\nresume reading\nfirst 3 bytes of close\nfin\n"
+        .parse()
+        .expect("a script");
+    for name in ["reference", "tungstenite/read-deadline", "tungstenite/reader-task"] {
+        let target = target(name);
+        let digest = || play(&target, &target.bounds(), &script, 9).digest();
+        let digests: BTreeSet<String> = (0..1000).map(|_| digest()).collect();
+        assert_eq!(digests.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn every_script_of_a_campaign_replays_to_the_same_trace() {
+    let target = target("tungstenite/no-deadline");
+    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
+    for index in 0..500 {
+        let script = grammar.nth(8, index);
+        let play = || play(&target, &target.bounds(), &script, index);
+        assert_eq!(play(), play(), "script {index}:\n{script}");
+    }
+}

@@ -1,0 +1,132 @@
+//! The layers of `docs/architecture.md`: imports point down only.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Each module's layer. Within a layer, imports are allowed and must not be cyclic.
+const LAYERS: &[(&str, u8)] = &[
+    ("wire", 0),
+    ("script", 1),
+    ("trace", 1),
+    ("bounds", 1),
+    ("verdict", 1),
+    ("generate", 2),
+    ("judge", 2),
+    ("shrink", 2),
+    ("repro", 2),
+    ("link", 3),
+    ("client", 3),
+    ("target", 3),
+    ("sim", 4),
+    ("campaign", 4),
+    ("report", 5),
+    ("save", 5),
+    ("suite", 5),
+    ("strategy", 5),
+    ("cli", 5),
+];
+
+/// What may not be imported although the layers would allow it: `(by, what)`.
+const FORBIDDEN: &[(&str, &str)] = &[
+    // The judge reads the trace and the bounds, nothing else.
+    ("judge", "script"),
+    // The client serves real TCP too.
+    ("client", "link"),
+    // A server under test sees a byte stream and commands, and never a trace being judged.
+    ("target", "judge"),
+];
+
+/// What is allowed although the layers forbid it, each with its reason.
+const ALLOWED: &[(&str, &str)] = &[
+    // The grammar is drawn for what an application obeys: a set of three bits.
+    ("generate", "target"),
+];
+
+fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("src is readable") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+/// Every `crate::module` of a file but those in its tests and comments.
+fn imports(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn uses() -> BTreeMap<(String, String), PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut uses = BTreeMap::new();
+    for file in files {
+        let inside = file.strip_prefix(&root).expect("below src");
+        let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
+        let module = first.trim_end_matches(".rs").to_owned();
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        for import in imports(&text) {
+            uses.entry((module.clone(), import)).or_insert_with(|| file.clone());
+        }
+    }
+    uses
+}
+
+#[test]
+fn every_import_points_down() {
+    let layers: BTreeMap<&str, u8> = LAYERS.iter().copied().collect();
+    for ((by, what), file) in uses() {
+        let pair = (by.as_str(), what.as_str());
+        let own = *layers.get(pair.0).unwrap_or_else(|| panic!("{by} has no layer"));
+        let Some(other) = layers.get(pair.1) else {
+            panic!("{}: crate::{what} is no module with a layer", file.display())
+        };
+        let fine = by == what || *other <= own || ALLOWED.contains(&pair);
+        assert!(fine, "{}: {by} (layer {own}) uses {what} (layer {other})", file.display());
+        assert!(!FORBIDDEN.contains(&pair), "{}: {by} must not use {what}", file.display());
+    }
+}
+
+#[test]
+fn every_exception_is_needed() {
+    let uses = uses();
+    for (by, what) in ALLOWED {
+        let used = uses.contains_key(&((*by).to_owned(), (*what).to_owned()));
+        assert!(used, "{by} does not use {what} any more: take the exception out");
+    }
+}
+
+#[test]
+fn no_two_modules_of_a_layer_use_each_other() {
+    let uses = uses();
+    for (by, what) in uses.keys().filter(|(by, what)| by != what) {
+        let back = uses.contains_key(&(what.clone(), by.clone()));
+        assert!(!back, "{by} and {what} use each other");
+    }
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for file in files.iter().filter(|file| !file.starts_with(root.join("cli"))) {
+        let text = std::fs::read_to_string(file).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["println!", "eprintln!", "process::exit", "env::args"] {
+            assert!(!code.contains(word), "{} has {word}", file.display());
+        }
+    }
+}

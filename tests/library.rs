@@ -1,0 +1,152 @@
+//! hangup as a user's tests see it: the suite, the strategy, the text of a failure.
+
+use hangup::target::Deviation;
+use hangup::verdict::{Cause, Invariant};
+use hangup::{AppSteps, Connection, Script, Suite, secs};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use std::path::Path;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Answers any request with the 101, then reads until the client's FIN, and hangs.
+async fn hangs_after_fin(mut conn: Connection) {
+    let mut bytes = [0; 1024];
+    let _ = conn.read(&mut bytes).await;
+    let accept = hangup::wire::handshake::switching_protocols(hangup::wire::handshake::ACCEPT);
+    let _ = conn.write_all(accept.as_bytes()).await;
+    while conn.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+    std::future::pending::<()>().await;
+}
+
+/// Drops every connection at once: nothing can be owed for long.
+async fn hangs_up_at_once(_: Connection) {}
+
+fn suite_in(directory: &TempDir) -> Suite {
+    hangup::suite(hangs_after_fin).named("mine").findings_in(directory.path()).scripts(500)
+}
+
+fn saved(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn a_failure_says_all_that_a_person_needs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let failure = suite_in(&directory).try_check().expect_err("it hangs").to_string();
+    let path = directory.path().display().to_string();
+    insta::assert_snapshot!(failure.replace(&path, "DIRECTORY"));
+    assert!(saved(directory.path()).len() > 1, "the others are saved too");
+}
+
+#[test]
+fn a_saved_repro_is_replayed_first_on_the_next_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    suite_in(&directory).try_check().expect_err("it hangs");
+    let again = suite_in(&directory).seed(99).try_check().expect_err("it still hangs").to_string();
+    assert!(again.contains("mine still fails as saved in"), "{again}");
+    let fixed = hangup::suite(hangs_up_at_once).named("mine").findings_in(directory.path());
+    assert_eq!(fixed.scripts(500).try_check(), Ok(()));
+    let other = suite_in(&directory).named("other").scripts(1).try_check();
+    assert!(!other.is_err_and(|failure| failure.to_string().contains("still fails")));
+}
+
+#[test]
+#[should_panic(expected = "mine fails")]
+fn a_check_that_fails_panics() {
+    let directory = tempfile::tempdir().expect("a directory");
+    suite_in(&directory).check();
+}
+
+#[test]
+fn what_is_accepted_does_not_fail() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let everything = Invariant::ALL.iter().fold(suite_in(&directory), |suite, invariant| {
+        suite.accepting(Deviation {
+            invariant: *invariant,
+            cause: None,
+            condition: None,
+            reason: "this test",
+            rfc: "-",
+        })
+    });
+    assert_eq!(everything.try_check(), Ok(()));
+    let fin: Script = "upgrade\nfin\n".parse().expect("a script");
+    let only_resets = suite_in(&directory).accepting(Deviation {
+        invariant: Invariant::EndsInTime,
+        cause: Some(Cause::ClientReset),
+        condition: None,
+        reason: "this test",
+        rfc: "-",
+    });
+    assert!(only_resets.play(&fin).is_err(), "a deviation accepts what it names and no more");
+}
+
+#[test]
+fn an_application_gets_only_the_commands_that_it_obeys() {
+    let nosy = |conn: Connection| async move {
+        let application = conn.application();
+        let command = application.command().await;
+        panic!("was told to {command}");
+    };
+    let script: Script = "app ping\napp close\n".parse().expect("a script");
+    let told = |steps| {
+        let failure = hangup::suite(nosy).obeying(steps).play(&script);
+        failure.err().map(|failure| failure.to_string())
+    };
+    assert_eq!(told(AppSteps::NONE), None);
+    assert!(told(AppSteps::CLOSE).is_some_and(|text| text.contains("was told to close")));
+    assert!(told(AppSteps::ALL).is_some_and(|text| text.contains("was told to ping")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_server_that_hangs_up_at_once_keeps_its_promise(script in hangup::scripts()) {
+        hangup::suite(hangs_up_at_once).close_within(secs(1)).play(&script)?;
+    }
+
+    #[test]
+    fn every_script_of_the_strategy_prints_and_parses_back(script in hangup::scripts()) {
+        prop_assert_eq!(script.to_string().parse::<Script>(), Ok(script));
+    }
+}
+
+/// proptest's own loop over our tree: simplify where it fails, complicate where not.
+#[test]
+fn the_strategy_shrinks_with_our_shrinker() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = suite_in(&directory);
+    let fails = |script: &Script| suite.play(script).is_err();
+    let mut runner = TestRunner::deterministic();
+    let trees = std::iter::repeat_with(|| hangup::scripts().new_tree(&mut runner).expect("a tree"));
+    for mut tree in trees.filter(|tree| fails(&tree.current())).take(20) {
+        let mut last = tree.current();
+        let mut going = tree.simplify();
+        while going {
+            going = if fails(&tree.current()) {
+                last = tree.current();
+                tree.simplify()
+            } else {
+                tree.complicate()
+            };
+        }
+        assert!(last.steps.len() <= 2, "{last}");
+        assert!(fails(&tree.current()), "the tree ends at a script that fails");
+    }
+}
+
+#[test]
+fn a_fuzzers_bytes_make_a_script() {
+    use arbitrary::{Arbitrary as _, Unstructured};
+    for length in [0, 1, 7, 64, 1000] {
+        let bytes: Vec<u8> = (0..length).map(|at: u32| (at * 31) as u8).collect();
+        let script = Script::arbitrary(&mut Unstructured::new(&bytes)).expect("never too short");
+        assert_eq!(script.to_string().parse::<Script>(), Ok(script));
+    }
+}

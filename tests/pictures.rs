@@ -1,0 +1,56 @@
+//! The pictures: `show`'s timeline under snapshot, one for each way that things look.
+
+use hangup::judge::judge;
+use hangup::{Registry, Script, report, sim};
+
+/// What `hangup show` draws below its first line.
+fn shown(target: &str, script: &str) -> String {
+    let script: Script = script.parse().expect("a script");
+    let registry = Registry::built_in();
+    let target = registry.find(target).expect("built in");
+    let bounds = target.bounds();
+    let trace = sim::play(target, &bounds, &script, 0);
+    let verdict = judge(&trace, &bounds);
+    let violation = verdict.violations.first();
+    let sentence =
+        violation.map_or_else(String::new, |violation| report::sentence(violation, &trace));
+    let picture = report::timeline(&trace, violation);
+    for line in picture.lines() {
+        assert!(line.chars().count() <= 80, "more than 80 columns: {line}");
+    }
+    format!("{}\n\n{picture}", report::wrap(&sentence))
+}
+
+#[test]
+fn the_story_of_the_article() {
+    insta::assert_snapshot!(shown("tungstenite/no-deadline", "upgrade\napp close\n"));
+}
+
+#[test]
+fn a_polite_client() {
+    insta::assert_snapshot!(shown("reference", "upgrade\nping \"hi\"\nclose 1000 \"bye\"\nfin\n"));
+}
+
+#[test]
+fn a_deaf_client_and_a_full_buffer() {
+    let script =
+        "upgrade\nstop reading\napp send text 1MiB\napp close 1000\nwait 1s\nresume reading\n";
+    insta::assert_snapshot!(shown("tungstenite/read-deadline", script));
+}
+
+#[test]
+fn a_drip_is_drawn_as_a_few_lines() {
+    let script = "upgrade\napp close\nping x 30 every 1s\n";
+    insta::assert_snapshot!(shown("tungstenite/no-deadline", script));
+}
+
+#[test]
+fn an_opening_byte_by_byte_and_a_reset() {
+    insta::assert_snapshot!(shown("reference", "upgrade in pieces of 50 bytes every 1s\nreset\n"));
+}
+
+#[test]
+fn an_illegal_close_and_a_cut() {
+    let script = "upgrade\napp close 1005\nfirst 3 bytes of text \"hello\"\ncut\n";
+    insta::assert_snapshot!(shown("tungstenite/no-deadline", script));
+}
