@@ -73,6 +73,7 @@ mod optional_seconds {
     use serde::{Deserializer, Serializer};
     use std::time::Duration;
 
+    #[expect(clippy::ref_option, reason = "serde calls it with this type")]
     pub fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
         match duration {
             Some(duration) => super::seconds::serialize(duration, to),

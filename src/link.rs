@@ -70,6 +70,7 @@ struct State {
 
 /// The server's socket.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what happened to a socket, each on its own")]
 struct Server {
     /// How much of `trace.to_server` it has read.
     read: usize,
@@ -91,6 +92,7 @@ struct Server {
 
 /// The client's socket.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what happened to a socket, each on its own")]
 struct Client {
     /// How much of `trace.to_client` is in its receive buffer or beyond.
     delivered: usize,

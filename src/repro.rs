@@ -157,6 +157,10 @@ impl Repro {
     }
 
     /// The repro as a file's text.
+    ///
+    /// # Panics
+    ///
+    /// Never: strings and finite numbers always make TOML.
     pub fn to_text(&self) -> String {
         let file = File {
             format: FORMAT,

@@ -34,7 +34,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long a connection on which nothing is owed is watched after the script:
 /// long enough for keepalives and idle time-outs to begin a close of their own.
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_mins(1);
 
 /// The sentinel of phase B lies this many slots of [`SLOT`] ahead: ten years.
 const FAR_SLOTS: u64 = 294;

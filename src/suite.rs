@@ -134,7 +134,7 @@ impl Suite {
     /// Where repro files are written and looked for. Default: `hangup-findings` in
     /// the working directory, which in `cargo test` is the package's.
     pub fn findings_in(mut self, directory: impl AsRef<Path>) -> Self {
-        self.directory = directory.as_ref().to_owned();
+        directory.as_ref().clone_into(&mut self.directory);
         self
     }
 

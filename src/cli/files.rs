@@ -128,7 +128,9 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
             out::line(&format!("{} on {name}", "different".yellow().bold()));
             out::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
             out::line("Now:");
-            violations.iter().for_each(|violation| print_violation(violation, &trace));
+            for violation in &violations {
+                print_violation(violation, &trace);
+            }
             FINDINGS
         }
     };

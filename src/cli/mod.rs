@@ -37,6 +37,7 @@ type Done = Result<u8, Trouble>;
 ///     hangup::cli::main(hangup::Registry::new().with(mine.into_target()))
 /// }
 /// ```
+#[expect(clippy::needless_pass_by_value, reason = "a program's registry is its own")]
 pub fn main(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {

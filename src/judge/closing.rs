@@ -85,7 +85,7 @@ fn closes_once(facts: &Facts<'_>) -> Option<Broken> {
 //# The application MUST NOT send any more data frames after sending a
 //# Close frame.
 fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
-    let close = facts.server.iter().position(|frame| frame.is_close())?;
+    let close = facts.server.iter().position(Seen::is_close)?;
     let (upto, later) = facts.server.split_at(close + 1);
     let own = upto.last()?;
     let broken = |frame: &Seen, level, fact| Broken {

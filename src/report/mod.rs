@@ -10,6 +10,7 @@ use crate::bounds::Bounds;
 use crate::campaign::Finding;
 use crate::repro::{Repro, ending_fields};
 use crate::target::Target;
+use crate::verdict::{Cause, Condition};
 use std::fmt::Write as _;
 
 /// The repro of a finding.
@@ -35,8 +36,8 @@ pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
 pub fn headline(repro: &Repro) -> String {
     let key = repro.key;
     let mut line = format!("{} ({}, {})", key.invariant, key.invariant.rule().class, repro.level);
-    let cause = key.cause.map(|cause| cause.id());
-    let condition = key.condition.map(|condition| condition.id());
+    let cause = key.cause.map(Cause::id);
+    let condition = key.condition.map(Condition::id);
     let ending = (repro.ending != "in time").then_some(repro.ending.as_str());
     let facts: Vec<&str> = [cause, condition, ending].into_iter().flatten().collect();
     if !facts.is_empty() {

@@ -186,7 +186,7 @@ impl Shrinker {
         let len = self.best.steps.len();
         self.pass = match self.pass {
             Pass::Chunks { size, at } if at < len => Pass::Chunks { size: size.min(len), at },
-            Pass::Chunks { size, .. } => self.smaller_chunks(size),
+            Pass::Chunks { size, .. } => Self::smaller_chunks(size),
             Pass::Pairs { .. } => Pass::Chunks { size: 1, at: 0 },
             Pass::Acts { at, .. } => Pass::Acts { at, choice: 0 },
             Pass::Merge { at, .. } => Pass::Merge { at, choice: 0 },
@@ -204,7 +204,7 @@ impl Shrinker {
             Pass::Chunks { size, at } if at + size < steps.len() => {
                 Pass::Chunks { size, at: at + size }
             }
-            Pass::Chunks { size, .. } => self.smaller_chunks(size),
+            Pass::Chunks { size, .. } => Self::smaller_chunks(size),
             Pass::Acts { at, choice } => {
                 if choice + 1 < steps.get(at).map_or(0, |step| simpler::steps(step).len()) {
                     Pass::Acts { at, choice: choice + 1 }
@@ -227,7 +227,7 @@ impl Shrinker {
         self.skip_ends();
     }
 
-    const fn smaller_chunks(&self, size: usize) -> Pass {
+    const fn smaller_chunks(size: usize) -> Pass {
         if size > 1 {
             Pass::Chunks { size: size / 2, at: 0 }
         } else {
@@ -266,10 +266,10 @@ impl Shrinker {
                 Pass::Order { at } if at + 1 >= len => Pass::Pairs { first: 0, second: 1 },
                 // Only now, when little is left, are all pairs affordable.
                 Pass::Pairs { second, .. } if second >= len => {
-                    if !std::mem::take(&mut self.progress) {
-                        Pass::Done
-                    } else {
+                    if std::mem::take(&mut self.progress) {
                         Pass::Chunks { size: 1, at: 0 }
+                    } else {
+                        Pass::Done
                     }
                 }
                 _ => return,

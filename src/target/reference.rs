@@ -248,7 +248,7 @@ impl Session {
     /// A complete frame is a sign of life, until the closing has begun.
     fn heard_from(&mut self, now: Instant) {
         if self.is_open() {
-            self.deadline = now + (IDLE - CLOSE);
+            self.deadline = now + IDLE.saturating_sub(CLOSE);
         }
     }
 

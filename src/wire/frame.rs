@@ -52,11 +52,11 @@ impl FrameHead {
         match (self.length, payload.len()) {
             (LengthForm::Minimal, len @ 0..=125) => out.push(masked | len as u8),
             (LengthForm::Minimal | LengthForm::Bits16, len @ 0..=0xffff) => {
-                out.push(masked | 126);
+                out.push(masked | 0x7e);
                 out.extend_from_slice(&(len as u16).to_be_bytes());
             }
             (_, len) => {
-                out.push(masked | 127);
+                out.push(masked | 0x7f);
                 out.extend_from_slice(&(len as u64).to_be_bytes());
             }
         }
@@ -108,7 +108,7 @@ mod tests {
             [0x82, 0x7e, 0x01, 0x00]
         );
         assert_eq!(
-            encoded(FrameHead::server(Opcode::BINARY), &[0; 65536])[..10],
+            encoded(FrameHead::server(Opcode::BINARY), &vec![0; 65536])[..10],
             [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]
         );
     }
