@@ -86,3 +86,8 @@ pub use script::Script;
 pub use strategy::scripts;
 pub use suite::{Failure, Suite, secs, suite};
 pub use target::{AppSteps, Application, Connection, Registry, Target};
+
+/// The README's code blocks are doctests.
+#[cfg(all(doctest, feature = "cli", feature = "proptest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -348,15 +348,16 @@ fn nothing_that_comes_later_moves_an_armed_deadline() {
 }
 
 #[test]
-fn of_several_causes_the_earliest_is_named_and_at_one_time_the_one_that_says_most() {
+fn of_several_causes_the_earliest_is_named_but_the_close_before_the_wish_that_led_to_it() {
     let open = || Story::open().at(1000);
     assert_eq!(open().fin().at(2000).client(BYE).due(6000).0, Cause::ClientFin);
     assert_eq!(open().app_closes().at(2000).server(BYE).due(6000).0, Cause::AppClose);
     assert_eq!(open().server(BYE).at(2000).client(BYE).due(6000).0, Cause::OwnClose);
     assert_eq!(open().app_closes().server(BYE).due(6000).0, Cause::OwnClose);
-    assert_eq!(open().server(BYE).client(BYE).due(6000).0, Cause::ClientClose);
-    assert_eq!(open().fin().client_bytes(UNMASKED).due(6000).0, Cause::ClientViolation);
-    assert_eq!(open().fin().app_closes().due(6000).0, Cause::AppClose);
+    assert_eq!(open().server(BYE).client(BYE).due(6000).0, Cause::OwnClose);
+    assert_eq!(open().client(BYE).server(BYE).due(6000).0, Cause::ClientClose);
+    assert_eq!(open().client_bytes(UNMASKED).fin().due(6000).0, Cause::ClientViolation);
+    assert_eq!(open().app_closes().fin().due(6000).0, Cause::ClientFin);
 }
 
 #[test]

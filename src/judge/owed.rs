@@ -11,12 +11,12 @@ use std::time::Duration;
 
 /// The obligation with the earliest deadline that the trace arms.
 ///
-/// Of several at the same time the one that says most is named: a Close on the
-/// wire before the application's wish that led to it.
+/// Of several due at the same time the first to happen is named, but for the
+/// application's wish and mere idleness: the Close that they led to says more.
 pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let arms =
         closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
-    arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause)))
+    arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause), owed.event))
 }
 
 /// What made the server act as it did at `event`: the first thing before it that
@@ -24,19 +24,18 @@ pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
 pub(super) fn cause_of(facts: &Facts<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
     let arms = closing(facts, bounds).into_iter().flatten();
     let before = arms.filter(|owed| owed.event <= event && owed.cause != Cause::OwnClose);
-    before.min_by_key(|owed| (owed.event, rank(owed.cause))).map(|owed| owed.cause)
+    before.min_by_key(|owed| owed.event).map(|owed| owed.cause)
 }
 
 const fn rank(cause: Cause) -> u8 {
     match cause {
-        Cause::ClientClose => 0,
-        Cause::OwnClose => 1,
-        Cause::ClientViolation => 2,
-        Cause::AppClose => 3,
-        Cause::ClientReset => 4,
-        Cause::ClientFin => 5,
-        Cause::Handshake => 6,
-        Cause::Idle => 7,
+        Cause::ClientClose
+        | Cause::OwnClose
+        | Cause::ClientViolation
+        | Cause::ClientFin
+        | Cause::ClientReset => 0,
+        Cause::AppClose => 1,
+        Cause::Handshake | Cause::Idle => 2,
     }
 }
 

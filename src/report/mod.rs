@@ -52,7 +52,9 @@ pub fn finding(repro: &Repro, finding: &Finding) -> String {
     if finding.is_flaky() {
         let _ = writeln!(out, "flaky: {:.0} % of replays show it", finding.rate * 100.0);
     }
-    let _ = write!(out, "\nscript, {} steps:\n\n", repro.script.steps.len());
+    let steps = repro.script.steps.len();
+    let plural = if steps == 1 { "" } else { "s" };
+    let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
     for line in repro.script.to_string().lines() {
         let _ = writeln!(out, "    {line}");
     }
