@@ -4,10 +4,10 @@
 //!
 //! * A client that does not read fills its window, then the server's send buffer;
 //!   then `poll_write` is pending.
-//! * Dropping a socket with unread bytes sends RST, and loses what the other end
-//!   had not read; dropping a clean one sends FIN after the pending data. (Linux
-//!   keeps what had reached the peer's receive queue before the RST; a network
-//!   loses it, and other systems discard it. The link is as harsh as they are.)
+//! * A server that drops its socket with unread bytes sends RST, and what the client
+//!   had not read is lost; dropping a clean one sends FIN after the pending data.
+//!   (Linux keeps what had reached the client's receive queue before the RST; a
+//!   network loses it, and other systems discard it. The link is as harsh as they are.)
 //! * After the client's RST the server can still read what had arrived, then gets
 //!   `ConnectionReset` once, then end of stream; writes get `BrokenPipe`.
 //! * A server that writes to a client which dropped its socket is answered with RST.
@@ -34,9 +34,13 @@ pub const BUFFER: usize = 16 * 1024;
 /// So many polls of the server's end that move no byte, at one instant, are a spin.
 pub const IDLE_POLLS: u32 = 10_000;
 
-/// So many polls of the server's end at one instant are a spin even if bytes
-/// move: more than the largest script moves through one-byte buffers.
-pub const BUSY_POLLS: u32 = 1_000_000;
+/// So many polls of the server's end at one instant are a spin even if bytes move,
+/// beside those that the script's own bytes may need: see [`Link::expect`].
+pub const BUSY_POLLS: u64 = 1_000_000;
+
+/// So many bytes written at one instant, beside the script's own, are a spin: an
+/// endless write loop must not eat the machine.
+pub const BUSY_BYTES: u64 = 64 << 20;
 
 /// The connection with its record; clones share it.
 #[derive(Clone, Debug)]
@@ -105,6 +109,8 @@ struct Client {
     gone: bool,
     /// The server's RST reached it.
     was_reset: bool,
+    /// The server's FIN reached it, behind all data.
+    end_delivered: bool,
     got_end: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -115,7 +121,11 @@ struct Client {
 struct Polls {
     total: u64,
     idle: u32,
-    busy: u32,
+    busy: u64,
+    /// How many bytes the server wrote at this instant.
+    written: u64,
+    /// How many bytes the script may send.
+    expected: u64,
     since: Time,
     spun: bool,
 }
@@ -165,11 +175,20 @@ impl Link {
                 reset: false,
                 gone: false,
                 was_reset: false,
+                end_delivered: false,
                 got_end: false,
                 reader: None,
                 writer: None,
             },
-            polls: Polls { total: 0, idle: 0, busy: 0, since: Time::ZERO, spun: false },
+            polls: Polls {
+                total: 0,
+                idle: 0,
+                busy: 0,
+                written: 0,
+                expected: 0,
+                since: Time::ZERO,
+                spun: false,
+            },
             watcher: None,
         })))
     }
@@ -181,6 +200,12 @@ impl Link {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how many bytes the script may send, either way: through buffers of one
+    /// byte each of them takes a few polls.
+    pub fn expect(&self, bytes: u64) {
+        self.lock().polls.expected = bytes;
     }
 
     /// Records something that is not the link's own doing.
@@ -260,7 +285,7 @@ impl Link {
         if state.client.was_reset || state.client.reset || state.client.gone {
             return Poll::Ready(ClientRead::End);
         }
-        if state.server.shut && state.client.got == state.trace_written() && !state.cut {
+        if state.client.end_delivered {
             if !state.client.got_end {
                 state.client.got_end = true;
                 state.record(What::GotEnd);
@@ -385,16 +410,18 @@ impl State {
     const fn acted(&mut self) {
         self.polls.idle = 0;
         self.polls.busy = 0;
+        self.polls.written = 0;
     }
 
     /// Moves bytes from the server's send buffer into the client's window.
     fn deliver(&mut self) {
-        if self.cut {
+        if self.cut || self.client.was_reset {
             return;
         }
         let written = self.trace_written();
         let room = (self.client.got + self.client.window).max(self.client.delivered);
         self.client.delivered = written.min(room);
+        self.client.end_delivered |= self.server.shut && self.client.delivered == written;
         if self.client.delivered > self.client.got || self.server.shut {
             wake(&mut self.client.reader);
         }
@@ -426,8 +453,12 @@ impl State {
         }
         polls.idle += 1;
         polls.busy += 1;
-        if polls.idle >= IDLE_POLLS || polls.busy >= BUSY_POLLS {
-            let count = polls.idle.max(polls.busy);
+        let Polls { idle, busy, written, expected, .. } = *polls;
+        if idle >= IDLE_POLLS
+            || busy >= BUSY_POLLS + expected * 8
+            || written >= BUSY_BYTES + expected
+        {
+            let count = u32::try_from(busy).unwrap_or(u32::MAX);
             let now = self.now();
             self.acted();
             if now == self.polls.since && !self.polls.spun {
@@ -455,6 +486,9 @@ impl State {
     }
 
     fn poll_read(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
         let unread = self.trace.to_server.len() - self.server.read;
         let count = unread.min(buf.remaining()).min(self.server.segment);
         if count > 0 {
@@ -487,9 +521,12 @@ impl State {
         if self.server.shut {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let queued = self.trace_written() - self.client.delivered;
         let count = bytes.len().min(self.server.send_buffer.saturating_sub(queued));
-        if count == 0 && !bytes.is_empty() {
+        if count == 0 {
             if !self.server.blocked {
                 self.server.blocked = true;
                 self.record(What::WriteBlocked);
@@ -501,6 +538,7 @@ impl State {
             self.trace.to_client.extend_from_slice(&bytes[..count]);
         }
         self.progressed();
+        self.polls.written += count as u64;
         self.record(What::Wrote { bytes: count as u32 });
         if self.client.gone && !self.cut {
             // Nobody owns the socket that these bytes were for.
@@ -515,7 +553,7 @@ impl State {
         if !self.server.shut {
             self.server.shut = true;
             self.record(What::Shut);
-            wake(&mut self.client.reader);
+            self.deliver();
         }
     }
 
@@ -532,6 +570,7 @@ impl State {
             self.client.was_reset = true;
             self.record(What::GotReset);
         }
+        self.deliver();
         wake(&mut self.client.reader);
         wake(&mut self.client.writer);
         wake(&mut self.watcher);

@@ -6,8 +6,8 @@
 //!
 //! * **A**: the script; then the client freezes, keeping its socket and its reading
 //!   policy, and time runs to the deadline. Most scripts end here.
-//! * **B**, only where the deadline passed: one far timer is set, and the parks of
-//!   the runtime and the polls of the server's transport are counted until it fires.
+//! * **B**, only where the deadline passed: one far timer is set, and the polls of
+//!   tasks and of the server's transport are counted until it fires.
 //!   If nothing else woke, no task can run, no timer is pending and no event is
 //!   left: the connection stays open for ever, and that is proven, not timed out.
 //!
@@ -47,7 +47,8 @@ const SLOT: Duration = Duration::from_millis(1 << 30);
 /// ticking: a keepalive of 10 s for half a day.
 const WAKES: u32 = 5_000;
 
-/// How many times the runtime parks until the sentinel fires when nothing else wakes
+/// Without `tokio_unstable`, polls of tasks cannot be counted, and parks stand for
+/// them. This is how many times the runtime parks until the sentinel fires when nothing else wakes
 /// it: the top level has 64 slots, so that a timer 294 slots ahead comes by its slot
 /// that often. Exact: one park more and something else woke.
 const CARRIES: u32 = 6;
@@ -70,8 +71,9 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
     install_panic_hook();
     let parking = Arc::new(Parking::default());
     let runtime = runtime(&parking, seed);
-    let trace = runtime.block_on(ours(async {
+    let (trace, recording) = runtime.block_on(ours(async {
         let link = Link::new();
+        link.expect(script.volume());
         let recording = Recording::begin(&link);
         let stage = SimStage::new(&link, &parking, target.obeys());
         let connection = Connection::simulated(link.server_end(), Arc::clone(&stage.desk) as _);
@@ -81,7 +83,6 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         client.act(script).await;
         link.record(What::Froze);
         watch(&mut client, &link, &parking, bounds).await;
-        drop(recording);
         let lost_panic = task.is_finished() && task.await.is_err_and(|error| error.is_panic());
         let mut trace = link.take_trace();
         if lost_panic && !trace.events.iter().any(|event| matches!(event.what, What::Panicked(_))) {
@@ -89,8 +90,11 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
             let at = trace.events.last().map_or(Time::ZERO, |event| event.at);
             trace.push(at, What::Panicked("a message that another panic hook took".into()));
         }
-        trace
+        (trace, recording)
     }));
+    // Tears the target's tasks down: what panics in that is not printed either.
+    drop(runtime);
+    drop(recording);
     // The runtime owns its park hook, the hook shares this, and a waker keeps the
     // runtime alive: left in place, every play would leak its runtime.
     *parking.waker() = None;
@@ -107,7 +111,11 @@ fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
     let on_park = Arc::clone(parking);
     builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
     #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    {
+        let on_poll = Arc::clone(parking);
+        builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+        builder.on_before_task_poll(move |_| on_poll.woken());
+    }
     #[cfg(not(tokio_unstable))]
     let _ = seed;
     builder.build().expect("a runtime without I/O takes nothing from the system")
@@ -163,7 +171,8 @@ async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
         return;
     }
     let wakes = parking.count();
-    let outcome = if wakes <= CARRIES && link.polls() == polls {
+    let carries = if cfg!(tokio_unstable) { 0 } else { CARRIES };
+    let outcome = if wakes <= carries && link.polls() == polls {
         Outcome::Quiet
     } else {
         Outcome::Ticking { wakes, lasting: link.now().0 - began.0 }
@@ -202,7 +211,7 @@ struct Parking {
     /// Somebody waits for the next park.
     asked: AtomicBool,
     answered: AtomicBool,
-    /// Parks since counting began, and where it ends.
+    /// Polls of tasks, or parks, since counting began, and where it ends.
     count: AtomicU32,
     limit: AtomicU32,
     waker: Mutex<Option<Waker>>,
@@ -214,11 +223,20 @@ impl Parking {
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();
-        } else if self.count.fetch_add(1, Ordering::Relaxed) + 1
-            == self.limit.load(Ordering::Relaxed)
-        {
+            return;
+        }
+        if !cfg!(tokio_unstable) {
+            self.woken();
+        }
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit > 0 && self.count() >= limit {
             self.wake();
         }
+    }
+
+    /// Something runs that is not hangup's own.
+    fn woken(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {

@@ -77,7 +77,8 @@ pub enum Note {
 /// What became of a connection that had not ended when the deadline had passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// No task can run, no timer is pending, no event is left: it stays like this for ever.
+    /// No task can run, no timer fires within ten years, no event is left: it stays
+    /// like this for ever.
     Quiet,
     /// Timers keep firing, `wakes` of them in `lasting`, and none ends it.
     Ticking {
@@ -134,7 +135,7 @@ pub enum What {
     Shut,
     /// The server dropped its transport.
     Dropped {
-        /// Whether that sent RST, because bytes of the client's were unread or came later.
+        /// Whether that sent RST, because bytes of the client's were unread.
         reset: bool,
     },
     /// The client read bytes.

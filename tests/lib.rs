@@ -6,4 +6,6 @@ mod campaign;
 mod judge;
 mod layers;
 mod library;
+mod link;
 mod pictures;
+mod sim;

@@ -225,8 +225,6 @@ fn a_connection_in_a_task_that_is_blocked_on_a_channel_never_ends() {
     assert_eq!(play(&target, "fin").ending, Ending::Never);
 }
 
-// BUG: `sim::prove` takes every park for a wake. tokio parks 10 times in ten years where
-// this timer is pending too, which is more than `CARRIES`.
 #[test]
 fn a_deadline_of_no_end_is_never_and_not_ticking() {
     let target = server(|io| async move {
@@ -242,7 +240,6 @@ fn a_server_that_wakes_once_a_year_is_ticking_and_not_never() {
     assert!(matches!(ending, Ending::Ticking(_)), "{ending:?}");
 }
 
-// BUG: as above: a timer's way down tokio's wheel is counted: three parks or four a tick.
 #[test]
 fn an_interval_of_1_s_for_ever_is_ticking_once_a_second() {
     let target = server(|io| async move {
@@ -258,13 +255,11 @@ fn an_interval_of_1_s_for_ever_is_ticking_once_a_second() {
     assert_eq!(played.broken, [Invariant::EndsInTime]);
 }
 
-// BUG: as above; so `WAKES` are not 5,000 ticks but some 1,500.
 #[test]
 fn a_keepalive_of_20_s_that_ends_after_12_hours_is_late_at_exactly_12_hours() {
     assert_late(&ticking(Duration::from_secs(20), 2_160), 12 * HOUR);
 }
 
-// BUG: as above.
 #[test]
 fn a_keepalive_of_10_s_is_watched_for_half_a_day() {
     assert_late(&ticking(Duration::from_secs(10), 4_320), 12 * HOUR);
@@ -283,7 +278,6 @@ fn reading_the_end_for_ever_is_spinning_from_the_time_it_began() {
     }
 }
 
-// BUG: `link::BUSY_POLLS` is fewer polls than a legal script needs (up to 16 MiB a step).
 #[test]
 fn moving_a_mebibyte_through_a_send_buffer_of_one_byte_is_no_spin() {
     let reference: Arc<dyn Target> = Arc::new(Reference);
@@ -378,7 +372,6 @@ fn what_a_target_does_while_it_is_torn_down_is_not_in_the_trace() {
     assert!(matches!(torn.events.last().map(|event| &event.what), Some(What::Became(_))));
 }
 
-// BUG: `Recording` is dropped before the runtime, whose drop tears the target's tasks down.
 #[test]
 fn a_panic_while_torn_down_is_not_printed_either() {
     assert!(!alone("panics_while_torn_down").contains("while torn down"));

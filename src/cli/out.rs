@@ -3,6 +3,7 @@
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
+use std::path::Path;
 
 /// Prints to stdout. A reader that has gone away is no error of ours.
 pub(super) fn print(text: &str) {
@@ -26,6 +27,13 @@ pub(super) fn error(text: &str) {
 
 fn stdout() -> AutoStream<io::Stdout> {
     AutoStream::new(io::stdout(), ColorChoice::Auto)
+}
+
+/// A path as a shell takes it back: in quotes where it needs them.
+pub(super) fn pasteable(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// A number with its thousands apart: `1,000,000`.

@@ -204,11 +204,9 @@ impl Run {
             text.push('\n');
             indented(&mut text, "         ", &repro.script.to_string());
             text.push_str("\n     more:\n");
-            for (_, repro, path) in std::iter::once(&(*finding, *repro, *path)).chain(others) {
+            for (_, _, path) in std::iter::once(&(*finding, *repro, *path)).chain(others) {
                 let Some(path) = path else { continue };
-                let path = path.display();
-                let condition = repro.key.condition.map_or("", |condition| condition.id());
-                let _ = writeln!(text, "     hangup show {path}  {}", condition.dimmed());
+                let _ = writeln!(text, "     hangup show {}", out::pasteable(path));
             }
         }
         for Accepted { deviation, fired } in accepted.iter().filter(|accepted| accepted.fired > 0) {

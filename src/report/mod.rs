@@ -48,7 +48,7 @@ pub fn headline(repro: &Repro) -> String {
 
 /// The whole report of one finding: sentence, script, timeline.
 pub fn finding(repro: &Repro, finding: &Finding) -> String {
-    let mut out = format!("{}\n{}\n", headline(repro), wrap(&repro.sentence));
+    let mut out = format!("{}\n{}\n", wrap(&headline(repro)), wrap(&repro.sentence));
     if finding.is_flaky() {
         let _ = writeln!(out, "flaky: {:.0} % of replays show it", finding.rate * 100.0);
     }

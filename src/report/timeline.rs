@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// Columns of a line, and of its time with the gap behind it.
 const WIDTH: usize = 80;
-const TIME: usize = 13;
+const TIME: usize = 15;
 const LANES: usize = WIDTH - TIME;
 /// What repeats more often than this is drawn once, with a count.
 const ALIKE: usize = 3;
@@ -25,7 +25,7 @@ pub fn timeline(trace: &Trace, violation: Option<&Violation>) -> String {
     if let Some(violation) = violation {
         mark(&mut rows, violation);
     }
-    let mut out = format!("{:>11}  client{:>width$}\n", "time", "server", width = LANES - 6);
+    let mut out = format!("{:>13}  client{:>width$}\n", "time", "server", width = LANES - 6);
     let mut rest = rows.as_slice();
     let mut last_time = None;
     while !rest.is_empty() {
@@ -93,7 +93,9 @@ impl Row {
             _ => self.at.to_string(),
         };
         *last_time = Some(self.at);
-        let text = clip(&self.text, LANES - 8);
+        // A panic's message may have lines; a row has one.
+        let text = self.text.replace(char::is_control, " ");
+        let text = clip(&text, LANES - 8);
         let fill = LANES - text.chars().count();
         let line = match self.lane {
             Lane::ToServer => format!("{text} {}>", "-".repeat(fill - 2)),
@@ -107,7 +109,7 @@ impl Row {
             }
         };
         let mark = if self.marked { '!' } else { ' ' };
-        let _ = writeln!(out, "{}", format!("{mark}{time:>10}  {line}").trim_end());
+        let _ = writeln!(out, "{}", format!("{mark}{time:>12}  {line}").trim_end());
     }
 }
 
