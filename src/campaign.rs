@@ -48,7 +48,7 @@ pub struct Finding {
     pub runtime_seed: u64,
     /// How many plays shrinking took.
     pub plays: u32,
-    /// Of [`REPEATS`] plays of the minimal script, the share that failed: 1 unless flaky.
+    /// Of ten more plays of the minimal script, the share that failed: 1 unless flaky.
     pub rate: f64,
     /// The minimal script's trace.
     pub trace: Trace,

@@ -1,9 +1,9 @@
 //! The judge: a pure function from a trace and the bounds to a verdict.
 //!
 //! It sees neither script nor target, so that a trace from the simulator and one
-//! from real TCP are judged by the same code. [`facts`] reads the trace once;
-//! [`owed`] says what obliges the server to end and by when; each family of
-//! invariants then has a file: [`liveness`], [`closing`], [`conduct`].
+//! from real TCP are judged by the same code. `facts` reads the trace once;
+//! `owed` says what obliges the server to end and by when; each family of
+//! invariants then has a file: `liveness`, `closing`, `conduct`.
 
 mod closing;
 mod conduct;

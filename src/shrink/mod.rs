@@ -3,7 +3,7 @@
 //! 1-minimal: no step can go, no pair of steps can go, no value can be simpler, and
 //! no two neighbours stand in a more usual order, with the failure still the same.
 //! Canonical: scripts that fail for one reason end as one script, because every
-//! step also tries the simplest acts that could stand in for it ([`simpler`]).
+//! step also tries the simplest acts that could stand in for it (`simpler`).
 //!
 //! [`Shrinker`] is a machine that proposes candidates and is told what became of
 //! them; campaigns, proptest and fuzzers drive the same one. It plays nothing

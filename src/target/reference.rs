@@ -1,7 +1,7 @@
 //! `reference`: a server that closes well, written to be read.
 //!
-//! The protocol is a plain state machine, [`Session`], that is given bytes, the
-//! time and the application's commands and says what to send; [`serve`] moves the
+//! The protocol is a plain state machine, `Session`, that is given bytes, the
+//! time and the application's commands and says what to send; `serve` moves the
 //! bytes. Four habits make it close within its bounds against every client:
 //!
 //! 1. **One deadline, set once.** Whatever begins the closing sets it; nothing the

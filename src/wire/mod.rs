@@ -15,7 +15,7 @@ pub use close::{CloseClass, CloseCode, ClosePayload};
 pub use decode::{Decoder, Fault, Head, Item, Started};
 pub use frame::{FrameHead, LengthForm, MASK};
 pub use opcode::Opcode;
-pub use utf8::Utf8;
+pub use utf8::{Invalid, Utf8};
 
 /// Who sends a stream of frames. RFC 6455 section 5.1 asks a client to mask every
 /// frame and a server to mask none.
