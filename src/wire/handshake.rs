@@ -46,7 +46,18 @@ impl fmt::Display for Refused {
 
 /// How long the head at the start of `bytes` is, blank line included, once it is whole.
 pub fn head_length(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
+    const END: &[u8] = b"\r\n\r\n";
+    // Looks at the byte where an end could end, and skips by what stands there.
+    let mut at = END.len() - 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\n' if bytes[..=at].ends_with(END) => return Some(at + 1),
+            b'\n' => at += 2,
+            b'\r' => at += 1,
+            _ => at += 4,
+        }
+    }
+    None
 }
 
 /// A client's opening request, as a server reads it (section 4.2.1).
@@ -162,6 +173,18 @@ mod tests {
         }
         assert_eq!(request(bytes), Ok(Some((bytes.len(), ACCEPT.to_owned()))));
         assert_eq!(head_length(bytes), Some(bytes.len()));
+    }
+
+    #[test]
+    fn the_first_blank_line_ends_the_head_wherever_it_stands() {
+        let alphabet = [b'\r', b'\n', b'x'];
+        // Every text of nine bytes over the three that matter.
+        for code in 0..3_usize.pow(9) {
+            let text: Vec<u8> =
+                (0..9).map(|place| alphabet[code / 3_usize.pow(place) % 3]).collect();
+            let plain = text.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+            assert_eq!(head_length(&text), plain, "{text:?}");
+        }
     }
 
     #[test]
