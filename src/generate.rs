@@ -49,6 +49,7 @@ impl Grammar {
             bounds: self.bounds,
             profile: Profile::draw(rng, self.app),
             room: 0,
+            deaf: false,
             steps: Vec::with_capacity(16),
             rng,
         };
@@ -167,6 +168,9 @@ impl Profile {
     }
 }
 
+/// More than all buffers on the way to the client hold, in bytes.
+const MORE_THAN_BUFFERS: u32 = 40_000;
+
 /// The close codes of the matrix: each border of each class.
 const CODES: [u16; 23] = [
     0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1014,
@@ -183,6 +187,8 @@ struct Draft<'a, R: ?Sized> {
     profile: Profile,
     /// The size of the smallest buffer set so far; 0 for none.
     room: u32,
+    /// In the middle of a spell without reading.
+    deaf: bool,
     steps: Vec<Step>,
 }
 
@@ -286,10 +292,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
                 ]);
                 self.add(Act::Await(awaited));
             }
-            Topic::Reading => {
-                let act = if self.once_in(3) { Act::ResumeReading } else { Act::StopReading };
-                self.add(act);
-            }
+            Topic::Reading => self.reading(),
             Topic::Fin => self.add(Act::Fin),
             Topic::Gone => {
                 let act = if self.once_in(3) { Act::Drop } else { Act::Reset };
@@ -314,6 +317,33 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
                 self.add(Act::App(command, pace));
             }
         }
+    }
+
+    /// The client stops reading: perhaps for good, perhaps for a spell in which
+    /// buffers fill, other things happen, and time passes.
+    fn reading(&mut self) {
+        match self.rng.random_range(0..6) {
+            0 => return self.add(Act::ResumeReading),
+            1 | 2 => return self.add(Act::StopReading),
+            _ => self.add(Act::StopReading),
+        }
+        if self.deaf {
+            return;
+        }
+        self.deaf = true;
+        if self.profile.weights[Topic::AppSend as usize] > 0 && self.once_in(2) {
+            let command = Command::SendText(Content::Fill(Size(MORE_THAN_BUFFERS)));
+            self.add(Act::App(command, Pace::Once));
+        }
+        for _ in 0..self.rng.random_range(1..4) {
+            self.any();
+        }
+        if !self.once_in(3) {
+            let time = self.duration();
+            self.add(Act::Wait(time));
+        }
+        self.add(Act::ResumeReading);
+        self.deaf = false;
     }
 
     fn data(&mut self) -> Kind {
@@ -524,8 +554,11 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
 
     fn app_send(&mut self) -> Command {
         // Mostly what fits; sometimes more than all buffers on the way hold.
-        let content =
-            if self.once_in(8) { Content::Fill(Size(40_000)) } else { self.content(70_000) };
+        let content = if self.once_in(8) {
+            Content::Fill(Size(MORE_THAN_BUFFERS))
+        } else {
+            self.content(70_000)
+        };
         if self.once_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
     }
 

@@ -3,6 +3,7 @@
 
 mod article;
 mod campaign;
+mod faults;
 mod judge;
 mod layers;
 mod library;

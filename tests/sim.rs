@@ -280,7 +280,7 @@ fn reading_the_end_for_ever_is_spinning_from_the_time_it_began() {
 
 #[test]
 fn moving_a_mebibyte_through_a_send_buffer_of_one_byte_is_no_spin() {
-    let reference: Arc<dyn Target> = Arc::new(Reference);
+    let reference: Arc<dyn Target> = Arc::new(Reference::HONEST);
     let script = "upgrade\nsend buffer 1B\napp send binary 1MiB\nawait message\nclose 1000\ndrop";
     assert_eq!(play(&reference, script).broken, []);
 }
@@ -455,7 +455,7 @@ const BUSY_SCRIPT: &str = "upgrade\napp send text 100KiB\nping \"a\" x 30 every 
 
 #[test]
 fn one_script_has_one_digest_in_a_thousand_plays_and_in_another_process() {
-    let reference: Arc<dyn Target> = Arc::new(Reference);
+    let reference: Arc<dyn Target> = Arc::new(Reference::HONEST);
     let digests: BTreeSet<_> =
         (0..1_000).map(|_| play(&reference, BUSY_SCRIPT).trace.digest()).collect();
     assert_eq!(digests.len(), 1);
@@ -466,7 +466,7 @@ fn one_script_has_one_digest_in_a_thousand_plays_and_in_another_process() {
 #[test]
 #[ignore = "run by the test above, in another process"]
 fn prints_a_digest() {
-    let reference: Arc<dyn Target> = Arc::new(Reference);
+    let reference: Arc<dyn Target> = Arc::new(Reference::HONEST);
     println!("{}", play(&reference, BUSY_SCRIPT).trace.digest());
 }
 
@@ -507,7 +507,7 @@ fn plays_twenty_thousand_times() {
         size.and_then(|size| size.parse::<u64>().ok()).expect("a size in kB")
     };
     let panicking = server(|_io| async { panic!("each time") });
-    let targets = [holding(), dropping_after(12 * HOUR), Arc::new(Reference), panicking];
+    let targets = [holding(), dropping_after(12 * HOUR), Arc::new(Reference::HONEST), panicking];
     let plays = |times| {
         for _ in 0..times {
             for target in &targets {

@@ -9,7 +9,7 @@ use owo_colors::OwoColorize as _;
 use std::time::Duration;
 
 pub(super) fn targets(registry: &Registry) -> u8 {
-    for target in registry.iter() {
+    for target in registry.iter().filter(|target| !target.is_planted()) {
         out::line(&format!("{}  ({})", target.name().bold(), target.version()));
         for line in wrap(target.about()).lines() {
             out::line(&format!("    {line}"));
@@ -24,6 +24,13 @@ pub(super) fn targets(registry: &Registry) -> u8 {
                 out::line(&format!("    {}", line.dimmed()));
             }
         }
+    }
+    let planted: Vec<_> = registry.iter().filter(|target| target.is_planted()).collect();
+    if !planted.is_empty() {
+        out::line("\nbroken on purpose, tested where they are named:");
+    }
+    for target in planted {
+        out::line(&format!("{}\n    {}", target.name().bold(), target.about()));
     }
     CLEAN
 }

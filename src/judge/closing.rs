@@ -4,6 +4,7 @@ use super::facts::{Facts, Firsts, Seen};
 use super::liveness;
 use super::owed::cause_of;
 use crate::bounds::Bounds;
+use crate::trace::Time;
 use crate::verdict::{Invariant, Key, Level, Owed, Violation};
 use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault, Opcode};
 
@@ -50,7 +51,10 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     // was no room for the answer up to the end. What came after the end does not.
     let Firsts { panicked, spun, reset, began_to_return, .. } = facts.firsts;
     let before_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
-    let excused = before_end(panicked) || before_end(spun) || before_end(reset) || facts.blocked;
+    // Room that came in the very moment of the end, and was not used, came too late.
+    let too_late = |room: Time| room.after(facts.trace.grain) >= facts.at(ended);
+    let no_room = facts.blocked || facts.unused_room.is_some_and(too_late);
+    let excused = before_end(panicked) || before_end(spun) || before_end(reset) || no_room;
     let returned_before = began_to_return.is_some_and(|event| event < received);
     if answered || excused || ended < received || returned_before {
         return None;

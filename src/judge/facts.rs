@@ -69,6 +69,8 @@ pub(super) struct Facts<'a> {
     pub client_fault: Option<(usize, Fault)>,
     /// Whether the server's last wish to write was still waiting for room at the end.
     pub blocked: bool,
+    /// When room came for a wish to write that had waited, and nothing was written since.
+    pub unused_room: Option<Time>,
     /// The events at which the server's reading had got so far: `(event, bytes in all)`.
     reads: Vec<(usize, usize)>,
 }
@@ -154,19 +156,26 @@ impl<'a> Facts<'a> {
             server: Vec::new(),
             client_fault: None,
             blocked: false,
+            unused_room: None,
             reads: Vec::new(),
         };
-        for (index, Event { what, .. }) in trace.events.iter().enumerate() {
+        for (index, Event { at, what }) in trace.events.iter().enumerate() {
             match what {
                 What::Arrived { bytes } => facts.arrived(&mut client, *bytes, index),
-                What::Wrote { bytes } => facts.sent(&mut server, *bytes, index),
+                What::Wrote { bytes } => {
+                    facts.unused_room = None;
+                    facts.sent(&mut server, *bytes, index);
+                }
                 What::Got { bytes } if !trace.both_ends => facts.sent(&mut server, *bytes, index),
                 What::Read { bytes } => {
                     let before = facts.reads.last().map_or(0, |(_, total)| *total);
                     facts.reads.push((index, before + *bytes as usize));
                 }
                 What::WriteBlocked => facts.blocked = true,
-                What::Writable => facts.blocked = false,
+                What::Writable => {
+                    facts.blocked = false;
+                    facts.unused_room = Some(*at);
+                }
                 other => facts.firsts.note(other, index),
             }
         }

@@ -5,6 +5,7 @@
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
 mod connection;
+pub mod faults;
 pub mod reference;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
@@ -48,6 +49,11 @@ pub trait Target: Send + Sync {
     /// The rules that it is known to break, each with a reason. Default: none.
     fn deviations(&self) -> &[Deviation] {
         &[]
+    }
+
+    /// Whether it is broken on purpose: then it is tested only where it is named. Default: no.
+    fn is_planted(&self) -> bool {
+        false
     }
 
     /// Serves one connection to its end. Runs inside a tokio runtime without I/O
@@ -135,7 +141,10 @@ impl Registry {
 
     /// The targets that come with hangup.
     pub fn built_in() -> Self {
-        let registry = Self::new().with(reference::Reference);
+        let registry = Self::new().with(reference::Reference::HONEST);
+        let registry = faults::Fault::ALL.iter().fold(registry, |registry, fault| {
+            registry.with(reference::Reference { fault: Some(*fault) })
+        });
         #[cfg(feature = "tungstenite")]
         let registry = tungstenite::Style::ALL
             .iter()
@@ -166,7 +175,8 @@ impl Registry {
 
     /// The targets that `names` select, each once, in the registry's order: a
     /// target's own name, or the part before its slash for all of a family. No
-    /// names select all.
+    /// names select all. Those that are broken on purpose are selected by their own
+    /// names, or by a family with its slash: `reference/`.
     ///
     /// # Errors
     ///
@@ -174,21 +184,30 @@ impl Registry {
     pub fn select(&self, names: &[String]) -> Result<Vec<Arc<dyn Target>>, String> {
         let mut chosen = BTreeMap::new();
         for name in names {
-            let before = chosen.len();
-            let mut any = false;
-            for (index, target) in self.targets.iter().enumerate() {
+            let selected = |target: &dyn Target| {
                 let family = target.name().split_once('/').map(|(family, _)| family);
-                if target.name() == name || family == Some(name) {
-                    chosen.insert(index, Arc::clone(target));
-                    any = true;
-                }
+                target.name() == name
+                    || (family == Some(name) && !target.is_planted())
+                    || (family.is_some() && family == name.strip_suffix('/'))
+            };
+            let mut any = false;
+            for (index, target) in
+                self.targets.iter().enumerate().filter(|(_, target)| selected(&***target))
+            {
+                chosen.insert(index, Arc::clone(target));
+                any = true;
             }
-            if !any && chosen.len() == before {
+            if !any {
                 return Err(name.clone());
             }
         }
         if names.is_empty() {
-            return Ok(self.targets.clone());
+            return Ok(self
+                .targets
+                .iter()
+                .filter(|target| !target.is_planted())
+                .cloned()
+                .collect());
         }
         Ok(chosen.into_values().collect())
     }

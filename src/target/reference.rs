@@ -14,6 +14,7 @@
 //! 4. **Every end is an end.** A read of 0, an error, the deadline: each leads out
 //!    of the loop, and leaving the loop drops the transport.
 
+use super::faults::Fault as Planted;
 use super::{AppSteps, Connection, Serving, Target};
 use crate::bounds::Bounds;
 use crate::script::Command;
@@ -37,13 +38,24 @@ pub const IDLE: Duration = Duration::from_secs(30);
 /// The most bytes that may wait to be sent: a client that leaves more unread is dropped.
 pub const QUEUE: usize = 4 << 20;
 
-/// The target `reference`.
+/// A deadline that faults set: none.
+const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// The target `reference`, and with a planted fault `reference/FAULT`.
 #[derive(Clone, Copy, Debug)]
-pub struct Reference;
+pub struct Reference {
+    /// What it gets wrong on purpose; `None` for the honest server.
+    pub fault: Option<Planted>,
+}
+
+impl Reference {
+    /// The server without a fault.
+    pub const HONEST: Self = Self { fault: None };
+}
 
 impl Target for Reference {
     fn name(&self) -> &'static str {
-        "reference"
+        self.fault.map_or("reference", Planted::target)
     }
 
     fn version(&self) -> &'static str {
@@ -51,7 +63,10 @@ impl Target for Reference {
     }
 
     fn about(&self) -> &'static str {
-        "a correct server with all its bounds: the example of closing well"
+        match self.fault {
+            None => "a correct server with all its bounds: the example of closing well",
+            Some(fault) => fault.about(),
+        }
     }
 
     fn bounds(&self) -> Bounds {
@@ -67,28 +82,32 @@ impl Target for Reference {
         AppSteps::ALL
     }
 
+    fn is_planted(&self) -> bool {
+        self.fault.is_some()
+    }
+
     fn serve(&self, connection: Connection) -> Serving {
-        Box::pin(serve(connection))
+        Box::pin(serve(connection, self.fault))
     }
 }
 
 /// Serves one connection. Returning drops it.
-async fn serve(mut io: Connection) {
+async fn serve(mut io: Connection, fault: Option<Planted>) {
     let application = io.application();
-    let mut session = Session::new(Instant::now());
+    let mut session = Session::new(Instant::now(), fault);
     let mut timer = pin!(sleep_until(session.deadline));
     let mut buffer = [0; 2048];
     while !session.is_over() {
         if timer.deadline() != session.deadline {
             timer.as_mut().reset(session.deadline);
         }
-        let open = session.is_open();
+        let obeys = session.obeys();
         let moved = poll_fn(|cx| poll_move(Pin::new(&mut io), cx, &mut session, &mut buffer));
         tokio::select! {
             biased;
             () = &mut timer => session.deadline_passed(Instant::now()),
             moved = moved => if moved.is_err() { return },
-            command = application.command(), if open => {
+            command = application.command(), if obeys => {
                 session.commanded(&command, Instant::now());
             }
         }
@@ -106,7 +125,10 @@ fn poll_move(
         match io.as_mut().poll_write(cx, &session.queue[session.sent..])? {
             Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(count) => session.sent += count,
-            Poll::Pending => break,
+            Poll::Pending => {
+                session.cannot_write();
+                break;
+            }
         }
     }
     if session.sent == session.queue.len() {
@@ -114,7 +136,7 @@ fn poll_move(
         session.sent = 0;
         let flushed = io.as_mut().poll_flush(cx)?.is_ready();
         if flushed && session.wants_fin() && io.as_mut().poll_shutdown(cx)?.is_ready() {
-            session.fin_sent = true;
+            session.sent_fin(Instant::now());
         }
         if session.is_over() {
             return Poll::Ready(Ok(()));
@@ -161,12 +183,16 @@ struct Session {
     queue: Vec<u8>,
     /// How much of the queue is on its way.
     sent: usize,
+    /// Where in the queue the Close begins.
+    close_at: usize,
     fin_sent: bool,
     fin_received: bool,
+    /// What this server gets wrong on purpose.
+    fault: Option<Planted>,
 }
 
 impl Session {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, fault: Option<Planted>) -> Self {
         Self {
             phase: Phase::Opening,
             deadline: now + HANDSHAKE,
@@ -174,13 +200,25 @@ impl Session {
             decoder: Decoder::new(Role::Client),
             queue: Vec::with_capacity(256),
             sent: 0,
+            close_at: 0,
             fin_sent: false,
             fin_received: false,
+            fault,
         }
     }
 
     fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    fn has(&self, fault: Planted) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// Whether commands of the application are taken.
+    fn obeys(&self) -> bool {
+        let waiting = self.phase == Phase::Closing { heard: false };
+        self.is_open() || (waiting && self.has(Planted::SendsWhileClosing))
     }
 
     /// Whether everything was said and heard, so that dropping the transport loses nothing.
@@ -202,7 +240,13 @@ impl Session {
     /// Bytes came, or none: the client's FIN.
     fn received(&mut self, bytes: &[u8], now: Instant) {
         if bytes.is_empty() {
+            if self.has(Planted::ReadsTheEndAgain) {
+                return;
+            }
             self.fin_received = true;
+            if self.has(Planted::FinIsNoEnd) && self.is_open() {
+                return;
+            }
             self.begin_closing(now, true);
             return;
         }
@@ -226,6 +270,9 @@ impl Session {
         // Looked at only where new bytes could complete it: a request that comes
         // byte by byte costs no more than one that comes whole.
         let seen = self.head.len().saturating_sub(3);
+        if self.has(Planted::ByteRestartsHandshake) {
+            self.deadline = now + HANDSHAKE;
+        }
         self.head.extend_from_slice(bytes);
         if handshake::head_length(&self.head[seen..]).is_none()
             && self.head.len() <= handshake::HEAD_LIMIT
@@ -247,6 +294,9 @@ impl Session {
 
     /// A complete frame is a sign of life, until the closing has begun.
     fn heard_from(&mut self, now: Instant) {
+        if self.has(Planted::FrameRestartsDeadline) && !self.is_open() {
+            self.deadline = now + CLOSE;
+        }
         if self.is_open() {
             self.deadline = now + IDLE.saturating_sub(CLOSE);
         }
@@ -262,7 +312,11 @@ impl Session {
             }
             Opcode::CLOSE => {
                 let payload = self.decoder.body().to_vec();
-                if self.is_open() {
+                if self.has(Planted::ReadsCodeOfOneByte) && !payload.is_empty() {
+                    let _ = u16::from_be_bytes([payload[0], payload[1]]);
+                }
+                let answers = self.is_open() || self.has(Planted::AnswersEveryClose);
+                if answers && !self.has(Planted::AnswersByFin) {
                     // "The endpoint typically echos the status code it received" (5.5.1).
                     let code = ClosePayload::parse(&payload).code();
                     self.close(code, b"");
@@ -275,6 +329,12 @@ impl Session {
 
     /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
     fn fail(&mut self, fault: Fault, now: Instant) {
+        if self.has(Planted::EchoesAnyCode) && matches!(fault, Fault::CloseCode(_)) {
+            return;
+        }
+        if self.has(Planted::ReadsCodeOfOneByte) && fault == Fault::CloseOneByte {
+            return;
+        }
         if self.is_open() {
             let code = match fault {
                 Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8 => CloseCode::INVALID_DATA,
@@ -287,6 +347,14 @@ impl Session {
 
     /// The application was told to act.
     fn commanded(&mut self, command: &Command, now: Instant) {
+        let closing = !self.is_open();
+        if closing && !matches!(command, Command::SendText(_) | Command::SendBinary(_)) {
+            return;
+        }
+        if self.has(Planted::OutputRestartsIdle) {
+            self.heard_from(now);
+        }
+        let any = self.has(Planted::SendsAnyCode);
         let mut send = |opcode, payload: &[u8]| {
             FrameHead::server(opcode).encode(payload, &mut self.queue);
         };
@@ -301,9 +369,10 @@ impl Session {
                 // What may not be sent is not sent, whoever asks for it.
                 let code = code
                     .map(CloseCode)
-                    .map(|code| if code.is_sendable() { code } else { CloseCode::NORMAL });
+                    .map(|code| if code.is_sendable() || any { code } else { CloseCode::NORMAL });
                 let reason = reason.text();
-                self.close(code, &reason.as_bytes()[..reason.floor_char_boundary(123)]);
+                let most = if any { reason.len() } else { reason.floor_char_boundary(123) };
+                self.close(code, &reason.as_bytes()[..most]);
                 self.begin_closing(now, false);
             }
             Command::Return => self.phase = Phase::Over,
@@ -317,12 +386,18 @@ impl Session {
                 self.close(Some(CloseCode::GOING_AWAY), b"idle");
                 self.begin_closing(now, false);
             }
+            Phase::Closing { .. }
+                if self.has(Planted::WriteNotCovered) && !self.queue.is_empty() =>
+            {
+                self.deadline = now + CLOSE;
+            }
             Phase::Opening | Phase::Closing { .. } | Phase::Over => self.phase = Phase::Over,
         }
     }
 
     /// Queues the one Close that this connection sends.
     fn close(&mut self, code: Option<CloseCode>, reason: &[u8]) {
+        self.close_at = self.queue.len();
         let payload = code.map_or_else(Vec::new, |code| [&code.0.to_be_bytes(), reason].concat());
         FrameHead::server(Opcode::CLOSE).encode(&payload, &mut self.queue);
     }
@@ -336,13 +411,32 @@ impl Session {
                 self.phase = Phase::Closing { heard };
             }
             Phase::Open => {
-                self.deadline = now + CLOSE;
+                let forgets = self.has(Planted::NoDeadline) && !heard;
+                self.deadline = now + if forgets { NEVER } else { CLOSE };
                 self.phase = Phase::Closing { heard };
             }
             Phase::Closing { heard: before } => {
                 self.phase = Phase::Closing { heard: before || heard }
             }
             Phase::Over => {}
+        }
+    }
+
+    /// The own side is shut down.
+    fn sent_fin(&mut self, now: Instant) {
+        self.fin_sent = true;
+        match self.fault {
+            Some(Planted::TimePerStage) => self.deadline = now + CLOSE,
+            Some(Planted::KeepsTransport) => self.deadline = now + NEVER,
+            _ => {}
+        }
+    }
+
+    /// There is no room for what is queued; it is tried again once there is.
+    fn cannot_write(&mut self) {
+        let answers = self.phase == Phase::Closing { heard: true };
+        if answers && self.has(Planted::AnswerLostWhenFull) && self.close_at >= self.sent {
+            self.queue.truncate(self.close_at);
         }
     }
 
