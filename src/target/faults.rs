@@ -44,7 +44,7 @@ faults! {
     /// The time to close begins anew with every frame that comes.
     FrameRestartsDeadline = "frame-restarts-deadline" breaks [EndsInTime, ReleasesInTime],
     /// The time to close does not pass while there is something to write.
-    WriteNotCovered = "write-not-covered" breaks [EndsInTime, IdleInTime],
+    WriteNotCovered = "write-not-covered" breaks [EndsInTime, ReleasesInTime, IdleInTime],
     /// The client's FIN ends its stream, and nothing else.
     FinIsNoEnd = "fin-is-no-end" breaks [EndsInTime, ReleasesInTime],
     /// The wait for the answer and the wait for the FIN get the whole time each.
