@@ -16,6 +16,7 @@ use crate::target::AppSteps;
 use crate::wire::Opcode;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
+use std::time::Duration;
 
 /// What scripts are drawn for: durations cluster around the bounds, and the
 /// application is only told what it obeys.
@@ -170,6 +171,11 @@ impl Profile {
 
 /// More than all buffers on the way to the client hold, in bytes.
 const MORE_THAN_BUFFERS: u32 = 40_000;
+
+/// In milliseconds, at most a year: a script need not wait longer.
+fn millis(duration: Duration) -> u32 {
+    duration.min(Duration::from_hours(24 * 365)).as_millis() as u32
+}
 
 /// The close codes of the matrix: each border of each class.
 const CODES: [u16; 23] = [
@@ -331,7 +337,13 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             return;
         }
         self.deaf = true;
-        if self.profile.weights[Topic::AppSend as usize] > 0 && self.once_in(2) {
+        if self.once_in(3) {
+            // So small that not even a Close fits: the write of it waits.
+            for setting in [Setting::Window, Setting::SendBuffer] {
+                let size = self.rng.random_range(1..4);
+                self.add(Act::Set(setting, Size(size)));
+            }
+        } else if self.profile.weights[Topic::AppSend as usize] > 0 {
             let command = Command::SendText(Content::Fill(Size(MORE_THAN_BUFFERS)));
             self.add(Act::App(command, Pace::Once));
         }
@@ -503,7 +515,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     /// A pause between repetitions: none, or one below the bound so that ten of
     /// them are well beyond it.
     fn pause(&mut self) -> Millis {
-        let close = self.bounds.close.as_millis() as u32;
+        let close = millis(self.bounds.close);
         match self.rng.random_range(0..4) {
             0 => Millis(0),
             1 => Millis(1),
@@ -520,7 +532,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             1 => bounds[2].unwrap_or(self.bounds.close),
             _ => self.bounds.close,
         };
-        let bound = bound.as_millis() as u32;
+        let bound = millis(bound);
         Millis(match self.rng.random_range(0..8) {
             0 => 1,
             1 => 100,
@@ -660,7 +672,7 @@ mod tests {
                 words.extend(step.to_string().split(' ').map(str::to_owned));
             }
         }
-        let expected = "+ upgrade with header raw first all but text binary continuation ping pong \
+        let expected = "+ upgrade with header raw first rest after text binary continuation ping pong \
             close opcode unmasked unfinished rsv 16-bit 64-bit hex x every pieces wait await end message \
             stop resume fin reset drop cut window segment send receive app return";
         for word in expected.split_whitespace() {

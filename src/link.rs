@@ -19,7 +19,7 @@
 //! script and judges nothing.
 
 use crate::script::{Setting, Size};
-use crate::trace::{Time, Trace, What};
+use crate::trace::{Outcome, Time, Trace, What};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +41,10 @@ pub const BUSY_POLLS: u64 = 1_000_000;
 /// So many bytes written at one instant, beside the script's own, are a spin: an
 /// endless write loop must not eat the machine.
 pub const BUSY_BYTES: u64 = 64 << 20;
+
+/// The most events that are recorded: then watching ends. A script from a stranger,
+/// through buffers of one byte, must not eat the machine.
+pub const EVENTS: usize = 2_000_000;
 
 /// The connection with its record; clones share it.
 #[derive(Clone, Debug)]
@@ -247,7 +251,7 @@ impl Link {
     /// Whether the server has dropped its end, or was stopped because it spun.
     pub fn is_over(&self) -> bool {
         let state = self.lock();
-        state.server.dropped || state.polls.spun
+        state.server.dropped || state.polls.spun || state.over
     }
 
     /// How often the server's end was polled so far.
@@ -258,7 +262,7 @@ impl Link {
     /// Ready once the server has dropped its end or spun.
     pub fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.server.dropped || state.polls.spun {
+        if state.server.dropped || state.polls.spun || state.over {
             return Poll::Ready(());
         }
         keep(&mut state.watcher, cx);
@@ -304,7 +308,7 @@ impl Link {
     pub fn poll_client_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
         let client = &state.client;
-        if client.fin || client.reset || client.gone || client.was_reset {
+        if client.fin || client.reset || client.gone || client.was_reset || state.over {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if state.cut || state.server.dropped {
@@ -396,9 +400,15 @@ impl State {
     }
 
     fn record(&mut self, what: What) {
-        if !self.over {
-            let at = self.now();
-            self.trace.push(at, what);
+        if self.over {
+            return;
+        }
+        let at = self.now();
+        self.trace.push(at, what);
+        if self.trace.events.len() >= EVENTS {
+            self.trace.push(at, What::Became(Outcome::GaveUp));
+            self.over = true;
+            wake(&mut self.watcher);
         }
     }
 

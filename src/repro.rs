@@ -15,9 +15,14 @@ pub const FORMAT: u32 = 1;
 /// What stands above the first line, for those who have never heard of hangup.
 const HEADER: &str = "\
 # A connection that a WebSocket server did not close as it must: a repro of hangup's.
-# The script below is the shortest client that shows it. To play it again:
+# hangup plays a misbehaving client against a server and judges how connections end.
+# The script below is the shortest one that shows it. To see it, and to play it again:
 #
+#     hangup show FILE
 #     hangup replay FILE
+#
+# A server that is not built into `hangup` is known to the test or binary that wrote
+# this file: run that again, and it plays this file first.
 ";
 
 /// A saved finding.
@@ -90,9 +95,10 @@ struct File {
     digest: String,
     #[serde(rename = "runtime-seed", default)]
     runtime_seed: u64,
-    violation: FileViolation,
     target: FileTarget,
     bounds: Bounds,
+    // Last, and its own last field always there: a file that was cut is never whole.
+    violation: FileViolation,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,16 +111,16 @@ struct FileTarget {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileViolation {
-    sentence: String,
     invariant: Invariant,
     level: Level,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     condition: Option<Condition>,
-    ending: String,
     #[serde(rename = "at-seconds", default, skip_serializing_if = "Option::is_none")]
     at_seconds: Option<f64>,
+    ending: String,
+    sentence: String,
 }
 
 impl Repro {
@@ -141,6 +147,10 @@ impl Repro {
         let script = file.script.parse().map_err(ReproError::Script)?;
         let FileViolation { sentence, invariant, level, cause, condition, ending, at_seconds } =
             file.violation;
+        if !Ending::KINDS.contains(&ending.as_str()) {
+            let known = Ending::KINDS.join(", ");
+            return Err(ReproError::Field(format!("no ending `{ending}`; there are: {known}")));
+        }
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),

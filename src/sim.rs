@@ -48,10 +48,11 @@ const SLOT: Duration = Duration::from_millis(1 << 30);
 const WAKES: u32 = 5_000;
 
 /// Without `tokio_unstable`, polls of tasks cannot be counted, and parks stand for
-/// them. This is how many times the runtime parks until the sentinel fires when nothing else wakes
-/// it: the top level has 64 slots, so that a timer 294 slots ahead comes by its slot
-/// that often. Exact: one park more and something else woke.
-const CARRIES: u32 = 6;
+/// them. The sentinel alone takes six: the wheel's top level has 64 slots, so that a
+/// timer 294 slots ahead comes by its slot that often. Another timer that is never due,
+/// such as `sleep(Duration::MAX)`, adds a few. A server that wakes a dozen times in ten
+/// years, and does nothing with its connection, is then taken for one that never does.
+const CARRIES: u32 = 16;
 
 /// How many obligations in a row may come due after the script; each later one
 /// begins after the one before was met, so that a server would have to keep
@@ -78,7 +79,7 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         let stage = SimStage::new(&link, &parking, target.obeys());
         let connection = Connection::simulated(link.server_end(), Arc::clone(&stage.desk) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
-        let patience = SETTLE.max(2 * bounds.longest());
+        let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         let mut client = Client::new(stage, patience);
         client.act(script).await;
         link.record(What::Froze);
@@ -127,7 +128,9 @@ async fn watch(client: &mut Client<SimStage>, link: &Link, parking: &Parking, bo
         return;
     }
     // Whatever is owed by now is due within the longest bound.
-    if run_to(client, link, link.now().after(bounds.longest() + Trace::VIRTUAL_GRAIN)).await {
+    if run_to(client, link, link.now().after(bounds.longest().saturating_add(Trace::VIRTUAL_GRAIN)))
+        .await
+    {
         return;
     }
     let mut settled = false;

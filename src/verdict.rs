@@ -1,6 +1,7 @@
 //! The judge's words: invariants, causes, conditions, endings, violations.
 
 use crate::trace::Time;
+use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -139,6 +140,10 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The names of all of them.
+    pub const KINDS: [&'static str; 6] =
+        ["in time", "late", "never", "ticking", "spinning", "open"];
+
     /// The ending's name in files and JSON.
     pub const fn kind(self) -> &'static str {
         match self {
@@ -171,6 +176,8 @@ pub struct Owed {
     pub deadline: Time,
     /// The event that armed it; for [`Cause::Handshake`] the first of the trace.
     pub event: usize,
+    /// For [`Cause::ClientViolation`], what the client did wrong.
+    pub fault: Option<Fault>,
 }
 
 /// What findings are told apart by, beside their target.

@@ -3,6 +3,7 @@
 
 mod article;
 mod campaign;
+mod cli;
 mod faults;
 mod judge;
 mod layers;

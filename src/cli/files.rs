@@ -29,7 +29,8 @@ struct Case {
 }
 
 impl Case {
-    fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
+    /// A file's repro or, `or_script`, the script that it is.
+    fn open(registry: &Registry, options: &File, or_script: bool) -> Result<Self, Trouble> {
         let at = options.file.display();
         let bytes = std::fs::read(&options.file).map_err(|error| format!("{at}: {error}"))?;
         let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
@@ -37,8 +38,13 @@ impl Case {
             let script: Script = text.parse().map_err(|error| {
                 format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
             })?;
+            if !or_script && !script.steps.is_empty() {
+                return Err(format!(
+                    "{at}: a script has no verdict to compare with; `hangup show` plays it"
+                ));
+            }
             if script.steps.is_empty() {
-                return Err(format!("{at}: empty"));
+                return Err(format!("{at}: has no steps"));
             }
             let Some(name) = &options.target else {
                 return Err(format!("{at} is a script: say with --target what to play it against"));
@@ -101,13 +107,8 @@ fn bounds(own: Bounds, options: &File) -> Bounds {
 }
 
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options)?;
-    let Some(repro) = &case.repro else {
-        return Err(format!(
-            "{}: a script has no verdict to compare with; use `hangup show`",
-            options.file.display()
-        ));
-    };
+    let case = Case::open(registry, options, false)?;
+    let Some(repro) = &case.repro else { return Err("a script is no repro".to_owned()) };
     let (trace, verdict) = case.play(&case.script);
     let name = case.target.name();
     let code = match repro.compare(&verdict) {
@@ -143,7 +144,7 @@ fn print_violation(violation: &Violation, trace: &Trace) {
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options)?;
+    let case = Case::open(registry, options, true)?;
     let (_, verdict) = case.play(&case.script);
     let Some(violation) = case.violation(&verdict) else {
         out::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
@@ -171,7 +172,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
 }
 
 pub(super) fn show(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options)?;
+    let case = Case::open(registry, options, true)?;
     let (trace, verdict) = case.play(&case.script);
     let name = case.target.name();
     let version = case.target.version();

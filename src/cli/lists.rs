@@ -2,7 +2,7 @@
 
 use super::{CLEAN, Done, out};
 use crate::bounds::Bounds;
-use crate::report::wrap;
+use crate::report::{wrap, wrap_to};
 use crate::target::Registry;
 use crate::verdict::Invariant;
 use owo_colors::OwoColorize as _;
@@ -11,16 +11,18 @@ use std::time::Duration;
 pub(super) fn targets(registry: &Registry) -> u8 {
     for target in registry.iter().filter(|target| !target.is_planted()) {
         out::line(&format!("{}  ({})", target.name().bold(), target.version()));
-        for line in wrap(target.about()).lines() {
+        for line in wrap_to(target.about(), 76).lines() {
             out::line(&format!("    {line}"));
         }
-        out::line(&format!("    promises: {}", promises(&target.bounds())));
+        for line in wrap_to(&format!("promises: {}", promises(&target.bounds())), 76).lines() {
+            out::line(&format!("    {line}"));
+        }
         for deviation in target.deviations() {
             let reason = format!(
                 "accepted: {}: {} ({})",
                 deviation.invariant, deviation.reason, deviation.rfc
             );
-            for line in wrap(&reason).lines() {
+            for line in wrap_to(&reason, 76).lines() {
                 out::line(&format!("    {}", line.dimmed()));
             }
         }
@@ -30,7 +32,10 @@ pub(super) fn targets(registry: &Registry) -> u8 {
         out::line("\nbroken on purpose, tested where they are named:");
     }
     for target in planted {
-        out::line(&format!("{}\n    {}", target.name().bold(), target.about()));
+        out::line(&format!("{}", target.name().bold()));
+        for line in wrap_to(target.about(), 76).lines() {
+            out::line(&format!("    {line}"));
+        }
     }
     CLEAN
 }
@@ -53,7 +58,7 @@ pub(super) fn invariants() -> u8 {
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
         out::line(&format!("{:20} {:9} RFC 6455 {}", invariant.bold(), rule.class, rule.section));
-        for line in wrap(rule.says).lines() {
+        for line in wrap_to(rule.says, 76).lines() {
             out::line(&format!("    {line}"));
         }
     }
@@ -68,6 +73,7 @@ pub(super) fn explain(id: &str) -> Done {
     let rule = invariant.rule();
     out::line(&format!("{} ({}; RFC 6455 {})\n", invariant.bold(), rule.class, rule.section));
     out::line(&format!("{}\n", wrap(rule.says)));
-    out::line(rule.explains);
+    let paragraphs: Vec<String> = rule.explains.split("\n\n").map(wrap).collect();
+    out::line(&paragraphs.join("\n\n"));
     Ok(CLEAN)
 }

@@ -49,7 +49,11 @@ pub fn main(registry: Registry) -> ExitCode {
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),
     };
-    match done {
+    let written = |code| match out::failure() {
+        Some(error) => Err(format!("results could not be written: {error}")),
+        None => Ok(code),
+    };
+    match done.and_then(written) {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
             out::error(&trouble);

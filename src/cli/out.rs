@@ -4,10 +4,26 @@ use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::OnceLock;
 
-/// Prints to stdout. A reader that has gone away is no error of ours.
+/// Why results could not be written, where they could not.
+static FAILED: OnceLock<String> = OnceLock::new();
+
+/// What kept results from being written so far. A reader that has gone away is no
+/// error of ours, a full disk is.
+pub(super) fn failure() -> Option<&'static str> {
+    FAILED.get().map(String::as_str)
+}
+
+/// Prints to stdout.
 pub(super) fn print(text: &str) {
-    let _ = stdout().write_all(text.as_bytes());
+    let mut stdout = stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = FAILED.set(error.to_string());
+        }
+        _ => {}
+    }
 }
 
 /// Prints a line to stdout.
@@ -22,7 +38,7 @@ pub(super) fn note(text: &str) {
 
 /// Prints an error to stderr, on one line.
 pub(super) fn error(text: &str) {
-    note(&format!("{} {}", "error:".red().bold(), text.replace('\n', " ")));
+    note(&format!("{} {}", "error:".red().bold(), text.replace(char::is_control, " ")));
 }
 
 fn stdout() -> AutoStream<io::Stdout> {

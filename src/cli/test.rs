@@ -31,12 +31,12 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
         return Err("there are no targets to test".to_owned());
     }
     let seed = options.seed.unwrap_or_else(fresh_seed);
+    let interrupted = catch_ctrl_c()?;
     let line = format!("seed {seed}: to play the same again, add --seed {seed}");
     match options.format {
         Format::Human => out::line(&line),
         Format::Json => out::note(&line),
     }
-    let interrupted = catch_ctrl_c()?;
     let began = now();
     let mut runs = Vec::new();
     for (index, target) in targets.iter().enumerate() {
@@ -55,14 +55,8 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
             break;
         }
     }
-    finish(
-        &runs,
-        seed,
-        began.elapsed(),
-        options,
-        targets.len(),
-        interrupted.load(Ordering::Relaxed),
-    )
+    let cut_short = runs.len() < targets.len() || runs.iter().any(|run| run.outcome.stopped);
+    finish(&runs, seed, began.elapsed(), options, targets.len(), cut_short)
 }
 
 /// Sums up and decides the exit code.
@@ -195,7 +189,12 @@ impl Run {
         let mut text = format!("\n{name}: {verdict}, {scripts} scripts\n");
         for (number, group) in self.groups().iter().enumerate() {
             let Some(((finding, repro, path), others)) = group.split_first() else { continue };
-            let _ = writeln!(text, "\n  {}. {}", number + 1, report::headline(repro).bold());
+            let headline = report::wrap_to(&report::headline(repro), 75);
+            for (index, line) in headline.lines().enumerate() {
+                let number =
+                    if index == 0 { format!("\n  {}.", number + 1) } else { "    ".to_owned() };
+                let _ = writeln!(text, "{number} {}", line.bold());
+            }
             indented(&mut text, "     ", &report::wrap_to(&repro.sentence, 75));
             if finding.is_flaky() {
                 let _ =
@@ -203,9 +202,9 @@ impl Run {
             }
             text.push('\n');
             indented(&mut text, "         ", &repro.script.to_string());
-            text.push_str("\n     more:\n");
-            for (_, _, path) in std::iter::once(&(*finding, *repro, *path)).chain(others) {
-                let Some(path) = path else { continue };
+            let paths = std::iter::once(*path).chain(others.iter().map(|(_, _, path)| *path));
+            for (index, path) in paths.flatten().enumerate() {
+                text.push_str(if index == 0 { "\n     more:\n" } else { "" });
                 let _ = writeln!(text, "     hangup show {}", out::pasteable(path));
             }
         }

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use crate::trace::{Event, Outcome, Time, What};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
 use crate::wire::{Decoder, Fault, Role, handshake};
+use std::time::Duration;
 
 /// `ends-in-time`, `handshake-in-time`, `idle-in-time`, `releases-in-time`.
 ///
@@ -27,7 +28,10 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
 /// Whether `event` came by the deadline. What was not watched up to the deadline
 /// is not held against anybody.
 fn kept(facts: &Facts<'_>, event: Option<usize>, owed: Owed) -> bool {
-    let deadline = owed.deadline.after(facts.trace.grain);
+    // A server's timer may fire within the grain; the client's reset is no merit of its.
+    let is_reset = event.is_some() && event == facts.firsts.reset;
+    let grain = if is_reset { Duration::ZERO } else { facts.trace.grain };
+    let deadline = owed.deadline.after(grain);
     match event {
         Some(event) => facts.at(event) <= deadline,
         None => facts.trace.events.last().is_none_or(|last| last.at <= deadline),
@@ -41,15 +45,16 @@ fn violation(
     came: Option<usize>,
 ) -> Violation {
     let ending = came.map_or_else(|| left_open(facts), |event| Ending::Late(facts.at(event)));
+    let condition = condition(facts, owed);
     let what = match invariant {
         Invariant::ReleasesInTime => "kept its transport",
         _ => "did not end the connection",
     };
-    let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition(facts, owed)) };
+    let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition) };
     let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
     Violation {
         key,
-        level: level(facts, owed),
+        level: level(facts, owed, condition == Condition::HalfSent),
         ending,
         owed: Some(owed),
         fact: what.to_owned(),
@@ -58,7 +63,7 @@ fn violation(
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.
-fn level(facts: &Facts<'_>, owed: Owed) -> Level {
+fn level(facts: &Facts<'_>, owed: Owed, half_sent: bool) -> Level {
     let in_time =
         |event: Option<usize>| event.is_some_and(|event| facts.at(event) <= owed.deadline);
     let both_closes = in_time(facts.own_close().and_then(|close| close.ended))
@@ -90,7 +95,8 @@ fn level(facts: &Facts<'_>, owed: Owed) -> Level {
             //# When an endpoint is to interpret a byte stream as UTF-8 but finds
             //# that the byte stream is not, in fact, a valid UTF-8 stream, that
             //# endpoint MUST _Fail the WebSocket Connection_.
-            Some((_, Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8)) => Level::Must,
+            // Who looks at whole messages has not found it before it is whole.
+            Some((_, Fault::TextNotUtf8)) if !half_sent => Level::Must,
             // Of the other faults the RFC forbids the sending, and leaves the rest open.
             _ => Level::Should,
         },

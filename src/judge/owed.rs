@@ -42,7 +42,9 @@ const fn rank(cause: Cause) -> u8 {
 fn arm(facts: &Facts<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> Option<Owed> {
     let event = event?;
     let since = facts.at(event);
-    Some(Owed { cause, since, deadline: since.after(bound), event })
+    let fault = facts.client_fault.map(|(_, fault)| fault);
+    let fault = fault.filter(|_| cause == Cause::ClientViolation);
+    Some(Owed { cause, since, deadline: since.after(bound), event, fault })
 }
 
 /// What is armed by a single event.
@@ -69,7 +71,13 @@ fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     // A server's timer may fire within the grain: what came before that, it had.
     let grain = facts.trace.grain;
     let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline.after(grain));
-    (!in_time).then_some(Owed { cause: Cause::Handshake, since: Time::ZERO, deadline, event: 0 })
+    (!in_time).then_some(Owed {
+        cause: Cause::Handshake,
+        since: Time::ZERO,
+        deadline,
+        event: 0,
+        fault: None,
+    })
 }
 
 /// Nothing complete for the promised time: the first gap that is longer.

@@ -54,7 +54,11 @@ pub fn finding(repro: &Repro, finding: &Finding) -> String {
     }
     let steps = repro.script.steps.len();
     let plural = if steps == 1 { "" } else { "s" };
-    let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
+    if steps == 0 {
+        out.push_str("\nno steps: the client connects, and does nothing\n");
+    } else {
+        let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
+    }
     for line in repro.script.to_string().lines() {
         let _ = writeln!(out, "    {line}");
     }
@@ -68,6 +72,7 @@ pub fn wrap(text: &str) -> String {
 }
 
 /// Breaks text at spaces into lines of at most `columns`, where no word is longer.
+/// Control characters are replaced: a file from a stranger must not steer a terminal.
 pub fn wrap_to(text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -80,7 +85,7 @@ pub fn wrap_to(text: &str, columns: usize) -> String {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        out.extend(word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
         column += width;
     }
     out

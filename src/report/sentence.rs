@@ -21,7 +21,10 @@ fn broken_promise(violation: &Violation, owed: Owed) -> String {
         Cause::ClientClose => "The client's Close arrived".to_owned(),
         Cause::OwnClose => "The server sent its own Close".to_owned(),
         Cause::AppClose => "The server's application began to close".to_owned(),
-        Cause::ClientViolation => "The client broke the protocol".to_owned(),
+        Cause::ClientViolation => match owed.fault {
+            Some(fault) => format!("The client broke the protocol ({fault})"),
+            None => "The client broke the protocol".to_owned(),
+        },
         Cause::ClientFin => "The client's FIN arrived".to_owned(),
         Cause::ClientReset => "The client's RST arrived".to_owned(),
         Cause::Idle => "The last complete frame came".to_owned(),

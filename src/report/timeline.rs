@@ -90,7 +90,7 @@ impl Row {
         let time = match *last_time {
             _ if self.at == EVER => "for ever".to_owned(),
             Some(last) if last == self.at => String::new(),
-            _ => self.at.to_string(),
+            _ => short(self.at),
         };
         *last_time = Some(self.at);
         // A panic's message may have lines; a row has one.
@@ -111,6 +111,12 @@ impl Row {
         let mark = if self.marked { '!' } else { ' ' };
         let _ = writeln!(out, "{}", format!("{mark}{time:>12}  {line}").trim_end());
     }
+}
+
+/// A time in at most twelve columns.
+fn short(at: Time) -> String {
+    let exact = at.to_string();
+    if exact.len() <= 12 { exact } else { format!("{} s", at.0 / 1_000_000) }
 }
 
 fn clip(text: &str, width: usize) -> String {

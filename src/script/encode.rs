@@ -1,7 +1,7 @@
 //! From a script's units to the bytes on the wire.
 
 use super::{Act, Command, Send};
-use super::{Content, Frame, Kind, Pace, Piece, Script, Unit};
+use super::{Content, Frame, Kind, Pace, Piece, Script, Step, Unit};
 use crate::wire::{FrameHead, MASK, Opcode, handshake};
 use std::borrow::Cow;
 
@@ -150,23 +150,27 @@ impl Send {
     }
 }
 
+impl Step {
+    /// An upper bound of the bytes that the step sends, the client's or the application's.
+    pub fn volume(&self) -> u64 {
+        match &self.act {
+            Act::Send(send) => send.volume(),
+            Act::App(
+                Command::SendText(content)
+                | Command::SendBinary(content)
+                | Command::Ping(content)
+                | Command::Close(_, content),
+                pace,
+            ) => (16 + content.len() as u64) * pace.times(),
+            _ => 0,
+        }
+    }
+}
+
 impl Script {
     /// An upper bound of the bytes that the script sends, the client's and the application's.
     pub fn volume(&self) -> u64 {
-        self.steps
-            .iter()
-            .map(|step| match &step.act {
-                Act::Send(send) => send.volume(),
-                Act::App(
-                    Command::SendText(content)
-                    | Command::SendBinary(content)
-                    | Command::Ping(content)
-                    | Command::Close(_, content),
-                    pace,
-                ) => (16 + content.len() as u64) * pace.times(),
-                _ => 0,
-            })
-            .sum()
+        self.steps.iter().map(Step::volume).sum()
     }
 }
 

@@ -45,14 +45,18 @@ impl FromStr for Script {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut script = Self::default();
+        let mut volume = 0;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate() {
             let mut rest = Line::new(line, index + 1);
             rest.skip_space();
             if rest.is_empty() || rest.text.starts_with('#') {
                 continue;
             }
-            script.steps.push(rest.step()?);
-            if script.volume() > MAX_BYTES {
+            let step = rest.step()?;
+            volume += step.volume();
+            script.steps.push(step);
+            if volume > MAX_BYTES {
                 return Err(
                     Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"])
                 );
@@ -85,7 +89,7 @@ const STEPS: &[&str] = &[
     "opcode",
     "raw",
     "first",
-    "all but",
+    "rest after",
     "unmasked",
     "unfinished",
     "rsv",
@@ -276,11 +280,11 @@ impl<'a> Line<'a> {
                 let command = self.command()?;
                 Act::App(command, self.pace(false)?)
             }
-            "first" | "all" => {
+            "first" | "rest" => {
                 let piece = if word == "first" {
                     Piece::First(self.byte_count()?)
                 } else {
-                    self.demand("but")?;
+                    self.demand("after")?;
                     Piece::After(self.byte_count()?)
                 };
                 self.demand("of")?;
@@ -514,7 +518,7 @@ mod tests {
     fn every_kind_of_step_reads_and_prints_back() {
         round_trip(
             "upgrade with 64KiB header\n+ unmasked unfinished rsv 5 16-bit text hex ff00\n\
-             first 1 byte of upgrade\nall but 1 byte of upgrade\nraw \"GET\\r\\n\\u{7f}\"\n\
+             first 1 byte of upgrade\nrest after 1 byte of upgrade\nraw \"GET\\r\\n\\u{7f}\"\n\
              binary 1MiB in pieces of 1000 bytes every 1ms\ncontinuation\npong \"\"\n\
              64-bit close 1005 \"é\\\"\\\\\"\nclose hex -\nopcode 11 10B x 2\nwait 12h\nwait 90s\n\
              await upgrade\nawait message\nawait ping\nawait pong\nawait end\nresume reading\nfin\n\

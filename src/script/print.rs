@@ -81,7 +81,7 @@ impl Display for Piece {
         match self {
             Self::Whole => Ok(()),
             Self::First(count) => write!(f, "first {} of ", Bytes(*count)),
-            Self::After(count) => write!(f, "all but {} of ", Bytes(*count)),
+            Self::After(count) => write!(f, "rest after {} of ", Bytes(*count)),
         }
     }
 }

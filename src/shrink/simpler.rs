@@ -40,7 +40,7 @@ pub(super) struct Number {
 }
 
 /// How many [`plain_sends`] there are.
-pub(super) const PLAIN: usize = 7;
+pub(super) const PLAIN: usize = 8;
 
 /// The `choice`-th simplest send, where `first` and `second` are sends that it could
 /// stand in for: two of them may be no more than one frame in two parts.
@@ -67,7 +67,15 @@ fn plain_sends() -> [Act; PLAIN] {
         }),
         whole(Frame::new(Kind::Close(None, Content::Empty))),
         whole(Frame::new(Kind::Text(Content::Empty))),
-        whole(Frame { masked: false, ..ping }),
+        whole(Frame { masked: false, ..ping.clone() }),
+        Act::Send(Send {
+            piece: Piece::First(2),
+            unit: Unit::Frame(Frame {
+                masked: false,
+                ..Frame::new(Kind::Ping(Content::Fill(Size(1))))
+            }),
+            pace: Pace::Once,
+        }),
         whole(Frame::new(Kind::Close(Some(1000), Content::Empty))),
         whole(Frame { fin: false, ..Frame::new(Kind::Text(Content::Empty)) }),
     ]
@@ -113,6 +121,7 @@ fn details(act: &Act) -> u32 {
                         + u32::from(!frame.masked)
                         + u32::from(frame.length != Length::Minimal)
                         + content_details(frame.kind.content())
+                        + kind_details(&frame.kind)
                         + match frame.kind {
                             Kind::Close(Some(1000), _) => 1,
                             Kind::Close(Some(_), _) => 2,
@@ -140,6 +149,15 @@ fn details(act: &Act) -> u32 {
             command + pace_details(*pace)
         }
         _ => 0,
+    }
+}
+
+const fn kind_details(kind: &Kind) -> u32 {
+    match kind {
+        Kind::Ping(_) | Kind::Close(..) => 0,
+        Kind::Text(_) => 1,
+        Kind::Binary(_) | Kind::Pong(_) => 2,
+        Kind::Continuation(_) | Kind::Other(..) => 3,
     }
 }
 
@@ -259,6 +277,9 @@ fn commands(command: &Command) -> Vec<Command> {
 fn sends(send: &Send) -> Vec<Send> {
     let Send { piece, unit, pace } = send;
     let mut out = Vec::new();
+    if let Pace::Pieces(size, _) = *pace {
+        out.push(Send { piece: Piece::First(size), unit: unit.clone(), pace: Pace::Once });
+    }
     if *piece != Piece::Whole {
         out.push(Send { piece: Piece::Whole, ..send.clone() });
     }
