@@ -170,7 +170,7 @@ impl Profile {
 }
 
 /// More than all buffers on the way to the client hold, in bytes.
-const MORE_THAN_BUFFERS: u32 = 40_000;
+const MORE_THAN_BUFFERS: u32 = 10_000;
 
 /// In milliseconds, at most a year: a script need not wait longer.
 fn millis(duration: Duration) -> u32 {
@@ -238,7 +238,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             0 => return,
             1 => (Piece::First(self.rng.random_range(0..200)), whole, Pace::Once),
             2 => {
-                let size = self.one_of(&[1, 7, 50]);
+                let size = self.one_of(&[9, 20, 50]);
                 (Piece::Whole, whole, Pace::Pieces(size, self.pause()))
             }
             3 => {
@@ -341,9 +341,10 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             // So small that not even a Close fits: the write of it waits.
             for setting in [Setting::Window, Setting::SendBuffer] {
                 let size = self.rng.random_range(1..4);
+                self.room = size;
                 self.add(Act::Set(setting, Size(size)));
             }
-        } else if self.profile.weights[Topic::AppSend as usize] > 0 {
+        } else if self.profile.weights[Topic::AppSend as usize] > 0 && !self.is_narrow() {
             let command = Command::SendText(Content::Fill(Size(MORE_THAN_BUFFERS)));
             self.add(Act::App(command, Pace::Once));
         }
@@ -381,7 +382,14 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             30 => self.one_of(&[4096, 16_384]),
             _ => self.one_of(&[65_535, 65_536, 70_000]),
         };
+        // Through tiny buffers every byte costs a turn: a little is as good as a lot.
+        let most = if self.is_narrow() { most.min(300) } else { most };
         Content::Fill(Size(size.min(most)))
+    }
+
+    /// Whether some buffer is so small that large contents would only cost time.
+    const fn is_narrow(&self) -> bool {
+        self.room > 0 && self.room < 64
     }
 
     /// A legal Close.
@@ -491,7 +499,8 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     fn drip(&mut self) {
         let unit = self.any_frame();
         let pace = Pace::Pieces(self.one_of(&[1, 1, 2, 5]), self.pause());
-        let piece = Piece::First(40);
+        // Beyond its header, one byte of a frame is as good as another.
+        let piece = Piece::First(14);
         self.add(Act::Send(Send { piece, unit, pace }));
     }
 
@@ -508,7 +517,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     fn pace(&mut self) -> Pace {
-        let times = self.one_of(&[2, 3, 12, 12]);
+        let times = self.one_of(&[2, 3, 12]);
         Pace::Times(times, self.pause())
     }
 
@@ -566,7 +575,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
 
     fn app_send(&mut self) -> Command {
         // Mostly what fits; sometimes more than all buffers on the way hold.
-        let content = if self.once_in(8) {
+        let content = if self.once_in(8) && !self.is_narrow() {
             Content::Fill(Size(MORE_THAN_BUFFERS))
         } else {
             self.content(70_000)

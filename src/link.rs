@@ -22,6 +22,7 @@ use crate::script::{Setting, Size};
 use crate::trace::{Outcome, Time, Trace, What};
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -29,7 +30,7 @@ use tokio::time::Instant;
 
 /// The size of each buffer until a script sets another, in bytes.
 /// Small beside Linux's, so that filling them does not cost a campaign its speed.
-pub const BUFFER: usize = 16 * 1024;
+pub const BUFFER: usize = 4 * 1024;
 
 /// So many polls of the server's end that move no byte, at one instant, are a spin.
 pub const IDLE_POLLS: u32 = 10_000;
@@ -67,6 +68,10 @@ pub enum ClientRead {
 struct State {
     trace: Trace,
     start: Instant,
+    /// Moves on whenever time may have; `None` where nobody says when that is.
+    turns: Option<Arc<AtomicU32>>,
+    /// The time at that turn.
+    known: (u32, Time),
     /// Recording is over; what tasks do while they are torn down is not part of the trace.
     over: bool,
     cut: bool,
@@ -150,9 +155,17 @@ fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
 impl Link {
     /// A new connection, accepted now on tokio's clock.
     pub fn new() -> Self {
+        Self::with_turns(None)
+    }
+
+    /// As [`new`](Self::new); with `turns`, the clock is read only after that number
+    /// has changed: reading it for every event costs more than the event.
+    pub fn with_turns(turns: Option<Arc<AtomicU32>>) -> Self {
         Self(Arc::new(Mutex::new(State {
             trace: Trace::new(true),
             start: Instant::now(),
+            turns,
+            known: (0, Time::ZERO),
             over: false,
             cut: false,
             server: Server {
@@ -395,8 +408,13 @@ impl Default for Link {
 }
 
 impl State {
-    fn now(&self) -> Time {
-        self.start.elapsed().into()
+    fn now(&mut self) -> Time {
+        let Some(turns) = &self.turns else { return self.start.elapsed().into() };
+        let turn = turns.load(Ordering::Relaxed);
+        if self.known.0 != turn {
+            self.known = (turn, self.start.elapsed().into());
+        }
+        self.known.1
     }
 
     fn record(&mut self, what: What) {

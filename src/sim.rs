@@ -73,7 +73,7 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
     let parking = Arc::new(Parking::default());
     let runtime = runtime(&parking, seed);
     let (trace, recording) = runtime.block_on(ours(async {
-        let link = Link::new();
+        let link = Link::with_turns(Some(Arc::clone(&parking.turns)));
         link.expect(script.volume());
         let recording = Recording::begin(&link);
         let stage = SimStage::new(&link, &parking, target.obeys());
@@ -214,6 +214,8 @@ struct Parking {
     /// Somebody waits for the next park.
     asked: AtomicBool,
     answered: AtomicBool,
+    /// Moves on with every park: time stands still in between.
+    turns: Arc<AtomicU32>,
     /// Polls of tasks, or parks, since counting began, and where it ends.
     count: AtomicU32,
     limit: AtomicU32,
@@ -223,6 +225,7 @@ struct Parking {
 impl Parking {
     /// The runtime is about to park. Waking the client here keeps it from parking.
     fn parks(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();

@@ -96,7 +96,7 @@ async fn serve(mut io: Connection, fault: Option<Planted>) {
     let application = io.application();
     let mut session = Session::new(Instant::now(), fault);
     let mut timer = pin!(sleep_until(session.deadline));
-    let mut buffer = [0; 2048];
+    let mut buffer = [0; 1024];
     while !session.is_over() {
         if timer.deadline() != session.deadline {
             timer.as_mut().reset(session.deadline);
