@@ -414,7 +414,6 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
         ("close = 5.0", "close = 2e9", "2000000000 is no number of seconds"),
         ("app close", "app clsoe", "line 2, column 5: found `clsoe`, expected one of: send, ping"),
         ("app close", "text 16MiB x 10000", "256 MiB"),
-        ("\"tungstenite/no-deadline\"", "\"mine\"", "`mine`"),
     ] {
         desk.edit(from, to);
         for command in ["replay", "shrink", "show"] {
@@ -422,6 +421,20 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
             assert!(run.refusal().contains(why), "{to}: {run:?}");
         }
     }
+}
+
+#[test]
+fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
+    let desk = Desk::with_repro();
+    desk.edit("\"tungstenite/no-deadline\"", "\"mine\"");
+    for command in ["replay", "shrink"] {
+        let run = desk.hangup(&format!("{command} edited.toml"));
+        assert!(run.refusal().contains("`mine`"), "{run:?}");
+    }
+    let run = desk.hangup("show edited.toml");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("mine (") && run.out.contains("app close"), "{run:?}");
+    assert!(run.err.contains("does not know the server"), "{run:?}");
 }
 
 #[test]

@@ -171,7 +171,24 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     Ok(FINDINGS)
 }
 
+/// The repro of a server that only another binary or test knows, where a file is that.
+fn elsewhere(registry: &Registry, options: &File) -> Option<Repro> {
+    let text = std::fs::read_to_string(&options.file).ok()?;
+    let repro = Repro::parse(&text).ok()?;
+    (options.target.is_none() && registry.find(&repro.target.0).is_none()).then_some(repro)
+}
+
 pub(super) fn show(registry: &Registry, options: &File) -> Done {
+    if let Some(repro) = elsewhere(registry, options) {
+        let (name, version) = &repro.target;
+        out::line(&report::wrap(&format!("{name} ({version}), as it was saved")));
+        out::print(&report::saved(&repro));
+        out::note(&report::wrap(
+            "No timeline: this binary does not know the server. The binary or the test that wrote \
+             the file does.",
+        ));
+        return Ok(CLEAN);
+    }
     let case = Case::open(registry, options, true)?;
     let (trace, verdict) = case.play(&case.script);
     let name = case.target.name();

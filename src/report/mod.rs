@@ -48,10 +48,17 @@ pub fn headline(repro: &Repro) -> String {
 
 /// The whole report of one finding: sentence, script, timeline.
 pub fn finding(repro: &Repro, finding: &Finding) -> String {
-    let mut out = format!("{}\n{}\n", wrap(&headline(repro)), wrap(&repro.sentence));
+    let mut out = saved(repro);
     if finding.is_flaky() {
-        let _ = writeln!(out, "flaky: {:.0} % of replays show it", finding.rate * 100.0);
+        let _ = writeln!(out, "\nflaky: {:.0} % of replays show it", finding.rate * 100.0);
     }
+    let _ = write!(out, "\n{}", timeline(&finding.trace, Some(&finding.violation)));
+    out
+}
+
+/// What a repro tells by itself: headline, sentence, script.
+pub fn saved(repro: &Repro) -> String {
+    let mut out = format!("{}\n{}\n", wrap(&headline(repro)), wrap(&repro.sentence));
     let steps = repro.script.steps.len();
     let plural = if steps == 1 { "" } else { "s" };
     if steps == 0 {
@@ -62,7 +69,6 @@ pub fn finding(repro: &Repro, finding: &Finding) -> String {
     for line in repro.script.to_string().lines() {
         let _ = writeln!(out, "    {line}");
     }
-    let _ = write!(out, "\n{}", timeline(&finding.trace, Some(&finding.violation)));
     out
 }
 
