@@ -15,7 +15,7 @@ use crate::wire::{LengthForm, Opcode};
 use std::time::Duration;
 
 /// One test case: steps, played from first to last; then the client freezes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Script {
     /// The steps, in order.
     pub steps: Vec<Step>,

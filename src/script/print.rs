@@ -12,6 +12,14 @@ impl Display for Script {
     }
 }
 
+/// As `Display`, a line a step: proptest shows what failed in this form, and it can
+/// be pasted into a file.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{self}")
+    }
+}
+
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.joined {
