@@ -9,10 +9,11 @@ use hangup::repro::{Replay, Repro};
 use hangup::shrink::{BUDGET, shrink};
 use hangup::sim::play;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Key};
-use hangup::{Registry, Script, Target};
+use hangup::{Connection, Registry, Script, Target};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The bug of the article: the own Close is sent, the client says nothing more.
 const STORY: Key = Key {
@@ -127,4 +128,24 @@ fn every_script_of_a_campaign_replays_to_the_same_trace() {
         let play = || play(&target, &target.bounds(), &script, index);
         assert_eq!(play(), play(), "script {index}:\n{script}");
     }
+}
+
+/// Hangs on every third connection, whatever the client does.
+#[test]
+fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
+    let count = Arc::new(AtomicU32::new(0));
+    let serve = move |connection| {
+        let hangs = count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        async move {
+            let _held: Connection = connection;
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let target: Arc<dyn Target> = Arc::new(hangup::suite(serve).into_target());
+    let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: Some(50) };
+    let findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
+    assert!(!findings.is_empty(), "it is not dropped");
+    assert!(findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7));
 }
