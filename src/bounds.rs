@@ -26,12 +26,16 @@ pub struct Bounds {
     /// From the last complete frame to the connection's end; `None`, the default, promises nothing.
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub idle: Option<Duration>,
+    /// The most heap, in bytes, that serving one connection may hold at a time, whatever
+    /// the client leaves unread or unfinished; `None`, the default, promises nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
 impl Bounds {
     /// A promise to close, and to release after a reset, within `close`, and no other.
     pub const fn close_within(close: Duration) -> Self {
-        Self { close, release: close, handshake: None, idle: None }
+        Self { close, release: close, handshake: None, idle: None, memory: None }
     }
 
     /// The longest of the promised durations.

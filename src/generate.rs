@@ -48,6 +48,7 @@ impl Grammar {
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
         let mut draft = Draft {
             bounds: self.bounds,
+            app: self.app,
             profile: Profile::draw(rng, self.app),
             room: 0,
             deaf: false,
@@ -56,7 +57,11 @@ impl Grammar {
         };
         draft.opening();
         let steps = draft.length();
-        for _ in 0..steps {
+        let flood = draft.once_in(FLOODS).then(|| draft.rng.random_range(0..steps));
+        for step in 0..steps {
+            if flood == Some(step) {
+                draft.flood();
+            }
             draft.any();
         }
         Script { steps: draft.steps }
@@ -86,11 +91,12 @@ enum Topic {
     AppPing,
     AppClose,
     AppReturn,
+    AppKeep,
     AppPush,
 }
 
 impl Topic {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Data,
         Self::Ping,
         Self::Close,
@@ -111,6 +117,7 @@ impl Topic {
         Self::AppPing,
         Self::AppClose,
         Self::AppReturn,
+        Self::AppKeep,
         Self::AppPush,
     ];
 
@@ -121,6 +128,7 @@ impl Topic {
             Self::AppPing => AppSteps::PING,
             Self::AppClose => AppSteps::CLOSE,
             Self::AppReturn => AppSteps::RETURN,
+            Self::AppKeep => AppSteps::KEEP,
             _ => AppSteps::NONE,
         }
     }
@@ -136,7 +144,7 @@ struct Profile {
 impl Profile {
     fn draw<R: Rng + ?Sized>(rng: &mut R, app: AppSteps) -> Self {
         let mut weights = [0; Topic::ALL.len()];
-        let mut bits = rng.next_u64();
+        let mut bits = u128::from(rng.next_u64()) | u128::from(rng.next_u64()) << 64;
         for (weight, topic) in weights.iter_mut().zip(Topic::ALL) {
             // Three bits a topic: off in half of the cases, else 1, 1, 4 or 8.
             *weight = match bits & 7 {
@@ -172,6 +180,13 @@ impl Profile {
 /// More than all buffers on the way to the client hold, in bytes.
 const MORE_THAN_BUFFERS: u32 = 10_000;
 
+/// One script in so many has a flood: it takes fifty times as long as another.
+const FLOODS: u32 = 400;
+
+/// A flood is so many messages or fragments of this size: beyond what a server that
+/// bounds its memory will hold.
+const FLOOD: (u32, Size) = (24, Size(60 << 10));
+
 /// In milliseconds, at most a year: a script need not wait longer.
 fn millis(duration: Duration) -> u32 {
     duration.min(Duration::from_hours(24 * 365)).as_millis() as u32
@@ -190,6 +205,7 @@ const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"
 struct Draft<'a, R: ?Sized> {
     rng: &'a mut R,
     bounds: Bounds,
+    app: AppSteps,
     profile: Profile,
     /// The size of the smallest buffer set so far; 0 for none.
     room: u32,
@@ -316,6 +332,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             }
             Topic::AppClose => self.app_close(),
             Topic::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
+            Topic::AppKeep => self.add(Act::App(Command::Keep, Pace::Once)),
             Topic::AppPush => {
                 let ping = self.profile.weights[Topic::AppPing as usize] > 0 && self.once_in(2);
                 let command = if ping { Command::Ping(Content::Empty) } else { self.app_send() };
@@ -390,6 +407,26 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     /// Whether some buffer is so small that large contents would only cost time.
     const fn is_narrow(&self) -> bool {
         self.room > 0 && self.room < 64
+    }
+
+    /// More than a server can want to hold: messages that are not read, or the fragments
+    /// of one that never ends.
+    fn flood(&mut self) {
+        if self.is_narrow() {
+            return;
+        }
+        let (times, size) = FLOOD;
+        let pace = Pace::Times(times, Millis(0));
+        let content = Content::Fill(size);
+        if self.app.contain(AppSteps::SEND) && self.once_in(2) {
+            self.add(Act::StopReading);
+            self.add(Act::App(Command::SendBinary(content), pace));
+            return;
+        }
+        let fragment = |kind| Unit::Frame(Frame { fin: false, ..Frame::new(kind) });
+        self.send(fragment(Kind::Binary(Content::Empty)));
+        let unit = fragment(Kind::Continuation(content));
+        self.add(Act::Send(Send { piece: Piece::Whole, unit, pace }));
     }
 
     /// A legal Close.

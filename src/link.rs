@@ -267,6 +267,11 @@ impl Link {
         state.server.dropped || state.polls.spun || state.over
     }
 
+    /// Whether the server has dropped its end.
+    pub fn is_dropped(&self) -> bool {
+        self.lock().server.dropped
+    }
+
     /// How often the server's end was polled so far.
     pub fn polls(&self) -> u64 {
         self.lock().polls.total

@@ -20,6 +20,7 @@ use crate::link::{ClientRead, Link};
 use crate::script::{Command, Script, Setting, Size};
 use crate::target::{AppSteps, Connection, Host, Target};
 use crate::trace::{Note, Outcome, Time, Trace, What};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -54,6 +55,11 @@ const WAKES: u32 = 5_000;
 /// years, and does nothing with its connection, is then taken for one that never does.
 const CARRIES: u32 = 16;
 
+/// So many polls of tasks at one instant are a spin, and so many more for each byte that
+/// the script may send: through buffers of one byte each of them takes a few.
+const TASK_POLLS: u64 = 5_000;
+const POLLS_PER_BYTE: u64 = 8;
+
 /// How many obligations in a row may come due after the script; each later one
 /// begins after the one before was met, so that a server would have to keep
 /// finding new ones.
@@ -77,15 +83,22 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         link.expect(script.volume());
         let recording = Recording::begin(&link);
         let stage = SimStage::new(&link, &parking, target.obeys());
-        let connection = Connection::simulated(link.server_end(), Arc::clone(&stage.desk) as _);
+        let desk = Arc::clone(&stage.desk);
+        let connection = Connection::simulated(link.server_end(), Arc::clone(&desk) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         let mut client = Client::new(stage, patience);
-        client.act(script).await;
-        link.record(What::Froze);
-        watch(&mut client, &link, &parking, bounds).await;
+        parking.watch_for_spins(&link, script.volume());
+        let play = async {
+            client.act(script).await;
+            link.record(What::Froze);
+            watch(&mut client, &link, &parking, bounds).await;
+            see_off(&link, bounds).await;
+        };
+        either(play, poll_fn(|cx| parking.poll_spun(cx))).await;
         let lost_panic = task.is_finished() && task.await.is_err_and(|error| error.is_panic());
         let mut trace = link.take_trace();
+        desk.clear();
         if lost_panic && !trace.events.iter().any(|event| matches!(event.what, What::Panicked(_))) {
             // Another panic hook was set after ours, so that the message went there.
             let at = trace.events.last().map_or(Time::ZERO, |event| event.at);
@@ -183,6 +196,24 @@ async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
     link.record(What::Became(outcome));
 }
 
+/// After the transport was dropped: whether tasks of the target's outlive it by more than
+/// the time to close.
+async fn see_off(link: &Link, bounds: &Bounds) {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    if metrics.num_alive_tasks() == 0 || !link.is_dropped() {
+        return;
+    }
+    // Most are only about to end.
+    tokio::time::sleep(Trace::VIRTUAL_GRAIN).await;
+    if metrics.num_alive_tasks() > 0 {
+        tokio::time::sleep(bounds.close).await;
+    }
+    let tasks = metrics.num_alive_tasks();
+    if tasks > 0 {
+        link.record(What::Outlived { tasks: u32::try_from(tasks).unwrap_or(u32::MAX) });
+    }
+}
+
 /// When the sentinel fires: a slot's start, ten years or more after `now`.
 fn far_ahead(now: Time) -> Instant {
     let slots = now.since_accept().as_millis() as u64 / SLOT.as_millis() as u64 + FAR_SLOTS;
@@ -220,12 +251,18 @@ struct Parking {
     count: AtomicU32,
     limit: AtomicU32,
     waker: Mutex<Option<Waker>>,
+    /// Polls of tasks since the last park, where a spin begins, and whether it has.
+    polls: AtomicU32,
+    most_polls: AtomicU32,
+    spun: AtomicBool,
+    link: Mutex<Option<Link>>,
 }
 
 impl Parking {
     /// The runtime is about to park. Waking the client here keeps it from parking.
     fn parks(&self) {
         self.turns.fetch_add(1, Ordering::Relaxed);
+        self.polls.store(0, Ordering::Relaxed);
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();
@@ -243,6 +280,35 @@ impl Parking {
     /// Something runs that is not hangup's own.
     fn woken(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
+        let polls = self.polls.fetch_add(1, Ordering::Relaxed);
+        if polls == self.most_polls.load(Ordering::Relaxed) {
+            self.spins(polls);
+        }
+    }
+
+    /// From now on so many polls of tasks at one instant are a spin, one that the link
+    /// need not see: a timer that has elapsed, polled for ever.
+    fn watch_for_spins(&self, link: &Link, volume: u64) {
+        let most = TASK_POLLS.saturating_add(volume.saturating_mul(POLLS_PER_BYTE));
+        self.most_polls.store(u32::try_from(most).unwrap_or(u32::MAX), Ordering::Relaxed);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+    }
+
+    #[cold]
+    fn spins(&self, polls: u32) {
+        if let Some(link) = self.link.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            link.record(What::Spun { polls });
+            self.spun.store(true, Ordering::Relaxed);
+            self.wake();
+        }
+    }
+
+    fn poll_spun(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.spun.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        self.keep(cx);
+        Poll::Pending
     }
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
@@ -305,11 +371,18 @@ struct Desk {
 struct Tray {
     commands: VecDeque<Command>,
     waker: Option<Waker>,
+    kept: Vec<Box<dyn Any + Send>>,
 }
 
 impl Desk {
     fn tray(&self) -> MutexGuard<'_, Tray> {
         self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of what the application kept: a handle may hold the desk itself.
+    fn clear(&self) {
+        let kept = std::mem::take(&mut self.tray().kept);
+        drop(kept);
     }
 }
 
@@ -325,6 +398,10 @@ impl Host for Desk {
 
     fn note(&self, note: Note) {
         self.link.record(What::Noted(note));
+    }
+
+    fn keep(&self, thing: Box<dyn Any + Send>) {
+        self.tray().kept.push(thing);
     }
 }
 

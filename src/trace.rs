@@ -58,6 +58,8 @@ pub struct Event {
 /// What the server's application says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// It reports what it is given and what it is told: only then can its silence be judged.
+    Reports,
     /// It began to close the connection, of its own will or because it was told to.
     BeganToClose,
     /// It was told to return without closing, and is about to.
@@ -149,6 +151,11 @@ pub enum What {
     GotReset,
     /// The target's function returned.
     Returned,
+    /// The transport was dropped, the time to close has passed since, and tasks of the target's are left.
+    Outlived {
+        /// How many.
+        tasks: u32,
+    },
     /// A task of the target panicked.
     Panicked(Box<str>),
     /// The target polled this often while time stood still, and was stopped.
@@ -175,6 +182,9 @@ pub struct Trace {
     pub both_ends: bool,
     /// How far a time in here may lie behind what it stands for: the judge's slack.
     pub grain: Duration,
+    /// The most heap, in bytes, that the target held at a time, where that was measured.
+    /// No part of the [`digest`](Self::digest): allocators differ.
+    pub peak_heap: Option<u64>,
 }
 
 impl Trace {
@@ -190,6 +200,7 @@ impl Trace {
             to_client: Vec::with_capacity(512),
             both_ends,
             grain: Self::VIRTUAL_GRAIN,
+            peak_heap: None,
         }
     }
 

@@ -51,10 +51,26 @@ words! {
         SilentAfterClose = "silent-after-close",
         /// A Close frame is well formed and its code sendable.
         LegalClose = "legal-close",
+        /// A protocol violation fails the connection, with a Close that says so.
+        RefusesIllegal = "refuses-illegal",
+        /// What is legal is not taken for a violation.
+        AcceptsLegal = "accepts-legal",
+        /// The answer to a Close repeats its code.
+        EchoesCode = "echoes-code",
+        /// A client that behaves gets the Close and the end, and the time for its own.
+        LetsThePoliteFinish = "lets-the-polite-finish",
+        /// Every frame is one that a server may send.
+        FramesWell = "frames-well",
+        /// The application hears nothing after the client's Close but its code, once.
+        QuietApplication = "quiet-application",
         /// No task panics.
         NoPanic = "no-panic",
         /// Progress or sleep.
         NoSpin = "no-spin",
+        /// No task outlives the connection.
+        NoLeak = "no-leak",
+        /// The client cannot make the server buffer without limit.
+        BoundedMemory = "bounded-memory",
     }
 }
 

@@ -1,41 +1,15 @@
 //! What a server may and must send around its Close.
 
-use super::facts::{Facts, Firsts, Seen};
-use super::liveness;
-use super::owed::cause_of;
-use crate::bounds::Bounds;
-use crate::trace::Time;
-use crate::verdict::{Invariant, Key, Level, Owed, Violation};
+use super::broken::Broken;
+use super::facts::{Facts, Seen};
+use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault, Opcode};
 
 /// `answers-close`, `closes-once`, `silent-after-close`, `legal-close`.
-pub(super) fn judge(
-    facts: &Facts<'_>,
-    owed: Option<Owed>,
-    bounds: &Bounds,
-    out: &mut Vec<Violation>,
-) {
-    // Bytes before the 101 are the client's own violation (4.1): what a server makes
-    // of them is its choice, and only what it owes in time is judged.
-    if facts.early || facts.opened.is_none() {
-        return;
-    }
+pub(super) fn judge(facts: &Facts<'_>, out: &mut Vec<Broken>) {
     let found =
         [answers_close(facts), closes_once(facts), silent_after_close(facts), legal_close(facts)];
-    for Broken { invariant, level, fact, events } in found.into_iter().flatten() {
-        let first = events.first().copied().unwrap_or_default();
-        let cause = cause_of(facts, bounds, first);
-        let key = Key { invariant, cause, condition: None };
-        let ending = liveness::ending(facts, owed);
-        out.push(Violation { key, level, ending, owed: None, fact, events });
-    }
-}
-
-struct Broken {
-    invariant: Invariant,
-    level: Level,
-    fact: String,
-    events: Vec<usize>,
+    out.extend(found.into_iter().flatten());
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
@@ -47,16 +21,8 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     let answered = facts.own_close().is_some_and(|close| close.ended.is_some());
     let received = facts.received(close)?;
     let ended = facts.ended()?;
-    // What excuses a server: it crashed, it had nobody to answer any more, or there
-    // was no room for the answer up to the end. What came after the end does not.
-    let Firsts { panicked, spun, reset, began_to_return, .. } = facts.firsts;
-    let before_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
-    // Room that came in the very moment of the end, and was not used, came too late.
-    let too_late = |room: Time| room.after(facts.trace.grain) >= facts.at(ended);
-    let no_room = facts.blocked || facts.unused_room.is_some_and(too_late);
-    let excused = before_end(panicked) || before_end(spun) || before_end(reset) || no_room;
-    let returned_before = began_to_return.is_some_and(|event| event < received);
-    if answered || excused || ended < received || returned_before {
+    let returned_before = facts.firsts.began_to_return.is_some_and(|event| event < received);
+    if answered || facts.is_mute_at(ended) || ended < received || returned_before {
         return None;
     }
     let fact = "ended the connection without answering the client's Close".to_owned();

@@ -3,7 +3,7 @@
 //! Facts only; what they mean is the invariants' business.
 
 use crate::trace::{Event, Note, Time, Trace, What};
-use crate::wire::{Decoder, Fault, Head, Item, Opcode, Role, handshake};
+use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 
 /// A frame of one direction.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Seen {
     /// The first rule of the wire that it broke, but for the length's form: section
     /// 5.2 asks the sender for the shortest, and nothing of a receiver of another.
     pub fault: Option<Fault>,
+    /// Whether its length is written in more bits than it needs.
+    pub wide: bool,
     /// Its header, once it is complete.
     pub head: Option<Head>,
     /// A Close frame's payload, unmasked.
@@ -29,11 +31,26 @@ impl Seen {
         self.opcode == Opcode::CLOSE
     }
 
+    /// The code of a Close that is complete, where it has one.
+    pub fn code(&self) -> Option<CloseCode> {
+        ClosePayload::parse(self.close.as_deref()?).code()
+    }
+
     /// Whether only the payload, if anything, is at fault.
     pub fn has_sound_frame(&self) -> bool {
         use Fault::{CloseCode, CloseOneByte, CloseReasonNotUtf8};
         matches!(self.fault, None | Some(CloseOneByte | CloseCode(_) | CloseReasonNotUtf8))
     }
+}
+
+/// The client's first fault.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientFault {
+    /// The event that carried the byte that proves it.
+    pub event: usize,
+    pub fault: Fault,
+    /// How many bytes of the whole stream came up to that byte, it included.
+    pub offset: usize,
 }
 
 /// The first event of each kind, as an index into the trace.
@@ -45,10 +62,12 @@ pub(super) struct Firsts {
     pub began_to_return: Option<usize>,
     pub shut: Option<usize>,
     pub dropped: Option<usize>,
+    pub cut: Option<usize>,
     pub got_end: Option<usize>,
     pub got_reset: Option<usize>,
     pub panicked: Option<usize>,
     pub spun: Option<usize>,
+    pub outlived: Option<usize>,
     pub became: Option<usize>,
 }
 
@@ -65,12 +84,14 @@ pub(super) struct Facts<'a> {
     pub early: bool,
     pub client: Vec<Seen>,
     pub server: Vec<Seen>,
-    /// The client's first fault and the event that proved it.
-    pub client_fault: Option<(usize, Fault)>,
+    /// The client's first fault.
+    pub client_fault: Option<ClientFault>,
     /// Whether the server's last wish to write was still waiting for room at the end.
     pub blocked: bool,
     /// When room came for a wish to write that had waited, and nothing was written since.
     pub unused_room: Option<Time>,
+    /// What the server's application said, and when.
+    pub notes: Vec<(usize, Note)>,
     /// The events at which the server's reading had got so far: `(event, bytes in all)`.
     reads: Vec<(usize, usize)>,
 }
@@ -83,11 +104,14 @@ struct Stream<'a> {
     head: Option<usize>,
     decoder: Decoder,
     frames: Vec<Seen>,
+    /// The first fault, and how many bytes came up to the one that proves it.
+    fault: Option<(Fault, usize)>,
 }
 
 impl<'a> Stream<'a> {
     fn new(bytes: &'a [u8], head: Option<usize>, sender: Role) -> Self {
-        Self { bytes, taken: 0, head, decoder: Decoder::new(sender), frames: Vec::new() }
+        let decoder = Decoder::new(sender);
+        Self { bytes, taken: 0, head, decoder, frames: Vec::new(), fault: None }
     }
 
     /// Takes the next `count` bytes, which `event` carried.
@@ -110,11 +134,17 @@ impl<'a> Stream<'a> {
                 ended: None,
                 end_offset: usize::MAX,
                 fault: None,
+                wide: false,
                 head: None,
                 close: None,
             }),
-            Item::Fault(Fault::LengthNotMinimal) => {}
+            Item::Fault(Fault::LengthNotMinimal) => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.wide = true;
+                }
+            }
             Item::Fault(fault) => {
+                self.fault.get_or_insert((fault, offset));
                 if let Some(frame) = self.frames.last_mut() {
                     frame.fault = Some(fault);
                 }
@@ -157,6 +187,7 @@ impl<'a> Facts<'a> {
             client_fault: None,
             blocked: false,
             unused_room: None,
+            notes: Vec::new(),
             reads: Vec::new(),
         };
         for (index, Event { at, what }) in trace.events.iter().enumerate() {
@@ -176,6 +207,10 @@ impl<'a> Facts<'a> {
                     facts.blocked = false;
                     facts.unused_room = Some(*at);
                 }
+                What::Noted(note) => {
+                    facts.notes.push((index, *note));
+                    facts.firsts.note(what, index);
+                }
                 other => facts.firsts.note(other, index),
             }
         }
@@ -185,17 +220,14 @@ impl<'a> Facts<'a> {
     }
 
     fn arrived(&mut self, client: &mut Stream<'_>, bytes: u32, index: usize) {
-        let frames = client.frames.len();
         client.take(bytes, index);
         if self.request.is_none() && client.is_past_head() {
             self.request = Some(index);
         }
         self.early |= self.opened.is_none() && client.head.is_some_and(|head| client.taken > head);
         if self.client_fault.is_none() {
-            // The frame at hand may have begun with an earlier segment.
-            let news = &client.frames[frames.saturating_sub(1)..];
-            self.client_fault =
-                news.iter().find_map(|frame| frame.fault).map(|fault| (index, fault));
+            let at = |(fault, offset)| ClientFault { event: index, fault, offset };
+            self.client_fault = client.fault.map(at);
         }
     }
 
@@ -229,13 +261,54 @@ impl<'a> Facts<'a> {
     /// counts when it read them. Elsewhere a clean end that came later shows it, since
     /// a socket that is closed with bytes unread is reset.
     pub fn received(&self, frame: &Seen) -> Option<usize> {
+        self.read_upto(frame.end_offset, frame.ended?)
+    }
+
+    /// As [`received`](Self::received), of the client's bytes up to `offset`, which
+    /// the event `arrived` carried.
+    pub fn read_upto(&self, offset: usize, arrived: usize) -> Option<usize> {
         if self.trace.both_ends {
-            let read = self.reads.iter().find(|(_, total)| *total >= frame.end_offset);
+            let read = self.reads.iter().find(|(_, total)| *total >= offset);
             return read.map(|(event, _)| *event);
         }
-        let arrived = frame.ended?;
         let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
         (self.at(end) > self.at(arrived).after(self.trace.grain)).then_some(arrived)
+    }
+
+    /// Whether something excuses a server that said nothing more before it ended with
+    /// the event `ended`: it had crashed, it had nobody to talk to any more, or there
+    /// was no room up to the end. What came after the end does not excuse.
+    pub fn is_mute_at(&self, ended: usize) -> bool {
+        let Firsts { panicked, spun, reset, .. } = self.firsts;
+        let before_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
+        // Room that came in the very moment of the end, and was not used, came too late.
+        let too_late = |room: Time| room.after(self.trace.grain) >= self.at(ended);
+        let no_room = self.blocked || self.unused_room.is_some_and(too_late);
+        before_end(panicked) || before_end(spun) || before_end(reset) || no_room
+    }
+
+    /// Whether the server's wish to write was waiting for room when `event` happened.
+    pub fn is_blocked_at(&self, event: usize) -> bool {
+        let before = self.trace.events[..event].iter().rev();
+        let mut room = before.filter(|e| matches!(e.what, What::WriteBlocked | What::Writable));
+        room.next().is_some_and(|event| event.what == What::WriteBlocked)
+    }
+
+    /// Whether the client had stopped reading when `event` happened.
+    pub fn is_deaf_at(&self, event: usize) -> bool {
+        let before = self.trace.events[..event].iter().rev();
+        let mut reading =
+            before.filter(|e| matches!(e.what, What::StoppedReading | What::ResumedReading));
+        reading.next().is_some_and(|event| event.what == What::StoppedReading)
+    }
+
+    /// How many bytes of the server's the client had read when `event` happened.
+    pub fn got_before(&self, event: usize) -> usize {
+        let got = |event: &Event| match event.what {
+            What::Got { bytes } => bytes as usize,
+            _ => 0,
+        };
+        self.trace.events[..event].iter().map(got).sum()
     }
 
     /// The server's first Close, complete or not.
@@ -264,10 +337,12 @@ impl Firsts {
             }
             What::Shut => &mut self.shut,
             What::Dropped { .. } => &mut self.dropped,
+            What::Cut => &mut self.cut,
             What::GotEnd => &mut self.got_end,
             What::GotReset => &mut self.got_reset,
             What::Panicked(_) => &mut self.panicked,
             What::Spun { .. } => &mut self.spun,
+            What::Outlived { .. } => &mut self.outlived,
             What::Became(_) => &mut self.became,
             _ => return,
         };

@@ -76,27 +76,27 @@ fn level(facts: &Facts<'_>, owed: Owed, half_sent: bool) -> Level {
         //# connection immediately;
         Cause::ClientClose => Level::Must,
         _ if both_closes => Level::Must,
-        Cause::ClientViolation => match facts.client_fault {
+        Cause::ClientViolation => match owed.fault {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
             //# The server MUST close the connection upon receiving a
             //# frame that is not masked.
-            Some((_, Fault::Unmasked)) => Level::Must,
+            Some(Fault::Unmasked) => Level::Must,
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
             //# If a nonzero value is received and none of
             //# the negotiated extensions defines the meaning of such a nonzero
             //# value, the receiving endpoint MUST _Fail the WebSocket
             //# Connection_.
-            Some((_, Fault::ReservedBits(_))) => Level::Must,
+            Some(Fault::ReservedBits(_)) => Level::Must,
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
             //# If an unknown opcode is received, the receiving endpoint MUST _Fail
             //# the WebSocket Connection_.
-            Some((_, Fault::ReservedOpcode(_))) => Level::Must,
+            Some(Fault::ReservedOpcode(_)) => Level::Must,
             //= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
             //# When an endpoint is to interpret a byte stream as UTF-8 but finds
             //# that the byte stream is not, in fact, a valid UTF-8 stream, that
             //# endpoint MUST _Fail the WebSocket Connection_.
             // Who looks at whole messages has not found it before it is whole.
-            Some((_, Fault::TextNotUtf8)) if !half_sent => Level::Must,
+            Some(Fault::TextNotUtf8) if !half_sent => Level::Must,
             // Of the other faults the RFC forbids the sending, and leaves the rest open.
             _ => Level::Should,
         },

@@ -42,7 +42,7 @@ const fn rank(cause: Cause) -> u8 {
 fn arm(facts: &Facts<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> Option<Owed> {
     let event = event?;
     let since = facts.at(event);
-    let fault = facts.client_fault.map(|(_, fault)| fault);
+    let fault = facts.client_fault.map(|client| client.fault);
     let fault = fault.filter(|_| cause == Cause::ClientViolation);
     Some(Owed { cause, since, deadline: since.after(bound), event, fault })
 }
@@ -54,7 +54,7 @@ fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     // early are due from then on.
     let open = |event: Option<usize>| Some(event?.max(facts.opened?));
     let client_close = facts.client_close().and_then(|close| close.ended);
-    let fault = facts.client_fault.map(|(event, _)| event);
+    let fault = facts.client_fault.map(|client| client.event);
     [
         once(Cause::ClientClose, open(client_close)),
         once(Cause::OwnClose, facts.own_close().map(|close| close.started)),

@@ -89,6 +89,62 @@ impl Invariant {
                  1016-2999 and 5000 up should not. The payload is empty or begins with two bytes, has\n\
                  at most 125, and its reason is UTF-8 (cut at a character's border, not at byte 123).",
             ),
+            Self::RefusesIllegal => (
+                Safety,
+                "5.1, 7.1.7, 7.4.1",
+                "A protocol violation is answered with a Close that says so; a bad code is not echoed.",
+                "The client sent what no client may send: a frame without a mask, reserved bits or\n\
+                 opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
+                 with a code that no frame may carry. That the connection ends is asked by\n\
+                 ends-in-time; here, that the client is told why: 1002, or 1007 for bad UTF-8.\n\n\
+                 Servers break it by dropping the socket in the error path, by echoing whatever code came,\n\
+                 or by reading one byte, or a bad reason, as none. Parse a Close's payload before you answer it.",
+            ),
+            Self::AcceptsLegal => (
+                Safety,
+                "5.4, 5.5, 5.5.1",
+                "What is legal is not answered as a protocol error.",
+                "The client broke no rule, and got a Close with 1002 or 1007. Often refused: a Close\n\
+                 without a payload, or with a code and no reason; one of 125 bytes; a Close or a ping\n\
+                 between the fragments of a message, which every endpoint must be able to take; a Close\n\
+                 that crosses the server's own.",
+            ),
+            Self::EchoesCode => (
+                Safety,
+                "5.5.1",
+                "The answer to a Close repeats its code.",
+                "The client closed with a code, and the answer has another one or none: always 1000, say.\n\
+                 The client's log then shows a reason that nobody gave. Not judged where the application\n\
+                 wanted to close as well, or where the answer is a complaint about data sent before.",
+            ),
+            Self::LetsThePoliteFinish => (
+                Safety,
+                "1.4, 7.1.1, 7.1.2",
+                "A client that behaves can read the server's Close, and has time to answer it.",
+                "The server sent its Close and ended TCP in the same moment, so that no answer could come;\n\
+                 or it dropped its socket with bytes unread, and the reset that this sends destroyed the\n\
+                 Close on its way. The client sees 1006, an abnormal closure, though both sides were well.\n\n\
+                 Send the Close; read on until the client's, or a deadline; then shut down the own side,\n\
+                 and read to the end, or the deadline, before the socket is dropped.",
+            ),
+            Self::FramesWell => (
+                Safety,
+                "4.1, 5.1, 5.2",
+                "The response and every frame are such as a server may send.",
+                "A mask on a server's frame, reserved bits without an extension, an unknown opcode, a\n\
+                 length in more bytes than it needs, a fragment of nothing, text cut inside a character,\n\
+                 a wrong Sec-WebSocket-Accept. Often it is a send that was cancelled halfway: what is\n\
+                 sent next, the Close too, then lands in the middle of a frame.",
+            ),
+            Self::QuietApplication => (
+                Safety,
+                "1.4, 5.5.1, 7.1.5",
+                "The application is given no data after the client's Close, and is told of the end once, with the right code.",
+                "Judged of applications that report what they hear (`Note::Reports`). Messages behind a\n\
+                 Close are discarded. However a connection ends, its application is told, once: with the\n\
+                 code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\
+                 whose owner is never told are leaks.",
+            ),
             Self::NoPanic => (
                 Safety,
                 "-",
@@ -103,6 +159,23 @@ impl Invariant {
                 "Reading the end of the stream, or an error, again and again without ending burns a core\n\
                  for as long as the connection lives. tokio's cooperative budget hides it, a counter of\n\
                  polls without progress does not.",
+            ),
+            Self::NoLeak => (
+                Liveness,
+                "-",
+                "No task of the server's outlives the connection.",
+                "The transport is gone, the time to close has passed once more, and tasks that the\n\
+                 connection spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
+                 channel which a registry keeps open. Abort them, or let them own what ends with the\n\
+                 connection. Judged in virtual time only.",
+            ),
+            Self::BoundedMemory => (
+                Safety,
+                "10.4",
+                "The client cannot make the server hold more memory for a connection than it promises.",
+                "A client that does not read lets everything that is sent to it queue; one that never\n\
+                 finishes a message lets its fragments pile up. Bound both: stop taking, or give the client\n\
+                 up. Judged where the target promises a bound and the heap is measured.",
             ),
         };
         Rule { class, section, says, explains }

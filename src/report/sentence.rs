@@ -7,6 +7,7 @@ use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
 pub fn sentence(violation: &Violation, trace: &Trace) -> String {
     match violation.owed {
         Some(owed) => broken_promise(violation, owed),
+        None if violation.events.is_empty() => format!("The server {}.", violation.fact),
         None => {
             let at = violation.events.first().and_then(|event| trace.events.get(*event));
             let at = at.map_or(Time::ZERO, |event| event.at);

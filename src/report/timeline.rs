@@ -205,6 +205,10 @@ impl Narrator<'_> {
             What::Dropped { reset: false } => row(Lane::Server, "transport dropped"),
             What::Panicked(message) => row(Lane::Server, &format!("panicked: {message}")),
             What::Spun { polls } => row(Lane::Server, &format!("spins: {polls} polls in no time")),
+            What::Outlived { tasks } => {
+                let plural = if *tasks == 1 { "" } else { "s" };
+                row(Lane::Server, &format!("{tasks} task{plural} left behind"));
+            }
             What::Noted(Note::BeganToClose) => row(Lane::Server, "application: closes"),
             What::Noted(Note::BeganToReturn) => row(Lane::Server, "application: returns"),
             What::Noted(Note::Received { bytes }) => {
@@ -226,7 +230,8 @@ impl Narrator<'_> {
             | What::Got { .. }
             | What::GotEnd
             | What::GotReset
-            | What::Returned => {}
+            | What::Returned
+            | What::Noted(Note::Reports) => {}
         }
     }
 

@@ -229,6 +229,8 @@ pub enum Command {
     Close(Option<u16>, Content),
     /// Return without closing: the connection is dropped as it is.
     Return,
+    /// Keep a handle of the session beyond the connection's end, as a registry of sessions does.
+    Keep,
 }
 
 /// A number of bytes, at most [`Size::MAX`].

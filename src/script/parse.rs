@@ -321,7 +321,8 @@ impl<'a> Line<'a> {
             () if self.take("ping") => Ok(Command::Ping(self.content()?)),
             () if self.take("close") => Ok(Command::Close(self.code()?, self.content()?)),
             () if self.take("return") => Ok(Command::Return),
-            () => Err(self.error(&["send", "ping", "close", "return"])),
+            () if self.take("keep") => Ok(Command::Keep),
+            () => Err(self.error(&["send", "ping", "close", "return", "keep"])),
         }
     }
 

@@ -168,6 +168,7 @@ impl Display for Command {
             Self::Ping(content) => write!(f, "ping{content}"),
             Self::Close(code, content) => write_close(f, *code, content),
             Self::Return => f.write_str("return"),
+            Self::Keep => f.write_str("keep"),
         }
     }
 }

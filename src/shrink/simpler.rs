@@ -39,6 +39,9 @@ pub(super) struct Number {
     pub least: u32,
 }
 
+/// The rank of the first of [`plain_sends`].
+const PLAIN_RANK: u8 = 13;
+
 /// How many [`plain_sends`] there are.
 pub(super) const PLAIN: usize = 8;
 
@@ -93,13 +96,14 @@ fn rank(act: &Act) -> u8 {
         Act::App(Command::SendBinary(_), _) => 5,
         Act::App(Command::Close(..), _) => 6,
         Act::App(Command::Return, _) => 7,
-        Act::Await(Awaited::Upgrade) => 8,
-        Act::Await(_) => 9,
-        Act::Wait(_) => 10,
-        Act::ResumeReading => 11,
+        Act::App(Command::Keep, _) => 8,
+        Act::Await(Awaited::Upgrade) => 9,
+        Act::Await(_) => 10,
+        Act::Wait(_) => 11,
+        Act::ResumeReading => 12,
         Act::Send(_) => {
             let plain = plain_sends().iter().position(|plain| plain == act);
-            plain.map_or(30, |place| 12 + place as u8)
+            plain.map_or(30, |place| PLAIN_RANK + place as u8)
         }
         Act::Fin => 40,
         Act::Reset => 41,
@@ -144,7 +148,7 @@ fn details(act: &Act) -> u32 {
                     };
                     code + content_details(content)
                 }
-                Command::Return => 0,
+                Command::Return | Command::Keep => 0,
             };
             command + pace_details(*pace)
         }
@@ -209,7 +213,7 @@ fn acts(act: &Act) -> Vec<Act> {
         }
         Act::Send(send) => {
             let mut out: Vec<Act> = plain_sends().into();
-            out.truncate(usize::from(rank(act).saturating_sub(12)).min(out.len()));
+            out.truncate(usize::from(rank(act).saturating_sub(PLAIN_RANK)).min(out.len()));
             out.extend(sends(send).into_iter().map(Act::Send));
             out
         }
@@ -271,6 +275,7 @@ fn commands(command: &Command) -> Vec<Command> {
             out
         }
         Command::Return => vec![Command::Close(None, Content::Empty)],
+        Command::Keep => vec![],
     }
 }
 
@@ -373,7 +378,7 @@ fn visit(act: &mut Act, see: &mut impl FnMut(&mut u32, u32)) {
                 | Command::SendBinary(content)
                 | Command::Ping(content)
                 | Command::Close(_, content) => visit_content(content, see),
-                Command::Return => {}
+                Command::Return | Command::Keep => {}
             }
             visit_pace(pace, see);
         }

@@ -3,6 +3,7 @@
 use crate::link::ServerEnd;
 use crate::script::Command;
 use crate::trace::Note;
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -17,6 +18,12 @@ pub trait Host: Send + Sync {
 
     /// The application said something.
     fn note(&self, note: Note);
+
+    /// Keeps `thing` alive beyond the connection, until nobody looks any more. Default:
+    /// keeps nothing.
+    fn keep(&self, thing: Box<dyn Any + Send>) {
+        drop(thing);
+    }
 }
 
 /// A host that commands nothing and hears nothing: a server that stands alone.
@@ -98,15 +105,23 @@ impl Application {
         match command {
             Command::Close(..) => self.note(Note::BeganToClose),
             Command::Return => self.note(Note::BeganToReturn),
-            Command::SendText(_) | Command::SendBinary(_) | Command::Ping(_) => {}
+            Command::SendText(_) | Command::SendBinary(_) | Command::Ping(_) | Command::Keep => {}
         }
         command
     }
 
     /// Notes something in the trace: that the application began to close of its
-    /// own will, was given a message, or was told of the end.
+    /// own will, was given a message, or was told of the end. One that reports the
+    /// last two says so first, with [`Note::Reports`].
     pub fn note(&self, note: Note) {
         self.0.note(note);
+    }
+
+    /// What [`Command::Keep`] asks for: `handle`, of the session, is kept beyond the
+    /// connection's end, as a registry of sessions keeps it that nobody cleans up. One
+    /// that holds the transport keeps it open.
+    pub fn keep(&self, handle: impl Any + Send) {
+        self.0.keep(Box::new(handle));
     }
 }
 

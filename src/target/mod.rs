@@ -5,7 +5,6 @@
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
 mod connection;
-pub mod faults;
 pub mod reference;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
@@ -76,8 +75,10 @@ impl AppSteps {
     pub const CLOSE: Self = Self(4);
     /// Return without closing.
     pub const RETURN: Self = Self(8);
+    /// Keep a handle of the session beyond the connection's end.
+    pub const KEEP: Self = Self(16);
     /// Every command there is.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(31);
 
     /// Whether all of `other` are in this set.
     pub const fn contain(self, other: Self) -> bool {
@@ -91,6 +92,7 @@ impl AppSteps {
             Command::Ping(_) => Self::PING,
             Command::Close(..) => Self::CLOSE,
             Command::Return => Self::RETURN,
+            Command::Keep => Self::KEEP,
         }
     }
 }
@@ -141,10 +143,11 @@ impl Registry {
 
     /// The targets that come with hangup.
     pub fn built_in() -> Self {
-        let registry = Self::new().with(reference::Reference::HONEST);
-        let registry = faults::Fault::ALL.iter().fold(registry, |registry, fault| {
-            registry.with(reference::Reference { fault: Some(*fault) })
-        });
+        let styles = reference::Reference::STYLES;
+        let registry = styles.into_iter().fold(Self::new(), Self::with);
+        let registry = reference::faults::Fault::ALL
+            .iter()
+            .fold(registry, |registry, fault| registry.with(reference::Reference::with(*fault)));
         #[cfg(feature = "tungstenite")]
         let registry = tungstenite::Style::ALL
             .iter()

@@ -102,7 +102,7 @@ impl Target for Tungstenite {
     }
 
     fn obeys(&self) -> AppSteps {
-        AppSteps::ALL
+        AppSteps::SEND | AppSteps::PING | AppSteps::CLOSE | AppSteps::RETURN
     }
 
     fn deviations(&self) -> &[Deviation] {
@@ -275,7 +275,8 @@ impl From<&Command> for Order {
                 code: code.into(),
                 reason: reason.text().into_owned().into(),
             })),
-            Command::Return => Self::Return,
+            // It is told of no session's handle to keep.
+            Command::Return | Command::Keep => Self::Return,
         }
     }
 }

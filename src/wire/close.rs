@@ -34,6 +34,8 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002, protocol error.
     pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003, data of a type that the endpoint cannot accept.
+    pub const UNSUPPORTED: Self = Self(1003);
     /// 1007, data not consistent with the type of the message.
     pub const INVALID_DATA: Self = Self(1007);
     /// 1008, policy violation.

@@ -1,0 +1,131 @@
+//! How many scripts it takes to catch each planted fault: `cargo bench --bench detection`.
+//!
+//! Prints a line a fault: the scripts to the first detection over 20 seeds (median,
+//! maximum, missed) and the steps of the minimal script; then one line for the sum.
+//! Names of faults, or parts of them, as arguments choose among them.
+
+use hangup::generate::Grammar;
+use hangup::judge::judge;
+use hangup::shrink::{BUDGET, shrink};
+use hangup::sim::play;
+use hangup::target::reference::Reference;
+use hangup::target::reference::faults::Fault;
+use hangup::verdict::Key;
+use hangup::{Script, Target};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Which scripts are tried.
+const SEEDS: u64 = 20;
+/// So many scripts without a detection are a miss.
+const LIMIT: u64 = 40_000;
+
+fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let chosen = |fault: &Fault| {
+        wanted.is_empty() || wanted.iter().any(|word| fault.target().contains(word.as_str()))
+    };
+    let faults: Vec<Fault> = Fault::ALL.iter().copied().filter(chosen).collect();
+    println!("{:40} class  median  maximum  missed  steps", "fault");
+    let rows = rows(&faults);
+    for row in &rows {
+        row.print();
+    }
+    let mut medians: Vec<u64> = rows.iter().map(Row::median).collect();
+    medians.sort_unstable();
+    let caught = rows.iter().filter(|row| row.missed == 0).count();
+    println!(
+        "caught {caught} of {}, median of medians {}, worst {}",
+        rows.len(),
+        medians.get(medians.len() / 2).copied().unwrap_or_default(),
+        medians.last().copied().unwrap_or_default(),
+    );
+    assert_eq!(caught, rows.len(), "every fault is caught from every seed");
+}
+
+/// What it took to catch one fault.
+struct Row {
+    fault: Fault,
+    /// Scripts to the first detection, sorted; a miss counts as [`LIMIT`].
+    scripts: Vec<u64>,
+    missed: usize,
+    /// The steps of the minimal script of the first seed that caught it.
+    steps: usize,
+}
+
+impl Row {
+    fn median(&self) -> u64 {
+        self.scripts[self.scripts.len() / 2]
+    }
+
+    fn print(&self) {
+        println!(
+            "{:40} {:>5} {:>7} {:>8} {:>7} {:>6}",
+            self.fault.target(),
+            self.fault.class(),
+            self.median(),
+            self.scripts.last().copied().unwrap_or_default(),
+            self.missed,
+            self.steps,
+        );
+    }
+}
+
+/// Measures all of them, a thread a core: each play has a runtime and a clock of its own.
+fn rows(faults: &[Fault]) -> Vec<Row> {
+    let next = AtomicUsize::new(0);
+    let rows = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let row = row(*fault);
+                    eprintln!("{}", fault.target());
+                    rows.lock().expect("no thread panicked").push(row);
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().expect("no thread panicked");
+    rows.sort_by_key(|row| faults.iter().position(|fault| *fault == row.fault));
+    rows
+}
+
+fn row(fault: Fault) -> Row {
+    let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
+    let found: Vec<Option<u64>> = (0..SEEDS).map(|seed| first(&target, fault, seed)).collect();
+    let missed = found.iter().filter(|found| found.is_none()).count();
+    let steps = found.iter().zip(0..).find_map(|(found, seed)| {
+        let index = (*found)? - 1;
+        Some(minimal(&target, fault, seed, index))
+    });
+    let mut scripts: Vec<u64> = found.into_iter().map(|found| found.unwrap_or(LIMIT)).collect();
+    scripts.sort_unstable();
+    Row { fault, scripts, missed, steps: steps.unwrap_or_default() }
+}
+
+/// How many scripts it takes from `seed`.
+fn first(target: &Arc<dyn Target>, fault: Fault, seed: u64) -> Option<u64> {
+    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
+    let caught = |index: &u64| key(target, fault, &grammar.nth(seed, *index), *index).is_some();
+    (0..LIMIT).find(caught).map(|index| index + 1)
+}
+
+/// The steps of the minimal script of a finding.
+fn minimal(target: &Arc<dyn Target>, fault: Fault, seed: u64, index: u64) -> usize {
+    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
+    let script = grammar.nth(seed, index);
+    let found = key(target, fault, &script, index);
+    let fails = |script: &Script| key(target, fault, script, index) == found;
+    shrink(script, BUDGET, fails).script.steps.len()
+}
+
+/// The first violation of a rule that the fault is declared to break.
+fn key(target: &Arc<dyn Target>, fault: Fault, script: &Script, seed: u64) -> Option<Key> {
+    let bounds = target.bounds();
+    let verdict = judge(&play(target, &bounds, script, seed), &bounds);
+    let mut keys = verdict.violations.into_iter().map(|violation| violation.key);
+    keys.find(|key| fault.breaks().contains(&key.invariant))
+}

@@ -1,0 +1,35 @@
+//! A rule broken, before it is known what made the server act.
+
+use super::facts::Facts;
+use super::liveness;
+use super::owed::cause_of;
+use crate::bounds::Bounds;
+use crate::verdict::{Ending, Invariant, Key, Level, Owed, Violation};
+
+/// What a family of rules finds. The deadlines' own rules make their violations themselves.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub invariant: Invariant,
+    pub level: Level,
+    /// What the server did: `sent Text after its Close`.
+    pub fact: String,
+    /// The events that prove it, the one with which it happened first; none where it
+    /// is a matter of the whole connection.
+    pub events: Vec<usize>,
+}
+
+impl Broken {
+    /// With its cause and the connection's ending. Safety has no condition: one bug is
+    /// one finding.
+    pub fn violation(self, facts: &Facts<'_>, owed: Option<Owed>, bounds: &Bounds) -> Violation {
+        let Self { invariant, level, fact, events } = self;
+        let first = events.first().copied().unwrap_or(facts.trace.events.len());
+        let cause = cause_of(facts, bounds, first);
+        let ending = match invariant {
+            Invariant::NoSpin => Ending::Spinning(facts.at(first)),
+            _ => liveness::ending(facts, owed),
+        };
+        let key = Key { invariant, cause, condition: None };
+        Violation { key, level, ending, owed: None, fact, events }
+    }
+}

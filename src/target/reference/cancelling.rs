@@ -1,0 +1,232 @@
+//! `reference/cancelled-sends`: one task that awaits its sends, and cancels them when
+//! their time is over.
+//!
+//! What it takes to close well in this style: whoever cancels a send halfway can send
+//! nothing any more, since the next frame would land inside that one; and the time that
+//! a send may take is part of the time to close, since nothing is read in it.
+
+use super::faults::Fault;
+use super::habits::{Good, Habits as _, legal_close};
+use super::inbox::{BAD_REQUEST, Inbox, News, Opening};
+use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
+use crate::script::Command;
+use crate::target::{Application, Connection};
+use crate::trace::Note;
+use crate::wire::{CloseCode, ClosePayload, FrameHead, Opcode};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+/// The time that one send may take.
+const SEND: Duration = Duration::from_millis(500);
+
+/// Serves one connection. Returning drops it.
+pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
+    let application = io.application();
+    application.note(Note::Reports);
+    let mut server = Server {
+        io,
+        application: application.clone(),
+        inbox: Inbox::new(),
+        deadline: Instant::now() + HANDSHAKE,
+        code: None,
+        fault,
+    };
+    // An error is an end like any other: there is nobody to say anything to.
+    let _ = server.converse().await;
+    application.note(Note::ToldOfEnd { code: server.code });
+}
+
+struct Server {
+    io: Connection,
+    application: Application,
+    inbox: Inbox,
+    /// When patience with the present phase ends.
+    deadline: Instant,
+    /// The code of the client's Close.
+    code: Option<u16>,
+    fault: Option<Fault>,
+}
+
+/// Why an open connection is to be closed.
+enum Closing {
+    /// By the server: its Close has this payload, and the client's is waited for.
+    Own(Vec<u8>),
+    /// By the client, or its fault: this is the answer, and the last word.
+    Answer(Option<Vec<u8>>),
+}
+
+impl Server {
+    async fn converse(&mut self) -> io::Result<()> {
+        let Some(behind) = timeout_at(self.deadline, self.open()).await?? else { return Ok(()) };
+        let heard = if behind.is_empty() { None } else { self.hear(&behind).await? };
+        let closing = match heard {
+            Some(closing) => closing,
+            None => self.talk().await?,
+        };
+        // From here on there is one deadline, for all that is left.
+        let deadline = Instant::now() + (CLOSE - SEND);
+        timeout_at(deadline, self.close(closing)).await?
+    }
+
+    /// The opening handshake: what came behind the request, or `None` where it is over.
+    async fn open(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut opening = Opening::default();
+        let mut buffer = [0; 1024];
+        loop {
+            let count = tokio::select! {
+                biased;
+                count = self.io.read(&mut buffer) => count?,
+                command = self.application.command() => match command {
+                    Command::Close(..) | Command::Return => return Ok(None),
+                    _ => continue,
+                },
+            };
+            if count == 0 {
+                return Ok(None);
+            }
+            match opening.take(&buffer[..count]) {
+                None => {}
+                Some(None) => {
+                    self.io.write_all(BAD_REQUEST).await?;
+                    self.io.shutdown().await?;
+                    return Ok(None);
+                }
+                Some(Some((response, behind))) => {
+                    self.io.write_all(response.as_bytes()).await?;
+                    return Ok(Some(behind));
+                }
+            }
+        }
+    }
+
+    /// Messages flow, until something begins the closing.
+    async fn talk(&mut self) -> io::Result<Closing> {
+        let mut buffer = [0; 1024];
+        self.is_alive();
+        loop {
+            tokio::select! {
+                biased;
+                () = sleep_until(self.deadline) => {
+                    return Ok(Closing::Own(CloseCode::GOING_AWAY.0.to_be_bytes().to_vec()));
+                }
+                count = self.io.read(&mut buffer) => {
+                    let count = count?;
+                    if let Some(closing) = self.hear(&buffer[..count]).await? {
+                        return Ok(closing);
+                    }
+                }
+                command = self.application.command() => {
+                    if let Some(closing) = self.obey(command).await? {
+                        return Ok(closing);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_alive(&mut self) {
+        self.deadline = Instant::now() + (IDLE - CLOSE - SEND);
+    }
+
+    /// Deals with what came.
+    async fn hear(&mut self, bytes: &[u8]) -> io::Result<Option<Closing>> {
+        for news in self.inbox.take(bytes) {
+            match news {
+                News::Alive => self.is_alive(),
+                News::Message(bytes) => {
+                    self.is_alive();
+                    self.application.note(Note::Received { bytes });
+                }
+                News::Ping(payload) => {
+                    self.is_alive();
+                    self.send(Opcode::PONG, &payload).await?;
+                }
+                News::Close(payload) => {
+                    let code = ClosePayload::parse(&payload).code();
+                    self.code = Some(code.map_or(1005, |code| code.0));
+                    return Ok(Some(Closing::Answer(Good.answer(&payload))));
+                }
+                News::Fault(fault) => {
+                    let code = Good.failing(fault).map(|code| code.0.to_be_bytes().to_vec());
+                    return Ok(Some(Closing::Answer(code)));
+                }
+                News::End => return Ok(Some(Closing::Answer(None))),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn obey(&mut self, command: Command) -> io::Result<Option<Closing>> {
+        match command {
+            // One message is no more than what others queue: else it is not sent at all.
+            Command::SendText(content) | Command::SendBinary(content) if content.len() > QUEUE => {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            Command::SendText(content) => {
+                self.send(Opcode::TEXT, content.text().as_bytes()).await?;
+            }
+            Command::SendBinary(content) => self.send(Opcode::BINARY, &content.bytes()).await?,
+            Command::Ping(content) => {
+                let payload = content.bytes();
+                self.send(Opcode::PING, &payload[..payload.len().min(125)]).await?;
+            }
+            Command::Close(code, reason) => {
+                return Ok(Some(Closing::Own(legal_close(code, &reason))));
+            }
+            Command::Return => return Err(io::ErrorKind::Interrupted.into()),
+            Command::Keep => self.application.keep(self.application.clone()),
+        }
+        Ok(None)
+    }
+
+    /// Sends a frame within its time. A send that was cancelled halfway is an error: the
+    /// stream stands inside a frame, and nothing can be said any more.
+    async fn send(&mut self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        let mut frame = Vec::with_capacity(payload.len() + 10);
+        FrameHead::server(opcode).encode(payload, &mut frame);
+        let sending = self.io.write_all(&frame);
+        match self.fault {
+            Some(Fault::SendsBeforeItReads) => sending.await,
+            Some(Fault::CancelsSendHalfway) => {
+                // "The client is slow; it will be told next time."
+                timeout(SEND, sending).await.unwrap_or(Ok(()))
+            }
+            _ => timeout(SEND, sending).await?,
+        }
+    }
+
+    /// Says what there is to say, hears the client out, and ends the connection.
+    async fn close(&mut self, closing: Closing) -> io::Result<()> {
+        let mut frame = Vec::new();
+        match closing {
+            Closing::Own(payload) => {
+                FrameHead::server(Opcode::CLOSE).encode(&payload, &mut frame);
+                self.io.write_all(&frame).await?;
+                self.hear_close().await?;
+            }
+            Closing::Answer(Some(payload)) => {
+                FrameHead::server(Opcode::CLOSE).encode(&payload, &mut frame);
+                self.io.write_all(&frame).await?;
+            }
+            Closing::Answer(None) => {}
+        }
+        self.io.shutdown().await?;
+        let mut buffer = [0; 1024];
+        while self.io.read(&mut buffer).await? > 0 {}
+        Ok(())
+    }
+
+    /// Reads on for the client's Close; pings are answered until then (5.5.2).
+    async fn hear_close(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 1024];
+        loop {
+            let count = self.io.read(&mut buffer).await?;
+            match self.hear(&buffer[..count]).await? {
+                Some(Closing::Answer(_) | Closing::Own(_)) => return Ok(()),
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! Planted faults: the habits of a server that closes well, as real servers get them wrong.
+//!
+//! Each says the class of bugs that it stands for (`docs/invariants.md` has them) and the
+//! rules that it breaks. They are the proof that the judge bites: a test plays campaigns
+//! against all of them and finds exactly what is declared here, and a bench says how many
+//! scripts that takes. On the command line each is a target `reference/FAULT`, tested
+//! where it is named. Those of the other two styles are written out where they live.
+
+use super::habits::{Good, Habits};
+use super::session::{Phase, Session};
+use super::{CLOSE, HANDSHAKE, Style};
+use crate::script::{Command, Content};
+use crate::verdict::Invariant;
+use crate::wire::{CloseCode, Fault as Wire, FrameHead, Head, LengthForm, Opcode};
+use std::io;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A deadline that was never set.
+const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits.
+macro_rules! faults {
+    ($($(#[doc = $about:literal])+ $variant:ident = $name:literal in $style:ident,
+        class $class:literal, breaks [$($rule:ident),+] { $($habits:tt)* })+) => {
+        /// A bug that the reference server can be given.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Fault {
+            $($(#[doc = $about])+ $variant,)+
+        }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The target's name.
+            pub const fn target(self) -> &'static str {
+                match self { $(Self::$variant => concat!("reference/", $name)),+ }
+            }
+
+            /// What it gets wrong, in a sentence.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+).trim_ascii()),+ }
+            }
+
+            /// How the server around it is written.
+            pub const fn style(self) -> Style {
+                match self { $(Self::$variant => Style::$style),+ }
+            }
+
+            /// The class of bugs that it stands for, `A` to `Q`.
+            pub const fn class(self) -> char {
+                match self { $(Self::$variant => $class),+ }
+            }
+
+            /// The rules that it breaks, and no others.
+            pub const fn breaks(self) -> &'static [Invariant] {
+                match self { $(Self::$variant => &[$(Invariant::$rule),+]),+ }
+            }
+
+            /// The habits of the one loop that has it.
+            pub(super) fn habits(self) -> &'static dyn Habits {
+                match self { $(Self::$variant => &wrong::$variant),+ }
+            }
+        }
+
+        mod wrong {
+            $(#[derive(Debug)] pub(super) struct $variant;)+
+        }
+
+        $(impl Habits for wrong::$variant { $($habits)* })+
+    };
+}
+
+faults! {
+    // A: no effective close deadline.
+
+    /// The own Close is sent, and its answer waited for with no deadline.
+    NoDeadline = "no-deadline" in OneLoop, class 'A',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
+            now + if heard { CLOSE } else { NEVER }
+        }
+    }
+    /// The deadline is set where the server itself begins to close, and nowhere else.
+    DeadlineOfOwnCloseOnly = "deadline-of-own-close-only" in OneLoop, class 'A',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
+            now + if heard { NEVER } else { CLOSE }
+        }
+    }
+    /// Each stage of the closing gets the whole time.
+    TimePerStage = "time-per-stage" in OneLoop, class 'A',
+    breaks [ReleasesInTime] {
+        fn after_fin(&self, session: &mut Session, now: Instant) {
+            session.deadline = now + CLOSE;
+        }
+    }
+    /// The timer sets a flag; the reader looks at it once something has come.
+    TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
+    breaks [EndsInTime, ReleasesInTime] {}
+
+    // B: the deadline does not cover the write.
+
+    /// The time to close does not pass while there is something to write.
+    WriteNotCovered = "write-not-covered" in OneLoop, class 'B',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.to_send().is_some() {
+                session.deadline = now + CLOSE;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// The Close waits for the lock that a send which cannot go on holds.
+    CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
+    breaks [EndsInTime, ReleasesInTime] {}
+
+    // C: a deadline re-armed by traffic.
+
+    /// The time to close begins anew with every frame that comes: a time-out per message.
+    FrameRestartsDeadline = "frame-restarts-deadline" in OneLoop, class 'C',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            if session.is_open() {
+                Good.hears_frame(session, opcode, now);
+            } else {
+                session.deadline = now + CLOSE;
+            }
+        }
+    }
+    /// The time-out is around each read, and every byte that comes begins it anew.
+    ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn hears_bytes(&self, session: &mut Session, now: Instant) {
+            if matches!(session.phase, Phase::Closing { .. }) {
+                session.deadline = now + CLOSE;
+            }
+        }
+    }
+    /// A pong shows that the client is alive, and the time to close begins anew.
+    PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            Good.hears_frame(session, opcode, now);
+            if opcode == Opcode::PONG && !session.is_open() {
+                session.deadline = now + CLOSE;
+            }
+        }
+    }
+    /// One timer pings and closes: while it pings, it does not close.
+    OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
+            now + if heard { CLOSE } else { CLOSE / 2 }
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.phase == (Phase::Closing { heard: false }) && session.to_send().is_none() {
+                session.send(Opcode::PING, b"", now);
+                session.deadline = now + CLOSE / 2;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// What the server itself sends counts as a sign of life of the client's.
+    OutputRestartsIdle = "output-restarts-idle" in OneLoop, class 'C',
+    breaks [IdleInTime] {
+        fn said(&self, session: &mut Session, now: Instant) {
+            Good.hears_frame(session, Opcode::PONG, now);
+        }
+    }
+    /// Half a frame counts as a sign of life, byte by byte.
+    ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
+    breaks [IdleInTime] {
+        fn hears_bytes(&self, session: &mut Session, now: Instant) {
+            Good.hears_frame(session, Opcode::PONG, now);
+        }
+    }
+
+    // D: the Close reply is missing, lost or late.
+
+    /// The client's Close is answered by FIN alone.
+    AnswersByFin = "answers-by-fin" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+    /// The answer is tried once, and forgotten where the send buffer is full.
+    AnswerLostWhenFull = "answer-lost-when-full" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn finds_no_room(&self, session: &mut Session) {
+            let answers = session.phase == Phase::Closing { heard: true };
+            if let Some(at) = session.close_at.filter(|at| answers && *at >= session.sent) {
+                session.queue.truncate(at);
+                session.wrote(0);
+            }
+        }
+    }
+    /// A protocol violation is an error, and an error drops the transport.
+    FailsWithoutClose = "fails-without-close" in OneLoop, class 'D',
+    breaks [RefusesIllegal] {
+        fn failing(&self, _: Wire) -> Option<CloseCode> {
+            None
+        }
+    }
+    /// The transport is dropped right behind the own Close.
+    DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
+    breaks [LetsThePoliteFinish] {
+        fn is_done(&self, session: &Session) -> bool {
+            Good.is_done(session)
+                || (session.phase == (Phase::Closing { heard: false }) && session.queue.is_empty())
+        }
+    }
+
+    // E: TCP is not closed.
+
+    /// The client's FIN ends its stream, and nothing else.
+    FinIsNoEnd = "fin-is-no-end" in OneLoop, class 'E',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn reads_end(&self, session: &mut Session, now: Instant) {
+            session.fin_received = true;
+            if !session.is_open() {
+                session.begin_closing(now, true);
+            }
+        }
+    }
+    /// After the own FIN, the client's is waited for with no deadline.
+    KeepsTransport = "keeps-transport" in OneLoop, class 'E',
+    breaks [ReleasesInTime] {
+        fn after_fin(&self, session: &mut Session, now: Instant) {
+            session.deadline = now + NEVER;
+        }
+    }
+    /// After both Closes it is left to the client to close TCP.
+    LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
+    breaks [EndsInTime] {
+        fn fins_first(&self) -> bool {
+            false
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.phase == (Phase::Closing { heard: true }) && session.to_send().is_none() {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// The reader's half of the transport is dropped, the writer's lives on.
+    KeepsWriterHalf = "keeps-writer-half" in SplitTasks, class 'E',
+    breaks [EndsInTime, ReleasesInTime] {}
+
+    // F: a busy loop.
+
+    /// A read of nothing is taken for a read of something.
+    ReadsTheEndAgain = "reads-the-end-again" in OneLoop, class 'F',
+    breaks [NoSpin] {
+        fn reads_end(&self, _: &mut Session, _: Instant) {}
+    }
+    /// An error is logged, and the loop goes on.
+    PollsErrorsAgain = "polls-errors-again" in OneLoop, class 'F',
+    breaks [NoSpin] {
+        fn ends_with(&self, _: &io::Error) -> bool {
+            false
+        }
+    }
+    /// The deadline has passed, and is asked again whether it has.
+    PollsElapsedDeadline = "polls-elapsed-deadline" in OneLoop, class 'F',
+    breaks [NoSpin] {
+        fn runs_out_of_time(&self, session: &mut Session, _: Instant) {
+            // "The last frame is sent, so the client is about to close."
+            if session.to_send().is_some() {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+
+    // G: a malformed Close is accepted, echoed or emitted.
+
+    /// The application's code and reason are sent whatever they are.
+    SendsAnyCode = "sends-any-code" in OneLoop, class 'G',
+    breaks [LegalClose] {
+        fn wants_to_close(
+            &self, session: &mut Session, code: Option<u16>, reason: &Content, now: Instant,
+        ) {
+            let payload = code.map_or_else(Vec::new, |code| {
+                [&code.to_be_bytes(), reason.text().as_bytes()].concat()
+            });
+            session.close(&payload, now);
+            session.begin_closing(now, false);
+        }
+    }
+    /// The application's reason is cut to 123 bytes, in the middle of a character.
+    CutsReasonInACharacter = "cuts-reason-in-a-character" in OneLoop, class 'G',
+    breaks [LegalClose] {
+        fn wants_to_close(
+            &self, session: &mut Session, _: Option<u16>, reason: &Content, now: Instant,
+        ) {
+            let reason = reason.text();
+            let reason = &reason.as_bytes()[..reason.len().min(123)];
+            session.close(&[&CloseCode::NORMAL.0.to_be_bytes(), reason].concat(), now);
+            session.begin_closing(now, false);
+        }
+    }
+    /// The client's code is echoed whatever it is.
+    EchoesAnyCode = "echoes-any-code" in OneLoop, class 'G',
+    breaks [LegalClose, RefusesIllegal] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            matches!(fault, Wire::CloseCode(_))
+        }
+    }
+    /// A Close payload of one byte is taken for none.
+    TakesOneByteForNone = "takes-one-byte-for-none" in OneLoop, class 'G',
+    breaks [RefusesIllegal] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            fault == Wire::CloseOneByte
+        }
+    }
+    /// A Close's reason is not looked at.
+    TakesAnyReason = "takes-any-reason" in OneLoop, class 'G',
+    breaks [RefusesIllegal] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            fault == Wire::CloseReasonNotUtf8
+        }
+    }
+    /// Control frames may be as long as any other.
+    TakesLongControl = "takes-long-control" in OneLoop, class 'G',
+    breaks [EndsInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            matches!(fault, Wire::LongControl(_))
+        }
+    }
+
+    // H: a valid Close is rejected or misread.
+
+    /// A Close without a payload is refused: "a code is missing".
+    RefusesEmptyClose = "refuses-empty-close" in OneLoop, class 'H',
+    breaks [AcceptsLegal] {
+        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
+            (head.opcode == Opcode::CLOSE && head.length == 0).then_some(Wire::CloseOneByte)
+        }
+    }
+    /// A Close with a code and no reason is refused.
+    RefusesBareCode = "refuses-bare-code" in OneLoop, class 'H',
+    breaks [AcceptsLegal] {
+        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
+            (head.opcode == Opcode::CLOSE && head.length == 2).then_some(Wire::CloseReasonNotUtf8)
+        }
+    }
+    /// A Close of the 125 bytes that it may have is one byte too long.
+    RefusesLongestClose = "refuses-longest-close" in OneLoop, class 'H',
+    breaks [AcceptsLegal] {
+        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
+            (head.opcode == Opcode::CLOSE && head.length > 124)
+                .then_some(Wire::LongControl(Opcode::CLOSE))
+        }
+    }
+    /// A Close without a code is reported as one with 1000.
+    TellsNoCodeAs1000 = "tells-no-code-as-1000" in OneLoop, class 'H',
+    breaks [QuietApplication] {
+        fn told(&self, code: Option<u16>) -> Option<u16> {
+            code.map(|code| if code == 1005 { 1000 } else { code })
+        }
+    }
+
+    // I: a panic on a close path.
+
+    /// The first two bytes of a Close's payload are read without a look at its length.
+    ReadsCodeOfOneByte = "reads-code-of-one-byte" in OneLoop, class 'I',
+    breaks [NoPanic] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            fault == Wire::CloseOneByte
+        }
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            let code = (!payload.is_empty()).then(|| [payload[0], payload[1]]);
+            Some(code.map_or_else(Vec::new, |code| code.to_vec()))
+        }
+    }
+    /// An I/O error is not expected.
+    ExpectsNoReset = "expects-no-reset" in OneLoop, class 'I',
+    breaks [NoPanic] {
+        fn ends_with(&self, error: &io::Error) -> bool {
+            assert_ne!(error.kind(), io::ErrorKind::ConnectionReset, "the connection is up");
+            true
+        }
+    }
+
+    // J: data or a second Close after Close.
+
+    /// Every Close is answered with one, the answer to the own one too.
+    AnswersEveryClose = "answers-every-close" in OneLoop, class 'J',
+    breaks [ClosesOnce] {
+        fn answers_in(&self, _: Phase) -> bool {
+            true
+        }
+    }
+    /// The application can close while the connection closes, and that sends another Close.
+    ClosesTwice = "closes-twice" in OneLoop, class 'J',
+    breaks [ClosesOnce] {
+        fn obeys_in(&self, phase: Phase) -> bool {
+            Good.obeys_in(phase) || phase == Phase::Closing { heard: false }
+        }
+        fn room_for(&self, session: &Session, command: &Command) -> bool {
+            // "Sending is checked; closing is not."
+            let closes = matches!(command, Command::Close(..));
+            closes || (session.is_open() && Good.room_for(session, command))
+        }
+    }
+    /// The application goes on sending while the connection closes.
+    SendsWhileClosing = "sends-while-closing" in SplitTasks, class 'J',
+    breaks [SilentAfterClose] {}
+    /// Behind the client's Close it goes on reading frames, answering pings and giving data.
+    ReadsOnBehindClose = "reads-on-behind-close" in OneLoop, class 'J',
+    breaks [QuietApplication, SilentAfterClose] {
+        fn decodes_in(&self, phase: Phase) -> bool {
+            matches!(phase, Phase::Open | Phase::Closing { .. })
+        }
+    }
+
+    // K: deadlock, lost wake-up, cancelled send.
+
+    /// The reader's news of the client's Close wakes who waits for it, and is lost where
+    /// nobody does at that moment.
+    LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
+    breaks [EndsInTime, ReleasesInTime] {}
+    /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
+    CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
+    breaks [AnswersClose, FramesWell] {}
+    /// While a send waits for room nothing is read, the client's Close neither.
+    SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+
+    // L: a leak on disconnect.
+
+    /// A handle of the session, kept by a registry, holds the transport.
+    KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
+    breaks [ReleasesInTime] {}
+    /// The keepalive's task is never told that its connection is over.
+    DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
+    breaks [NoLeak] {}
+    /// An end that comes as an error is returned early, before anybody is told.
+    NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
+    breaks [QuietApplication] {
+        fn tells_of_errors(&self) -> bool {
+            false
+        }
+    }
+    /// The session ends, and so does the connection, and both tell.
+    TellsTwice = "tells-twice" in OneLoop, class 'L',
+    breaks [QuietApplication] {
+        fn times_told(&self) -> u32 {
+            2
+        }
+    }
+
+    // M: memory without bound.
+
+    /// What a client does not read is queued without limit.
+    QueuesWithoutLimit = "queues-without-limit" in OneLoop, class 'M',
+    breaks [BoundedMemory] {
+        fn queue_limit(&self) -> usize {
+            usize::MAX
+        }
+    }
+    /// The fragments of a message that never ends are gathered without limit.
+    GathersWithoutLimit = "gathers-without-limit" in OneLoop, class 'M',
+    breaks [BoundedMemory] {
+        fn gathers(&self, session: &mut Session, bytes: u64) {
+            let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);
+            session.message.resize(whole, 0);
+        }
+    }
+
+    // N: a slow opening handshake.
+
+    /// Every byte of the request gives it the whole time anew.
+    ByteRestartsHandshake = "byte-restarts-handshake" in OneLoop, class 'N',
+    breaks [HandshakeInTime] {
+        fn hears_bytes(&self, session: &mut Session, now: Instant) {
+            if session.phase == Phase::Opening {
+                session.deadline = now + HANDSHAKE;
+            }
+        }
+    }
+
+    // O: the seam of the handshake.
+
+    /// The buffer of the HTTP parser is dropped, with the frames behind the request in it.
+    ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
+    breaks [EndsInTime, IdleInTime] {
+        fn behind_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
+            &[]
+        }
+    }
+    /// Each read is taken for one frame: a Close that came in one with data is lost.
+    OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
+    breaks [EndsInTime] {
+        fn looks_behind_a_frame(&self, _: &Session) -> bool {
+            false
+        }
+    }
+    /// A shutdown during the opening is taken note of, and forgotten.
+    ForgetsEarlyShutdown = "forgets-early-shutdown" in OneLoop, class 'O',
+    breaks [EndsInTime] {
+        fn ends_openings(&self) -> bool {
+            false
+        }
+    }
+
+    // P: a control frame inside a fragmented message.
+
+    /// A Close between the fragments of a message is refused.
+    RefusesCloseInMessage = "refuses-close-in-message" in OneLoop, class 'P',
+    breaks [AcceptsLegal] {
+        fn refuses(&self, head: Head, session: &Session) -> Option<Wire> {
+            (head.opcode == Opcode::CLOSE && session.is_inside_message())
+                .then_some(Wire::InterruptedMessage)
+        }
+    }
+    /// A ping between the fragments of a message is refused.
+    RefusesPingInMessage = "refuses-ping-in-message" in OneLoop, class 'P',
+    breaks [AcceptsLegal] {
+        fn refuses(&self, head: Head, session: &Session) -> Option<Wire> {
+            (head.opcode == Opcode::PING && session.is_inside_message())
+                .then_some(Wire::InterruptedMessage)
+        }
+    }
+    /// A new message may begin inside a fragmented one.
+    TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
+    breaks [EndsInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: Wire) -> bool {
+            matches!(fault, Wire::InterruptedMessage | Wire::LoneContinuation)
+        }
+    }
+
+    // Q: the wrong code.
+
+    /// Every Close is answered with 1000.
+    AlwaysAnswers1000 = "always-answers-1000" in OneLoop, class 'Q',
+    breaks [EchoesCode] {
+        fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
+            Some(CloseCode::NORMAL.0.to_be_bytes().to_vec())
+        }
+    }
+    /// The answer to a Close never has a code.
+    NeverAnswersWithCode = "never-answers-with-code" in OneLoop, class 'Q',
+    breaks [EchoesCode] {
+        fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
+            Some(Vec::new())
+        }
+    }
+    /// The application is told 1006, an abnormal closure, of every end.
+    AlwaysTells1006 = "always-tells-1006" in OneLoop, class 'Q',
+    breaks [QuietApplication] {
+        fn told(&self, _: Option<u16>) -> Option<u16> {
+            Some(1006)
+        }
+    }
+
+    // Frames, whatever they close.
+
+    /// The server masks its frames as the client must.
+    MasksFrames = "masks-frames" in OneLoop, class 'J',
+    breaks [FramesWell] {
+        fn frame(&self, opcode: Opcode) -> FrameHead {
+            FrameHead::client(opcode)
+        }
+    }
+    /// Every length is written in 16 bits.
+    WritesWideLengths = "writes-wide-lengths" in OneLoop, class 'J',
+    breaks [FramesWell] {
+        fn frame(&self, opcode: Opcode) -> FrameHead {
+            FrameHead { length: LengthForm::Bits16, ..FrameHead::server(opcode) }
+        }
+    }
+    /// The accept hash is of the key as it should be, but in small letters.
+    LowersAcceptHash = "lowers-accept-hash" in OneLoop, class 'O',
+    breaks [FramesWell] {
+        fn accept(&self, hash: String) -> String {
+            hash.to_ascii_lowercase()
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The habits of a server that closes well, one method each: the defaults are right.
+//!
+//! [`super::faults`] overrides them, one or two at a time, as real servers get them wrong.
+
+use super::session::{Phase, Session};
+use super::{CLOSE, IDLE, QUEUE};
+use crate::script::{Command, Content};
+use crate::wire::{CloseCode, ClosePayload, Fault, FrameHead, Head, Opcode};
+use std::fmt;
+use std::io;
+use tokio::time::Instant;
+
+/// What a server does at each turning point of a connection's life.
+pub(super) trait Habits: fmt::Debug + Sync {
+    // Time.
+
+    /// By when a closing that begins now ends; `heard` says whether the client began it.
+    /// Asked once: nothing that comes later moves it.
+    fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
+        let _ = heard;
+        now + CLOSE
+    }
+
+    /// Bytes came. They are no sign of life: half a frame could drip for ever.
+    fn hears_bytes(&self, session: &mut Session, now: Instant) {
+        let _ = (session, now);
+    }
+
+    /// A complete frame is a sign of life, until the closing has begun.
+    fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+        let _ = opcode;
+        if session.is_open() {
+            session.deadline = now + IDLE.saturating_sub(CLOSE);
+        }
+    }
+
+    /// Something was queued for the client. That is no sign of life of its.
+    fn said(&self, session: &mut Session, now: Instant) {
+        let _ = (session, now);
+    }
+
+    /// The closing's deadline has passed: whatever is left, it is over.
+    fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+        let _ = now;
+        session.phase = Phase::Over;
+    }
+
+    /// The own side was shut down. The deadline stays what it was.
+    fn after_fin(&self, session: &mut Session, now: Instant) {
+        let _ = (session, now);
+    }
+
+    // The opening.
+
+    /// The hash that answers the client's key.
+    fn accept(&self, hash: String) -> String {
+        hash
+    }
+
+    /// What came in one read with the end of the request is not lost.
+    fn behind_request<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes
+    }
+
+    /// Whether a shutdown ends an opening that is not complete.
+    fn ends_openings(&self) -> bool {
+        true
+    }
+
+    // What comes.
+
+    /// A read of nothing is the client's FIN: nothing more will come, and the end is near.
+    fn reads_end(&self, session: &mut Session, now: Instant) {
+        session.fin_received = true;
+        session.begin_closing(now, true);
+    }
+
+    /// Whether an error of the transport ends the connection.
+    fn ends_with(&self, error: &io::Error) -> bool {
+        let _ = error;
+        true
+    }
+
+    /// Whether frames still mean something: behind the client's Close everything is discarded.
+    fn decodes_in(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Open | Phase::Closing { heard: false })
+    }
+
+    /// Whether to go on with what came in the same read: always, for the next read
+    /// may never come.
+    fn looks_behind_a_frame(&self, session: &Session) -> bool {
+        let _ = session;
+        true
+    }
+
+    /// Whether a violation is let pass.
+    fn overlooks(&self, fault: Fault) -> bool {
+        let _ = fault;
+        false
+    }
+
+    /// Why a frame in which the decoder found no fault is refused all the same.
+    fn refuses(&self, head: Head, session: &Session) -> Option<Fault> {
+        let _ = (head, session);
+        None
+    }
+
+    /// A data frame of so many bytes: this server looks at it as it comes, and keeps nothing.
+    fn gathers(&self, session: &mut Session, bytes: u64) {
+        let _ = (session, bytes);
+    }
+
+    // What is said.
+
+    /// How a frame begins.
+    fn frame(&self, opcode: Opcode) -> FrameHead {
+        FrameHead::server(opcode)
+    }
+
+    /// Whether a Close that comes now is still to be answered.
+    fn answers_in(&self, phase: Phase) -> bool {
+        phase == Phase::Open
+    }
+
+    /// The payload that answers a Close with this one; `None` for no answer.
+    /// "The endpoint typically echos the status code it received" (5.5.1).
+    fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        let code = ClosePayload::parse(payload).code();
+        Some(code.map_or_else(Vec::new, |code| code.0.to_be_bytes().to_vec()))
+    }
+
+    /// The code that tells the client what it did wrong; `None` to say nothing.
+    fn failing(&self, fault: Fault) -> Option<CloseCode> {
+        Some(match fault {
+            Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8 => CloseCode::INVALID_DATA,
+            _ => CloseCode::PROTOCOL_ERROR,
+        })
+    }
+
+    /// The connection was failed: the Close is sent before anything else happens.
+    fn failed(&self, session: &mut Session) {
+        let _ = session;
+    }
+
+    /// The application wants to close. What may not be sent is not sent, whoever asks for it.
+    fn wants_to_close(
+        &self,
+        session: &mut Session,
+        code: Option<u16>,
+        reason: &Content,
+        now: Instant,
+    ) {
+        session.close(&legal_close(code, reason), now);
+        session.begin_closing(now, false);
+    }
+
+    /// Whether commands of the application are taken: once the closing has begun, none is.
+    fn obeys_in(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Opening | Phase::Open)
+    }
+
+    /// There is no room for what is queued. It is tried again once there is.
+    fn finds_no_room(&self, session: &mut Session) {
+        let _ = session;
+    }
+
+    /// The most bytes that wait to be sent; the client that leaves more unread is dropped.
+    fn queue_limit(&self) -> usize {
+        QUEUE
+    }
+
+    /// Whether what the command sends fits into the queue, before it is made.
+    fn room_for(&self, session: &Session, command: &Command) -> bool {
+        let (Command::SendText(content) | Command::SendBinary(content)) = command else {
+            return true;
+        };
+        session.queue.len() - session.sent + content.len() <= self.queue_limit()
+    }
+
+    // The end.
+
+    /// Whether the own side is shut down first: the server closes TCP (7.1.1).
+    fn fins_first(&self) -> bool {
+        true
+    }
+
+    /// Whether a closing is over before its deadline: the client's FIN is here and all is sent.
+    fn is_done(&self, session: &Session) -> bool {
+        session.fin_received && session.queue.is_empty()
+    }
+
+    /// Whether the application is told of an end that came as an error, too.
+    fn tells_of_errors(&self) -> bool {
+        true
+    }
+
+    /// How often it is told.
+    fn times_told(&self) -> u32 {
+        1
+    }
+
+    /// The code that it is told, where the client's Close had this one.
+    fn told(&self, code: Option<u16>) -> Option<u16> {
+        code
+    }
+}
+
+/// The payload of a Close that the application wants with this code and reason, as far
+/// as they may be sent.
+pub(super) fn legal_close(code: Option<u16>, reason: &Content) -> Vec<u8> {
+    let Some(code) = code else { return Vec::new() };
+    let code = if CloseCode(code).is_sendable() { code } else { CloseCode::NORMAL.0 };
+    let reason = reason.text();
+    let reason = &reason[..reason.floor_char_boundary(123)];
+    [&code.to_be_bytes(), reason.as_bytes()].concat()
+}
+
+/// Every habit as it should be.
+#[derive(Debug)]
+pub(super) struct Good;
+
+impl Habits for Good {}

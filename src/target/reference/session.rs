@@ -1,0 +1,299 @@
+//! The protocol as a state machine: no I/O, no clock. What can be got wrong about it
+//! is asked of its [`Habits`].
+
+use super::habits::Habits;
+use super::{HANDSHAKE, IDLE};
+use crate::script::Command;
+use crate::target::Application;
+use crate::trace::Note;
+use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
+use tokio::time::Instant;
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The request is not complete.
+    Opening,
+    /// Messages flow.
+    Open,
+    /// A Close was queued or is not worth sending; the deadline is set for good.
+    Closing {
+        /// Nothing more is wanted of the client but its FIN.
+        heard: bool,
+    },
+    /// Nothing is left to do but to drop the transport.
+    Over,
+}
+
+/// One connection's state.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub habits: &'static dyn Habits,
+    pub phase: Phase,
+    /// When patience with the present phase ends.
+    pub deadline: Instant,
+    /// The request, as far as it came.
+    head: Vec<u8>,
+    decoder: Decoder,
+    /// The message at hand, where somebody gathers it.
+    pub message: Vec<u8>,
+    pub queue: Vec<u8>,
+    /// How much of the queue is on its way.
+    pub sent: usize,
+    /// Where in the queue the Close begins; `None` where it is not queued or all sent.
+    pub close_at: Option<usize>,
+    pub fin_sent: bool,
+    pub fin_received: bool,
+    /// The payload of the client's Close.
+    client_close: Option<Vec<u8>>,
+    application: Application,
+}
+
+impl Session {
+    pub fn new(now: Instant, application: Application, habits: &'static dyn Habits) -> Self {
+        Self {
+            habits,
+            phase: Phase::Opening,
+            deadline: now + HANDSHAKE,
+            head: Vec::new(),
+            decoder: Decoder::new(Role::Client),
+            message: Vec::new(),
+            queue: Vec::with_capacity(256),
+            sent: 0,
+            close_at: None,
+            fin_sent: false,
+            fin_received: false,
+            client_close: None,
+            application,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether commands of the application are taken.
+    pub fn obeys(&self) -> bool {
+        self.habits.obeys_in(self.phase)
+    }
+
+    /// Whether everything was said and heard, so that dropping the transport loses nothing.
+    pub fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Over => true,
+            Phase::Closing { .. } => self.habits.is_done(self),
+            Phase::Opening | Phase::Open => false,
+        }
+    }
+
+    /// Whether the own side can be shut down: the last frame is sent, and no reply
+    /// to it is awaited.
+    pub fn wants_fin(&self) -> bool {
+        self.phase == Phase::Closing { heard: true } && !self.fin_sent && self.habits.fins_first()
+    }
+
+    /// The code that the client's Close had, where one came: 1005 for none.
+    pub fn close_code(&self) -> Option<u16> {
+        let payload = self.client_close.as_deref()?;
+        Some(ClosePayload::parse(payload).code().map_or(1005, |code| code.0))
+    }
+
+    /// What waits to be sent.
+    pub fn to_send(&self) -> Option<&[u8]> {
+        self.queue.get(self.sent..).filter(|left| !left.is_empty())
+    }
+
+    /// So many bytes of it are on their way.
+    pub fn wrote(&mut self, count: usize) {
+        self.sent += count;
+        if self.sent == self.queue.len() {
+            self.queue.clear();
+            self.sent = 0;
+            self.close_at = None;
+        }
+    }
+
+    /// Bytes came, or none: the client's FIN.
+    pub fn received(&mut self, bytes: &[u8], now: Instant) {
+        if bytes.is_empty() {
+            return self.habits.reads_end(self, now);
+        }
+        self.habits.hears_bytes(self, now);
+        let mut rest = bytes;
+        if self.phase == Phase::Opening {
+            let Some(length) = self.opening(bytes, now) else { return };
+            rest = self.habits.behind_request(&bytes[bytes.len() - length..]);
+        }
+        while self.habits.decodes_in(self.phase) {
+            let Some(item) = self.decoder.next(&mut rest) else { return };
+            match item {
+                Item::Started(_) => {}
+                Item::Fault(fault) if self.habits.overlooks(fault) => {}
+                Item::Fault(fault) => self.fail(fault, now),
+                Item::Frame(head) => {
+                    self.frame(head, now);
+                    if !self.habits.looks_behind_a_frame(self) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// More of the request. Once it is complete: how many bytes came behind it.
+    fn opening(&mut self, bytes: &[u8], now: Instant) -> Option<usize> {
+        // Looked at only where new bytes could complete it: a request that comes
+        // byte by byte costs no more than one that comes whole.
+        let seen = self.head.len().saturating_sub(3);
+        self.head.extend_from_slice(bytes);
+        if handshake::head_length(&self.head[seen..]).is_none()
+            && self.head.len() <= handshake::HEAD_LIMIT
+        {
+            return None;
+        }
+        let Ok(Some((length, accept))) = handshake::request(&self.head) else {
+            self.queue.extend_from_slice(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+            self.begin_closing(now, true);
+            return None;
+        };
+        let accept = self.habits.accept(accept);
+        self.queue.extend_from_slice(handshake::switching_protocols(&accept).as_bytes());
+        let behind = self.head.len() - length;
+        self.head = Vec::new();
+        self.phase = Phase::Open;
+        self.deadline = now + IDLE.saturating_sub(super::CLOSE);
+        Some(behind)
+    }
+
+    fn frame(&mut self, head: Head, now: Instant) {
+        self.habits.hears_frame(self, head.opcode, now);
+        if let Some(fault) = self.habits.refuses(head, self) {
+            return self.fail(fault, now);
+        }
+        match head.opcode {
+            // A ping is answered until the client's Close is here (5.5.2).
+            Opcode::PING => {
+                let body = self.decoder.body().to_vec();
+                self.send(Opcode::PONG, &body, now);
+            }
+            Opcode::CLOSE => self.close_came(now),
+            opcode if opcode.is_data() => {
+                self.habits.gathers(self, head.length);
+                if head.fin {
+                    self.message = Vec::new();
+                    let bytes = u32::try_from(head.length).unwrap_or(u32::MAX);
+                    self.application.note(Note::Received { bytes });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn close_came(&mut self, now: Instant) {
+        let payload = self.decoder.body().to_vec();
+        if self.habits.answers_in(self.phase) {
+            if let Some(answer) = self.habits.answer(&payload) {
+                self.close(&answer, now);
+            }
+        }
+        self.client_close.get_or_insert(payload);
+        self.begin_closing(now, true);
+    }
+
+    /// Whether the client has begun a message and not finished it.
+    pub const fn is_inside_message(&self) -> bool {
+        self.decoder.is_inside_message()
+    }
+
+    /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
+    fn fail(&mut self, fault: Fault, now: Instant) {
+        if self.is_open() {
+            if let Some(code) = self.habits.failing(fault) {
+                self.close(&code.0.to_be_bytes(), now);
+            }
+        }
+        self.begin_closing(now, true);
+        self.habits.failed(self);
+    }
+
+    /// The application was told to act.
+    pub fn commanded(&mut self, command: Command, now: Instant) {
+        if self.phase == Phase::Opening {
+            // Before there is a session, there is nobody to send anything to.
+            let ends = matches!(command, Command::Close(..) | Command::Return);
+            self.phase = if ends && self.habits.ends_openings() { Phase::Over } else { self.phase };
+            return;
+        }
+        if !self.habits.room_for(self, &command) {
+            // A client that does not read what it is sent is given up.
+            self.phase = Phase::Over;
+            return;
+        }
+        match command {
+            Command::SendText(content) => self.send(Opcode::TEXT, content.text().as_bytes(), now),
+            Command::SendBinary(content) => self.send(Opcode::BINARY, &content.bytes(), now),
+            Command::Ping(content) => {
+                let payload = content.bytes();
+                self.send(Opcode::PING, &payload[..payload.len().min(125)], now);
+            }
+            Command::Close(code, reason) => self.habits.wants_to_close(self, code, &reason, now),
+            Command::Return => self.phase = Phase::Over,
+            // What a registry of sessions would hold: nothing of the transport's.
+            Command::Keep => self.application.keep(self.application.clone()),
+        }
+    }
+
+    /// When the deadline of the present phase passes.
+    pub fn deadline_passed(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Open => {
+                self.close(&CloseCode::GOING_AWAY.0.to_be_bytes(), now);
+                self.begin_closing(now, false);
+            }
+            Phase::Closing { .. } => self.habits.runs_out_of_time(self, now),
+            Phase::Opening | Phase::Over => self.phase = Phase::Over,
+        }
+    }
+
+    /// Queues a frame.
+    pub fn send(&mut self, opcode: Opcode, payload: &[u8], now: Instant) {
+        if self.queue.len() - self.sent + payload.len() > self.habits.queue_limit() {
+            self.phase = Phase::Over;
+            return;
+        }
+        self.habits.frame(opcode).encode(payload, &mut self.queue);
+        self.habits.said(self, now);
+    }
+
+    /// Queues the one Close that this connection sends.
+    pub fn close(&mut self, payload: &[u8], now: Instant) {
+        self.close_at = Some(self.queue.len());
+        self.habits.frame(Opcode::CLOSE).encode(payload, &mut self.queue);
+        self.habits.said(self, now);
+    }
+
+    /// From here on the end is owed. Sets the deadline the first time, and never again.
+    pub fn begin_closing(&mut self, now: Instant, heard: bool) {
+        match self.phase {
+            Phase::Opening => {
+                // The opening's own deadline stands where it is earlier.
+                self.deadline = self.deadline.min(self.habits.closing_deadline(now, heard));
+                self.phase = Phase::Closing { heard };
+            }
+            Phase::Open => {
+                self.deadline = self.habits.closing_deadline(now, heard);
+                self.phase = Phase::Closing { heard };
+            }
+            Phase::Closing { heard: before } => {
+                self.phase = Phase::Closing { heard: before || heard };
+            }
+            Phase::Over => {}
+        }
+    }
+
+    /// The own side is shut down.
+    pub fn sent_fin(&mut self, now: Instant) {
+        self.fin_sent = true;
+        self.habits.after_fin(self, now);
+    }
+}
