@@ -1,4 +1,4 @@
-//! What a target promises: durations, each with a meaning for "no promise".
+//! What a target promises: durations and a size, each with a meaning for "no promise".
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -4,12 +4,15 @@
 //! recorded over real TCP have the same shape; they differ in what could be
 //! observed ([`Trace::both_ends`]). This module records, and judges nothing.
 
+use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 use std::fmt;
 use std::time::Duration;
 
 /// A point in time: microseconds since the server accepted the connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Time(pub u64);
 
 impl Time {
@@ -47,7 +50,7 @@ impl fmt::Display for Time {
 }
 
 /// One event and when it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub at: Time,
@@ -56,7 +59,7 @@ pub struct Event {
 }
 
 /// What the server's application says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
     /// It reports what it is given and what it is told: only then can its silence be judged.
     Reports,
@@ -77,7 +80,7 @@ pub enum Note {
 }
 
 /// What became of a connection that had not ended when the deadline had passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// No task can run, no timer fires within ten years, no event is left: it stays
     /// like this for ever.
@@ -93,8 +96,34 @@ pub enum Outcome {
     GaveUp,
 }
 
+/// How a target took down the process that it was played in, or kept it from going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Death {
+    /// A signal ended the process, by its number: 6 where the target aborted.
+    Signal(i32),
+    /// It ended the process, with this exit code.
+    Exited(i32),
+    /// It asked for more memory than the process may have, and that aborted it.
+    OutOfMemory,
+    /// A poll of it did not return, in seconds of real time, and the process was killed.
+    StoodStill,
+}
+
+/// What it did, as a predicate of the server: `aborted its process (signal 6)`.
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(6) => f.write_str("aborted its process (signal 6)"),
+            Self::Signal(signal) => write!(f, "had its process killed by signal {signal}"),
+            Self::Exited(code) => write!(f, "ended its process with exit code {code}"),
+            Self::OutOfMemory => f.write_str("asked for more memory than its process may have"),
+            Self::StoodStill => f.write_str("stood still: a poll of it does not return"),
+        }
+    }
+}
+
 /// What happened. Byte counts index the two streams, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// Bytes of the client's entered the server's receive buffer.
     Arrived {
@@ -167,6 +196,8 @@ pub enum What {
     Noted(Note),
     /// What became of a connection that had not ended in time.
     Became(Outcome),
+    /// The target's process ended, or stood still: nothing more was seen.
+    Died(Death),
 }
 
 /// The record of one connection. Append with [`push`](Self::push) and the two `..._bytes`.
@@ -182,8 +213,8 @@ pub struct Trace {
     pub both_ends: bool,
     /// How far a time in here may lie behind what it stands for: the judge's slack.
     pub grain: Duration,
-    /// The most heap, in bytes, that the target held at a time, where that was measured.
-    /// No part of the [`digest`](Self::digest): allocators differ.
+    /// The most bytes of heap that the target held at a time for this connection;
+    /// `None` where nobody counted. No part of the [`digest`](Self::digest).
     pub peak_heap: Option<u64>,
 }
 
@@ -209,7 +240,7 @@ impl Trace {
         self.events.push(Event { at, what });
     }
 
-    /// A fingerprint of everything in the trace: equal for equal traces, 16 hex digits.
+    /// A fingerprint of the events and the bytes: equal for equal traces, 16 hex digits.
     pub fn digest(&self) -> String {
         use fmt::Write as _;
         let mut hash = Sha1::new();
@@ -246,7 +277,16 @@ mod tests {
         let later = trace.digest();
         trace.to_client.push(1);
         let all = [empty, with_event, later, trace.digest()];
+        trace.peak_heap = Some(1);
+        assert_eq!(trace.digest(), all[3], "what a library keeps for the next connection varies");
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
+
+    #[test]
+    fn a_death_says_what_the_server_did() {
+        assert_eq!(Death::Signal(6).to_string(), "aborted its process (signal 6)");
+        assert_eq!(Death::Signal(11).to_string(), "had its process killed by signal 11");
+        assert_eq!(Death::Exited(3).to_string(), "ended its process with exit code 3");
     }
 
     #[test]

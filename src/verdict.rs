@@ -139,7 +139,7 @@ words! {
 }
 
 /// How a connection ended, measured against what was owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// By its deadline, or with nothing owed.
     InTime,
@@ -197,7 +197,7 @@ pub struct Owed {
 }
 
 /// What findings are told apart by, beside their target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The rule broken.
     pub invariant: Invariant,

@@ -6,7 +6,7 @@
 
 use hangup::bounds::Bounds;
 use hangup::judge::{judge, next_deadline};
-use hangup::trace::{Note, Outcome, Time, Trace, What};
+use hangup::trace::{Death, Note, Outcome, Time, Trace, What};
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Level, Verdict, Violation};
 use hangup::wire::{FrameHead, LengthForm, MASK, Opcode, handshake};
 use std::collections::BTreeSet;
@@ -40,6 +40,9 @@ fn plain((opcode, payload): Frame<'_>) -> Vec<u8> {
     encoded(FrameHead::server(opcode), payload)
 }
 
+const DEATHS: [Death; 4] =
+    [Death::Signal(6), Death::Exited(0), Death::OutOfMemory, Death::StoodStill];
+
 /// What somebody does in a story.
 type Act = fn(Story) -> Story;
 
@@ -69,6 +72,10 @@ impl Story {
         app_returns => What::Noted(Note::BeganToReturn),
         panics => What::Panicked("oops".into()),
         spins => What::Spun { polls: 10_000 },
+        aborts => What::Died(Death::Signal(6)),
+        exits => What::Died(Death::Exited(0)),
+        eats_all_memory => What::Died(Death::OutOfMemory),
+        stands_still => What::Died(Death::StoodStill),
         watched => What::Froze,
     }
 
@@ -755,7 +762,7 @@ fn of_two_faults_of_one_close_the_worse_is_reported() {
     assert_eq!(found, [Some(Level::Must); 3]);
 }
 
-// no-panic, no-spin.
+// no-panic, no-spin, bounded-memory.
 
 #[test]
 fn a_panic_is_reported_and_excuses_the_missing_answer_alone() {
@@ -776,6 +783,37 @@ fn a_spin_is_not_also_lateness() {
         assert_eq!((spin.level, spin.key.cause), (Level::Should, (!none).then_some(cause)));
     }
     asked().spins().server_drops().breaks(Invariant::NoSpin);
+}
+
+#[test]
+fn a_death_of_the_process_breaks_the_rule_of_its_kind_and_names_what_led_to_it() {
+    for (death, invariant) in [
+        (Story::aborts as Act, Invariant::NoPanic),
+        (Story::exits, Invariant::NoPanic),
+        (Story::eats_all_memory, Invariant::BoundedMemory),
+        (Story::stands_still, Invariant::NoSpin),
+    ] {
+        let broken = death(asked().at(3000)).breaks(invariant);
+        assert_eq!((broken.level, broken.key.cause), (Level::Should, Some(Cause::ClientClose)));
+        let alone = death(Story::open()).breaks(invariant);
+        assert_eq!(alone.key.cause, None, "nothing was owed");
+    }
+    assert_eq!(asked().aborts().breaks(Invariant::NoPanic).fact, "aborted its process (signal 6)");
+}
+
+#[test]
+fn a_panic_that_aborts_is_one_finding_that_tells_the_panic() {
+    let both = asked().panics().aborts().breaks(Invariant::NoPanic);
+    assert_eq!(both.fact, "panicked: oops");
+}
+
+#[test]
+fn a_server_that_stands_still_is_not_also_late_and_one_that_crashes_later_is() {
+    let still = asked().at(8000).stands_still().breaks(Invariant::NoSpin);
+    assert_eq!(still.ending, Ending::Spinning(Time(8_000_000)));
+    let crash = asked().at(8000).aborts().broken();
+    assert_eq!(crash, [Invariant::EndsInTime, Invariant::NoPanic]);
+    assert_eq!(asked().at(4999).aborts().broken(), [Invariant::NoPanic]);
 }
 
 #[test]
@@ -821,7 +859,7 @@ impl Lcg {
         let bytes = [self.below(8), self.below(300), u32::MAX][self.below(3) as usize];
         let ticking = Outcome::Ticking { wakes: bytes, lasting: u64::MAX };
         let notes = [Note::BeganToClose, Note::BeganToReturn, Note::ToldOfEnd { code: None }];
-        match self.below(20) {
+        match self.below(21) {
             0..=3 => What::Arrived { bytes },
             4..=6 => What::Read { bytes },
             7..=9 => What::Wrote { bytes },
@@ -835,6 +873,7 @@ impl Lcg {
             15 => What::Dropped { reset: bytes == 0 },
             16 => self.pick(&notes.map(What::Noted)),
             17 => self.pick(&[What::Panicked("oops".into()), What::Spun { polls: bytes }]),
+            18 => self.pick(&DEATHS.map(What::Died)),
             _ => self.pick(&[Outcome::Quiet, Outcome::GaveUp, ticking].map(What::Became)),
         }
     }

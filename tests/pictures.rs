@@ -1,7 +1,9 @@
 //! The pictures: `show`'s timeline under snapshot, one for each way that things look.
 
 use hangup::judge::judge;
+use hangup::trace::{Death, Time, What};
 use hangup::{Registry, Script, report, sim};
+use std::fmt::Write as _;
 
 /// What `hangup show` draws below its first line.
 fn shown(target: &str, script: &str) -> String {
@@ -53,4 +55,26 @@ fn an_opening_byte_by_byte_and_a_reset() {
 fn an_illegal_close_and_a_cut() {
     let script = "upgrade\napp close 1005\nfirst 3 bytes of text \"hello\"\ncut\n";
     insta::assert_snapshot!(shown("tungstenite/no-deadline", script));
+}
+
+#[test]
+fn the_four_deaths_of_a_process() {
+    let script: Script = "upgrade\nclose 1000\n".parse().expect("a script");
+    let registry = Registry::built_in();
+    let target = registry.find("reference").expect("built in");
+    let bounds = target.bounds();
+    let mut pictures = String::new();
+    for death in [Death::Signal(6), Death::Exited(3), Death::OutOfMemory, Death::StoodStill] {
+        let mut trace = sim::play(target, &bounds, &script, 0);
+        // Up to the server's reading of the Close.
+        let read = trace.events.iter().rposition(|event| matches!(event.what, What::Read { .. }));
+        trace.events.truncate(read.expect("it reads") + 1);
+        trace.push(Time(250_000), What::Died(death));
+        let verdict = judge(&trace, &bounds);
+        let [violation] = &verdict.violations[..] else { panic!("one rule: {verdict:?}") };
+        let sentence = report::sentence(violation, &trace);
+        let picture = report::timeline(&trace, Some(violation));
+        writeln!(pictures, "{}: {sentence}\n{picture}", violation.key.invariant).expect("a string");
+    }
+    insta::assert_snapshot!(pictures);
 }

@@ -51,7 +51,8 @@ fn promises(bounds: &Bounds) -> String {
         part("handshake", bounds.handshake),
         part("end of idle connections", bounds.idle),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let memory = bounds.memory.map(|bytes| format!("at most {bytes} bytes of heap a connection"));
+    parts.into_iter().flatten().chain(memory).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn invariants() -> u8 {

@@ -1,43 +1,49 @@
-//! How the server behaved as a program: no panic, no spin, nothing left behind.
+//! How the server behaved as a program: no panic and no crash, no spin, nothing left
+//! behind, no flood of memory.
 //!
 //! The RFC is silent on all of it, but for limits (10.4): so each is a SHOULD.
 
 use super::broken::Broken;
 use super::facts::Facts;
 use crate::bounds::Bounds;
-use crate::trace::What;
+use crate::trace::{Death, What};
 use crate::verdict::{Invariant, Level};
 
 /// `no-panic`, `no-spin`, `no-leak`, `bounded-memory`.
 pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Broken>) {
-    let mut broken = |invariant, event: Option<usize>, fact: &dyn Fn(&What) -> String| {
+    let mut broken = |invariant, event: Option<usize>| {
         let Some(event) = event else { return };
         let fact = fact(&facts.trace.events[event].what);
         out.push(Broken { invariant, level: Level::Should, fact, events: vec![event] });
     };
-    broken(Invariant::NoPanic, facts.firsts.panicked, &|what| match what {
+    let death = facts.death();
+    let died = |of: fn(Death) -> bool| death.filter(|(_, death)| of(*death)).map(|(at, _)| at);
+    let crashed = died(|death| matches!(death, Death::Signal(_) | Death::Exited(_)));
+    let exhausted = died(|death| death == Death::OutOfMemory);
+    broken(Invariant::NoPanic, facts.firsts.panicked.or(crashed));
+    broken(Invariant::NoSpin, facts.stood_still());
+    broken(Invariant::NoLeak, facts.firsts.outlived);
+    broken(Invariant::BoundedMemory, exhausted);
+    out.extend(bounded_memory(facts, bounds).filter(|_| exhausted.is_none()));
+}
+
+fn fact(what: &What) -> String {
+    match what {
         What::Panicked(message) => format!("panicked: {message}"),
-        _ => "panicked".to_owned(),
-    });
-    broken(Invariant::NoSpin, facts.firsts.spun, &|what| match what {
         What::Spun { polls } => format!("polled {polls} times while time stood still"),
-        _ => "spun".to_owned(),
-    });
-    broken(Invariant::NoLeak, facts.firsts.outlived, &|what| match what {
         What::Outlived { tasks: 1 } => "left a task behind that outlives the connection".to_owned(),
         What::Outlived { tasks } => {
             format!("left {tasks} tasks behind that outlive the connection")
         }
-        _ => "left something behind".to_owned(),
-    });
-    out.extend(bounded_memory(facts, bounds));
+        What::Died(death) => death.to_string(),
+        _ => String::new(),
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-10.4
-//# Implementations that have implementation- and/or platform-specific
-//# limitations regarding the frame size or total message size after
-//# reassembly from multiple frames MUST protect themselves against
-//# exceeding those limits.
+//# Such an
+//# implementation SHOULD impose a limit on frame sizes and the total
+//# message size after reassembly from multiple frames.
 fn bounded_memory(facts: &Facts<'_>, bounds: &Bounds) -> Option<Broken> {
     let (peak, bound) = (facts.trace.peak_heap?, bounds.memory?);
     if peak <= bound {

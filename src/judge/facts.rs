@@ -2,7 +2,7 @@
 //!
 //! Facts only; what they mean is the invariants' business.
 
-use crate::trace::{Event, Note, Time, Trace, What};
+use crate::trace::{Death, Event, Note, Time, Trace, What};
 use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 
 /// A frame of one direction.
@@ -69,6 +69,7 @@ pub(super) struct Firsts {
     pub spun: Option<usize>,
     pub outlived: Option<usize>,
     pub became: Option<usize>,
+    pub died: Option<usize>,
 }
 
 /// What a trace says.
@@ -243,6 +244,21 @@ impl<'a> Facts<'a> {
         self.trace.events[event].at
     }
 
+    /// How the target's process ended, and the event.
+    pub fn death(&self) -> Option<(usize, Death)> {
+        let event = self.firsts.died?;
+        match self.trace.events[event].what {
+            What::Died(death) => Some((event, death)),
+            _ => None,
+        }
+    }
+
+    /// The event from which on time stood still, as the server polled for ever.
+    pub fn stood_still(&self) -> Option<usize> {
+        let died = self.death().filter(|(_, death)| *death == Death::StoodStill);
+        self.firsts.spun.or(died.map(|(event, _)| event))
+    }
+
     /// The event with which the connection ended, as far as the server has to
     /// see to it: its FIN or RST, or the client's own reset.
     pub fn ended(&self) -> Option<usize> {
@@ -344,6 +360,7 @@ impl Firsts {
             What::Spun { .. } => &mut self.spun,
             What::Outlived { .. } => &mut self.outlived,
             What::Became(_) => &mut self.became,
+            What::Died(_) => &mut self.died,
             _ => return,
         };
         slot.get_or_insert(index);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 /// `ends-in-time`, `handshake-in-time`, `idle-in-time`, `releases-in-time`.
 ///
-/// A server that spins freezes the clock: that is `no-spin`, not lateness. One
-/// that fails to end is not blamed for holding its transport as well.
+/// A server that spins, or stands still, freezes the clock: that is `no-spin`, not
+/// lateness. One that fails to end is not blamed for holding its transport as well.
 pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
-    let Some(owed) = owed.filter(|_| facts.firsts.spun.is_none()) else { return };
+    let Some(owed) = owed.filter(|_| facts.stood_still().is_none()) else { return };
     if !kept(facts, facts.ended(), owed) {
         let invariant = match owed.cause {
             Cause::Handshake => Invariant::HandshakeInTime,

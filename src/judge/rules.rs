@@ -148,9 +148,10 @@ impl Invariant {
             Self::NoPanic => (
                 Safety,
                 "-",
-                "No task of the server panics, whatever the client sends.",
+                "No task of the server panics, and none ends its process, whatever the client sends.",
                 "A panic in a connection's task is caught by the runtime and easily overlooked; what the\n\
-                 task should have done afterwards is not done.",
+                 task should have done afterwards is not done. An abort, a signal and a call of exit end\n\
+                 every other connection with this one.",
             ),
             Self::NoSpin => (
                 Liveness,
@@ -158,7 +159,18 @@ impl Invariant {
                 "The server makes progress or sleeps; it does not poll for ever.",
                 "Reading the end of the stream, or an error, again and again without ending burns a core\n\
                  for as long as the connection lives. tokio's cooperative budget hides it, a counter of\n\
-                 polls without progress does not.",
+                 polls without progress does not. A poll that does not return at all is worse: it stops\n\
+                 every task of its thread, and no time-out around it can fire.",
+            ),
+            Self::BoundedMemory => (
+                Safety,
+                "10.4",
+                "No client makes the server hold memory without limit.",
+                "A queue of replies that grows while the client does not read, a message that is gathered\n\
+                 from fragments without end, a buffer as large as a header says before the bytes are\n\
+                 there: one client then takes down the server of all. Bound every queue and every\n\
+                 message, and refuse what is larger. Judged where the target promises a bound, and where it\n\
+                 uses up all that its process may have.",
             ),
             Self::NoLeak => (
                 Liveness,
@@ -168,14 +180,6 @@ impl Invariant {
                  connection spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
                  channel which a registry keeps open. Abort them, or let them own what ends with the\n\
                  connection. Judged in virtual time only.",
-            ),
-            Self::BoundedMemory => (
-                Safety,
-                "10.4",
-                "The client cannot make the server hold more memory for a connection than it promises.",
-                "A client that does not read lets everything that is sent to it queue; one that never\n\
-                 finishes a message lets its fragments pile up. Bound both: stop taking, or give the client\n\
-                 up. Judged where the target promises a bound and the heap is measured.",
             ),
         };
         Rule { class, section, says, explains }

@@ -220,6 +220,7 @@ impl Narrator<'_> {
             What::Noted(Note::ToldOfEnd { code: None }) => {
                 row(Lane::Server, "application: is told of the end");
             }
+            What::Died(death) => row(Lane::Server, &death.to_string()),
             What::ReadReset => row(Lane::Server, "is told of the reset"),
             What::GotEnd if !both_ends => row(Lane::ToClient(true), "FIN"),
             What::GotReset if !both_ends => row(Lane::ToClient(true), "RST"),
