@@ -211,6 +211,12 @@ pub struct Trace {
     pub to_client: Vec<u8>,
     /// Whether the server's end was observed too: its reads, writes and drop.
     pub both_ends: bool,
+    /// Whether it was observed when the server let go of its transport: where both
+    /// ends were, and over TCP where the kernel's socket table could be read.
+    pub sees_release: bool,
+    /// Where only the client's end was observed: how soon after it sent something the
+    /// client may still get what the server sent before that had arrived.
+    pub transit: Duration,
     /// How far a time in here may lie behind what it stands for: the judge's slack.
     pub grain: Duration,
     /// The most bytes of heap that the target held at a time for this connection;
@@ -230,6 +236,8 @@ impl Trace {
             to_server: Vec::with_capacity(512),
             to_client: Vec::with_capacity(512),
             both_ends,
+            sees_release: both_ends,
+            transit: Self::VIRTUAL_GRAIN,
             grain: Self::VIRTUAL_GRAIN,
             peak_heap: None,
         }

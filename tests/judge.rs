@@ -94,6 +94,7 @@ impl Story {
     fn open_seen_by_client() -> Self {
         let mut story = Self::accepted();
         story.trace.both_ends = false;
+        story.trace.sees_release = false;
         story.client_bytes(handshake::REQUEST).server_accepts()
     }
 
@@ -448,6 +449,32 @@ fn a_client_alone_sees_the_same_lateness_and_takes_the_end_for_the_release() {
     }
 }
 
+/// Over TCP, where the kernel's socket table shows the server's end.
+#[test]
+fn a_release_that_is_seen_from_outside_is_told_from_the_end() {
+    let mut story = Story::open_seen_by_client();
+    story.trace.sees_release = true;
+    let ended = story.at(1000).client(BYE).server(BYE).server_drops();
+    ended.clone().at(6002).then(What::Dropped { reset: false }).is_clean();
+    ended.clone().quiet().breaks(Invariant::ReleasesInTime);
+    ended.at(6003).then(What::Dropped { reset: false }).breaks(Invariant::ReleasesInTime);
+}
+
+#[test]
+fn who_does_not_look_sees_no_end_and_the_server_is_not_blamed_for_it() {
+    let open = || Story::open_seen_by_client().at(1000).client(BYE).at(2000);
+    let blind: [Act; 3] = [Story::deaf, Story::cut, |story| story.deaf().client_bytes([0x89])];
+    for act in blind {
+        act(open()).quiet().is_clean();
+        act(open()).at(6003).hears().then(What::GotEnd).is_clean();
+        let mut table = act(open());
+        table.trace.sees_release = true;
+        table.clone().at(6002).then(What::Shut).then(What::Dropped { reset: false }).is_clean();
+        table.quiet().breaks(Invariant::EndsInTime);
+    }
+    open().deaf().at(5999).hears().quiet().breaks(Invariant::EndsInTime);
+}
+
 // Liveness: what the client did meanwhile.
 
 #[test]
@@ -581,8 +608,17 @@ fn a_close_that_the_server_never_read_to_its_end_is_not_received() {
     read(0).server_drops().is_clean();
     read(size - 1).server_drops().is_clean();
     read(size).server_drops().breaks(Invariant::AnswersClose);
-    // From the client's side alone nobody knows.
-    Story::open_seen_by_client().client(BYE).server_drops().is_clean();
+    // From the client's side alone nobody knows where the end could have been on its
+    // way, or came while the client did not read.
+    let open = || Story::open_seen_by_client().at(1000).client(BYE);
+    open().server_drops().is_clean();
+    open().at(1001).server_drops().is_clean();
+    open().at(1002).server_drops().breaks(Invariant::AnswersClose);
+    open().deaf().at(1500).hears().server_drops().is_clean();
+    open().at(1002).server(BYE).server_drops().is_clean();
+    let mut at_once = open();
+    at_once.trace.transit = Duration::ZERO;
+    at_once.server_drops().breaks(Invariant::AnswersClose);
 }
 
 #[test]

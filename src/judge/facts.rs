@@ -266,16 +266,17 @@ impl<'a> Facts<'a> {
         [shut, dropped, got_end, got_reset, reset].into_iter().flatten().min()
     }
 
-    /// The event with which the server let go of its transport, where its end
-    /// was observed; else the end stands for it.
+    /// The event with which the server let go of its transport, where that was
+    /// observed; else the end stands for it.
     pub fn released(&self) -> Option<usize> {
-        if self.trace.both_ends { self.firsts.dropped } else { self.ended() }
+        if self.trace.sees_release { self.firsts.dropped } else { self.ended() }
     }
 
     /// The event with which the server received the client's bytes up to `frame`'s
     /// end. To arrive is not to be received: where the server's end was observed, it
     /// counts when it read them. Elsewhere a clean end that came later shows it, since
-    /// a socket that is closed with bytes unread is reset.
+    /// a socket that is closed with bytes unread is reset; but not to a client that had
+    /// stopped reading, which cannot tell when the end came.
     pub fn received(&self, frame: &Seen) -> Option<usize> {
         self.read_upto(frame.end_offset, frame.ended?)
     }
@@ -288,7 +289,10 @@ impl<'a> Facts<'a> {
             return read.map(|(event, _)| *event);
         }
         let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
-        (self.at(end) > self.at(arrived).after(self.trace.grain)).then_some(arrived)
+        let stops = |event: &Event| matches!(event.what, What::StoppedReading | What::Cut);
+        let was_deaf = self.trace.events[..end].iter().any(stops);
+        let later = end > arrived && self.at(end) >= self.at(arrived).after(self.trace.transit);
+        (later && !was_deaf).then_some(arrived)
     }
 
     /// Whether something excuses a server that said nothing more before it ended with

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// lateness. One that fails to end is not blamed for holding its transport as well.
 pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
     let Some(owed) = owed.filter(|_| facts.stood_still().is_none()) else { return };
+    if !facts.trace.sees_release && is_blind(facts, owed.deadline) {
+        return;
+    }
     if !kept(facts, facts.ended(), owed) {
         let invariant = match owed.cause {
             Cause::Handshake => Invariant::HandshakeInTime,
@@ -23,6 +26,21 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
     } else if !kept(facts, facts.released(), owed) {
         out.push(violation(facts, owed, Invariant::ReleasesInTime, facts.released()));
     }
+}
+
+/// Whether the client could not see an end at `time`: it did not read, or was cut
+/// off. Without a look at the server's end there was nobody else to see it.
+fn is_blind(facts: &Facts<'_>, time: Time) -> bool {
+    let (mut deaf, mut cut) = (false, false);
+    for event in facts.trace.events.iter().take_while(|event| event.at <= time) {
+        match event.what {
+            What::StoppedReading => deaf = true,
+            What::ResumedReading => deaf = false,
+            What::Cut => cut = true,
+            _ => {}
+        }
+    }
+    deaf || cut
 }
 
 /// Whether `event` came by the deadline. What was not watched up to the deadline
