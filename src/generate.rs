@@ -262,9 +262,19 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
                 (Piece::Whole, Unit::Upgrade(Some(Size(header))), Pace::Once)
             }
             4 => (Piece::Whole, Unit::Raw(self.junk()), Pace::Once),
+            5 if self.app.contain(AppSteps::CLOSE) => return self.shutdown_while_opening(),
             _ => (Piece::Whole, whole, Pace::Once),
         };
         self.add(Act::Send(Send { piece, unit, pace }));
+    }
+
+    /// The application closes between the parts of the request.
+    fn shutdown_while_opening(&mut self) {
+        let cut = self.rng.random_range(0..200);
+        let part = |piece| Act::Send(Send { piece, unit: Unit::Upgrade(None), pace: Pace::Once });
+        self.add(part(Piece::First(cut)));
+        self.app_close();
+        self.add(part(Piece::After(cut)));
     }
 
     fn junk(&mut self) -> Content {
@@ -624,7 +634,15 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
         let (code, reason) = match self.rng.random_range(0..8) {
             0 => (None, Content::Empty),
             1 => (Some(self.one_of(&CODES)), Content::Empty),
-            2 => (Some(1000), Content::Fill(Size(self.one_of(&[123, 124, 198])))),
+            2 => {
+                // The longest, one more, and one whose 123rd byte is inside a character.
+                let reason = if self.once_in(3) {
+                    Content::Text("\u{e9}".repeat(62))
+                } else {
+                    Content::Fill(Size(self.one_of(&[123, 124, 198])))
+                };
+                (Some(1000), reason)
+            }
             3 => (Some(1001), Content::Text("bye".to_owned())),
             _ => (Some(1000), Content::Empty),
         };

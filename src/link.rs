@@ -47,6 +47,15 @@ pub const BUSY_BYTES: u64 = 64 << 20;
 /// through buffers of one byte, must not eat the machine.
 pub const EVENTS: usize = 2_000_000;
 
+/// What a runtime says of itself, for a link that cannot see it.
+#[derive(Debug, Default)]
+pub struct Turns {
+    /// Moves on with every park of the runtime: time stands still in between.
+    pub parks: AtomicU32,
+    /// Polls of tasks since the last park, and since the link last moved a byte.
+    pub polls: AtomicU32,
+}
+
 /// The connection with its record; clones share it.
 #[derive(Clone, Debug)]
 pub struct Link(Arc<Mutex<State>>);
@@ -69,7 +78,7 @@ struct State {
     trace: Trace,
     start: Instant,
     /// Moves on whenever time may have; `None` where nobody says when that is.
-    turns: Option<Arc<AtomicU32>>,
+    turns: Option<Arc<Turns>>,
     /// The time at that turn.
     known: (u32, Time),
     /// Recording is over; what tasks do while they are torn down is not part of the trace.
@@ -158,9 +167,9 @@ impl Link {
         Self::with_turns(None)
     }
 
-    /// As [`new`](Self::new); with `turns`, the clock is read only after that number
-    /// has changed: reading it for every event costs more than the event.
-    pub fn with_turns(turns: Option<Arc<AtomicU32>>) -> Self {
+    /// As [`new`](Self::new); with `turns`, the clock is read only after the runtime has
+    /// parked: reading it for every event costs more than the event.
+    pub fn with_turns(turns: Option<Arc<Turns>>) -> Self {
         Self(Arc::new(Mutex::new(State {
             trace: Trace::new(true),
             start: Instant::now(),
@@ -415,7 +424,7 @@ impl Default for Link {
 impl State {
     fn now(&mut self) -> Time {
         let Some(turns) = &self.turns else { return self.start.elapsed().into() };
-        let turn = turns.load(Ordering::Relaxed);
+        let turn = turns.parks.load(Ordering::Relaxed);
         if self.known.0 != turn {
             self.known = (turn, self.start.elapsed().into());
         }
@@ -440,8 +449,8 @@ impl State {
     }
 
     /// The client did something: what the server polls now is about that.
-    const fn acted(&mut self) {
-        self.polls.idle = 0;
+    fn acted(&mut self) {
+        self.progressed();
         self.polls.busy = 0;
         self.polls.written = 0;
     }
@@ -504,8 +513,11 @@ impl State {
         self.polls.spun
     }
 
-    const fn progressed(&mut self) {
+    fn progressed(&mut self) {
         self.polls.idle = 0;
+        if let Some(turns) = &self.turns {
+            turns.polls.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The error of an operation after the client's RST: told once, then a broken pipe.

@@ -16,7 +16,7 @@
 use crate::bounds::Bounds;
 use crate::client::{Client, Read, Stage};
 use crate::judge;
-use crate::link::{ClientRead, Link};
+use crate::link::{ClientRead, Link, Turns};
 use crate::script::{Command, Script, Setting, Size};
 use crate::target::{AppSteps, Connection, Host, Target};
 use crate::trace::{Note, Outcome, Time, Trace, What};
@@ -55,10 +55,8 @@ const WAKES: u32 = 5_000;
 /// years, and does nothing with its connection, is then taken for one that never does.
 const CARRIES: u32 = 16;
 
-/// So many polls of tasks at one instant are a spin, and so many more for each byte that
-/// the script may send: through buffers of one byte each of them takes a few.
-const TASK_POLLS: u64 = 5_000;
-const POLLS_PER_BYTE: u64 = 8;
+/// So many polls of tasks at one instant, with no byte moved, are a spin.
+const TASK_POLLS: u32 = 5_000;
 
 /// How many obligations in a row may come due after the script; each later one
 /// begins after the one before was met, so that a server would have to keep
@@ -88,7 +86,7 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         let mut client = Client::new(stage, patience);
-        parking.watch_for_spins(&link, script.volume());
+        parking.watch_for_spins(&link);
         let play = async {
             client.act(script).await;
             link.record(What::Froze);
@@ -245,15 +243,12 @@ struct Parking {
     /// Somebody waits for the next park.
     asked: AtomicBool,
     answered: AtomicBool,
-    /// Moves on with every park: time stands still in between.
-    turns: Arc<AtomicU32>,
+    turns: Arc<Turns>,
     /// Polls of tasks, or parks, since counting began, and where it ends.
     count: AtomicU32,
     limit: AtomicU32,
     waker: Mutex<Option<Waker>>,
-    /// Polls of tasks since the last park, where a spin begins, and whether it has.
-    polls: AtomicU32,
-    most_polls: AtomicU32,
+    /// Whether tasks spin, and where to say so.
     spun: AtomicBool,
     link: Mutex<Option<Link>>,
 }
@@ -261,8 +256,8 @@ struct Parking {
 impl Parking {
     /// The runtime is about to park. Waking the client here keeps it from parking.
     fn parks(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
-        self.polls.store(0, Ordering::Relaxed);
+        self.turns.parks.fetch_add(1, Ordering::Relaxed);
+        self.turns.polls.store(0, Ordering::Relaxed);
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();
@@ -280,17 +275,15 @@ impl Parking {
     /// Something runs that is not hangup's own.
     fn woken(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let polls = self.polls.fetch_add(1, Ordering::Relaxed);
-        if polls == self.most_polls.load(Ordering::Relaxed) {
+        let polls = self.turns.polls.fetch_add(1, Ordering::Relaxed);
+        if polls == TASK_POLLS {
             self.spins(polls);
         }
     }
 
-    /// From now on so many polls of tasks at one instant are a spin, one that the link
-    /// need not see: a timer that has elapsed, polled for ever.
-    fn watch_for_spins(&self, link: &Link, volume: u64) {
-        let most = TASK_POLLS.saturating_add(volume.saturating_mul(POLLS_PER_BYTE));
-        self.most_polls.store(u32::try_from(most).unwrap_or(u32::MAX), Ordering::Relaxed);
+    /// From now on [`TASK_POLLS`] count, also of tasks that the link does not see: a timer
+    /// that has elapsed, polled for ever.
+    fn watch_for_spins(&self, link: &Link) {
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
     }
 

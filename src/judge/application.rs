@@ -60,9 +60,11 @@ fn told_wrongly(facts: &Facts<'_>) -> Found {
     let received = facts.received(close).filter(|received| *received < event)?;
     let sent = close.code().map(|code| code.0);
     let right = code == sent || (sent.is_none() && code == Some(1005));
-    // An end that the server had begun by itself may be told as it saw it.
-    let own = facts.own_close().is_some_and(|own| own.started < received);
-    if right || own || facts.firsts.began.is_some_and(|began| began < received) {
+    // An end that the server had begun by itself may be told as it saw it; where it took
+    // the Close for a violation, `accepts-legal` says so.
+    let own = facts.own_close().is_some_and(|own| own.started < received || own.blames());
+    let left = facts.is_wide_upto(close) || facts.app_left_by(received);
+    if right || own || left || facts.firsts.began.is_some_and(|began| began < received) {
         return None;
     }
     let words = |code: Option<u16>| code.map_or_else(|| "no code".to_owned(), |c| c.to_string());

@@ -21,8 +21,9 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     let answered = facts.own_close().is_some_and(|close| close.ended.is_some());
     let received = facts.received(close)?;
     let ended = facts.ended()?;
-    let returned_before = facts.firsts.began_to_return.is_some_and(|event| event < received);
-    if answered || facts.is_mute_at(ended) || ended < received || returned_before {
+    let left = facts.app_left_by(received);
+    if answered || facts.is_mute_at(ended) || ended < received || left || facts.is_wide_upto(close)
+    {
         return None;
     }
     let fact = "ended the connection without answering the client's Close".to_owned();
@@ -68,7 +69,9 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
         return Some(broken(frame, Level::Must, format!("sent {} after its Close", frame.opcode)));
     }
     // Text of another protocol, say: read as frames, its first bytes break the rules.
-    if let Some(frame) = later.iter().find(|frame| !frame.has_sound_frame()) {
+    // A mask is `frames-well`'s: the frame behind it is one.
+    let garbled = |frame: &&Seen| !frame.has_sound_frame() && frame.fault != Some(Fault::Masked);
+    if let Some(frame) = later.iter().find(garbled) {
         let fact = "sent bytes that are no frame after its Close".to_owned();
         return Some(broken(frame, Level::Must, fact));
     }

@@ -27,13 +27,27 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether it is a Close, be it an illegal one. With reserved bits set it could be
+    /// anything: the middle of a text, say.
     pub fn is_close(&self) -> bool {
-        self.opcode == Opcode::CLOSE
+        self.opcode == Opcode::CLOSE && !matches!(self.fault, Some(Fault::ReservedBits(_)))
+    }
+
+    /// Whether what comes behind it can still be told apart into frames.
+    fn keeps_framing(&self) -> bool {
+        let closes =
+            matches!(self.fault, Some(Fault::FragmentedControl(_) | Fault::LongControl(_)));
+        self.has_sound_frame() || self.fault == Some(Fault::Masked) || (closes && self.is_close())
     }
 
     /// The code of a Close that is complete, where it has one.
     pub fn code(&self) -> Option<CloseCode> {
         ClosePayload::parse(self.close.as_deref()?).code()
+    }
+
+    /// Whether it is a Close that blames the client for a violation of the protocol.
+    pub fn blames(&self) -> bool {
+        matches!(self.code(), Some(CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_DATA))
     }
 
     /// Whether only the payload, if anything, is at fault.
@@ -217,6 +231,9 @@ impl<'a> Facts<'a> {
         }
         facts.client = client.frames;
         facts.server = server.frames;
+        // Once a stream is out of step, its frames are noise.
+        let lost = facts.server.iter().position(|frame| !frame.keeps_framing());
+        facts.server.truncate(lost.map_or(usize::MAX, |last| last + 1));
         facts
     }
 
@@ -305,6 +322,22 @@ impl<'a> Facts<'a> {
         let too_late = |room: Time| room.after(self.trace.grain) >= self.at(ended);
         let no_room = self.blocked || self.unused_room.is_some_and(too_late);
         before_end(panicked) || before_end(spun) || before_end(reset) || no_room
+    }
+
+    /// Whether the application had left by itself when `event` happened, or in the same
+    /// moment: of what came then, nobody could be told.
+    pub fn app_left_by(&self, event: usize) -> bool {
+        let by = self.at(event).after(self.trace.grain);
+        self.firsts.began_to_return.is_some_and(|left| self.at(left) <= by)
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //# Note that in all cases, the minimal number of bytes MUST be used to
+    //# encode the length
+    /// Whether the client wrote a length in more bits than that, up to `frame`'s end.
+    /// Hardly any server minds, but one may refuse the frame.
+    pub fn is_wide_upto(&self, frame: &Seen) -> bool {
+        self.client.iter().any(|other| other.wide && other.end_offset <= frame.end_offset)
     }
 
     /// Whether the server's wish to write was waiting for room when `event` happened.

@@ -96,11 +96,7 @@ fn fits(code: CloseCode, fault: Fault) -> bool {
 
 /// A Close that blames the client for a protocol error, where it made none.
 fn accepts_legal(facts: &Facts<'_>) -> Option<Broken> {
-    let blames = |close: &&Seen| {
-        let code = close.code();
-        code == Some(CloseCode::PROTOCOL_ERROR) || code == Some(CloseCode::INVALID_DATA)
-    };
-    let close = facts.server.iter().filter(|frame| frame.is_close()).find(blames)?;
+    let close = facts.server.iter().find(|frame| frame.blames())?;
     let at = close.started;
     let blame = close.code()?;
     let came = |event: Option<usize>| event.is_some_and(|event| event < at);

@@ -56,10 +56,12 @@ fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
         None => came(firsts.fin),
     };
     let fault = facts.client_fault.map(|fault| fault.event);
-    let left =
-        came(fault) || came(firsts.reset) || came(firsts.cut) || came(firsts.began_to_return);
+    // Its reset is an end of its own.
+    let reset = firsts.reset.is_some_and(|reset| reset <= at);
+    let left = came(fault) || reset || came(firsts.cut) || came(firsts.began_to_return);
+    let wide = facts.client.iter().any(|frame| frame.wide && frame.started < at);
     let crashed = came(firsts.panicked) || came(firsts.spun);
-    !behind_close && !left && !crashed && !facts.is_deaf_at(at)
+    !behind_close && !left && !wide && !crashed && !facts.is_deaf_at(at)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1

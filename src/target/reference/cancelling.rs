@@ -21,6 +21,9 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 /// The time that one send may take.
 const SEND: Duration = Duration::from_millis(500);
 
+/// What timers may be late in all.
+const ROUNDING: Duration = Duration::from_millis(50);
+
 /// Serves one connection. Returning drops it.
 pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
     let application = io.application();
@@ -66,7 +69,7 @@ impl Server {
             None => self.talk().await?,
         };
         // From here on there is one deadline, for all that is left.
-        let deadline = Instant::now() + (CLOSE - SEND);
+        let deadline = Instant::now() + (CLOSE - SEND - ROUNDING);
         timeout_at(deadline, self.close(closing)).await?
     }
 

@@ -494,10 +494,10 @@ faults! {
             &[]
         }
     }
-    /// Each read is taken for one frame: a Close that came in one with data is lost.
+    /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     breaks [EndsInTime] {
-        fn looks_behind_a_frame(&self, _: &Session) -> bool {
+        fn looks_behind_a_frame(&self) -> bool {
             false
         }
     }

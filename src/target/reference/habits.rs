@@ -88,8 +88,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
 
     /// Whether to go on with what came in the same read: always, for the next read
     /// may never come.
-    fn looks_behind_a_frame(&self, session: &Session) -> bool {
-        let _ = session;
+    fn looks_behind_a_frame(&self) -> bool {
         true
     }
 

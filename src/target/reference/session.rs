@@ -35,6 +35,8 @@ pub(super) struct Session {
     /// The request, as far as it came.
     head: Vec<u8>,
     decoder: Decoder,
+    /// What was read and is not looked at yet: nothing, where all of it is at once.
+    left: Vec<u8>,
     /// The message at hand, where somebody gathers it.
     pub message: Vec<u8>,
     pub queue: Vec<u8>,
@@ -57,6 +59,7 @@ impl Session {
             deadline: now + HANDSHAKE,
             head: Vec::new(),
             decoder: Decoder::new(Role::Client),
+            left: Vec::new(),
             message: Vec::new(),
             queue: Vec::with_capacity(256),
             sent: 0,
@@ -119,7 +122,9 @@ impl Session {
             return self.habits.reads_end(self, now);
         }
         self.habits.hears_bytes(self, now);
-        let mut rest = bytes;
+        let left = std::mem::take(&mut self.left);
+        let joined = (!left.is_empty()).then(|| [&left, bytes].concat());
+        let mut rest = joined.as_deref().unwrap_or(bytes);
         if self.phase == Phase::Opening {
             let Some(length) = self.opening(bytes, now) else { return };
             rest = self.habits.behind_request(&bytes[bytes.len() - length..]);
@@ -132,7 +137,8 @@ impl Session {
                 Item::Fault(fault) => self.fail(fault, now),
                 Item::Frame(head) => {
                     self.frame(head, now);
-                    if !self.habits.looks_behind_a_frame(self) {
+                    if !self.habits.looks_behind_a_frame() {
+                        self.left = rest.to_vec();
                         return;
                     }
                 }
