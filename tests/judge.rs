@@ -319,6 +319,24 @@ fn a_length_wider_than_it_needs_obliges_to_nothing_and_hides_nothing() {
 }
 
 #[test]
+fn a_server_that_refuses_a_length_wider_than_it_needs_owes_that_client_no_answer() {
+    let wide = |(opcode, payload): Frame<'_>| {
+        let head = FrameHead { length: LengthForm::Bits16, ..FrameHead::client(opcode) };
+        Story::open().client_bytes(encoded(head, payload))
+    };
+    for story in [wide(BYE), wide(TEXT).client(BYE)] {
+        story.server_reads_all().server_drops().is_clean();
+    }
+    let refused = Story::open().client(BYE).server_reads_all().server_drops();
+    refused.breaks(Invariant::AnswersClose);
+    let later = Story::open().client(BYE).client_bytes(encoded(
+        FrameHead { length: LengthForm::Bits16, ..FrameHead::client(Opcode::TEXT) },
+        b"",
+    ));
+    later.server_reads_all().server_drops().breaks(Invariant::AnswersClose);
+}
+
+#[test]
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);
