@@ -337,6 +337,29 @@ fn a_server_that_refuses_a_length_wider_than_it_needs_owes_that_client_no_answer
 }
 
 #[test]
+fn a_fin_or_the_clients_reset_right_behind_the_own_close_is_no_cut_and_a_drop_is() {
+    let closing = || Story::open().server(BYE);
+    let shut = closing().then(What::Shut);
+    shut.clone().at(1000).client(BYE).server_reads_all().server_drops().is_clean();
+    closing().then(What::ResetArrived).server_drops().is_clean();
+    for story in [shut, closing()] {
+        story.server_drops().breaks(Invariant::LetsThePoliteFinish);
+    }
+}
+
+#[test]
+fn who_looks_at_a_header_may_refuse_what_the_rest_of_the_frame_would_show() {
+    let half = |frame| Story::open().client_bytes(&masked(frame)[..2]).server_reads_all();
+    let refusal = close(1002, b"");
+    let refused = half((Opcode::CLOSE, b"x")).server((Opcode::CLOSE, &refusal));
+    refused.server_drops().is_clean();
+    let cut = Story::open().server(BYE).client_bytes(&masked((Opcode::CLOSE, b"x"))[..2]);
+    cut.server_reads_all().server_drops().is_clean();
+    let blamed = Story::open().client(PING).server_reads_all().server((Opcode::CLOSE, &refusal));
+    blamed.server_drops().breaks(Invariant::AcceptsLegal);
+}
+
+#[test]
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);

@@ -40,6 +40,11 @@ impl Seen {
         self.has_sound_frame() || self.fault == Some(Fault::Masked) || (closes && self.is_close())
     }
 
+    /// Whether the event `at` came in the middle of it.
+    pub fn is_half_sent_at(&self, at: usize) -> bool {
+        self.started < at && self.ended.is_none_or(|ended| ended > at)
+    }
+
     /// The code of a Close that is complete, where it has one.
     pub fn code(&self) -> Option<CloseCode> {
         ClosePayload::parse(self.close.as_deref()?).code()

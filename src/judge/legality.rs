@@ -105,9 +105,11 @@ fn accepts_legal(facts: &Facts<'_>) -> Option<Broken> {
     // than it needs is the sender's fault, whatever a receiver makes of it.
     let faulty = came(facts.client_fault.map(|fault| fault.event));
     let wide = facts.client.iter().any(|frame| frame.wide && frame.started < at);
+    // Who looks at a header may know what the rest of the frame will only show.
+    let half_sent = facts.client.iter().any(|frame| frame.is_half_sent_at(at));
     let asked = came(facts.firsts.began);
     let sent = facts.client_close().and_then(Seen::code);
-    if faulty || wide || asked || sent == Some(blame) || came(facts.firsts.fin) {
+    if faulty || wide || half_sent || asked || sent == Some(blame) || came(facts.firsts.fin) {
         return None;
     }
     let arrived = |frame: &&Seen| frame.ended.is_some_and(|event| event <= at);

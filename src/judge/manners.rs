@@ -2,6 +2,7 @@
 
 use super::broken::Broken;
 use super::facts::{Facts, Seen};
+use crate::trace::What;
 use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode};
 
@@ -49,19 +50,21 @@ fn is_about_something_else(facts: &Facts<'_>, own: &Seen) -> bool {
 /// Whether the client has behaved so far that it may expect a clean end: it broke no
 /// rule, kept its socket and the network, and sent nothing behind its own Close.
 fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
-    let came = |event: Option<usize>| event.is_some_and(|event| event < at);
+    // A reset of the client's is an end by itself.
+    let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
     let firsts = &facts.firsts;
+    // Who looks at a header may know what the rest of the frame will only show.
+    let half_sent = facts.client.iter().any(|frame| frame.is_half_sent_at(at));
     let behind_close = match facts.client_close() {
         Some(close) => close.end_offset < facts.trace.to_server.len(),
         None => came(firsts.fin),
     };
     let fault = facts.client_fault.map(|fault| fault.event);
-    // Its reset is an end of its own.
-    let reset = firsts.reset.is_some_and(|reset| reset <= at);
-    let left = came(fault) || reset || came(firsts.cut) || came(firsts.began_to_return);
+    let left =
+        came(fault) || came(firsts.reset) || came(firsts.cut) || came(firsts.began_to_return);
     let wide = facts.client.iter().any(|frame| frame.wide && frame.started < at);
     let crashed = came(firsts.panicked) || came(firsts.spun);
-    !behind_close && !left && !wide && !crashed && !facts.is_deaf_at(at)
+    !behind_close && !half_sent && !left && !wide && !crashed && !facts.is_deaf_at(at)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
@@ -85,18 +88,21 @@ fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
 //# Once an endpoint has both sent and received
 //# a Close control frame, that endpoint SHOULD _Close the WebSocket
 //# Connection_ as defined in Section 7.1.1.
-/// An end that came with the own Close, before any answer to it could.
+/// An end that came with the own Close, before any answer to it could. FIN alone is none:
+/// who shuts down and reads on (7.1.1) can still be answered.
 fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
     let own = facts.own_close()?;
     let sent = own.ended?;
-    let ended = facts.ended().filter(|ended| *ended >= sent)?;
+    let ended = facts.released().filter(|ended| *ended >= sent)?;
     let at_once = facts.at(ended) <= facts.at(sent).after(facts.trace.grain);
     // An answer that came in the meantime was all that there was to wait for.
     let answered = facts
         .client
         .iter()
         .any(|frame| frame.is_close() && frame.ended.is_some_and(|arrived| arrived <= ended));
-    if !at_once || answered || is_failing(own) || !is_polite(facts, ended) {
+    // One that had to wait for room may have run out of time since it was meant.
+    let waited = facts.trace.events[..sent].iter().any(|event| event.what == What::WriteBlocked);
+    if !at_once || answered || waited || is_failing(own) || !is_polite(facts, ended) {
         return None;
     }
     let fact = "ended the connection with its Close, before an answer could come".to_owned();

@@ -402,10 +402,9 @@ faults! {
         fn obeys_in(&self, phase: Phase) -> bool {
             Good.obeys_in(phase) || phase == Phase::Closing { heard: false }
         }
-        fn room_for(&self, session: &Session, command: &Command) -> bool {
+        fn ignores(&self, session: &Session, command: &Command) -> bool {
             // "Sending is checked; closing is not."
-            let closes = matches!(command, Command::Close(..));
-            closes || (session.is_open() && Good.room_for(session, command))
+            !session.is_open() && !matches!(command, Command::Close(..) | Command::Return)
         }
     }
     /// The application goes on sending while the connection closes.

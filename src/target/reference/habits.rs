@@ -158,6 +158,12 @@ pub(super) trait Habits: fmt::Debug + Sync {
         matches!(phase, Phase::Opening | Phase::Open)
     }
 
+    /// Whether a command that was taken is passed over.
+    fn ignores(&self, session: &Session, command: &Command) -> bool {
+        let _ = (session, command);
+        false
+    }
+
     /// There is no room for what is queued. It is tried again once there is.
     fn finds_no_room(&self, session: &mut Session) {
         let _ = session;

@@ -230,6 +230,9 @@ impl Session {
             self.phase = if ends && self.habits.ends_openings() { Phase::Over } else { self.phase };
             return;
         }
+        if self.habits.ignores(self, &command) {
+            return;
+        }
         if !self.habits.room_for(self, &command) {
             // A client that does not read what it is sent is given up.
             self.phase = Phase::Over;
