@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Enough for the rarest of them; `cargo bench --bench detection` is to say how many.
-const SCRIPTS: u64 = 6_000;
+const SCRIPTS: u64 = 8_000;
 
 /// The rules that a campaign finds broken, each with its shortest script.
 fn broken(server: Reference) -> BTreeMap<Invariant, String> {

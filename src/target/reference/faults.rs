@@ -84,7 +84,7 @@ faults! {
     }
     /// The deadline is set where the server itself begins to close, and nowhere else.
     DeadlineOfOwnCloseOnly = "deadline-of-own-close-only" in OneLoop, class 'A',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    breaks [EndsInTime, ReleasesInTime] {
         fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
             now + if heard { NEVER } else { CLOSE }
         }
@@ -98,7 +98,7 @@ faults! {
     }
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
-    breaks [EndsInTime, ReleasesInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
 
     // B: the deadline does not cover the write.
 
@@ -115,7 +115,7 @@ faults! {
     }
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
-    breaks [EndsInTime, ReleasesInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
 
     // C: a deadline re-armed by traffic.
 
@@ -132,7 +132,7 @@ faults! {
     }
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime] {
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
         fn hears_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
@@ -141,7 +141,7 @@ faults! {
     }
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime] {
+    breaks [EndsInTime] {
         fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             Good.hears_frame(session, opcode, now);
             if opcode == Opcode::PONG && !session.is_open() {
@@ -151,7 +151,7 @@ faults! {
     }
     /// One timer pings and closes: while it pings, it does not close.
     OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime] {
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
         fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
             now + if heard { CLOSE } else { CLOSE / 2 }
         }
@@ -173,7 +173,7 @@ faults! {
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
-    breaks [IdleInTime] {
+    breaks [ReleasesInTime, IdleInTime] {
         fn hears_bytes(&self, session: &mut Session, now: Instant) {
             Good.hears_frame(session, Opcode::PONG, now);
         }
@@ -190,7 +190,7 @@ faults! {
     }
     /// The answer is tried once, and forgotten where the send buffer is full.
     AnswerLostWhenFull = "answer-lost-when-full" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    breaks [AnswersClose, RefusesIllegal] {
         fn finds_no_room(&self, session: &mut Session) {
             let answers = session.phase == Phase::Closing { heard: true };
             if let Some(at) = session.close_at.filter(|at| answers && *at >= session.sent) {
@@ -236,7 +236,7 @@ faults! {
     }
     /// After both Closes it is left to the client to close TCP.
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
-    breaks [EndsInTime] {
+    breaks [EndsInTime, HandshakeInTime] {
         fn fins_first(&self) -> bool {
             false
         }
@@ -250,7 +250,7 @@ faults! {
     }
     /// The reader's half of the transport is dropped, the writer's lives on.
     KeepsWriterHalf = "keeps-writer-half" in SplitTasks, class 'E',
-    breaks [EndsInTime, ReleasesInTime] {}
+    breaks [EndsInTime, IdleInTime] {}
 
     // F: a busy loop.
 
@@ -327,7 +327,7 @@ faults! {
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
-    breaks [EndsInTime, RefusesIllegal] {
+    breaks [EndsInTime, ReleasesInTime, LegalClose, RefusesIllegal] {
         fn overlooks(&self, fault: Wire) -> bool {
             matches!(fault, Wire::LongControl(_))
         }
@@ -344,7 +344,7 @@ faults! {
     }
     /// A Close with a code and no reason is refused.
     RefusesBareCode = "refuses-bare-code" in OneLoop, class 'H',
-    breaks [AcceptsLegal] {
+    breaks [AcceptsLegal, QuietApplication] {
         fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
             (head.opcode == Opcode::CLOSE && head.length == 2).then_some(Wire::CloseReasonNotUtf8)
         }
@@ -423,10 +423,10 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    breaks [EndsInTime, ReleasesInTime] {}
+    breaks [EndsInTime, AnswersClose, EchoesCode, QuietApplication] {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
-    breaks [AnswersClose, FramesWell] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
     breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
@@ -435,7 +435,7 @@ faults! {
 
     /// A handle of the session, kept by a registry, holds the transport.
     KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
-    breaks [ReleasesInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
     /// The keepalive's task is never told that its connection is over.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
     breaks [NoLeak] {}
@@ -476,7 +476,7 @@ faults! {
 
     /// Every byte of the request gives it the whole time anew.
     ByteRestartsHandshake = "byte-restarts-handshake" in OneLoop, class 'N',
-    breaks [HandshakeInTime] {
+    breaks [ReleasesInTime, HandshakeInTime] {
         fn hears_bytes(&self, session: &mut Session, now: Instant) {
             if session.phase == Phase::Opening {
                 session.deadline = now + HANDSHAKE;
@@ -488,21 +488,21 @@ faults! {
 
     /// The buffer of the HTTP parser is dropped, with the frames behind the request in it.
     ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
-    breaks [EndsInTime, IdleInTime] {
+    breaks [EndsInTime, ReleasesInTime] {
         fn behind_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
             &[]
         }
     }
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
-    breaks [EndsInTime] {
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal, EchoesCode, QuietApplication] {
         fn looks_behind_a_frame(&self) -> bool {
             false
         }
     }
     /// A shutdown during the opening is taken note of, and forgotten.
     ForgetsEarlyShutdown = "forgets-early-shutdown" in OneLoop, class 'O',
-    breaks [EndsInTime] {
+    breaks [EndsInTime, ReleasesInTime] {
         fn ends_openings(&self) -> bool {
             false
         }
@@ -528,7 +528,7 @@ faults! {
     }
     /// A new message may begin inside a fragmented one.
     TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
-    breaks [EndsInTime, RefusesIllegal] {
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
         fn overlooks(&self, fault: Wire) -> bool {
             matches!(fault, Wire::InterruptedMessage | Wire::LoneContinuation)
         }
