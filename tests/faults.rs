@@ -1,5 +1,6 @@
 //! The judge bites: every planted fault breaks the rules that it declares, and no
-//! other, and every rule has a fault that breaks it.
+//! other, and every rule has a fault that breaks it. `docs/invariants.md` is made of the
+//! same campaigns.
 
 use hangup::Target;
 use hangup::campaign::Campaign;
@@ -9,13 +10,18 @@ use hangup::verdict::Invariant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-/// Enough for the rarest of them; `cargo bench --bench detection` is to say how many.
+/// Enough for the rarest cell of the matrix; `cargo bench --bench detection` says how
+/// many it takes to catch a fault at all.
 const SCRIPTS: u64 = 8_000;
 
 /// The rules that a campaign finds broken, each with its shortest script.
-fn broken(server: Reference) -> BTreeMap<Invariant, String> {
+type Broken = BTreeMap<Invariant, String>;
+
+fn broken(server: Reference) -> Broken {
     let target: Arc<dyn Target> = Arc::new(server);
     let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: Some(SCRIPTS) };
     let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
@@ -31,37 +37,167 @@ fn broken(server: Reference) -> BTreeMap<Invariant, String> {
     broken
 }
 
+/// What all of `servers` break, in their order, on all cores.
+fn all_broken(servers: &[Reference]) -> Vec<Broken> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(vec![Broken::new(); servers.len()]);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(server) = servers.get(index) else { return };
+                    let broken = broken(*server);
+                    found.lock().expect("no campaign panicked")[index] = broken;
+                }
+            });
+        }
+    });
+    found.into_inner().expect("no campaign panicked")
+}
+
 #[test]
 fn every_fault_breaks_the_rules_that_it_declares_and_no_other() {
-    let mut matrix = String::new();
+    let servers: Vec<Reference> = Fault::ALL.iter().map(|fault| Reference::with(*fault)).collect();
+    let all = all_broken(&servers);
     let mut wrong = Vec::new();
-    for fault in Fault::ALL {
-        let found = broken(Reference::with(*fault));
+    for (fault, found) in Fault::ALL.iter().zip(&all) {
         let declared: BTreeSet<Invariant> = fault.breaks().iter().copied().collect();
         if found.keys().copied().collect::<BTreeSet<_>>() != declared {
             wrong.push(format!("{}: declared {declared:?}, found {found:#?}", fault.target()));
         }
-        for (invariant, script) in found {
-            let script = script.trim_end().replace('\n', "; ");
-            writeln!(matrix, "{:34} {invariant:18} {script}", fault.target()).expect("a string");
+    }
+    println!("{}", matrix(&all));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let cells: Vec<String> =
+        Fault::ALL.iter().zip(&all).flat_map(|(fault, found)| cells(*fault, found)).collect();
+    insta::assert_snapshot!(cells.concat());
+    is_fresh("docs/invariants.md", &document(&all));
+}
+
+/// A line for each cell of the matrix, with its script.
+fn cells(fault: Fault, found: &Broken) -> Vec<String> {
+    let line = |(invariant, script): (&Invariant, &String)| {
+        let script = script.trim_end().replace('\n', "; ");
+        format!("{:38} {invariant:22} {script}\n", fault.target())
+    };
+    found.iter().map(line).collect()
+}
+
+/// The matrix as people look at it: a row a fault, a column a rule.
+fn matrix(all: &[Broken]) -> String {
+    let mut out = String::new();
+    for (column, invariant) in Invariant::ALL.iter().enumerate() {
+        let bars = "| ".repeat(column);
+        writeln!(out, "{:40}{bars}+ {invariant}", "").expect("a string");
+    }
+    for (fault, found) in Fault::ALL.iter().zip(all) {
+        let marks: Vec<&str> = Invariant::ALL
+            .iter()
+            .map(|rule| if found.contains_key(rule) { "#" } else { "." })
+            .collect();
+        writeln!(out, "{:40}{}", fault.target(), marks.join(" ")).expect("a string");
+    }
+    out
+}
+
+/// `docs/invariants.md`, whole.
+fn document(all: &[Broken]) -> String {
+    let mut out = String::from(
+        "# The rules\n\n\
+         Made by `tests/faults.rs` from the rules, the planted faults and campaigns against them;\n\
+         `HANGUP_UPDATE_DOCS=1 cargo test faults` makes it again. `hangup explain ID` says more of each.\n",
+    );
+    for invariant in Invariant::ALL {
+        let rule = invariant.rule();
+        write!(
+            out,
+            "\n## `{invariant}`\n\n{} ({}, RFC 6455 {})\n",
+            rule.says, rule.class, rule.section
+        )
+        .expect("a string");
+        if let Some((section, quote)) = rule.quote {
+            write!(out, "\n> {quote} ({section})\n").expect("a string");
+        }
+        out.push_str("\n| planted fault | class | what it gets wrong |\n|---|---|---|\n");
+        let breaks = |(fault, _): &(&Fault, &Broken)| fault.breaks().contains(invariant);
+        for (fault, _) in Fault::ALL.iter().zip(all).filter(breaks) {
+            let about = fault.about().split_whitespace().collect::<Vec<_>>().join(" ");
+            writeln!(out, "| `{}` | {} | {about} |", fault.target(), fault.class())
+                .expect("a string");
+        }
+        let scripts = Fault::ALL
+            .iter()
+            .zip(all)
+            .filter_map(|(fault, found)| Some((fault, found.get(invariant)?)));
+        if let Some((fault, script)) =
+            scripts.min_by_key(|(fault, script)| (fault.breaks().len(), script.lines().count()))
+        {
+            write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.target())
+                .expect("a string");
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    insta::assert_snapshot!(matrix);
+    out.push_str(CLASSES);
+    for class in 'A'..='Q' {
+        let faults: Vec<String> = Fault::ALL
+            .iter()
+            .filter(|fault| fault.class() == class)
+            .map(|fault| format!("`{}`", fault.target()))
+            .collect();
+        writeln!(out, "| {class} | {} |", faults.join(", ")).expect("a string");
+    }
+    out
+}
+
+const CLASSES: &str = "\n## The classes of bugs\n\n\
+    Seventeen classes of close bugs in the public trackers of WebSocket servers: A no effective\n\
+    deadline; B a deadline that does not cover the write; C one re-armed by traffic; D a reply\n\
+    missing, lost or late; E TCP not closed; F a busy loop; G a malformed Close taken, echoed or\n\
+    sent; H a valid one refused or misread; I a panic or abort; J data or a second Close after\n\
+    Close; K a deadlock, a lost wake-up, a cancelled send; L a leak; M memory without bound; N a\n\
+    slow opening; O the seam of the handshake; P a control frame inside a message; Q a wrong code.\n\n\
+    | class | planted faults |\n|---|---|\n";
+
+/// Whether the file is what it would be if it were made now; makes it where that is asked for.
+fn is_fresh(path: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("HANGUP_UPDATE_DOCS").is_some() {
+        std::fs::write(&file, text).expect("docs can be written");
+    }
+    let now = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(now == text, "{path} is stale: HANGUP_UPDATE_DOCS=1 cargo test faults makes it again");
 }
 
 #[test]
 fn an_honest_server_breaks_none_in_any_style() {
-    for style in Reference::STYLES {
-        assert_eq!(broken(style), BTreeMap::new(), "{}", style.name());
+    for (style, broken) in Reference::STYLES.iter().zip(all_broken(&Reference::STYLES)) {
+        assert_eq!(broken, Broken::new(), "{}", style.name());
     }
 }
 
-/// A server that uses up all memory is among the targets `nasty/...`.
 #[test]
-fn every_rule_has_a_fault_that_breaks_it() {
-    let mut tripped: BTreeSet<Invariant> =
+fn every_rule_and_every_class_of_bugs_has_a_fault() {
+    let tripped: BTreeSet<Invariant> =
         Fault::ALL.iter().flat_map(|fault| fault.breaks()).copied().collect();
-    tripped.insert(Invariant::BoundedMemory);
     assert_eq!(tripped, Invariant::ALL.iter().copied().collect());
+    let classes: BTreeSet<char> = Fault::ALL.iter().map(|fault| fault.class()).collect();
+    assert_eq!(classes, ('A'..='Q').collect());
+}
+
+/// The texts' quotations are those that stand at the code that decides.
+#[test]
+fn every_quotation_stands_at_the_code_that_decides_it() {
+    let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
+    let mut quoted = String::new();
+    for entry in std::fs::read_dir(judge).expect("sources") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a source file");
+        let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("//#"));
+        quoted.extend(lines.flat_map(|line| [line.trim(), " "]));
+    }
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for invariant in Invariant::ALL {
+        let Some((_, quote)) = invariant.rule().quote else { continue };
+        assert!(words(&quoted).contains(&words(quote)), "{invariant}: {quote}");
+    }
 }

@@ -74,6 +74,9 @@ pub(super) fn explain(id: &str) -> Done {
     let rule = invariant.rule();
     out::line(&format!("{} ({}; RFC 6455 {})\n", invariant.bold(), rule.class, rule.section));
     out::line(&format!("{}\n", wrap(rule.says)));
+    if let Some((section, quote)) = rule.quote {
+        out::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
+    }
     let paragraphs: Vec<String> = rule.explains.split("\n\n").map(wrap).collect();
     out::line(&paragraphs.join("\n\n"));
     Ok(CLEAN)

@@ -9,6 +9,9 @@ pub struct Rule {
     pub class: Class,
     /// The sections of RFC 6455 that it rests on; `-` where the RFC is silent.
     pub section: &'static str,
+    /// The sentence of the RFC that decides it, as it stands at the code that does, with its
+    /// section; `None` where the RFC is silent.
+    pub quote: Option<(&'static str, &'static str)>,
     /// What a server that keeps it does, in one sentence.
     pub says: &'static str,
     /// Why it matters, how a server comes to break it, and what to do.
@@ -182,6 +185,73 @@ impl Invariant {
                  connection. Judged in virtual time only.",
             ),
         };
-        Rule { class, section, says, explains }
+        Rule { class, section, quote: self.quote(), says, explains }
+    }
+
+    const fn quote(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::EndsInTime | Self::ReleasesInTime => (
+                "5.5.1",
+                "After both sending and receiving a Close message, an endpoint considers the WebSocket \
+                 connection closed and MUST close the underlying TCP connection.",
+            ),
+            Self::AnswersClose => (
+                "5.5.1",
+                "If an endpoint receives a Close frame and did not previously send a Close frame, the \
+                 endpoint MUST send a Close frame in response.",
+            ),
+            Self::ClosesOnce => (
+                "5.5.1",
+                "After both sending and receiving a Close message, an endpoint considers the WebSocket \
+                 connection closed",
+            ),
+            Self::SilentAfterClose => (
+                "5.5.1",
+                "The application MUST NOT send any more data frames after sending a Close frame.",
+            ),
+            Self::LegalClose => (
+                "7.4.1",
+                "1005 is a reserved value and MUST NOT be set as a status code in a Close control frame \
+                 by an endpoint.",
+            ),
+            Self::RefusesIllegal => (
+                "7.1.7",
+                "If _The WebSocket Connection is Established_ prior to the point where the endpoint is \
+                 required to _Fail the WebSocket Connection_, the endpoint SHOULD send a Close frame with \
+                 an appropriate status code (Section 7.4) before proceeding to _Close the WebSocket \
+                 Connection_.",
+            ),
+            Self::AcceptsLegal => (
+                "5.4",
+                "An endpoint MUST be capable of handling control frames in the middle of a fragmented \
+                 message.",
+            ),
+            Self::EchoesCode => (
+                "5.5.1",
+                "When sending a Close frame in response, the endpoint typically echos the status code it \
+                 received.",
+            ),
+            Self::LetsThePoliteFinish => {
+                ("7.1.1", "An endpoint SHOULD use a method that cleanly closes the TCP connection")
+            }
+            Self::FramesWell => {
+                ("5.1", "A server MUST NOT mask any frames that it sends to the client.")
+            }
+            Self::QuietApplication => (
+                "1.4",
+                "After receiving a control frame indicating the connection should be closed, a peer \
+                 discards any further data received.",
+            ),
+            Self::BoundedMemory => (
+                "10.4",
+                "Such an implementation SHOULD impose a limit on frame sizes and the total message size \
+                 after reassembly from multiple frames.",
+            ),
+            Self::HandshakeInTime
+            | Self::IdleInTime
+            | Self::NoPanic
+            | Self::NoSpin
+            | Self::NoLeak => return None,
+        })
     }
 }
