@@ -48,6 +48,11 @@ pub(super) const PLAIN: usize = 8;
 /// The `choice`-th simplest send, where `first` and `second` are sends that it could
 /// stand in for: two of them may be no more than one frame in two parts.
 pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
+    let opens = |act: &Act| matches!(act, Act::Send(Send { unit: Unit::Upgrade(_), .. }));
+    if opens(first) && opens(second) {
+        let (piece, unit, pace) = (Piece::Whole, Unit::Upgrade(None), Pace::Once);
+        return (choice == 0).then_some(Act::Send(Send { piece, unit, pace }));
+    }
     let is_send = |act: &Act| matches!(act, Act::Send(_)) && rank(act) > 1;
     if !is_send(first) || !is_send(second) {
         return None;
@@ -188,7 +193,15 @@ fn magnitude(act: &Act) -> u64 {
         | Act::App(Command::Close(code, _), _) => code.unwrap_or_default(),
         _ => 0,
     };
-    numbers(act).iter().map(|number| u64::from(number.value)).sum::<u64>() + u64::from(code)
+    let bytes = match act {
+        Act::Send(Send { unit: Unit::Frame(frame), .. }) => match frame.kind.content() {
+            Content::Bytes(bytes) => bytes.iter().map(|byte| u64::from(*byte)).sum(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let numbers = numbers(act).iter().map(|number| u64::from(number.value)).sum::<u64>();
+    numbers + u64::from(code) + bytes
 }
 
 /// The simpler steps that could stand in for `step`, the simplest first.
@@ -223,6 +236,11 @@ fn acts(act: &Act) -> Vec<Act> {
             out.extend(paces(*pace).into_iter().map(|pace| Act::App(command.clone(), pace)));
             out
         }
+        // A Close that comes by itself may be like one that is asked for.
+        Act::Await(Awaited::Close) => vec![
+            Act::App(Command::Close(None, Content::Empty), Pace::Once),
+            Act::Await(Awaited::Upgrade),
+        ],
         Act::Await(awaited) if *awaited != Awaited::Upgrade => vec![Act::Await(Awaited::Upgrade)],
         Act::Reset => vec![Act::Fin],
         Act::Drop => vec![Act::Fin, Act::Reset],
@@ -245,7 +263,12 @@ fn contents(content: &Content) -> Vec<Content> {
         Content::Empty => vec![],
         Content::Fill(_) => vec![Content::Empty],
         Content::Text(text) => vec![Content::Empty, Content::Fill(Size(text.len() as u32))],
-        Content::Bytes(bytes) => vec![Content::Empty, Content::Fill(Size(bytes.len() as u32))],
+        Content::Bytes(bytes) => vec![
+            Content::Empty,
+            Content::Fill(Size(bytes.len() as u32)),
+            // The plainest of what is no UTF-8.
+            Content::Bytes(vec![0xff]),
+        ],
     }
 }
 
@@ -253,7 +276,7 @@ fn codes(code: Option<u16>) -> Vec<Option<u16>> {
     match code {
         None => vec![],
         Some(1000) => vec![None],
-        Some(_) => vec![None, Some(1000), Some(0), Some(1005)],
+        Some(_) => vec![None, Some(1000), Some(0), Some(1001), Some(1005)],
     }
 }
 

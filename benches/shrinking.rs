@@ -1,0 +1,105 @@
+//! How far and how fast shrinking comes: `cargo bench --bench shrinking`.
+//!
+//! For each planted fault, a hundred different scripts that fail in one way are shrunk.
+//! Prints a line a fault: how many different minima that gave, the plays that it took
+//! (median and maximum), and the minimum. Names of faults as arguments choose among them.
+
+use hangup::generate::Grammar;
+use hangup::judge::judge;
+use hangup::shrink::{BUDGET, Shrunk, shrink};
+use hangup::sim::play;
+use hangup::target::reference::Reference;
+use hangup::target::reference::faults::Fault;
+use hangup::verdict::Key;
+use hangup::{Script, Target};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many scripts are shrunk for each fault.
+const FAILING: usize = 100;
+/// How many are tried to find so many that fail in one way.
+const LIMIT: u64 = 40_000;
+
+fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let chosen = |fault: &&Fault| {
+        wanted.is_empty() || wanted.iter().any(|word| fault.target().ends_with(word.as_str()))
+    };
+    println!("{:36} scripts minima median maximum  minimum", "fault");
+    let rows: Vec<Row> = Fault::ALL.iter().filter(chosen).map(|fault| Row::of(*fault)).collect();
+    let whole = rows.iter().filter(|row| row.shrunk.len() == FAILING);
+    let canonical = whole.filter(|row| row.minima().len() == 1 && row.most() <= 200).count();
+    println!(
+        "one minimum from {FAILING} scripts, at most 200 plays each: {canonical} of {}",
+        rows.len()
+    );
+}
+
+struct Row {
+    shrunk: Vec<Shrunk>,
+}
+
+impl Row {
+    fn of(fault: Fault) -> Self {
+        let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
+        let bounds = target.bounds();
+        let grammar = Grammar { bounds, app: target.obeys() };
+        let keys = |script: &Script| -> Vec<Key> {
+            let verdict = judge(&play(&target, &bounds, script, 0), &bounds);
+            verdict.violations.into_iter().map(|violation| violation.key).collect()
+        };
+        let mut shrunk = Vec::new();
+        let mut key = None;
+        for index in 0..LIMIT {
+            let script = grammar.nth(42, index);
+            let found = keys(&script);
+            let key = *match key {
+                None => match found.first() {
+                    Some(first) => key.insert(*first),
+                    None => continue,
+                },
+                Some(ref key) => key,
+            };
+            if found.contains(&key) {
+                shrunk.push(shrink(script, BUDGET, |script| keys(script).contains(&key)));
+                if shrunk.len() == FAILING {
+                    break;
+                }
+            }
+        }
+        let row = Self { shrunk };
+        row.print(fault);
+        row
+    }
+
+    /// The different minima, each with how often it came out.
+    fn minima(&self) -> BTreeMap<&Script, usize> {
+        let mut minima = BTreeMap::new();
+        for shrunk in &self.shrunk {
+            *minima.entry(&shrunk.script).or_default() += 1;
+        }
+        minima
+    }
+
+    fn most(&self) -> u32 {
+        self.shrunk.iter().map(|shrunk| shrunk.plays).max().unwrap_or_default()
+    }
+
+    fn print(&self, fault: Fault) {
+        let mut plays: Vec<u32> = self.shrunk.iter().map(|shrunk| shrunk.plays).collect();
+        plays.sort_unstable();
+        let minima = self.minima();
+        let common =
+            minima.iter().max_by_key(|(_, times)| **times).map(|(script, _)| script.to_string());
+        println!(
+            "{:36} {:>7} {:>6} {:>6} {:>7}  {}",
+            fault.target(),
+            self.shrunk.len(),
+            minima.len(),
+            plays.get(plays.len() / 2).copied().unwrap_or_default(),
+            self.most(),
+            common.unwrap_or_default().trim_end().replace('\n', "; "),
+        );
+    }
+}
