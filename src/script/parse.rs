@@ -183,7 +183,9 @@ impl<'a> Line<'a> {
 
     /// Takes the next word where it is `word`.
     fn take(&mut self, word: &str) -> bool {
-        let found = self.peek() == word;
+        let rest = self.text.strip_prefix(word);
+        let found =
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
         if found {
             self.advance(word.len());
             self.skip_space();
