@@ -66,6 +66,25 @@ impl Grammar {
         }
         Script { steps: draft.steps }
     }
+
+    /// Draws one of the generator's moves: mostly one step, sometimes the few that
+    /// belong together. What a mutator puts into a script.
+    pub(crate) fn draw_steps<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
+        let mut draft = Draft {
+            bounds: self.bounds,
+            profile: Profile::draw(rng, self.app),
+            room: 0,
+            deaf: false,
+            steps: Vec::new(),
+            rng,
+        };
+        if draft.once_in(16) {
+            draft.opening();
+        } else {
+            draft.any();
+        }
+        draft.steps
+    }
 }
 
 /// The kinds of steps that a profile weighs.
