@@ -64,6 +64,7 @@ pub mod campaign;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod fuzzing;
 pub mod generate;
 pub mod judge;
 pub mod link;
