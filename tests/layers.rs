@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("report", 5),
     ("save", 5),
     ("suite", 5),
+    ("fuzzing", 5),
     ("strategy", 5),
     ("cli", 5),
 ];
