@@ -4,7 +4,7 @@
 use crate::bounds::Bounds;
 use crate::campaign::Finding;
 use crate::report;
-use crate::repro::{self, Repro};
+use crate::repro;
 use crate::save;
 use crate::target::Target;
 use crate::verdict::Key;
@@ -75,18 +75,14 @@ impl Catch {
         };
         match saved {
             Ok(None) => None,
-            Ok(Some(path)) => Some(self.told(&text, &repro, &path)),
+            Ok(Some(path)) => Some(self.told(&text, &path)),
             Err(error) => Some(format!("{text}\nnot saved: {error}\n")),
         }
     }
 
     /// The report with its last lines, which is also written beside the repro.
-    fn told(&self, text: &str, repro: &Repro, path: &Path) -> String {
-        let told = format!(
-            "{text}\n{}\n\n    hangup replay {}\n",
-            report::wrap(&repro.sentence),
-            path.display()
-        );
+    fn told(&self, text: &str, path: &Path) -> String {
+        let told = format!("{text}\n    hangup replay {}\n", path.display());
         match save::write_whole(self.directory(), &path.with_extension("txt"), told.as_bytes()) {
             Ok(()) => told,
             Err(error) => format!("{told}\nnot saved beside it: this report: {error}\n"),

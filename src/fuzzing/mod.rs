@@ -28,7 +28,7 @@ mod text;
 
 #[cfg(feature = "tungstenite")]
 pub use codec::wire;
-pub use seeds::{Seed, seeds};
+pub use seeds::{Seed, dictionaries, seeds};
 pub use text::{notation, repro};
 
 use crate::bounds::Bounds;
@@ -117,7 +117,7 @@ impl Fuzz {
     /// report, and where it was saved.
     pub fn script(&self, data: &[u8]) -> bool {
         let script = std::str::from_utf8(data).ok().and_then(|text| text.parse().ok());
-        script.is_some_and(|script| self.play(script))
+        script.is_some_and(|script| self.play(&script))
     }
 
     /// Plays raw bytes and pauses after the upgrade; `false` where there are none.
@@ -128,7 +128,7 @@ impl Fuzz {
     #[cfg(feature = "arbitrary")]
     pub fn bytes(&self, data: &[u8]) -> bool {
         let script = raw::script(data, &self.grammar);
-        script.steps.len() > 1 && self.play(script)
+        script.steps.len() > 1 && self.play(&script)
     }
 
     /// Mutates the script in `data[..size]` in place, and returns the new size, from 1 to
@@ -159,12 +159,12 @@ impl Fuzz {
         text.len()
     }
 
-    #[expect(clippy::panic, reason = "this is how a fuzzer is told of a finding")]
-    fn play(&self, script: Script) -> bool {
-        if is_too_long(&script) {
+    /// A fuzzer is told of a finding by a panic.
+    fn play(&self, script: &Script) -> bool {
+        if is_too_long(script) {
             return false;
         }
-        let trace = play(&self.target, &self.bounds, &script, 0);
+        let trace = play(&self.target, &self.bounds, script, 0);
         let verdict = judge(&trace, &self.bounds);
         let deviations = self.target.deviations();
         let mut news = String::new();
@@ -210,10 +210,15 @@ fn acts(step: &Step) -> u64 {
 /// #![no_main]
 /// hangup::fuzz_scripts!(hangup::suite(my_server).close_within(hangup::secs(5)));
 /// ```
+///
+/// (`examples/fuzzed_server` has it whole, where it is also built.)
 #[macro_export]
 macro_rules! fuzz_scripts {
     ($server:expr $(,)?) => {
-        $crate::fuzzed_server!($server);
+        static FUZZ: ::std::sync::LazyLock<$crate::fuzzing::Fuzz> =
+            ::std::sync::LazyLock::new(|| {
+                $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
+            });
         ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
             match FUZZ.script(data) {
                 true => ::libfuzzer_sys::Corpus::Keep,
@@ -230,27 +235,19 @@ macro_rules! fuzz_scripts {
 }
 
 /// As [`fuzz_scripts!`](crate::fuzz_scripts), for raw bytes after the upgrade.
+#[cfg(feature = "arbitrary")]
 #[macro_export]
 macro_rules! fuzz_bytes {
     ($server:expr $(,)?) => {
-        $crate::fuzzed_server!($server);
+        static FUZZ: ::std::sync::LazyLock<$crate::fuzzing::Fuzz> =
+            ::std::sync::LazyLock::new(|| {
+                $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
+            });
         ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
             match FUZZ.bytes(data) {
                 true => ::libfuzzer_sys::Corpus::Keep,
                 false => ::libfuzzer_sys::Corpus::Reject,
             }
         });
-    };
-}
-
-/// The server of a fuzz target, made once a process.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! fuzzed_server {
-    ($server:expr) => {
-        static FUZZ: ::std::sync::LazyLock<$crate::fuzzing::Fuzz> =
-            ::std::sync::LazyLock::new(|| {
-                $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
-            });
     };
 }

@@ -116,7 +116,9 @@ mod tests {
             Move::Fin,
         ];
         let mut bytes = Vec::new();
-        moves.iter().for_each(|each| each.encode(&mut bytes));
+        for each in &moves {
+            each.encode(&mut bytes);
+        }
         let text = script(&bytes, &Grammar::default()).to_string();
         assert_eq!(
             text,

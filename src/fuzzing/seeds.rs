@@ -2,15 +2,18 @@
 //!
 //! All of them come from one table of scripts: as they are for `script` and `notation`,
 //! as raw bytes for `bytes`, as frames for `wire`, in a repro file for `repro`.
-//! `cargo run --example fuzz_seeds` writes them to `fuzz/seeds`.
+//! `cargo run --example fuzz_seeds` writes them to `fuzz/seeds`, and the dictionaries of
+//! those targets that read text to `fuzz/dictionaries`.
 
 #[cfg(feature = "arbitrary")]
 use super::raw::Move;
 use crate::bounds::Bounds;
+use crate::generate::Grammar;
 use crate::repro::Repro;
 use crate::script::{Act, Frame, Script, Step, Unit};
 use crate::trace::Time;
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// One file of a seed corpus.
@@ -123,6 +126,48 @@ pub fn seeds() -> Vec<Seed> {
     seeds
 }
 
+/// The dictionaries of the targets `notation` and `repro`: each its target and a text in
+/// libFuzzer's form, of the words that the generator and the seeds use.
+pub fn dictionaries() -> Vec<(&'static str, String)> {
+    let of = |words: BTreeSet<String>| {
+        let lines = words.iter().map(|word| format!("{word:?}\n"));
+        lines.collect::<String>()
+    };
+    let is_word = |word: &&str| word.chars().any(char::is_alphabetic) && word.is_ascii();
+    let scripts = (0..2_000).map(|index| Grammar::default().nth(0, index).to_string());
+    let plain = |word: &&str| is_word(word) && !word.contains(['"', '\\']) && !is_number(word);
+    let notation = scripts
+        .flat_map(|text| {
+            text.split_whitespace().filter(plain).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .chain(["\\u{".to_owned(), "hex -".to_owned(), "MiB".to_owned(), "min".to_owned()])
+        .collect();
+    let files = repros().into_iter().map(|(_, repro)| repro.to_text());
+    let keys = files.flat_map(|text| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let key = |line: &str| match line.split_once(" = ") {
+            Some((key, _)) => Some(format!("{key} = ")),
+            None => line.starts_with('[').then(|| line.to_owned()),
+        };
+        lines.filter_map(key).collect::<Vec<_>>()
+    });
+    let words = Invariant::ALL
+        .iter()
+        .map(|invariant| invariant.id())
+        .chain(Cause::ALL.iter().map(|cause| cause.id()))
+        .chain(Condition::ALL.iter().map(|condition| condition.id()))
+        .chain(Level::ALL.iter().map(|level| level.id()))
+        .chain(Ending::KINDS)
+        .map(str::to_owned);
+    vec![("notation", of(notation)), ("repro", of(keys.chain(words).collect()))]
+}
+
+/// A number with its unit, or bytes in hex: mutations find others by themselves.
+fn is_number(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit()) && !word.ends_with("-bit")
+        || word.len().is_multiple_of(2) && word.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
 /// All frames of a script, whole, one after the other.
 fn as_frames(script: &Script, masked: bool) -> Vec<u8> {
     let mut out = Vec::new();
@@ -199,7 +244,7 @@ close 1000 "'''\"\\\u{7}€"
             Repro {
                 bounds: Bounds {
                     handshake: Some(Duration::from_millis(250)),
-                    idle: Some(Duration::from_secs(3600)),
+                    idle: Some(Duration::from_hours(1)),
                     ..Bounds::default()
                 },
                 ending: Ending::Late(Time(1)).kind().to_owned(),
