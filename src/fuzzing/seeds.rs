@@ -10,7 +10,7 @@ use super::raw::Move;
 use crate::bounds::Bounds;
 use crate::generate::Grammar;
 use crate::repro::Repro;
-use crate::script::{Act, Frame, Script, Step, Unit};
+use crate::script::{Act, Frame, Script, Unit};
 use crate::trace::Time;
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level};
 use std::collections::BTreeSet;
@@ -185,7 +185,7 @@ fn as_frames(script: &Script, masked: bool) -> Vec<u8> {
 /// What a script does after its upgrade as moves of bytes, where all of it can be said so.
 #[cfg(feature = "arbitrary")]
 fn as_moves(script: &Script) -> Option<Vec<u8>> {
-    use crate::script::Command;
+    use crate::script::{Command, Step};
 
     let (first, rest) = script.steps.split_first()?;
     if first.to_string() != "upgrade" || rest.is_empty() {
