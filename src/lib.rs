@@ -42,7 +42,7 @@
 //! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
 //! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
 //! | play | [`sim`]: virtual time; [`campaign`]: many scripts |
-//! | faces | [`report`], [`mod@suite`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
+//! | faces | [`report`], [`mod@suite`], [`fuzzing`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
 //!
 //! Imports point down only. `docs/architecture.md` says why.
 //!
