@@ -156,7 +156,7 @@ impl Campaign {
     }
 
     /// Shrinks a script that broke a rule, and looks at what is left of it.
-    fn finding(
+    pub(crate) fn finding(
         &self,
         target: &Arc<dyn Target>,
         script: Script,

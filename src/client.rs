@@ -139,6 +139,8 @@ impl<S: Stage> Client<S> {
             self.flush().await?;
         }
         match &step.act {
+            #[cfg(hangup_test_step)]
+            Act::Idle => {}
             Act::Send(send) => return self.send(send, next_joined).await,
             Act::Wait(time) => self.wait(*time).await,
             Act::Await(awaited) => return self.await_(*awaited).await,

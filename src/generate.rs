@@ -46,15 +46,7 @@ impl Grammar {
 
     /// Draws a script.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
-        let mut draft = Draft {
-            bounds: self.bounds,
-            app: self.app,
-            profile: Profile::draw(rng, self.app),
-            room: 0,
-            deaf: false,
-            steps: Vec::with_capacity(16),
-            rng,
-        };
+        let mut draft = self.draft(rng);
         draft.opening();
         let steps = draft.length();
         let flood = draft.once_in(FLOODS).then(|| draft.rng.random_range(0..steps));
@@ -65,6 +57,30 @@ impl Grammar {
             draft.any();
         }
         Script { steps: draft.steps }
+    }
+
+    fn draft<'a, R: Rng + ?Sized>(&self, rng: &'a mut R) -> Draft<'a, R> {
+        Draft {
+            bounds: self.bounds,
+            app: self.app,
+            profile: Profile::draw(rng, self.app),
+            room: 0,
+            deaf: false,
+            steps: Vec::with_capacity(16),
+            rng,
+        }
+    }
+
+    /// Draws one of the generator's moves: mostly one step, sometimes the few that
+    /// belong together. What a mutator puts into a script.
+    pub(crate) fn draw_steps<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
+        let mut draft = self.draft(rng);
+        match draft.rng.random_range(0..FLOODS) {
+            0 => draft.flood(),
+            1..=25 => draft.opening(),
+            _ => draft.any(),
+        }
+        draft.steps
     }
 }
 

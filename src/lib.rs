@@ -42,7 +42,7 @@
 //! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
 //! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
 //! | play | [`sim`]: virtual time; [`campaign`]: many scripts |
-//! | faces | [`report`], [`mod@suite`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
+//! | faces | [`report`], [`mod@suite`], [`fuzzing`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
 //!
 //! Imports point down only. `docs/architecture.md` says why.
 //!
@@ -64,6 +64,7 @@ pub mod campaign;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
+pub mod fuzzing;
 pub mod generate;
 pub mod judge;
 pub mod link;

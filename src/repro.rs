@@ -196,12 +196,7 @@ impl Repro {
 
     /// A name for the file, made of what findings are told apart by.
     pub fn file_name(&self) -> String {
-        let words = [Some(self.target.0.as_str()), Some(self.key.invariant.id())]
-            .into_iter()
-            .chain([self.key.cause.map(Cause::id), self.key.condition.map(Condition::id)])
-            .flatten();
-        let slugs: Vec<String> = words.map(slug).collect();
-        format!("{}.toml", slugs.join("--"))
+        file_name(&self.target.0, self.key)
     }
 
     /// What a verdict over the replayed script says of this repro.
@@ -223,6 +218,16 @@ pub enum Replay {
     Fixed,
     /// Something else is broken.
     Different(Vec<Violation>),
+}
+
+/// The name of the file for `target`'s finding with this key.
+pub(crate) fn file_name(target: &str, key: Key) -> String {
+    let words = [Some(target), Some(key.invariant.id())]
+        .into_iter()
+        .chain([key.cause.map(Cause::id), key.condition.map(Condition::id)])
+        .flatten();
+    let slugs: Vec<String> = words.map(slug).collect();
+    format!("{}.toml", slugs.join("--"))
 }
 
 /// What `Ending` and its time look like in a file.

@@ -4,6 +4,7 @@ use crate::repro::{Repro, ReproError};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Where findings go, relative to where a command or test was started.
 pub const DIRECTORY: &str = "hangup-findings";
@@ -39,15 +40,38 @@ pub fn repro(directory: &Path, repro: &Repro) -> Result<PathBuf, SaveError> {
     }
 }
 
+/// As [`repro`], but a file that is there already, from whichever process, stays:
+/// then `None`. Of several processes that save one finding, one is told its path.
+///
+/// # Errors
+///
+/// As [`repro`].
+pub(crate) fn new_repro(directory: &Path, repro: &Repro) -> Result<Option<PathBuf>, SaveError> {
+    let path = directory.join(repro.file_name());
+    let file = match whole_file(directory, repro.to_text().as_bytes()) {
+        Ok(file) => file,
+        Err(error) => return Err(SaveError { path, error }),
+    };
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(Some(path)),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(refused) => Err(SaveError { path, error: refused.error }),
+    }
+}
+
 /// To a temporary name beside `path`, then renamed.
 pub(crate) fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    whole_file(directory, bytes)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn whole_file(directory: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     std::fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new().prefix(".hangup-").tempfile_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     make_readable(file.as_file())?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(file)
 }
 
 /// A temporary file is its owner's alone; a repro is for everybody.

@@ -110,6 +110,8 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
     // The runtime owns its park hook, the hook shares this, and a waker keeps the
     // runtime alive: left in place, every play would leak its runtime.
     *parking.waker() = None;
+    // The link has wakers of the runtime's too.
+    parking.forget_link();
     trace
 }
 
@@ -285,6 +287,10 @@ impl Parking {
     /// that has elapsed, polled for ever.
     fn watch_for_spins(&self, link: &Link) {
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+    }
+
+    fn forget_link(&self) {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     #[cold]

@@ -374,7 +374,7 @@ fn a_file_that_is_no_repro_is_refused_by_what_it_is() {
         ("blank.toml", Some(b"\n \n# nothing\n".to_vec()), "has no steps"),
         ("Cargo.toml", Some(b"[package]\nname = \"x\"\n".to_vec()), "not a hangup repro"),
         ("story.txt", Some(b"Dear reader,\n".to_vec()), "line 1, column 1: found `Dear`"),
-        ("hang.script", Some(HANG.into()), "script"),
+        ("hang.script", Some(HANG.into()), "--target"),
         ("twice.toml", Some(ours.repeat(2).into()), "not a whole TOML file"),
     ] {
         if let Some(bytes) = bytes {
@@ -383,13 +383,36 @@ fn a_file_that_is_no_repro_is_refused_by_what_it_is() {
         let run = desk.hangup(&format!("replay {name}"));
         assert!(run.refusal().contains(why) && run.err.contains(name), "{name}: {run:?}");
     }
-    for (command, why) in [
-        ("replay hang.script --target reference", "hangup show"),
-        ("show hang.script", "--target"),
-        ("shrink hang.script", "--target"),
-    ] {
+    for (command, why) in [("show hang.script", "--target"), ("shrink hang.script", "--target")] {
         assert!(desk.hangup(command).refusal().contains(why), "{command}");
     }
+}
+
+/// An artifact of a fuzzer, in a file with a fuzzer's name for it.
+#[test]
+fn a_fuzzers_script_is_replayed_shrunk_and_shown_as_it_is() {
+    let desk = Desk::new();
+    desk.write("crash-07005e48", "upgrade\nping \"x\" x 3\napp close 1001\nawait close\n");
+    let on = |command: &str, target: &str| {
+        let run = desk.hangup(&format!("{command} crash-07005e48 --target {target}"));
+        (run.code, run.out)
+    };
+    let (code, out) = on("replay", BUGGY);
+    assert!(code == 1 && out.starts_with(&format!("reproduced on {BUGGY}\n")), "{out}");
+    assert!(out.contains("It never does"), "{out}");
+    let kept = (0, format!("fixed on {CLEAN}\nevery rule is kept\n"));
+    assert_eq!(on("replay", CLEAN), kept);
+    assert_eq!(on("shrink", BUGGY), (1, HANG.to_owned()));
+    let (code, out) = on("show", BUGGY);
+    assert!(code == 0 && out.contains("ends-in-time"), "{out}");
+}
+
+#[test]
+fn a_replayed_script_is_not_blamed_for_what_its_target_accepts() {
+    let desk = Desk::new();
+    desk.write("crash-1", "upgrade\napp close 1005\n");
+    let run = desk.hangup(&format!("replay crash-1 --target {FIXED}"));
+    assert_eq!((run.code, run.out), (0, format!("fixed on {FIXED}\nevery rule is kept\n")));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod article;
 mod campaign;
 mod cli;
 mod faults;
+mod fuzzing;
 mod judge;
 mod layers;
 mod library;

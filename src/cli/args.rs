@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Test targets with random scripts in virtual time.
     Test(Test),
-    /// Play a saved finding again: reproduced (exit 1), fixed (0) or different (1).
+    /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
     Replay(File),
     /// Shrink a repro or a script to its minimum, and save it.
     Shrink(File),

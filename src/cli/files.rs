@@ -29,8 +29,8 @@ struct Case {
 }
 
 impl Case {
-    /// A file's repro or, `or_script`, the script that it is.
-    fn open(registry: &Registry, options: &File, or_script: bool) -> Result<Self, Trouble> {
+    /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
+    fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
         let at = options.file.display();
         let bytes = std::fs::read(&options.file).map_err(|error| format!("{at}: {error}"))?;
         let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
@@ -38,11 +38,6 @@ impl Case {
             let script: Script = text.parse().map_err(|error| {
                 format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
             })?;
-            if !or_script && !script.steps.is_empty() {
-                return Err(format!(
-                    "{at}: a script has no verdict to compare with; `hangup show` plays it"
-                ));
-            }
             if script.steps.is_empty() {
                 return Err(format!("{at}: has no steps"));
             }
@@ -67,10 +62,20 @@ impl Case {
         (trace, verdict)
     }
 
-    /// The violation that this is about: the repro's, else the first.
+    /// The violation that this is about: the repro's, else the first that the target
+    /// does not accept, else the first.
     fn violation(&self, verdict: &Verdict) -> Option<Violation> {
         let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.key));
-        saved.or(verdict.violations.first()).cloned()
+        let unaccepted = || self.unaccepted(verdict).next();
+        saved.or_else(unaccepted).or(verdict.violations.first()).cloned()
+    }
+
+    /// The violations that the target does not accept.
+    fn unaccepted<'a>(&self, verdict: &'a Verdict) -> impl Iterator<Item = &'a Violation> {
+        let accepts = |violation: &Violation| {
+            self.target.deviations().iter().any(|known| known.accepts(violation.key))
+        };
+        verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
     fn finding(&self, violation: Violation, script: Script, plays: u32, trace: Trace) -> Finding {
@@ -107,10 +112,12 @@ fn bounds(own: Bounds, options: &File) -> Bounds {
 }
 
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options, false)?;
-    let Some(repro) = &case.repro else { return Err("a script is no repro".to_owned()) };
+    let case = Case::open(registry, options)?;
     let (trace, verdict) = case.play(&case.script);
     let name = case.target.name();
+    let Some(repro) = &case.repro else {
+        return Ok(replay_script(&case, &trace, &verdict));
+    };
     let code = match repro.compare(&verdict) {
         Replay::Reproduced(violation) => {
             out::line(&format!("{} on {name}", "reproduced".red().bold()));
@@ -138,13 +145,29 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     Ok(code)
 }
 
+/// A fuzzer's artifact says that a rule was broken, and not which.
+fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
+    let name = case.target.name();
+    let violations: Vec<&Violation> = case.unaccepted(verdict).collect();
+    if violations.is_empty() {
+        out::line(&format!("{} on {name}", "fixed".green().bold()));
+        out::line("every rule is kept");
+        return CLEAN;
+    }
+    out::line(&format!("{} on {name}", "reproduced".red().bold()));
+    for violation in violations {
+        print_violation(violation, trace);
+    }
+    FINDINGS
+}
+
 fn print_violation(violation: &Violation, trace: &Trace) {
     let sentence = report::sentence(violation, trace);
     out::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options, true)?;
+    let case = Case::open(registry, options)?;
     let (_, verdict) = case.play(&case.script);
     let Some(violation) = case.violation(&verdict) else {
         out::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
@@ -189,7 +212,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         ));
         return Ok(CLEAN);
     }
-    let case = Case::open(registry, options, true)?;
+    let case = Case::open(registry, options)?;
     let (trace, verdict) = case.play(&case.script);
     let name = case.target.name();
     let version = case.target.version();

@@ -40,6 +40,10 @@ impl From<Act> for Step {
 /// One act of the client, the network between, or the server's application.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
+    /// Nothing is done. A test builds hangup with this kind of step and plays files of
+    /// before it was added.
+    #[cfg(hangup_test_step)]
+    Idle,
     /// The client sends bytes.
     Send(Send),
     /// Time passes.

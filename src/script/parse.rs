@@ -79,6 +79,8 @@ impl FromStr for Millis {
 
 /// The words that a step can begin with.
 const STEPS: &[&str] = &[
+    #[cfg(hangup_test_step)]
+    "idle",
     "upgrade",
     "text",
     "binary",
@@ -183,7 +185,9 @@ impl<'a> Line<'a> {
 
     /// Takes the next word where it is `word`.
     fn take(&mut self, word: &str) -> bool {
-        let found = self.peek() == word;
+        let rest = self.text.strip_prefix(word);
+        let found =
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
         if found {
             self.advance(word.len());
             self.skip_space();
@@ -258,6 +262,8 @@ impl<'a> Line<'a> {
         let word = self.peek();
         self.take(word);
         let act = match word {
+            #[cfg(hangup_test_step)]
+            "idle" => Act::Idle,
             "wait" => Act::Wait(self.millis()?),
             "await" => Act::Await(self.awaited()?),
             "stop" => self.demand("reading").map(|()| Act::StopReading)?,
@@ -466,7 +472,9 @@ impl<'a> Line<'a> {
     }
 
     fn escape(&mut self) -> Parsed<char> {
-        let error = self.error(&[r#"one of \" \\ \n \r \t \u{..}"#]);
+        // Only where it is needed: a long text of nothing but escapes is read in linear time.
+        let start = self.clone();
+        let error = || start.error(&[r#"one of \" \\ \n \r \t \u{..}"#]);
         let mut characters = self.text.chars().skip(1);
         let (character, length) = match characters.next() {
             Some('"') => ('"', 2),
@@ -480,11 +488,11 @@ impl<'a> Line<'a> {
                     inner.and_then(|inner| inner.split_once('}')).map(|(digits, _)| digits);
                 let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
                 let Some((digits, character)) = digits.zip(value.and_then(char::from_u32)) else {
-                    return Err(error);
+                    return Err(error());
                 };
                 (character, digits.len() + 4)
             }
-            _ => return Err(error),
+            _ => return Err(error()),
         };
         self.advance(length);
         Ok(character)

@@ -32,6 +32,8 @@ impl Display for Step {
 impl Display for Act {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(hangup_test_step)]
+            Self::Idle => f.write_str("idle"),
             Self::Send(send) => Display::fmt(send, f),
             Self::Wait(time) => write!(f, "wait {time}"),
             Self::Await(awaited) => write!(f, "await {awaited}"),

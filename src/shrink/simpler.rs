@@ -93,6 +93,8 @@ fn plain_sends() -> [Act; PLAIN] {
 /// and by the order in which a story would tell it.
 fn rank(act: &Act) -> u8 {
     match act {
+        #[cfg(hangup_test_step)]
+        Act::Idle => 0,
         Act::Set(..) => 0,
         Act::Send(Send { unit: Unit::Upgrade(_), .. }) => 1,
         Act::StopReading => 2,
@@ -381,6 +383,8 @@ pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
 /// Shows every number of an act with the least that it can be.
 fn visit(act: &mut Act, see: &mut impl FnMut(&mut u32, u32)) {
     match act {
+        #[cfg(hangup_test_step)]
+        Act::Idle => {}
         Act::Send(Send { piece, unit, pace }) => {
             if let Piece::First(count) | Piece::After(count) = piece {
                 see(count, 1);

@@ -1,0 +1,253 @@
+//! Fuzz targets: one function each, called by `fuzz/`, by users' fuzz targets, and by
+//! `cargo test` over the committed seeds.
+//!
+//! libFuzzer is not needed here, and hangup does not depend on it: the macros
+//! [`fuzz_scripts!`](crate::fuzz_scripts) and [`fuzz_bytes!`](crate::fuzz_bytes) expand to
+//! its own ones in the crate that calls them.
+//!
+//! | function | its input | what must hold |
+//! |---|---|---|
+//! | [`Fuzz::script`] | a script in hangup's notation | the server keeps every rule |
+//! | [`Fuzz::bytes`] | raw bytes and pauses after the upgrade | the server keeps every rule |
+//! | [`wire`] (feature `tungstenite`) | frames as bytes | our decoder and another say the same |
+//! | [`notation`] | text | parsing never panics, and what it prints reads back |
+//! | [`repro`](fn@repro) | text | as for `notation`, for repro files |
+//!
+//! What [`Fuzz`] finds is shrunk, and saved beside the fuzzer's own artifact. It panics
+//! once for each finding, told apart as everywhere by target, rule, cause and condition:
+//! a night over many processes ends with a handful of files.
+
+mod catch;
+#[cfg(feature = "tungstenite")]
+mod codec;
+mod mutate;
+#[cfg(feature = "arbitrary")]
+mod raw;
+mod seeds;
+mod text;
+
+#[cfg(feature = "tungstenite")]
+pub use codec::wire;
+pub use seeds::{Seed, dictionaries, seeds};
+pub use text::{notation, repro};
+
+use crate::bounds::Bounds;
+use crate::campaign::Campaign;
+use crate::generate::Grammar;
+use crate::judge::judge;
+use crate::script::{Act, Pace, Script, Send, Step};
+use crate::sim::play;
+use crate::suite::Suite;
+use crate::target::{Registry, Target};
+use catch::Catch;
+use std::sync::Arc;
+
+/// Names the built-in target that hangup's own fuzz targets play against; where it is
+/// not set, `reference`.
+pub const TARGET: &str = "HANGUP_FUZZ_TARGET";
+
+/// Where it is set, every mutation is a freshly drawn script, whatever it was to be a
+/// mutation of: the random campaign in a fuzzer's clothes, for comparing coverage.
+pub const RANDOM: &str = "HANGUP_FUZZ_RANDOM";
+
+/// The most steps, and the most acts in them, that are played: repetitions and pieces
+/// count. A script beyond that is slow, and has nothing to say that a shorter one has not.
+const STEPS: usize = 16;
+const ACTS: u64 = 40;
+/// The most bytes that a script may send, for the same reason.
+const VOLUME: u64 = 80_000;
+
+/// A server under a fuzzer.
+pub struct Fuzz {
+    target: Arc<dyn Target>,
+    bounds: Bounds,
+    grammar: Grammar,
+    random: bool,
+    catch: Catch,
+}
+
+impl From<Suite> for Fuzz {
+    /// A server of one's own. Of the suite, what concerns files, seeds and numbers of
+    /// scripts has no effect: the fuzzer decides that.
+    fn from(suite: Suite) -> Self {
+        Self::new(Arc::new(suite.into_target()))
+    }
+}
+
+impl Fuzz {
+    /// A target under a fuzzer, held to its own bounds.
+    pub fn new(target: Arc<dyn Target>) -> Self {
+        let bounds = target.bounds();
+        let grammar = Grammar { bounds, app: target.obeys() };
+        let random = std::env::var_os(RANDOM).is_some();
+        Self { target, bounds, grammar, random, catch: Catch::new() }
+    }
+
+    /// The built-in target that the environment variable [`TARGET`] names, or `reference`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no target of that name.
+    #[expect(clippy::panic, reason = "a fuzz target has no other way to say so")]
+    pub fn built_in() -> Self {
+        let name = std::env::var(TARGET).unwrap_or_else(|_| "reference".to_owned());
+        let registry = Registry::built_in();
+        let Some(target) = registry.find(&name) else {
+            let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
+            panic!("{TARGET}: no target `{name}`; there are: {}", known.join(", "));
+        };
+        Self::new(Arc::clone(target))
+    }
+
+    /// Takes from libFuzzer's own arguments where its artifacts go: findings are saved
+    /// there too. Where the arguments name a file, it is to be tried again, and what was
+    /// found before counts as well.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
+        self.catch = self.catch.with_arguments(arguments);
+        self
+    }
+
+    /// Plays a script in hangup's notation; `false` where it is none, or one too long to
+    /// be worth its time.
+    ///
+    /// # Panics
+    ///
+    /// If the server breaks a rule that it has not been seen to break: with the whole
+    /// report, and where it was saved.
+    pub fn script(&self, data: &[u8]) -> bool {
+        let script = std::str::from_utf8(data).ok().and_then(|text| text.parse().ok());
+        script.is_some_and(|script| self.play(&script))
+    }
+
+    /// Plays raw bytes and pauses after the upgrade; `false` where there are none.
+    ///
+    /// # Panics
+    ///
+    /// As [`script`](Self::script).
+    #[cfg(feature = "arbitrary")]
+    pub fn bytes(&self, data: &[u8]) -> bool {
+        let script = raw::script(data, &self.grammar);
+        script.steps.len() > 1 && self.play(&script)
+    }
+
+    /// Mutates the script in `data[..size]` in place, and returns the new size, from 1 to
+    /// `most`. The same arguments give the same script.
+    ///
+    /// # Panics
+    ///
+    /// If `data` is shorter than `size` or `most`, or `most` is 0.
+    pub fn mutate(&self, data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
+        let text = if self.random {
+            mutate::drawn(&self.grammar, most, seed)
+        } else {
+            mutate::mutated(&self.grammar, &data[..size], most, seed)
+        };
+        data[..text.len()].copy_from_slice(text.as_bytes());
+        text.len()
+    }
+
+    /// Makes one script of two in `out`, and returns its size. The same arguments give
+    /// the same script.
+    pub fn cross_over(&self, one: &[u8], other: &[u8], out: &mut [u8], seed: u32) -> usize {
+        let text = if self.random {
+            mutate::drawn(&self.grammar, out.len(), seed)
+        } else {
+            mutate::crossed(one, other, out.len(), seed)
+        };
+        out[..text.len()].copy_from_slice(text.as_bytes());
+        text.len()
+    }
+
+    /// A fuzzer is told of a finding by a panic.
+    fn play(&self, script: &Script) -> bool {
+        if is_too_long(script) {
+            return false;
+        }
+        let trace = play(&self.target, &self.bounds, script, 0);
+        let verdict = judge(&trace, &self.bounds);
+        let deviations = self.target.deviations();
+        let mut news = String::new();
+        for violation in verdict.violations {
+            let key = violation.key;
+            let accepted = deviations.iter().any(|deviation| deviation.accepts(key));
+            if accepted || self.catch.knows(self.target.name(), key) {
+                continue;
+            }
+            let campaign = Campaign { bounds: self.bounds, seed: 0, scripts: None };
+            let finding = campaign.finding(&self.target, script.clone(), 0, violation);
+            if let Some(report) = self.catch.report(&*self.target, self.bounds, &finding) {
+                news.push_str(&report);
+            }
+        }
+        assert!(news.is_empty(), "{news}");
+        true
+    }
+}
+
+fn is_too_long(script: &Script) -> bool {
+    script.steps.len() > STEPS
+        || script.volume() > VOLUME
+        || script.steps.iter().map(acts).sum::<u64>() > ACTS
+}
+
+/// How often the client or the application acts in one step.
+fn acts(step: &Step) -> u64 {
+    match &step.act {
+        Act::Send(Send { pace: Pace::Times(times, _), .. })
+        | Act::App(_, Pace::Times(times, _)) => u64::from(*times),
+        Act::Send(Send { pace: Pace::Pieces(size, _), .. }) => {
+            step.volume() / u64::from(*size).max(1)
+        }
+        _ => 1,
+    }
+}
+
+/// A whole fuzz target for scripts against a server: what is given is turned into a
+/// [`Fuzz`], as a [`Suite`] can be. The crate that calls it depends on `libfuzzer-sys`.
+///
+/// ```ignore
+/// #![no_main]
+/// hangup::fuzz_scripts!(hangup::suite(my_server).close_within(hangup::secs(5)));
+/// ```
+///
+/// (`examples/fuzzed_server` has it whole, where it is also built.)
+#[macro_export]
+macro_rules! fuzz_scripts {
+    ($server:expr $(,)?) => {
+        static FUZZ: ::std::sync::LazyLock<$crate::fuzzing::Fuzz> =
+            ::std::sync::LazyLock::new(|| {
+                $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
+            });
+        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
+            match FUZZ.script(data) {
+                true => ::libfuzzer_sys::Corpus::Keep,
+                false => ::libfuzzer_sys::Corpus::Reject,
+            }
+        });
+        ::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
+            FUZZ.mutate(data, size, most, seed)
+        });
+        ::libfuzzer_sys::fuzz_crossover!(|one: &[u8], two: &[u8], out: &mut [u8], seed: u32| {
+            FUZZ.cross_over(one, two, out, seed)
+        });
+    };
+}
+
+/// As [`fuzz_scripts!`](crate::fuzz_scripts), for raw bytes after the upgrade.
+#[cfg(feature = "arbitrary")]
+#[macro_export]
+macro_rules! fuzz_bytes {
+    ($server:expr $(,)?) => {
+        static FUZZ: ::std::sync::LazyLock<$crate::fuzzing::Fuzz> =
+            ::std::sync::LazyLock::new(|| {
+                $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
+            });
+        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
+            match FUZZ.bytes(data) {
+                true => ::libfuzzer_sys::Corpus::Keep,
+                false => ::libfuzzer_sys::Corpus::Reject,
+            }
+        });
+    };
+}

@@ -1,0 +1,330 @@
+//! Mutations of scripts: text in, text out, by way of the steps.
+//!
+//! What parses is changed by the generator's own moves and by small changes of one
+//! step; what does not is first mended, line by line, into something that does. All is
+//! determined by the arguments.
+
+use crate::generate::Grammar;
+use crate::script::{
+    Act, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size, Step, Unit,
+};
+use rand::{Rng, RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+use std::fmt::Write as _;
+
+/// The longest text that is looked at, in steps: a mended file may have more.
+const MOST_STEPS: usize = 16;
+
+/// A mutation of the script in `data`, of 1 to `most` bytes.
+pub(super) fn mutated(grammar: &Grammar, data: &[u8], most: usize, seed: u32) -> String {
+    let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
+    let mut steps = read(data);
+    loop {
+        change(grammar, &mut steps, &mut rng);
+        if !rng.random_ratio(1, 4) {
+            return fitted(&steps, most);
+        }
+    }
+}
+
+/// One script of the two in `one` and `other`, of 1 to `most` bytes.
+pub(super) fn crossed(one: &[u8], other: &[u8], most: usize, seed: u32) -> String {
+    let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
+    let (mut steps, mut others) = (read(one), read(other));
+    let at = rng.random_range(0..=steps.len());
+    let from = rng.random_range(0..=others.len());
+    match rng.random_range(0..3) {
+        // The one's beginning with the other's end.
+        0 => steps.truncate(at),
+        // The other's end inside the one.
+        1 => {}
+        // A stretch of the other inside the one.
+        _ => others.truncate(rng.random_range(from..=others.len())),
+    }
+    steps.splice(at..at, others.drain(from..));
+    fitted(&steps, most)
+}
+
+/// A script drawn for `seed`, of 1 to `most` bytes.
+pub(super) fn drawn(grammar: &Grammar, most: usize, seed: u32) -> String {
+    let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
+    fitted(&grammar.draw(&mut rng).steps, most)
+}
+
+/// The script's text, without the steps at its end that make it longer than `most`.
+/// A fuzzer takes no empty input: no steps are an empty line.
+fn fitted(steps: &[Step], most: usize) -> String {
+    let mut text = String::with_capacity(256);
+    for step in steps {
+        let before = text.len();
+        let _ = writeln!(text, "{step}");
+        if text.len() > most {
+            text.truncate(before);
+            break;
+        }
+    }
+    if text.is_empty() { "\n".to_owned() } else { text }
+}
+
+/// The steps of a text, mended where it is no script.
+fn read(data: &[u8]) -> Vec<Step> {
+    let text = String::from_utf8_lossy(data);
+    let mut steps = match text.parse::<Script>() {
+        Ok(script) => script.steps,
+        Err(_) => text.lines().take(MOST_STEPS).flat_map(mended).collect(),
+    };
+    steps.truncate(MOST_STEPS);
+    steps
+}
+
+/// The step that a line begins with, however it goes on; none where it begins with none.
+fn mended(line: &str) -> Vec<Step> {
+    let mut rest = line.trim();
+    loop {
+        if let Ok(script) = rest.parse::<Script>() {
+            return script.steps;
+        }
+        match rest.rsplit_once(char::is_whitespace) {
+            Some((start, _)) => rest = start.trim_end(),
+            None => return Vec::new(),
+        }
+    }
+}
+
+/// One change of the script.
+fn change<R: Rng>(grammar: &Grammar, steps: &mut Vec<Step>, rng: &mut R) {
+    if steps.is_empty() {
+        *steps = grammar.draw(rng).steps;
+        return;
+    }
+    let at = rng.random_range(0..steps.len());
+    match rng.random_range(0..32) {
+        0..=5 => drop(steps.splice(at..at, grammar.draw_steps(rng))),
+        6..=9 => steps.extend(grammar.draw_steps(rng)),
+        10..=13 => drop(steps.splice(at..=at, grammar.draw_steps(rng))),
+        14..=20 => tweak(grammar, &mut steps[at].act, rng),
+        21..=23 => drop(steps.remove(at)),
+        24 => steps.truncate(at + 1),
+        25 | 26 => {
+            let to = rng.random_range(0..=steps.len());
+            steps.insert(to, steps[at].clone());
+        }
+        27 => {
+            let to = rng.random_range(0..steps.len());
+            steps.swap(at, to);
+        }
+        28 | 29 => steps[at].joined = !steps[at].joined,
+        // Another script goes on where this one is left.
+        30 => {
+            let fresh = grammar.draw(rng).steps;
+            steps.splice(at.., fresh.into_iter().skip(1));
+        }
+        _ => *steps = grammar.draw(rng).steps,
+    }
+}
+
+/// A small change of one act; where there is nothing to change in it, another act.
+fn tweak<R: Rng>(grammar: &Grammar, act: &mut Act, rng: &mut R) {
+    match act {
+        Act::Wait(time) => time.0 = near(time.0, u32::MAX / 2, rng),
+        Act::Set(_, size) => size.0 = near(size.0, Size::MAX.0, rng),
+        Act::App(_, pace) => *pace = repeated(grammar, rng),
+        Act::Send(send) => tweak_send(grammar, send, rng),
+        _ => {
+            if let Some(step) = grammar.draw_steps(rng).pop() {
+                *act = step.act;
+            }
+        }
+    }
+}
+
+fn tweak_send<R: Rng>(grammar: &Grammar, send: &mut Send, rng: &mut R) {
+    match (rng.random_range(0..4), &mut send.unit) {
+        (0, _) => send.piece = other_piece(send.piece, rng),
+        (1, _) => {
+            send.pace = match rng.random_range(0..3) {
+                0 => Pace::Once,
+                1 => repeated(grammar, rng),
+                _ => Pace::Pieces(rng.random_range(1..16), pause(grammar, rng)),
+            }
+        }
+        (_, Unit::Frame(frame)) => tweak_frame(frame, rng),
+        (_, Unit::Raw(content)) => tweak_content(content, rng),
+        (_, Unit::Upgrade(header)) => {
+            let size = header.map_or(100, |size| near(size.0, 70_000, rng));
+            *header = Some(Size(size));
+        }
+    }
+}
+
+fn tweak_frame<R: Rng>(frame: &mut Frame, rng: &mut R) {
+    match rng.random_range(0..8) {
+        0 => frame.fin = !frame.fin,
+        1 => frame.masked = !frame.masked,
+        2 => frame.rsv = rng.random_range(0..8),
+        3 => {
+            frame.length =
+                [Length::Minimal, Length::Bits16, Length::Bits64][rng.random_range(0..3)];
+        }
+        _ => match &mut frame.kind {
+            Kind::Close(Some(code), _) if rng.random_ratio(1, 2) => {
+                *code = near(u32::from(*code), u32::from(u16::MAX), rng) as u16;
+            }
+            Kind::Text(content)
+            | Kind::Binary(content)
+            | Kind::Continuation(content)
+            | Kind::Ping(content)
+            | Kind::Pong(content)
+            | Kind::Close(_, content)
+            | Kind::Other(_, content) => tweak_content(content, rng),
+        },
+    }
+}
+
+fn tweak_content<R: Rng>(content: &mut Content, rng: &mut R) {
+    match content {
+        Content::Fill(size) => size.0 = near(size.0, 70_000, rng),
+        Content::Bytes(bytes) if !bytes.is_empty() => {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] = rng.random();
+        }
+        Content::Empty | Content::Text(_) | Content::Bytes(_) => {
+            *content = match rng.random_range(0..4) {
+                0 => Content::Empty,
+                1 => Content::Fill(Size(rng.random_range(1..=126))),
+                2 => Content::Text("\u{20ac}".to_owned()),
+                _ => Content::Bytes(vec![rng.random(); rng.random_range(1..4)]),
+            };
+        }
+    }
+}
+
+fn other_piece<R: Rng>(piece: Piece, rng: &mut R) -> Piece {
+    match piece {
+        Piece::First(count) if rng.random_ratio(1, 2) => Piece::First(near(count, 70_000, rng)),
+        Piece::After(count) if rng.random_ratio(1, 2) => Piece::After(near(count, 70_000, rng)),
+        _ => match rng.random_range(0..3) {
+            0 => Piece::Whole,
+            1 => Piece::First(rng.random_range(0..20)),
+            _ => Piece::After(rng.random_range(0..20)),
+        },
+    }
+}
+
+fn repeated<R: Rng>(grammar: &Grammar, rng: &mut R) -> Pace {
+    Pace::Times(rng.random_range(1..=12), pause(grammar, rng))
+}
+
+/// A pause: none, or around the bound and its parts.
+fn pause<R: Rng>(grammar: &Grammar, rng: &mut R) -> Millis {
+    let close = u32::try_from(grammar.bounds.close.as_millis()).unwrap_or(u32::MAX);
+    Millis(match rng.random_range(0..4) {
+        0 => 0,
+        1 => 1,
+        2 => close / rng.random_range(2..8),
+        _ => close.saturating_sub(rng.random_range(0..2)),
+    })
+}
+
+/// A number beside `number`, up to `most`: one less or more, twice or half as much.
+fn near<R: Rng>(number: u32, most: u32, rng: &mut R) -> u32 {
+    let near = match rng.random_range(0..4) {
+        0 => number.saturating_sub(1),
+        1 => number.saturating_add(1),
+        2 => number / 2,
+        _ => number.saturating_mul(2),
+    };
+    near.min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const MOST: usize = 4096;
+
+    fn after(start: &str, seeds: std::ops::Range<u32>) -> String {
+        let grammar = Grammar::default();
+        let step = |text: String, seed| mutated(&grammar, text.as_bytes(), MOST, seed);
+        seeds.fold(start.to_owned(), step)
+    }
+
+    #[test]
+    fn every_mutation_of_a_script_is_a_script_that_prints_as_it_stands() {
+        let mut text = String::new();
+        for seed in 0..20_000 {
+            text = mutated(&Grammar::default(), text.as_bytes(), MOST, seed);
+            let script: Script = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
+            assert!(script.steps.is_empty() || script.to_string() == text, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_nothing_else() {
+        assert_eq!(after("upgrade\n", 0..50), after("upgrade\n", 0..50));
+        let each: BTreeSet<String> =
+            (0..100).map(|seed| after("upgrade\n", seed..seed + 1)).collect();
+        assert!(each.len() > 50, "{} of 100 mutations differ", each.len());
+    }
+
+    #[test]
+    fn no_mutation_is_longer_than_allowed_or_empty() {
+        let long = after("", 0..200);
+        for most in [1, 2, 4, 7, 30, 200] {
+            for seed in 0..200 {
+                let one = mutated(&Grammar::default(), long.as_bytes(), most, seed);
+                let two = crossed(long.as_bytes(), b"fin\nclose\n", most, seed);
+                let three = drawn(&Grammar::default(), most, seed);
+                for text in [one, two, three] {
+                    assert!((1..=most).contains(&text.len()), "{most}: {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_script_keeps_what_its_lines_begin_with() {
+        let words = |text: &str| {
+            let steps = read(text.as_bytes());
+            steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(
+            words("upgrade now\nfrobnicate\nclose 1000 \"by\nfin"),
+            "upgrade; close 1000; fin"
+        );
+        assert_eq!(words("\u{0}\u{1}"), "");
+        assert_eq!(words("wait 5s x 3\n+ ping hex zz\n"), "wait 5s; + ping");
+    }
+
+    #[test]
+    fn a_crossover_has_steps_of_both() {
+        let (mut ones, mut others, mut both) = (false, false, false);
+        for seed in 0..200 {
+            let text = crossed(b"upgrade\nping\nfin\n", b"close\nreset\ncut\n", MOST, seed);
+            text.parse::<Script>().expect("a script");
+            let one = ["upgrade", "ping", "fin"].iter().any(|word| text.contains(word));
+            let other = ["close", "reset", "cut"].iter().any(|word| text.contains(word));
+            ones |= one && !other;
+            others |= other && !one;
+            both |= one && other;
+        }
+        assert!(ones && others && both);
+    }
+
+    #[test]
+    fn every_kind_of_step_is_within_reach_of_an_empty_input() {
+        let mut words = BTreeSet::new();
+        let mut text = String::new();
+        for seed in 0..20_000 {
+            text = mutated(&Grammar::default(), text.as_bytes(), 400, seed);
+            words.extend(text.split_whitespace().map(str::to_owned));
+        }
+        let expected = "+ upgrade with header raw first rest after text binary continuation ping pong \
+            close opcode unmasked unfinished rsv 16-bit 64-bit hex x every pieces wait await end message \
+            stop resume fin reset drop cut window segment send receive app return";
+        for word in expected.split_whitespace() {
+            assert!(words.contains(word), "no mutation has `{word}`");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What concerns the process as a whole, and so has one of its own: its panic hook, and
+//! its memory.
+
+use hangup::bounds::Bounds;
+use hangup::fuzzing::Fuzz;
+use hangup::sim::play;
+use hangup::{Connection, Registry, Script, suite};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+/// What the hook before ours was told.
+static ABORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+async fn panics(_: Connection) {
+    panic!("of the server's own");
+}
+
+/// Under libFuzzer, a panic hook aborts the process before anything is unwound. A panic
+/// of the server's must be a finding all the same, and not the end of the night.
+#[test]
+fn a_servers_panic_is_recorded_and_only_the_finding_reaches_the_hook_that_aborts() {
+    std::panic::set_hook(Box::new(|info| {
+        // libFuzzer's calls abort here.
+        ABORTED.lock().expect("sound").push(info.payload_as_str().unwrap_or("").to_owned());
+    }));
+    let directory = tempfile::tempdir().expect("a directory");
+    let prefix = format!("-artifact_prefix={}/", directory.path().display());
+    let fuzz = Fuzz::from(suite(panics)).with_arguments(["fuzz".to_owned(), prefix]);
+    assert!(catch_unwind(AssertUnwindSafe(|| fuzz.script(b"upgrade\n"))).is_err());
+    let aborted = std::mem::take(&mut *ABORTED.lock().expect("sound"));
+    let _ = std::panic::take_hook();
+    assert_eq!(aborted.len(), 1, "{aborted:?}");
+    assert!(aborted[0].contains("suite: no-panic (safety, "), "{aborted:?}");
+    assert!(fuzz.script(b"upgrade\n"), "the night goes on");
+}
+
+/// A night is four hundred million plays.
+#[test]
+#[cfg(target_os = "linux")]
+fn plays_leave_nothing_behind() {
+    let pages = || {
+        let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+        text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number")
+    };
+    let registry = Registry::built_in();
+    let script: Script = "upgrade\napp close\n".parse().expect("a script");
+    for name in ["reference", "reference/no-deadline"] {
+        let target = Arc::clone(registry.find(name).expect(name));
+        let some_plays = || {
+            for _ in 0..4_000 {
+                play(&target, &Bounds::default(), &script, 0);
+            }
+        };
+        some_plays();
+        let before = pages();
+        some_plays();
+        let grown = pages().saturating_sub(before) * 4096;
+        assert!(grown < 4 << 20, "{name}: {grown} bytes more after 4,000 plays");
+    }
+}
