@@ -77,6 +77,8 @@ pub mod sim;
 pub mod strategy;
 pub mod suite;
 pub mod target;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 pub mod trace;
 pub mod verdict;
 pub mod wire;

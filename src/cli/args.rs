@@ -2,6 +2,7 @@
 
 use crate::script::Millis;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Finds WebSocket servers that fail to hang up.
@@ -28,6 +29,8 @@ pub(super) enum Command {
     Shrink(File),
     /// Draw a saved finding, or what a script leads to, as a timeline.
     Show(File),
+    /// Let a target listen on a real socket, until Ctrl-C.
+    Serve(Serve),
     /// List the targets.
     Targets,
     /// List the rules that a server is judged by.
@@ -69,6 +72,15 @@ pub(super) enum Format {
     Human,
     /// One JSON object for machines.
     Json,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The target, by its name in `hangup targets`.
+    pub target: String,
+    /// Where to listen; port 0 takes a free one, and its address is printed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
 }
 
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@ mod args;
 mod files;
 mod lists;
 mod out;
+mod serve;
 mod test;
 
 use crate::target::Registry;
@@ -45,6 +46,7 @@ pub fn main(registry: Registry) -> ExitCode {
         Command::Replay(options) => files::replay(&registry, &options),
         Command::Shrink(options) => files::shrink(&registry, &options),
         Command::Show(options) => files::show(&registry, &options),
+        Command::Serve(options) => serve::run(&registry, &options),
         Command::Targets => Ok(lists::targets(&registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),

@@ -1,0 +1,5 @@
+//! Real sockets and real time: a binary of its own, so that what is measured here is
+//! not measured while the other tests take the machine.
+
+mod serve;
+mod server;
