@@ -5,9 +5,14 @@
 //! and errors to stderr.
 
 mod args;
+mod baseline;
 mod files;
+mod junit;
 mod lists;
 mod out;
+mod over_tcp;
+mod probe;
+mod probed;
 mod serve;
 mod test;
 
@@ -43,8 +48,15 @@ pub fn main(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Test(options) => test::run(&registry, &options),
-        Command::Replay(options) => files::replay(&registry, &options),
-        Command::Shrink(options) => files::shrink(&registry, &options),
+        Command::Probe(options) => probe::run(&options),
+        Command::Replay(options) => match &options.url {
+            Some(url) => over_tcp::replay(url, &options),
+            None => files::replay(&registry, &options.file),
+        },
+        Command::Shrink(options) => match &options.url {
+            Some(url) => over_tcp::shrink(url, &options),
+            None => files::shrink(&registry, &options.file),
+        },
         Command::Show(options) => files::show(&registry, &options),
         Command::Serve(options) => serve::run(&registry, &options),
         Command::Targets => Ok(lists::targets(&registry)),
