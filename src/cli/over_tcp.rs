@@ -8,7 +8,7 @@ use crate::bounds::Bounds;
 use crate::report;
 use crate::repro::{Replay, Repro, ending_fields};
 use crate::save;
-use crate::script::Script;
+use crate::script::{Millis, Script};
 use crate::tcp::{Asking, BUDGET, Endpoint, Found, Measures, Part, Player, Server, Shrunk, tls};
 use crate::trace::Trace;
 use crate::verdict::{Key, Verdict, Violation};
@@ -119,7 +119,7 @@ impl Case {
         })?;
         let asking = asking(&options.reach, &[url])?;
         let endpoint = endpoint(url, &asking, &options.reach)?;
-        let close = options.file.close_within.map(|close| close.duration());
+        let close = options.file.close_within.map(Millis::duration);
         let bounds = close.map_or(own, |close| Bounds { close, release: close, ..own });
         let slack = options.reach.slack.duration();
         let measures = Measures { bounds, slack, horizon: bounds.longest() * 2 };

@@ -132,7 +132,7 @@ impl World {
 
     /// After the script: to the deadline and, where that passed, to the horizon.
     async fn watch(&self, record: &Record, watching: Watching) {
-        let mut quiet = false;
+        let (mut quiet, mut caught_up) = (false, false);
         while !record.is_over() {
             record.catch_up();
             let Some(due) = self.due(record) else {
@@ -154,6 +154,11 @@ impl World {
                 }
             };
             if record.now() > until {
+                if let Some(table) = self.table.as_ref().filter(|_| !caught_up) {
+                    table.catch_up().await;
+                    caught_up = true;
+                    continue;
+                }
                 record.push(What::Became(Outcome::GaveUp));
                 return;
             }

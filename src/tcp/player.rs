@@ -127,6 +127,12 @@ impl Player {
         }
     }
 
+    /// Whether `script` breaks the rule with `key` again, in two plays at most.
+    pub(super) async fn repeats(&self, endpoint: &Endpoint, key: Key, script: &Script) -> bool {
+        let twice = vec![script.clone(), script.clone()];
+        self.fail(endpoint, key, twice).await.iter().any(|(_, failed)| *failed)
+    }
+
     /// Which scripts of a batch break the rule with `key`.
     async fn fail(&self, endpoint: &Endpoint, key: Key, batch: Vec<Script>) -> Vec<(Script, bool)> {
         let mut playing = JoinSet::new();

@@ -6,7 +6,7 @@
 
 use super::endpoint::Endpoint;
 use super::play::{Played, Watching};
-use super::player::{AGAIN, Measures, Player};
+use super::player::{AGAIN, Measures, Player, Shrunk};
 use super::server::{Part, Server, pauses};
 use crate::script::Script;
 use crate::trace::Trace;
@@ -70,6 +70,18 @@ impl Found {
     /// Whether it did not show every time that it was played again.
     pub fn is_flaky(&self) -> bool {
         self.shown < self.replays
+    }
+
+    /// Takes a smaller script, and what it shows up to the horizon; where that is not
+    /// the finding, it stays as it was first seen.
+    fn is_shown_by(&mut self, shrunk: Shrunk, last: Option<Played>) {
+        self.plays = shrunk.plays;
+        let Some(last) = last else { return };
+        if let Some(violation) = last.verdict.find(self.violation.key) {
+            self.violation = violation.clone();
+            self.script = shrunk.script;
+            self.trace = last.trace;
+        }
     }
 
     /// Of the replays, the share that showed it; 1 where there were none.
@@ -317,48 +329,41 @@ impl Probe {
             let part = self.part_of(found);
             let endpoint = self.url(part).clone();
             shrinking.spawn(async move {
-                (place, player.shrink(&endpoint, part, key, script, width).await)
+                // What does not show again is not worth shrinking.
+                let shrunk = if player.repeats(&endpoint, key, &script).await {
+                    player.shrink(&endpoint, part, key, script, width).await
+                } else {
+                    Shrunk { script, plays: 0 }
+                };
+                let last = player.punctual(&endpoint, &shrunk.script, Watching::ToHorizon).await;
+                (place, shrunk, last.ok())
             });
         }
-        let mut smaller = BTreeMap::new();
-        while let Some(Ok((place, shrunk))) = shrinking.join_next().await {
-            smaller.insert(place, shrunk);
-            tell(Progress::Shrinking(smaller.len(), all));
+        let mut done = Vec::new();
+        while let Some(Ok((place, shrunk, last))) = shrinking.join_next().await {
+            found[place].is_shown_by(shrunk, last);
+            done.push(place);
+            tell(Progress::Shrinking(done.len(), all));
         }
-        for (place, shrunk) in smaller {
+        for (number, place) in done.into_iter().enumerate() {
             let one = &mut found[place];
-            one.plays = shrunk.plays;
-            if let Err(error) = self.confirm(player, one, shrunk.script).await {
+            if let Err(error) = self.confirm(player, one).await {
                 return Some(format!("{error}; the server died while findings were played again"));
             }
-            tell(Progress::Confirming(place + 1, all));
+            tell(Progress::Confirming(number + 1, all));
             tell(Progress::News(one));
         }
         None
     }
 
-    /// Plays the minimal script alone; where it never shows, the finding stays as it
-    /// was first seen.
-    async fn confirm(
-        &self,
-        player: &Player,
-        found: &mut Found,
-        minimal: Script,
-    ) -> Result<(), String> {
+    /// Plays the minimal script again, alone.
+    async fn confirm(&self, player: &Player, found: &mut Found) -> Result<(), String> {
         let endpoint = self.url(self.part_of(found));
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
-            let first = shown == 0;
-            let watching = if first { Watching::ToHorizon } else { Watching::ToDeadline };
-            let played = player.punctual(endpoint, &minimal, watching).await?;
+            let played = player.punctual(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
-            let Some(violation) = played.verdict.find(found.violation.key) else { continue };
-            shown += 1;
-            if first {
-                found.violation = violation.clone();
-                found.trace = played.trace;
-                found.script = minimal.clone();
-            }
+            shown += u32::from(played.verdict.find(found.violation.key).is_some());
         }
         (found.replays, found.shown) = (replays, shown);
         Ok(())

@@ -3,7 +3,7 @@
 //! The client's stage writes what it sends and gets, the kernel's socket table what it
 //! shows of the server's end. Whoever watches is told of every change.
 
-use crate::trace::{Time, Trace, What};
+use crate::trace::{Event, Time, Trace, What};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,13 +28,15 @@ struct State {
     soon: Option<(Time, What)>,
     /// Nothing more will come to the client: the end, a reset, or its own doing.
     client_done: bool,
+    /// The client does not read, or is cut off.
+    blind: bool,
     dropped: bool,
 }
 
 impl Record {
     /// Begins with an empty trace at time zero.
     pub fn begin(trace: Trace) -> Self {
-        let state = State { trace, soon: None, client_done: false, dropped: false };
+        let state = State { trace, soon: None, client_done: false, blind: false, dropped: false };
         Self(Arc::new(Shared {
             start: Instant::now(),
             state: Mutex::new(state),
@@ -55,12 +57,34 @@ impl Record {
         let mut state = self.state();
         match what {
             What::GotEnd | What::GotReset | What::ResetArrived => state.client_done = true,
-            What::Dropped { .. } => state.dropped = true,
+            What::StoppedReading | What::Cut => state.blind = true,
+            What::ResumedReading => state.blind = false,
             _ => {}
         }
         state.push(self.now(), what);
         drop(state);
         self.0.changed.notify_one();
+    }
+
+    /// Puts in what the server did at `time` or later: that it was not done before is
+    /// all that is known. It is put behind what the client has seen of the end by then.
+    pub fn put_in(&self, time: Time, what: What) {
+        let mut state = self.state();
+        state.dropped |= matches!(what, What::Dropped { .. });
+        let is_end = |event: &Event| matches!(event.what, What::GotEnd | What::GotReset);
+        let events = &mut state.trace.events;
+        let end = events.iter().find(|event| is_end(event)).map(|event| event.at);
+        let at = end.map_or(time, |end| time.max(end));
+        let place = events.iter().rposition(|event| event.at <= at).map_or(0, |last| last + 1);
+        events.insert(place, Event { at, what });
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// Whether the client would see an end that came, and has seen none.
+    pub fn looks_out(&self) -> bool {
+        let state = self.state();
+        !(state.blind || state.client_done)
     }
 
     /// Appends `what` after `delay`; of several the first counts.

@@ -2,10 +2,12 @@
 //!
 //! A client that does not read sees no FIN, and FIN is not release. Where the server
 //! runs on this machine (Linux), the kernel tells both: the state of the server's
-//! socket, and whether a process still holds it. Looked at every [`EVERY`].
+//! socket, and whether a process still holds it. Looked at every [`EVERY`], and less
+//! often on a busy machine: what a look newly shows is dated to the look before, so that
+//! nobody is called late because the table was read late.
 
 use super::record::Record;
-use crate::trace::What;
+use crate::trace::{Time, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,13 +23,16 @@ const ACCEPTED: Duration = Duration::from_millis(300);
 /// A socket counts as gone after so many looks that did not find it: the table is no
 /// snapshot, and may miss one while it changes.
 const MISSED: u8 = 2;
+/// A client that reads sees the end by itself, and more exactly: it is given so many looks.
+const PATIENCE: u8 = 1;
 /// The pause between two searches through all processes.
 const SEARCH_EVERY: Duration = Duration::from_secs(1);
 
 /// The table, looked at again and again until it is dropped.
 pub(super) struct Table {
     watches: Arc<Watches>,
-    looks: watch::Receiver<u64>,
+    /// When the last look began that is over.
+    looks: watch::Receiver<Instant>,
     looking: JoinHandle<()>,
 }
 
@@ -44,6 +49,11 @@ struct Watched {
     since: Instant,
     inode: Option<u64>,
     missed: u8,
+    /// So many looks since an end that the client should see.
+    patience: u8,
+    /// When the last look began that showed no FIN, and a process that holds it.
+    open_at: Time,
+    held_at: Time,
     fin: bool,
     released: bool,
 }
@@ -52,7 +62,7 @@ struct Watched {
 pub(super) struct Watch {
     id: u64,
     watches: Arc<Watches>,
-    looks: watch::Receiver<u64>,
+    looks: watch::Receiver<Instant>,
 }
 
 impl Table {
@@ -60,7 +70,7 @@ impl Table {
     pub fn start() -> Option<Self> {
         proc::sockets()?;
         let watches = Arc::<Watches>::default();
-        let (looked, looks) = watch::channel(0);
+        let (looked, looks) = watch::channel(Instant::now());
         let looking = tokio::spawn(look_always(Arc::clone(&watches), looked));
         Some(Self { watches, looks, looking })
     }
@@ -76,11 +86,23 @@ impl Table {
             since: Instant::now(),
             inode: None,
             missed: 0,
+            patience: 0,
+            open_at: Time::ZERO,
+            held_at: Time::ZERO,
             fin: false,
             released: false,
         };
         all.1.insert(id, watched);
         Watch { id, watches: Arc::clone(&self.watches), looks: self.looks.clone() }
+    }
+
+    /// Waits until what was so at this moment has been seen and told.
+    pub async fn catch_up(&self) {
+        let mut looks = self.looks.clone();
+        for _ in 0..=PATIENCE.max(MISSED) {
+            let now = Instant::now();
+            let _ = looks.wait_for(|began| *began >= now).await;
+        }
     }
 }
 
@@ -118,7 +140,7 @@ impl Watches {
     }
 }
 
-async fn look_always(watches: Arc<Watches>, looked: watch::Sender<u64>) {
+async fn look_always(watches: Arc<Watches>, looked: watch::Sender<Instant>) {
     let mut owners = Owners::default();
     loop {
         sleep(EVERY).await;
@@ -133,7 +155,7 @@ async fn look_always(watches: Arc<Watches>, looked: watch::Sender<u64>) {
         });
         let Ok(back) = look.await else { return };
         owners = back;
-        looked.send_modify(|looks| *looks += 1);
+        looked.send_replace(began);
         // Of a machine with a large table no more than a third of a core is used.
         sleep(began.elapsed() * 2).await;
     }
@@ -146,10 +168,10 @@ fn look(watches: &Watches, owners: &mut Owners, began: Instant) {
     let (mut fresh, mut questioned) = (BTreeSet::new(), BTreeSet::new());
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
         let socket = sockets.get(&watched.pair);
-        if let Some(inode) = socket.map(|socket| socket.inode).filter(|inode| *inode != 0) {
-            if watched.inode.replace(inode).is_none() {
-                fresh.insert(inode);
-            }
+        let inode = socket.map(|socket| socket.inode).filter(|inode| *inode != 0);
+        if let (Some(inode), None) = (inode, watched.inode) {
+            watched.inode = Some(inode);
+            fresh.insert(inode);
         }
         if !watched.released && socket.is_none_or(|socket| socket.state == State::Over) {
             questioned.extend(watched.inode);
@@ -159,13 +181,13 @@ fn look(watches: &Watches, owners: &mut Owners, began: Instant) {
     let held = if questioned.is_empty() { BTreeSet::new() } else { owners.held() };
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
         let is_held = watched.inode.is_some_and(|inode| held.contains(&inode));
-        watched.tell(sockets.get(&watched.pair).copied(), is_held);
+        watched.tell(sockets.get(&watched.pair).copied(), is_held, began);
     }
 }
 
 impl Watched {
-    /// Records what a look newly shows.
-    fn tell(&mut self, socket: Option<Socket>, is_held: bool) {
+    /// Records what the look that began at `began` newly shows.
+    fn tell(&mut self, socket: Option<Socket>, is_held: bool, began: Instant) {
         self.missed = if socket.is_none() { self.missed.saturating_add(1) } else { 0 };
         let (fin, released) = match socket {
             None => (false, self.missed >= MISSED && !is_held),
@@ -174,13 +196,22 @@ impl Watched {
             Some(Socket { state: State::Shut, inode }) => (true, inode == 0),
             Some(Socket { state: State::Over, .. }) => (true, !is_held),
         };
-        if fin && !self.fin {
-            self.fin = true;
-            self.record.push(What::Shut);
+        let now = Time::from(began.saturating_duration_since(self.record.start()));
+        if (fin || released) && self.record.looks_out() && self.patience < PATIENCE {
+            self.patience += 1;
+            return;
         }
-        if released && !self.released {
+        if !fin && !self.fin && socket.is_some() {
+            self.open_at = now;
+        } else if fin && !self.fin {
+            self.fin = true;
+            self.record.put_in(self.open_at, What::Shut);
+        }
+        if !released && self.missed == 0 {
+            self.held_at = now;
+        } else if released && !self.released {
             self.released = true;
-            self.record.push(What::Dropped { reset: false });
+            self.record.put_in(self.held_at, What::Dropped { reset: false });
         }
     }
 }
@@ -369,7 +400,7 @@ mod tests {
         let mut pair = pair().await;
         let mut filled = 0;
         while let Ok(Ok(count)) =
-            timeout(Duration::from_millis(50), pair.server.write(&[0; 65_536])).await
+            timeout(Duration::from_millis(50), pair.server.write(&[0; 16_384])).await
         {
             filled += count;
         }
