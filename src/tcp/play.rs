@@ -14,9 +14,10 @@ use super::transport::{Connected, NoConnection, connect};
 use crate::bounds::Bounds;
 use crate::client::Client;
 use crate::judge::{judge, next_deadline};
-use crate::script::{Act, Script, Setting};
-use crate::trace::{Outcome, Time, Trace, What};
+use crate::script::{Act, Command, Script, Setting};
+use crate::trace::{Event, Note, Outcome, Time, Trace, What};
 use crate::verdict::Verdict;
+use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -92,7 +93,7 @@ impl World {
         record.push(What::Froze);
         client.read_until(self.watch(&record, watching)).await;
         drop(watch);
-        Ok(self.judged(&record))
+        Ok(self.judged(&record, script))
     }
 
     fn empty_trace(&self, connected: &Connected) -> Trace {
@@ -108,9 +109,12 @@ impl World {
         trace
     }
 
-    fn judged(&self, record: &Record) -> Played {
+    fn judged(&self, record: &Record, script: &Script) -> Played {
         let delay = self.pulse.worst_since(record.start());
         let mut trace = record.take();
+        if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
+            note_who_began(&mut trace);
+        }
         trace.grain = self.slack + delay;
         let verdict = judge(&trace, &self.bounds);
         Played { trace, verdict, was_late: delay > self.slack }
@@ -174,6 +178,39 @@ impl World {
     }
 }
 
+/// Notes, where the application closes by itself, that it had begun to when its Close
+/// came: so that a Close of the client's that crossed it is not taken for the reason.
+fn note_who_began(trace: &mut Trace) {
+    let Some(offset) = first_close(&trace.to_client) else { return };
+    let mut got = 0;
+    let brought = |event: &Event| {
+        if let What::Got { bytes } = event.what {
+            got += bytes as usize;
+        }
+        got > offset
+    };
+    let began = What::Noted(Note::BeganToClose);
+    let Some(event) = trace.events.iter().position(brought) else { return };
+    if !trace.events[..event].iter().any(|event| event.what == began) {
+        let at = trace.events[event].at;
+        trace.events.insert(event, Event { at, what: began });
+    }
+}
+
+/// Where in what a server sent its first Close begins.
+fn first_close(bytes: &[u8]) -> Option<usize> {
+    let mut rest = &bytes[handshake::head_length(bytes)?..];
+    let mut decoder = Decoder::new(Role::Server);
+    loop {
+        match decoder.next(&mut rest)? {
+            Item::Started(started) if started.opcode == Opcode::CLOSE => {
+                return Some(bytes.len() - rest.len() - 1);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Until just after `time`, or the next change.
 async fn wait(record: &Record, time: Time) {
     let left = time.since_accept().saturating_sub(record.now().since_accept());
@@ -194,4 +231,33 @@ fn window(script: &Script) -> Option<u32> {
 /// what the server does.
 fn leaves(script: &Script) -> bool {
     script.steps.iter().any(|step| matches!(step.act, Act::Reset | Act::Drop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::FrameHead;
+
+    #[test]
+    fn an_application_that_closes_by_itself_had_begun_when_its_close_came() {
+        let mut trace = Trace::new(false);
+        let mut bytes = handshake::switching_protocols(handshake::ACCEPT).into_bytes();
+        FrameHead::server(Opcode::TEXT).encode(b"\x88\x00", &mut bytes);
+        let first = bytes.len() as u32;
+        FrameHead::server(Opcode::CLOSE).encode(b"", &mut bytes);
+        trace.to_client = bytes;
+        trace.push(Time(1), What::Got { bytes: first });
+        trace.push(Time(2), What::Arrived { bytes: 0 });
+        note_who_began(&mut trace);
+        assert_eq!(trace.events.len(), 2, "no Close has come");
+        trace.push(Time(3), What::Got { bytes: 1 });
+        trace.push(Time(4), What::Got { bytes: 1 });
+        let began = Event { at: Time(3), what: What::Noted(Note::BeganToClose) };
+        for _ in 0..2 {
+            note_who_began(&mut trace);
+            let noted: Vec<usize> =
+                (0..trace.events.len()).filter(|at| trace.events[*at] == began).collect();
+            assert_eq!(noted, [2], "once, right before what brought it");
+        }
+    }
 }
