@@ -31,6 +31,8 @@ pub(super) enum Command {
     Shrink(Anywhere),
     /// Draw a saved finding, or what a script leads to, as a timeline.
     Show(File),
+    /// Print a saved finding as a program that plays it, for people without hangup.
+    Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C.
     Serve(Serve),
     /// List the targets.
@@ -165,6 +167,21 @@ pub(super) struct Anywhere {
     pub url: Option<String>,
     #[command(flatten)]
     pub reach: Reach,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Export {
+    /// A repro file.
+    pub file: PathBuf,
+    /// The language of the program.
+    #[arg(long = "as", value_enum, value_name = "LANGUAGE", default_value_t = Language::Python)]
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// Python 3 with its standard library alone.
+    Python,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@
 
 mod args;
 mod baseline;
+mod export;
 mod files;
 mod junit;
 mod lists;
@@ -58,6 +59,7 @@ pub fn main(registry: Registry) -> ExitCode {
             None => files::shrink(&registry, &options.file),
         },
         Command::Show(options) => files::show(&registry, &options),
+        Command::Export(options) => export::run(&options),
         Command::Serve(options) => serve::run(&registry, &options),
         Command::Targets => Ok(lists::targets(&registry)),
         Command::Invariants => Ok(lists::invariants()),

@@ -1,10 +1,10 @@
 """A WebSocket server in plain Python that closes well, or gets one thing wrong.
 
-    python3 bad.py control | waits | keeps-tcp | silent | drip | cuts
+    python3 bad.py control|waits|keeps-tcp|silent|drip|cuts [SECONDS]
 
-`control` gives every closing five seconds from what begins it, and then drops the
+`control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
-and never ends TCP, `silent` never answers one, `drip` gives five seconds anew with
+and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
 everything that comes, `cuts` ends TCP where it should answer.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
 """
@@ -17,7 +17,7 @@ import struct
 import sys
 
 FAULT = sys.argv[1]
-LIMIT = 5.0
+LIMIT = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
