@@ -39,11 +39,12 @@ pub(super) async fn greet(
         connect(endpoint, None).await.map_err(|error| no_connection(url, &error))?;
     let mut visit = Visit { socket, got: Vec::new(), ended: false };
     let is_here = match table {
-        Some(table) => {
+        // Only a socket of this machine's own address has its other end in this table.
+        Some(table) if peer.ip() == local.ip() => {
             let record = super::record::Record::begin(Trace::new(false));
             table.watch(peer, local, record).is_accepted().await
         }
-        None => false,
+        _ => false,
     };
     visit.send(endpoint.request.as_bytes()).await.map_err(|error| cut_short(url, &error))?;
     let length = match timeout(PATIENCE, visit.response()).await {

@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::greet::greet;
 use super::play::{Played, Watching, World};
 use super::pulse::Pulse;
-use super::server::{Part, Server};
+use super::server::{Part, Server, pauses};
 use super::sockets::Table;
 use crate::bounds::Bounds;
 use crate::script::Script;
@@ -96,8 +96,9 @@ impl Player {
         Ok((played.trace, played.verdict))
     }
 
-    /// Shrinks `script`, which breaks a rule with `key`, with many candidates in play
-    /// at once: those that come next as long as none of them fails.
+    /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,
+    /// so rounds are what costs: each plays the candidates that come next as long as
+    /// none of them fails, at once, and goes on from the smallest that did.
     pub async fn shrink(
         &self,
         endpoint: &Endpoint,
@@ -106,24 +107,26 @@ impl Player {
         script: Script,
         width: usize,
     ) -> Shrunk {
-        let mut shrinker = Shrinker::new(script);
+        let width = width.clamp(4, WIDTH);
+        let mut best = script;
         let mut known: BTreeMap<Script, bool> = BTreeMap::new();
         let mut plays = 0;
+        let mut guess = None;
         loop {
-            while let Some(candidate) = shrinker.candidate() {
-                // What the URL does anyway cannot be left out of the script, nor changed.
-                let failed =
-                    if part.suits(candidate) { known.get(candidate) } else { Some(&false) };
-                let Some(failed) = failed.copied() else { break };
-                shrinker.tell(failed);
-            }
-            let width = width.clamp(1, WIDTH).min((BUDGET - plays) as usize);
-            let batch = next(shrinker.clone(), part, &known, width);
+            let left = (BUDGET - plays) as usize;
+            let mut batch = next(&best, part, &known, width.min(left));
+            batch.extend(guess.take().filter(|guess| left > width && !known.contains_key(guess)));
             if batch.is_empty() {
-                return Shrunk { script: shrinker.into_best(), plays };
+                return Shrunk { script: best, plays };
             }
             plays += batch.len() as u32;
-            known.extend(self.fail(endpoint, key, batch).await);
+            let played = self.fail(endpoint, key, batch).await;
+            let failed = played.iter().filter(|(_, failed)| *failed).map(|(script, _)| script);
+            guess = without_all(&best, failed.clone()).filter(|guess| part.suits(guess));
+            if let Some(smallest) = failed.min_by_key(|script| size(script)) {
+                best = smallest.clone();
+            }
+            known.extend(played);
         }
     }
 
@@ -178,22 +181,65 @@ impl Player {
     }
 }
 
-/// The candidates that come next as long as none of them fails, `width` that have not
-/// been played.
-fn next(
-    mut ahead: Shrinker,
-    part: Part,
-    known: &BTreeMap<Script, bool>,
-    width: usize,
-) -> Vec<Script> {
+/// The candidates that come next after `best` as long as none of them fails, `width`
+/// that have not been played.
+fn next(best: &Script, part: Part, known: &BTreeMap<Script, bool>, width: usize) -> Vec<Script> {
+    let mut ahead = Shrinker::new(best.clone());
     let mut batch = Vec::new();
     while batch.len() < width {
-        let Some(candidate) = ahead.candidate().cloned() else { break };
-        let failed = known.get(&candidate).copied().filter(|_| part.suits(&candidate));
-        if failed.is_none() && part.suits(&candidate) {
-            batch.push(candidate);
+        let Some(candidate) = ahead.candidate() else { break };
+        // What the URL does anyway cannot be left out of the script, nor changed.
+        if part.suits(candidate) && !known.contains_key(candidate) {
+            batch.push(candidate.clone());
         }
-        ahead.tell(failed.unwrap_or(false));
+        ahead.tell(false);
     }
     batch
+}
+
+/// How small a script is: by steps, then by time, then by length.
+fn size(script: &Script) -> (usize, Duration, usize) {
+    (script.steps.len(), pauses(script), script.to_string().len())
+}
+
+/// `best` without all steps that one or another of the `smaller` scripts does without.
+fn without_all<'a>(best: &Script, smaller: impl Iterator<Item = &'a Script>) -> Option<Script> {
+    let mut kept = vec![true; best.steps.len()];
+    for script in smaller {
+        let mut rest = script.steps.iter().peekable();
+        let keeps: Vec<bool> =
+            best.steps.iter().map(|step| rest.next_if(|next| *next == step).is_some()).collect();
+        if rest.peek().is_none() {
+            kept.iter_mut().zip(keeps).for_each(|(kept, keeps)| *kept &= keeps);
+        }
+    }
+    let steps = best.steps.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(step, _)| step);
+    let script = Script { steps: steps.cloned().collect() };
+    (script.steps.len() < best.steps.len()).then_some(script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(text: &str) -> Script {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn what_can_go_one_by_one_is_tried_to_go_together() {
+        let best = script("upgrade\nping\nclose\nfin\n");
+        let smaller = [script("upgrade\nclose\nfin\n"), script("upgrade\nping\nclose\n")];
+        assert_eq!(without_all(&best, smaller.iter()), Some(script("upgrade\nclose\n")));
+        assert_eq!(without_all(&best, [script("upgrade\npong\n")].iter()), None);
+    }
+
+    #[test]
+    fn what_the_url_does_stays_in_every_candidate() {
+        let best = script("upgrade\napp close\nping x 9 every 1s\nwait 5s\n");
+        let candidates = next(&best, Part::Bye, &BTreeMap::new(), 100);
+        assert!(candidates.len() > 5);
+        assert!(candidates.iter().all(|candidate| Part::Bye.suits(candidate)));
+        assert!(candidates.contains(&script("upgrade\napp close\n")));
+    }
 }

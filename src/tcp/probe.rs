@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often a finding is played again, alone.
+/// How often a finding is played again.
 const REPLAYS: u32 = 2;
 /// How often one that did not show every time.
 const MORE_REPLAYS: u32 = 5;
@@ -339,24 +339,50 @@ impl Probe {
                 (place, shrunk, last.ok())
             });
         }
-        let mut done = Vec::new();
+        let mut done = 0;
         while let Some(Ok((place, shrunk, last))) = shrinking.join_next().await {
             found[place].is_shown_by(shrunk, last);
-            done.push(place);
-            tell(Progress::Shrinking(done.len(), all));
+            done += 1;
+            tell(Progress::Shrinking(done, all));
         }
-        for (number, place) in done.into_iter().enumerate() {
-            let one = &mut found[place];
-            if let Err(error) = self.confirm(player, one).await {
+        // The first of each rule and cause alone; then its others, which differ in what
+        // the client did, all together.
+        let of = |found: &Found| (found.violation.key.invariant, found.violation.key.cause);
+        let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
+        let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(|p| is_first(*p));
+        for (number, place) in firsts.iter().enumerate() {
+            if let Err(error) = self.confirm(player, &mut found[*place]).await {
                 return Some(format!("{error}; the server died while findings were played again"));
             }
             tell(Progress::Confirming(number + 1, all));
-            tell(Progress::News(one));
+            tell(Progress::News(&found[*place]));
+        }
+        let mut confirming = JoinSet::new();
+        for place in others {
+            let (probe, player, mut one) = (self.clone(), player.clone(), found[place].clone());
+            confirming.spawn(async move {
+                let confirmed = probe.confirm(&player, &mut one).await;
+                (place, confirmed.map(|()| one))
+            });
+        }
+        let mut confirmed = firsts.len();
+        while let Some(Ok((place, one))) = confirming.join_next().await {
+            match one {
+                Ok(one) => found[place] = one,
+                Err(error) => {
+                    return Some(format!(
+                        "{error}; the server died while findings were played again"
+                    ));
+                }
+            }
+            confirmed += 1;
+            tell(Progress::Confirming(confirmed, all));
+            tell(Progress::News(&found[place]));
         }
         None
     }
 
-    /// Plays the minimal script again, alone.
+    /// Plays the minimal script again.
     async fn confirm(&self, player: &Player, found: &mut Found) -> Result<(), String> {
         let endpoint = self.url(self.part_of(found));
         let (mut replays, mut shown) = (0, 0);

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 /// The pause between two looks.
 pub const EVERY: Duration = Duration::from_millis(25);
 /// How long a fresh connection is waited for, to be accepted by the server's process.
-const ACCEPTED: Duration = Duration::from_millis(300);
+const ACCEPTED: Duration = Duration::from_secs(2);
 /// A socket counts as gone after so many looks that did not find it: the table is no
 /// snapshot, and may miss one while it changes.
 const MISSED: u8 = 2;
@@ -350,7 +350,9 @@ mod tests {
         let record = Record::begin(Trace::new(false));
         let ours = client.local_addr().expect("an address");
         let mut watch = table.watch(address, ours, record.clone());
-        assert!(!watch.is_accepted().await, "nobody has accepted yet");
+        sleep(EVERY * 4).await;
+        let early = timeout(EVERY * 4, watch.is_accepted()).await;
+        assert!(early.is_err(), "nobody has accepted yet");
         let (server, _) = listener.accept().await.expect("one waits");
         assert!(watch.is_accepted().await);
         Pair { client, server, record, _watch: watch, _table: table }

@@ -12,10 +12,7 @@ async def application(request):
     try:
         if request.path == "/bye":
             await socket.close()
-        elif request.path == "/push":
-            while not socket.closed:
-                await socket.send_str("news")
-                await asyncio.sleep(0.1)
+        pushing = asyncio.create_task(push(socket)) if request.path == "/push" else None
         async for message in socket:
             if request.path == "/echo" and message.type == WSMsgType.TEXT:
                 await socket.send_str(message.data)
@@ -23,7 +20,19 @@ async def application(request):
                 await socket.send_bytes(message.data)
     except ConnectionError:
         pass
+    finally:
+        if request.path == "/push":
+            pushing.cancel()
     return socket
+
+
+async def push(socket):
+    try:
+        while not socket.closed:
+            await socket.send_str("news")
+            await asyncio.sleep(0.1)
+    except ConnectionError:
+        pass
 
 
 async def main():
