@@ -11,7 +11,7 @@ use crate::save;
 use crate::script::{Millis, Script};
 use crate::tcp::{Asking, BUDGET, Endpoint, Found, Measures, Part, Player, Server, Shrunk, tls};
 use crate::trace::Trace;
-use crate::verdict::{Key, Verdict, Violation};
+use crate::verdict::{Cause, Condition, Key, Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::time::Duration;
@@ -195,7 +195,10 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         let Some(key) = saved.or(verdict.violations.first()).map(|violation| violation.key) else {
             return Ok(None);
         };
-        out::note(&format!("shrinking {key:?} in at most {BUDGET} plays, many at once"));
+        let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
+        let facts: Vec<&str> = facts.into_iter().flatten().collect();
+        let what = format!("{}: {}", key.invariant, facts.join(", "));
+        out::note(&format!("shrinking {what}: at most {BUDGET} plays, many at once"));
         minimal(&case, &player, key).await.map(Some)
     })?;
     let Some(found) = found else {

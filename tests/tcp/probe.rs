@@ -43,15 +43,16 @@ fn a_hang_is_found_over_tcp_as_it_is_in_virtual_time() {
 /// Each bad server breaks its rule; what else it breaks follows from that.
 #[test]
 fn every_bad_server_is_found_by_its_rule() {
-    for (fault, key) in [
-        ("waits", "ends-in-time: the server's own Close: silent"),
-        ("keeps-tcp", "ends-in-time: the client's Close: silent"),
-        ("silent", "ends-in-time: the client's Close: silent"),
-        ("drip", "ends-in-time: the server's own Close: dripping"),
-        ("cuts", "answers-close: the client's Close: -"),
+    for (fault, scripts, key) in [
+        ("waits", 60, "ends-in-time: the server's own Close: silent"),
+        ("keeps-tcp", 60, "ends-in-time: the client's Close: silent"),
+        ("silent", 60, "ends-in-time: the client's Close: silent"),
+        ("drip", 300, "ends-in-time: the server's own Close: dripping"),
+        ("cuts", 60, "answers-close: the client's Close: -"),
     ] {
         let Some(server) = bad(fault, "1") else { return };
-        let run = probe(&Desk::new(), &server, "--scripts 120 --close-within 1s --slack 400ms");
+        let options = format!("--scripts {scripts} --close-within 1s --slack 400ms");
+        let run = probe(&Desk::new(), &server, &options);
         assert_eq!(run.code, Some(1), "{fault}: {run:?}");
         assert!(run.keys().contains(key), "{fault}: {:?}", run.keys());
     }
