@@ -49,6 +49,9 @@ pub(super) struct World {
 pub(super) enum Watching {
     /// Until a deadline has surely passed: enough to see that it was not kept.
     ToDeadline,
+    /// As that, with twice the slack: what fails so is at no border, where real time
+    /// would sometimes show it and sometimes not.
+    WithMargin,
     /// On to the horizon: how late the end is.
     ToHorizon,
 }
@@ -85,15 +88,16 @@ impl World {
         {
             record.lose_sight();
         }
+        let slack = self.slack_of(watching);
         tokio::select! {
             biased;
-            () = self.overdue(&record) => {}
+            () = self.overdue(&record, slack) => {}
             () = client.act(script) => {}
         }
         record.push(What::Froze);
         client.read_until(self.watch(&record, watching)).await;
         drop(watch);
-        Ok(self.judged(&record, script))
+        Ok(self.judged(&record, script, slack))
     }
 
     fn empty_trace(&self, connected: &Connected) -> Trace {
@@ -109,22 +113,29 @@ impl World {
         trace
     }
 
-    fn judged(&self, record: &Record, script: &Script) -> Played {
+    fn slack_of(&self, watching: Watching) -> Duration {
+        match watching {
+            Watching::ToDeadline | Watching::ToHorizon => self.slack,
+            Watching::WithMargin => self.slack * 2,
+        }
+    }
+
+    fn judged(&self, record: &Record, script: &Script, slack: Duration) -> Played {
         let delay = self.pulse.worst_since(record.start());
         let mut trace = record.take();
         if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
             note_who_began(&mut trace);
         }
-        trace.grain = self.slack + delay;
+        trace.grain = slack + delay;
         let verdict = judge(&trace, &self.bounds);
         Played { trace, verdict, was_late: delay > self.slack }
     }
 
     /// Ready once a deadline has surely passed and the server has not kept it.
-    async fn overdue(&self, record: &Record) {
+    async fn overdue(&self, record: &Record, slack: Duration) {
         loop {
             record.catch_up();
-            match self.due(record) {
+            match self.due(record, slack) {
                 Some(due) if record.now() > due => return,
                 Some(due) => wait(record, due).await,
                 None => wait(record, record.now().after(self.slack)).await,
@@ -136,23 +147,25 @@ impl World {
 
     /// After the script: to the deadline and, where that passed, to the horizon.
     async fn watch(&self, record: &Record, watching: Watching) {
+        let slack = self.slack_of(watching);
         let (mut quiet, mut caught_up) = (false, false);
         while !record.is_over() {
             record.catch_up();
-            let Some(due) = self.due(record) else {
+            let Some(due) = self.due(record, slack) else {
                 if quiet {
                     return;
                 }
                 // Nothing is owed; what the server does by itself it has begun by then.
                 let until = record.now().after(self.slack * 2 + BEYOND);
-                while record.now() < until && !record.is_over() && self.due(record).is_none() {
+                while record.now() < until && !record.is_over() && self.due(record, slack).is_none()
+                {
                     wait(record, until).await;
                 }
                 quiet = true;
                 continue;
             };
             let until = match watching {
-                Watching::ToDeadline => due,
+                Watching::ToDeadline | Watching::WithMargin => due,
                 Watching::ToHorizon => {
                     due.after(self.horizon.saturating_sub(self.bounds.longest()))
                 }
@@ -171,10 +184,10 @@ impl World {
     }
 
     /// When what is owed, if anything, is surely overdue.
-    fn due(&self, record: &Record) -> Option<Time> {
+    fn due(&self, record: &Record, slack: Duration) -> Option<Time> {
         let deadline = record.look(|trace| next_deadline(trace, &self.bounds))?;
         let delay = self.pulse.worst_since(record.start());
-        Some(deadline.after(self.slack + delay + BEYOND))
+        Some(deadline.after(slack + delay + BEYOND))
     }
 }
 

@@ -120,7 +120,7 @@ impl Player {
                 return Shrunk { script: best, plays };
             }
             plays += batch.len() as u32;
-            let played = self.fail(endpoint, key, batch).await;
+            let played = self.fail(endpoint, key, batch, Watching::WithMargin).await;
             let failed = played.iter().filter(|(_, failed)| *failed).map(|(script, _)| script);
             guess = without_all(&best, failed.clone()).filter(|guess| part.suits(guess));
             if let Some(smallest) = failed.min_by_key(|script| size(script)) {
@@ -133,16 +133,25 @@ impl Player {
     /// Whether `script` breaks the rule with `key` again, in two plays at most.
     pub(super) async fn repeats(&self, endpoint: &Endpoint, key: Key, script: &Script) -> bool {
         let twice = vec![script.clone(), script.clone()];
-        self.fail(endpoint, key, twice).await.iter().any(|(_, failed)| *failed)
+        self.fail(endpoint, key, twice, Watching::ToDeadline)
+            .await
+            .iter()
+            .any(|(_, failed)| *failed)
     }
 
     /// Which scripts of a batch break the rule with `key`.
-    async fn fail(&self, endpoint: &Endpoint, key: Key, batch: Vec<Script>) -> Vec<(Script, bool)> {
+    async fn fail(
+        &self,
+        endpoint: &Endpoint,
+        key: Key,
+        batch: Vec<Script>,
+        watching: Watching,
+    ) -> Vec<(Script, bool)> {
         let mut playing = JoinSet::new();
         for script in batch {
             let (player, endpoint) = (self.clone(), endpoint.clone());
             playing.spawn(async move {
-                let played = player.punctual(&endpoint, &script, Watching::ToDeadline).await;
+                let played = player.punctual(&endpoint, &script, watching).await;
                 let failed = played.is_ok_and(|played| played.verdict.find(key).is_some());
                 (script, failed)
             });
