@@ -9,7 +9,8 @@ use super::endpoint::Endpoint;
 use crate::bounds::Bounds;
 use crate::generate::Grammar;
 use crate::script::{
-    Act, Command, Content, Frame, Kind, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Act, Command, Content, Frame, Kind, Millis, Pace, Piece, Script, Send, Setting, Size, Step,
+    Unit,
 };
 use crate::target::AppSteps;
 use std::time::Duration;
@@ -55,6 +56,27 @@ impl Part {
             Self::Push => Command::SendText(Content::Empty),
         };
         Some(Act::App(command, Pace::Once))
+    }
+
+    /// The scripts that no campaign should be without: the client closes; where the
+    /// application does, the client says nothing more, or goes on sending.
+    fn usual(self, bounds: &Bounds) -> Vec<Script> {
+        let opening = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
+        let frame = |kind, pace| {
+            let unit = Unit::Frame(Frame::new(kind));
+            Act::Send(Send { piece: Piece::Whole, unit, pace })
+        };
+        let begin: Vec<Act> =
+            [Some(Act::Send(opening)), self.step()].into_iter().flatten().collect();
+        let fifth = Millis((bounds.close / 5).as_millis() as u32);
+        let ends: Vec<Option<Act>> = match self {
+            Self::Bye => vec![None, Some(frame(Kind::Ping(Content::Empty), Pace::Times(6, fifth)))],
+            _ => vec![Some(frame(Kind::Close(Some(1000), Content::Empty), Pace::Once))],
+        };
+        let script = |end: Option<Act>| Script {
+            steps: begin.iter().cloned().chain(end).map(Step::from).collect(),
+        };
+        ends.into_iter().map(script).collect()
     }
 
     /// Whether `script` can be played on a URL with this part: what its application is
@@ -111,9 +133,14 @@ impl Server {
         Part::ALL.into_iter().filter(|part| self.endpoint(*part).is_none())
     }
 
-    /// The script at `index` of the campaign with `seed`, and the part that it is for.
+    /// The script at `index` of the campaign with `seed`, and the part that it is for:
+    /// first what is most usual on each, then whatever is drawn.
     pub fn nth(&self, bounds: &Bounds, seed: u64, index: u64) -> (Part, Script) {
-        let part = self.parts[(index % self.parts.len() as u64) as usize].0;
+        let parts = self.parts.len() as u64;
+        let part = self.parts[(index % parts) as usize].0;
+        if let Some(usual) = part.usual(bounds).into_iter().nth((index / parts) as usize) {
+            return (part, usual);
+        }
         let app = if part == Part::Echo { AppSteps::SEND } else { AppSteps::NONE };
         let mut script = Grammar { bounds: *bounds, app }.nth(seed, index);
         script.steps.retain(|step| is_ours(&step.act));
@@ -188,7 +215,7 @@ fn ask_for_it(step: &mut Step) {
     let (unit, pace) = match *pace {
         Pace::Once if length >= LARGE => {
             let (times, size) = FILLS;
-            (frame(Kind::Binary(Content::Fill(size))), Pace::Times(times, crate::script::Millis(0)))
+            (frame(Kind::Binary(Content::Fill(size))), Pace::Times(times, Millis(0)))
         }
         pace => (unit, pace),
     };
@@ -232,9 +259,7 @@ fn fitted(script: Script, limit: Duration) -> Script {
 
 /// The repetitions of `act` for which there is time.
 fn shortened(act: Act, time: Duration) -> Option<Act> {
-    let fits = |every: crate::script::Millis| {
-        1 + (time.as_millis() / every.duration().as_millis().max(1)) as u32
-    };
+    let fits = |every: Millis| 1 + (time.as_millis() / every.duration().as_millis().max(1)) as u32;
     match act {
         Act::Send(Send { piece, unit, pace: Pace::Times(_, every) }) => {
             Some(Act::Send(Send { piece, unit, pace: Pace::Times(fits(every), every) }))
@@ -275,6 +300,17 @@ mod tests {
         for (part, script) in drawn(8_000) {
             assert!(part.suits(&script), "{part:?}:\n{script}");
         }
+    }
+
+    #[test]
+    fn what_is_most_usual_comes_first() {
+        let first: Vec<String> =
+            drawn(8).iter().map(|(part, script)| format!("{part:?} {script}")).collect();
+        assert_eq!(first[0], "Plain upgrade\nclose 1000\n");
+        assert_eq!(first[1], "Bye upgrade\napp close\n");
+        assert_eq!(first[2], "Echo upgrade\nclose 1000\n");
+        assert_eq!(first[3], "Push upgrade\napp send text\nclose 1000\n");
+        assert_eq!(first[5], "Bye upgrade\napp close\nping x 6 every 1s\n");
     }
 
     #[test]

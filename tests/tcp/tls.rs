@@ -49,7 +49,7 @@ async fn a_hang_is_found_through_tls_whose_certificate_is_trusted_by_file_or_not
     desk.write("ca.pem", &pem);
     let probe = format!(
         "probe wss://localhost:{port}/ --bye wss://localhost:{port}/bye --seed 1 --scripts 16 \
-         --close-within 1s --slack 400ms --format json"
+         --close-within 1s --slack 800ms --format json"
     );
     for trust in ["--insecure", "--ca ca.pem"] {
         let run = hangup(&desk, format!("{probe} {trust}")).await;
