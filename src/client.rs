@@ -24,6 +24,11 @@ pub enum Read {
 /// Where a script is acted out: the client's end of one connection, and the way
 /// to the server's application.
 pub trait Stage {
+    /// The opening request that this server is sent, whole.
+    fn request(&self) -> &str {
+        handshake::REQUEST
+    }
+
     /// Reads what there is. Pending while there is nothing.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read>;
 
@@ -164,7 +169,7 @@ impl<S: Stage> Client<S> {
 
     async fn send(&mut self, send: &Send, next_joined: bool) -> Result<(), Stuck> {
         self.unit.clear();
-        send.unit.encode(&mut self.unit);
+        send.unit.encode_with(self.stage.request(), &mut self.unit);
         let piece = send.piece.of(&self.unit);
         let whole = piece.len() == self.unit.len();
         match send.pace {

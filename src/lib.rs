@@ -41,21 +41,22 @@
 //! | words | [`script`], [`trace`], [`bounds`], [`verdict`] |
 //! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
 //! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
-//! | play | [`sim`]: virtual time; [`campaign`]: many scripts |
+//! | play | [`sim`]: virtual time; [`campaign`]: many scripts; `tcp` (feature `tcp`): real sockets |
 //! | faces | [`report`], [`mod@suite`], [`fuzzing`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
 //!
 //! Imports point down only. `docs/architecture.md` says why.
 //!
 //! # What it does not do
 //!
-//! It does not judge servers that keep a clock of their own (`std::time`, threads):
-//! virtual time is tokio's. It does not test what happens on a connection that is not
+//! In process, it does not judge servers that keep a clock of their own (`std::time`,
+//! threads): virtual time is tokio's. It does not test what happens on a connection that is not
 //! about to close: frames are looked at as far as closing needs it. It does not test
-//! extensions, TLS or HTTP/2.
+//! extensions or HTTP/2.
 //!
 //! # Features
 //!
-//! `cli` (default): the command line, and targets on tokio-tungstenite. `proptest`
+//! `cli` (default): the command line, and targets on tokio-tungstenite. `tcp` (in `cli`):
+//! the same scripts over real TCP. `proptest`
 //! (default): [`scripts`]. `arbitrary` (default): `impl Arbitrary for Script`. Without
 //! them the library is lean: `default-features = false`.
 
@@ -78,6 +79,8 @@ pub mod sim;
 pub mod strategy;
 pub mod suite;
 pub mod target;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 pub mod trace;
 pub mod verdict;
 pub mod wire;

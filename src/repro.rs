@@ -20,6 +20,8 @@ const HEADER: &str = "\
 #
 #     hangup show FILE
 #     hangup replay FILE
+#     hangup replay FILE --url URL        (a running server)
+#     hangup export FILE --as python      (a program for those without hangup)
 #
 # A server that is not built into `hangup` is known to the test or binary that wrote
 # this file: run that again, and it plays this file first.

@@ -25,8 +25,18 @@ const CAMPAIGN: &str = "test tungstenite/no-deadline --scripts 200 --seed 1";
 const HANG: &str = "upgrade\napp close\n";
 const REPRO: &str =
     "hangup-findings/tungstenite-no-deadline--ends-in-time--the-servers-own-close--silent.toml";
-const COMMANDS: [&str; 7] =
-    ["test", "replay", "shrink", "show", "targets", "invariants", "explain"];
+const COMMANDS: [&str; 10] = [
+    "test",
+    "replay",
+    "shrink",
+    "show",
+    "probe",
+    "export",
+    "serve",
+    "targets",
+    "invariants",
+    "explain",
+];
 
 /// What one run of the binary came to.
 #[derive(Debug)]

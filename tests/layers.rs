@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("target", 3),
     ("sim", 4),
     ("campaign", 4),
+    ("tcp", 4),
     ("report", 5),
     ("save", 5),
     ("suite", 5),

@@ -2,6 +2,7 @@
 
 use crate::script::Millis;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Finds WebSocket servers that fail to hang up.
@@ -22,12 +23,18 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Test targets with random scripts in virtual time.
     Test(Test),
+    /// Test a running server, in any language, over real TCP.
+    Probe(Box<Probe>),
     /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
-    Replay(File),
+    Replay(Anywhere),
     /// Shrink a repro or a script to its minimum, and save it.
-    Shrink(File),
+    Shrink(Anywhere),
     /// Draw a saved finding, or what a script leads to, as a timeline.
     Show(File),
+    /// Print a saved finding as a program that plays it, for people without hangup.
+    Export(Export),
+    /// Let a target listen on a real socket, until Ctrl-C.
+    Serve(Serve),
     /// List the targets.
     Targets,
     /// List the rules that a server is judged by.
@@ -69,6 +76,121 @@ pub(super) enum Format {
     Human,
     /// One JSON object for machines.
     Json,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Probe {
+    /// The server: ws://HOST:PORT/PATH or wss://..
+    pub url: String,
+    /// Where its application closes as soon as the connection is open.
+    #[arg(long, value_name = "URL")]
+    pub bye: Option<String>,
+    /// Where it answers each message with the same.
+    #[arg(long, value_name = "URL")]
+    pub echo: Option<String>,
+    /// Where it sends messages unasked.
+    #[arg(long, value_name = "URL")]
+    pub push: Option<String>,
+    /// Which scripts to play; the same seed draws the same. Printed where it is not given.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How many scripts to play.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub scripts: u64,
+    /// How many connections at once: most of a script is waiting.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub concurrency: u32,
+    /// How many new connections a second.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
+    /// The server's promise to end a connection: 5s, 250ms.
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub close_within: Millis,
+    /// Its promise to end a connection whose opening is not complete; none by default.
+    #[arg(long, value_name = "TIME")]
+    pub handshake_within: Option<Millis>,
+    /// Its promise to end a connection on which nothing complete comes; none by default.
+    #[arg(long, value_name = "TIME")]
+    pub idle_within: Option<Millis>,
+    /// How long after what obliges the server a late end is waited for [default: twice the bound].
+    #[arg(long, value_name = "TIME")]
+    pub horizon: Option<Millis>,
+    #[command(flatten)]
+    pub reach: Reach,
+    /// Findings in this file are accepted; where it is not there, this run's are recorded in it.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Report in JUnit's form too, in this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Where to save findings.
+    #[arg(long, value_name = "DIR", default_value = crate::save::DIRECTORY)]
+    pub findings: PathBuf,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// How a server is asked, over real TCP.
+#[derive(Args, Debug)]
+pub(super) struct Reach {
+    /// What a deadline gets on top, real time being what it is.
+    #[arg(long, value_name = "TIME", default_value = "250ms")]
+    pub slack: Millis,
+    /// A header line of the opening request: 'Name: value'. May be given more than once.
+    #[arg(long, value_name = "LINE")]
+    pub header: Vec<String>,
+    /// A subprotocol to offer. May be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub subprotocol: Vec<String>,
+    /// The Host header, and the name in TLS, where not the URL's.
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Of wss://, take any certificate.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Of wss://, trust the certificates in this PEM file too.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub ca: Option<PathBuf>,
+    /// I may test this host, although it is neither this machine nor a private network.
+    #[arg(long)]
+    pub i_may_test_this_host: bool,
+}
+
+/// A file, and a target in process or a running server to play it against.
+#[derive(Args, Debug)]
+pub(super) struct Anywhere {
+    #[command(flatten)]
+    pub file: File,
+    /// A running server to play it against, over real TCP.
+    #[arg(long, conflicts_with = "target")]
+    pub url: Option<String>,
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Export {
+    /// A repro file.
+    pub file: PathBuf,
+    /// The language of the program.
+    #[arg(long = "as", value_enum, value_name = "LANGUAGE", default_value_t = Language::Python)]
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// Python 3 with its standard library alone.
+    Python,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The target, by its name in `hangup targets`.
+    pub target: String,
+    /// Where to listen; port 0 takes a free one, and its address is printed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
 }
 
 #[derive(Args, Debug)]

@@ -28,28 +28,53 @@ struct Case {
     repro: Option<Repro>,
 }
 
+/// What a file has in it.
+pub(super) enum Content {
+    Repro(Box<Repro>),
+    Script(Script),
+}
+
+/// Reads a file's repro, or the script that it is, as a fuzzer's artifact is one.
+pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
+    let at = file.display();
+    let bytes = std::fs::read(file).map_err(|error| format!("{at}: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
+    if looks_like_repro(&text) {
+        let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
+        return Ok(Content::Repro(Box::new(repro)));
+    }
+    let script: Script = text.parse().map_err(|error| {
+        format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+    })?;
+    if script.steps.is_empty() {
+        return Err(format!("{at}: has no steps"));
+    }
+    Ok(Content::Script(script))
+}
+
 impl Case {
     /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
     fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
         let at = options.file.display();
-        let bytes = std::fs::read(&options.file).map_err(|error| format!("{at}: {error}"))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
-        if !looks_like_repro(&text) {
-            let script: Script = text.parse().map_err(|error| {
-                format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
-            })?;
-            if script.steps.is_empty() {
-                return Err(format!("{at}: has no steps"));
+        let repro = match read(&options.file)? {
+            Content::Repro(repro) => *repro,
+            Content::Script(script) => {
+                let Some(name) = &options.target else {
+                    return Err(format!(
+                        "{at} is a script: say with --target what to play it against"
+                    ));
+                };
+                let target = find(registry, name)?;
+                let bounds = bounds(target.bounds(), options);
+                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None });
             }
-            let Some(name) = &options.target else {
-                return Err(format!("{at} is a script: say with --target what to play it against"));
-            };
-            let target = find(registry, name)?;
-            let bounds = bounds(target.bounds(), options);
-            return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None });
-        }
-        let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
+        };
         let name = options.target.as_ref().unwrap_or(&repro.target.0);
+        if name.contains("://") {
+            return Err(format!(
+                "{at} is about a running server: add --url {name}, or --target for one in process"
+            ));
+        }
         let target = find(registry, name)?;
         let bounds = bounds(repro.bounds, options);
         let script = repro.script.clone();

@@ -5,9 +5,16 @@
 //! and errors to stderr.
 
 mod args;
+mod baseline;
+mod export;
 mod files;
+mod junit;
 mod lists;
 mod out;
+mod over_tcp;
+mod probe;
+mod probed;
+mod serve;
 mod test;
 
 use crate::target::Registry;
@@ -42,9 +49,18 @@ pub fn main(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Test(options) => test::run(&registry, &options),
-        Command::Replay(options) => files::replay(&registry, &options),
-        Command::Shrink(options) => files::shrink(&registry, &options),
+        Command::Probe(options) => probe::run(&options),
+        Command::Replay(options) => match &options.url {
+            Some(url) => over_tcp::replay(url, &options),
+            None => files::replay(&registry, &options.file),
+        },
+        Command::Shrink(options) => match &options.url {
+            Some(url) => over_tcp::shrink(url, &options),
+            None => files::shrink(&registry, &options.file),
+        },
         Command::Show(options) => files::show(&registry, &options),
+        Command::Export(options) => export::run(&options),
+        Command::Serve(options) => serve::run(&registry, &options),
         Command::Targets => Ok(lists::targets(&registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),

@@ -20,7 +20,7 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     let close = facts.client_close().filter(|close| close.fault.is_none())?;
     let answered = facts.own_close().is_some_and(|close| close.ended.is_some());
     let received = facts.received(close)?;
-    let ended = facts.ended()?;
+    let ended = facts.told_end()?;
     let left = facts.app_left_by(received);
     if answered || facts.is_mute_at(ended) || ended < received || left || facts.is_wide_upto(close)
     {

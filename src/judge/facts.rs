@@ -288,6 +288,17 @@ impl<'a> Facts<'a> {
         [shut, dropped, got_end, got_reset, reset].into_iter().flatten().min()
     }
 
+    /// The end as what the server did next to it is judged by. The kernel's table tells
+    /// of an end only that it came between two looks: there, what the client saw counts.
+    pub fn told_end(&self) -> Option<usize> {
+        let Firsts { got_end, got_reset, reset, .. } = self.firsts;
+        if self.trace.both_ends {
+            self.ended()
+        } else {
+            [got_end, got_reset, reset].into_iter().flatten().min()
+        }
+    }
+
     /// The event with which the server let go of its transport, where that was
     /// observed; else the end stands for it.
     pub fn released(&self) -> Option<usize> {

@@ -36,7 +36,7 @@ fn refuses_illegal(facts: &Facts<'_>) -> Option<Broken> {
 //# endpoint SHOULD send a Close frame with an appropriate status code
 //# (Section 7.4) before proceeding to _Close the WebSocket Connection_.
 fn fails_without_close(facts: &Facts<'_>, proven: usize) -> Option<Broken> {
-    let ended = facts.ended()?;
+    let ended = facts.told_end()?;
     // A client that has said FIN ends its stream: what the server does then is about that.
     let gone = facts.firsts.fin.is_some_and(|fin| fin < ended);
     if ended < proven || gone || facts.is_mute_at(ended) || facts.firsts.began.is_some() {

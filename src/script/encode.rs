@@ -96,11 +96,16 @@ impl Frame {
 impl Unit {
     /// Appends the unit's bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_with(handshake::REQUEST, out);
+    }
+
+    /// Appends the unit's bytes to `out`, with `request` as the opening request: a
+    /// server elsewhere has a host and a path of its own.
+    pub fn encode_with(&self, request: &str, out: &mut Vec<u8>) {
         match self {
-            Self::Upgrade(None) => out.extend_from_slice(handshake::REQUEST.as_bytes()),
+            Self::Upgrade(None) => out.extend_from_slice(request.as_bytes()),
             Self::Upgrade(Some(size)) => {
-                let (start, end) =
-                    handshake::REQUEST.as_bytes().split_at(handshake::REQUEST.len() - 2);
+                let (start, end) = request.as_bytes().split_at(request.len() - 2);
                 out.extend_from_slice(start);
                 out.extend_from_slice(FILLER.as_bytes());
                 out.resize(out.len() + size.0 as usize, b'x');

@@ -1,0 +1,302 @@
+//! `hangup export`: a finding as one file of Python, for a maintainer without Rust.
+//!
+//! The file has the script's bytes and pauses, and the one question that the finding
+//! is about, as far as a client can answer it.
+
+use super::args::{Export, Language};
+use super::files::{self, Content};
+use super::{CLEAN, Done, Trouble, out};
+use crate::report;
+use crate::repro::Repro;
+use crate::script::{Act, Millis, Pace, Piece, Script, Send, Size, Unit};
+use crate::verdict::{Cause, Invariant};
+use crate::wire::{ClosePayload, Decoder, Item, Opcode, Role, handshake};
+use std::fmt::Write as _;
+
+/// What plays and judges: plain Python, with places for what is of one finding.
+const TEMPLATE: &str = include_str!("export.py");
+/// Where the slack of real time is concerned, what `hangup probe` gives by default.
+const SLACK: f64 = 0.25;
+
+pub(super) fn run(options: &Export) -> Done {
+    let Language::Python = options.language;
+    let at = options.file.display();
+    let repro = match files::read(&options.file)? {
+        Content::Repro(repro) => repro,
+        Content::Script(_) => return Err(format!("{at}: a script is no finding")),
+    };
+    let text = python(&repro).map_err(|why| format!("{at}: {why}"))?;
+    out::print(&text);
+    Ok(CLEAN)
+}
+
+/// The whole file.
+fn python(repro: &Repro) -> Result<String, Trouble> {
+    let question = question(repro)?;
+    let cause = repro.key.cause.map_or("", Cause::id);
+    let stream = Stream::of(&repro.script);
+    let offset = match repro.key.cause {
+        Some(Cause::ClientClose) => stream.close,
+        Some(Cause::ClientViolation) => stream.fault,
+        _ => None,
+    };
+    let bound = match repro.key.cause {
+        Some(Cause::Handshake) => repro.bounds.handshake,
+        Some(Cause::Idle) => repro.bounds.idle,
+        _ => None,
+    };
+    let bound = bound.unwrap_or(repro.bounds.close).as_secs_f64();
+    let path = path(&repro.target.0);
+    let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
+    let sentence = report::wrap_to(&repro.sentence.replace(['\\', '"'], "'"), 86);
+    let headline = format!("{}: {}", repro.key.invariant, repro.key.invariant.rule().says);
+    let headline = report::wrap_to(&headline, 86);
+    let facts = [
+        ("@HEADLINE@", headline.as_str()),
+        ("@SENTENCE@", &sentence),
+        ("@NEEDS@", needs(&repro.script)),
+        ("@TARGET@", &report::wrap_to(&repro.target.0, 86)),
+        ("@SCRIPT@", &indented(&repro.script.to_string().replace(['\\', '"'], "'"))),
+        ("@PATH@", &literal(path.as_bytes())),
+        ("@BOUND@", &format!("{bound:?}")),
+        ("@SLACK@", &format!("{SLACK:?}")),
+        ("@QUESTION@", &format!("{question:?}")),
+        ("@CAUSE@", &format!("{cause:?}")),
+        ("@OFFSET@", &offset),
+        ("@CODE@", &stream.code.map_or_else(|| "None".to_owned(), |code| code.to_string())),
+        ("@DEAF@", if stops_reading(&repro.script) { "True" } else { "False" }),
+        ("@STEPS@", &steps(&repro.script)),
+    ];
+    Ok(facts.iter().fold(TEMPLATE.to_owned(), |text, (place, fact)| text.replace(place, fact)))
+}
+
+/// What is asked of the connection, in the file's words.
+fn question(repro: &Repro) -> Result<&'static str, Trouble> {
+    let rule = repro.key.invariant;
+    match rule {
+        Invariant::EndsInTime | Invariant::HandshakeInTime | Invariant::IdleInTime => {
+            Ok("ends in time")
+        }
+        Invariant::AnswersClose => Ok("answers Close"),
+        Invariant::ClosesOnce => Ok("closes once"),
+        Invariant::SilentAfterClose => Ok("is silent after Close"),
+        Invariant::LegalClose => Ok("sends a legal Close"),
+        Invariant::EchoesCode => Ok("echoes the code"),
+        _ => Err(format!(
+            "whether a server breaks {rule} cannot be told by a client alone: `hangup replay` can"
+        )),
+    }
+}
+
+/// The path of a URL; `/` for a target in process.
+fn path(target: &str) -> &str {
+    let after = target.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    after.unwrap_or("/")
+}
+
+/// What the server's application has to do by itself.
+fn needs(script: &Script) -> &'static str {
+    let told = |word: &str| script.steps.iter().any(|step| step.to_string().contains(word));
+    if told("app close") {
+        "PATH must be where the server's application closes on its own, once it is open."
+    } else if told("app ") {
+        "PATH must be where the server's application sends on its own."
+    } else {
+        "PATH is where it opens a WebSocket."
+    }
+}
+
+fn stops_reading(script: &Script) -> bool {
+    script.steps.iter().any(|step| step.act == Act::StopReading)
+}
+
+fn indented(text: &str) -> String {
+    text.lines().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "    {line}");
+        out
+    })
+}
+
+/// The client's bytes as one stream, from the end of its request on: where what
+/// matters stands in it.
+struct Stream {
+    /// The end of the first legal Close.
+    close: Option<usize>,
+    /// The byte that proves the first fault.
+    fault: Option<usize>,
+    /// The code of the first legal Close.
+    code: Option<u16>,
+}
+
+impl Stream {
+    fn of(script: &Script) -> Self {
+        let mut bytes = Vec::new();
+        for step in &script.steps {
+            if let Act::Send(send) = &step.act {
+                let mut unit = Vec::new();
+                send.unit.encode(&mut unit);
+                let times = match send.pace {
+                    Pace::Times(times, _) => times,
+                    Pace::Once | Pace::Pieces(..) => 1,
+                };
+                for _ in 0..times {
+                    bytes.extend_from_slice(send.piece.of(&unit));
+                }
+            }
+        }
+        let mut stream = Self { close: None, fault: None, code: None };
+        let Some(head) = handshake::head_length(&bytes) else { return stream };
+        let mut decoder = Decoder::new(Role::Client);
+        let mut rest = &bytes[head..];
+        let all = rest.len();
+        while let Some(item) = decoder.next(&mut rest) {
+            let offset = all - rest.len();
+            match item {
+                Item::Fault(fault) if fault != crate::wire::Fault::LengthNotMinimal => {
+                    stream.fault = stream.fault.or(Some(offset));
+                }
+                Item::Frame(head) if head.opcode == Opcode::CLOSE && stream.close.is_none() => {
+                    stream.close = Some(offset);
+                    stream.code = ClosePayload::parse(decoder.body()).code().map(|code| code.0);
+                }
+                _ => {}
+            }
+        }
+        stream
+    }
+}
+
+/// The steps as calls of the template's client.
+fn steps(script: &Script) -> String {
+    let mut out = String::new();
+    for (index, step) in script.steps.iter().enumerate() {
+        let joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
+        for call in calls(&step.act, joined) {
+            let _ = writeln!(out, "    client.{call}");
+        }
+    }
+    if out.is_empty() { "    pass\n".to_owned() } else { out }
+}
+
+fn calls(act: &Act, joined: bool) -> Vec<String> {
+    let call = |name: &str| vec![format!("{name}()")];
+    match act {
+        Act::Send(send) => sends(send, joined),
+        Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],
+        Act::Await(awaited) => vec![format!("wait_for({:?})", awaited.to_string())],
+        Act::StopReading => call("stop_reading"),
+        Act::ResumeReading => call("resume_reading"),
+        Act::Fin => call("fin"),
+        Act::Reset => call("reset"),
+        Act::Drop => call("drop"),
+        Act::Cut => call("cut"),
+        // What the application does, its URL does; windows are small where they matter.
+        Act::Set(..) | Act::App(..) => Vec::new(),
+    }
+}
+
+fn sends(send: &Send, joined: bool) -> Vec<String> {
+    let bytes = expression(&send.unit, send.piece);
+    let opens = matches!(send.unit, Unit::Upgrade(_)) && send.piece == Piece::Whole;
+    match send.pace {
+        Pace::Once if joined => vec![format!("gather({bytes})")],
+        Pace::Once if opens => vec![format!("send({bytes})"), "wait_for(\"upgrade\")".to_owned()],
+        Pace::Once => vec![format!("send({bytes})")],
+        Pace::Times(times, every) => {
+            vec![format!("send_times({bytes}, {times}, {:?})", seconds(every))]
+        }
+        Pace::Pieces(size, every) => {
+            vec![format!("send_pieces({bytes}, {}, {:?})", size.max(1), seconds(every))]
+        }
+    }
+}
+
+fn seconds(time: Millis) -> f64 {
+    time.duration().as_secs_f64()
+}
+
+/// A unit's bytes, or a part of them, in Python.
+fn expression(unit: &Unit, piece: Piece) -> String {
+    let part = |whole: String| match piece {
+        Piece::Whole => whole,
+        Piece::First(count) => format!("{whole}[:{count}]"),
+        Piece::After(count) => format!("{whole}[{count}:]"),
+    };
+    match unit {
+        Unit::Upgrade(filler) => {
+            part(format!("request({})", filler.map_or(0, |Size(bytes)| bytes)))
+        }
+        other => {
+            let mut bytes = Vec::new();
+            other.encode(&mut bytes);
+            literal(piece.of(&bytes))
+        }
+    }
+}
+
+/// Bytes as Python writes them; long ones that repeat, as masked fillers do, are
+/// written as a repetition.
+fn literal(bytes: &[u8]) -> String {
+    const SHORT: usize = 200;
+    const PERIOD: usize = 4;
+    const HEAD: usize = 32;
+    let repeats = |from: usize| {
+        bytes[from..].iter().zip(&bytes[from + PERIOD..]).all(|(one, other)| one == other)
+    };
+    if bytes.len() > SHORT
+        && let Some(from) = (0..HEAD).find(|from| repeats(*from))
+    {
+        let (times, rest) = ((bytes.len() - from) / PERIOD, (bytes.len() - from) % PERIOD);
+        let mut text = format!("{} * {times}", quoted(&bytes[from..from + PERIOD]));
+        if from > 0 {
+            text = format!("{} + {text}", quoted(&bytes[..from]));
+        }
+        if rest > 0 {
+            let _ = write!(text, " + {}", quoted(&bytes[bytes.len() - rest..]));
+        }
+        return text;
+    }
+    quoted(bytes)
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    let mut out = "b\"".to_owned();
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => out.push(char::from(*byte)),
+            other => {
+                let _ = write!(out, "\\x{other:02x}");
+            }
+        }
+    }
+    out + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_written_as_python_reads_them() {
+        assert_eq!(literal(b"a\"\\\x00\xff"), r#"b"a\"\\\x00\xff""#);
+        let long = [&b"\x81\xfe"[..], &b"abcd".repeat(100), b"a"].concat();
+        assert_eq!(literal(&long), r#"b"\x81\xfe" + b"abcd" * 100 + b"a""#);
+    }
+
+    #[test]
+    fn what_obliges_is_found_behind_the_request() {
+        let stream = |text: &str| Stream::of(&text.parse().expect(text));
+        let close = stream("upgrade\nping x 2\nclose 1001\nclose\n");
+        assert_eq!((close.close, close.fault, close.code), (Some(20), None, Some(1001)));
+        assert_eq!(stream("upgrade\nping\nunmasked ping \"x\"\n").fault, Some(8));
+        assert_eq!(stream("first 9 bytes of upgrade\nclose\n").close, None);
+    }
+
+    #[test]
+    fn the_path_is_the_urls() {
+        assert_eq!(path("ws://[::1]:9001/bye?x=1"), "/bye?x=1");
+        assert_eq!(path("ws://127.0.0.1:9001"), "/");
+        assert_eq!(path("reference/no-deadline"), "/");
+    }
+}

@@ -1,0 +1,104 @@
+//! A report in the form that JUnit made common: one case for each finding, and one
+//! for each rule that was kept.
+
+use super::Trouble;
+use crate::report;
+use crate::repro::Repro;
+use crate::save::write_whole;
+use crate::verdict::Invariant;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// Writes what was found on `server`, and why testing ended early, where it did.
+pub(super) fn write(
+    file: &Path,
+    server: &str,
+    found: &[Repro],
+    trouble: Option<&str>,
+    took: Duration,
+) -> Result<(), Trouble> {
+    let text = text(server, found, trouble, took);
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    write_whole(directory, file, text.as_bytes())
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn text(server: &str, found: &[Repro], trouble: Option<&str>, took: Duration) -> String {
+    let broken = |rule: &Invariant| found.iter().any(|repro| repro.key.invariant == *rule);
+    let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
+    let tests = found.len() + kept.len() + usize::from(trouble.is_some());
+    let (server, seconds) = (escaped(server), took.as_secs_f64());
+    let counts = format!(
+        "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" time=\"{seconds:.3}\"",
+        found.len(),
+        usize::from(trouble.is_some()),
+    );
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"hangup\" {counts}>\n  \
+         <testsuite name=\"{server}\" {counts}>\n"
+    );
+    for repro in found {
+        let headline = escaped(&report::headline(repro));
+        let body = escaped(&format!("{}\n\n{}", repro.sentence, repro.script));
+        let _ = write!(
+            out,
+            "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
+             <failure type=\"{}\" message=\"{headline}\">{body}</failure>\n    </testcase>\n",
+            repro.key.invariant,
+        );
+    }
+    for rule in kept {
+        let _ = writeln!(out, "    <testcase classname=\"{server}\" name=\"{rule}\"/>");
+    }
+    if let Some(trouble) = trouble {
+        let trouble = escaped(trouble);
+        let _ = write!(
+            out,
+            "    <testcase classname=\"{server}\" name=\"tested to the end\">\n      \
+             <error message=\"{trouble}\"/>\n    </testcase>\n"
+        );
+    }
+    out + "  </testsuite>\n</testsuites>\n"
+}
+
+/// Text as XML takes it; what it takes in no form is replaced.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(character),
+            control if control.is_control() => out.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_a_case_and_trouble_an_error() {
+        let out = text("ws://[::1]/?a&b", &[], Some("it <died>"), Duration::from_secs(2));
+        for rule in Invariant::ALL {
+            assert!(out.contains(&format!("name=\"{rule}\"/>")), "{out}");
+        }
+        assert!(out.contains("classname=\"ws://[::1]/?a&amp;b\""), "{out}");
+        assert!(out.contains("<error message=\"it &lt;died&gt;\"/>"), "{out}");
+        let tests = Invariant::ALL.len() + 1;
+        assert!(out.contains(&format!("tests=\"{tests}\" failures=\"0\" errors=\"1\"")), "{out}");
+    }
+
+    #[test]
+    fn what_xml_does_not_take_is_replaced() {
+        assert_eq!(escaped("a\u{1}\"b\"\n\u{ffff}"), "a\u{fffd}&quot;b&quot;\n\u{fffd}");
+    }
+}

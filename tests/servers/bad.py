@@ -1,0 +1,193 @@
+"""A WebSocket server in plain Python that closes well, or gets one thing wrong.
+
+    python3 bad.py control|waits|keeps-tcp|silent|drip|cuts [SECONDS]
+
+`control` gives every closing SECONDS (5) from what begins it, and then drops the
+connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
+and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
+everything that comes, `cuts` ends TCP where it should answer.
+On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
+"""
+
+import asyncio
+import base64
+import codecs
+import hashlib
+import struct
+import sys
+
+FAULT = sys.argv[1]
+LIMIT = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+
+
+class Failed(Exception):
+    """The client broke the protocol: the code says how."""
+
+
+class Connection(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.timer, self.push, self.sent_close = transport, None, None, False
+        self.have, self.parser = bytearray(), self.parse()
+        self.wanted = next(self.parser)
+
+    def connection_lost(self, _):
+        for timer in (self.timer, self.push):
+            if timer:
+                timer.cancel()
+
+    def eof_received(self):
+        self.begin_closing()  # and asyncio closes once all is sent
+
+    def data_received(self, data):
+        if FAULT == "drip" and self.timer:
+            self.timer.cancel()
+            self.timer = asyncio.get_running_loop().call_later(LIMIT, self.transport.abort)
+        self.have += data
+        try:
+            while self.parser and len(self.have) >= self.wanted:
+                taken = bytes(self.have[: self.wanted])
+                del self.have[: self.wanted]
+                self.wanted = self.parser.send(taken)
+        except Failed as failed:
+            self.close(failed.args[0])
+            self.finish()
+        except StopIteration:
+            self.parser = None
+
+    def begin_closing(self):
+        if not self.timer and not (FAULT == "waits" and self.sent_close and self.parser):
+            self.timer = asyncio.get_running_loop().call_later(LIMIT, self.transport.abort)
+
+    def send(self, opcode, payload):
+        length = len(payload)
+        head = bytes([0x80 | opcode])
+        if length < 126:
+            head += bytes([length])
+        else:
+            head += struct.pack("!BH", 126, length) if length < 65536 else struct.pack("!BQ", 127, length)
+        if not self.sent_close and not self.transport.is_closing():
+            self.transport.write(head + payload)
+
+    def close(self, code):
+        self.send(CLOSE, struct.pack("!H", code) if code else b"")
+        self.sent_close = True
+        self.begin_closing()
+
+    def finish(self):
+        """Nothing more is said, and nothing more is wanted but the client's FIN."""
+        self.parser = None
+        if FAULT != "keeps-tcp":
+            self.begin_closing()
+            self.transport.write_eof()
+        elif self.timer:
+            self.timer.cancel()
+
+    def parse(self):
+        """Asks for so many bytes at a time, and is sent them."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += yield 1
+            if len(head) > 100_000:
+                self.transport.abort()
+        line, *headers = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in headers)}
+        key = headers.get("sec-websocket-key")
+        if not line.startswith("GET ") or not key:
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            self.transport.close()
+            return
+        accept = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        self.transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + base64.b64encode(accept) + b"\r\n\r\n"
+        )
+        self.path = line.split(" ")[1]
+        if self.path == "/bye":
+            self.close(1000)
+        if self.path == "/push":
+            self.push_always()
+        yield from self.frames()
+
+    def push_always(self):
+        self.send(TEXT, b"news")
+        self.push = asyncio.get_running_loop().call_later(0.1, self.push_always)
+
+    def frames(self):
+        message = None
+        while True:
+            (first,) = yield 1
+            fin, opcode = first & 0x80, first & 0x0F
+            fresh = opcode in (TEXT, BINARY)
+            control = opcode in (CLOSE, PING, PONG) and fin
+            if first & 0x70 or not (control or fresh or opcode == CONTINUATION):
+                raise Failed(1002)
+            if fresh == (message is not None) and not control:
+                raise Failed(1002)
+            (second,) = yield 1
+            length = second & 0x7F
+            if not second & 0x80 or (control and length > 125):
+                raise Failed(1002)
+            if length > 125:
+                (top,) = yield 1
+                if length == 127 and top & 0x80:
+                    raise Failed(1002)
+                length = int.from_bytes(bytes([top]) + (yield (1 if length == 126 else 7)), "big")
+            mask = yield 4
+            if fresh:
+                check = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
+                message = [opcode, check, b""]
+            payload = yield from self.payload(length, mask, None if control else message[1])
+            if opcode == CLOSE:
+                return self.closed(payload)
+            if opcode == PING:
+                self.send(PONG, payload)
+            if not control:
+                message[2] += payload
+                if fin:
+                    self.check(message[1], b"", True)
+                    if self.path == "/echo":
+                        self.send(message[0], message[2])
+                    message = None
+
+    def payload(self, length, mask, check):
+        out = bytearray()
+        while len(out) < length:
+            # Bad text is found at the byte that proves it.
+            step = 1 if check else min(length - len(out), 4096)
+            data = yield step
+            data = bytes(byte ^ mask[(len(out) + i) % 4] for i, byte in enumerate(data))
+            self.check(check, data, False)
+            out += data
+        return bytes(out)
+
+    def check(self, decoder, data, final):
+        try:
+            if decoder:
+                decoder.decode(data, final)
+        except UnicodeDecodeError:
+            raise Failed(1007) from None
+
+    def closed(self, payload):
+        if FAULT == "silent":
+            return
+        if FAULT == "cuts" and not self.sent_close:
+            self.transport.close()
+            return
+        code = struct.unpack("!H", payload[:2])[0] if len(payload) > 1 else None
+        good = code in range(1000, 1015) and code not in (1004, 1005, 1006) or code in range(3000, 5000)
+        if len(payload) == 1 or (code and not good):
+            raise Failed(1002)
+        self.check(codecs.getincrementaldecoder("utf-8")(), payload[2:], True)
+        self.close(code)
+        self.finish()
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=1024)
+    print("listens on ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())

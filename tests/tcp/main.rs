@@ -1,0 +1,10 @@
+//! Real sockets and real time: a binary of its own, so that what is measured here is
+//! not measured while the other tests take the machine.
+
+mod export;
+mod probe;
+mod real;
+mod serve;
+mod server;
+mod tls;
+mod trouble;

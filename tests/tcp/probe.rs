@@ -1,0 +1,126 @@
+//! `hangup probe`: clean servers are clean, and each bad one is found by its rule.
+
+use crate::server::{Desk, Run, Server, bad};
+use std::time::{Duration, Instant};
+
+/// A probe of all of a server's URLs.
+fn probe(desk: &Desk, server: &Server, more: &str) -> Run {
+    let [plain, bye, push] = ["/", "/bye", "/push"].map(|path| server.url(path));
+    desk.hangup(&format!("probe {plain} --bye {bye} --push {push} --seed 1 --format json {more}"))
+}
+
+#[test]
+fn the_reference_is_clean_over_tcp_and_a_campaign_takes_two_bounds_and_not_their_sum() {
+    let server = Server::hangup("reference");
+    let began = now();
+    let run = probe(&Desk::new(), &server, "--scripts 200 --slack 500ms");
+    assert_eq!((run.code, run.keys().len()), (Some(0), 0), "{run:?}");
+    assert_eq!(run.json()["scripts"], 200);
+    assert_eq!(run.json()["targets"][0]["sees_the_server"], cfg!(target_os = "linux"));
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+}
+
+/// The same rule, cause and condition, and the same script.
+#[test]
+fn a_hang_is_found_over_tcp_as_it_is_in_virtual_time() {
+    let desk = Desk::new();
+    let here = desk.hangup("test tungstenite/no-deadline --scripts 500 --seed 1 --format json");
+    let server = Server::hangup("tungstenite/no-deadline");
+    let there = probe(&desk, &server, "--scripts 60 --close-within 1s");
+    assert_eq!((here.code, there.code), (Some(1), Some(1)));
+    let hang = "ends-in-time: the server's own Close: silent";
+    assert!(here.keys().contains(hang) && there.keys().contains(hang), "{here:?} {there:?}");
+    let script = |run: &Run| {
+        let json = run.json();
+        let findings = json["targets"][0]["findings"].as_array().expect("a list").clone();
+        let hang = findings.into_iter().find(|f| f["condition"] == "silent").expect("the hang");
+        (hang["script"].clone(), hang["flaky"].clone())
+    };
+    assert_eq!(script(&here), script(&there));
+    assert_eq!(script(&there), ("upgrade\napp close\n".into(), false.into()));
+}
+
+/// Each bad server breaks its rule; what else it breaks follows from that.
+#[test]
+fn every_bad_server_is_found_by_its_rule() {
+    for (fault, scripts, key) in [
+        ("waits", 60, "ends-in-time: the server's own Close: silent"),
+        ("keeps-tcp", 60, "ends-in-time: the client's Close: silent"),
+        ("silent", 60, "ends-in-time: the client's Close: silent"),
+        ("drip", 60, "ends-in-time: the server's own Close: dripping"),
+        ("cuts", 60, "answers-close: the client's Close: -"),
+    ] {
+        let Some(server) = bad(fault, "1") else { return };
+        let options = format!("--scripts {scripts} --close-within 1s --slack 800ms");
+        let run = probe(&Desk::new(), &server, &options);
+        assert_eq!(run.code, Some(1), "{fault}: {run:?}");
+        assert!(run.keys().iter().any(|own| own.starts_with(key)), "{fault}: {:?}", run.keys());
+    }
+}
+
+#[test]
+fn the_same_server_without_a_fault_is_clean() {
+    let Some(server) = bad("control", "1") else { return };
+    let [plain, bye, push, echo] = ["/", "/bye", "/push", "/echo"].map(|path| server.url(path));
+    let run = Desk::new().hangup(&format!(
+        "probe {plain} --bye {bye} --push {push} --echo {echo} --seed 1 --scripts 200 \
+         --close-within 1s --slack 800ms"
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(!run.out.contains("not tested"), "{run:?}");
+}
+
+#[test]
+fn what_is_accepted_in_a_baseline_is_no_finding_and_what_is_new_is() {
+    let desk = Desk::new();
+    let Some(server) = bad("waits", "1") else { return };
+    let options =
+        "--scripts 24 --close-within 1s --slack 800ms --baseline known.toml --junit j.xml";
+    let first = probe(&desk, &server, options);
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(first.err.contains("recorded as accepted in known.toml"), "{first:?}");
+    let failures = first.keys().len();
+    assert!(failures > 0 && desk.read("j.xml").contains(&format!("failures=\"{failures}\"")));
+    let second = probe(&desk, &server, options);
+    assert_eq!((second.code, second.keys().len()), (Some(0), 0), "{second:?}");
+    assert!(!second.json()["targets"][0]["accepted"].as_array().expect("a list").is_empty());
+    assert!(desk.read("j.xml").contains("failures=\"0\""));
+    desk.write("known.toml", "format = 1\n");
+    assert_eq!(probe(&desk, &server, options).code, Some(1));
+    desk.write("known.toml", "format = 1\n[[accepted]]\ninvariant = \"frobs\"\n");
+    let broken = probe(&desk, &server, options);
+    assert_eq!((broken.code, broken.err.lines().count()), (Some(2), 1), "{broken:?}");
+    assert!(broken.err.starts_with("error: known.toml: no baseline: "), "{broken:?}");
+}
+
+#[test]
+fn a_repro_is_replayed_and_shrunk_on_a_url() {
+    let desk = Desk::new();
+    let (Some(waits), Some(fixed)) = (bad("waits", "1"), bad("control", "1")) else { return };
+    desk.write("long.script", "upgrade\napp close\nping\nwait 200ms\ntext \"x\"\n");
+    let options = "--close-within 1s --slack 800ms";
+    let run = desk.hangup(&format!("shrink long.script --url {} {options}", waits.url("/bye")));
+    assert_eq!((run.code, run.out.as_str()), (Some(1), "upgrade\napp close\nping\n"), "{run:?}");
+    let repro = desk.repro();
+    let replay = |server: &Server, path: &str| {
+        desk.hangup(&format!("replay {repro} --slack 800ms --url {}", server.url(path)))
+    };
+    let again = replay(&waits, "/bye");
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.out.starts_with("reproduced on ws://"), "{again:?}");
+    assert!(again.out.contains("ends-in-time: deadline, set at"), "with a timeline: {again:?}");
+    let gone = replay(&fixed, "/bye");
+    assert_eq!(gone.code, Some(0), "{gone:?}");
+    assert!(gone.out.starts_with("fixed on ws://"), "{gone:?}");
+    // A URL that does not do what the script says is no proof of anything.
+    let other = replay(&fixed, "/");
+    assert_eq!((other.code, other.out.as_str()), (Some(2), ""), "{other:?}");
+    assert!(other.err.contains("no Close within 3 s"), "{other:?}");
+    let nowhere = desk.hangup(&format!("replay {repro}"));
+    assert!(nowhere.err.contains("is about a running server: add --url ws://"), "{nowhere:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a campaign takes is what is tested")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,84 @@
+//! Servers of other languages with their default settings, as `tests/servers/install`
+//! installs them: how long each waits for the reply to its Close.
+
+use crate::server::{Server, scripted};
+use hangup::bounds::Bounds;
+use hangup::tcp::{Asking, Endpoint, Measures, Part, Player};
+use hangup::verdict::{Condition, Ending, Invariant};
+use hangup::{Script, tcp};
+use std::path::Path;
+use std::time::Duration;
+
+/// A server that is installed; `None`, said on stderr, where it is not.
+fn installed(interpreter: &str, script: &str, needs: &str) -> Option<Server> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/.installed");
+    if !root.join(needs).exists() {
+        eprintln!("SKIPPED: {script} is not installed: tests/servers/install gets it");
+        return None;
+    }
+    let own = root.join(interpreter);
+    let interpreter = if own.exists() { own.display().to_string() } else { interpreter.to_owned() };
+    scripted(&interpreter, script, &[])
+}
+
+fn ws() -> Option<Server> {
+    installed("node", "ws.js", "node_modules/ws")
+}
+
+fn websockets() -> Option<Server> {
+    installed("python/bin/python", "websockets_server.py", "python/bin/python")
+}
+
+fn aiohttp() -> Option<Server> {
+    installed("python/bin/python", "aiohttp_server.py", "python/bin/python")
+}
+
+/// How it ends for a client that reads and never replies, held to `bound`: late, and
+/// when since it was owed, or in time.
+async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
+    let bye = Endpoint::resolve(&server.url("/bye"), &Asking::default()).expect("a URL");
+    let bounds = Bounds::close_within(bound);
+    let horizon = bound + Duration::from_secs(5);
+    let measures = Measures { bounds, slack: Duration::from_millis(250), horizon };
+    let target = tcp::Server::new(bye.clone()).with(Part::Bye, bye.clone());
+    let player = Player::meet(&target, measures, 1).await.expect("it is there");
+    let script: Script = "upgrade\napp close\n".parse().expect("a script");
+    let (_, verdict) = player.play(&bye, &script).await.expect("it is there");
+    let late = |violation: &hangup::verdict::Violation| {
+        let key = violation.key;
+        let is_it =
+            (key.invariant, key.condition) == (Invariant::EndsInTime, Some(Condition::Silent));
+        let (Ending::Late(at), Some(owed), true) = (violation.ending, violation.owed, is_it) else {
+            panic!("{violation:?}");
+        };
+        Duration::from_micros(at.0 - owed.since.0)
+    };
+    verdict.violations.first().map(late)
+}
+
+/// Its close time-out is what it documents: found with a bound below, not with one above.
+async fn waits_for(server: Option<Server>, documented: u64) {
+    let Some(server) = server else { return };
+    let documented = Duration::from_secs(documented);
+    let second = Duration::from_secs(1);
+    let (below, above) =
+        tokio::join!(ending(&server, documented - second), ending(&server, documented + second));
+    let late = below.expect("it is late for a bound below its own");
+    assert!(late.abs_diff(documented) < Duration::from_millis(500), "{late:?}");
+    assert_eq!(above, None, "it is in time for a bound above its own");
+}
+
+#[tokio::test]
+async fn ws_waits_thirty_seconds_for_the_reply_to_its_close() {
+    waits_for(ws(), 30).await;
+}
+
+#[tokio::test]
+async fn websockets_waits_ten_seconds_for_the_reply_to_its_close() {
+    waits_for(websockets(), 10).await;
+}
+
+#[tokio::test]
+async fn aiohttp_waits_ten_seconds_for_the_reply_to_its_close() {
+    waits_for(aiohttp(), 10).await;
+}

@@ -1,0 +1,134 @@
+//! What keeps a server from being tested is said in one line, with exit code 2.
+
+use crate::server::{Desk, Run, Server};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// A server that answers everything with `response`, at most `times` times, and is gone then.
+fn answers(response: &'static str, times: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().take(times) {
+            let mut stream = stream.expect("a client");
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(response.as_bytes());
+        }
+    });
+    address
+}
+
+#[track_caller]
+fn refused(run: &Run, named: &str) {
+    assert_eq!(run.code, Some(2), "{run:?}");
+    let last = run.err.lines().last().expect("a line");
+    assert!(last.starts_with("error: ") && last.contains(named), "{named}: {run:?}");
+    assert_eq!(run.err.matches("error: ").count(), 1, "{run:?}");
+}
+
+fn probe(url: &str) -> Run {
+    Desk::new().hangup(&format!("probe {url} --scripts 5"))
+}
+
+#[test]
+fn what_answers_something_else_than_101_is_told_from_a_websocket_server() {
+    for (response, named) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            "answers 200 where 101 opens a WebSocket: a web server",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\n\r\n",
+            "answers 404 where 101 opens a WebSocket: there is no such path",
+        ),
+        ("HTTP/1.1 401 Unauthorized\r\n\r\n", "it wants to know who asks: --header"),
+        ("HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n", "probe ws://elsewhere/ if"),
+        ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
+        ("", "ended the connection during the opening"),
+    ] {
+        let url = format!("ws://{}/", answers(response, 1));
+        refused(&probe(&url), named);
+    }
+}
+
+#[test]
+fn where_nothing_answers_that_is_said() {
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    refused(&probe(&format!("ws://{address}/")), &format!("nothing answers at {address}: "));
+    refused(&probe("ws://no-such-host.invalid/"), "host no-such-host.invalid is not known");
+}
+
+#[test]
+fn a_strangers_host_is_not_tested_unasked() {
+    // An address for documentation: nobody is there, and nobody is asked.
+    let run = probe("ws://192.0.2.1/");
+    refused(&run, "ws://192.0.2.1/ is at 192.0.2.1, neither on this machine nor in a private");
+    assert!(run.err.contains("--i-may-test-this-host"), "{run:?}");
+}
+
+#[test]
+fn an_application_that_does_not_do_what_was_said_is_found_out() {
+    let server = Server::hangup("reference");
+    let plain = server.url("/");
+    for (option, named) in
+        [("--bye", "no Close"), ("--push", "no message"), ("--echo", "not answered")]
+    {
+        let run = Desk::new().hangup(&format!("probe {plain} {option} {plain} --scripts 5"));
+        refused(&run, named);
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_ends_the_test_with_what_was_found_so_far() {
+    let opening = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let url = format!("ws://{}/", answers(opening, 9));
+    let run = Desk::new().hangup(&format!("probe {url} --scripts 100 --seed 1 --format json"));
+    refused(&run, "the server died in the middle, after ");
+    assert!(run.json()["trouble"].as_str().is_some_and(|trouble| trouble.contains("died")));
+}
+
+#[test]
+fn ctrl_c_ends_it_and_closes_what_it_opened() {
+    let server = Server::hangup("reference");
+    let desk = Desk::new();
+    let mut command = desk.command(&format!("probe {} --scripts 300 --seed 1", server.url("/")));
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let port = server.address.rsplit(':').next().expect("a port");
+    let port: u16 = port.parse().expect("a number");
+    while open_connections(port) < 20 {
+        assert_eq!(child.try_wait().expect("a status"), None, "it ended by itself");
+        thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let run = Run::of(child.wait_with_output().expect("it ends"));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.err.contains("interrupted: not tested to the end"), "{run:?}");
+    assert_eq!(open_connections(port), 0);
+}
+
+/// How many clients of this port have their socket open, by the kernel's table.
+fn open_connections(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+    let server = format!(":{port:04X} ");
+    let is_open = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        format!("{} ", fields[2]).ends_with(&server) && fields[3] == "01"
+    };
+    table.lines().skip(1).filter(is_open).count()
+}
+
+#[test]
+fn more_connections_than_the_system_allows_are_not_tried() {
+    let hangup = env!("CARGO_BIN_EXE_hangup");
+    let line = format!("ulimit -n 200; {hangup} probe ws://127.0.0.1:9/ --concurrency 1000");
+    let run = Run::of(Command::new("sh").args(["-c", &line]).output().expect("it starts"));
+    refused(&run, "the system allows 200: raise that (ulimit -n), or take --concurrency 136");
+}
