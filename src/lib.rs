@@ -65,6 +65,7 @@ pub mod campaign;
 pub mod cli;
 pub mod client;
 pub mod generate;
+pub mod heap;
 pub mod judge;
 pub mod link;
 pub mod report;
@@ -80,6 +81,8 @@ pub mod target;
 pub mod trace;
 pub mod verdict;
 pub mod wire;
+#[cfg(feature = "cli")]
+mod workers;
 
 pub use script::Script;
 #[cfg(feature = "proptest")]

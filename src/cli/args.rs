@@ -4,6 +4,10 @@ use crate::script::Millis;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// Beside what a worker process starts with: far more than a connection should take,
+/// and little enough for a few of them at a time.
+const MEMORY_MIB: u32 = 256;
+
 /// Finds WebSocket servers that fail to hang up.
 ///
 /// Plays random scripts of a misbehaving client against a server, in virtual time;
@@ -32,6 +36,12 @@ pub(super) enum Command {
     Targets,
     /// List the rules that a server is judged by.
     Invariants,
+    /// Play scripts for a supervisor that started this process.
+    #[command(hide = true, name = crate::workers::COMMAND)]
+    Worker {
+        /// How many bytes it may use.
+        memory: u64,
+    },
     /// Explain a rule: what it asks for, how servers break it, what to do.
     Explain {
         /// The rule's id, as in `hangup invariants`.
@@ -55,6 +65,13 @@ pub(super) struct Test {
     /// Hold every target to this bound instead of its own: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
+    /// How many worker processes play [default: one for each core]. The findings are
+    /// the same for any number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// How much memory a worker process may use, in MiB: more is a finding.
+    #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
+    pub memory: u32,
     /// Where to save findings.
     #[arg(long, value_name = "DIR", default_value = crate::save::DIRECTORY)]
     pub findings: PathBuf,
@@ -81,4 +98,7 @@ pub(super) struct File {
     /// Hold the target to this bound instead of the file's.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
+    /// How much memory the worker process that plays it may use, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
+    pub memory: u32,
 }

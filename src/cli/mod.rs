@@ -8,9 +8,12 @@ mod args;
 mod files;
 mod lists;
 mod out;
+mod progress;
+mod run;
 mod test;
 
 use crate::target::Registry;
+use crate::workers;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -48,6 +51,9 @@ pub fn main(registry: Registry) -> ExitCode {
         Command::Targets => Ok(lists::targets(&registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),
+        Command::Worker { memory } => {
+            workers::serve(&registry, memory, || std::process::exit(0)).map(|()| CLEAN)
+        }
     };
     let written = |code| match out::failure() {
         Some(error) => Err(format!("results could not be written: {error}")),
