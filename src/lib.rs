@@ -37,11 +37,11 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | facts | [`wire`]: frames, close codes, the handshake |
+//! | facts | [`wire`]: frames, close codes, the handshake; [`heap`]: what a target takes |
 //! | words | [`script`], [`trace`], [`bounds`], [`verdict`] |
 //! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
 //! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
-//! | play | [`sim`]: virtual time; [`campaign`]: many scripts |
+//! | play | [`sim`]: virtual time; [`campaign`]: many scripts; `workers`: in processes of their own |
 //! | faces | [`report`], [`mod@suite`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
 //!
 //! Imports point down only. `docs/architecture.md` says why.

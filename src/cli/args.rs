@@ -14,7 +14,8 @@ const MEMORY_MIB: u32 = 256;
 /// judges that every connection closes within its bound and by RFC 6455; shrinks a
 /// failing script to a minimal one and saves it.
 ///
-/// Exit codes: 0 clean, 1 findings, 2 could not test.
+/// Exit codes: 0 clean, 1 findings, or an accepted deviation that never occurs,
+/// 2 could not test.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 80)]
 pub(super) struct Arguments {

@@ -1,8 +1,8 @@
 //! The command line: the only place that prints, reads arguments, touches the clock
 //! of the wall, and decides exit codes.
 //!
-//! Exit codes: 0 clean, 1 findings, 2 could not test. Results go to stdout, progress
-//! and errors to stderr.
+//! Exit codes: 0 clean, 1 findings or a stale deviation, 2 could not test. Results go to
+//! stdout, progress and errors to stderr.
 
 mod args;
 mod files;
