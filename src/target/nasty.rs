@@ -20,6 +20,7 @@ static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 /// What [`Nasty::EatsMemory`] asks for at most, and in what portions.
 const FEAST: usize = 4 << 30;
 const BITE: usize = 16 << 20;
+const CRUMB: usize = 64 << 10;
 
 /// How it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +151,13 @@ impl Tap {
     }
 }
 
-/// Fills all that it is given, so that it is not only promised.
+/// Uses all that it is given, here and there, so that it is not only promised.
 fn feast() {
     let mut plates = Vec::new();
     while plates.len() * BITE < FEAST {
-        plates.push(vec![1_u8; BITE]);
+        let mut plate = vec![0_u8; BITE];
+        plate.chunks_mut(CRUMB).for_each(|crumb| crumb[0] = 1);
+        plates.push(plate);
     }
     std::hint::black_box(plates);
 }
