@@ -37,11 +37,11 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | facts | [`wire`]: frames, close codes, the handshake |
+//! | facts | [`wire`]: frames, close codes, the handshake; [`heap`]: what a target takes |
 //! | words | [`script`], [`trace`], [`bounds`], [`verdict`] |
 //! | pure | [`generate`], [`mod@judge`], [`mod@shrink`], [`repro`] |
 //! | world | [`link`]: in-memory TCP; [`client`]: acts a script out; [`target`]: servers under test |
-//! | play | [`sim`]: virtual time; [`campaign`]: many scripts; `tcp` (feature `tcp`): real sockets |
+//! | play | [`sim`]: virtual time; [`campaign`]: many scripts; `workers`: in processes of their own; `tcp` (feature `tcp`): real sockets |
 //! | faces | [`report`], [`mod@suite`], [`fuzzing`], `strategy` (feature `proptest`), `cli` (feature `cli`) |
 //!
 //! Imports point down only. `docs/architecture.md` says why.
@@ -67,6 +67,7 @@ pub mod cli;
 pub mod client;
 pub mod fuzzing;
 pub mod generate;
+pub mod heap;
 pub mod judge;
 pub mod link;
 pub mod report;
@@ -84,6 +85,8 @@ pub mod tcp;
 pub mod trace;
 pub mod verdict;
 pub mod wire;
+#[cfg(feature = "cli")]
+mod workers;
 
 pub use script::Script;
 #[cfg(feature = "proptest")]

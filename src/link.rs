@@ -18,9 +18,12 @@
 //! trace. Every act of either end is recorded with its time. The link knows no
 //! script and judges nothing.
 
+use crate::heap;
 use crate::script::{Setting, Size};
 use crate::trace::{Outcome, Time, Trace, What};
+use std::fmt;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,9 +76,22 @@ pub enum ClientRead {
     End,
 }
 
+/// Who is told at once of what happens, in case the process does not live to tell.
+pub trait Witness: fmt::Debug + Send + Sync {
+    /// Something was added to the trace.
+    fn recorded(&self, trace: &Trace);
+
+    /// Nothing can run at this instant any more: time may move on.
+    fn rested(&self);
+
+    /// Time may have moved on; `now` tells where it is.
+    fn moved(&self, now: &dyn Fn() -> Time);
+}
+
 #[derive(Debug)]
 struct State {
     trace: Trace,
+    witness: Option<Arc<dyn Witness>>,
     start: Instant,
     /// Moves on whenever time may have; `None` where nobody says when that is.
     turns: Option<Arc<Turns>>,
@@ -88,6 +104,26 @@ struct State {
     client: Client,
     polls: Polls,
     watcher: Option<Waker>,
+}
+
+/// The state in use. What the link takes from the heap meanwhile is not the target's.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    _ours: heap::Pause,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
 }
 
 /// The server's socket.
@@ -172,6 +208,7 @@ impl Link {
     pub fn with_turns(turns: Option<Arc<Turns>>) -> Self {
         Self(Arc::new(Mutex::new(State {
             trace: Trace::new(true),
+            witness: None,
             start: Instant::now(),
             turns,
             known: (0, Time::ZERO),
@@ -224,8 +261,14 @@ impl Link {
         ServerEnd(self.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        let ours = heap::pause();
+        Locked { state: self.0.lock().unwrap_or_else(PoisonError::into_inner), _ours: ours }
+    }
+
+    /// Has `witness` told of everything that is recorded.
+    pub fn witnessed_by(&self, witness: Arc<dyn Witness>) {
+        self.lock().witness = Some(witness);
     }
 
     /// Says how many bytes the script may send, either way: through buffers of one
@@ -242,6 +285,7 @@ impl Link {
     /// As [`record`](Self::record), from a panic hook: gives up where the link is
     /// in use, since it may be in use by the code that panicked.
     pub fn try_record(&self, what: What) {
+        let _ours = heap::pause();
         if let Ok(mut state) = self.0.try_lock() {
             state.record(what);
         }
@@ -441,6 +485,9 @@ impl State {
             self.trace.push(at, What::Became(Outcome::GaveUp));
             self.over = true;
             wake(&mut self.watcher);
+        }
+        if let Some(witness) = &self.witness {
+            witness.recorded(&self.trace);
         }
     }
 

@@ -15,8 +15,9 @@
 
 use crate::bounds::Bounds;
 use crate::client::{Client, Read, Stage};
+use crate::heap;
 use crate::judge;
-use crate::link::{ClientRead, Link, Turns};
+use crate::link::{ClientRead, Link, Turns, Witness};
 use crate::script::{Command, Script, Setting, Size};
 use crate::target::{AppSteps, Connection, Host, Target};
 use crate::trace::{Note, Outcome, Time, Trace, What};
@@ -73,11 +74,27 @@ const ROUNDS: usize = 16;
 ///
 /// If called from within a tokio runtime. A panic of the target's is recorded.
 pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u64) -> Trace {
+    play_before(None, target, bounds, script, seed)
+}
+
+/// As [`play`]; the witness is told of everything as it happens, for a target that
+/// the process may not survive.
+pub fn play_before(
+    witness: Option<&Arc<dyn Witness>>,
+    target: &Arc<dyn Target>,
+    bounds: &Bounds,
+    script: &Script,
+    seed: u64,
+) -> Trace {
     install_panic_hook();
-    let parking = Arc::new(Parking::default());
+    let parking = Arc::new(Parking { witness: witness.cloned(), ..Parking::default() });
     let runtime = runtime(&parking, seed);
-    let (trace, recording) = runtime.block_on(ours(async {
+    let measure = heap::measure();
+    let (mut trace, recording) = runtime.block_on(ours(async {
         let link = Link::with_turns(Some(Arc::clone(&parking.turns)));
+        if let Some(witness) = witness {
+            link.witnessed_by(Arc::clone(witness));
+        }
         link.expect(script.volume());
         let recording = Recording::begin(&link);
         let stage = SimStage::new(&link, &parking, target.obeys());
@@ -104,6 +121,8 @@ pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u6
         }
         (trace, recording)
     }));
+    trace.peak_heap = measure.as_ref().map(heap::Measure::peak);
+    drop(measure);
     // Tears the target's tasks down: what panics in that is not printed either.
     drop(runtime);
     drop(recording);
@@ -124,6 +143,15 @@ fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let on_park = Arc::clone(parking);
     builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
+    if let Some(witness) = parking.witness.clone() {
+        builder.on_thread_unpark(move || {
+            PLAYING.with_borrow(|playing| {
+                if let Some(link) = playing {
+                    witness.moved(&|| link.now());
+                }
+            });
+        });
+    }
     #[cfg(tokio_unstable)]
     {
         let on_poll = Arc::clone(parking);
@@ -253,6 +281,7 @@ struct Parking {
     /// Whether tasks spin, and where to say so.
     spun: AtomicBool,
     link: Mutex<Option<Link>>,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl Parking {
@@ -260,6 +289,9 @@ impl Parking {
     fn parks(&self) {
         self.turns.parks.fetch_add(1, Ordering::Relaxed);
         self.turns.polls.store(0, Ordering::Relaxed);
+        if let Some(witness) = &self.witness {
+            witness.rested();
+        }
         if self.asked.swap(false, Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
             self.wake();
@@ -489,7 +521,9 @@ async fn ours<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
         OURS.set(true);
+        let paused = heap::pause();
         let poll = future.as_mut().poll(cx);
+        drop(paused);
         OURS.set(false);
         poll
     })

@@ -112,7 +112,9 @@ impl Suite {
         self
     }
 
-    /// Accepts that the server breaks a rule, with the reason.
+    /// Accepts that the server breaks a rule, with the reason. Where
+    /// [`STALE_AFTER`](crate::campaign::STALE_AFTER) scripts or more are played and none
+    /// shows it, [`check`](Self::check) fails: what is not needed is taken out.
     pub fn accepting(mut self, deviation: Deviation) -> Self {
         self.server.deviations.push(deviation);
         self
@@ -148,7 +150,12 @@ impl Suite {
     /// # Panics
     ///
     /// If a rule is broken: with the seed, one plain sentence, the minimal script, the
-    /// timeline, and the path of the repro file.
+    /// timeline, and the path of the repro file. If a deviation is accepted and does not
+    /// occur.
+    ///
+    /// All is played in this process. A server that aborts or exits ends the test run, and
+    /// one that never returns from a poll never ends it; the command line (`cli::main`) with
+    /// a registry plays in worker processes, and survives both.
     #[expect(clippy::panic, reason = "this is how a test fails")]
     pub fn check(&self) {
         if let Err(failure) = self.try_check() {
@@ -167,10 +174,20 @@ impl Suite {
         let campaign =
             Campaign { bounds: self.server.bounds, seed: self.seed, scripts: Some(self.scripts) };
         let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
-        match outcome.findings.split_first() {
-            None => Ok(()),
-            Some((first, others)) => Err(self.failure(first, others)),
+        if let Some((first, others)) = outcome.findings.split_first() {
+            return Err(self.failure(first, others));
         }
+        let stale: Vec<String> = outcome.stale().map(report::stale).collect();
+        if stale.is_empty() { Ok(()) } else { Err(self.accepts_too_much(&stale)) }
+    }
+
+    fn accepts_too_much(&self, stale: &[String]) -> Failure {
+        let mut text =
+            format!("seed {}: {} keeps a rule that it need not", self.seed, self.server.name);
+        for stale in stale {
+            let _ = write!(text, "\n\n{}", report::wrap(stale));
+        }
+        Failure { text }
     }
 
     /// Plays one script, for `proptest` and hand-written cases.

@@ -105,7 +105,8 @@ pub enum Death {
     Exited(i32),
     /// It asked for more memory than the process may have, and that aborted it.
     OutOfMemory,
-    /// A poll of it did not return, in seconds of real time, and the process was killed.
+    /// For seconds of real time it ran, or blocked, without progress and without giving
+    /// way to time, and the process was killed.
     StoodStill,
 }
 
@@ -117,7 +118,7 @@ impl fmt::Display for Death {
             Self::Signal(signal) => write!(f, "had its process killed by signal {signal}"),
             Self::Exited(code) => write!(f, "ended its process with exit code {code}"),
             Self::OutOfMemory => f.write_str("asked for more memory than its process may have"),
-            Self::StoodStill => f.write_str("stood still: a poll of it does not return"),
+            Self::StoodStill => f.write_str("stood still: it neither makes progress nor sleeps"),
         }
     }
 }

@@ -40,14 +40,14 @@ const COMMANDS: [&str; 10] = [
 
 /// What one run of the binary came to.
 #[derive(Debug)]
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("only UTF-8 is printed");
         let code = output.status.code().expect("no signal ends it");
         let run = Self { code, out: text(output.stdout), err: text(output.stderr) };
@@ -57,7 +57,7 @@ impl Run {
 
     /// Why nothing could be done: exit code 2, and one line on stderr alone.
     #[track_caller]
-    fn refusal(&self) -> &str {
+    pub fn refusal(&self) -> &str {
         assert_eq!((self.code, self.out.as_str()), (2, ""), "{self:?}");
         assert_eq!(self.err.lines().count(), 1, "{self:?}");
         self.err.strip_prefix("error: ").expect("it is called an error")
@@ -65,12 +65,12 @@ impl Run {
 
     /// The only thing on stdout: one JSON value.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Stdout without the lines that tell how long it took.
-    fn without_times(&self) -> String {
+    pub fn without_times(&self) -> String {
         let times = ["\"seconds\":", "\"scripts_per_second\":", " a second"];
         let lines = self.out.lines().filter(|line| !times.iter().any(|time| line.contains(time)));
         lines.collect::<Vec<_>>().join("\n")
@@ -80,7 +80,7 @@ impl Run {
 /// Nothing is wider than a terminal of 80 columns but what is there to be pasted:
 /// steps and commands, which are indented so and begin with a word.
 #[track_caller]
-fn assert_fits(text: &str) {
+pub(crate) fn assert_fits(text: &str) {
     let is_pasted = |line: &str| {
         let word = line.trim_start();
         [4, 5, 9].contains(&(line.len() - word.len()))
@@ -92,10 +92,10 @@ fn assert_fits(text: &str) {
 }
 
 /// A fresh working directory.
-struct Desk(TempDir);
+pub(crate) struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a directory"))
     }
 
@@ -108,15 +108,15 @@ impl Desk {
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), bytes).expect("written");
     }
 
@@ -128,7 +128,7 @@ impl Desk {
         self.write("edited.toml", text.replacen(from, to, 1));
     }
 
-    fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.0.path()).stdin(Stdio::null());
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
@@ -138,13 +138,13 @@ impl Desk {
     }
 
     /// Runs the binary with arguments that have no spaces in them.
-    fn hangup(&self, arguments: &str) -> Run {
+    pub fn hangup(&self, arguments: &str) -> Run {
         let mut command = self.command(env!("CARGO_BIN_EXE_hangup"));
         Run::of(command.args(arguments.split_whitespace()).output().expect("it starts"))
     }
 
     /// Runs a line in a shell that has `hangup` in its path.
-    fn sh(&self, line: &str) -> Run {
+    pub fn sh(&self, line: &str) -> Run {
         let bin = Path::new(env!("CARGO_BIN_EXE_hangup")).parent().expect("it is in a directory");
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("a path"));
         let mut command = self.command("sh");
@@ -167,7 +167,7 @@ impl Desk {
     }
 
     /// The files of a directory with what is in them; none where it is not there.
-    fn files(&self, directory: &str) -> BTreeMap<String, Vec<u8>> {
+    pub fn files(&self, directory: &str) -> BTreeMap<String, Vec<u8>> {
         let Ok(entries) = std::fs::read_dir(self.path(directory)) else { return BTreeMap::new() };
         let paths = entries.map(|entry| entry.expect("an entry").path());
         let name = |path: &Path| path.file_name().expect("a name").display().to_string();
@@ -176,7 +176,7 @@ impl Desk {
 }
 
 /// Whether a process catches SIGINT, which is the second bit.
-fn listens(child: &Child) -> bool {
+pub(crate) fn listens(child: &Child) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
     let caught = status.unwrap_or_default();
     let caught = caught.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
@@ -683,7 +683,7 @@ fn a_finding_that_cannot_be_saved_is_still_printed_and_named_on_stderr() {
 fn a_full_disk_leaves_no_part_of_a_file_and_the_earlier_ones_untouched() {
     let desk = Desk::new();
     let full =
-        |command: &str| desk.sh(&format!("trap '' XFSZ; ulimit -f 0; exec hangup {command}"));
+        |command: &str| desk.sh(&format!("trap '' XFSZ; ulimit -f 1; exec hangup {command}"));
     let first = full(CAMPAIGN);
     assert_eq!((first.code, desk.files("hangup-findings").len()), (1, 0), "{first:?}");
     desk.hangup(CAMPAIGN);

@@ -87,6 +87,28 @@ fn what_is_accepted_does_not_fail() {
 }
 
 #[test]
+fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = |scripts| {
+        let accepted = Deviation {
+            invariant: Invariant::ClosesOnce,
+            cause: Some(Cause::ClientFin),
+            condition: None,
+            reason: "this test",
+            rfc: "-",
+        };
+        let suite = hangup::suite(hangs_up_at_once).named("mine").accepting(accepted);
+        suite.findings_in(directory.path()).scripts(scripts).try_check()
+    };
+    assert_eq!(suite(19_999), Ok(()));
+    let failure = suite(20_000).expect_err("it is stale").to_string().replace('\n', " ");
+    assert!(
+        failure.contains("`closes-once, the client's FIN` is an accepted deviation (this test)")
+    );
+    assert!(failure.contains("take it out"), "{failure}");
+}
+
+#[test]
 fn an_application_gets_only_the_commands_that_it_obeys() {
     let nosy = |conn: Connection| async move {
         let application = conn.application();

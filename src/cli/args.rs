@@ -5,13 +5,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// Beside what a worker process starts with: far more than a connection should take,
+/// and little enough for a few of them at a time.
+const MEMORY_MIB: u32 = 256;
+
 /// Finds WebSocket servers that fail to hang up.
 ///
 /// Plays random scripts of a misbehaving client against a server, in virtual time;
 /// judges that every connection closes within its bound and by RFC 6455; shrinks a
 /// failing script to a minimal one and saves it.
 ///
-/// Exit codes: 0 clean, 1 findings, 2 could not test.
+/// Exit codes: 0 clean, 1 findings, or an accepted deviation that never occurs,
+/// 2 could not test.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 80)]
 pub(super) struct Arguments {
@@ -39,6 +44,12 @@ pub(super) enum Command {
     Targets,
     /// List the rules that a server is judged by.
     Invariants,
+    /// Play scripts for a supervisor that started this process.
+    #[command(hide = true, name = crate::workers::COMMAND)]
+    Worker {
+        /// How many bytes it may use.
+        memory: u64,
+    },
     /// Explain a rule: what it asks for, how servers break it, what to do.
     Explain {
         /// The rule's id, as in `hangup invariants`.
@@ -62,6 +73,13 @@ pub(super) struct Test {
     /// Hold every target to this bound instead of its own: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
+    /// How many worker processes play [default: one for each core]. The findings are
+    /// the same for any number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// How much memory a worker process may use, in MiB: more is a finding.
+    #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
+    pub memory: u32,
     /// Where to save findings.
     #[arg(long, value_name = "DIR", default_value = crate::save::DIRECTORY)]
     pub findings: PathBuf,
@@ -203,4 +221,7 @@ pub(super) struct File {
     /// Hold the target to this bound instead of the file's.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
+    /// How much memory the worker process that plays it may use, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
+    pub memory: u32,
 }

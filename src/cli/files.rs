@@ -1,4 +1,5 @@
-//! `replay`, `shrink`, `show`: what is done with a file.
+//! `replay`, `shrink`, `show`: what is done with a file. What it makes a target do may
+//! take a process down, so that it is played in a worker.
 
 use super::args::File;
 use super::{CLEAN, Done, FINDINGS, Trouble, out};
@@ -9,11 +10,10 @@ use crate::report;
 use crate::repro::{Replay, Repro};
 use crate::save;
 use crate::script::Script;
-use crate::shrink::{BUDGET, Shrunk};
-use crate::sim::play;
 use crate::target::{Registry, Target};
 use crate::trace::Trace;
 use crate::verdict::{Verdict, Violation};
+use crate::workers::Crew;
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ struct Case {
     runtime_seed: u64,
     /// The repro; `None` for a mere script.
     repro: Option<Repro>,
+    crew: Crew,
 }
 
 /// What a file has in it.
@@ -66,7 +67,8 @@ impl Case {
                 };
                 let target = find(registry, name)?;
                 let bounds = bounds(target.bounds(), options);
-                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None });
+                let crew = crew(options);
+                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, crew });
             }
         };
         let name = options.target.as_ref().unwrap_or(&repro.target.0);
@@ -78,13 +80,15 @@ impl Case {
         let target = find(registry, name)?;
         let bounds = bounds(repro.bounds, options);
         let script = repro.script.clone();
-        Ok(Self { target, bounds, script, runtime_seed: repro.runtime_seed, repro: Some(repro) })
+        let (runtime_seed, repro, crew) = (repro.runtime_seed, Some(repro), crew(options));
+        Ok(Self { target, bounds, script, runtime_seed, repro, crew })
     }
 
-    fn play(&self, script: &Script) -> (Trace, Verdict) {
-        let trace = play(&self.target, &self.bounds, script, self.runtime_seed);
+    fn play(&mut self) -> Result<(Trace, Verdict), Trouble> {
+        let (bounds, seed) = (self.bounds, self.runtime_seed);
+        let trace = self.crew.play(&self.target, bounds, &self.script, seed)?;
         let verdict = judge(&trace, &self.bounds);
-        (trace, verdict)
+        Ok((trace, verdict))
     }
 
     /// The violation that this is about: the repro's, else the first that the target
@@ -103,10 +107,15 @@ impl Case {
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
-    fn finding(&self, violation: Violation, script: Script, plays: u32, trace: Trace) -> Finding {
-        let runtime_seed = self.runtime_seed;
-        Finding { violation, script, index: 0, runtime_seed, plays, rate: 1.0, trace }
+    fn finding(&self, violation: Violation, trace: Trace) -> Finding {
+        let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
+        Finding { violation, script, index: 0, runtime_seed, plays: 0, rate: 1.0, trace }
     }
+}
+
+/// One worker is enough for one script.
+fn crew(options: &File) -> Crew {
+    Crew::new(1, u64::from(options.memory) << 20)
 }
 
 /// A repro has keys; a script has none. Half of a repro must not be read as a script.
@@ -137,8 +146,8 @@ fn bounds(own: Bounds, options: &File) -> Bounds {
 }
 
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options)?;
-    let (trace, verdict) = case.play(&case.script);
+    let mut case = Case::open(registry, options)?;
+    let (trace, verdict) = case.play()?;
     let name = case.target.name();
     let Some(repro) = &case.repro else {
         return Ok(replay_script(&case, &trace, &verdict));
@@ -192,26 +201,26 @@ fn print_violation(violation: &Violation, trace: &Trace) {
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
-    let case = Case::open(registry, options)?;
-    let (_, verdict) = case.play(&case.script);
+    let mut case = Case::open(registry, options)?;
+    let (_, verdict) = case.play()?;
     let Some(violation) = case.violation(&verdict) else {
         out::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
     };
-    let key = violation.key;
-    let Shrunk { script, plays } = crate::shrink::shrink(case.script.clone(), BUDGET, |script| {
-        case.play(script).1.find(key).is_some()
-    });
-    let (trace, verdict) = case.play(&script);
-    let violation = verdict.find(key).cloned().unwrap_or(violation);
-    let finding = case.finding(violation, script, plays, trace);
+    let (bounds, script) = (case.bounds, case.script.clone());
+    let finding =
+        case.crew.look_into(&case.target, bounds, script, violation, case.runtime_seed)?;
     let repro = report::repro(&*case.target, case.bounds, &finding);
     out::print(&finding.script.to_string());
     out::note(&format!(
-        "{} to {} in {plays} plays",
+        "{} to {} in {} plays",
         out::count(case.script.steps.len(), "step"),
         out::count(finding.script.steps.len(), "step"),
+        finding.plays,
     ));
+    if finding.is_flaky() {
+        out::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
+    }
     let saved = save::repro(Path::new(save::DIRECTORY), &repro);
     let path =
         saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
@@ -237,14 +246,14 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         ));
         return Ok(CLEAN);
     }
-    let case = Case::open(registry, options)?;
-    let (trace, verdict) = case.play(&case.script);
+    let mut case = Case::open(registry, options)?;
+    let (trace, verdict) = case.play()?;
     let name = case.target.name();
     let version = case.target.version();
     out::line(&format!("{} ({version})", name.bold()));
     match case.violation(&verdict) {
         Some(violation) => {
-            let finding = case.finding(violation, case.script.clone(), 0, trace);
+            let finding = case.finding(violation, trace);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             out::print(&report::finding(&repro, &finding));
         }

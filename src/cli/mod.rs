@@ -1,8 +1,8 @@
 //! The command line: the only place that prints, reads arguments, touches the clock
 //! of the wall, and decides exit codes.
 //!
-//! Exit codes: 0 clean, 1 findings, 2 could not test. Results go to stdout, progress
-//! and errors to stderr.
+//! Exit codes: 0 clean, 1 findings or a stale deviation, 2 could not test. Results go to
+//! stdout, progress and errors to stderr.
 
 mod args;
 mod baseline;
@@ -14,10 +14,13 @@ mod out;
 mod over_tcp;
 mod probe;
 mod probed;
+mod progress;
+mod run;
 mod serve;
 mod test;
 
 use crate::target::Registry;
+use crate::workers;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -64,6 +67,9 @@ pub fn main(registry: Registry) -> ExitCode {
         Command::Targets => Ok(lists::targets(&registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),
+        Command::Worker { memory } => {
+            workers::serve(&registry, memory, || std::process::exit(0)).map(|()| CLEAN)
+        }
     };
     let written = |code| match out::failure() {
         Some(error) => Err(format!("results could not be written: {error}")),

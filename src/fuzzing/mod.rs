@@ -40,6 +40,7 @@ use crate::sim::play;
 use crate::suite::Suite;
 use crate::target::{Registry, Target};
 use catch::Catch;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Names the built-in target that hangup's own fuzz targets play against; where it is
@@ -175,7 +176,9 @@ impl Fuzz {
                 continue;
             }
             let campaign = Campaign { bounds: self.bounds, seed: 0, scripts: None };
-            let finding = campaign.finding(&self.target, script.clone(), 0, violation);
+            let mut again =
+                |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
+            let Ok(finding) = campaign.finding(script.clone(), 0, violation, &mut again, &|| false);
             if let Some(report) = self.catch.report(&*self.target, self.bounds, &finding) {
                 news.push_str(&report);
             }

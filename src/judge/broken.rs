@@ -24,7 +24,11 @@ impl Broken {
     pub fn violation(self, facts: &Facts<'_>, owed: Option<Owed>, bounds: &Bounds) -> Violation {
         let Self { invariant, level, fact, events } = self;
         let first = events.first().copied().unwrap_or(facts.trace.events.len());
-        let cause = cause_of(facts, bounds, first);
+        // A process that dies is one finding, whatever led to it: of one that did not repeat
+        // nothing else is known, and it is to be told by the same words.
+        let is_death = facts.firsts.died.is_some_and(|died| events.contains(&died))
+            || facts.firsts.died.is_some() && invariant == Invariant::NoPanic;
+        let cause = if is_death { None } else { cause_of(facts, bounds, first) };
         let ending = match invariant {
             Invariant::NoSpin => Ending::Spinning(facts.at(first)),
             _ => liveness::ending(facts, owed),

@@ -7,9 +7,9 @@ pub use sentence::sentence;
 pub use timeline::timeline;
 
 use crate::bounds::Bounds;
-use crate::campaign::Finding;
+use crate::campaign::{Finding, STALE_AFTER};
 use crate::repro::{Repro, ending_fields};
-use crate::target::Target;
+use crate::target::{Deviation, Target};
 use crate::verdict::{Cause, Condition};
 use std::fmt::Write as _;
 
@@ -70,6 +70,18 @@ pub fn saved(repro: &Repro) -> String {
         let _ = writeln!(out, "    {line}");
     }
     out
+}
+
+/// What is wrong with an accepted deviation that never fires, and what to do.
+pub fn stale(deviation: &Deviation) -> String {
+    let Deviation { invariant, cause, condition, reason, .. } = deviation;
+    let narrowed = [cause.map(Cause::id), condition.map(Condition::id)].into_iter().flatten();
+    let key: Vec<&str> = std::iter::once(invariant.id()).chain(narrowed).collect();
+    format!(
+        "`{}` is an accepted deviation ({reason}), and {STALE_AFTER} scripts or more did not show \
+         it: take it out of the target's deviations",
+        key.join(", "),
+    )
 }
 
 /// Breaks text at spaces into lines of at most 80 columns.

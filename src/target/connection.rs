@@ -80,6 +80,15 @@ impl Connection {
         Self { transport: Transport::Other(Box::new(io)), application: Application(host) }
     }
 
+    /// This connection, with `wrap` around its stream.
+    pub(crate) fn through<T>(self, wrap: impl FnOnce(Self) -> T) -> Self
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let application = self.application();
+        Self { transport: Transport::Other(Box::new(wrap(self))), application }
+    }
+
     /// The handle through which the application is told to act.
     pub fn application(&self) -> Application {
         self.application.clone()

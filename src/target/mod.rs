@@ -5,6 +5,7 @@
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
 mod connection;
+pub mod nasty;
 pub mod reference;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
@@ -148,6 +149,8 @@ impl Registry {
         let registry = reference::faults::Fault::ALL
             .iter()
             .fold(registry, |registry, fault| registry.with(reference::Reference::with(*fault)));
+        let registry =
+            nasty::Nasty::ALL.iter().fold(registry, |registry, nasty| registry.with(*nasty));
         #[cfg(feature = "tungstenite")]
         let registry = tungstenite::Style::ALL
             .iter()

@@ -1,0 +1,246 @@
+//! Campaigns in worker processes, at the command line: what targets that take their
+//! process down do to them, and what does not depend on who plays what.
+
+use crate::cli::{Desk, Run, assert_fits, listens};
+use hangup::repro::Repro;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Each nasty target: the rule that it breaks, what is said of it, and how its shortest
+/// script begins.
+const NASTY: [(&str, &str, &str, &str); 4] = [
+    ("nasty/aborts", "no-panic", "aborted its process (signal 6)", "upgrade\nclose 1B\n"),
+    (
+        "nasty/polls-for-ever",
+        "no-spin",
+        "stood still: it neither makes progress nor sleeps",
+        "upgrade\nfirst 1 byte of close\nfin\n",
+    ),
+    (
+        "nasty/eats-memory",
+        "bounded-memory",
+        "asked for more memory than its process may have",
+        "upgrade\nclose 64KiB\n",
+    ),
+    ("nasty/exits", "no-panic", "ended its process with exit code 3", "upgrade\nclose 1000 hex "),
+];
+
+/// The process ids of the children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    // A thread starts each: they are the children of that thread.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect(&path);
+    let lists = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(status.expect("kill").success(), "kill {name} {pid}");
+}
+
+/// Looks until it is so, for half a minute at most.
+#[track_caller]
+fn soon<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3000 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("{what}: not within half a minute");
+}
+
+fn start(desk: &Desk, arguments: &str) -> Child {
+    let mut command = desk.command(env!("CARGO_BIN_EXE_hangup"));
+    command.args(arguments.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
+fn finish(child: Child) -> Run {
+    Run::of(child.wait_with_output().expect("it ends"))
+}
+
+/// A worker of this process, once it plays.
+fn a_worker(supervisor: &Child) -> u32 {
+    soon("a worker", || {
+        let pid = children(supervisor.id()).into_iter().next()?;
+        // It has mapped its page.
+        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+        maps.lines().any(|line| line.contains("/memfd:hangup")).then_some(pid)
+    })
+}
+
+#[test]
+fn a_campaign_over_targets_that_kill_their_process_comes_to_its_end_with_a_finding_for_each() {
+    let desk = Desk::new();
+    let names = NASTY.map(|(name, ..)| name).join(" ");
+    let run = desk.hangup(&format!("test {names} reference --scripts 2000 --seed 1 --format json"));
+    let json = run.json();
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(json["seconds"].as_f64() < Some(60.0), "{}", json["seconds"]);
+    assert_eq!(run.err, "seed 1: to play the same again, add --seed 1\n", "nothing else is said");
+    let targets = json["targets"].as_array().expect("targets");
+    assert!(targets.len() > NASTY.len(), "and an honest one");
+    for target in targets {
+        assert_eq!((&target["scripts"], &target["given_up"]), (&json!(2000), &json!(false)));
+        let findings = target["findings"].as_array().expect("findings");
+        let Some(nasty) = NASTY.iter().find(|(name, ..)| target["name"] == *name) else {
+            continue;
+        };
+        let (name, invariant, says, script) = nasty;
+        let [finding] = &findings[..] else { panic!("one finding: {target}") };
+        assert_eq!(finding["invariant"], *invariant, "{name}");
+        let shortest = finding["script"].as_str().expect("a script");
+        assert!(shortest.starts_with(script), "{name}: {shortest}");
+        assert_eq!(finding["flaky"], false, "{name}");
+        assert!(finding["sentence"].as_str().is_some_and(|sentence| sentence.contains(says)));
+        is_replayed_drawn_and_shrunk_again(&desk, finding, says);
+    }
+}
+
+/// A repro of such a target does to nobody what it does to its process.
+fn is_replayed_drawn_and_shrunk_again(desk: &Desk, finding: &Value, says: &str) {
+    let path = finding["repro"].as_str().expect("it is saved");
+    let replay = desk.hangup(&format!("replay {path}"));
+    assert_eq!((replay.code, replay.err.as_str()), (1, ""), "{replay:?}");
+    let unwrapped = replay.out.replace('\n', " ");
+    assert!(unwrapped.starts_with("reproduced on ") && unwrapped.contains(says), "{replay:?}");
+    let show = desk.hangup(&format!("show {path}"));
+    assert_eq!((show.code, show.err.as_str()), (0, ""), "{show:?}");
+    let marked = show.out.lines().find(|line| line.starts_with('!'));
+    assert!(marked.is_some_and(|line| line.ends_with(says)), "{show:?}");
+    assert!(show.out.contains("101 Switching Protocols"), "what led to it is drawn: {show:?}");
+    assert_fits(&show.out);
+    let shrink = desk.hangup(&format!("shrink {path}"));
+    assert_eq!((shrink.code, Some(shrink.out.as_str())), (1, finding["script"].as_str()));
+    let fixed = desk.hangup(&format!("replay {path} --target reference"));
+    assert_eq!(fixed.code, 0, "{fixed:?}");
+}
+
+#[test]
+fn the_time_and_the_trace_of_a_death_are_those_of_the_script() {
+    let desk = Desk::new();
+    desk.write("late.script", "upgrade\napp send text \"news\"\nwait 3s\nclose 1B\n");
+    let run = desk.hangup("show late.script --target nasty/aborts");
+    assert!(run.out.contains("At 3.000 s the server aborted"), "{run:?}");
+    assert!(run.out.contains("- text, 4 bytes") || run.out.contains("- Text, 4 bytes"), "{run:?}");
+    desk.write("waits.script", "upgrade\nfirst 1 byte of close\nwait 2s\nfin\n");
+    let run = desk.hangup("show waits.script --target nasty/polls-for-ever");
+    assert!(run.out.contains("At 2.000 s the server stood still"), "{run:?}");
+}
+
+#[test]
+fn any_number_of_workers_prints_the_same_json_and_saves_the_same_files() {
+    let targets = "reference tungstenite nasty/aborts nasty/exits";
+    let with = |jobs: u32| {
+        let desk = Desk::new();
+        let line = format!("test {targets} --scripts 1500 --seed 7 --jobs {jobs} --format json");
+        let run = desk.hangup(&line);
+        assert_eq!(run.code, 1, "{run:?}");
+        (run.without_times(), desk.files("hangup-findings"))
+    };
+    let one: (String, BTreeMap<String, Vec<u8>>) = with(1);
+    assert!(one.1.len() > 4, "{:?}", one.1.keys());
+    assert_eq!(with(2), one);
+    assert_eq!(with(3), one);
+}
+
+#[test]
+fn a_worker_that_somebody_kills_is_a_finding_that_does_not_repeat_and_the_campaign_goes_on() {
+    let desk = Desk::new();
+    let child =
+        start(&desk, "test tungstenite/reader-task --for 4s --jobs 1 --seed 1 --format json");
+    let worker = a_worker(&child);
+    signal(worker, "-KILL");
+    let next = soon("another worker", || {
+        children(child.id()).into_iter().find(|pid| *pid != worker && lives(*pid))
+    });
+    let run = finish(child);
+    assert!(!lives(next), "the crew leaves with its supervisor");
+    let json = run.json();
+    let target = &json["targets"][0];
+    assert!(target["scripts"].as_u64() > Some(200), "{json}");
+    let findings = target["findings"].as_array().expect("findings");
+    let finding = findings.iter().find(|finding| finding["invariant"] == "no-panic");
+    let finding = finding.unwrap_or_else(|| panic!("it is told: {json}"));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!((&finding["flaky"], &finding["rate"]), (&json!(true), &json!(0.0)));
+    let sentence = finding["sentence"].as_str().expect("a sentence");
+    assert_eq!(sentence, "The server had its process killed by signal 9.");
+    let repro = Repro::parse(&desk.read(finding["repro"].as_str().expect("saved")));
+    assert!(!repro.expect("a repro").script.steps.is_empty(), "it names the script");
+}
+
+#[test]
+fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
+    let desk = Desk::new();
+    let run = desk.hangup("test flaky/forgets --scripts 300 --seed 1 --jobs 2 --format json");
+    let json = run.json();
+    let findings = json["targets"][0]["findings"].as_array().expect("findings");
+    assert!(run.code == 1 && !findings.is_empty(), "{run:?}");
+    for finding in findings {
+        let rate = finding["rate"].as_f64().expect("a rate");
+        assert!(finding["flaky"] == true && rate < 0.7, "{finding}");
+        assert!(desk.path(finding["repro"].as_str().expect("saved")).is_file());
+    }
+    let run = desk.hangup("test flaky/forgets --scripts 300 --seed 1 --jobs 2");
+    assert!(run.out.contains("flaky: ") && run.out.contains(" % of replays show it"), "{run:?}");
+}
+
+#[test]
+fn ctrl_c_ends_the_workers_too_even_one_that_stands_still() {
+    for target in ["tungstenite/reader-task", "nasty/polls-for-ever"] {
+        let desk = Desk::new();
+        let child = start(&desk, &format!("test {target} --for 60s --jobs 2 --seed 1"));
+        soon("it listens", || listens(&child).then_some(()));
+        a_worker(&child);
+        let found = || !desk.files("hangup-findings").is_empty();
+        soon("a finding", || (!target.starts_with("nasty") || found()).then_some(()));
+        let workers = children(child.id());
+        signal(child.id(), "-INT");
+        let run = finish(child);
+        assert!(run.err.contains("interrupted: 1 target not tested to the end"), "{run:?}");
+        assert_eq!(run.code, if found() { 1 } else { 2 }, "{run:?}");
+        assert!(!workers.into_iter().any(lives), "{run:?}");
+    }
+}
+
+#[test]
+fn a_worker_does_not_outlive_a_supervisor_that_is_killed() {
+    let desk = Desk::new();
+    desk.write("still.script", "upgrade\nfirst 1 byte of close\nfin\n");
+    let mut child = start(&desk, "show still.script --target nasty/polls-for-ever");
+    let worker = a_worker(&child);
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    soon("the worker leaves", || (!lives(worker)).then_some(()));
+}
+
+#[test]
+fn a_worker_that_cannot_be_started_is_an_error_on_one_line() {
+    let desk = Desk::new();
+    desk.write("hang.script", "upgrade\n");
+    for command in
+        ["test reference --scripts 5 --format json", "show hang.script --target reference"]
+    {
+        // Not even the shared page may be that large.
+        let run = desk.sh(&format!("trap '' XFSZ; ulimit -f 0; exec hangup {command}"));
+        let error = run.err.lines().last().expect("an error");
+        assert_eq!((run.code, run.err.matches("error: ").count()), (2, 1), "{run:?}");
+        assert!(error.starts_with("error: no worker process can be started: "), "{run:?}");
+    }
+}
