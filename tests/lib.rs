@@ -5,7 +5,6 @@ mod article;
 mod campaign;
 mod cli;
 mod faults;
-mod judge;
 mod layers;
 mod library;
 mod link;
