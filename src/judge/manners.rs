@@ -89,11 +89,12 @@ fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
 //# a Close control frame, that endpoint SHOULD _Close the WebSocket
 //# Connection_ as defined in Section 7.1.1.
 /// An end that came with the own Close, before any answer to it could. FIN alone is none:
-/// who shuts down and reads on (7.1.1) can still be answered.
+/// who shuts down and reads on (7.1.1) can still be answered. So it counts only where it
+/// was seen when the server let go: to a client, a drop and a FIN look the same.
 fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
     let own = facts.own_close()?;
     let sent = own.ended?;
-    let ended = facts.released().filter(|ended| *ended >= sent)?;
+    let ended = facts.firsts.dropped.filter(|dropped| *dropped >= sent)?;
     let at_once = facts.at(ended) <= facts.at(sent).after(facts.trace.grain);
     // An answer that came in the meantime was all that there was to wait for.
     let answered = facts
