@@ -89,7 +89,8 @@ fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
 //# a Close control frame, that endpoint SHOULD _Close the WebSocket
 //# Connection_ as defined in Section 7.1.1.
 /// An end that came with the own Close, before any answer to it could. FIN alone is none:
-/// who shuts down and reads on (7.1.1) can still be answered.
+/// who shuts down and reads on (7.1.1) can still be answered. So it counts only where it
+/// was seen when the server let go: to a client, a drop and a FIN look the same.
 fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
     let own = facts.own_close()?;
     let sent = own.ended?;
