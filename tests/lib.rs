@@ -11,7 +11,6 @@ mod cli;
 mod faults;
 mod fuzzing;
 mod heap;
-mod judge;
 mod layers;
 mod library;
 mod link;

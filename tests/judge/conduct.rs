@@ -1,0 +1,72 @@
+//! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`: the server as a program.
+
+use crate::story::{Act, Story, TEXT, asked, owing};
+use hangup::judge::judge;
+use hangup::trace::Time;
+use hangup::verdict::{Cause, Ending, Invariant, Level};
+
+// no-panic, no-spin, bounded-memory.
+
+#[test]
+fn a_panic_is_reported_and_excuses_the_missing_answer_alone() {
+    let panic = asked().panics().server_drops().breaks(Invariant::NoPanic);
+    assert_eq!((panic.level, panic.ending), (Level::Should, Ending::InTime));
+    assert_eq!(asked().panics().quiet().broken(), [Invariant::EndsInTime, Invariant::NoPanic]);
+    let alone = Story::open().panics().quiet().breaks(Invariant::NoPanic);
+    assert_eq!((alone.ending, alone.key.cause), (Ending::InTime, None), "nothing was owed");
+}
+
+#[test]
+fn a_spin_is_not_also_lateness() {
+    for &cause in Cause::ALL {
+        let spin = owing(cause).at(8000).spins().quiet().breaks(Invariant::NoSpin);
+        assert_eq!(spin.ending, Ending::Spinning(Time(8_000_000)));
+        // What the server did itself, or did not see, did not set it off.
+        let none = matches!(cause, Cause::OwnClose | Cause::Handshake | Cause::Idle);
+        assert_eq!((spin.level, spin.key.cause), (Level::Should, (!none).then_some(cause)));
+    }
+    asked().spins().server_drops().breaks(Invariant::NoSpin);
+}
+
+#[test]
+fn a_death_of_the_process_breaks_the_rule_of_its_kind_whatever_led_to_it() {
+    for (death, invariant) in [
+        (Story::aborts as Act, Invariant::NoPanic),
+        (Story::exits, Invariant::NoPanic),
+        (Story::eats_all_memory, Invariant::BoundedMemory),
+        (Story::stands_still, Invariant::NoSpin),
+    ] {
+        let broken = death(asked().at(3000)).breaks(invariant);
+        assert_eq!((broken.level, broken.key.cause), (Level::Should, None));
+        assert_eq!(death(Story::open()).breaks(invariant).key, broken.key);
+    }
+    assert_eq!(asked().aborts().breaks(Invariant::NoPanic).fact, "aborted its process (signal 6)");
+}
+
+#[test]
+fn a_panic_that_aborts_is_one_finding_that_tells_the_panic() {
+    let both = asked().panics().aborts().breaks(Invariant::NoPanic);
+    let alone = asked().aborts().breaks(Invariant::NoPanic);
+    assert_eq!((both.fact.as_str(), both.key), ("panicked: oops", alone.key));
+}
+
+#[test]
+fn a_server_that_stands_still_is_not_also_late_and_one_that_crashes_later_is() {
+    let still = asked().at(8000).stands_still().breaks(Invariant::NoSpin);
+    assert_eq!(still.ending, Ending::Spinning(Time(8_000_000)));
+    let crash = asked().at(8000).aborts().broken();
+    assert_eq!(crash, [Invariant::EndsInTime, Invariant::NoPanic]);
+    assert_eq!(asked().at(4999).aborts().broken(), [Invariant::NoPanic]);
+}
+
+#[test]
+fn a_violation_that_is_not_about_time_says_how_the_connection_ended_all_the_same() {
+    let ending = |story: Story| {
+        judge(&story.trace, &story.bounds).violations.last().map(|violation| violation.ending)
+    };
+    let late = Some(Ending::Late(Time(20_000_000)));
+    let data = || owing(Cause::OwnClose).server(TEXT);
+    let panic = owing(Cause::ClientClose).panics().at(20_000).server_drops();
+    let found = [ending(data().at(20_000).server_drops()), ending(panic), ending(data().quiet())];
+    assert_eq!(found, [late, late, Some(Ending::Never)]);
+}

@@ -1,0 +1,127 @@
+//! Any trace at all: no bytes and no order of events make the judge panic.
+
+use crate::story::{DEATHS, Story, close, encoded, owing};
+use hangup::bounds::Bounds;
+use hangup::judge::{judge, next_deadline};
+use hangup::trace::{Note, Outcome, Trace, What};
+use hangup::verdict::{Cause, Invariant, Verdict};
+use hangup::wire::{FrameHead, MASK, Opcode};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+// Any trace at all.
+
+/// Knuth's MMIX generator: enough to be arbitrary, small enough to be read.
+struct Lcg(u64);
+
+impl Lcg {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((self.0 >> 33) % u64::from(limit)) as u32
+    }
+
+    fn pick<const N: usize>(&mut self, from: &[What; N]) -> What {
+        from[self.below(N as u32) as usize].clone()
+    }
+
+    /// Some frames, some noise.
+    fn bytes(&mut self, mask: Option<[u8; 4]>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..self.below(8) {
+            let mut payload: Vec<u8> = (0..self.below(9)).map(|_| self.below(256) as u8).collect();
+            if self.below(2) == 0 {
+                payload = close(1000 + self.below(16) as u16, b"");
+            }
+            let opcode = Opcode::new([8, self.below(16) as u8][self.below(2) as usize]);
+            let head = FrameHead { mask, ..FrameHead::server(opcode) };
+            bytes.extend(if self.below(6) == 0 { payload } else { encoded(head, &payload) });
+        }
+        bytes
+    }
+
+    fn what(&mut self) -> What {
+        let bytes = [self.below(8), self.below(300), u32::MAX][self.below(3) as usize];
+        let ticking = Outcome::Ticking { wakes: bytes, lasting: u64::MAX };
+        let told = Note::ToldOfEnd { code: [None, Some(1000)][self.below(2) as usize] };
+        let given = Note::Received { bytes };
+        let notes = [Note::Reports, given, told, Note::BeganToClose, Note::BeganToReturn];
+        match self.below(22) {
+            0..=3 => What::Arrived { bytes },
+            4..=6 => What::Read { bytes },
+            7..=9 => What::Wrote { bytes },
+            10 => What::Got { bytes },
+            11 => {
+                self.pick(&[What::FinArrived, What::ResetArrived, What::ReadEnd, What::ReadReset])
+            }
+            12 => self.pick(&[What::StoppedReading, What::ResumedReading, What::Cut, What::Froze]),
+            13 => self.pick(&[What::WriteBlocked, What::Writable, What::Flushed]),
+            14 => self.pick(&[What::Shut, What::GotEnd, What::GotReset, What::Returned]),
+            15 => What::Dropped { reset: bytes == 0 },
+            16 => self.pick(&notes.map(What::Noted)),
+            17 => self.pick(&[What::Panicked("oops".into()), What::Spun { polls: bytes }]),
+            18 => What::Outlived { tasks: bytes },
+            19 => self.pick(&DEATHS.map(What::Died)),
+            _ => self.pick(&[Outcome::Quiet, Outcome::GaveUp, ticking].map(What::Became)),
+        }
+    }
+}
+
+/// A trace of nonsense. Where it `fits`, no more bytes move than there are, and time goes forward.
+fn nonsense(seed: u64, fits: bool) -> Story {
+    let mut rng = Lcg(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut story = if rng.below(4) > 0 { Story::open() } else { Story::accepted() };
+    let mut promise = || Duration::from_millis(rng.below(9000).into());
+    story.bounds = Bounds::close_within(promise());
+    story.bounds.handshake = (seed & 1 == 0).then(&mut promise);
+    story.bounds.idle = (seed & 2 == 0).then(&mut promise);
+    story.bounds.memory = (seed & 4 == 0).then_some(1000);
+    story.trace.peak_heap = (seed & 8 == 0).then_some(rng.below(2000).into());
+    story.trace.both_ends = rng.below(3) > 0;
+    let (to_server, to_client) = (rng.bytes(Some(MASK)), rng.bytes(None));
+    let (mut arriving, mut leaving) = (to_server.len() as u32, to_client.len() as u32);
+    story.trace.to_server.extend(to_server);
+    story.trace.to_client.extend(to_client);
+    for _ in 0..rng.below(30) {
+        let mut what = rng.what();
+        if let (true, What::Arrived { bytes }) = (fits, &mut what) {
+            *bytes = arriving.min(*bytes);
+            arriving -= *bytes;
+        } else if let (true, What::Wrote { bytes } | What::Got { bytes }) = (fits, &mut what) {
+            *bytes = leaving.min(*bytes);
+            leaving -= *bytes;
+        }
+        let past = if fits { story.now.0 / 1000 } else { 0 };
+        story = story.at(past + u64::from(rng.below(3000))).then(what);
+    }
+    story
+}
+
+/// Judges much nonsense: nothing panics, and what is reported is in order and in the trace.
+fn judge_nonsense(fits: bool) {
+    let mut broken = BTreeSet::new();
+    for seed in 0..6_000 {
+        let Story { trace, bounds, .. } = nonsense(seed, fits);
+        let Verdict { violations } = judge(&trace, &bounds);
+        assert!(violations.is_sorted_by_key(|violation| violation.key), "seed {seed}");
+        for violation in violations {
+            let in_trace = violation.events.iter().all(|&event| event < trace.events.len());
+            assert!(in_trace, "seed {seed}: {violation:?}");
+            broken.insert(violation.key.invariant);
+        }
+        let _ = next_deadline(&trace, &bounds);
+    }
+    assert_eq!(broken.len(), Invariant::ALL.len(), "only these were ever broken: {broken:?}");
+}
+
+#[test]
+fn no_bytes_and_no_order_of_events_make_the_judge_panic() {
+    for &cause in Cause::ALL {
+        assert!(judge(&Trace::default(), &owing(cause).bounds).is_clean());
+    }
+    judge_nonsense(true);
+}
+
+#[test]
+fn counts_that_do_not_fit_the_bytes_do_not_make_the_judge_panic() {
+    judge_nonsense(false);
+}

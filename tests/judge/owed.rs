@@ -1,0 +1,93 @@
+//! What obliges a server to end the connection, and by when.
+
+use crate::story::{BYE, Story, TEXT, UNMASKED, encoded, masked, plain};
+use hangup::judge::judge;
+use hangup::trace::What;
+use hangup::verdict::{Cause, Condition, Invariant};
+use hangup::wire::{FrameHead, LengthForm, Opcode};
+
+#[test]
+fn of_several_causes_the_earliest_is_named_but_the_close_before_the_wish_that_led_to_it() {
+    let open = || Story::open().at(1000);
+    assert_eq!(open().fin().at(2000).client(BYE).due(6000).0, Cause::ClientFin);
+    assert_eq!(open().app_closes().at(2000).server(BYE).due(6000).0, Cause::AppClose);
+    assert_eq!(open().server(BYE).at(2000).client(BYE).due(6000).0, Cause::OwnClose);
+    assert_eq!(open().app_closes().server(BYE).due(6000).0, Cause::OwnClose);
+    assert_eq!(open().server(BYE).client(BYE).due(6000).0, Cause::OwnClose);
+    assert_eq!(open().client(BYE).server(BYE).due(6000).0, Cause::ClientClose);
+    assert_eq!(open().client_bytes(UNMASKED).fin().due(6000).0, Cause::ClientViolation);
+    assert_eq!(open().app_closes().fin().due(6000).0, Cause::ClientFin);
+}
+
+#[test]
+fn the_own_close_counts_from_its_first_byte_and_the_clients_from_its_last() {
+    for cut in 1..plain(BYE).len() {
+        let story = Story::open().at(1000).server_bytes(&plain(BYE)[..cut]);
+        let story = story.at(3000).server_bytes(&plain(BYE)[cut..]);
+        assert_eq!(story.due(6000), (Cause::OwnClose, Condition::Silent), "cut at {cut}");
+    }
+    for cut in 1..masked(BYE).len() {
+        let half = Story::open().at(1000).client_bytes(&masked(BYE)[..cut]);
+        half.clone().quiet().is_clean();
+        let story = half.at(3000).client_bytes(&masked(BYE)[cut..]);
+        assert_eq!(story.due(8000), (Cause::ClientClose, Condition::Silent), "cut at {cut}");
+    }
+}
+
+/// How many of `bytes` a client can send, behind `before`, until it has broken the protocol.
+fn proof(before: &[u8], bytes: &[u8]) -> Option<usize> {
+    (1..=bytes.len()).find(|&upto| {
+        let story = Story::open().client_bytes(before).client_bytes(&bytes[..upto]).quiet();
+        let violations = judge(&story.trace, &story.bounds).violations;
+        violations.iter().any(|v| v.key.cause == Some(Cause::ClientViolation))
+    })
+}
+
+#[test]
+fn a_violation_counts_from_the_byte_that_proves_it() {
+    assert_eq!(proof(b"", &plain(TEXT)), Some(2), "no mask");
+    assert_eq!(proof(b"", &masked((Opcode::PING, &[b'p'; 126]))), Some(4), "126 bytes");
+    // 0xE9 wants two more bytes of one character, and a blank is none.
+    assert_eq!(proof(b"", &masked((Opcode::TEXT, b"caf\xe9 noir"))), Some(6 + 5), "Latin-1");
+    assert_eq!(proof(b"", &masked((Opcode::TEXT, b"caf\xc3"))), Some(6 + 4), "half a character");
+    assert_eq!(proof(b"", &masked(BYE)), None);
+    let split = Story::open().at(1000).client_bytes(&UNMASKED[..1]).at(3000);
+    let split = split.client_bytes(&UNMASKED[1..]);
+    assert_eq!(split.due(8000), (Cause::ClientViolation, Condition::Silent));
+}
+
+#[test]
+fn a_violation_is_proven_by_no_later_byte_than_that() {
+    let text = FrameHead::client(Opcode::TEXT);
+    let begun = encoded(FrameHead { fin: false, ..text }, b"news");
+    let cut_ping = encoded(FrameHead { fin: false, ..FrameHead::client(Opcode::PING) }, b"");
+    let mut top_bit = encoded(FrameHead { length: LengthForm::Bits64, ..text }, b"news");
+    top_bit[2] = 0x80;
+    let cases = [
+        ("reserved bits", proof(b"", &encoded(FrameHead { rsv: 4, ..text }, b"")), 1),
+        ("reserved opcode", proof(b"", &masked((Opcode::new(3), b""))), 1),
+        ("ping without FIN", proof(b"", &cut_ping), 1),
+        ("nothing to continue", proof(b"", &masked((Opcode::CONTINUATION, b""))), 1),
+        ("message in a message", proof(&begun, &masked(TEXT)), 1),
+        ("top bit of the length", proof(b"", &top_bit), 3),
+    ];
+    let wrong: Vec<_> = cases.iter().filter(|(_, found, byte)| *found != Some(*byte)).collect();
+    assert!(wrong.is_empty(), "(what, proven by byte, should be): {wrong:?}");
+}
+
+#[test]
+fn a_close_behind_a_violation_is_no_close_any_more() {
+    let story = Story::open().at(1000).client_bytes(UNMASKED).at(2000).client(BYE);
+    let story = story.server_reads_all();
+    story.clone().at(6002).server_drops().breaks(Invariant::RefusesIllegal);
+    let late = story.at(6003).server_drops();
+    assert_eq!(late.broken(), [Invariant::EndsInTime, Invariant::RefusesIllegal]);
+}
+
+#[test]
+fn a_close_stuck_behind_a_full_buffer_is_owed_from_the_applications_wish_or_return() {
+    for wish in [Story::app_closes, Story::app_returns] {
+        let stuck = wish(Story::open().deaf().at(1000)).then(What::WriteBlocked);
+        assert_eq!(stuck.due(6000), (Cause::AppClose, Condition::Deaf));
+    }
+}

@@ -1,0 +1,277 @@
+//! The vocabulary of the stories: one connection, told event by event.
+
+use hangup::bounds::Bounds;
+use hangup::judge::judge;
+use hangup::trace::{Death, Note, Outcome, Time, Trace, What};
+use hangup::verdict::{Cause, Condition, Ending, Invariant, Verdict, Violation};
+use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
+use std::time::Duration;
+
+/// A legal frame: its opcode and payload. Who sends it decides on the mask.
+pub type Frame<'a> = (Opcode, &'a [u8]);
+
+pub const BYE: Frame<'_> = (Opcode::CLOSE, b"\x03\xe8bye");
+pub const TEXT: Frame<'_> = (Opcode::TEXT, b"news");
+pub const PING: Frame<'_> = (Opcode::PING, b"");
+pub const PONG: Frame<'_> = (Opcode::PONG, b"");
+/// A client's frame that breaks the protocol, proven by its second byte.
+pub const UNMASKED: &[u8] = &[0x81, 0];
+
+pub fn close(code: u16, reason: &[u8]) -> Vec<u8> {
+    [&code.to_be_bytes()[..], reason].concat()
+}
+
+pub fn encoded(head: FrameHead, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    head.encode(payload, &mut out);
+    out
+}
+
+/// A client's frame whose length is written in more bits than it needs.
+pub fn wide((opcode, payload): Frame<'_>) -> Vec<u8> {
+    encoded(FrameHead { length: LengthForm::Bits16, ..FrameHead::client(opcode) }, payload)
+}
+
+/// A client's frame that leaves its message open.
+pub fn fragment((opcode, payload): Frame<'_>) -> Vec<u8> {
+    encoded(FrameHead { fin: false, ..FrameHead::client(opcode) }, payload)
+}
+
+pub fn masked((opcode, payload): Frame<'_>) -> Vec<u8> {
+    encoded(FrameHead::client(opcode), payload)
+}
+
+pub fn plain((opcode, payload): Frame<'_>) -> Vec<u8> {
+    encoded(FrameHead::server(opcode), payload)
+}
+
+pub const DEATHS: [Death; 4] =
+    [Death::Signal(6), Death::Exited(0), Death::OutOfMemory, Death::StoodStill];
+
+/// What somebody does in a story.
+pub type Act = fn(Story) -> Story;
+
+/// One connection as it is told, with the bounds that it is judged by.
+#[derive(Clone)]
+pub struct Story {
+    pub trace: Trace,
+    pub bounds: Bounds,
+    pub now: Time,
+    pub read: usize,
+    pub got: usize,
+}
+
+/// What a story can tell in one word.
+macro_rules! words {
+    ($($name:ident => $what:expr,)+) => { $(pub fn $name(self) -> Self { self.then($what) })+ };
+}
+
+impl Story {
+    words! {
+        fin => What::FinArrived,
+        reset => What::ResetArrived,
+        deaf => What::StoppedReading,
+        hears => What::ResumedReading,
+        cut => What::Cut,
+        server_shuts => What::Shut,
+        app_closes => What::Noted(Note::BeganToClose),
+        app_returns => What::Noted(Note::BeganToReturn),
+        panics => What::Panicked("oops".into()),
+        spins => What::Spun { polls: 10_000 },
+        outlives => What::Outlived { tasks: 1 },
+        blocked => What::WriteBlocked,
+        writable => What::Writable,
+        resets => What::Dropped { reset: true },
+        told_of_reset => What::GotReset,
+        reports => What::Noted(Note::Reports),
+        given => What::Noted(Note::Received { bytes: 4 }),
+        aborts => What::Died(Death::Signal(6)),
+        exits => What::Died(Death::Exited(0)),
+        eats_all_memory => What::Died(Death::OutOfMemory),
+        stands_still => What::Died(Death::StoodStill),
+        watched => What::Froze,
+    }
+
+    /// Accepted, both ends watched; the client has sent nothing yet.
+    pub fn accepted() -> Self {
+        let bounds = Bounds::close_within(Duration::from_secs(5));
+        Self { trace: Trace::new(true), bounds, now: Time::ZERO, read: 0, got: 0 }
+    }
+
+    /// An open WebSocket, both ends watched.
+    pub fn open() -> Self {
+        Self::accepted().client_bytes(handshake::REQUEST).server_reads_all().server_accepts()
+    }
+
+    /// An open WebSocket of which only the client's end is watched.
+    pub fn open_seen_by_client() -> Self {
+        let mut story = Self::accepted();
+        story.trace.both_ends = false;
+        story.trace.sees_release = false;
+        story.client_bytes(handshake::REQUEST).server_accepts()
+    }
+
+    pub fn promising(mut self, change: impl FnOnce(&mut Bounds)) -> Self {
+        change(&mut self.bounds);
+        self
+    }
+
+    pub fn at(mut self, ms: u64) -> Self {
+        self.now = Time(ms * 1000);
+        self
+    }
+
+    pub fn later(mut self, ms: u64) -> Self {
+        self.now.0 += ms * 1000;
+        self
+    }
+
+    pub fn then(mut self, what: What) -> Self {
+        self.trace.push(self.now, what);
+        self
+    }
+
+    pub fn client(self, frame: Frame<'_>) -> Self {
+        self.client_bytes(masked(frame))
+    }
+
+    pub fn client_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.trace.to_server.extend_from_slice(bytes.as_ref());
+        self.then(What::Arrived { bytes: bytes.as_ref().len() as u32 })
+    }
+
+    pub fn server(self, frame: Frame<'_>) -> Self {
+        self.server_bytes(plain(frame))
+    }
+
+    pub fn server_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.trace.to_client.extend_from_slice(bytes.as_ref());
+        let (both, bytes) = (self.trace.both_ends, bytes.as_ref().len() as u32);
+        self.then(if both { What::Wrote { bytes } } else { What::Got { bytes } })
+    }
+
+    /// The client sends a Close with `code` and no reason.
+    pub fn client_closes(self, code: u16) -> Self {
+        self.client((Opcode::CLOSE, &close(code, b"")))
+    }
+
+    /// The server sends a Close with `code` and no reason.
+    pub fn server_closes(self, code: u16) -> Self {
+        self.server((Opcode::CLOSE, &close(code, b"")))
+    }
+
+    /// The application is told of the end.
+    pub fn told(self, code: Option<u16>) -> Self {
+        self.then(What::Noted(Note::ToldOfEnd { code }))
+    }
+
+    /// The client gets all that the server sent, where both ends are watched.
+    pub fn client_gets_all(mut self) -> Self {
+        let bytes = (self.trace.to_client.len() - self.got) as u32;
+        self.got = self.trace.to_client.len();
+        self.then(What::Got { bytes })
+    }
+
+    pub fn server_accepts(self) -> Self {
+        self.server_bytes(handshake::switching_protocols(handshake::ACCEPT))
+    }
+
+    pub fn server_reads_all(mut self) -> Self {
+        let bytes = (self.trace.to_server.len() - self.read) as u32;
+        self.read = self.trace.to_server.len();
+        self.then(What::Read { bytes })
+    }
+
+    /// The server drops its transport; a client alone sees the end of the stream.
+    pub fn server_drops(self) -> Self {
+        let both = self.trace.both_ends;
+        self.then(if both { What::Dropped { reset: false } } else { What::GotEnd })
+    }
+
+    /// It stays as it is for ever, as was proven a minute after accept.
+    pub fn quiet(self) -> Self {
+        self.at(60_000).then(What::Became(Outcome::Quiet))
+    }
+
+    pub fn broken(&self) -> Vec<Invariant> {
+        let Verdict { violations } = judge(&self.trace, &self.bounds);
+        violations.iter().map(|violation| violation.key.invariant).collect()
+    }
+
+    #[track_caller]
+    pub fn is_clean(&self) {
+        assert_eq!(judge(&self.trace, &self.bounds).violations, [], "{:?}", self.trace.events);
+    }
+
+    /// The violation of `invariant`, which must be the only one.
+    #[track_caller]
+    pub fn breaks(&self, invariant: Invariant) -> Violation {
+        assert_eq!(self.broken(), [invariant], "{:?}", self.trace.events);
+        judge(&self.trace, &self.bounds).violations.remove(0)
+    }
+
+    /// Hanging up never is reported for this.
+    #[track_caller]
+    pub fn never(&self) -> (Cause, Condition) {
+        let never = self.clone().quiet();
+        let key = judge(&never.trace, &never.bounds).violations[0].key;
+        let cause = key.cause.expect("a rule about time");
+        assert_eq!(never.breaks(rule(cause)).ending, Ending::Never);
+        (cause, key.condition.expect("a rule about time"))
+    }
+
+    /// Hanging up by `deadline` and 2 ms is in time, and 1 ms later is late, for this.
+    #[track_caller]
+    pub fn due(&self, deadline: u64) -> (Cause, Condition) {
+        self.clone().at(deadline + 2).server_drops().is_clean();
+        let late = self.clone().at(deadline + 3).server_drops();
+        let key = judge(&late.trace, &late.bounds).violations[0].key;
+        let cause = key.cause.expect("a rule about time");
+        let Violation { ending, owed, events, .. } = late.breaks(rule(cause));
+        let owed = owed.expect("a rule about time");
+        assert_eq!((owed.cause, owed.deadline), (cause, Time(deadline * 1000)));
+        assert_eq!(ending, Ending::Late(late.now));
+        assert_eq!(events, [owed.event, late.trace.events.len() - 1]);
+        (cause, key.condition.expect("a rule about time"))
+    }
+}
+
+/// The rule that a server breaks which owes the end for `cause` and does not end.
+pub fn rule(cause: Cause) -> Invariant {
+    match cause {
+        Cause::Handshake => Invariant::HandshakeInTime,
+        Cause::Idle => Invariant::IdleInTime,
+        Cause::ClientReset => Invariant::ReleasesInTime,
+        _ => Invariant::EndsInTime,
+    }
+}
+
+/// A connection with a promise for its opening: 6 s.
+pub fn opening() -> Story {
+    Story::accepted().promising(|bounds| bounds.handshake = Some(Duration::from_secs(6)))
+}
+
+/// An open connection with a promise for idle clients: 5 s.
+pub fn idling() -> Story {
+    Story::open().promising(|bounds| bounds.idle = Some(Duration::from_secs(5)))
+}
+
+/// A connection whose end is owed for `cause`, since 1 s (the handshake: since accept), by 6 s.
+pub fn owing(cause: Cause) -> Story {
+    let open = Story::open().at(1000);
+    match cause {
+        Cause::Handshake => opening().client_bytes("GET /"),
+        Cause::ClientClose => open.client(BYE),
+        Cause::OwnClose => open.server(BYE),
+        Cause::AppClose => open.app_closes(),
+        Cause::ClientViolation => open.client_bytes(UNMASKED),
+        Cause::ClientFin => open.fin(),
+        Cause::ClientReset => open.reset(),
+        Cause::Idle => idling().at(1000).client(PING),
+    }
+}
+
+/// The client's Close has come and been read.
+pub fn asked() -> Story {
+    Story::open().at(1000).client(BYE).server_reads_all()
+}
