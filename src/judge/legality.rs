@@ -88,7 +88,7 @@ fn fits(code: CloseCode, fault: Fault) -> bool {
         CloseCode::INVALID_DATA => {
             matches!(fault, Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8)
         }
-        CloseCode::TOO_BIG => matches!(fault, Fault::LongControl(_) | Fault::LengthTopBit),
+        CloseCode::TOO_BIG => matches!(fault, Fault::LongControl(_)),
         CloseCode::UNSUPPORTED => matches!(fault, Fault::ReservedOpcode(_)),
         _ => false,
     }

@@ -1,8 +1,8 @@
 //! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`: the server as a program.
 
-use crate::story::{Act, Story, TEXT, asked, owing};
+use crate::story::{Act, BYE, Story, TEXT, asked, owing};
 use hangup::judge::judge;
-use hangup::trace::Time;
+use hangup::trace::{Time, What};
 use hangup::verdict::{Cause, Ending, Invariant, Level};
 
 // no-panic, no-spin, bounded-memory.
@@ -69,4 +69,48 @@ fn a_violation_that_is_not_about_time_says_how_the_connection_ended_all_the_same
     let panic = owing(Cause::ClientClose).panics().at(20_000).server_drops();
     let found = [ending(data().at(20_000).server_drops()), ending(panic), ending(data().quiet())];
     assert_eq!(found, [late, late, Some(Ending::Never)]);
+}
+
+#[test]
+fn tasks_that_outlive_the_connection_are_a_leak_that_is_counted() {
+    let ended = || asked().server(BYE).server_drops().later(5000);
+    let one = ended().outlives().breaks(Invariant::NoLeak);
+    assert_eq!((one.level, one.key.cause), (Level::Should, Some(Cause::ClientClose)));
+    assert_eq!((one.ending, &one.events[..]), (Ending::InTime, &[7][..]));
+    assert_eq!(one.fact, "left a task behind that outlives the connection");
+    let three = ended().then(What::Outlived { tasks: 3 }).breaks(Invariant::NoLeak);
+    assert_eq!(three.fact, "left 3 tasks behind that outlive the connection");
+    ended().is_clean();
+}
+
+#[test]
+fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_much() {
+    let held = |peak, memory| {
+        let mut story = Story::open().promising(|bounds| bounds.memory = memory);
+        story.trace.peak_heap = peak;
+        story
+    };
+    for (peak, memory) in
+        [(None, Some(1000)), (Some(5000), None), (Some(1000), Some(1000)), (None, None)]
+    {
+        held(peak, memory).is_clean();
+    }
+    let over = held(Some(1001), Some(1000)).breaks(Invariant::BoundedMemory);
+    assert_eq!((over.level, over.events.len(), over.key.cause), (Level::Should, 0, None));
+    assert_eq!(over.fact, "held 1001 bytes of heap for one connection, and promises at most 1000");
+    let exhausted = held(Some(1001), Some(1000)).eats_all_memory();
+    let found = exhausted.breaks(Invariant::BoundedMemory);
+    assert_eq!(found.fact, "asked for more memory than its process may have", "told once");
+    // It is a matter of the whole connection: what obliged the server is its cause.
+    let mut closed = asked().server(BYE).server_drops().promising(|bounds| bounds.memory = Some(1));
+    closed.trace.peak_heap = Some(2);
+    assert_eq!(closed.breaks(Invariant::BoundedMemory).key.cause, Some(Cause::ClientClose));
+}
+
+#[test]
+fn what_the_server_did_as_a_program_is_told_in_its_own_words() {
+    let fact = |story: Story, invariant| story.breaks(invariant).fact;
+    assert_eq!(fact(Story::open().panics(), Invariant::NoPanic), "panicked: oops");
+    let spun = "polled 10000 times while time stood still";
+    assert_eq!(fact(Story::open().spins(), Invariant::NoSpin), spun);
 }

@@ -1,8 +1,13 @@
 //! `refuses-illegal` and `accepts-legal`: what is illegal is refused, what is legal is not.
 
-use crate::story::{BYE, PING, Story, close, masked};
-use hangup::verdict::Invariant;
-use hangup::wire::Opcode;
+use crate::story::{
+    Act, BYE, PING, PONG, Story, TEXT, UNMASKED, close, encoded, fragment, masked, plain, wide,
+};
+use hangup::judge::judge;
+use hangup::trace::{Outcome, What};
+use hangup::verdict::{Invariant, Level};
+use hangup::wire::{FrameHead, LengthForm, Opcode};
+use std::collections::BTreeSet;
 
 #[test]
 fn who_looks_at_a_header_may_refuse_what_the_rest_of_the_frame_would_show() {
@@ -14,4 +19,266 @@ fn who_looks_at_a_header_may_refuse_what_the_rest_of_the_frame_would_show() {
     cut.server_reads_all().server_drops().is_clean();
     let blamed = Story::open().client(PING).server_reads_all().server((Opcode::CLOSE, &refusal));
     blamed.server_drops().breaks(Invariant::AcceptsLegal);
+}
+// What is illegal is refused.
+
+/// The client has broken the protocol with `bytes`, and the server has read it.
+fn broke(bytes: &[u8]) -> Story {
+    Story::open().at(1000).client_bytes(bytes).server_reads_all()
+}
+
+/// Whether a Close with `code` is a fitting answer to `bytes`.
+#[track_caller]
+fn fits(bytes: &[u8], code: u16) -> bool {
+    let story = broke(bytes).server_closes(code).later(1000).server_drops();
+    let broken = story.broken().first().map(|_| story.breaks(Invariant::RefusesIllegal).level);
+    assert!(matches!(broken, None | Some(Level::Should)), "{broken:?}");
+    broken.is_none()
+}
+
+#[test]
+fn a_violation_gets_a_close_of_a_fitting_code_and_no_other() {
+    let text = FrameHead::client(Opcode::TEXT);
+    let mut top_bit = encoded(FrameHead { length: LengthForm::Bits64, ..text }, b"");
+    top_bit[2] = 0x80;
+    let closes = |payload: &[u8]| masked((Opcode::CLOSE, payload));
+    let cases: [(&str, Vec<u8>, &[u16]); 11] = [
+        ("no mask", UNMASKED.to_vec(), &[]),
+        ("reserved bits", encoded(FrameHead { rsv: 1, ..text }, b""), &[]),
+        ("reserved opcode", masked((Opcode::new(3), b"")), &[1003]),
+        ("ping without FIN", fragment(PING), &[]),
+        ("long ping", masked((Opcode::PING, &[0; 126])), &[1009]),
+        ("nothing to continue", masked((Opcode::CONTINUATION, b"")), &[]),
+        ("Latin-1", masked((Opcode::TEXT, b"\xff")), &[1007]),
+        ("one byte", closes(b"x"), &[]),
+        ("code 999", closes(&close(999, b"")), &[]),
+        ("bad reason", closes(b"\x03\xe8\xff"), &[1007]),
+        ("long Close", closes(&close(1000, &[b'x'; 124])), &[1009]),
+    ];
+    for (what, bytes, more) in &cases {
+        let found = (1000..=1003).chain(1007..=1011).filter(|&code| fits(bytes, code));
+        let found: Vec<u16> = found.collect();
+        let expected: BTreeSet<u16> =
+            [1002, 1008].into_iter().chain(more.iter().copied()).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{what}");
+        broke(bytes)
+            .server((Opcode::CLOSE, b""))
+            .later(1000)
+            .server_drops()
+            .breaks(Invariant::RefusesIllegal);
+        let dropped = broke(bytes).server_drops().breaks(Invariant::RefusesIllegal);
+        assert_eq!((dropped.level, &dropped.events[..]), (Level::Should, &[5, 4][..]), "{what}");
+    }
+    // The frame never ends: what the server says of it is about its beginning.
+    broke(&top_bit).server_closes(1000).later(1000).server_drops().is_clean();
+    broke(&top_bit).server_drops().breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn to_echo_a_code_that_no_frame_may_carry_is_a_must_not_and_to_echo_an_unused_one_a_should_not() {
+    for (code, level) in [(1005, Level::Must), (1015, Level::Must), (999, Level::Should)] {
+        let bad = masked((Opcode::CLOSE, &close(code, b"")));
+        let echo = broke(&bad).server_closes(code).later(1000).server_drops();
+        assert_eq!(echo.broken(), [Invariant::LegalClose, Invariant::RefusesIllegal]);
+        let found = judge(&echo.trace, &echo.bounds).violations.remove(1);
+        assert_eq!((found.level, &found.events[..]), (level, &[5, 4][..]));
+        assert!(found.fact.starts_with("echoed "), "{}", found.fact);
+        let other = broke(&bad).server_closes(1006).later(1000).server_drops();
+        let found = judge(&other.trace, &other.bounds).violations.remove(1);
+        assert!(found.fact.starts_with("answered "), "{}", found.fact);
+        assert_eq!(found.level, Level::Should);
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_told_with_its_code() {
+    let fact =
+        |story: Story| story.later(1000).server_drops().breaks(Invariant::RefusesIllegal).fact;
+    let what = "answered the client's protocol violation (client frame without a mask) with";
+    assert_eq!(fact(broke(UNMASKED).server_closes(1000)), format!("{what} code 1000"));
+    assert_eq!(fact(broke(UNMASKED).server((Opcode::CLOSE, b""))), format!("{what} no code"));
+}
+
+#[test]
+fn a_violation_behind_the_clients_close_is_discarded_and_before_it_not() {
+    let behind = broke(&[&masked(BYE)[..], UNMASKED].concat());
+    behind.clone().server(BYE).server_drops().is_clean();
+    behind.server_drops().breaks(Invariant::AnswersClose);
+    let before = broke(&[UNMASKED, &masked(BYE)[..]].concat());
+    before.server(BYE).later(1000).server_drops().breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn what_was_not_read_need_not_be_refused() {
+    let unread = Story::open().at(1000).client_bytes(UNMASKED);
+    unread.clone().server_drops().is_clean();
+    unread.clone().then(What::Read { bytes: 1 }).server_drops().is_clean();
+    unread.then(What::Read { bytes: 2 }).server_drops().breaks(Invariant::RefusesIllegal);
+    let seen = || Story::open_seen_by_client().at(1000).client_bytes(UNMASKED);
+    seen().later(1).server_drops().is_clean();
+    seen().later(2).server_drops().breaks(Invariant::RefusesIllegal);
+    seen().later(2).told_of_reset().is_clean();
+}
+
+#[test]
+fn a_violation_that_comes_while_the_server_closes_needs_no_other_close() {
+    let closing = Story::open().at(1000).server_closes(1000).later(500);
+    closing.client_bytes(UNMASKED).server_reads_all().server_drops().is_clean();
+    let unasked = Story::open().at(1000).client_bytes(UNMASKED).server_closes(1000);
+    unasked.server_reads_all().later(1000).server_drops().is_clean();
+}
+
+#[test]
+fn after_the_applications_wish_to_end_a_violation_needs_no_close_that_says_so() {
+    for wish in [Story::app_closes as Act, Story::app_returns] {
+        let wished = wish(Story::open().at(1000)).client_bytes(UNMASKED).server_reads_all();
+        wished.clone().server_drops().is_clean();
+        wished.server_closes(1000).later(1000).server_drops().is_clean();
+        let crossing = wish(broke(UNMASKED));
+        crossing.clone().server_drops().is_clean();
+        crossing.server_closes(1000).later(1000).server_drops().is_clean();
+    }
+    let later = broke(UNMASKED).server_closes(1000).app_closes().later(1000).server_drops();
+    later.breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn nobody_is_left_to_refuse_behind_a_fin_a_reset_a_panic_or_a_full_buffer() {
+    let excuses: [Act; 5] =
+        [Story::fin, Story::reset, Story::blocked, |s| s.blocked().writable(), Story::server_shuts];
+    for excuse in excuses {
+        excuse(Story::open().at(1000).client_bytes(UNMASKED))
+            .server_reads_all()
+            .server_drops()
+            .is_clean();
+    }
+    let before_end: [Act; 3] = [Story::fin, Story::reset, Story::blocked];
+    for excuse in before_end {
+        excuse(broke(UNMASKED)).server_drops().is_clean();
+    }
+    assert_eq!(broke(UNMASKED).panics().server_drops().broken(), [Invariant::NoPanic]);
+    assert_eq!(broke(UNMASKED).spins().server_drops().broken(), [Invariant::NoSpin]);
+    broke(UNMASKED).server_drops().fin().breaks(Invariant::RefusesIllegal);
+    broke(UNMASKED).blocked().writable().later(3).server_drops().breaks(Invariant::RefusesIllegal);
+    broke(UNMASKED).blocked().writable().later(2).server_drops().is_clean();
+    let used = broke(UNMASKED).blocked().writable().server(PONG).server_drops();
+    used.breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn a_close_from_before_the_whole_frame_was_read_is_about_something_else() {
+    let bytes = masked((Opcode::TEXT, b"\xffrest"));
+    let half = Story::open().at(1000).client_bytes(&bytes).then(What::Read { bytes: 7 });
+    let story = half.clone().server_closes(1001).server_reads_all();
+    story.later(1000).server_drops().is_clean();
+    let whole = half.then(What::Read { bytes: 4 }).server_closes(1001);
+    whole.later(1000).server_drops().breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn a_close_that_is_cut_off_refuses_nothing_and_is_not_judged_by_its_code() {
+    let bye = plain((Opcode::CLOSE, &close(1000, b"")));
+    for cut in 1..bye.len() {
+        broke(UNMASKED).server_bytes(&bye[..cut]).later(1000).server_drops().is_clean();
+    }
+}
+
+#[test]
+fn to_leave_a_violation_unanswered_and_open_is_a_matter_of_time_alone() {
+    broke(UNMASKED).at(60_000).then(What::Became(Outcome::Quiet)).breaks(Invariant::EndsInTime);
+}
+
+// What is legal is accepted.
+
+/// The client has sent `bytes`, and the server blames it for a violation.
+fn blamed(bytes: &[u8]) -> Story {
+    broke(bytes).server_closes(1002).later(1000).server_drops()
+}
+
+#[test]
+fn a_legal_close_of_any_shape_is_not_answered_as_a_violation() {
+    let full = close(1000, &[b'x'; 123]);
+    for payload in [&b""[..], b"\x03\xe8", b"\x0f\xa0", BYE.1, &full] {
+        for code in [1002, 1007] {
+            let story = broke(&masked((Opcode::CLOSE, payload))).server_closes(code);
+            let found = story.later(1000).server_drops().breaks(Invariant::AcceptsLegal);
+            assert_eq!((found.level, &found.events[..]), (Level::Should, &[5, 3][..]));
+            assert_eq!(found.fact, format!("answered the client's legal Close with code {code}"));
+        }
+    }
+    let text = blamed(&masked(TEXT)).breaks(Invariant::AcceptsLegal);
+    assert_eq!(text.fact, "answered the client's legal frames with code 1002");
+}
+
+#[test]
+fn a_close_that_is_split_anywhere_is_a_legal_one() {
+    let bye = masked(BYE);
+    for cut in 1..bye.len() {
+        let split = Story::open().at(1000).client_bytes(&bye[..cut]).server_reads_all();
+        let split = split.later(500).client_bytes(&bye[cut..]).server_reads_all();
+        split.clone().server(BYE).server_drops().is_clean();
+        split.server_closes(1002).server_drops().breaks(Invariant::AcceptsLegal);
+    }
+}
+
+#[test]
+fn other_codes_than_those_of_a_violation_blame_nobody() {
+    for code in [1000, 1001, 1003, 1008, 1009, 1011, 3000] {
+        let story = broke(&masked(TEXT)).server_closes(code).later(1000).server_drops();
+        story.is_clean();
+    }
+    Story::open().at(1000).server_closes(1002).later(1000).server_drops().is_clean();
+}
+
+#[test]
+fn a_control_frame_inside_a_message_must_be_taken_and_one_outside_should() {
+    let begun = fragment(TEXT);
+    let ended = masked((Opcode::CONTINUATION, b""));
+    for frame in [BYE, PING, PONG] {
+        let level = |parts: &[&[u8]]| blamed(&parts.concat()).breaks(Invariant::AcceptsLegal).level;
+        let frame = masked(frame);
+        assert_eq!(level(&[&begun, &frame]), Level::Must);
+        assert_eq!(level(&[&begun, &masked(PING), &frame]), Level::Must);
+        assert_eq!(level(&[&begun, &ended, &frame]), Level::Should);
+        assert_eq!(level(&[&frame]), Level::Should);
+    }
+    let data = blamed(&[begun.clone(), ended].concat()).breaks(Invariant::AcceptsLegal);
+    assert_eq!(data.level, Level::Should);
+    // What comes after the blame does not count.
+    let later = broke(&masked(PING)).server_closes(1002).client_bytes(&begun).client(PING);
+    assert_eq!(
+        later.later(1000).server_drops().breaks(Invariant::AcceptsLegal).level,
+        Level::Should
+    );
+}
+
+#[test]
+fn who_was_blamed_for_what_it_did_or_what_was_asked_for_is_no_victim() {
+    for bytes in [UNMASKED, &wide(PING)] {
+        blamed(&[&masked(PING), bytes].concat()).is_clean();
+        let later = broke(&masked(PING)).server_closes(1002).client_bytes(bytes).server_reads_all();
+        later.later(1000).server_drops().breaks(Invariant::AcceptsLegal);
+    }
+    let before: [Act; 4] =
+        [Story::app_closes, Story::app_returns, Story::fin, |story| story.client_bytes([0x89])];
+    for act in before {
+        let story = act(broke(&masked(PING)));
+        story.server_closes(1002).later(1000).server_drops().is_clean();
+        let later = act(broke(&masked(PING)).server_closes(1002));
+        later.later(1000).server_drops().breaks(Invariant::AcceptsLegal);
+    }
+    let asked = broke(&masked((Opcode::CLOSE, &close(1002, b"")))).server_closes(1002);
+    asked.server_drops().is_clean();
+    let other = broke(&masked((Opcode::CLOSE, &close(1007, b"")))).server_closes(1002);
+    other.server_drops().breaks(Invariant::AcceptsLegal);
+}
+
+#[test]
+fn a_frame_that_was_whole_when_the_server_blamed_the_client_is_not_half_sent() {
+    let ping = masked(PING);
+    let split = Story::open().at(1000).client_bytes(&ping[..2]).client_bytes(&ping[2..]);
+    let split = split.server_reads_all().server_closes(1002);
+    split.later(1000).server_drops().breaks(Invariant::AcceptsLegal);
+    let late = Story::open().at(1000).client(PING).client_bytes(&ping[..2]).server_closes(1002);
+    late.client_bytes(&ping[2..]).server_reads_all().later(1000).server_drops().is_clean();
 }

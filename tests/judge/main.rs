@@ -5,8 +5,10 @@
 //! promises to close and to release within five seconds, and no more. They need no
 //! feature of the library: a binary of its own, which builds fast.
 
+mod application;
 mod closing;
 mod conduct;
+mod frames;
 mod legality;
 mod liveness;
 mod manners;

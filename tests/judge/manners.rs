@@ -1,8 +1,9 @@
 //! `echoes-code` and `lets-the-polite-finish`: how a server treats a client that behaves.
 
-use crate::story::{BYE, Story};
+use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, close, masked, plain, wide};
 use hangup::trace::What;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Level};
+use hangup::wire::Opcode;
 
 #[test]
 fn a_fin_or_the_clients_reset_right_behind_the_own_close_is_no_cut_and_a_drop_is() {
@@ -13,4 +14,226 @@ fn a_fin_or_the_clients_reset_right_behind_the_own_close_is_no_cut_and_a_drop_is
     for story in [shut, closing()] {
         story.server_drops().breaks(Invariant::LetsThePoliteFinish);
     }
+}
+
+// echoes-code.
+
+/// The client has closed with `code`, and the server has read it.
+fn closed_with(code: u16) -> Story {
+    Story::open().at(1000).client_closes(code).server_reads_all()
+}
+
+#[test]
+fn the_answer_to_a_close_repeats_its_code() {
+    for code in [1000, 1001, 3000, 4999] {
+        closed_with(code).server_closes(code).server_drops().is_clean();
+        let other = closed_with(code).server_closes(1012).server_drops();
+        let found = other.breaks(Invariant::EchoesCode);
+        assert_eq!((found.level, &found.events[..]), (Level::Should, &[5, 4][..]));
+        let fact = format!("answered the client's Close with code 1012, which had code {code}");
+        assert_eq!(found.fact, fact);
+        let none = closed_with(code).server((Opcode::CLOSE, b"")).server_drops();
+        let fact = format!("answered the client's Close with no code, which had code {code}");
+        assert_eq!(none.breaks(Invariant::EchoesCode).fact, fact);
+    }
+}
+
+#[test]
+fn a_close_without_a_code_has_none_to_repeat_and_a_bad_one_must_not_be_repeated() {
+    let empty = Story::open().client((Opcode::CLOSE, b"")).server_reads_all();
+    empty.server_closes(1000).server_drops().is_clean();
+    closed_with(1005).server_closes(1002).server_drops().is_clean();
+    let bad = closed_with(1000).server_closes(1005).server_drops();
+    bad.breaks(Invariant::LegalClose);
+}
+
+#[test]
+fn closes_that_cross_may_differ() {
+    let crossing = Story::open().at(1000).server_closes(1001).client_closes(1000);
+    crossing.server_reads_all().server_drops().is_clean();
+    // To write what was read in the same moment is to answer it: the order decides.
+    let unread = Story::open().at(1000).client_closes(1000).server_closes(1001);
+    unread.server_reads_all().server_drops().is_clean();
+    closed_with(1000).server_closes(1001).server_drops().breaks(Invariant::EchoesCode);
+    let seen = || Story::open_seen_by_client().at(1000).client_closes(1000).server_closes(1001);
+    seen().later(1).server_drops().is_clean();
+    seen().later(2).server_drops().breaks(Invariant::EchoesCode);
+}
+
+#[test]
+fn an_answer_that_is_half_sent_or_masked_has_no_code_to_compare() {
+    let bytes = plain((Opcode::CLOSE, &close(1001, b"")));
+    for cut in 1..bytes.len() {
+        let half = closed_with(1000).server_bytes(&bytes[..cut]).server_drops();
+        half.breaks(Invariant::AnswersClose);
+    }
+    let masked = masked((Opcode::CLOSE, &close(1001, b"")));
+    closed_with(1000).server_bytes(masked).server_drops().breaks(Invariant::FramesWell);
+}
+
+#[test]
+fn a_close_that_the_application_wanted_or_that_had_waited_for_room_answers_nothing() {
+    for wish in [Story::app_closes as Act, Story::app_returns] {
+        let own = wish(Story::open().at(1000)).client_closes(1000).server_reads_all();
+        own.server_closes(1001).server_drops().is_clean();
+        wish(closed_with(1000)).server_closes(1001).server_drops().is_clean();
+        let later = wish(closed_with(1000).server_closes(1001)).server_drops();
+        later.breaks(Invariant::EchoesCode);
+    }
+    let waited = Story::open().blocked().at(1000).client_closes(1000).server_reads_all();
+    waited.writable().server_closes(1001).server_drops().is_clean();
+    let had_room = Story::open().blocked().writable().client_closes(1000).server_reads_all();
+    had_room.server_closes(1001).server_drops().breaks(Invariant::EchoesCode);
+    let after = closed_with(1000).blocked().writable().server_closes(1001).server_drops();
+    after.breaks(Invariant::EchoesCode);
+}
+
+#[test]
+fn a_complaint_about_data_is_no_answer_and_without_data_there_is_none() {
+    let closed = |frame| Story::open().client(frame).client_closes(1000).server_reads_all();
+    for code in [1003, 1008, 1009, 1010, 1011] {
+        closed(TEXT).server_closes(code).server_drops().is_clean();
+        closed(PING).server_closes(code).server_drops().breaks(Invariant::EchoesCode);
+    }
+    for code in [1001, 1012, 3000] {
+        closed(TEXT).server_closes(code).server_drops().breaks(Invariant::EchoesCode);
+    }
+    for code in [1002, 1007] {
+        closed(PING).server_closes(code).server_drops().breaks(Invariant::AcceptsLegal);
+    }
+}
+
+// lets-the-polite-finish.
+
+/// The server closes of its own will.
+fn closing() -> Story {
+    Story::open().at(1000).server_closes(1001)
+}
+
+#[test]
+fn who_drops_with_the_own_close_cuts_the_answer_off_and_who_waits_does_not() {
+    for story in [closing(), Story::open_seen_by_client().at(1000).server_closes(1001)] {
+        for ms in 0..=2 {
+            let cut = story.clone().later(ms).server_drops();
+            let found = cut.breaks(Invariant::LetsThePoliteFinish);
+            let last = cut.trace.events.len() - 1;
+            assert_eq!((found.level, &found.events[..]), (Level::Should, &[last, last - 1][..]));
+        }
+        story.later(3).server_drops().is_clean();
+    }
+}
+
+#[test]
+fn a_drop_before_the_close_was_written_whole_cuts_nothing_off() {
+    let bytes = plain(BYE);
+    for cut in 1..bytes.len() {
+        Story::open().server_bytes(&bytes[..cut]).server_drops().is_clean();
+        let slow = Story::open().server_bytes(&bytes[..cut]).later(1000);
+        let slow = slow.server_bytes(&bytes[cut..]).server_drops();
+        slow.breaks(Invariant::LetsThePoliteFinish);
+    }
+    Story::open().server_drops().server(BYE).is_clean();
+}
+
+#[test]
+fn an_answer_that_came_in_time_to_the_drop_was_all_there_was_to_wait_for() {
+    closing().client(BYE).server_drops().is_clean();
+    closing().client(PING).server_drops().breaks(Invariant::LetsThePoliteFinish);
+    closing().server_drops().client(BYE).breaks(Invariant::LetsThePoliteFinish);
+    // Closes that crossed.
+    let crossing = Story::open().client(BYE).server(BYE).server_drops();
+    crossing.is_clean();
+    let half = closing().client_bytes(&masked(BYE)[..3]);
+    half.server_drops().client_bytes(&masked(BYE)[3..]).is_clean();
+}
+
+#[test]
+fn a_close_that_says_that_something_went_wrong_needs_no_answer() {
+    let at_once = |code| Story::open().client(TEXT).server_closes(code).server_drops();
+    for code in [1000, 1001, 1012, 3000, 4999] {
+        at_once(code).breaks(Invariant::LetsThePoliteFinish);
+    }
+    for code in [1003, 1008, 1009, 1010, 1011] {
+        at_once(code).is_clean();
+    }
+    let none = Story::open().server((Opcode::CLOSE, b"")).server_drops();
+    none.breaks(Invariant::LetsThePoliteFinish);
+}
+
+#[test]
+fn a_write_that_had_to_wait_for_room_leaves_no_time_for_an_answer() {
+    Story::open().blocked().writable().server(BYE).server_drops().is_clean();
+    closing().blocked().server_drops().breaks(Invariant::LetsThePoliteFinish);
+}
+
+/// What makes a client one that need not be waited for.
+const RUDE: [(&str, Act); 9] = [
+    ("violation", |story| story.client_bytes(UNMASKED)),
+    ("half a frame", |story| story.client_bytes([0x89])),
+    ("wide length", |story| story.client_bytes(wide(PING))),
+    ("FIN without a Close", Story::fin),
+    ("reset", Story::reset),
+    ("cut", Story::cut),
+    ("deaf", Story::deaf),
+    ("left by its application", Story::app_returns),
+    ("data behind its Close", |story| story.client(BYE).client(TEXT)),
+];
+
+/// The server's Close, reset away before the client got it.
+fn eaten(before: Act) -> Story {
+    before(Story::open().at(1000)).server_closes(1001).resets().told_of_reset()
+}
+
+#[test]
+fn a_client_that_is_rude_before_the_end_need_not_be_waited_for() {
+    let invariant = Invariant::LetsThePoliteFinish;
+    for (what, rude) in RUDE {
+        let before = rude(closing()).server_drops();
+        assert!(!before.broken().contains(&invariant), "{what}: {:?}", before.broken());
+        let eaten = eaten(rude);
+        assert!(!eaten.broken().contains(&invariant), "{what}: {:?}", eaten.broken());
+        // What comes behind the end excuses nothing, but that a whole trace is read of a Close.
+        if what != "data behind its Close" {
+            let after = rude(closing().server_drops());
+            assert!(after.broken().contains(&invariant), "{what}: {:?}", after.broken());
+        }
+    }
+    closing().panics().server_drops().breaks(Invariant::NoPanic);
+    closing().spins().server_drops().breaks(Invariant::NoSpin);
+    for polite in [(|s| s) as Act, |s| s.deaf().hears(), |s| s.client(PING), |s| s.app_closes()] {
+        polite(closing()).server_drops().breaks(invariant);
+        eaten(polite).breaks(invariant);
+    }
+}
+
+#[test]
+fn a_reset_that_comes_before_the_client_has_the_close_eats_it() {
+    let found = eaten(|story| story).breaks(Invariant::LetsThePoliteFinish);
+    assert_eq!((found.level, &found.events[..]), (Level::Should, &[5, 3][..]));
+    assert_eq!(found.fact, "reset the connection before the client could read its Close");
+    // However long the server waited, and though the client has answered or closed first.
+    let reply = closing().client(BYE).later(1000).resets().told_of_reset();
+    reply.breaks(Invariant::LetsThePoliteFinish);
+    let first = Story::open().client(BYE).server_reads_all().server(BYE).fin().resets();
+    first.told_of_reset().breaks(Invariant::LetsThePoliteFinish);
+    // A FIN without a Close before it is an end that the client chose.
+    closing().fin().later(1000).resets().told_of_reset().is_clean();
+    closing().client_gets_all().later(1000).resets().told_of_reset().is_clean();
+    let size = closing().trace.to_client.len() as u32;
+    let most = closing().then(What::Got { bytes: size - 1 }).later(1000).resets();
+    most.clone().told_of_reset().breaks(Invariant::LetsThePoliteFinish);
+    most.then(What::Got { bytes: 1 }).told_of_reset().is_clean();
+}
+
+#[test]
+fn a_reset_eats_only_a_close_that_was_sent_and_that_says_nothing_went_wrong() {
+    Story::open().client(TEXT).resets().told_of_reset().is_clean();
+    Story::open().told_of_reset().server(BYE).later(1000).server_drops().is_clean();
+    let half = Story::open().server_bytes(&plain(BYE)[..3]).resets().told_of_reset();
+    half.is_clean();
+    let failing = Story::open().client(TEXT).server_closes(1009).resets().told_of_reset();
+    failing.is_clean();
+    // What the client sees of a reset, it saw before that.
+    let seen = Story::open_seen_by_client().at(1000).server(BYE).later(1000).told_of_reset();
+    seen.is_clean();
 }

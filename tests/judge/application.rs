@@ -1,0 +1,136 @@
+//! `quiet-application`: what the server's application hears, where it reports that.
+
+use crate::story::{BYE, PING, Story, TEXT, fragment, masked, wide};
+use hangup::verdict::{Invariant, Level};
+use hangup::wire::Opcode;
+
+/// An open connection whose application reports what it hears.
+fn reporting() -> Story {
+    Story::open().reports().at(1000)
+}
+
+/// As [`reporting`], and the client has closed with `code`, which was read and answered.
+fn closed(code: u16) -> Story {
+    reporting().client_closes(code).server_reads_all().server_closes(code)
+}
+
+#[test]
+fn an_application_that_reports_nothing_is_not_judged() {
+    let silent = Story::open().at(1000).client(BYE).server_reads_all().server(BYE);
+    silent.clone().server_drops().is_clean();
+    silent.given().told(Some(4000)).told(None).server_drops().is_clean();
+}
+
+#[test]
+fn an_application_is_told_of_the_end_once_with_the_code_of_the_clients_close() {
+    for code in [1000, 1001, 4999] {
+        closed(code).told(Some(code)).server_drops().is_clean();
+        for wrong in [None, Some(1005), Some(1006), Some(code + 1)] {
+            let found = closed(code).told(wrong).server_drops().breaks(Invariant::QuietApplication);
+            assert_eq!((found.level, &found.events[..]), (Level::Should, &[7, 5][..]));
+        }
+    }
+    let fact =
+        |told| closed(1000).told(told).server_drops().breaks(Invariant::QuietApplication).fact;
+    let what = "told its application that the connection ended with";
+    assert_eq!(fact(None), format!("{what} no code, where the client's Close had 1000"));
+    assert_eq!(fact(Some(1006)), format!("{what} 1006, where the client's Close had 1000"));
+}
+
+#[test]
+fn a_close_without_a_code_is_told_as_none_or_1005() {
+    let empty =
+        || reporting().client((Opcode::CLOSE, b"")).server_reads_all().server((Opcode::CLOSE, b""));
+    for (code, right) in
+        [(None, true), (Some(1005), true), (Some(1000), false), (Some(1006), false)]
+    {
+        let story = empty().told(code).server_drops();
+        assert_eq!(story.broken().is_empty(), right, "{code:?}");
+        if !right {
+            let fact = story.breaks(Invariant::QuietApplication).fact;
+            assert!(fact.ends_with("where the client's Close had no code"), "{fact}");
+        }
+    }
+}
+
+#[test]
+fn an_end_that_the_server_had_begun_may_be_told_as_it_saw_it() {
+    for began in [|story: Story| story.app_closes().server_closes(1001), |s| s.server_closes(1001)]
+    {
+        let own = began(reporting()).client_closes(1000).server_reads_all().told(Some(1006));
+        own.server_drops().is_clean();
+    }
+    let wished = reporting().app_closes().client_closes(1000).server_reads_all();
+    wished.server_closes(1001).told(Some(1006)).server_drops().is_clean();
+    // Begun after the Close was read, it is an answer.
+    let answered = closed(1000).app_closes().told(Some(1006)).server_drops();
+    answered.breaks(Invariant::QuietApplication);
+    // The first time counts: told before the Close was read, of a cut it may be.
+    reporting()
+        .client_closes(1000)
+        .told(Some(1006))
+        .server_reads_all()
+        .server_closes(1000)
+        .server_drops()
+        .is_clean();
+    let blames = reporting().client_closes(1000).server_reads_all().server_closes(1002);
+    blames.told(Some(1002)).server_drops().breaks(Invariant::AcceptsLegal);
+}
+
+#[test]
+fn a_close_that_may_be_refused_or_that_nobody_heard_may_be_told_as_anything() {
+    let wide = reporting().client_bytes(wide(BYE)).server_reads_all().server(BYE);
+    wide.told(Some(1006)).server_drops().is_clean();
+    let bad = reporting().client_closes(1005).server_reads_all().server_closes(1002);
+    bad.told(Some(1006)).server_drops().is_clean();
+    let left = |ms| closed(1000).later(ms).app_returns().told(Some(1006)).server_drops();
+    left(2).is_clean();
+    left(3).breaks(Invariant::QuietApplication);
+}
+
+#[test]
+fn an_application_that_is_told_twice_hears_once_too_often() {
+    let twice = closed(1000).told(Some(1000)).told(Some(1000)).server_drops();
+    let found = twice.breaks(Invariant::QuietApplication);
+    assert_eq!(
+        (&*found.fact, &found.events[..]),
+        ("told its application twice of the end", &[8, 7][..])
+    );
+    let cut = reporting().told(None).told(Some(1006)).server_drops();
+    cut.breaks(Invariant::QuietApplication);
+}
+
+#[test]
+fn an_application_that_is_never_told_of_the_end_leaks() {
+    let found = closed(1000).server_drops().breaks(Invariant::QuietApplication);
+    assert_eq!(
+        (&*found.fact, &found.events[..]),
+        ("never told its application of the end", &[7][..])
+    );
+    reporting().server_drops().breaks(Invariant::QuietApplication);
+    // As long as the transport is held, it may still be told.
+    reporting().is_clean();
+    closed(1000).server_shuts().is_clean();
+    reporting().app_returns().server_drops().is_clean();
+    reporting().panics().server_drops().breaks(Invariant::NoPanic);
+    reporting().spins().server_drops().breaks(Invariant::NoSpin);
+    reporting().server_drops().told(None).is_clean();
+}
+
+#[test]
+fn an_application_is_given_what_came_before_the_close_and_nothing_more() {
+    let fragmented = [fragment(TEXT), masked(PING), masked((Opcode::CONTINUATION, b"!"))].concat();
+    let two = reporting().client(TEXT).client_bytes(fragmented).client(BYE).client(TEXT);
+    let two = two.server_reads_all().server(BYE);
+    two.clone().given().given().told(Some(1000)).server_drops().is_clean();
+    let third = two.given().given().given().told(Some(1000)).server_drops();
+    let found = third.breaks(Invariant::QuietApplication);
+    assert_eq!((found.level, &found.events[..]), (Level::Should, &[12, 6][..]));
+    assert_eq!(found.fact, "gave its application data that came after the client's Close");
+    closed(1000).given().told(Some(1000)).server_drops().breaks(Invariant::QuietApplication);
+    // A message that a Close cuts off was never whole, and a ping is none.
+    let cut = reporting().client(PING).client_bytes(fragment(TEXT)).client(BYE).server_reads_all();
+    cut.server(BYE).given().told(Some(1000)).server_drops().breaks(Invariant::QuietApplication);
+    // Without a Close there is no after.
+    reporting().client(TEXT).server_reads_all().given().given().is_clean();
+}
