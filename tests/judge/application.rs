@@ -1,6 +1,6 @@
 //! `quiet-application`: what the server's application hears, where it reports that.
 
-use crate::story::{BYE, PING, Story, TEXT, fragment, masked, wide};
+use crate::story::{Act, BYE, PING, Story, TEXT, fragment, masked, wide};
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::Opcode;
 
@@ -55,8 +55,7 @@ fn a_close_without_a_code_is_told_as_none_or_1005() {
 
 #[test]
 fn an_end_that_the_server_had_begun_may_be_told_as_it_saw_it() {
-    for began in [|story: Story| story.app_closes().server_closes(1001), |s| s.server_closes(1001)]
-    {
+    for began in [|s| s.app_closes().server_closes(1001), |s| s.server_closes(1001)] as [Act; 2] {
         let own = began(reporting()).client_closes(1000).server_reads_all().told(Some(1006));
         own.server_drops().is_clean();
     }
