@@ -367,4 +367,38 @@ mod tests {
             again.tell(failed);
         }
     }
+
+    /// All that is proposed for `text`, where `fails` says what of it fails.
+    fn proposed(text: &str, fails: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut shrinker = Shrinker::new(script(text));
+        let mut all = Vec::new();
+        while let Some(candidate) = shrinker.candidate() {
+            let lines = candidate.to_string().trim_end().replace('\n', "; ");
+            let failed = fails(&lines);
+            shrinker.tell(failed);
+            all.push(lines);
+        }
+        all
+    }
+
+    #[test]
+    fn halves_go_first_then_quarters_then_acts_are_simpler_then_pairs_go() {
+        let found = proposed("upgrade\nwait 2ms\nreset\nfin", |_| false);
+        let expected = [
+            "reset; fin",
+            "upgrade; wait 2ms",
+            "wait 2ms; reset; fin",
+            "upgrade; reset; fin",
+            "upgrade; wait 2ms; fin",
+            "upgrade; wait 2ms; reset",
+            "upgrade; wait 2ms; fin; fin",
+            "upgrade; wait 1ms; reset; fin",
+            "upgrade; wait 2ms; fin; reset",
+            "wait 2ms; fin",
+            "wait 2ms; reset",
+            "upgrade; fin",
+            "upgrade; reset",
+        ];
+        assert_eq!(found, expected);
+    }
 }

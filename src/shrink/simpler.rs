@@ -445,3 +445,6 @@ fn visit_pace(pace: &mut Pace, see: &mut impl FnMut(&mut u32, u32)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
