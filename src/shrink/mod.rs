@@ -401,4 +401,119 @@ mod tests {
         ];
         assert_eq!(found, expected);
     }
+
+    #[test]
+    fn what_became_the_best_is_gone_on_from_and_all_is_tried_once_more() {
+        let text = "upgrade\nfin\nreset\ncut\ndrop\nstop reading\nresume reading";
+        let found = proposed(text, |lines| lines.contains("upgrade") && lines.contains("drop"));
+        let expected = [
+            "drop; stop reading; resume reading",
+            "upgrade; fin; reset; cut",
+            "reset; cut; drop; stop reading; resume reading",
+            "upgrade; fin; drop; stop reading; resume reading",
+            "upgrade; fin; resume reading",
+            "upgrade; fin; drop; stop reading",
+            "fin; drop; stop reading",
+            "upgrade; drop; stop reading",
+            "upgrade; stop reading",
+            "upgrade; drop",
+            "upgrade; fin",
+            "upgrade; reset",
+            "",
+            "drop",
+            "upgrade",
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(proposed("cut", |_| true), [""]);
+    }
+
+    #[test]
+    fn two_parts_of_a_frame_become_one_frame() {
+        let [first, rest] = ["first 3 bytes of close 1000", "rest after 3 bytes of close 1000"];
+        let fails = |lines: &str| {
+            let both = lines.contains("first 3") && lines.contains("rest");
+            lines.contains("upgrade") && (both || lines.contains("; close"))
+        };
+        let found = proposed(&format!("upgrade\n{first}\n{rest}"), fails);
+        let merged = ["upgrade; ping", "upgrade; first 1 byte of ping", "upgrade; close"];
+        let at = found.iter().position(|lines| lines == merged[0]).expect("merged");
+        assert_eq!(found[at..at + 3], merged);
+        let fins = proposed("fin\nfin\nreset", |lines| lines.contains("; "));
+        assert_eq!(fins, ["reset", "fin; fin", "fin", ""]);
+    }
+
+    #[test]
+    fn a_number_is_bisected_between_what_passes_and_what_fails() {
+        let millis = |lines: &str| lines.strip_prefix("wait ")?.strip_suffix("ms")?.parse().ok();
+        let found = proposed("wait 20ms", |lines| millis(lines).is_some_and(|ms: u32| ms >= 7));
+        let expected =
+            ["", "wait 1ms", "wait 10ms", "wait 5ms", "wait 7ms", "wait 6ms", "wait 4ms"];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn neighbours_are_swapped_back_as_far_as_they_can_go_and_then_pairs_go() {
+        let all = |lines: &str| ["fin", "keep", "stop"].iter().all(|word| lines.contains(word));
+        let expected = [
+            "stop reading",
+            "fin; app keep",
+            "app keep; stop reading",
+            "fin; stop reading",
+            "app keep; fin; stop reading",
+            "app keep; stop reading; fin",
+            "stop reading; app keep; fin",
+            "fin",
+            "app keep",
+            "app keep; fin",
+            "stop reading; fin",
+            "stop reading; app keep",
+        ];
+        assert_eq!(proposed("fin\napp keep\nstop reading", all), expected);
+        let paired = |lines: &str| {
+            lines.contains("stop") == lines.contains("resume") && lines.contains("fin")
+        };
+        let expected = [
+            "resume reading",
+            "stop reading; fin",
+            "fin; resume reading",
+            "stop reading; resume reading",
+            "stop reading; resume reading; fin",
+            "fin",
+            "",
+        ];
+        assert_eq!(proposed("stop reading\nfin\nresume reading", paired), expected);
+    }
+
+    #[test]
+    fn each_candidate_is_smaller_than_the_best_and_what_passed_is_not_played_again() {
+        for index in 0..40 {
+            let start = Grammar::default().nth(5, index);
+            let mut shrinker = Shrinker::new(start);
+            let mut passed = BTreeSet::new();
+            while let Some(candidate) = shrinker.candidate().cloned() {
+                assert_eq!(shrinker.candidate(), Some(&candidate), "asked twice");
+                assert!(Measure::of(&candidate) < Measure::of(shrinker.best()), "{candidate}");
+                assert!(!passed.contains(&candidate), "{candidate}");
+                let failed = candidate.steps.len() > 1 && candidate.to_string().len() % 3 == 0;
+                shrinker.tell(failed);
+                if failed {
+                    assert_eq!(shrinker.best(), &candidate);
+                } else {
+                    passed.insert(candidate);
+                }
+            }
+            assert_eq!(shrinker.candidate(), None, "the end is the end");
+            shrinker.tell(true);
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_budget_is_played() {
+        let text = "upgrade\nping\nwait 2s\nfin";
+        for budget in 0..4 {
+            assert_eq!(shrink(script(text), budget, |_| false).plays, budget);
+        }
+        let enough = shrink(script("fin"), BUDGET, |_| false);
+        assert_eq!(enough, Shrunk { script: script("fin"), plays: 1 });
+    }
 }
