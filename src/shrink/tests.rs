@@ -1,0 +1,233 @@
+//! The shrinker: what it proposes, in which order, and where it ends.
+
+use super::*;
+use crate::generate::Grammar;
+
+fn script(text: &str) -> Script {
+    text.parse().expect(text)
+}
+
+fn shrunk(text: &str, fails: impl Fn(&Script) -> bool) -> String {
+    let shrunk = shrink(script(text), BUDGET, |candidate| fails(candidate));
+    shrunk.script.to_string()
+}
+
+fn has(script: &Script, word: &str) -> bool {
+    script.to_string().lines().any(|line| line.contains(word))
+}
+
+#[test]
+fn steps_that_do_not_matter_go() {
+    let text = "upgrade\nping\nwait 2s\nclose 1000\nfin\nwait 5s\ncut";
+    assert_eq!(shrunk(text, |script| has(script, "fin")), "fin\n");
+}
+
+#[test]
+fn steps_that_matter_only_together_go_together() {
+    let even = |script: &Script| {
+        let stops = script.to_string().matches("stop reading").count();
+        let resumes = script.to_string().matches("resume reading").count();
+        stops == resumes && has(script, "fin")
+    };
+    assert_eq!(shrunk("stop reading\nresume reading\nfin", even), "fin\n");
+}
+
+#[test]
+fn a_number_ends_at_its_exact_border() {
+    let waits = |script: &Script| {
+        script.steps.iter().any(|step| match step.act {
+            crate::script::Act::Wait(time) => time.0 > 5000,
+            _ => false,
+        })
+    };
+    assert_eq!(shrunk("upgrade\nwait 43210ms", waits), "wait 5001ms\n");
+}
+
+#[test]
+fn neighbours_end_in_their_usual_order() {
+    let both = |script: &Script| has(script, "stop") && has(script, "app close");
+    let expected = "stop reading\napp close\n";
+    assert_eq!(shrunk("app close 1000 \"bye\"\nstop reading", both), expected);
+    assert_eq!(shrunk("stop reading\n+ app close", both), expected);
+}
+
+/// The bug class: any bytes of the client's after the application's close.
+#[test]
+fn a_hundred_failing_scripts_of_one_bug_end_as_one() {
+    let fails = |script: &Script| {
+        let acts: Vec<String> = script.steps.iter().map(|step| step.act.to_string()).collect();
+        let close = acts.iter().position(|act| act.starts_with("app close"));
+        let sends = |act: &String| {
+            ["text", "binary", "ping", "pong", "close", "opcode", "unmasked"]
+                .iter()
+                .any(|word| act.starts_with(word))
+        };
+        acts.first().is_some_and(|act| act == "upgrade")
+            && close.is_some_and(|close| acts[close..].iter().any(sends))
+    };
+    let failing = (0..).map(|index| Grammar::default().nth(11, index)).filter(fails).take(100);
+    for start in failing {
+        let shrunk = shrink(start.clone(), BUDGET, fails);
+        assert_eq!(shrunk.script.to_string(), "upgrade\napp close\nping\n", "from\n{start}");
+        assert!(shrunk.plays <= 200, "{} plays from\n{start}", shrunk.plays);
+    }
+}
+
+#[test]
+fn nothing_smaller_than_the_result_was_left_untried() {
+    let fails = |script: &Script| has(script, "fin") && has(script, "wait");
+    let result = shrink(script("upgrade\nwait 9s\nping \"x\"\nfin"), BUDGET, fails).script;
+    let mut again = Shrinker::new(result.clone());
+    while let Some(candidate) = again.candidate() {
+        let failed = fails(candidate);
+        assert!(!failed, "{candidate} is smaller than {result}");
+        again.tell(failed);
+    }
+}
+
+/// All that is proposed for `text`, where `fails` says what of it fails.
+fn proposed(text: &str, fails: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut shrinker = Shrinker::new(script(text));
+    let mut all = Vec::new();
+    while let Some(candidate) = shrinker.candidate() {
+        let lines = candidate.to_string().trim_end().replace('\n', "; ");
+        let failed = fails(&lines);
+        shrinker.tell(failed);
+        all.push(lines);
+    }
+    all
+}
+
+#[test]
+fn halves_go_first_then_quarters_then_acts_are_simpler_then_pairs_go() {
+    let found = proposed("upgrade\nwait 2ms\nreset\nfin", |_| false);
+    let expected = [
+        "reset; fin",
+        "upgrade; wait 2ms",
+        "wait 2ms; reset; fin",
+        "upgrade; reset; fin",
+        "upgrade; wait 2ms; fin",
+        "upgrade; wait 2ms; reset",
+        "upgrade; wait 2ms; fin; fin",
+        "upgrade; wait 1ms; reset; fin",
+        "upgrade; wait 2ms; fin; reset",
+        "wait 2ms; fin",
+        "wait 2ms; reset",
+        "upgrade; fin",
+        "upgrade; reset",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_became_the_best_is_gone_on_from_and_all_is_tried_once_more() {
+    let text = "upgrade\nfin\nreset\ncut\ndrop\nstop reading\nresume reading";
+    let found = proposed(text, |lines| lines.contains("upgrade") && lines.contains("drop"));
+    let expected = [
+        "drop; stop reading; resume reading",
+        "upgrade; fin; reset; cut",
+        "reset; cut; drop; stop reading; resume reading",
+        "upgrade; fin; drop; stop reading; resume reading",
+        "upgrade; fin; resume reading",
+        "upgrade; fin; drop; stop reading",
+        "fin; drop; stop reading",
+        "upgrade; drop; stop reading",
+        "upgrade; stop reading",
+        "upgrade; drop",
+        "upgrade; fin",
+        "upgrade; reset",
+        "",
+        "drop",
+        "upgrade",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(proposed("cut", |_| true), [""]);
+}
+
+#[test]
+fn two_parts_of_a_frame_become_one_frame() {
+    let [first, rest] = ["first 3 bytes of close 1000", "rest after 3 bytes of close 1000"];
+    let fails = |lines: &str| {
+        let both = lines.contains("first 3") && lines.contains("rest");
+        lines.contains("upgrade") && (both || lines.contains("; close"))
+    };
+    let found = proposed(&format!("upgrade\n{first}\n{rest}"), fails);
+    let merged = ["upgrade; ping", "upgrade; first 1 byte of ping", "upgrade; close"];
+    let at = found.iter().position(|lines| lines == merged[0]).expect("merged");
+    assert_eq!(found[at..at + 3], merged);
+    let fins = proposed("fin\nfin\nreset", |lines| lines.contains("; "));
+    assert_eq!(fins, ["reset", "fin; fin", "fin", ""]);
+}
+
+#[test]
+fn a_number_is_bisected_between_what_passes_and_what_fails() {
+    let millis = |lines: &str| lines.strip_prefix("wait ")?.strip_suffix("ms")?.parse().ok();
+    let found = proposed("wait 20ms", |lines| millis(lines).is_some_and(|ms: u32| ms >= 7));
+    let expected = ["", "wait 1ms", "wait 10ms", "wait 5ms", "wait 7ms", "wait 6ms", "wait 4ms"];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn neighbours_are_swapped_back_as_far_as_they_can_go_and_then_pairs_go() {
+    let all = |lines: &str| ["fin", "keep", "stop"].iter().all(|word| lines.contains(word));
+    let expected = [
+        "stop reading",
+        "fin; app keep",
+        "app keep; stop reading",
+        "fin; stop reading",
+        "app keep; fin; stop reading",
+        "app keep; stop reading; fin",
+        "stop reading; app keep; fin",
+        "fin",
+        "app keep",
+        "app keep; fin",
+        "stop reading; fin",
+        "stop reading; app keep",
+    ];
+    assert_eq!(proposed("fin\napp keep\nstop reading", all), expected);
+    let paired =
+        |lines: &str| lines.contains("stop") == lines.contains("resume") && lines.contains("fin");
+    let expected = [
+        "resume reading",
+        "stop reading; fin",
+        "fin; resume reading",
+        "stop reading; resume reading",
+        "stop reading; resume reading; fin",
+        "fin",
+        "",
+    ];
+    assert_eq!(proposed("stop reading\nfin\nresume reading", paired), expected);
+}
+
+#[test]
+fn each_candidate_is_smaller_than_the_best_and_what_passed_is_not_played_again() {
+    for index in 0..40 {
+        let start = Grammar::default().nth(5, index);
+        let mut shrinker = Shrinker::new(start);
+        let mut passed = BTreeSet::new();
+        while let Some(candidate) = shrinker.candidate().cloned() {
+            assert_eq!(shrinker.candidate(), Some(&candidate), "asked twice");
+            assert!(Measure::of(&candidate) < Measure::of(shrinker.best()), "{candidate}");
+            assert!(!passed.contains(&candidate), "{candidate}");
+            let failed = candidate.steps.len() > 1 && candidate.to_string().len() % 3 == 0;
+            shrinker.tell(failed);
+            if failed {
+                assert_eq!(shrinker.best(), &candidate);
+            } else {
+                passed.insert(candidate);
+            }
+        }
+        assert_eq!(shrinker.candidate(), None, "the end is the end");
+        shrinker.tell(true);
+    }
+}
+
+#[test]
+fn no_more_than_the_budget_is_played() {
+    let text = "upgrade\nping\nwait 2s\nfin";
+    for budget in 0..4 {
+        assert_eq!(shrink(script(text), budget, |_| false).plays, budget);
+    }
+    let enough = shrink(script("fin"), BUDGET, |_| false);
+    assert_eq!(enough, Shrunk { script: script("fin"), plays: 1 });
+}
