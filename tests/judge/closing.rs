@@ -10,6 +10,7 @@ use hangup::verdict::{Cause, Condition, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
 use std::time::Duration;
 
+#[test]
 fn a_length_wider_than_it_needs_obliges_to_nothing_and_hides_nothing() {
     let wide = |frame| Story::open().at(1000).client_bytes(wide(frame));
     wide(TEXT).quiet().is_clean();
