@@ -14,18 +14,13 @@ pub(super) fn judge(facts: &Facts<'_>, out: &mut Vec<Broken>) {
 /// That the connection ends at all is asked by `ends-in-time`; here, what is said.
 fn refuses_illegal(facts: &Facts<'_>) -> Option<Broken> {
     let fault = facts.client_fault?;
-    // Behind a Close everything is discarded, and after its own wish to end a server
-    // has said what it has to say.
+    // Behind a Close everything is discarded.
     if facts.client_close().is_some_and(|close| close.end_offset < fault.offset) {
         return None;
     }
     let proven = facts.read_upto(fault.offset, fault.event)?;
-    if facts.firsts.began.is_some_and(|began| began < proven) {
-        return None;
-    }
     match facts.own_close() {
         None => fails_without_close(facts, proven),
-        Some(close) if close.started < proven => None,
         Some(close) => fails_with(facts, fault, close),
     }
 }
@@ -51,7 +46,7 @@ fn fails_without_close(facts: &Facts<'_>, proven: usize) -> Option<Broken> {
 fn fails_with(facts: &Facts<'_>, fault: ClientFault, close: &Seen) -> Option<Broken> {
     close.ended?;
     // Some look at a frame once all of it is here. What they send before is about
-    // something else.
+    // something else, as it is after the application's wish to end.
     let frame = facts.client.iter().find(|frame| frame.fault == Some(fault.fault))?;
     let whole = facts.received(frame)?;
     let began = facts.firsts.began.is_some_and(|began| began < close.started);
