@@ -1,7 +1,7 @@
 //! What the server's application hears, where it reports that.
 
 use super::broken::Broken;
-use super::facts::{Facts, Seen};
+use super::facts::{Facts, Seen, came_before};
 use crate::trace::Note;
 use crate::verdict::{Invariant, Level};
 
@@ -40,7 +40,7 @@ fn given_after_close(facts: &Facts<'_>) -> Found {
     let ends = |frame: &&Seen| {
         frame.opcode.is_data() && frame.head.is_some_and(|head| head.fin) && frame.ended.is_some()
     };
-    let before = facts.client.iter().take_while(|frame| frame.end_offset < close.end_offset);
+    let before = facts.client.iter().take_while(|frame| !frame.is_close());
     let messages = before.filter(ends).count();
     let mut given = facts.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. }));
     let (event, _) = given.nth(messages)?;
@@ -64,7 +64,7 @@ fn told_wrongly(facts: &Facts<'_>) -> Found {
     // the Close for a violation, `accepts-legal` says so.
     let own = facts.own_close().is_some_and(|own| own.started < received || own.blames());
     let left = facts.is_wide_upto(close) || facts.app_left_by(received);
-    if right || own || left || facts.firsts.began.is_some_and(|began| began < received) {
+    if right || own || left || came_before(facts.firsts.began, received) {
         return None;
     }
     let words = |code: Option<u16>| code.map_or_else(|| "no code".to_owned(), |c| c.to_string());

@@ -91,6 +91,11 @@ pub(super) struct Firsts {
     pub died: Option<usize>,
 }
 
+/// Whether `event` happened, and before `other`.
+pub(super) fn came_before(event: Option<usize>, other: usize) -> bool {
+    event.is_some_and(|event| event < other)
+}
+
 /// What a trace says.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
@@ -279,6 +284,15 @@ impl<'a> Facts<'a> {
     pub fn stood_still(&self) -> Option<usize> {
         let died = self.death().filter(|(_, death)| *death == Death::StoodStill);
         self.firsts.spun.or(died.map(|(event, _)| event))
+    }
+
+    /// Whether the client had sent, when the event `at` happened, what a server may refuse
+    /// though no rule is broken yet: a length in more bits than it needs, or half a frame.
+    /// Who looks at a header may know what the rest of the frame will only show.
+    pub fn is_refusable_at(&self, at: usize) -> bool {
+        self.client
+            .iter()
+            .any(|frame| frame.wide && frame.started < at || frame.is_half_sent_at(at))
     }
 
     /// The event with which the connection ended, as far as the server has to

@@ -1,7 +1,7 @@
 //! What is illegal is refused, and what is legal is not.
 
 use super::broken::Broken;
-use super::facts::{ClientFault, Facts, Seen};
+use super::facts::{ClientFault, Facts, Seen, came_before};
 use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode, Fault, Opcode};
 
@@ -14,18 +14,13 @@ pub(super) fn judge(facts: &Facts<'_>, out: &mut Vec<Broken>) {
 /// That the connection ends at all is asked by `ends-in-time`; here, what is said.
 fn refuses_illegal(facts: &Facts<'_>) -> Option<Broken> {
     let fault = facts.client_fault?;
-    // Behind a Close everything is discarded, and after its own wish to end a server
-    // has said what it has to say.
+    // Behind a Close everything is discarded.
     if facts.client_close().is_some_and(|close| close.end_offset < fault.offset) {
         return None;
     }
     let proven = facts.read_upto(fault.offset, fault.event)?;
-    if facts.firsts.began.is_some_and(|began| began < proven) {
-        return None;
-    }
     match facts.own_close() {
         None => fails_without_close(facts, proven),
-        Some(close) if close.started < proven => None,
         Some(close) => fails_with(facts, fault, close),
     }
 }
@@ -38,7 +33,7 @@ fn refuses_illegal(facts: &Facts<'_>) -> Option<Broken> {
 fn fails_without_close(facts: &Facts<'_>, proven: usize) -> Option<Broken> {
     let ended = facts.told_end()?;
     // A client that has said FIN ends its stream: what the server does then is about that.
-    let gone = facts.firsts.fin.is_some_and(|fin| fin < ended);
+    let gone = came_before(facts.firsts.fin, ended);
     if ended < proven || gone || facts.is_mute_at(ended) || facts.firsts.began.is_some() {
         return None;
     }
@@ -51,10 +46,10 @@ fn fails_without_close(facts: &Facts<'_>, proven: usize) -> Option<Broken> {
 fn fails_with(facts: &Facts<'_>, fault: ClientFault, close: &Seen) -> Option<Broken> {
     close.ended?;
     // Some look at a frame once all of it is here. What they send before is about
-    // something else.
+    // something else, as it is after the application's wish to end.
     let frame = facts.client.iter().find(|frame| frame.fault == Some(fault.fault))?;
     let whole = facts.received(frame)?;
-    let began = facts.firsts.began.is_some_and(|began| began < close.started);
+    let began = came_before(facts.firsts.began, close.started);
     if close.started < whole || began {
         return None;
     }
@@ -99,17 +94,15 @@ fn accepts_legal(facts: &Facts<'_>) -> Option<Broken> {
     let close = facts.server.iter().find(|frame| frame.blames())?;
     let at = close.started;
     let blame = close.code()?;
-    let came = |event: Option<usize>| event.is_some_and(|event| event < at);
+    let came = |event| came_before(event, at);
     // Its own application may have asked for the code, the client may have sent it, and
     // a stream that ends in the middle of a frame is no legal one. A length in more bits
     // than it needs is the sender's fault, whatever a receiver makes of it.
     let faulty = came(facts.client_fault.map(|fault| fault.event));
-    let wide = facts.client.iter().any(|frame| frame.wide && frame.started < at);
-    // Who looks at a header may know what the rest of the frame will only show.
-    let half_sent = facts.client.iter().any(|frame| frame.is_half_sent_at(at));
+    let refusable = facts.is_refusable_at(at);
     let asked = came(facts.firsts.began);
     let sent = facts.client_close().and_then(Seen::code);
-    if faulty || wide || half_sent || asked || sent == Some(blame) || came(facts.firsts.fin) {
+    if faulty || refusable || asked || sent == Some(blame) || came(facts.firsts.fin) {
         return None;
     }
     let arrived = |frame: &&Seen| frame.ended.is_some_and(|event| event <= at);

@@ -1,7 +1,7 @@
 //! How a server treats a client that behaves.
 
 use super::broken::Broken;
-use super::facts::{Facts, Seen};
+use super::facts::{Facts, Seen, came_before};
 use crate::trace::What;
 use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode};
@@ -34,7 +34,6 @@ fn echoes_code(facts: &Facts<'_>) -> Option<Broken> {
 /// wanted it, it had waited for room since before, or what the client had sent before
 /// was too much for the server.
 fn is_about_something_else(facts: &Facts<'_>, own: &Seen) -> bool {
-    let came = |event: Option<usize>| event.is_some_and(|event| event < own.started);
     let theirs = facts.client_close().and_then(|close| facts.received(close));
     let waited = theirs.is_some_and(|received| facts.is_blocked_at(received));
     let had_data = facts.client.iter().any(|frame| frame.opcode.is_data());
@@ -44,7 +43,7 @@ fn is_about_something_else(facts: &Facts<'_>, own: &Seen) -> bool {
         Some(CloseCode(1003 | 1008..=1011)) => had_data,
         _ => false,
     };
-    came(facts.firsts.began) || waited || complains
+    came_before(facts.firsts.began, own.started) || waited || complains
 }
 
 /// Whether the client has behaved so far that it may expect a clean end: it broke no
@@ -53,8 +52,6 @@ fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
     // A reset of the client's is an end by itself.
     let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
     let firsts = &facts.firsts;
-    // Who looks at a header may know what the rest of the frame will only show.
-    let half_sent = facts.client.iter().any(|frame| frame.is_half_sent_at(at));
     let behind_close = match facts.client_close() {
         Some(close) => close.end_offset < facts.trace.to_server.len(),
         None => came(firsts.fin),
@@ -62,9 +59,8 @@ fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
     let fault = facts.client_fault.map(|fault| fault.event);
     let left =
         came(fault) || came(firsts.reset) || came(firsts.cut) || came(firsts.began_to_return);
-    let wide = facts.client.iter().any(|frame| frame.wide && frame.started < at);
     let crashed = came(firsts.panicked) || came(firsts.spun);
-    !behind_close && !half_sent && !left && !wide && !crashed && !facts.is_deaf_at(at)
+    !behind_close && !facts.is_refusable_at(at) && !left && !crashed && !facts.is_deaf_at(at)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1

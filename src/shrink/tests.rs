@@ -142,6 +142,10 @@ fn what_became_the_best_is_gone_on_from_and_all_is_tried_once_more() {
     ];
     assert_eq!(found, expected);
     assert_eq!(proposed("cut", |_| true), [""]);
+    // As large as what is left: then smaller ones.
+    let found = proposed(text, |lines| lines.contains("drop") && lines.contains("resume"));
+    let first = ["drop; stop reading; resume reading", "", "stop reading; resume reading"];
+    assert_eq!((&found[..3], &*found[3]), (&first.map(str::to_owned)[..], "drop; resume reading"));
 }
 
 #[test]
@@ -155,6 +159,8 @@ fn two_parts_of_a_frame_become_one_frame() {
     let merged = ["upgrade; ping", "upgrade; first 1 byte of ping", "upgrade; close"];
     let at = found.iter().position(|lines| lines == merged[0]).expect("merged");
     assert_eq!(found[at..at + 3], merged);
+    let joined = proposed(&format!("upgrade\n{first}\n+ {rest}"), fails);
+    assert!(joined.contains(&merged[0].to_owned()), "the one frame comes as the first part did");
     let fins = proposed("fin\nfin\nreset", |lines| lines.contains("; "));
     assert_eq!(fins, ["reset", "fin; fin", "fin", ""]);
 }

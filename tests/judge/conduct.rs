@@ -114,3 +114,13 @@ fn what_the_server_did_as_a_program_is_told_in_its_own_words() {
     let spun = "polled 10000 times while time stood still";
     assert_eq!(fact(Story::open().spins(), Invariant::NoSpin), spun);
 }
+
+#[test]
+fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
+    let cause = Some(Cause::ClientClose);
+    assert_eq!(asked().panics().breaks(Invariant::NoPanic).key.cause, cause);
+    let story = asked().server(BYE).server(TEXT).aborts();
+    assert_eq!(story.broken(), [Invariant::SilentAfterClose, Invariant::NoPanic]);
+    let causes = judge(&story.trace, &story.bounds).violations;
+    assert_eq!([causes[0].key.cause, causes[1].key.cause], [cause, None]);
+}

@@ -168,10 +168,10 @@ fn nobody_is_left_to_refuse_behind_a_fin_a_reset_a_panic_or_a_full_buffer() {
 #[test]
 fn a_close_from_before_the_whole_frame_was_read_is_about_something_else() {
     let bytes = masked((Opcode::TEXT, b"\xffrest"));
-    let half = Story::open().at(1000).client_bytes(&bytes).then(What::Read { bytes: 7 });
-    let story = half.clone().server_closes(1001).server_reads_all();
-    story.later(1000).server_drops().is_clean();
-    let whole = half.then(What::Read { bytes: 4 }).server_closes(1001);
+    let half = Story::open().at(1000).client_bytes(&bytes[..7]).server_reads_all();
+    let before = half.clone().server_closes(1001).client_bytes(&bytes[7..]).server_reads_all();
+    before.later(1000).server_drops().is_clean();
+    let whole = half.client_bytes(&bytes[7..]).server_reads_all().server_closes(1001);
     whole.later(1000).server_drops().breaks(Invariant::RefusesIllegal);
 }
 

@@ -156,6 +156,23 @@ fn who_does_not_look_sees_no_end_and_the_server_is_not_blamed_for_it() {
     open().deaf().at(5999).hears().quiet().breaks(Invariant::EndsInTime);
 }
 
+/// The kernel's table tells only that an end came between two looks.
+#[test]
+fn an_end_that_only_the_table_showed_is_no_cut_and_no_missing_answer() {
+    let open = || {
+        let mut story = Story::open_seen_by_client();
+        (story.trace.sees_release, story.trace.transit) = (true, Duration::ZERO);
+        story.at(1000)
+    };
+    let gone = |story: Story| story.then(What::Shut).then(What::Dropped { reset: false });
+    gone(open().server(BYE)).is_clean();
+    gone(open().server(BYE)).at(1010).reset().is_clean();
+    gone(open().client(BYE)).is_clean();
+    gone(open().client(BYE)).then(What::GotEnd).breaks(Invariant::AnswersClose);
+    gone(open().client_bytes(UNMASKED)).is_clean();
+    gone(open().client_bytes(UNMASKED)).then(What::GotEnd).breaks(Invariant::RefusesIllegal);
+}
+
 // Liveness: what the client did meanwhile.
 
 #[test]
@@ -257,21 +274,4 @@ fn what_is_complete_within_the_slack_of_a_timer_is_in_time() {
     let frame = idling().at(5001).client(PING).server_reads_all().at(9000).server_drops();
     let found = [request.server_accepts().quiet().broken(), frame.broken()];
     assert_eq!(found, [vec![], vec![]]);
-}
-
-/// The kernel's table tells only that an end came between two looks.
-#[test]
-fn an_end_that_only_the_table_showed_is_no_cut_and_no_missing_answer() {
-    let open = || {
-        let mut story = Story::open_seen_by_client();
-        (story.trace.sees_release, story.trace.transit) = (true, Duration::ZERO);
-        story.at(1000)
-    };
-    let gone = |story: Story| story.then(What::Shut).then(What::Dropped { reset: false });
-    gone(open().server(BYE)).is_clean();
-    gone(open().server(BYE)).at(1010).reset().is_clean();
-    gone(open().client(BYE)).is_clean();
-    gone(open().client(BYE)).then(What::GotEnd).breaks(Invariant::AnswersClose);
-    gone(open().client_bytes(UNMASKED)).is_clean();
-    gone(open().client_bytes(UNMASKED)).then(What::GotEnd).breaks(Invariant::RefusesIllegal);
 }

@@ -134,6 +134,8 @@ fn every_number_of_an_act_adds_to_its_magnitude() {
         ("pong 5B", 5),
         ("opcode 3 5B", 5),
         ("ping \"long\"", 0),
+        ("ping hex 0103", 4),
+        ("raw hex 0103", 0),
         ("close 1000 5B", 1005),
         ("close 5B", 5),
         ("app close 1001 5B x 2", 1008),
@@ -197,7 +199,10 @@ fn an_end_may_be_a_gentler_one_and_a_wait_for_something_one_for_the_upgrade() {
     assert_eq!(simpler("reset"), ["fin"]);
     assert_eq!(simpler("drop"), ["fin", "reset"]);
     assert_eq!(simpler("cut"), ["fin", "reset", "drop"]);
-    assert_eq!(simpler("await close"), ["await upgrade"]);
+    assert_eq!(simpler("await close"), ["app close", "await upgrade"]);
+    for text in ["await message", "await ping", "await pong", "await end"] {
+        assert_eq!(simpler(text), ["await upgrade"], "{text}");
+    }
 }
 
 #[test]
@@ -224,7 +229,7 @@ fn a_plain_send_has_only_simpler_ones_before_it() {
 fn a_send_loses_its_piece_its_pace_and_its_content() {
     assert_eq!(beside_plain("raw"), [""; 0]);
     assert_eq!(beside_plain("raw \"abc\""), ["raw", "raw 3B"]);
-    assert_eq!(beside_plain("raw hex 6162"), ["raw", "raw 2B"]);
+    assert_eq!(beside_plain("raw hex 6162"), ["raw", "raw 2B", "raw hex ff"]);
     assert_eq!(beside_plain("raw 2B"), ["raw"]);
     assert_eq!(beside_plain("first 2 bytes of raw"), ["raw"]);
     assert_eq!(
@@ -266,6 +271,7 @@ fn a_close_loses_its_code_or_has_a_more_usual_one() {
         "close 2B",
         "close 1000 2B",
         "close 0 2B",
+        "close 1001 2B",
         "close 1005 2B",
         "close 4000",
     ];
@@ -276,6 +282,7 @@ fn a_close_loses_its_code_or_has_a_more_usual_one() {
         "app close 2B",
         "app close 1000 2B",
         "app close 0 2B",
+        "app close 1001 2B",
         "app close 1005 2B",
         "app close 4000",
     ];
@@ -289,7 +296,7 @@ fn a_command_loses_its_content_and_its_pace() {
     assert_eq!(simpler("app send text \"abc\""), ["app send text", "app send text 3B"]);
     let binary = ["app send text 2B", "app send binary"];
     assert_eq!(simpler("app send binary 2B"), binary);
-    assert_eq!(simpler("app ping hex 61"), ["app ping", "app ping 1B"]);
+    assert_eq!(simpler("app ping hex 61"), ["app ping", "app ping 1B", "app ping hex ff"]);
     assert_eq!(simpler("app return"), ["app close"]);
     assert_eq!(simpler("app keep"), [""; 0]);
     assert_eq!(simpler("app keep x 3 every 1s"), ["app keep", "app keep x 3"]);
