@@ -244,3 +244,15 @@ fn a_worker_that_cannot_be_started_is_an_error_on_one_line() {
         assert!(error.starts_with("error: no worker process can be started: "), "{run:?}");
     }
 }
+
+#[test]
+fn a_campaign_takes_no_more_memory_the_longer_it_lasts() {
+    let desk = Desk::new();
+    for target in ["reference/split-tasks", "tungstenite/no-deadline"] {
+        let command = format!("test {target} --scripts 4000 --seed 1 --jobs 1 --memory 16");
+        let json = desk.hangup(&format!("{command} --format json")).json();
+        let findings = json["targets"][0]["findings"].as_array().expect("findings").iter();
+        let exhausted = findings.filter(|finding| finding["invariant"] == "bounded-memory");
+        assert_eq!(exhausted.count(), 0, "4 KiB a script are too much: {json}");
+    }
+}
