@@ -48,15 +48,15 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let bound = bound.unwrap_or(repro.bounds.close).as_secs_f64();
     let path = path(&repro.target.0);
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
-    let sentence = report::wrap_to(&repro.sentence.replace(['\\', '"'], "'"), 86);
+    let sentence = report::wrap_to(&plain(&repro.sentence), 86);
     let headline = format!("{}: {}", repro.key.invariant, repro.key.invariant.rule().says);
     let headline = report::wrap_to(&headline, 86);
     let facts = [
         ("@HEADLINE@", headline.as_str()),
         ("@SENTENCE@", &sentence),
         ("@NEEDS@", needs(&repro.script)),
-        ("@TARGET@", &report::wrap_to(&repro.target.0, 86)),
-        ("@SCRIPT@", &indented(&repro.script.to_string().replace(['\\', '"'], "'"))),
+        ("@TARGET@", &report::wrap_to(&plain(&repro.target.0), 86)),
+        ("@SCRIPT@", &indented(&plain(&repro.script.to_string()))),
         ("@PATH@", &literal(path.as_bytes())),
         ("@BOUND@", &format!("{bound:?}")),
         ("@SLACK@", &format!("{SLACK:?}")),
@@ -104,6 +104,12 @@ fn needs(script: &Script) -> &'static str {
     } else {
         "PATH is where it opens a WebSocket."
     }
+}
+
+/// Text of a stranger's file for the program's own: it must not end its comment, nor
+/// look like a place of the template.
+fn plain(text: &str) -> String {
+    text.replace(['\\', '"', '@'], "'")
 }
 
 fn stops_reading(script: &Script) -> bool {
@@ -291,6 +297,12 @@ mod tests {
         assert_eq!((close.close, close.fault, close.code), (Some(20), None, Some(1001)));
         assert_eq!(stream("upgrade\nping\nunmasked ping \"x\"\n").fault, Some(8));
         assert_eq!(stream("first 9 bytes of upgrade\nclose\n").close, None);
+    }
+
+    #[test]
+    fn text_of_a_strangers_file_stays_text() {
+        let text = r#"a""" + print("mine") + """\n @STEPS@"#;
+        assert!(!plain(text).contains(['"', '\\', '@']));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn every_bad_server_is_found_by_its_rule() {
 
 #[test]
 fn the_same_server_without_a_fault_is_clean() {
-    let Some(server) = bad("control", "1") else { return };
+    let Some(server) = bad("control", "0.6") else { return };
     let [plain, bye, push, echo] = ["/", "/bye", "/push", "/echo"].map(|path| server.url(path));
     let run = Desk::new().hangup(&format!(
         "probe {plain} --bye {bye} --push {push} --echo {echo} --seed 1 --scripts 200 \
@@ -96,7 +96,7 @@ fn what_is_accepted_in_a_baseline_is_no_finding_and_what_is_new_is() {
 #[test]
 fn a_repro_is_replayed_and_shrunk_on_a_url() {
     let desk = Desk::new();
-    let (Some(waits), Some(fixed)) = (bad("waits", "1"), bad("control", "1")) else { return };
+    let (Some(waits), Some(fixed)) = (bad("waits", "1"), bad("control", "0.6")) else { return };
     desk.write("long.script", "upgrade\napp close\nping\nwait 200ms\ntext \"x\"\n");
     let options = "--close-within 1s --slack 800ms";
     let run = desk.hangup(&format!("shrink long.script --url {} {options}", waits.url("/bye")));
