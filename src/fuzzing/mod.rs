@@ -34,6 +34,7 @@ pub use text::{notation, repro};
 use crate::bounds::Bounds;
 use crate::campaign::Campaign;
 use crate::generate::Grammar;
+use crate::heap;
 use crate::judge::judge;
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::sim::play;
@@ -57,12 +58,16 @@ const STEPS: usize = 16;
 const ACTS: u64 = 40;
 /// The most bytes that a script may send, for the same reason.
 const VOLUME: u64 = 80_000;
+/// As much where the target's heap is measured, and floods have something to show.
+const FLOOD: u64 = 2 << 20;
 
 /// A server under a fuzzer.
 pub struct Fuzz {
     target: Arc<dyn Target>,
     bounds: Bounds,
     grammar: Grammar,
+    /// The most bytes that a script may send.
+    volume: u64,
     random: bool,
     catch: Catch,
 }
@@ -81,7 +86,9 @@ impl Fuzz {
         let bounds = target.bounds();
         let grammar = Grammar { bounds, app: target.obeys() };
         let random = std::env::var_os(RANDOM).is_some();
-        Self { target, bounds, grammar, random, catch: Catch::new() }
+        let measured = bounds.memory.is_some() && heap::measure().is_some();
+        let volume = if measured { FLOOD } else { VOLUME };
+        Self { target, bounds, grammar, volume, random, catch: Catch::new() }
     }
 
     /// The built-in target that the environment variable [`TARGET`] names, or `reference`.
@@ -162,7 +169,7 @@ impl Fuzz {
 
     /// A fuzzer is told of a finding by a panic.
     fn play(&self, script: &Script) -> bool {
-        if is_too_long(script) {
+        if is_too_long(script) || script.volume() > self.volume {
             return false;
         }
         let trace = play(&self.target, &self.bounds, script, 0);
@@ -189,9 +196,7 @@ impl Fuzz {
 }
 
 fn is_too_long(script: &Script) -> bool {
-    script.steps.len() > STEPS
-        || script.volume() > VOLUME
-        || script.steps.iter().map(acts).sum::<u64>() > ACTS
+    script.steps.len() > STEPS || script.steps.iter().map(acts).sum::<u64>() > ACTS
 }
 
 /// How often the client or the application acts in one step.

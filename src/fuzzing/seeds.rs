@@ -86,7 +86,7 @@ const STORIES: &[(&str, &str)] = &[
     ("illegal-unmasked", "upgrade\nunmasked text \"x\"\n"),
     ("no-request", "raw \"GET / HTTP/1.1\\r\\n\\r\\n\"\n"),
     ("nothing", "wait 10s\n"),
-    ("ping-flood", "upgrade\nping 125B x 200\n"),
+    ("ping-flood", "upgrade\nping 125B x 30\n"),
     ("request-and-close-in-one-segment", "upgrade\n+ text \"x\"\n+ close 1000\n"),
     ("request-in-pieces", "upgrade in pieces of 20 bytes every 1s\n"),
     ("request-with-a-long-header", "upgrade with 15000B header\n"),

@@ -195,7 +195,7 @@ impl<'a> Stream<'a> {
 
 impl<'a> Facts<'a> {
     pub fn read(trace: &'a Trace) -> Self {
-        let request_head = handshake::head_length(&trace.to_server);
+        let request_head = handshake::request_length(&trace.to_server);
         let response = handshake::response(&trace.to_client).ok().flatten();
         let response_head =
             response.filter(|response| response.status == 101).map(|response| response.length);

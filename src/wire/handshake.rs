@@ -60,6 +60,13 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// How long the request at the start of `bytes` is, with the empty lines before it, once
+/// its head is whole. RFC 9112 section 2.2 has a server ignore such lines, and httparse does.
+pub fn request_length(bytes: &[u8]) -> Option<usize> {
+    let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    head_length(&bytes[empty..]).map(|length| empty + length)
+}
+
 /// A client's opening request, as a server reads it (section 4.2.1).
 ///
 /// `Ok(None)` while the head is not whole; then its length and the accept hash to answer with.
@@ -173,6 +180,18 @@ mod tests {
         }
         assert_eq!(request(bytes), Ok(Some((bytes.len(), ACCEPT.to_owned()))));
         assert_eq!(head_length(bytes), Some(bytes.len()));
+    }
+
+    #[test]
+    fn empty_lines_before_a_request_are_part_of_it_and_not_its_end() {
+        for lines in ["", "\r\n", "\r\n\r\n", "\n\r\n\r\n"] {
+            let bytes = [lines.as_bytes(), REQUEST.as_bytes()].concat();
+            let length = lines.len() + REQUEST.len();
+            assert_eq!(request_length(&bytes), Some(length), "{lines:?}");
+            assert_eq!(request(&bytes), Ok(Some((length, ACCEPT.to_owned()))), "{lines:?}");
+            assert_eq!(request_length(&bytes[..length - 1]), None);
+        }
+        assert_eq!(request_length(b"\r\n\r\n"), None);
     }
 
     #[test]
