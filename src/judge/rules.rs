@@ -20,6 +20,7 @@ pub struct Rule {
 
 impl Invariant {
     /// What it says.
+    #[expect(clippy::too_many_lines, reason = "a text for each rule")]
     pub const fn rule(self) -> Rule {
         use Class::{Liveness, Safety};
         let (class, section, says, explains) = match self {

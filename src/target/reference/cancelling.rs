@@ -7,7 +7,7 @@
 
 use super::faults::Fault;
 use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{BAD_REQUEST, Inbox, News, Opening};
+use super::inbox::{BAD_REQUEST, Inbox, News, Opened, Opening};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::script::Command;
 use crate::target::{Application, Connection};
@@ -23,6 +23,11 @@ const SEND: Duration = Duration::from_millis(500);
 
 /// What timers may be late in all.
 const ROUNDING: Duration = Duration::from_millis(50);
+
+/// The time to close, with a send before it: a Close may arrive right after that began.
+const CLOSING: Duration = CLOSE.saturating_sub(SEND).saturating_sub(ROUNDING);
+/// How long nothing may come, with the time to close and a send behind it.
+const PATIENCE: Duration = IDLE.saturating_sub(CLOSE).saturating_sub(SEND);
 
 /// Serves one connection. Returning drops it.
 pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
@@ -69,7 +74,7 @@ impl Server {
             None => self.talk().await?,
         };
         // From here on there is one deadline, for all that is left.
-        let deadline = Instant::now() + (CLOSE - SEND - ROUNDING);
+        let deadline = Instant::now() + CLOSING;
         timeout_at(deadline, self.close(closing)).await?
     }
 
@@ -90,13 +95,13 @@ impl Server {
                 return Ok(None);
             }
             match opening.take(&buffer[..count]) {
-                None => {}
-                Some(None) => {
+                Opened::NotYet => {}
+                Opened::Refused => {
                     self.io.write_all(BAD_REQUEST).await?;
                     self.io.shutdown().await?;
                     return Ok(None);
                 }
-                Some(Some((response, behind))) => {
+                Opened::With { response, behind } => {
                     self.io.write_all(response.as_bytes()).await?;
                     return Ok(Some(behind));
                 }
@@ -130,7 +135,7 @@ impl Server {
     }
 
     fn is_alive(&mut self) {
-        self.deadline = Instant::now() + (IDLE - CLOSE - SEND);
+        self.deadline = Instant::now() + PATIENCE;
     }
 
     /// Deals with what came.

@@ -58,24 +58,34 @@ impl Inbox {
     }
 }
 
+/// How an opening stands.
+pub(super) enum Opened {
+    /// The request is not whole.
+    NotYet,
+    /// It is no opening handshake.
+    Refused,
+    /// It is one: the response to it, and what came behind it.
+    With { response: String, behind: Vec<u8> },
+}
+
 /// A request in the making.
 #[derive(Debug, Default)]
 pub(super) struct Opening(Vec<u8>);
 
 impl Opening {
-    /// More of the request. Once it is whole: the response to it and what came behind
-    /// it, or `None` for one that is no opening handshake.
-    pub fn take(&mut self, bytes: &[u8]) -> Option<Option<(String, Vec<u8>)>> {
+    /// More of the request.
+    pub fn take(&mut self, bytes: &[u8]) -> Opened {
         let seen = self.0.len().saturating_sub(3);
         self.0.extend_from_slice(bytes);
         let whole = handshake::head_length(&self.0[seen..]).is_some();
         if !whole && self.0.len() <= handshake::HEAD_LIMIT {
-            return None;
+            return Opened::NotYet;
         }
-        let request = handshake::request(&self.0).ok().flatten();
-        Some(request.map(|(length, accept)| {
-            (handshake::switching_protocols(&accept), self.0.split_off(length))
-        }))
+        let Ok(Some((length, accept))) = handshake::request(&self.0) else {
+            return Opened::Refused;
+        };
+        let response = handshake::switching_protocols(&accept);
+        Opened::With { response, behind: self.0.split_off(length) }
     }
 }
 

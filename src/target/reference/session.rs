@@ -197,10 +197,10 @@ impl Session {
 
     fn close_came(&mut self, now: Instant) {
         let payload = self.decoder.body().to_vec();
-        if self.habits.answers_in(self.phase) {
-            if let Some(answer) = self.habits.answer(&payload) {
-                self.close(&answer, now);
-            }
+        if self.habits.answers_in(self.phase)
+            && let Some(answer) = self.habits.answer(&payload)
+        {
+            self.close(&answer, now);
         }
         self.client_close.get_or_insert(payload);
         self.begin_closing(now, true);
@@ -213,10 +213,10 @@ impl Session {
 
     /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
     fn fail(&mut self, fault: Fault, now: Instant) {
-        if self.is_open() {
-            if let Some(code) = self.habits.failing(fault) {
-                self.close(&code.0.to_be_bytes(), now);
-            }
+        if self.is_open()
+            && let Some(code) = self.habits.failing(fault)
+        {
+            self.close(&code.0.to_be_bytes(), now);
         }
         self.begin_closing(now, true);
         self.habits.failed(self);

@@ -8,7 +8,7 @@
 
 use super::faults::Fault;
 use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{BAD_REQUEST, Inbox, News, Opening};
+use super::inbox::{BAD_REQUEST, Inbox, News, Opened, Opening};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::script::Command;
 use crate::target::{Application, Connection};
@@ -23,6 +23,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// How long nothing may come, with the time to close behind it.
+const PATIENCE: Duration = IDLE.saturating_sub(CLOSE);
 
 /// How often the keepalive pings, where there is one.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -56,13 +59,13 @@ async fn open(io: &mut Connection, application: &Application) -> io::Result<Opti
             return Ok(None);
         }
         match opening.take(&buffer[..count]) {
-            None => {}
-            Some(None) => {
+            Opened::NotYet => {}
+            Opened::Refused => {
                 io.write_all(BAD_REQUEST).await?;
                 io.shutdown().await?;
                 return Ok(None);
             }
-            Some(Some((response, behind))) => {
+            Opened::With { response, behind } => {
                 io.write_all(response.as_bytes()).await?;
                 return Ok(Some(behind));
             }
@@ -191,7 +194,7 @@ impl Server {
             read_end: false,
             said_fin: false,
             phase: Phase::Open,
-            deadline: Instant::now() + (IDLE - CLOSE),
+            deadline: Instant::now() + PATIENCE,
             code: None,
             fault,
         }
@@ -262,7 +265,7 @@ impl Server {
         if matches!(news, News::Alive | News::Message(_) | News::Ping(_))
             && self.phase == Phase::Open
         {
-            self.deadline = Instant::now() + (IDLE - CLOSE);
+            self.deadline = Instant::now() + PATIENCE;
         }
         match news {
             News::Alive => {}
