@@ -112,7 +112,8 @@ fn request(uri: &Uri, asking: &Asking) -> Result<String, String> {
         }
         let _ = write!(request, "{header}\r\n");
     }
-    if request.replace("\r\n", "").contains(['\r', '\n']) {
+    let mut given = asking.headers.iter().chain(&asking.subprotocols).chain(&asking.host);
+    if given.any(|text| text.contains(char::is_control)) {
         return Err("a line break in a header, a subprotocol or the host".to_owned());
     }
     Ok(request + "\r\n")

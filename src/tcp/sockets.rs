@@ -339,7 +339,19 @@ mod tests {
         server: TcpStream,
         record: Record,
         _watch: Watch,
-        _table: Table,
+        table: Table,
+    }
+
+    impl Pair {
+        /// The events so far, after enough looks.
+        async fn seen(&self) -> Vec<What> {
+            self.table.catch_up().await;
+            events(&self.record)
+        }
+    }
+
+    fn events(record: &Record) -> Vec<What> {
+        record.look(|trace| trace.events.iter().map(|event| event.what.clone()).collect())
     }
 
     async fn pair() -> Pair {
@@ -355,13 +367,7 @@ mod tests {
         assert!(early.is_err(), "nobody has accepted yet");
         let (server, _) = listener.accept().await.expect("one waits");
         assert!(watch.is_accepted().await);
-        Pair { client, server, record, _watch: watch, _table: table }
-    }
-
-    /// The events so far, after a few looks.
-    async fn seen(record: &Record) -> Vec<What> {
-        sleep(EVERY * 8).await;
-        record.look(|trace| trace.events.iter().map(|event| event.what.clone()).collect())
+        Pair { client, server, record, _watch: watch, table }
     }
 
     const DROPPED: What = What::Dropped { reset: false };
@@ -369,52 +375,62 @@ mod tests {
     #[tokio::test]
     async fn an_open_socket_is_neither_shut_nor_released() {
         let pair = pair().await;
-        assert_eq!(seen(&pair.record).await, []);
-        drop(pair.server);
-        assert_eq!(seen(&pair.record).await, [What::Shut, DROPPED]);
+        assert_eq!(pair.seen().await, []);
+        let Pair { client: _client, server, record, _watch, table } = pair;
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [What::Shut, DROPPED]);
     }
 
     #[tokio::test]
     async fn a_half_closed_socket_is_shut_and_not_released() {
         let mut pair = pair().await;
         pair.server.shutdown().await.expect("shut");
-        assert_eq!(seen(&pair.record).await, [What::Shut]);
+        assert_eq!(pair.seen().await, [What::Shut]);
         // Both directions are over, and the descriptor is kept.
         pair.client.shutdown().await.expect("shut");
         assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
-        assert_eq!(seen(&pair.record).await, [What::Shut]);
-        drop(pair.server);
-        assert_eq!(seen(&pair.record).await, [What::Shut, DROPPED]);
+        assert_eq!(pair.seen().await, [What::Shut]);
+        let Pair { client: _client, server, record, _watch, table } = pair;
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [What::Shut, DROPPED]);
     }
 
     #[tokio::test]
     async fn a_socket_that_was_reset_is_held_until_its_process_lets_go() {
-        let pair = pair().await;
-        socket2::SockRef::from(&pair.client).set_linger(Some(Duration::ZERO)).expect("set");
-        drop(pair.client);
-        assert_eq!(seen(&pair.record).await, []);
-        drop(pair.server);
-        assert_eq!(seen(&pair.record).await, [DROPPED]);
+        let Pair { client, server, record, _watch, table } = pair().await;
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(client);
+        table.catch_up().await;
+        assert_eq!(events(&record), []);
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [DROPPED]);
     }
 
     #[tokio::test]
     async fn a_client_that_does_not_read_hides_nothing() {
-        let mut pair = pair().await;
+        let Pair { client, mut server, record, _watch, table } = pair().await;
+        record.push(What::StoppedReading);
         let mut filled = 0;
         while let Ok(Ok(count)) =
-            timeout(Duration::from_millis(50), pair.server.write(&[0; 16_384])).await
+            timeout(Duration::from_millis(50), server.write(&[0; 16_384])).await
         {
             filled += count;
         }
         assert!(filled > 0);
-        drop(pair.server);
+        drop(server);
+        table.catch_up().await;
         // The FIN waits behind the data.
-        assert_eq!(seen(&pair.record).await, [What::Shut, DROPPED]);
-        let client = pair.client.into_std().expect("a socket");
-        client.set_nonblocking(false).expect("set");
-        assert_eq!(
-            (&client).take(filled as u64).read_to_end(&mut Vec::new()).expect("data"),
-            filled
+        let seen = events(&record);
+        assert!(
+            seen.len() == 3 && seen.contains(&What::Shut) && seen.contains(&DROPPED),
+            "{seen:?}"
         );
+        let client = client.into_std().expect("a socket");
+        client.set_nonblocking(false).expect("set");
+        let mut data = (&client).take(filled as u64);
+        assert_eq!(data.read_to_end(&mut Vec::new()).expect("data"), filled);
     }
 }
