@@ -5,7 +5,7 @@
 //! same seed gives the same findings. Where files, terminals and clocks are
 //! concerned, it asks nobody: who watches gets [`Progress`] and can say stop.
 //!
-//! [`Campaign::run`] plays in this process; [`crate::workers`], where the feature
+//! [`Campaign::run`] plays in this process; `workers`, where the feature
 //! `cli` is on, in processes that a target may take down.
 
 mod finding;

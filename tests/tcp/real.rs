@@ -61,8 +61,10 @@ async fn waits_for(server: Option<Server>, documented: u64) {
     let Some(server) = server else { return };
     let documented = Duration::from_secs(documented);
     let second = Duration::from_secs(1);
-    let (below, above) =
-        tokio::join!(ending(&server, documented - second), ending(&server, documented + second));
+    let (below, above) = tokio::join!(
+        ending(&server, documented.saturating_sub(second)),
+        ending(&server, documented + second)
+    );
     let late = below.expect("it is late for a bound below its own");
     assert!(late.abs_diff(documented) < Duration::from_millis(500), "{late:?}");
     assert_eq!(above, None, "it is in time for a bound above its own");

@@ -1,8 +1,8 @@
 //! `reference`: a server that closes well, written to be read.
 //!
-//! [`session`] is the protocol as a plain state machine, that is given bytes, the time and
+//! `session` is the protocol as a plain state machine, that is given bytes, the time and
 //! the application's commands and says what to send; this file moves the bytes.
-//! [`habits`] are what it takes to close within a bound against every client, one
+//! `habits` are what it takes to close within a bound against every client, one
 //! method each; [`faults`] are the same habits as real servers get them wrong. Four of
 //! them matter most:
 //!
