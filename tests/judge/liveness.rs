@@ -225,6 +225,9 @@ fn a_server_that_sent_fin_and_keeps_its_transport_ended_but_did_not_release() {
         assert_eq!((late.ending, late.key.cause), (Ending::Late(Time(6_003_000)), Some(cause)));
         assert_eq!(shut.quiet().breaks(Invariant::ReleasesInTime).ending, Ending::Never);
     }
+    let kept = owing(Cause::ClientFin).server_shuts().quiet().breaks(Invariant::ReleasesInTime);
+    let open = owing(Cause::ClientFin).quiet().breaks(Invariant::EndsInTime);
+    assert_eq!((&*kept.fact, &*open.fact), ("kept its transport", "did not end the connection"));
     let ended_late = owing(Cause::OwnClose).at(7000).server_shuts().quiet();
     assert_eq!(ended_late.breaks(Invariant::EndsInTime).ending, Ending::Late(Time(7_000_000)));
 }
