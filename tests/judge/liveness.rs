@@ -84,6 +84,14 @@ fn a_violation_is_a_must_where_the_rfc_asks_the_receiver_to_fail_the_connection(
 }
 
 #[test]
+fn bad_text_in_half_a_message_is_a_should_until_the_message_is_whole() {
+    let bytes = masked((Opcode::TEXT, b"\xffrest"));
+    let late = |upto: usize| Story::open().client_bytes(&bytes[..upto]).quiet();
+    let levels = [7, bytes.len()].map(|upto| late(upto).breaks(Invariant::EndsInTime).level);
+    assert_eq!(levels, [Level::Should, Level::Must]);
+}
+
+#[test]
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);
