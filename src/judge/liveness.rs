@@ -15,11 +15,11 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
     if !facts.trace.sees_release && is_blind(facts, owed.deadline) {
         return;
     }
+    // After the client's reset there is no end left to owe, but the release.
     if !kept(facts, facts.ended(), owed) {
         let invariant = match owed.cause {
             Cause::Handshake => Invariant::HandshakeInTime,
             Cause::Idle => Invariant::IdleInTime,
-            Cause::ClientReset => Invariant::ReleasesInTime,
             _ => Invariant::EndsInTime,
         };
         out.push(violation(facts, owed, invariant, facts.ended()));

@@ -87,6 +87,8 @@ fn what_comes_behind_the_own_close_is_no_matter_of_frames() {
 fn behind_bytes_that_put_the_stream_out_of_step_nothing_more_is_read_as_frames() {
     let lost = Story::open().server_bytes([0xf0, 0]).server((Opcode::CLOSE, b"x"));
     lost.later(1000).server_drops().breaks(Invariant::FramesWell);
+    let long = Story::open().server((Opcode::PING, &[0; 126])).server((Opcode::CLOSE, b"x"));
+    long.later(1000).server_drops().breaks(Invariant::FramesWell);
     let kept = Story::open().server_bytes(masked(TEXT)).server((Opcode::CLOSE, b"x"));
     let broken = kept.later(1000).server_drops().broken();
     assert_eq!(broken, [Invariant::LegalClose, Invariant::FramesWell]);

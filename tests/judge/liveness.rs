@@ -84,6 +84,14 @@ fn a_violation_is_a_must_where_the_rfc_asks_the_receiver_to_fail_the_connection(
 }
 
 #[test]
+fn bad_text_in_half_a_message_is_a_should_until_the_message_is_whole() {
+    let bytes = masked((Opcode::TEXT, b"\xffrest"));
+    let late = |upto: usize| Story::open().client_bytes(&bytes[..upto]).quiet();
+    let levels = [7, bytes.len()].map(|upto| late(upto).breaks(Invariant::EndsInTime).level);
+    assert_eq!(levels, [Level::Should, Level::Must]);
+}
+
+#[test]
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);
@@ -225,6 +233,9 @@ fn a_server_that_sent_fin_and_keeps_its_transport_ended_but_did_not_release() {
         assert_eq!((late.ending, late.key.cause), (Ending::Late(Time(6_003_000)), Some(cause)));
         assert_eq!(shut.quiet().breaks(Invariant::ReleasesInTime).ending, Ending::Never);
     }
+    let kept = owing(Cause::ClientFin).server_shuts().quiet().breaks(Invariant::ReleasesInTime);
+    let open = owing(Cause::ClientFin).quiet().breaks(Invariant::EndsInTime);
+    assert_eq!((&*kept.fact, &*open.fact), ("kept its transport", "did not end the connection"));
     let ended_late = owing(Cause::OwnClose).at(7000).server_shuts().quiet();
     assert_eq!(ended_late.breaks(Invariant::EndsInTime).ending, Ending::Late(Time(7_000_000)));
 }

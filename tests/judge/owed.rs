@@ -26,6 +26,9 @@ fn the_own_close_counts_from_its_first_byte_and_the_clients_from_its_last() {
         let story = story.at(3000).server_bytes(&plain(BYE)[cut..]);
         assert_eq!(story.due(6000), (Cause::OwnClose, Condition::Silent), "cut at {cut}");
     }
+    // What the client got before has no part in it.
+    let got = Story::open().server(TEXT).client_gets_all().at(1000).server(BYE);
+    assert_eq!(got.due(6000).0, Cause::OwnClose);
     for cut in 1..masked(BYE).len() {
         let half = Story::open().at(1000).client_bytes(&masked(BYE)[..cut]);
         half.clone().quiet().is_clean();
