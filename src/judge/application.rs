@@ -63,7 +63,9 @@ fn told_wrongly(facts: &Facts<'_>) -> Found {
     // An end that the server had begun by itself may be told as it saw it; where it took
     // the Close for a violation, `accepts-legal` says so.
     let own = facts.own_close().is_some_and(|own| own.started < received || own.blames());
-    let left = facts.is_wide_upto(close) || facts.app_left_by(received);
+    // A reset that came with the Close may be what was seen of it.
+    let reset = came_before(facts.firsts.reset, event);
+    let left = facts.is_wide_upto(close) || facts.app_left_by(received) || reset;
     if right || own || left || came_before(facts.firsts.began, received) {
         return None;
     }

@@ -180,7 +180,7 @@ impl Registry {
     }
 
     /// The targets that `names` select, each once, in the registry's order: a
-    /// target's own name, or the part before its slash for all of a family. No
+    /// target's own name, or else the part before its slash for all of a family. No
     /// names select all. Those that are broken on purpose are selected by their own
     /// names, or by a family with its slash: `reference/`.
     ///
@@ -193,7 +193,7 @@ impl Registry {
             let selected = |target: &dyn Target| {
                 let family = target.name().split_once('/').map(|(family, _)| family);
                 target.name() == name
-                    || (family == Some(name) && !target.is_planted())
+                    || (family == Some(name) && !target.is_planted() && self.find(name).is_none())
                     || (family.is_some() && family == name.strip_suffix('/'))
             };
             let mut any = false;

@@ -69,6 +69,24 @@ const DEVIATIONS: &[Deviation] = &[
                  promises nothing for idle clients",
         rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
     },
+    Deviation {
+        invariant: Invariant::RefusesIllegal,
+        cause: None,
+        condition: None,
+        reason: "on a protocol violation tungstenite returns an error, and sends nothing by itself; \
+                 to say why is left to the caller, and these servers hang up",
+        rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
+              (Section 7.4) before proceeding to _Close the WebSocket Connection_.",
+    },
+    Deviation {
+        invariant: Invariant::AcceptsLegal,
+        cause: Some(Cause::ClientClose),
+        condition: None,
+        reason: "tungstenite takes 1014, which was registered after the RFC, for a code that no \
+                 frame may carry",
+        rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
+              protocol, its future revisions, and extensions",
+    },
 ];
 
 impl Target for Tungstenite {
