@@ -268,8 +268,9 @@ fn targets_are_tested_once_each_and_in_the_registrys_order() {
     let both = [&ALL[..1], &ALL[3..]].concat();
     assert_eq!(names("tungstenite/no-deadline tungstenite tungstenite reference"), both);
     assert_eq!(names("tungstenite/read-deadline reference reference"), [CLEAN, FIXED]);
+    let faults = planted().into_iter().filter(|name| name.starts_with("reference/"));
     let styles = ALL[1..3].iter().map(|name| (*name).to_owned());
-    assert_eq!(names("reference/"), styles.chain(planted()).collect::<Vec<_>>());
+    assert_eq!(names("reference/"), styles.chain(faults).collect::<Vec<_>>());
 }
 
 #[test]
@@ -326,7 +327,7 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
     }
     endings.sort();
     endings.dedup();
-    assert_eq!(endings, ["late", "never"]);
+    assert_eq!(endings, ["in time", "late", "never"]);
 }
 
 #[test]
