@@ -104,10 +104,12 @@ struct Seat {
 
 impl Seat {
     fn worker(&mut self) -> Result<&mut Worker, String> {
-        if self.worker.is_none() {
-            self.worker = Some(Worker::start(self.memory)?);
-        }
-        self.worker.as_mut().ok_or_else(String::new)
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
+            // One that is killed before it is there says nothing against the next.
+            None => Worker::start(self.memory).or_else(|_| Worker::start(self.memory))?,
+        };
+        Ok(self.worker.insert(worker))
     }
 
     fn play(
