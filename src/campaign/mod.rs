@@ -11,7 +11,7 @@
 mod finding;
 
 pub use finding::Finding;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", unix))]
 pub(crate) use finding::toll;
 
 use crate::bounds::Bounds;
