@@ -129,8 +129,6 @@ pub fn play_before(
     // The runtime owns its park hook, the hook shares this, and a waker keeps the
     // runtime alive: left in place, every play would leak its runtime.
     *parking.waker() = None;
-    // The link keeps a waker as well.
-    *parking.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
     // The link has wakers of the runtime's too.
     parking.forget_link();
     trace

@@ -1,12 +1,9 @@
-//! What concerns the process as a whole, and so has one of its own: its panic hook, and
-//! its memory.
+//! The process's panic hook, which concerns the process as a whole and so has one of its own.
 
-use hangup::bounds::Bounds;
 use hangup::fuzzing::Fuzz;
-use hangup::sim::play;
-use hangup::{Connection, Registry, Script, suite};
+use hangup::{Connection, suite};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// What the hook before ours was told.
 static ABORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -32,30 +29,4 @@ fn a_servers_panic_is_recorded_and_only_the_finding_reaches_the_hook_that_aborts
     assert_eq!(aborted.len(), 1, "{aborted:?}");
     assert!(aborted[0].contains("suite: no-panic (safety, "), "{aborted:?}");
     assert!(fuzz.script(b"upgrade\n"), "the night goes on");
-}
-
-/// A night is four hundred million plays.
-#[test]
-#[cfg(target_os = "linux")]
-#[ignore = "a play of `reference` leaves some 10 KB behind: to be found"]
-fn plays_leave_nothing_behind() {
-    let pages = || {
-        let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-        text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number")
-    };
-    let registry = Registry::built_in();
-    let script: Script = "upgrade\napp close\n".parse().expect("a script");
-    for name in ["reference", "reference/no-deadline"] {
-        let target = Arc::clone(registry.find(name).expect(name));
-        let some_plays = || {
-            for _ in 0..4_000 {
-                play(&target, &Bounds::default(), &script, 0);
-            }
-        };
-        some_plays();
-        let before = pages();
-        some_plays();
-        let grown = pages().saturating_sub(before) * 4096;
-        assert!(grown < 4 << 20, "{name}: {grown} bytes more after 4,000 plays");
-    }
 }

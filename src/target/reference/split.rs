@@ -253,6 +253,15 @@ impl Server {
     }
 
     async fn deadline_passed(&mut self) {
+        // What the reader has told by now came before the deadline.
+        while self.phase == Phase::Open
+            && let Ok(news) = self.news.try_recv()
+        {
+            self.heard(news).await;
+        }
+        if self.deadline > Instant::now() {
+            return;
+        }
         if self.phase == Phase::Open {
             self.close(&CloseCode::GOING_AWAY.0.to_be_bytes()).await;
             self.begin(Phase::Closing);
