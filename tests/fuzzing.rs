@@ -54,7 +54,6 @@ fn root() -> PathBuf {
 }
 
 #[test]
-#[ignore = "the seeds of `repro` are to be made again since the judge has more rules"]
 fn the_committed_seeds_are_those_that_the_command_writes() {
     let mut committed = BTreeMap::new();
     for target in files(&root().join("fuzz/seeds")) {
