@@ -50,7 +50,9 @@ fn fails_with(facts: &Facts<'_>, fault: ClientFault, close: &Seen) -> Option<Bro
     let frame = facts.client.iter().find(|frame| frame.fault == Some(fault.fault))?;
     let whole = facts.received(frame)?;
     let began = came_before(facts.firsts.began, close.started);
-    if close.started < whole || began {
+    // So is one that has waited for room since before.
+    let waited = [Some(whole), frame.ended].into_iter().flatten().any(|at| facts.is_blocked_at(at));
+    if close.started < whole || began || waited {
         return None;
     }
     let code = close.code();

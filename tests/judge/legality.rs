@@ -10,6 +10,22 @@ use hangup::wire::{FrameHead, LengthForm, Opcode};
 use std::collections::BTreeSet;
 
 #[test]
+fn a_close_that_waited_for_room_since_before_is_not_about_the_violation_that_came() {
+    let one_byte = (Opcode::CLOSE, &b"x"[..]);
+    let going_away = close(1001, b"");
+    let ends = |story: Story| story.server((Opcode::CLOSE, &going_away)).server_drops();
+    let stuck = Story::open().then(What::WriteBlocked).client(one_byte);
+    for story in [
+        stuck.clone().then(What::Writable).server_reads_all(),
+        stuck.server_reads_all().then(What::Writable),
+    ] {
+        ends(story).is_clean();
+    }
+    let free = Story::open().then(What::WriteBlocked).then(What::Writable);
+    ends(free.client(one_byte).server_reads_all()).breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
 fn who_looks_at_a_header_may_refuse_what_the_rest_of_the_frame_would_show() {
     let half = |frame| Story::open().client_bytes(&masked(frame)[..2]).server_reads_all();
     let refusal = close(1002, b"");
