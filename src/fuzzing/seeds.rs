@@ -120,7 +120,7 @@ pub fn seeds() -> Vec<Seed> {
         }
     }
     for (name, repro) in repros() {
-        let bytes = repro.to_text().into_bytes();
+        let bytes = without_comments(&repro.to_text()).into_bytes();
         seeds.push(Seed { target: "repro", name: name.to_owned(), bytes });
     }
     seeds
@@ -213,6 +213,11 @@ fn as_moves(script: &Script) -> Option<Vec<u8>> {
         one.encode(&mut out);
     }
     Some(out)
+}
+
+/// The comments of a repro are prose, which says nothing to a parser.
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with('#')).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Repro files with each kind of field.
