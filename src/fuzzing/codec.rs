@@ -31,6 +31,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 /// The longest stream that is made whole with zeros, and so the longest frame, in bytes.
 const LONGEST: usize = 70_000;
 
+/// Theirs is to read any frame that fits into such a stream, and no other.
+const LIMIT: usize = 2 * LONGEST;
+
 /// Registered at IANA after RFC 6455 (bad gateway); theirs does not know it.
 const BAD_GATEWAY: u16 = 1014;
 
@@ -39,13 +42,16 @@ const CONTROL: usize = 125;
 
 /// Reads frames with both decoders. The input's first byte says who sends (its lowest
 /// bit: 0 a client, 1 a server) and, in the others, how large the pieces are that ours is
-/// fed in, less one. `false` where there is no more.
+/// fed in, less one. `false` where there is no more, or too much.
 ///
 /// # Panics
 ///
 /// If the two do not read the same frames, or do not refuse the same one.
 pub fn wire(data: &[u8]) -> bool {
     let Some((&choice, stream)) = data.split_first() else { return false };
+    if stream.len() > LONGEST {
+        return false;
+    }
     let sender = if choice & 1 == 0 { Role::Client } else { Role::Server };
     let pieces = usize::from(choice >> 1) + 1;
     let whole = Reading::of(sender, stream, stream.len().max(1));
@@ -151,14 +157,14 @@ impl Reading {
 fn compare(reading: &Reading, sender: Role) {
     let mut socket = FrameSocket::from_partially_read(Cursor::new([]), reading.stream.clone());
     for (index, (ours, _)) in reading.frames.iter().enumerate() {
-        match socket.read(Some(LONGEST)) {
+        match socket.read(Some(LIMIT)) {
             Ok(Some(theirs)) => assert_eq!(*ours, Seen::from(&theirs), "frame {index}"),
             Err(Error::Protocol(ProtocolError::InvalidOpcode(_))) if index == reading.good => break,
             other => panic!("frame {index} is {ours:?}, not {other:?}"),
         }
     }
     if reading.refused.is_none() {
-        let next = socket.read(Some(LONGEST));
+        let next = socket.read(Some(LIMIT));
         let end = matches!(next, Ok(None) | Err(Error::Capacity(_)));
         assert!(end, "there is no frame more, not {next:?}");
     }
@@ -210,7 +216,7 @@ impl OtherEnd {
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
-            .max_frame_size(Some(LONGEST))
+            .max_frame_size(Some(LIMIT))
             .max_message_size(Some(1 << 20));
         Self { socket: WebSocket::from_raw_socket(Wire(Cursor::default()), role, Some(config)) }
     }
@@ -301,6 +307,14 @@ mod tests {
             let reading = from_client(bad);
             assert_eq!((reading.refused, reading.good), (Some(Refused::Protocol), 0), "{bad:?}");
             assert_eq!(reading.frames.len(), 1, "{bad:?} was made whole");
+        }
+    }
+
+    #[test]
+    fn a_frame_about_as_long_as_is_compared_is_compared_or_is_not_there() {
+        for length in (LONGEST - 20..LONGEST + 2_000).step_by(7) {
+            let text = frame(FrameHead::client(Opcode::TEXT), &vec![b'\xff'; length]);
+            assert_eq!(from_client(&text[..20]).refused, Some(Refused::Text), "{length}");
         }
     }
 

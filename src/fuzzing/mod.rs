@@ -214,7 +214,7 @@ fn acts(step: &Step) -> u64 {
 /// A whole fuzz target for scripts against a server: what is given is turned into a
 /// [`Fuzz`], as a [`Suite`] can be. The crate that calls it depends on `libfuzzer-sys`.
 ///
-/// ```ignore
+/// ```text
 /// #![no_main]
 /// hangup::fuzz_scripts!(hangup::suite(my_server).close_within(hangup::secs(5)));
 /// ```
