@@ -187,6 +187,8 @@ fn steps(script: &Script) -> String {
 fn calls(act: &Act, joined: bool) -> Vec<String> {
     let call = |name: &str| vec![format!("{name}()")];
     match act {
+        #[cfg(hangup_test_step)]
+        Act::Idle => Vec::new(),
         Act::Send(send) => sends(send, joined),
         Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],
         Act::Await(awaited) => vec![format!("wait_for({:?})", awaited.to_string())],

@@ -45,16 +45,18 @@ impl fmt::Display for Refused {
 }
 
 /// How long the head at the start of `bytes` is, blank line included, once it is whole.
+/// A line may end in LF alone (RFC 9112 section 2.2), as it may for httparse: there is one
+/// end of a head, whoever looks for it.
 pub fn head_length(bytes: &[u8]) -> Option<usize> {
-    const END: &[u8] = b"\r\n\r\n";
     // Looks at the byte where an end could end, and skips by what stands there.
-    let mut at = END.len() - 1;
+    let mut at = 1;
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'\n' if bytes[..=at].ends_with(END) => return Some(at + 1),
-            b'\n' => at += 2,
-            b'\r' => at += 1,
-            _ => at += 4,
+            b'\n' if matches!(bytes[..at], [.., b'\n'] | [.., b'\n', b'\r']) => {
+                return Some(at + 1);
+            }
+            b'\n' | b'\r' => at += 1,
+            _ => at += 2,
         }
     }
     None
@@ -201,8 +203,25 @@ mod tests {
         for code in 0..3_usize.pow(9) {
             let text: Vec<u8> =
                 (0..9).map(|place| alphabet[code / 3_usize.pow(place) % 3]).collect();
-            let plain = text.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
-            assert_eq!(head_length(&text), plain, "{text:?}");
+            let mut ends = (2..=text.len())
+                .filter(|end| text[..*end].ends_with(b"\n\n") || text[..*end].ends_with(b"\n\r\n"));
+            assert_eq!(head_length(&text), ends.next(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_ends_where_it_ends_for_httparse_whatever_ends_its_lines() {
+        let lines: Vec<&str> = REQUEST.trim_end().split("\r\n").collect();
+        for ends in 0..1_usize << lines.len() {
+            let end = |line: usize| if ends >> line & 1 == 0 { "\r\n" } else { "\n" };
+            let mut text: String =
+                lines.iter().enumerate().flat_map(|(line, text)| [text, end(line)]).collect();
+            text.push_str(end(0));
+            let whole = text.len();
+            text.push_str("\n\r\n\r\nmore");
+            assert_eq!(head_length(text.as_bytes()), Some(whole), "{text:?}");
+            assert_eq!(request(text.as_bytes()), Ok(Some((whole, ACCEPT.to_owned()))), "{text:?}");
+            assert_eq!(head_length(&text.as_bytes()[..whole - 1]), None, "{text:?}");
         }
     }
 
