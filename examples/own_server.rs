@@ -1,7 +1,8 @@
 //! A server of one's own under hangup, and the whole command line for it.
 //!
 //! The server below is on tokio-tungstenite. It closes when its application is told
-//! to, and gives the client two seconds for all of it.
+//! to, and gives the client two seconds for all of it. What the library does by itself
+//! is accepted by name; README.md has what such an acceptance says.
 //!
 //! ```text
 //! cargo run --example own_server -- test
@@ -9,8 +10,7 @@
 
 use futures_util::StreamExt as _;
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::{Cause, Condition, Invariant};
+use hangup::target::tungstenite::deviations;
 use hangup::{AppSteps, Application, Connection, Registry, secs};
 use std::process::ExitCode;
 use tokio::time::timeout;
@@ -23,13 +23,9 @@ fn main() -> ExitCode {
         .close_within(secs(2))
         .handshake_within(secs(2))
         .obeying(AppSteps::CLOSE)
-        .accepting(Deviation {
-            invariant: Invariant::EndsInTime,
-            cause: Some(Cause::ClientViolation),
-            condition: Some(Condition::HalfSent),
-            reason: "tungstenite finds an illegal frame illegal once all of it has come",
-            rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
-        });
+        .accepting(deviations::LATE_REFUSAL)
+        .accepting(deviations::SILENT_REFUSAL)
+        .accepting(deviations::CODE_1014);
     hangup::cli::main(Registry::new().with(mine.into_target()))
 }
 

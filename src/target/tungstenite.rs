@@ -48,9 +48,47 @@ pub struct Tungstenite(
     pub Style,
 );
 
-/// What tokio-tungstenite does by itself, whatever a server around it does.
-const DEVIATIONS: &[Deviation] = &[
-    Deviation {
+/// What tokio-tungstenite does by itself, whatever a server around it does: for a suite
+/// over a server of one's own, `.accepting(deviations::LATE_REFUSAL)`. One that does not
+/// come to pass for a server is stale there, and fails a long campaign: take what applies.
+pub mod deviations {
+    use super::{Cause, Condition, Deviation, Invariant};
+
+    /// It looks at a frame once all of it has come.
+    pub const LATE_REFUSAL: Deviation = Deviation {
+        invariant: Invariant::EndsInTime,
+        cause: Some(Cause::ClientViolation),
+        condition: Some(Condition::HalfSent),
+        reason: "tungstenite looks at a frame once all of it has come: a frame that its header \
+                 proves illegal, and that never becomes complete, is no error yet, and the server \
+                 promises nothing for idle clients",
+        rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
+    };
+
+    /// It returns an error on a protocol violation, and sends no Close by itself.
+    pub const SILENT_REFUSAL: Deviation = Deviation {
+        invariant: Invariant::RefusesIllegal,
+        cause: None,
+        condition: None,
+        reason: "on a protocol violation tungstenite returns an error, and sends nothing by itself; \
+                 to say why is left to the caller, and these servers hang up",
+        rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
+              (Section 7.4) before proceeding to _Close the WebSocket Connection_.",
+    };
+
+    /// It takes close code 1014 for a violation.
+    pub const CODE_1014: Deviation = Deviation {
+        invariant: Invariant::AcceptsLegal,
+        cause: Some(Cause::ClientClose),
+        condition: None,
+        reason: "tungstenite takes 1014, which was registered after the RFC, for a code that no \
+                 frame may carry",
+        rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
+              protocol, its future revisions, and extensions",
+    };
+
+    /// It sends the code and the reason that the application passes it, legal or not.
+    pub const CLOSE_AS_PASSED: Deviation = Deviation {
         invariant: Invariant::LegalClose,
         cause: None,
         condition: None,
@@ -59,35 +97,11 @@ const DEVIATIONS: &[Deviation] = &[
                  to the caller",
         rfc: "7.4.1: 1005 is a reserved value and MUST NOT be set as a status code in a Close \
               control frame by an endpoint.",
-    },
-    Deviation {
-        invariant: Invariant::EndsInTime,
-        cause: Some(Cause::ClientViolation),
-        condition: Some(Condition::HalfSent),
-        reason: "tungstenite looks at a frame once all of it has come: a frame that its header \
-                 proves illegal, and that never becomes complete, is no error yet, and the server \
-                 promises nothing for idle clients",
-        rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
-    },
-    Deviation {
-        invariant: Invariant::RefusesIllegal,
-        cause: None,
-        condition: None,
-        reason: "on a protocol violation tungstenite returns an error, and sends nothing by itself; \
-                 to say why is left to the caller, and these servers hang up",
-        rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
-              (Section 7.4) before proceeding to _Close the WebSocket Connection_.",
-    },
-    Deviation {
-        invariant: Invariant::AcceptsLegal,
-        cause: Some(Cause::ClientClose),
-        condition: None,
-        reason: "tungstenite takes 1014, which was registered after the RFC, for a code that no \
-                 frame may carry",
-        rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
-              protocol, its future revisions, and extensions",
-    },
-];
+    };
+
+    pub(super) const ALL: &[Deviation] =
+        &[CLOSE_AS_PASSED, LATE_REFUSAL, SILENT_REFUSAL, CODE_1014];
+}
 
 impl Target for Tungstenite {
     fn name(&self) -> &'static str {
@@ -124,7 +138,7 @@ impl Target for Tungstenite {
     }
 
     fn deviations(&self) -> &[Deviation] {
-        if self.0 == Style::NoDeadline { &[] } else { DEVIATIONS }
+        if self.0 == Style::NoDeadline { &[] } else { deviations::ALL }
     }
 
     fn serve(&self, connection: Connection) -> Serving {
