@@ -2,7 +2,7 @@
 //!
 //! Prints a line a fault: the scripts to the first detection over 20 seeds (median,
 //! maximum, missed) and the steps of the minimal script; then one line for the sum.
-//! Names of faults, or parts of them, as arguments choose among them.
+//! Names of faults, or parts of them, as arguments choose among them. Progress goes to stderr.
 
 use hangup::generate::Grammar;
 use hangup::judge::judge;
@@ -14,6 +14,10 @@ use hangup::verdict::Key;
 use hangup::{Script, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// Faults of `bounded-memory` show in what is counted.
+#[global_allocator]
+static HEAP: hangup::heap::Counting = hangup::heap::Counting;
 
 /// Which scripts are tried.
 const SEEDS: u64 = 20;

@@ -6,7 +6,7 @@
 //! nothing in the others. Signals, `/proc` and `/dev/full` are Linux's.
 
 use hangup::repro::Repro;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Class, Invariant};
 use hangup::{Registry, Script, suite};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -306,13 +306,19 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
             assert!(Path::new(path).is_relative(), "{path}");
             let repro = Repro::parse(&desk.read(path)).expect("a repro");
             assert_eq!(target["name"], repro.target.0);
+            let since = finding["ending"]["since_seconds"].as_f64();
+            assert_eq!(since.is_some(), repro.key.invariant.rule().class == Class::Liveness);
             let expected = json!({
                 "invariant": repro.key.invariant,
                 "level": repro.level,
                 "class": repro.key.invariant.rule().class,
                 "cause": repro.key.cause,
                 "condition": repro.key.condition,
-                "ending": { "kind": repro.ending, "at_seconds": repro.at_seconds },
+                "ending": {
+                    "kind": repro.ending,
+                    "at_seconds": repro.at_seconds,
+                    "since_seconds": since,
+                },
                 "steps": repro.script.steps.len(),
                 "plays": finding["plays"].as_u64().filter(|plays| *plays > 0),
                 "flaky": false,

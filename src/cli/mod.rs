@@ -18,6 +18,7 @@ mod progress;
 mod run;
 mod serve;
 mod test;
+mod told;
 
 use crate::target::Registry;
 use crate::workers;

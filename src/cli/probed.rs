@@ -2,16 +2,13 @@
 
 use super::args::Probe as Options;
 use super::probe::Saved;
+use super::told::{self, JsonFinding, Told};
 use super::{Trouble, out};
-use crate::report;
-use crate::repro::Repro;
 use crate::tcp::{Found, Outcome, Part, Probe};
-use crate::trace::Time;
 use crate::verdict::{Cause, Condition};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A campaign that has ended.
@@ -22,9 +19,6 @@ pub(super) struct Report<'a> {
     pub took: Duration,
 }
 
-/// A finding with its repro and where that was saved.
-type Told<'a> = (&'a Found, &'a Repro, Option<&'a PathBuf>);
-
 impl Report<'_> {
     pub fn text(&self, options: &Options) -> String {
         let Outcome { scripts, findings, .. } = self.outcome;
@@ -34,12 +28,17 @@ impl Report<'_> {
             found => format!("{}", out::count(found, "finding").red()),
         };
         let mut text = format!("\n{}: {verdict}\n", options.url.bold());
-        for (number, group) in self.groups().iter().enumerate() {
-            told(&mut text, number + 1, group);
+        for (number, group) in
+            told::groups(self.findings().map(|(_, told)| told)).iter().enumerate()
+        {
+            let Some(first) = group.first() else { continue };
+            first.write(&mut text, number + 1, self.repeats(first).as_deref());
+            told::commands(&mut text, "again", group, |told, path| {
+                format!("hangup replay {path} --url {}", told.url.unwrap_or_default())
+            });
         }
         for remark in self.remarks() {
-            text.push('\n');
-            indented(&mut text, "  ", &report::wrap_to(&remark, 78));
+            told::remark(&mut text, &remark);
         }
         let _ = writeln!(
             text,
@@ -93,49 +92,39 @@ impl Report<'_> {
         remarks
     }
 
-    fn findings(&self) -> impl Iterator<Item = Told<'_>> {
+    fn findings(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
         self.outcome.findings.iter().filter_map(|found| {
             let key = found.violation.key;
             let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
-            Some((found, repro, path.as_ref().ok()))
+            let told = Told {
+                repro,
+                violation: &found.violation,
+                plays: found.plays,
+                rate: found.rate(),
+                flaky: found.is_flaky(),
+                path: path.as_deref().ok(),
+                url: Some(&found.url),
+            };
+            Some((found, told))
         })
     }
 
-    /// The findings of one rule and cause together, whatever the client's condition.
-    fn groups(&self) -> Vec<Vec<Told<'_>>> {
-        let mut groups: Vec<Vec<Told<'_>>> = Vec::new();
-        for entry in self.findings() {
-            let of = |repro: &Repro| (repro.key.invariant, repro.key.cause);
-            match groups.last_mut().filter(|group| of(group[0].1) == of(entry.1)) {
-                Some(group) => group.push(entry),
-                None => groups.push(vec![entry]),
-            }
-        }
-        groups
+    /// How often it showed when it was played again alone.
+    fn repeats(&self, told: &Told<'_>) -> Option<String> {
+        let mut findings = self.outcome.findings.iter();
+        let Found { shown, replays, .. } =
+            findings.find(|found| found.violation.key == told.repro.key)?;
+        Some(match replays {
+            0 => "not confirmed: testing ended before it was played again".to_owned(),
+            _ if told.flaky => format!("flaky: {shown} of {replays} replays show it"),
+            _ => format!("confirmed: played alone, {shown} of {replays} times"),
+        })
     }
 
     pub fn json(&self) -> Result<String, Trouble> {
-        let findings = self.findings().map(|(found, repro, path)| JsonFinding {
-            invariant: repro.key.invariant.id(),
-            level: repro.level.id(),
-            class: repro.key.invariant.rule().class.id(),
-            cause: repro.key.cause.map(Cause::id),
-            condition: repro.key.condition.map(Condition::id),
-            ending: JsonEnding {
-                kind: found.violation.ending.kind(),
-                at_seconds: found.violation.ending.at().map(Time::seconds),
-                since_seconds: found.violation.owed.map(|owed| owed.since.seconds()),
-            },
-            steps: repro.script.steps.len(),
-            plays: found.plays,
-            flaky: found.is_flaky(),
-            rate: found.rate(),
-            replays: found.replays,
-            sentence: &repro.sentence,
-            script: repro.script.to_string(),
-            url: &found.url,
-            repro: path.map(|path| path.display().to_string()),
-        });
+        let findings = self
+            .findings()
+            .map(|(found, told)| JsonFound { finding: told.json(), replays: found.replays });
         let Outcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
             self.outcome;
         let accepted = self.outcome.accepted.iter().map(|(key, fired)| JsonAccepted {
@@ -169,38 +158,6 @@ impl Report<'_> {
     }
 }
 
-/// The findings of one rule and cause: the first in full.
-fn told(text: &mut String, number: usize, group: &[Told<'_>]) {
-    let Some((found, repro, _)) = group.first() else { return };
-    let headline = report::wrap_to(&report::headline(repro), 75);
-    for (index, line) in headline.lines().enumerate() {
-        let number = if index == 0 { format!("\n  {number}.") } else { "    ".to_owned() };
-        let _ = writeln!(text, "{number} {}", line.bold());
-    }
-    indented(text, "     ", &report::wrap_to(&repro.sentence, 75));
-    let Found { shown, replays, .. } = found;
-    let _ = match replays {
-        0 => writeln!(text, "     not confirmed: testing ended before it was played again"),
-        _ if found.is_flaky() => {
-            writeln!(text, "     flaky: {shown} of {replays} replays show it")
-        }
-        _ => writeln!(text, "     confirmed: played alone, {shown} of {replays} times"),
-    };
-    text.push('\n');
-    indented(text, "         ", &repro.script.to_string());
-    for (index, (found, _, path)) in group.iter().enumerate() {
-        let Some(path) = path else { continue };
-        text.push_str(if index == 0 { "\n     again:\n" } else { "" });
-        let _ = writeln!(text, "     hangup replay {} --url {}", out::pasteable(path), found.url);
-    }
-}
-
-fn indented(out: &mut String, by: &str, text: &str) {
-    for line in text.lines() {
-        let _ = writeln!(out, "{by}{line}");
-    }
-}
-
 /// As `hangup test` reports, with one target.
 #[derive(Serialize)]
 struct Json<'a> {
@@ -222,35 +179,15 @@ struct JsonTarget<'a> {
     refused: u64,
     sees_the_server: bool,
     not_tested: Vec<&'static str>,
-    findings: Vec<JsonFinding<'a>>,
+    findings: Vec<JsonFound<'a>>,
     accepted: Vec<JsonAccepted>,
 }
 
 #[derive(Serialize)]
-struct JsonFinding<'a> {
-    invariant: &'static str,
-    level: &'static str,
-    class: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
-    ending: JsonEnding,
-    steps: usize,
-    plays: u32,
-    flaky: bool,
-    rate: f64,
+struct JsonFound<'a> {
+    #[serde(flatten)]
+    finding: JsonFinding<'a>,
     replays: u32,
-    sentence: &'a str,
-    script: String,
-    url: &'a str,
-    repro: Option<String>,
-}
-
-#[derive(Serialize)]
-struct JsonEnding {
-    kind: &'static str,
-    at_seconds: Option<f64>,
-    /// Since when the end was owed.
-    since_seconds: Option<f64>,
 }
 
 #[derive(Serialize)]

@@ -2,19 +2,19 @@
 
 use super::args::Test;
 use super::progress::Bar;
+use super::told::{self, JsonFinding, Told};
 use super::{out, test};
 use crate::bounds::Bounds;
-use crate::campaign::{Accepted, Campaign, Finding, Outcome, Progress};
+use crate::campaign::{Accepted, Campaign, Outcome, Progress};
 use crate::report;
 use crate::repro::Repro;
 use crate::save;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Cause, Condition, Ending};
+use crate::verdict::{Cause, Condition};
 use crate::workers::Crew;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,14 +31,14 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Plays the campaign, until its end or until `stop` says so.
+    /// Plays the campaign, until its end or until `stop` says so of the scripts played.
     pub fn of(
         target: &Arc<dyn Target>,
         seed: u64,
         options: &Test,
         crew: &mut Crew,
         bar: &Bar,
-        stop: &dyn Fn() -> bool,
+        stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
         let own = target.bounds();
         let close = options.close_within.map_or(own.close, Millis::duration);
@@ -56,7 +56,7 @@ impl Run {
                 let path = save::repro(&options.findings, &repro);
                 saved.push((repro, path));
             }
-            if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if stop(progress.scripts) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let outcome = crew.run(&Campaign { bounds, seed, scripts }, target, watch)?;
         let held_otherwise = options.close_within.is_some();
@@ -76,26 +76,21 @@ impl Run {
         self.saved.iter().filter_map(|(repro, saved)| Some((repro, saved.as_ref().err()?)))
     }
 
-    /// The findings with their repros and where those were saved.
-    fn findings(&self) -> impl Iterator<Item = (&Finding, &Repro, Option<&PathBuf>)> {
+    /// The findings that could be told: those with a repro.
+    fn findings(&self) -> impl Iterator<Item = Told<'_>> {
         self.outcome.findings.iter().filter_map(|finding| {
             let key = finding.violation.key;
             let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
-            Some((finding, repro, path.as_ref().ok()))
+            Some(Told {
+                repro,
+                violation: &finding.violation,
+                plays: finding.plays,
+                rate: finding.rate,
+                flaky: finding.is_flaky(),
+                path: path.as_deref().ok(),
+                url: None,
+            })
         })
-    }
-
-    /// The findings of one rule and cause together, whatever the client's condition.
-    fn groups(&self) -> Vec<Vec<(&Finding, &Repro, Option<&PathBuf>)>> {
-        let mut groups: Vec<Vec<(&Finding, &Repro, Option<&PathBuf>)>> = Vec::new();
-        for entry in self.findings() {
-            let of = |repro: &Repro| (repro.key.invariant, repro.key.cause);
-            match groups.last_mut().filter(|group| of(group[0].1) == of(entry.1)) {
-                Some(group) => group.push(entry),
-                None => groups.push(vec![entry]),
-            }
-        }
-        groups
     }
 
     /// The campaign's result, for people.
@@ -109,68 +104,39 @@ impl Run {
             format!("{}", out::count(findings.len(), "finding").red())
         };
         let mut text = format!("\n{name}: {verdict}, {scripts} scripts\n");
-        for (number, group) in self.groups().iter().enumerate() {
-            let Some(((finding, repro, path), others)) = group.split_first() else { continue };
-            let headline = report::wrap_to(&report::headline(repro), 75);
-            for (index, line) in headline.lines().enumerate() {
-                let number =
-                    if index == 0 { format!("\n  {}.", number + 1) } else { "    ".to_owned() };
-                let _ = writeln!(text, "{number} {}", line.bold());
-            }
-            indented(&mut text, "     ", &report::wrap_to(&repro.sentence, 75));
-            if finding.is_flaky() {
-                let _ =
-                    writeln!(text, "     flaky: {:.0} % of replays show it", finding.rate * 100.0);
-            }
-            text.push('\n');
-            indented(&mut text, "         ", &repro.script.to_string());
-            let paths = std::iter::once(*path).chain(others.iter().map(|(_, _, path)| *path));
-            for (index, path) in paths.flatten().enumerate() {
-                text.push_str(if index == 0 { "\n     more:\n" } else { "" });
-                let _ = writeln!(text, "     hangup show {}", out::pasteable(path));
-            }
+        for (number, group) in told::groups(self.findings()).iter().enumerate() {
+            let Some(first) = group.first() else { continue };
+            let flaky = || format!("flaky: {:.0} % of replays show it", first.rate * 100.0);
+            first.write(&mut text, number + 1, first.flaky.then(flaky).as_deref());
+            told::commands(&mut text, "more", group, |_, path| format!("hangup show {path}"));
         }
         if self.outcome.given_up {
-            text.push('\n');
             let of =
                 self.scripts.map_or_else(String::new, |all| format!(" of {}", out::thousands(all)));
             let said = format!(
                 "given up after {scripts}{of} scripts: too many of them took down the process that \
                  they were played in. Mend that first; then the rest can be tested."
             );
-            indented(&mut text, "  ", &report::wrap_to(&said, 78));
+            told::remark(&mut text, &said);
         }
         for Accepted { deviation, fired } in accepted.iter().filter(|accepted| accepted.fired > 0) {
             let times = out::count(*fired as usize, "time");
             let head = format!("accepted, {times}: {}: {}.", deviation.invariant, deviation.reason);
-            text.push('\n');
-            indented(&mut text, "  ", &report::wrap_to(&head, 78));
-            indented(&mut text, "  ", &report::wrap_to(&format!("RFC 6455 {}", deviation.rfc), 78));
+            told::remark(&mut text, &head);
+            told::indented(
+                &mut text,
+                "  ",
+                &report::wrap_to(&format!("RFC 6455 {}", deviation.rfc), 78),
+            );
         }
         for deviation in self.stale() {
             let head = format!("{}: {}", "stale".red(), report::stale(deviation));
-            text.push('\n');
-            indented(&mut text, "  ", &report::wrap_to(&head, 78));
+            told::remark(&mut text, &head);
         }
         text
     }
 
     fn json(&self) -> JsonTarget<'_> {
-        let findings = self.findings().map(|(finding, repro, path)| JsonFinding {
-            invariant: repro.key.invariant.id(),
-            level: repro.level.id(),
-            class: repro.key.invariant.rule().class.id(),
-            cause: repro.key.cause.map(Cause::id),
-            condition: repro.key.condition.map(Condition::id),
-            ending: JsonEnding::from(finding.violation.ending),
-            steps: repro.script.steps.len(),
-            plays: finding.plays,
-            flaky: finding.is_flaky(),
-            rate: finding.rate,
-            sentence: &repro.sentence,
-            script: repro.script.to_string(),
-            repro: path.map(|path| path.display().to_string()),
-        });
         let accepted = self.outcome.accepted.iter().map(|accepted| JsonAccepted {
             invariant: accepted.deviation.invariant.id(),
             cause: accepted.deviation.cause.map(Cause::id),
@@ -185,15 +151,9 @@ impl Run {
             version: self.target.version(),
             scripts: self.outcome.scripts,
             given_up: self.outcome.given_up,
-            findings: findings.collect(),
+            findings: self.findings().map(|told| told.json()).collect(),
             accepted: accepted.collect(),
         }
-    }
-}
-
-fn indented(out: &mut String, by: &str, text: &str) {
-    for line in text.lines() {
-        let _ = writeln!(out, "{by}{line}");
     }
 }
 
@@ -229,35 +189,6 @@ struct JsonTarget<'a> {
     given_up: bool,
     findings: Vec<JsonFinding<'a>>,
     accepted: Vec<JsonAccepted>,
-}
-
-#[derive(Serialize)]
-struct JsonFinding<'a> {
-    invariant: &'static str,
-    level: &'static str,
-    class: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
-    ending: JsonEnding,
-    steps: usize,
-    plays: u32,
-    flaky: bool,
-    rate: f64,
-    sentence: &'a str,
-    script: String,
-    repro: Option<String>,
-}
-
-#[derive(Serialize)]
-struct JsonEnding {
-    kind: &'static str,
-    at_seconds: Option<f64>,
-}
-
-impl From<Ending> for JsonEnding {
-    fn from(ending: Ending) -> Self {
-        Self { kind: ending.kind(), at_seconds: ending.at().map(crate::trace::Time::seconds) }
-    }
 }
 
 #[derive(Serialize)]

@@ -55,8 +55,9 @@ fn campaigns(
             lasting.saturating_sub(began.elapsed()) / (targets.len() - index) as u32
         };
         let deadline = options.lasting.map(|lasting| now() + share(lasting.duration()));
-        let stop = || {
-            deadline.is_some_and(|deadline| now() >= deadline)
+        // Nothing is called clean that was not played at all.
+        let stop = |scripts: u64| {
+            scripts > 0 && deadline.is_some_and(|deadline| now() >= deadline)
                 || interrupted.load(Ordering::Relaxed)
         };
         bar.target(target.name(), index);

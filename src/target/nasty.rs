@@ -12,7 +12,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
 
 /// How many connections this process has served: what no server should look at.
 static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
@@ -86,21 +86,25 @@ impl Target for Nasty {
 
     fn serve(&self, connection: Connection) -> Serving {
         let count = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        let tap = |connection| Tap {
-            connection,
-            nasty: *self,
-            forgets: *self == Self::Forgets && count.is_multiple_of(3),
-            head: Some(Vec::new()),
-            decoder: Decoder::new(Role::Client),
-            closing: false,
+        let tap = |connection| {
+            let (reads, writes) = tokio::io::split(connection);
+            let tap = Tap {
+                reads,
+                nasty: *self,
+                forgets: *self == Self::Forgets && count.is_multiple_of(3),
+                head: Some(Vec::new()),
+                decoder: Decoder::new(Role::Client),
+                closing: false,
+            };
+            tokio::io::join(tap, writes)
         };
         Reference::HONEST.serve(connection.through(tap))
     }
 }
 
-/// Hands bytes through, and looks at those of the client.
+/// Hands on what the client sends, and looks at it.
 struct Tap {
-    connection: Connection,
+    reads: ReadHalf<Connection>,
     nasty: Nasty,
     forgets: bool,
     /// The request, until it is whole.
@@ -169,7 +173,7 @@ impl AsyncRead for Tap {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.connection).poll_read(cx, buf);
+        let read = Pin::new(&mut self.reads).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = read {
             let bytes = &buf.filled()[before..];
             if bytes.is_empty() && self.forgets {
@@ -178,23 +182,5 @@ impl AsyncRead for Tap {
             if bytes.is_empty() { self.end() } else { self.look(bytes) }
         }
         read
-    }
-}
-
-impl AsyncWrite for Tap {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(cx)
     }
 }

@@ -14,7 +14,8 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -69,8 +70,9 @@ pub async fn serve(target: Arc<dyn Target>, listener: TcpListener, stop: impl Fu
 async fn serve_one(target: Arc<dyn Target>, stream: TcpStream, stops: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let desk = Arc::new(Desk::default());
-    let overheard = Overheard { io: stream, line: Some(Vec::new()), desk: Arc::clone(&desk) };
-    let connection = Connection::commanded(overheard, Arc::clone(&desk) as _);
+    let (io, writes) = stream.into_split();
+    let reads = Overheard { io, line: Some(Vec::new()), desk: Arc::clone(&desk) };
+    let connection = Connection::commanded(tokio::io::join(reads, writes), Arc::clone(&desk) as _);
     let obeys = target.obeys();
     tokio::select! {
         () = target.serve(connection) => {}
@@ -148,9 +150,9 @@ impl Host for Desk {
     fn note(&self, _: Note) {}
 }
 
-/// A client's stream, whose request line is overheard.
+/// What a client sends, whose request line is overheard.
 struct Overheard {
-    io: TcpStream,
+    io: OwnedReadHalf,
     /// The request line as far as it came; `None` once it was whole, or too long.
     line: Option<Vec<u8>>,
     desk: Arc<Desk>,
@@ -185,23 +187,5 @@ impl AsyncRead for Overheard {
             self.hear(&buf.filled()[before..]);
         }
         read
-    }
-}
-
-impl AsyncWrite for Overheard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -7,7 +7,7 @@
 
 use super::faults::Fault;
 use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{BAD_REQUEST, Inbox, News, Opened, Opening};
+use super::inbox::{Inbox, News, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::script::Command;
 use crate::target::{Application, Connection};
@@ -67,7 +67,11 @@ enum Closing {
 
 impl Server {
     async fn converse(&mut self) -> io::Result<()> {
-        let Some(behind) = timeout_at(self.deadline, self.open()).await?? else { return Ok(()) };
+        let Some(behind) =
+            timeout_at(self.deadline, open(&mut self.io, &self.application)).await??
+        else {
+            return Ok(());
+        };
         let heard = if behind.is_empty() { None } else { self.hear(&behind).await? };
         let closing = match heard {
             Some(closing) => closing,
@@ -76,37 +80,6 @@ impl Server {
         // From here on there is one deadline, for all that is left.
         let deadline = Instant::now() + CLOSING;
         timeout_at(deadline, self.close(closing)).await?
-    }
-
-    /// The opening handshake: what came behind the request, or `None` where it is over.
-    async fn open(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut opening = Opening::default();
-        let mut buffer = [0; 1024];
-        loop {
-            let count = tokio::select! {
-                biased;
-                count = self.io.read(&mut buffer) => count?,
-                command = self.application.command() => match command {
-                    Command::Close(..) | Command::Return => return Ok(None),
-                    _ => continue,
-                },
-            };
-            if count == 0 {
-                return Ok(None);
-            }
-            match opening.take(&buffer[..count]) {
-                Opened::NotYet => {}
-                Opened::Refused => {
-                    self.io.write_all(BAD_REQUEST).await?;
-                    self.io.shutdown().await?;
-                    return Ok(None);
-                }
-                Opened::With { response, behind } => {
-                    self.io.write_all(response.as_bytes()).await?;
-                    return Ok(Some(behind));
-                }
-            }
-        }
     }
 
     /// Messages flow, until something begins the closing.

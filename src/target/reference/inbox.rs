@@ -1,6 +1,10 @@
 //! What comes from the client, frame by frame, for the styles that await their reads.
 
+use crate::script::Command;
+use crate::target::{Application, Connection};
 use crate::wire::{Decoder, Fault, Item, Opcode, Role, handshake};
+use std::io;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Something that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,5 +93,39 @@ impl Opening {
     }
 }
 
+/// The opening handshake: what came behind the request, or `None` where it is over.
+pub(super) async fn open(
+    io: &mut Connection,
+    application: &Application,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut opening = Opening::default();
+    let mut buffer = [0; 1024];
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = io.read(&mut buffer) => count?,
+            command = application.command() => match command {
+                Command::Close(..) | Command::Return => return Ok(None),
+                _ => continue,
+            },
+        };
+        if count == 0 {
+            return Ok(None);
+        }
+        match opening.take(&buffer[..count]) {
+            Opened::NotYet => {}
+            Opened::Refused => {
+                io.write_all(BAD_REQUEST).await?;
+                io.shutdown().await?;
+                return Ok(None);
+            }
+            Opened::With { response, behind } => {
+                io.write_all(response.as_bytes()).await?;
+                return Ok(Some(behind));
+            }
+        }
+    }
+}
+
 /// The response to a request that is no opening handshake.
-pub(super) const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";

@@ -8,7 +8,7 @@
 
 use super::faults::Fault;
 use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{BAD_REQUEST, Inbox, News, Opened, Opening};
+use super::inbox::{Inbox, News, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::script::Command;
 use crate::target::{Application, Connection};
@@ -40,37 +40,6 @@ pub(super) async fn serve(mut io: Connection, fault: Option<Fault>) {
         code = Server::start(io, application.clone(), fault, &behind).converse().await;
     }
     application.note(Note::ToldOfEnd { code });
-}
-
-/// The opening handshake: what came behind the request, or `None` where it is over.
-async fn open(io: &mut Connection, application: &Application) -> io::Result<Option<Vec<u8>>> {
-    let mut opening = Opening::default();
-    let mut buffer = [0; 1024];
-    loop {
-        let count = tokio::select! {
-            biased;
-            count = io.read(&mut buffer) => count?,
-            command = application.command() => match command {
-                Command::Close(..) | Command::Return => return Ok(None),
-                _ => continue,
-            },
-        };
-        if count == 0 {
-            return Ok(None);
-        }
-        match opening.take(&buffer[..count]) {
-            Opened::NotYet => {}
-            Opened::Refused => {
-                io.write_all(BAD_REQUEST).await?;
-                io.shutdown().await?;
-                return Ok(None);
-            }
-            Opened::With { response, behind } => {
-                io.write_all(response.as_bytes()).await?;
-                return Ok(Some(behind));
-            }
-        }
-    }
 }
 
 /// The writer's half, as the writer and a careless handle of the session share it.
