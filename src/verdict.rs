@@ -207,6 +207,16 @@ pub struct Key {
     pub condition: Option<Condition>,
 }
 
+impl Key {
+    /// Whether `pattern` takes it in: the same rule, and the same cause and condition
+    /// where the pattern has one.
+    pub fn is_of(&self, pattern: &Self) -> bool {
+        self.invariant == pattern.invariant
+            && (pattern.cause.is_none() || self.cause == pattern.cause)
+            && (pattern.condition.is_none() || self.condition == pattern.condition)
+    }
+}
+
 /// One rule broken on one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -240,5 +250,23 @@ impl Verdict {
     /// The violation with this key, where there is one.
     pub fn find(&self, key: Key) -> Option<&Violation> {
         self.violations.iter().find(|violation| violation.key == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_takes_in_what_it_leaves_open_and_nothing_else() {
+        let (invariant, cause) = (Invariant::EndsInTime, Some(Cause::OwnClose));
+        let key = Key { invariant, cause, condition: Some(Condition::Silent) };
+        assert!(key.is_of(&key));
+        assert!(key.is_of(&Key { condition: None, ..key }));
+        assert!(key.is_of(&Key { cause: None, ..key }));
+        assert!(!key.is_of(&Key { condition: Some(Condition::Deaf), ..key }));
+        assert!(!key.is_of(&Key { cause: Some(Cause::ClientClose), ..key }));
+        assert!(!key.is_of(&Key { invariant: Invariant::AnswersClose, ..key }));
+        assert!(!Key { condition: None, ..key }.is_of(&key));
     }
 }

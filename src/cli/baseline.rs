@@ -5,7 +5,6 @@ use crate::repro::Repro;
 use crate::save::write_whole;
 use crate::verdict::{Cause, Condition, Invariant, Key};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The format that this version reads and writes.
@@ -14,7 +13,8 @@ const FORMAT: u32 = 1;
 const HEADER: &str = "\
 # Findings of hangup's that are accepted: `hangup probe --baseline FILE` reports and
 # fails on others only. To accept no longer, take an entry out; to record anew, remove
-# the file.
+# the file. An entry without a line `condition` accepts the finding whatever the client
+# did, and one without `cause` whatever the server owed it for.
 
 ";
 
@@ -39,8 +39,8 @@ struct Entry {
     sentence: String,
 }
 
-/// What the file accepts; `None` where there is no such file.
-pub(super) fn read(file: &Path) -> Result<Option<BTreeSet<Key>>, Trouble> {
+/// What the file accepts, as patterns ([`Key::is_of`]); `None` where there is no such file.
+pub(super) fn read(file: &Path) -> Result<Option<Vec<Key>>, Trouble> {
     let at = file.display();
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,

@@ -124,9 +124,8 @@ pub struct Deviation {
 impl Deviation {
     /// Whether it accepts findings with this key.
     pub fn accepts(&self, key: Key) -> bool {
-        self.invariant == key.invariant
-            && (self.cause.is_none() || self.cause == key.cause)
-            && (self.condition.is_none() || self.condition == key.condition)
+        let Self { invariant, cause, condition, .. } = *self;
+        key.is_of(&Key { invariant, cause, condition })
     }
 }
 

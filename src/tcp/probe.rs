@@ -12,7 +12,7 @@ use crate::script::Script;
 use crate::trace::Trace;
 use crate::verdict::{Key, Violation};
 use crate::wire::handshake;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -41,8 +41,9 @@ pub struct Probe {
     pub concurrency: usize,
     /// How many new connections a second, at most 1,000.
     pub rate: u32,
-    /// What is known and accepted: it is counted, and neither shrunk nor reported.
-    pub accepted: BTreeSet<Key>,
+    /// What is known and accepted, as patterns ([`Key::is_of`]): it is counted, and neither
+    /// shrunk nor reported.
+    pub accepted: Vec<Key>,
 }
 
 /// Something found.
@@ -281,7 +282,7 @@ impl Probe {
         outcome.refused += u64::from(refused && asks_well(&case.script));
         for violation in played.verdict.violations {
             let key = violation.key;
-            if self.accepted.contains(&key) {
+            if self.accepted.iter().any(|pattern| key.is_of(pattern)) {
                 *outcome.accepted.entry(key).or_default() += 1;
                 continue;
             }

@@ -71,7 +71,6 @@ fn the_same_server_without_a_fault_is_clean() {
 }
 
 #[test]
-#[ignore = "on a busy machine the second run finds what the first did not"]
 fn what_is_accepted_in_a_baseline_is_no_finding_and_what_is_new_is() {
     let desk = Desk::new();
     let Some(server) = bad("waits", "1") else { return };
@@ -82,6 +81,11 @@ fn what_is_accepted_in_a_baseline_is_no_finding_and_what_is_new_is() {
     assert!(first.err.contains("recorded as accepted in known.toml"), "{first:?}");
     let failures = first.keys().len();
     assert!(failures > 0 && desk.read("j.xml").contains(&format!("failures=\"{failures}\"")));
+    // A busy machine shows one bug in other conditions.
+    let exact = desk.read("known.toml");
+    let wide = exact.lines().filter(|line| !line.starts_with("condition"));
+    desk.write("known.toml", &wide.map(|line| format!("{line}\n")).collect::<String>());
+    assert_ne!(desk.read("known.toml"), exact);
     let second = probe(&desk, &server, options);
     assert_eq!((second.code, second.keys().len()), (Some(0), 0), "{second:?}");
     assert!(!second.json()["targets"][0]["accepted"].as_array().expect("a list").is_empty());
