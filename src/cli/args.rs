@@ -5,6 +5,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// How many scripts `test` plays against each target where nothing is said.
+pub(super) const SCRIPTS: u64 = 20_000;
+
 /// Beside what a worker process starts with: far more than a connection should take,
 /// and little enough for a few of them at a time.
 const MEMORY_MIB: u32 = 256;

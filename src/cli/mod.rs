@@ -6,6 +6,7 @@
 
 mod args;
 mod baseline;
+mod clock;
 mod export;
 mod files;
 mod junit;

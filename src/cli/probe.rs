@@ -1,8 +1,10 @@
 //! `hangup probe`: a campaign over real TCP against a running server.
 
 use super::args::{Format, Probe as Options};
+use super::clock::{fresh_seed, now};
 use super::over_tcp::{allow, asking, endpoint, repro, runtime, seconds};
 use super::probed::Report;
+use super::told::Saved;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, junit, out};
 use crate::bounds::Bounds;
 use crate::report;
@@ -11,13 +13,8 @@ use crate::save;
 use crate::script::Millis;
 use crate::tcp::{Measures, Outcome, Part, Probe, Progress, Server, longest_script};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
-
-/// What was saved of a finding: its repro, and where or why not.
-pub(super) type Saved = (Repro, Result<PathBuf, save::SaveError>);
 
 pub(super) fn run(options: &Options) -> Done {
     let known = match &options.baseline {
@@ -174,16 +171,4 @@ fn catch_ctrl_c() -> Result<watch::Receiver<bool>, Trouble> {
     })
     .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
     Ok(stopped)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a campaign takes is a matter of real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// A seed for a run that was given none. It is printed, so that the run can be repeated.
-#[expect(clippy::disallowed_methods, reason = "chance from outside, once a run")]
-fn fresh_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::from(since.subsec_nanos()) ^ (since.as_secs() & 0xffff)
 }

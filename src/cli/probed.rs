@@ -1,8 +1,7 @@
 //! What `hangup probe` has to tell: as text for people, as JSON for machines.
 
 use super::args::Probe as Options;
-use super::probe::Saved;
-use super::told::{self, JsonFinding, Told};
+use super::told::{self, JsonFinding, Saved, Told};
 use super::{Trouble, out};
 use crate::tcp::{Found, Outcome, Part, Probe};
 use crate::verdict::{Cause, Condition};

@@ -1,8 +1,8 @@
 //! How far a whole run is, on stderr where that is a terminal: scripts, rate,
 //! findings, time left. One bar for all targets.
 
-use super::args::Test;
-use super::{out, test};
+use super::args::{SCRIPTS, Test};
+use super::out;
 use crate::campaign::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
@@ -29,7 +29,7 @@ impl Bar {
                 ),
             )
         } else {
-            let scripts = options.scripts.unwrap_or(test::SCRIPTS);
+            let scripts = options.scripts.unwrap_or(SCRIPTS);
             (
                 ProgressBar::new(scripts.saturating_mul(targets as u64)),
                 "{bar:16} {human_pos}/{human_len}, {per_sec}, {msg}, {eta} left: {prefix}"

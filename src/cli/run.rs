@@ -1,9 +1,9 @@
 //! One target's campaign, and what is told of it, to people and to machines.
 
-use super::args::Test;
+use super::args::{SCRIPTS, Test};
+use super::out;
 use super::progress::Bar;
-use super::told::{self, JsonFinding, Told};
-use super::{out, test};
+use super::told::{self, JsonFinding, Saved, Told};
 use crate::bounds::Bounds;
 use crate::campaign::{Accepted, Campaign, Outcome, Progress};
 use crate::report;
@@ -16,14 +16,13 @@ use crate::workers::Crew;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
     pub target: Arc<dyn Target>,
     pub outcome: Outcome,
-    saved: Vec<(Repro, Result<PathBuf, save::SaveError>)>,
+    saved: Vec<Saved>,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
     /// How many scripts it was to be.
@@ -45,7 +44,7 @@ impl Run {
         let bounds = Bounds { close, ..own };
         let scripts = match options.lasting {
             Some(_) => None,
-            None => Some(options.scripts.unwrap_or(test::SCRIPTS)),
+            None => Some(options.scripts.unwrap_or(SCRIPTS)),
         };
         let mut saved = Vec::new();
         let watch = |progress: Progress<'_>| {

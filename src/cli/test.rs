@@ -1,6 +1,7 @@
 //! `hangup test`: a campaign against each chosen target, in worker processes.
 
 use super::args::{Format, Test};
+use super::clock::{fresh_seed, now};
 use super::progress::Bar;
 use super::run::Run;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, out};
@@ -9,10 +10,7 @@ use crate::target::{Registry, Target};
 use crate::workers::Crew;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
-
-/// How many scripts are played against each target where nothing is said.
-pub(super) const SCRIPTS: u64 = 20_000;
+use std::time::Duration;
 
 pub(super) fn run(registry: &Registry, options: &Test) -> Done {
     let targets = registry.select(&options.targets).map_err(|name| {
@@ -153,16 +151,4 @@ fn catch_ctrl_c() -> Result<Arc<AtomicBool>, String> {
     })
     .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
     Ok(interrupted)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a campaign takes is a matter of real time")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// A seed for a run that was given none. It is printed, so that the run can be repeated.
-#[expect(clippy::disallowed_methods, reason = "the one place where chance comes from outside")]
-fn fresh_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::from(since.subsec_nanos()) ^ (since.as_secs() & 0xffff)
 }

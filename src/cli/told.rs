@@ -3,12 +3,16 @@
 use super::out;
 use crate::report;
 use crate::repro::Repro;
+use crate::save::SaveError;
 use crate::trace::Time;
 use crate::verdict::{Cause, Condition, Violation};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// A finding's repro, and where it was saved.
+pub(super) type Saved = (Repro, Result<PathBuf, SaveError>);
 
 /// A finding, as much of it as is told.
 #[derive(Clone, Copy)]

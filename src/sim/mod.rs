@@ -13,24 +13,25 @@
 //!
 //! A target with a clock of its own (`std::time`, threads) cannot be judged here.
 
+mod panics;
+mod parking;
+mod stage;
+
+use self::panics::{Recording, install_panic_hook, ours};
+use self::parking::Parking;
+use self::stage::SimStage;
 use crate::bounds::Bounds;
-use crate::client::{Client, Read, Stage};
+use crate::client::Client;
 use crate::heap;
 use crate::judge;
-use crate::link::{ClientRead, Link, Turns, Witness};
-use crate::script::{Command, Script, Setting, Size};
-use crate::target::{AppSteps, Connection, Host, Target};
-use crate::trace::{Note, Outcome, Time, Trace, What};
-use std::any::Any;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use crate::link::{Link, Witness};
+use crate::script::Script;
+use crate::target::{Connection, Target};
+use crate::trace::{Outcome, Time, Trace, What};
 use std::future::{Future, poll_fn};
-use std::io;
-use std::panic::PanicHookInfo;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -55,9 +56,6 @@ const WAKES: u32 = 5_000;
 /// such as `sleep(Duration::MAX)`, adds a few. A server that wakes a dozen times in ten
 /// years, and does nothing with its connection, is then taken for one that never does.
 const CARRIES: u32 = 16;
-
-/// So many polls of tasks at one instant, with no byte moved, are a spin.
-const TASK_POLLS: u32 = 5_000;
 
 /// How many obligations in a row may come due after the script; each later one
 /// begins after the one before was met, so that a server would have to keep
@@ -87,7 +85,7 @@ pub fn play_before(
     seed: u64,
 ) -> Trace {
     install_panic_hook();
-    let parking = Arc::new(Parking { witness: witness.cloned(), ..Parking::default() });
+    let parking = Arc::new(Parking::new(witness.cloned()));
     let runtime = runtime(&parking, seed);
     let measure = heap::measure();
     let (mut trace, recording) = runtime.block_on(ours(async {
@@ -144,13 +142,8 @@ fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
     let on_park = Arc::clone(parking);
     builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
     if let Some(witness) = parking.witness.clone() {
-        builder.on_thread_unpark(move || {
-            PLAYING.with_borrow(|playing| {
-                if let Some(link) = playing {
-                    witness.moved(&|| link.now());
-                }
-            });
-        });
+        builder
+            .on_thread_unpark(move || panics::with_playing(|link| witness.moved(&|| link.now())));
     }
     #[cfg(tokio_unstable)]
     {
@@ -265,317 +258,4 @@ async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) 
         if one.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { other.as_mut().poll(cx) }
     })
     .await;
-}
-
-/// The runtime's idleness: it parks when no task can run.
-#[derive(Debug, Default)]
-struct Parking {
-    /// Somebody waits for the next park.
-    asked: AtomicBool,
-    answered: AtomicBool,
-    turns: Arc<Turns>,
-    /// Polls of tasks, or parks, since counting began, and where it ends.
-    count: AtomicU32,
-    limit: AtomicU32,
-    waker: Mutex<Option<Waker>>,
-    /// Whether tasks spin, and where to say so.
-    spun: AtomicBool,
-    link: Mutex<Option<Link>>,
-    witness: Option<Arc<dyn Witness>>,
-}
-
-impl Parking {
-    /// The runtime is about to park. Waking the client here keeps it from parking.
-    fn parks(&self) {
-        self.turns.parks.fetch_add(1, Ordering::Relaxed);
-        self.turns.polls.store(0, Ordering::Relaxed);
-        if let Some(witness) = &self.witness {
-            witness.rested();
-        }
-        if self.asked.swap(false, Ordering::Relaxed) {
-            self.answered.store(true, Ordering::Relaxed);
-            self.wake();
-            return;
-        }
-        if !cfg!(tokio_unstable) {
-            self.woken();
-        }
-        let limit = self.limit.load(Ordering::Relaxed);
-        if limit > 0 && self.count() >= limit {
-            self.wake();
-        }
-    }
-
-    /// Something runs that is not hangup's own.
-    fn woken(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        let polls = self.turns.polls.fetch_add(1, Ordering::Relaxed);
-        if polls == TASK_POLLS {
-            self.spins(polls);
-        }
-    }
-
-    /// From now on [`TASK_POLLS`] count, also of tasks that the link does not see: a timer
-    /// that has elapsed, polled for ever.
-    fn watch_for_spins(&self, link: &Link) {
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
-    }
-
-    fn forget_link(&self) {
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    #[cold]
-    fn spins(&self, polls: u32) {
-        if let Some(link) = self.link.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            link.record(What::Spun { polls });
-            self.spun.store(true, Ordering::Relaxed);
-            self.wake();
-        }
-    }
-
-    fn poll_spun(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.spun.load(Ordering::Relaxed) {
-            return Poll::Ready(());
-        }
-        self.keep(cx);
-        Poll::Pending
-    }
-
-    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = &*self.waker() {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn keep(&self, cx: &Context<'_>) {
-        let mut waker = self.waker();
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-    }
-
-    fn ask(&self) {
-        self.answered.store(false, Ordering::Relaxed);
-        self.asked.store(true, Ordering::Relaxed);
-    }
-
-    fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.answered.load(Ordering::Relaxed) {
-            return Poll::Ready(());
-        }
-        self.keep(cx);
-        Poll::Pending
-    }
-
-    fn count_to(&self, limit: u32) {
-        self.asked.store(false, Ordering::Relaxed);
-        self.count.store(0, Ordering::Relaxed);
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> u32 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    fn poll_exhausted(&self, cx: &Context<'_>) -> Poll<()> {
-        self.keep(cx);
-        if self.count() >= self.limit.load(Ordering::Relaxed) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-}
-
-/// The application's desk: commands lie here until it takes them.
-struct Desk {
-    link: Link,
-    tray: Mutex<Tray>,
-}
-
-#[derive(Default)]
-struct Tray {
-    commands: VecDeque<Command>,
-    waker: Option<Waker>,
-    kept: Vec<Box<dyn Any + Send>>,
-}
-
-impl Desk {
-    fn tray(&self) -> MutexGuard<'_, Tray> {
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets go of what the application kept: a handle may hold the desk itself.
-    fn clear(&self) {
-        let kept = std::mem::take(&mut self.tray().kept);
-        drop(kept);
-    }
-}
-
-impl Host for Desk {
-    fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
-        let mut tray = self.tray();
-        if let Some(command) = tray.commands.pop_front() {
-            return Poll::Ready(command);
-        }
-        tray.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    fn note(&self, note: Note) {
-        self.link.record(What::Noted(note));
-    }
-
-    fn keep(&self, thing: Box<dyn Any + Send>) {
-        self.tray().kept.push(thing);
-    }
-}
-
-/// The stage in virtual time: the link, and the desk of the server's application.
-struct SimStage {
-    link: Link,
-    parking: Arc<Parking>,
-    obeys: AppSteps,
-    desk: Arc<Desk>,
-}
-
-impl SimStage {
-    fn new(link: &Link, parking: &Arc<Parking>, obeys: AppSteps) -> Self {
-        let desk = Arc::new(Desk { link: link.clone(), tray: Mutex::default() });
-        Self { link: link.clone(), parking: Arc::clone(parking), obeys, desk }
-    }
-}
-
-impl Stage for SimStage {
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
-        self.link.poll_client_read(cx).map(|read| match read {
-            ClientRead::Bytes => Read::Bytes,
-            ClientRead::End => Read::End,
-        })
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.link.poll_client_write(cx, bytes)
-    }
-
-    fn ask_settled(&mut self) {
-        self.parking.ask();
-    }
-
-    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.parking.poll_answered(cx)
-    }
-
-    fn is_over(&self) -> bool {
-        self.link.is_over()
-    }
-
-    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
-        self.link.with_received(|bytes| look(&bytes[from..]));
-    }
-
-    fn tell(&mut self, command: &Command) {
-        if !self.obeys.contain(AppSteps::of(command)) {
-            return;
-        }
-        self.link.client_acted();
-        let mut tray = self.desk.tray();
-        tray.commands.push_back(command.clone());
-        if let Some(waker) = tray.waker.take() {
-            waker.wake();
-        }
-    }
-
-    fn fin(&mut self) {
-        self.link.client_fin();
-    }
-
-    fn reset(&mut self) {
-        self.link.client_reset();
-    }
-
-    fn drop_socket(&mut self) {
-        self.link.client_drop();
-    }
-
-    fn cut(&mut self) {
-        self.link.cut();
-    }
-
-    fn set(&mut self, setting: Setting, size: Size) {
-        self.link.set(setting, size);
-    }
-
-    fn reading(&mut self, reads: bool) {
-        self.link.record(if reads { What::ResumedReading } else { What::StoppedReading });
-    }
-}
-
-/// Marks what `future` does as hangup's own, whose panics are no finding.
-async fn ours<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        OURS.set(true);
-        let paused = heap::pause();
-        let poll = future.as_mut().poll(cx);
-        drop(paused);
-        OURS.set(false);
-        poll
-    })
-    .await
-}
-
-thread_local! {
-    /// Whether hangup's own code runs on this thread, and not the target's.
-    static OURS: Cell<bool> = const { Cell::new(false) };
-    /// The link of the script in play on this thread, for panics of its target.
-    static PLAYING: RefCell<Option<Link>> = const { RefCell::new(None) };
-}
-
-/// While it lives, a panic on this thread is recorded in the trace and not printed.
-struct Recording;
-
-impl Recording {
-    fn begin(link: &Link) -> Self {
-        PLAYING.with_borrow_mut(|playing| *playing = Some(link.clone()));
-        Self
-    }
-}
-
-impl Drop for Recording {
-    fn drop(&mut self) {
-        OURS.set(false);
-        PLAYING.with_borrow_mut(|playing| *playing = None);
-    }
-}
-
-/// Once a process: panics outside of play go to the hook that was there before.
-fn install_panic_hook() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let playing =
-                PLAYING.try_with(|playing| playing.try_borrow().ok()?.clone()).ok().flatten();
-            match playing.filter(|_| !OURS.get()) {
-                Some(link) => link.try_record(What::Panicked(message(info).into())),
-                None => before(info),
-            }
-        }));
-    });
-}
-
-/// What a panic says, and where, without the path to it, which differs between machines.
-fn message(info: &PanicHookInfo<'_>) -> String {
-    let text = info.payload_as_str().unwrap_or("a value that is no text");
-    let place = info.location().map_or_else(String::new, |location| {
-        let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
-        format!(" ({file}:{})", location.line())
-    });
-    format!("{text}{place}")
 }

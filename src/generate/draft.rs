@@ -1,203 +1,18 @@
-//! The generator: one grammar of misbehaviour, written once against `rand`'s [`Rng`].
-//!
-//! Three doors lead here: a seeded generator drives campaigns, proptest's own drives
-//! `hangup::scripts()`, and fuzzer input drives `impl Arbitrary for Script`.
-//!
-//! Every script is drawn under a profile of its own, as in swarm testing (Groce et
-//! al., ISSTA 2012): about half of the kinds of steps are off, the rest unevenly
-//! weighted, so that rare combinations come up and a script is often about one thing.
+//! A script in the making: what each kind of step may look like, with its odds.
 
+use super::profile::{Profile, Topic};
 use crate::bounds::Bounds;
 use crate::script::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send,
-    Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Send, Setting, Size,
+    Step, Unit,
 };
 use crate::target::AppSteps;
 use crate::wire::Opcode;
-use rand::{Rng, RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
+use rand::{Rng, RngExt as _};
 use std::time::Duration;
-
-/// What scripts are drawn for: durations cluster around the bounds, and the
-/// application is only told what it obeys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grammar {
-    /// The target's promises.
-    pub bounds: Bounds,
-    /// What its application obeys.
-    pub app: AppSteps,
-}
-
-impl Default for Grammar {
-    /// The default bounds, and every command.
-    fn default() -> Self {
-        Self { bounds: Bounds::default(), app: AppSteps::ALL }
-    }
-}
-
-impl Grammar {
-    /// The script at `index` of the campaign with `seed`. Equal on every machine.
-    pub fn nth(&self, seed: u64, index: u64) -> Script {
-        let mixed = (u128::from(seed) << 64) | u128::from(index);
-        // Neighbouring states of the generator are correlated in their first draws.
-        let spread = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        self.draw(&mut Pcg64Mcg::from_seed((spread ^ (spread >> 64)).to_le_bytes()))
-    }
-
-    /// Draws a script.
-    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
-        let mut draft = self.draft(rng);
-        draft.opening();
-        let steps = draft.length();
-        let flood = draft.once_in(FLOODS).then(|| draft.rng.random_range(0..steps));
-        for step in 0..steps {
-            if flood == Some(step) {
-                draft.flood();
-            }
-            draft.any();
-        }
-        Script { steps: draft.steps }
-    }
-
-    fn draft<'a, R: Rng + ?Sized>(&self, rng: &'a mut R) -> Draft<'a, R> {
-        Draft {
-            bounds: self.bounds,
-            app: self.app,
-            profile: Profile::draw(rng, self.app),
-            room: 0,
-            deaf: false,
-            steps: Vec::with_capacity(16),
-            rng,
-        }
-    }
-
-    /// Draws one of the generator's moves: mostly one step, sometimes the few that
-    /// belong together. What a mutator puts into a script.
-    pub(crate) fn draw_steps<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
-        let mut draft = self.draft(rng);
-        match draft.rng.random_range(0..FLOODS) {
-            0 => draft.flood(),
-            1..=25 => draft.opening(),
-            _ => draft.any(),
-        }
-        draft.steps
-    }
-}
-
-/// The kinds of steps that a profile weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Topic {
-    Data,
-    Ping,
-    Close,
-    OddClose,
-    Fragments,
-    Illegal,
-    Partial,
-    Drip,
-    Burst,
-    Wait,
-    Await,
-    Reading,
-    Fin,
-    Gone,
-    Cut,
-    Buffers,
-    AppSend,
-    AppPing,
-    AppClose,
-    AppReturn,
-    AppKeep,
-    AppPush,
-}
-
-impl Topic {
-    const ALL: [Self; 22] = [
-        Self::Data,
-        Self::Ping,
-        Self::Close,
-        Self::OddClose,
-        Self::Fragments,
-        Self::Illegal,
-        Self::Partial,
-        Self::Drip,
-        Self::Burst,
-        Self::Wait,
-        Self::Await,
-        Self::Reading,
-        Self::Fin,
-        Self::Gone,
-        Self::Cut,
-        Self::Buffers,
-        Self::AppSend,
-        Self::AppPing,
-        Self::AppClose,
-        Self::AppReturn,
-        Self::AppKeep,
-        Self::AppPush,
-    ];
-
-    /// The command that the application must obey for this topic to be of use.
-    const fn needs(self) -> AppSteps {
-        match self {
-            Self::AppSend | Self::AppPush => AppSteps::SEND,
-            Self::AppPing => AppSteps::PING,
-            Self::AppClose => AppSteps::CLOSE,
-            Self::AppReturn => AppSteps::RETURN,
-            Self::AppKeep => AppSteps::KEEP,
-            _ => AppSteps::NONE,
-        }
-    }
-}
-
-/// How often each topic comes up in one script.
-#[derive(Clone, Copy, Debug)]
-struct Profile {
-    weights: [u8; Topic::ALL.len()],
-    total: u32,
-}
-
-impl Profile {
-    fn draw<R: Rng + ?Sized>(rng: &mut R, app: AppSteps) -> Self {
-        let mut weights = [0; Topic::ALL.len()];
-        let mut bits = u128::from(rng.next_u64()) | u128::from(rng.next_u64()) << 64;
-        for (weight, topic) in weights.iter_mut().zip(Topic::ALL) {
-            // Three bits a topic: off in half of the cases, else 1, 1, 4 or 8.
-            *weight = match bits & 7 {
-                0..=3 => 0,
-                4 | 5 => 1,
-                6 => 4,
-                _ => 8,
-            };
-            bits >>= 3;
-            if !app.contain(topic.needs()) {
-                *weight = 0;
-            }
-        }
-        let total = weights.iter().map(|weight| u32::from(*weight)).sum();
-        Self { weights, total }
-    }
-
-    fn pick<R: Rng + ?Sized>(&self, rng: &mut R) -> Topic {
-        if self.total == 0 {
-            return Topic::Close;
-        }
-        let mut left = rng.random_range(0..self.total);
-        for (weight, topic) in self.weights.iter().zip(Topic::ALL) {
-            match left.checked_sub(u32::from(*weight)) {
-                Some(rest) => left = rest,
-                None => return topic,
-            }
-        }
-        Topic::Close
-    }
-}
 
 /// More than all buffers on the way to the client hold, in bytes.
 const MORE_THAN_BUFFERS: u32 = 10_000;
-
-/// One script in so many has a flood: it takes fifty times as long as another.
-const FLOODS: u32 = 400;
 
 /// A flood is so many messages or fragments of this size: beyond what a server that
 /// bounds its memory will hold.
@@ -218,21 +33,21 @@ const CODES: [u16; 23] = [
 const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"];
 
 /// A script in the making.
-struct Draft<'a, R: ?Sized> {
-    rng: &'a mut R,
-    bounds: Bounds,
-    app: AppSteps,
-    profile: Profile,
+pub(super) struct Draft<'a, R: ?Sized> {
+    pub rng: &'a mut R,
+    pub bounds: Bounds,
+    pub app: AppSteps,
+    pub profile: Profile,
     /// The size of the smallest buffer set so far; 0 for none.
-    room: u32,
+    pub room: u32,
     /// In the middle of a spell without reading.
-    deaf: bool,
-    steps: Vec<Step>,
+    pub deaf: bool,
+    pub steps: Vec<Step>,
 }
 
 impl<R: Rng + ?Sized> Draft<'_, R> {
     /// True once in `n` times.
-    fn once_in(&mut self, n: u32) -> bool {
+    pub fn once_in(&mut self, n: u32) -> bool {
         self.rng.random_range(0..n) == 0
     }
 
@@ -254,7 +69,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     /// Mostly short, sometimes long: a bug that needs five steps must be reachable.
-    fn length(&mut self) -> u32 {
+    pub fn length(&mut self) -> u32 {
         match self.rng.random_range(0..8) {
             0 => 1,
             1..=3 => self.rng.random_range(1..=3),
@@ -264,7 +79,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     /// Mostly the plain request; sometimes the opening itself goes wrong.
-    fn opening(&mut self) {
+    pub fn opening(&mut self) {
         let whole = Unit::Upgrade(None);
         let (piece, unit, pace) = match self.rng.random_range(0..32) {
             0 => return,
@@ -301,7 +116,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
         }
     }
 
-    fn any(&mut self) {
+    pub fn any(&mut self) {
         match self.profile.pick(self.rng) {
             Topic::Data => {
                 let kind = self.data();
@@ -360,7 +175,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             Topic::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
             Topic::AppKeep => self.add(Act::App(Command::Keep, Pace::Once)),
             Topic::AppPush => {
-                let ping = self.profile.weights[Topic::AppPing as usize] > 0 && self.once_in(2);
+                let ping = self.profile.has(Topic::AppPing) && self.once_in(2);
                 let command = if ping { Command::Ping(Content::Empty) } else { self.app_send() };
                 let pace = self.pace();
                 self.add(Act::App(command, pace));
@@ -387,7 +202,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
                 self.room = size;
                 self.add(Act::Set(setting, Size(size)));
             }
-        } else if self.profile.weights[Topic::AppSend as usize] > 0 && !self.is_narrow() {
+        } else if self.profile.has(Topic::AppSend) && !self.is_narrow() {
             let command = Command::SendText(Content::Fill(Size(MORE_THAN_BUFFERS)));
             self.add(Act::App(command, Pace::Once));
         }
@@ -437,7 +252,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
 
     /// More than a server can want to hold: messages that are not read, or the fragments
     /// of one that never ends.
-    fn flood(&mut self) {
+    pub fn flood(&mut self) {
         if self.is_narrow() {
             return;
         }
@@ -663,100 +478,5 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             _ => (Some(1000), Content::Empty),
         };
         self.add(Act::App(Command::Close(code, reason), Pace::Once));
-    }
-}
-
-#[cfg(feature = "arbitrary")]
-mod bytes {
-    //! The door for fuzzers: their input as a source of randomness.
-
-    use super::{Grammar, Script};
-    use arbitrary::{Arbitrary, Result, Unstructured};
-    use rand::TryRng;
-    use std::convert::Infallible;
-
-    /// Draws from a fuzzer's input, then zeros.
-    struct Source<'a, 'b>(&'a mut Unstructured<'b>);
-
-    impl TryRng for Source<'_, '_> {
-        type Error = Infallible;
-
-        fn try_next_u32(&mut self) -> std::result::Result<u32, Infallible> {
-            Ok(self.0.arbitrary().unwrap_or_default())
-        }
-
-        fn try_next_u64(&mut self) -> std::result::Result<u64, Infallible> {
-            Ok(self.0.arbitrary().unwrap_or_default())
-        }
-
-        fn try_fill_bytes(&mut self, to: &mut [u8]) -> std::result::Result<(), Infallible> {
-            if self.0.fill_buffer(to).is_err() {
-                to.fill(0);
-            }
-            Ok(())
-        }
-    }
-
-    impl<'a> Arbitrary<'a> for Script {
-        /// A script of the default [`Grammar`]; the input is its source of randomness.
-        fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-            Ok(Grammar::default().draw(&mut Source(input)))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_generated_script_prints_and_parses_back_to_itself() {
-        for index in 0..20_000 {
-            let script = Grammar::default().nth(1, index);
-            let text = script.to_string();
-            assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_seed_and_an_index_name_one_script_for_ever() {
-        let first: String =
-            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
-        let again: String =
-            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
-        assert_eq!(first, again);
-        let distinct: BTreeSet<Script> =
-            (0..1000).map(|index| Grammar::default().nth(7, index)).collect();
-        assert!(distinct.len() > 900, "{} distinct scripts of 1000", distinct.len());
-    }
-
-    #[test]
-    fn an_application_is_only_told_what_it_obeys() {
-        let grammar = Grammar { app: AppSteps::CLOSE, ..Grammar::default() };
-        for index in 0..5_000 {
-            for step in grammar.nth(3, index).steps {
-                if let Act::App(command, _) = step.act {
-                    assert_eq!(AppSteps::of(&command), AppSteps::CLOSE);
-                }
-            }
-        }
-    }
-
-    /// Each behaviour that the field's bugs need comes up.
-    #[test]
-    fn every_kind_of_step_is_generated() {
-        let mut words = BTreeSet::new();
-        for index in 0..20_000 {
-            for step in Grammar::default().nth(5, index).steps {
-                words.extend(step.to_string().split(' ').map(str::to_owned));
-            }
-        }
-        let expected = "+ upgrade with header raw first rest after text binary continuation ping pong \
-            close opcode unmasked unfinished rsv 16-bit 64-bit hex x every pieces wait await end message \
-            stop resume fin reset drop cut window segment send receive app return";
-        for word in expected.split_whitespace() {
-            assert!(words.contains(word), "no script has `{word}`");
-        }
     }
 }
