@@ -111,12 +111,8 @@ fn document(all: &[Broken]) -> String {
     );
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
-        write!(
-            out,
-            "\n## `{invariant}`\n\n{} ({}, RFC 6455 {})\n",
-            rule.says, rule.class, rule.section
-        )
-        .expect("a string");
+        write!(out, "\n## `{invariant}`\n\n{} ({}; {})\n", rule.says, rule.class, rule.basis())
+            .expect("a string");
         if let Some((section, quote)) = rule.quote {
             write!(out, "\n> {quote} ({section})\n").expect("a string");
         }

@@ -58,7 +58,7 @@ fn promises(bounds: &Bounds) -> String {
 pub(super) fn invariants() -> u8 {
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
-        out::line(&format!("{:20} {:9} RFC 6455 {}", invariant.bold(), rule.class, rule.section));
+        out::line(&format!("{:20} {:9} {}", invariant.bold(), rule.class, rule.basis()));
         for line in wrap_to(rule.says, 76).lines() {
             out::line(&format!("    {line}"));
         }
@@ -72,7 +72,7 @@ pub(super) fn explain(id: &str) -> Done {
         return Err(format!("no rule `{id}`; there are: {}", known.join(", ")));
     };
     let rule = invariant.rule();
-    out::line(&format!("{} ({}; RFC 6455 {})\n", invariant.bold(), rule.class, rule.section));
+    out::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
     out::line(&format!("{}\n", wrap(rule.says)));
     if let Some((section, quote)) = rule.quote {
         out::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));

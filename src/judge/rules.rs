@@ -18,6 +18,16 @@ pub struct Rule {
     pub explains: &'static str,
 }
 
+impl Rule {
+    /// What it rests on, as a phrase: the sections of the RFC, or that there are none.
+    pub fn basis(&self) -> String {
+        match self.section {
+            "-" => "RFC 6455 is silent".to_owned(),
+            sections => format!("RFC 6455 {sections}"),
+        }
+    }
+}
+
 impl Invariant {
     /// What it says.
     #[expect(clippy::too_many_lines, reason = "a text for each rule")]
