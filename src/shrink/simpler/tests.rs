@@ -313,6 +313,8 @@ fn two_sends_may_be_one_and_nothing_else_may() {
         merge("first 3 bytes of close 1000", "rest after 3 bytes of close 1000"),
         PLAIN_TEXTS
     );
+    // A request in two parts is one request, and no frame.
+    assert_eq!(merge("first 4 bytes of upgrade", "rest after 4 bytes of upgrade"), ["upgrade"]);
     for (first, second) in
         [("upgrade", "ping"), ("ping", "upgrade"), ("fin", "ping"), ("ping", "fin")]
     {
