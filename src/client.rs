@@ -115,7 +115,7 @@ impl<S: Stage> Client<S> {
     /// Acts the script out, until its end or until what it waits for does not come.
     pub async fn act(&mut self, script: &Script) {
         for (index, step) in script.steps.iter().enumerate() {
-            if self.ended && self.stage.is_over() {
+            if self.is_done() {
                 return;
             }
             let next_joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
@@ -124,6 +124,11 @@ impl<S: Stage> Client<S> {
             }
         }
         self.settle().await;
+    }
+
+    /// Whether nothing that is left of the script could still matter.
+    fn is_done(&self) -> bool {
+        self.ended && self.stage.is_over()
     }
 
     /// Does nothing but read, where it reads, until `until` is ready.
@@ -186,6 +191,9 @@ impl<S: Stage> Client<S> {
             Pace::Times(times, every) => {
                 let piece = piece.to_vec();
                 for time in 0..times {
+                    if self.is_done() {
+                        break;
+                    }
                     self.pause(time, every).await;
                     self.segment.extend_from_slice(&piece);
                     self.flush().await?;
@@ -195,6 +203,9 @@ impl<S: Stage> Client<S> {
             Pace::Pieces(size, every) => {
                 let bytes = piece.to_vec();
                 for (time, piece) in bytes.chunks(size.max(1) as usize).enumerate() {
+                    if self.is_done() {
+                        break;
+                    }
                     self.pause(time as u32, every).await;
                     self.segment.extend_from_slice(piece);
                     self.flush().await?;

@@ -64,6 +64,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@CAUSE@", &format!("{cause:?}")),
         ("@OFFSET@", &offset),
         ("@CODE@", &stream.code.map_or_else(|| "None".to_owned(), |code| code.to_string())),
+        ("@PINGS@", &stream.pings.to_string()),
         ("@DEAF@", if stops_reading(&repro.script) { "True" } else { "False" }),
         ("@STEPS@", &steps(&repro.script)),
     ];
@@ -132,6 +133,8 @@ struct Stream {
     fault: Option<usize>,
     /// The code of the first legal Close.
     code: Option<u16>,
+    /// How many pings come before that.
+    pings: usize,
 }
 
 impl Stream {
@@ -150,7 +153,7 @@ impl Stream {
                 }
             }
         }
-        let mut stream = Self { close: None, fault: None, code: None };
+        let mut stream = Self { close: None, fault: None, code: None, pings: 0 };
         let Some(head) = handshake::head_length(&bytes) else { return stream };
         let mut decoder = Decoder::new(Role::Client);
         let mut rest = &bytes[head..];
@@ -164,6 +167,9 @@ impl Stream {
                 Item::Frame(head) if head.opcode == Opcode::CLOSE && stream.close.is_none() => {
                     stream.close = Some(offset);
                     stream.code = ClosePayload::parse(decoder.body()).code().map(|code| code.0);
+                }
+                Item::Frame(head) if head.opcode == Opcode::PING && stream.close.is_none() => {
+                    stream.pings += 1;
                 }
                 _ => {}
             }
@@ -297,6 +303,7 @@ mod tests {
         let stream = |text: &str| Stream::of(&text.parse().expect(text));
         let close = stream("upgrade\nping x 2\nclose 1001\nclose\n");
         assert_eq!((close.close, close.fault, close.code), (Some(20), None, Some(1001)));
+        assert_eq!(close.pings, 2);
         assert_eq!(stream("upgrade\nping\nunmasked ping \"x\"\n").fault, Some(8));
         assert_eq!(stream("first 9 bytes of upgrade\nclose\n").close, None);
     }

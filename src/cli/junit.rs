@@ -1,5 +1,5 @@
 //! A report in the form that JUnit made common: one case for each finding, and one
-//! for each rule that was kept.
+//! for each rule that was kept, or skipped, since it could not be judged.
 
 use super::Trouble;
 use crate::report;
@@ -10,28 +10,37 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Writes what was found on `server`, and why testing ended early, where it did.
+/// Writes what was found on `server`, which rules were not `judged`, and why testing ended
+/// early, where it did.
 pub(super) fn write(
     file: &Path,
     server: &str,
     found: &[Repro],
+    judged: &dyn Fn(Invariant) -> bool,
     trouble: Option<&str>,
     took: Duration,
 ) -> Result<(), Trouble> {
-    let text = text(server, found, trouble, took);
+    let text = text(server, found, judged, trouble, took);
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
     write_whole(directory, file, text.as_bytes())
         .map_err(|error| format!("{}: {error}", file.display()))
 }
 
-fn text(server: &str, found: &[Repro], trouble: Option<&str>, took: Duration) -> String {
+fn text(
+    server: &str,
+    found: &[Repro],
+    judged: &dyn Fn(Invariant) -> bool,
+    trouble: Option<&str>,
+    took: Duration,
+) -> String {
     let broken = |rule: &Invariant| found.iter().any(|repro| repro.key.invariant == *rule);
     let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
     let tests = found.len() + kept.len() + usize::from(trouble.is_some());
     let (server, seconds) = (escaped(server), took.as_secs_f64());
+    let skipped = kept.iter().filter(|rule| !judged(***rule)).count();
     let counts = format!(
-        "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" time=\"{seconds:.3}\"",
+        "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"",
         found.len(),
         usize::from(trouble.is_some()),
     );
@@ -50,7 +59,12 @@ fn text(server: &str, found: &[Repro], trouble: Option<&str>, took: Duration) ->
         );
     }
     for rule in kept {
-        let _ = writeln!(out, "    <testcase classname=\"{server}\" name=\"{rule}\"/>");
+        let case = format!("    <testcase classname=\"{server}\" name=\"{rule}\"");
+        let _ = if judged(*rule) {
+            writeln!(out, "{case}/>")
+        } else {
+            writeln!(out, "{case}>\n      <skipped/>\n    </testcase>")
+        };
     }
     if let Some(trouble) = trouble {
         let trouble = escaped(trouble);
@@ -87,14 +101,19 @@ mod tests {
 
     #[test]
     fn every_rule_is_a_case_and_trouble_an_error() {
-        let out = text("ws://[::1]/?a&b", &[], Some("it <died>"), Duration::from_secs(2));
+        let judged = |rule| rule != Invariant::NoSpin;
+        let out = text("ws://[::1]/?a&b", &[], &judged, Some("it <died>"), Duration::from_secs(2));
         for rule in Invariant::ALL {
-            assert!(out.contains(&format!("name=\"{rule}\"/>")), "{out}");
+            let end = if judged(*rule) { "/>" } else { ">\n      <skipped/>" };
+            assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");
         }
         assert!(out.contains("classname=\"ws://[::1]/?a&amp;b\""), "{out}");
         assert!(out.contains("<error message=\"it &lt;died&gt;\"/>"), "{out}");
         let tests = Invariant::ALL.len() + 1;
-        assert!(out.contains(&format!("tests=\"{tests}\" failures=\"0\" errors=\"1\"")), "{out}");
+        assert!(
+            out.contains(&format!("tests=\"{tests}\" failures=\"0\" errors=\"1\" skipped=\"1\"")),
+            "{out}"
+        );
     }
 
     #[test]

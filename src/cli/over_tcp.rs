@@ -157,7 +157,10 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
     let case = Case::open(url, options)?;
     let Some(repro) = &case.repro else {
         let at = options.file.file.display();
-        return Err(format!("{at}: a script has no verdict to compare with"));
+        return Err(format!(
+            "{at}: a script has no verdict to compare with; `hangup shrink {at} --url {url}` plays \
+             it, and saves what it finds"
+        ));
     };
     let (trace, verdict) = runtime()?.block_on(async {
         let player = case.meet().await?;
@@ -240,7 +243,8 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Troubl
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
-    Ok(Found { violation, script, url, index: 0, plays, replays, shown: 1, trace })
+    let (index, shown, unprovoked) = (0, 1, false);
+    Ok(Found { violation, script, url, index, plays, replays, shown, unprovoked, trace })
 }
 
 /// A duration as people say it.

@@ -11,7 +11,8 @@ use crate::report;
 use crate::repro::Repro;
 use crate::save;
 use crate::script::Millis;
-use crate::tcp::{Measures, Outcome, Part, Probe, Progress, Server, longest_script};
+use crate::tcp::{Found, Measures, Outcome, Part, Probe, Progress, Server, longest_script};
+use crate::verdict::Invariant;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
@@ -60,11 +61,20 @@ pub(super) fn run(options: &Options) -> Done {
 /// Writes what is to be written, says what went wrong, and decides the exit code.
 fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
     let Outcome { trouble, stopped, findings, .. } = report.outcome;
-    let repros: Vec<Repro> = report.saved.iter().map(|(repro, _)| repro.clone()).collect();
+    let held: Vec<&Found> = findings.iter().filter(|found| !found.is_dismissed()).collect();
+    let is_held = |repro: &Repro| held.iter().any(|found| found.violation.key == repro.key);
+    let repros: Vec<Repro> = report
+        .saved
+        .iter()
+        .map(|(repro, _)| repro)
+        .filter(|repro| is_held(repro))
+        .cloned()
+        .collect();
     if let Some(file) = &options.junit {
         let interrupted = stopped.then_some("interrupted");
         let trouble = trouble.as_deref().or(interrupted);
-        junit::write(file, &options.url, &repros, trouble, report.took)?;
+        let judged = |rule| is_judged(rule, report);
+        junit::write(file, &options.url, &repros, &judged, trouble, report.took)?;
     }
     let mut whole = trouble.is_none() && !stopped;
     for (repro, error) in
@@ -82,15 +92,31 @@ fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
     }
     if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
         baseline::write(file, &repros)?;
-        let findings = out::count(findings.len(), "finding");
+        let findings = out::count(held.len(), "finding");
         out::note(&format!("{findings} recorded as accepted in {}", file.display()));
         return Ok(CLEAN);
     }
     Ok(match () {
-        () if !findings.is_empty() => FINDINGS,
+        () if !held.is_empty() => FINDINGS,
         () if !whole => COULD_NOT,
         () => CLEAN,
     })
+}
+
+/// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
+fn is_judged(rule: Invariant, report: &Report<'_>) -> bool {
+    use Invariant::{
+        BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
+        ReleasesInTime,
+    };
+    let bounds = &report.probe.measures.bounds;
+    match rule {
+        NoPanic | NoSpin | NoLeak | BoundedMemory | QuietApplication => false,
+        HandshakeInTime => bounds.handshake.is_some(),
+        IdleInTime => bounds.idle.is_some(),
+        ReleasesInTime => report.outcome.sees_the_server,
+        _ => true,
+    }
 }
 
 fn server(options: &Options) -> Result<Server, Trouble> {

@@ -3,6 +3,7 @@
 use super::args::Probe as Options;
 use super::told::{self, JsonFinding, Saved, Told};
 use super::{Trouble, out};
+use crate::report;
 use crate::tcp::{Found, Outcome, Part, Probe};
 use crate::verdict::{Cause, Condition};
 use owo_colors::OwoColorize as _;
@@ -20,16 +21,15 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     pub fn text(&self, options: &Options) -> String {
-        let Outcome { scripts, findings, .. } = self.outcome;
-        let verdict = match findings.len() {
+        let scripts = &self.outcome.scripts;
+        let findings = self.outcome.findings.iter().filter(|found| !found.is_dismissed()).count();
+        let verdict = match findings {
             _ if *scripts == 0 => format!("{}", "not tested".yellow()),
             0 => format!("{}", "clean".green()),
             found => format!("{}", out::count(found, "finding").red()),
         };
         let mut text = format!("\n{}: {verdict}\n", options.url.bold());
-        for (number, group) in
-            told::groups(self.findings().map(|(_, told)| told)).iter().enumerate()
-        {
+        for (number, group) in told::groups(self.held().map(|(_, told)| told)).iter().enumerate() {
             let Some(first) = group.first() else { continue };
             first.write(&mut text, number + 1, self.repeats(first).as_deref());
             told::commands(&mut text, "again", group, |told, path| {
@@ -42,18 +42,34 @@ impl Report<'_> {
         let _ = writeln!(
             text,
             "\n{} in {} scripts in {:.1} s",
-            out::count(findings.len(), "finding"),
+            out::count(findings, "finding"),
             out::thousands(*scripts),
             self.took.as_secs_f64(),
         );
         text
     }
 
+    /// What showed once and is not held against the server, and why not.
+    fn dismissed(&self) -> impl Iterator<Item = String> {
+        let dismissed = self.findings().filter(|(found, _)| found.is_dismissed());
+        dismissed.map(|(found, told)| {
+            let why = if found.unprovoked {
+                "the server does the same where the client does not do that".to_owned()
+            } else {
+                let replays = found.replays;
+                format!("none of {replays} replays alone shows it; was it too much at once? --concurrency")
+            };
+            let path =
+                told.path.map_or_else(String::new, |path| format!(" ({})", out::pasteable(path)));
+            format!("no finding: {}: {why}{path}", report::headline(told.repro))
+        })
+    }
+
     /// What is to be known about what was not found.
     fn remarks(&self) -> Vec<String> {
         let Outcome { accepted, unjudged, refused, passed_over, sees_the_server, scripts, .. } =
             self.outcome;
-        let mut remarks = Vec::new();
+        let mut remarks: Vec<String> = self.dismissed().collect();
         for (key, times) in accepted {
             let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
             let facts: Vec<&str> = facts.into_iter().flatten().collect();
@@ -108,6 +124,11 @@ impl Report<'_> {
         })
     }
 
+    /// What is held against the server.
+    fn held(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
+        self.findings().filter(|(found, _)| !found.is_dismissed())
+    }
+
     /// How often it showed when it was played again alone.
     fn repeats(&self, told: &Told<'_>) -> Option<String> {
         let mut findings = self.outcome.findings.iter();
@@ -121,9 +142,7 @@ impl Report<'_> {
     }
 
     pub fn json(&self) -> Result<String, Trouble> {
-        let findings = self
-            .findings()
-            .map(|(found, told)| JsonFound { finding: told.json(), replays: found.replays });
+        let dismissed = self.findings().filter(|(found, _)| found.is_dismissed());
         let Outcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
             self.outcome;
         let accepted = self.outcome.accepted.iter().map(|(key, fired)| JsonAccepted {
@@ -149,7 +168,8 @@ impl Report<'_> {
                 refused: *refused,
                 sees_the_server: *sees_the_server,
                 not_tested: self.probe.server.lacks().map(Part::lack).collect(),
-                findings: findings.collect(),
+                findings: self.held().map(JsonFound::of).collect(),
+                dismissed: dismissed.map(JsonFound::of).collect(),
                 accepted: accepted.collect(),
             }],
         };
@@ -179,6 +199,8 @@ struct JsonTarget<'a> {
     sees_the_server: bool,
     not_tested: Vec<&'static str>,
     findings: Vec<JsonFound<'a>>,
+    /// What showed once, and is not held against the server.
+    dismissed: Vec<JsonFound<'a>>,
     accepted: Vec<JsonAccepted>,
 }
 
@@ -187,6 +209,12 @@ struct JsonFound<'a> {
     #[serde(flatten)]
     finding: JsonFinding<'a>,
     replays: u32,
+}
+
+impl<'a> JsonFound<'a> {
+    fn of((found, told): (&Found, Told<'a>)) -> Self {
+        Self { finding: told.json(), replays: found.replays }
+    }
 }
 
 #[derive(Serialize)]

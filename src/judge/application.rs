@@ -63,9 +63,11 @@ fn told_wrongly(facts: &Facts<'_>) -> Found {
     // An end that the server had begun by itself may be told as it saw it; where it took
     // the Close for a violation, `accepts-legal` says so.
     let own = facts.own_close().is_some_and(|own| own.started < received || own.blames());
-    // A reset that came with the Close may be what was seen of it.
+    // A reset that came with the Close may be what was seen of it; and who gave up a send
+    // that waited for room may have left the Close behind a ping where it was.
     let reset = came_before(facts.firsts.reset, event);
-    let left = facts.is_wide_upto(close) || facts.app_left_by(received) || reset;
+    let gave_up = facts.is_blocked_at(event);
+    let left = facts.is_wide_upto(close) || facts.app_left_by(received) || reset || gave_up;
     if right || own || left || came_before(facts.firsts.began, received) {
         return None;
     }

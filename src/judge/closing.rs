@@ -19,7 +19,7 @@ fn answers_close(facts: &Facts<'_>) -> Option<Broken> {
     // A malformed Close is a violation; to answer that with a Close is a SHOULD (7.1.7).
     let close = facts.client_close().filter(|close| close.fault.is_none())?;
     let answered = facts.own_close().is_some_and(|close| close.ended.is_some());
-    let received = facts.received(close)?;
+    let received = facts.received(close).or_else(|| facts.received_by_reset(close))?;
     let ended = facts.told_end()?;
     let left = facts.app_left_by(received);
     if answered || facts.is_mute_at(ended) || ended < received || left || facts.is_wide_upto(close)
@@ -68,9 +68,7 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
     if let Some(frame) = later.iter().find(|frame| frame.opcode.is_data()) {
         return Some(broken(frame, Level::Must, format!("sent {} after its Close", frame.opcode)));
     }
-    // Text of another protocol, say: read as frames, its first bytes break the rules.
-    // A mask is `frames-well`'s: the frame behind it is one.
-    let garbled = |frame: &&Seen| !frame.has_sound_frame() && frame.fault != Some(Fault::Masked);
+    let garbled = |frame: &&Seen| !frame.is_recognised();
     if let Some(frame) = later.iter().find(garbled) {
         let fact = "sent bytes that are no frame after its Close".to_owned();
         return Some(broken(frame, Level::Must, fact));
@@ -87,9 +85,7 @@ fn silent_after_close(facts: &Facts<'_>) -> Option<Broken> {
 /// client's Close had been received too, and it answers no ping from before that.
 fn is_idle_chatter(facts: &Facts<'_>, frame: &Seen) -> bool {
     let Some(close) = facts.client_close() else { return false };
-    let received = facts.received(close);
-    let after_both = received.is_some_and(|received| received < frame.started);
-    if !after_both || frame.is_close() {
+    if frame.is_close() || !is_after_both(facts, close, frame) {
         return false;
     }
     // Which pong answers which ping cannot be told; none is held against the server
@@ -99,6 +95,17 @@ fn is_idle_chatter(facts: &Facts<'_>, frame: &Seen) -> bool {
     let after_own = facts.server.iter().skip_while(|frame| !frame.is_close());
     let pongs = after_own.filter(|frame| frame.opcode == Opcode::PONG).count();
     frame.opcode != Opcode::PONG || pongs > pings
+}
+
+/// Whether the server had sent its Close, and received the client's, before `frame`. A
+/// client alone knows that of a server which closed second, or after a while.
+fn is_after_both(facts: &Facts<'_>, theirs: &Seen, frame: &Seen) -> bool {
+    let (Some(received), Some(own)) = (facts.received(theirs), facts.own_close()) else {
+        return false;
+    };
+    let closed_second = facts.trace.both_ends || own.started > received;
+    let later = facts.at(frame.started) > facts.at(received).after(facts.trace.grain);
+    received < frame.started && (closed_second || later)
 }
 
 fn legal_close(facts: &Facts<'_>) -> Option<Broken> {

@@ -4,6 +4,10 @@
 
 use crate::trace::{Death, Event, Note, Time, Trace, What};
 use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
+use std::time::Duration;
+
+/// What a server may take for idleness: few have less patience.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// A frame of one direction.
 #[derive(Clone, Debug)]
@@ -50,9 +54,23 @@ impl Seen {
         ClosePayload::parse(self.close.as_deref()?).code()
     }
 
+    /// Whether it is a Close whose reason is not UTF-8, whatever its code.
+    pub fn has_bad_reason(&self) -> bool {
+        let payload = self.close.as_deref().map(ClosePayload::parse);
+        matches!(payload, Some(ClosePayload::Code(_, reason)) if str::from_utf8(reason).is_err())
+    }
+
     /// Whether it is a Close that blames the client for a violation of the protocol.
     pub fn blames(&self) -> bool {
         matches!(self.code(), Some(CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_DATA))
+    }
+
+    /// Whether it is surely a frame, if perhaps one that none may be: not text of another
+    /// protocol, say, whose first bytes, read as a frame's, break the rules.
+    pub fn is_recognised(&self) -> bool {
+        use Fault::{FragmentedControl, LongControl, Masked};
+        self.has_sound_frame()
+            || matches!(self.fault, Some(Masked | LongControl(_) | FragmentedControl(_)))
     }
 
     /// Whether only the payload, if anything, is at fault.
@@ -319,6 +337,20 @@ impl<'a> Facts<'a> {
         if self.trace.sees_release { self.firsts.dropped } else { self.ended() }
     }
 
+    /// The event with which the server left a client that said and did nothing since its
+    /// request, as far as that is certain to the client alone: by a reset, or because the
+    /// kernel's table showed it. Of one that did something, the table dates the end too
+    /// roughly: what was done in between may be what the server acted on.
+    pub fn left_a_silent_client(&self) -> Option<usize> {
+        let Firsts { fin, reset, cut, got_reset, dropped, .. } = self.firsts;
+        let dropped = dropped.filter(|_| self.trace.sees_release);
+        let end = [got_reset, dropped].into_iter().flatten().min()?;
+        let said = handshake::request_length(&self.trace.to_server)
+            .is_none_or(|request| request < self.trace.to_server.len());
+        let left = [fin, reset, cut].into_iter().any(|event| event.is_some());
+        (!said && !left).then_some(end)
+    }
+
     /// The event with which the server received the client's bytes up to `frame`'s
     /// end. To arrive is not to be received: where the server's end was observed, it
     /// counts when it read them. Elsewhere a clean end that came later shows it, since
@@ -342,6 +374,18 @@ impl<'a> Facts<'a> {
         (later && !was_deaf).then_some(arrived)
     }
 
+    /// As [`received`](Self::received), of a client's Close with nothing behind it, where the
+    /// end was a reset: a server that resets whoever closes has either read the Close, or
+    /// not waited for one, nor sent one.
+    pub fn received_by_reset(&self, close: &Seen) -> Option<usize> {
+        let Firsts { fin, got_end, got_reset, .. } = self.firsts;
+        let (arrived, reset) = (close.ended?, got_reset?);
+        let is_last = close.end_offset == self.trace.to_server.len() && fin.is_none();
+        let later = reset > arrived && self.at(reset) >= self.at(arrived).after(self.trace.transit);
+        let alone = !self.trace.both_ends && got_end.is_none() && !self.is_deaf_at(reset);
+        (alone && is_last && later).then_some(arrived)
+    }
+
     /// Whether something excuses a server that said nothing more before it ended with
     /// the event `ended`: it had crashed, it had nobody to talk to any more, or there
     /// was no room up to the end. What came after the end does not excuse.
@@ -359,6 +403,22 @@ impl<'a> Facts<'a> {
     pub fn app_left_by(&self, event: usize) -> bool {
         let by = self.at(event).after(self.trace.grain);
         self.firsts.began_to_return.is_some_and(|left| self.at(left) <= by)
+    }
+
+    /// Whether a Close of the server's that came after `frame` of the client's may have a
+    /// reason of its own, and answer nothing: a whole message had come before, of which an
+    /// application may think what it likes, or nothing complete had come for a while, so
+    /// that a timer of the server's may have run out in the very moment.
+    pub fn may_be_unasked(&self, frame: &Seen) -> bool {
+        let before = self.client.iter().take_while(|other| other.end_offset < frame.end_offset);
+        let (mut had_message, mut last) = (false, self.opened);
+        for other in before {
+            had_message |= other.opcode.is_data() && other.head.is_some_and(|head| head.fin);
+            last = last.max(other.ended);
+        }
+        let own = self.own_close().map(|own| self.at(own.started));
+        let was_quiet = last.zip(own).is_some_and(|(last, own)| own >= self.at(last).after(QUIET));
+        had_message || was_quiet
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2

@@ -5,8 +5,8 @@ use super::facts::{Facts, Seen};
 use crate::verdict::{Invariant, Level};
 use crate::wire::{Fault, handshake};
 
-/// `frames-well`. What is wrong with a Close is `legal-close`'s, and what comes behind
-/// one is `silent-after-close`'s.
+/// `frames-well`. What is wrong with a Close is `legal-close`'s, and what comes behind one
+/// is `silent-after-close`'s, but for a control frame that none may be.
 pub(super) fn judge(facts: &Facts<'_>, out: &mut Vec<Broken>) {
     out.extend(wrong_accept(facts).or_else(|| ill_formed(facts)));
 }
@@ -31,10 +31,10 @@ fn wrong_accept(facts: &Facts<'_>) -> Option<Broken> {
 }
 
 fn ill_formed(facts: &Facts<'_>) -> Option<Broken> {
-    let before = facts.server.iter().take_while(|frame| !frame.is_close());
-    let close = facts.own_close();
-    let mut frames = before.chain(close);
-    frames.find_map(|frame| {
+    let own = facts.own_close().map_or(usize::MAX, |close| close.end_offset);
+    let odd = |fault| matches!(fault, Some(Fault::LongControl(_) | Fault::FragmentedControl(_)));
+    let counts = |frame: &&Seen| frame.end_offset <= own || odd(frame.fault);
+    facts.server.iter().filter(counts).find_map(|frame| {
         let fault = fault(frame)?;
         Some(broken(format!("sent a frame that none may be: {fault}"), vec![frame.started]))
     })

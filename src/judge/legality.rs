@@ -52,11 +52,12 @@ fn fails_with(facts: &Facts<'_>, fault: ClientFault, close: &Seen) -> Option<Bro
     let began = came_before(facts.firsts.began, close.started);
     // So is one that has waited for room since before.
     let waited = [Some(whole), frame.ended].into_iter().flatten().any(|at| facts.is_blocked_at(at));
-    if close.started < whole || began || waited {
+    if close.started < whole || began || waited || facts.may_be_unasked(frame) {
         return None;
     }
     let code = close.code();
-    if code.is_some_and(|code| fits(code, fault.fault)) {
+    let fits_reason = code == Some(CloseCode::INVALID_DATA) && frame.has_bad_reason();
+    if fits_reason || code.is_some_and(|code| fits(code, fault.fault)) {
         return None;
     }
     let echoes = matches!(fault.fault, Fault::CloseCode(bad) if code == Some(bad));
@@ -109,7 +110,8 @@ fn accepts_legal(facts: &Facts<'_>) -> Option<Broken> {
     }
     let arrived = |frame: &&Seen| frame.ended.is_some_and(|event| event <= at);
     let last = facts.client.iter().rfind(arrived)?;
-    let what = if last.is_close() { "legal Close" } else { "legal frames" };
+    let alone = facts.client.iter().filter(arrived).count() == 1;
+    let what = if alone && last.is_close() { "legal Close" } else { "legal frames" };
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     //# An endpoint MUST be capable of handling control frames in the
     //# middle of a fragmented message.

@@ -5,6 +5,10 @@ use super::facts::{Facts, Seen, came_before};
 use crate::trace::What;
 use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode};
+use std::time::Duration;
+
+/// Over a network no answer can be waited for in less time than this.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// `echoes-code`, `lets-the-polite-finish`.
 pub(super) fn judge(facts: &Facts<'_>, out: &mut Vec<Broken>) {
@@ -21,7 +25,8 @@ fn echoes_code(facts: &Facts<'_>) -> Option<Broken> {
     let wanted = theirs.code()?;
     let sent = own.code();
     let received = facts.received(theirs)?;
-    if sent == Some(wanted) || own.started <= received || is_about_something_else(facts, own) {
+    let other = is_about_something_else(facts, own) || facts.may_be_unasked(theirs);
+    if sent == Some(wanted) || own.started <= received || other {
         return None;
     }
     let sent = sent.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
@@ -31,19 +36,14 @@ fn echoes_code(facts: &Facts<'_>) -> Option<Broken> {
 }
 
 /// Whether a Close that came after the client's need not answer it: the application
-/// wanted it, it had waited for room since before, or what the client had sent before
-/// was too much for the server.
+/// wanted it, it had waited for room since before, or it blames the client.
 fn is_about_something_else(facts: &Facts<'_>, own: &Seen) -> bool {
     let theirs = facts.client_close().and_then(|close| facts.received(close));
     let waited = theirs.is_some_and(|received| facts.is_blocked_at(received));
+    // Of half a message it may have had enough, and of blame `accepts-legal` has to say.
     let had_data = facts.client.iter().any(|frame| frame.opcode.is_data());
-    let complains = match own.code() {
-        // Of these, `accepts-legal` says what there is to say.
-        Some(CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_DATA) => true,
-        Some(CloseCode(1003 | 1008..=1011)) => had_data,
-        _ => false,
-    };
-    came_before(facts.firsts.began, own.started) || waited || complains
+    let complains = had_data && matches!(own.code(), Some(CloseCode(1003 | 1008..=1011)));
+    came_before(facts.firsts.began, own.started) || waited || complains || own.blames()
 }
 
 /// Whether the client has behaved so far that it may expect a clean end: it broke no
@@ -90,11 +90,13 @@ fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
 fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
     let own = facts.own_close()?;
     let sent = own.ended?;
-    // A client alone does not see the release, and the kernel's table dates it too
-    // roughly: what the client did in between may be what the server acted on.
-    let released = facts.released().filter(|_| facts.trace.both_ends);
+    let (released, patience) = if facts.trace.both_ends {
+        (facts.released(), facts.trace.grain)
+    } else {
+        (facts.left_a_silent_client(), AT_ONCE)
+    };
     let ended = released.filter(|ended| *ended >= sent)?;
-    let at_once = facts.at(ended) <= facts.at(sent).after(facts.trace.grain);
+    let at_once = facts.at(ended) <= facts.at(sent).after(patience);
     // An answer that came in the meantime was all that there was to wait for.
     let answered = facts
         .client

@@ -11,7 +11,7 @@ use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 use tokio::io::ReadBuf;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +22,8 @@ const DOES_IT: Duration = Duration::from_secs(3);
 pub(super) struct Greeted {
     /// Whether the kernel's table shows its end of the connection.
     pub is_here: bool,
+    /// How long after the opening its application did its part.
+    pub took: Duration,
 }
 
 /// Opens a WebSocket and sees whether the application does its `part`.
@@ -38,14 +40,6 @@ pub(super) async fn greet(
     let Connected { socket, local, peer, .. } =
         connect(endpoint, None).await.map_err(|error| no_connection(url, &error))?;
     let mut visit = Visit { socket, got: Vec::new(), ended: false };
-    let is_here = match table {
-        // Only a socket of this machine's own address has its other end in this table.
-        Some(table) if peer.ip() == local.ip() => {
-            let record = super::record::Record::begin(Trace::new(false));
-            table.watch(peer, local, record).is_accepted().await
-        }
-        _ => false,
-    };
     visit.send(endpoint.request.as_bytes()).await.map_err(|error| cut_short(url, &error))?;
     let length = match timeout(PATIENCE, visit.response()).await {
         Err(_) => {
@@ -54,6 +48,11 @@ pub(super) async fn greet(
         }
         Ok(response) => opened(url, &response, &visit.got)?,
     };
+    let opened = Instant::now();
+    // Only a socket of this machine's own address has its other end in this table.
+    let watch = table
+        .filter(|_| peer.ip() == local.ip())
+        .map(|table| table.watch(peer, local, super::record::Record::begin(Trace::new(false))));
     let does = visit.does(part, length);
     if !timeout(DOES_IT, does).await.unwrap_or(false) {
         let seconds = DOES_IT.as_secs();
@@ -70,7 +69,13 @@ pub(super) async fn greet(
             ),
         });
     }
-    Ok(Greeted { is_here })
+    let took = opened.elapsed();
+    let is_here = match watch {
+        // An application that does something may be gone before anybody looks.
+        Some(mut watch) => part != Part::Plain || watch.is_accepted().await,
+        None => false,
+    };
+    Ok(Greeted { is_here, took })
 }
 
 fn no_connection(url: &str, error: &NoConnection) -> String {

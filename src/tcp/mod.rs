@@ -16,6 +16,7 @@
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! server's application nothing is heard.
 
+mod control;
 mod endpoint;
 mod greet;
 pub mod host;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// How long a server on this machine is given to deal with what it was sent.
-const SETTLE: Duration = Duration::from_millis(5);
+pub(super) const SETTLE: Duration = Duration::from_millis(5);
 /// The most that a distant server is given.
 const SETTLE_MOST: Duration = Duration::from_millis(300);
 /// The receive buffer of a client that will stop reading: the kernel takes no less.
@@ -39,6 +39,8 @@ pub(super) struct World {
     pub slack: Duration,
     /// How long after what obliges the server a late end is waited for.
     pub horizon: Duration,
+    /// After how long an application that closes on open has surely begun to.
+    pub begins: Duration,
     /// The kernel's socket table, where the server is on this machine.
     pub table: Option<Table>,
     pub pulse: Pulse,
@@ -80,7 +82,7 @@ impl World {
             .map(|table| table.watch(connected.peer, connected.local, record.clone()));
         let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
         let request = endpoint.request.clone();
-        let stage = TcpStage::new(connected.socket, record.clone(), request, settle, self.slack);
+        let stage = TcpStage::new(connected.socket, record.clone(), request, settle, self.begins);
         let mut client = Client::new(stage, self.bounds.longest() + self.slack * 2);
         let mut watch = watch;
         if let Some(watch) = watch.as_mut().filter(|_| leaves(script))

@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::greet::greet;
 use super::play::{Played, Watching, World};
 use super::pulse::Pulse;
-use super::server::{Part, Server, pauses};
+use super::server::{Part, Server, longest_script, pauses};
 use super::sockets::Table;
 use crate::bounds::Bounds;
 use crate::script::Script;
@@ -68,12 +68,17 @@ impl Player {
     ) -> Result<Self, String> {
         let Measures { bounds, slack, horizon } = measures;
         let table = Table::start();
-        let mut is_here = true;
+        let (mut is_here, mut took) = (true, Duration::ZERO);
         for (part, endpoint) in server.parts() {
-            is_here &= greet(endpoint, part, table.as_ref()).await?.is_here;
+            let greeted = greet(endpoint, part, table.as_ref()).await?;
+            is_here &= greeted.is_here;
+            if part == Part::Bye {
+                took = greeted.took;
+            }
         }
         let table = table.filter(|_| is_here);
-        let world = World { bounds, slack, horizon, table, pulse: Pulse::start() };
+        let begins = took + slack;
+        let world = World { bounds, slack, horizon, begins, table, pulse: Pulse::start() };
         Ok(Self { world: Arc::new(world), room: Arc::new(Semaphore::new(concurrency)) })
     }
 
@@ -108,13 +113,15 @@ impl Player {
         width: usize,
     ) -> Shrunk {
         let width = width.clamp(4, WIDTH);
+        let longest = longest_script(&self.world.bounds).max(pauses(&script));
+        let suits = |script: &Script| part.suits(script) && pauses(script) <= longest;
         let mut best = script;
         let mut known: BTreeMap<Script, bool> = BTreeMap::new();
         let mut plays = 0;
         let mut guess = None;
         loop {
             let left = (BUDGET - plays) as usize;
-            let mut batch = next(&best, part, &known, width.min(left));
+            let mut batch = next(&best, &suits, &known, width.min(left));
             batch.extend(guess.take().filter(|guess| left > width && !known.contains_key(guess)));
             if batch.is_empty() {
                 return Shrunk { script: best, plays };
@@ -122,7 +129,7 @@ impl Player {
             plays += batch.len() as u32;
             let played = self.fail(endpoint, key, batch, Watching::WithMargin).await;
             let failed = played.iter().filter(|(_, failed)| *failed).map(|(script, _)| script);
-            guess = without_all(&best, failed.clone()).filter(|guess| part.suits(guess));
+            guess = without_all(&best, failed.clone()).filter(&suits);
             if let Some(smallest) = failed.min_by_key(|script| size(script)) {
                 best = smallest.clone();
             }
@@ -192,13 +199,19 @@ impl Player {
 
 /// The candidates that come next after `best` as long as none of them fails, `width`
 /// that have not been played.
-fn next(best: &Script, part: Part, known: &BTreeMap<Script, bool>, width: usize) -> Vec<Script> {
+fn next(
+    best: &Script,
+    suits: &dyn Fn(&Script) -> bool,
+    known: &BTreeMap<Script, bool>,
+    width: usize,
+) -> Vec<Script> {
     let mut ahead = Shrinker::new(best.clone());
     let mut batch = Vec::new();
     while batch.len() < width {
         let Some(candidate) = ahead.candidate() else { break };
-        // What the URL does anyway cannot be left out of the script, nor changed.
-        if part.suits(candidate) && !known.contains_key(candidate) {
+        // What the URL does anyway cannot be left out of the script, nor changed; and to
+        // leave a step out must not make what is left take longer than a script may.
+        if suits(candidate) && !known.contains_key(candidate) {
             batch.push(candidate.clone());
         }
         ahead.tell(false);
@@ -246,7 +259,7 @@ mod tests {
     #[test]
     fn what_the_url_does_stays_in_every_candidate() {
         let best = script("upgrade\napp close\nping x 9 every 1s\nwait 5s\n");
-        let candidates = next(&best, Part::Bye, &BTreeMap::new(), 100);
+        let candidates = next(&best, &|script| Part::Bye.suits(script), &BTreeMap::new(), 100);
         assert!(candidates.len() > 5);
         assert!(candidates.iter().all(|candidate| Part::Bye.suits(candidate)));
         assert!(candidates.contains(&script("upgrade\napp close\n")));

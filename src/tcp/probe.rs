@@ -4,6 +4,7 @@
 //! long as its longest scripts, not as their sum. What breaks a rule is shrunk, and
 //! then played again alone, twice at least, before it is believed.
 
+use super::control;
 use super::endpoint::Endpoint;
 use super::play::{Played, Watching};
 use super::player::{AGAIN, Measures, Player, Shrunk};
@@ -63,11 +64,20 @@ pub struct Found {
     pub replays: u32,
     /// How many of these showed it.
     pub shown: u32,
+    /// Whether the server did the same where the client did not do what it seemed to be
+    /// about: then it is no answer to that, and no finding.
+    pub unprovoked: bool,
     /// The minimal script's trace.
     pub trace: Trace,
 }
 
 impl Found {
+    /// Whether it is not held against the server: it never showed again alone, or is no
+    /// answer to what the client did.
+    pub fn is_dismissed(&self) -> bool {
+        self.unprovoked || (self.replays > 0 && self.shown == 0)
+    }
+
     /// Whether it did not show every time that it was played again.
     pub fn is_flaky(&self) -> bool {
         self.shown < self.replays
@@ -197,7 +207,8 @@ impl Probe {
     fn unconfirmed(&self, Sight { case, violation, trace }: Sight) -> Found {
         let url = self.url(case.part).url.clone();
         let Case { index, script, .. } = case;
-        Found { violation, script, url, index, plays: 0, replays: 0, shown: 0, trace }
+        let (plays, replays, shown, unprovoked) = (0, 0, 0, false);
+        Found { violation, script, url, index, plays, replays, shown, unprovoked, trace }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -386,6 +397,10 @@ impl Probe {
     /// Plays the minimal script again.
     async fn confirm(&self, player: &Player, found: &mut Found) -> Result<(), String> {
         let endpoint = self.url(self.part_of(found));
+        if let Some(control) = control::script(found) {
+            let played = player.punctual(endpoint, &control, Watching::ToDeadline).await?;
+            found.unprovoked = control::said(&played.trace) == control::said(&found.trace);
+        }
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
             let played = player.punctual(endpoint, &found.script, Watching::ToDeadline).await?;

@@ -6,6 +6,7 @@
 //! needs what no URL does is not drawn.
 
 use super::endpoint::Endpoint;
+use super::play::SETTLE;
 use crate::bounds::Bounds;
 use crate::generate::Grammar;
 use crate::script::{
@@ -58,8 +59,9 @@ impl Part {
         Some(Act::App(command, Pace::Once))
     }
 
-    /// The scripts that no campaign should be without: the client closes; where the
-    /// application does, the client says nothing more, or goes on sending.
+    /// The scripts that no campaign should be without: the client closes, also with output
+    /// under way that it does not read; where the application closes, the client says
+    /// nothing more, or goes on sending.
     fn usual(self, bounds: &Bounds) -> Vec<Script> {
         let opening = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
         let frame = |kind, pace| {
@@ -69,11 +71,21 @@ impl Part {
         let begin: Vec<Act> =
             [Some(Act::Send(opening)), self.step()].into_iter().flatten().collect();
         let fifth = Millis((bounds.close / 5).as_millis() as u32);
-        let ends: Vec<Option<Act>> = match self {
-            Self::Bye => vec![None, Some(frame(Kind::Ping(Content::Empty), Pace::Times(6, fifth)))],
-            _ => vec![Some(frame(Kind::Close(Some(1000), Content::Empty), Pace::Once))],
+        let half = Millis((bounds.close / 2).as_millis() as u32);
+        let close = frame(Kind::Close(Some(1000), Content::Empty), Pace::Once);
+        let (times, size) = FILLS;
+        let fill = frame(Kind::Binary(Content::Fill(size)), Pace::Times(times, Millis(0)));
+        let ends: Vec<Vec<Act>> = match self {
+            Self::Plain => vec![vec![close]],
+            Self::Bye => {
+                vec![vec![], vec![frame(Kind::Ping(Content::Empty), Pace::Times(6, fifth))]]
+            }
+            Self::Echo => vec![vec![close.clone()], vec![Act::StopReading, fill, close]],
+            Self::Push => {
+                vec![vec![close.clone()], vec![Act::StopReading, Act::Wait(half), close]]
+            }
         };
-        let script = |end: Option<Act>| Script {
+        let script = |end: Vec<Act>| Script {
             steps: begin.iter().cloned().chain(end).map(Step::from).collect(),
         };
         ends.into_iter().map(script).collect()
@@ -235,7 +247,8 @@ fn step_pauses(act: &Act) -> Duration {
                     (send.piece.of(&bytes).len().div_ceil(size.max(1) as usize) as u32, every)
                 }
             };
-            every.duration() * times.saturating_sub(1)
+            // Each goes out by itself, and the server is given time to read it.
+            every.duration().max(SETTLE) * times.saturating_sub(1)
         }
         Act::App(_, Pace::Times(times, every)) => every.duration() * times.saturating_sub(1),
         _ => Duration::ZERO,
@@ -259,7 +272,8 @@ fn fitted(script: Script, limit: Duration) -> Script {
 
 /// The repetitions of `act` for which there is time.
 fn shortened(act: Act, time: Duration) -> Option<Act> {
-    let fits = |every: Millis| 1 + (time.as_millis() / every.duration().as_millis().max(1)) as u32;
+    let fits =
+        |every: Millis| 1 + (time.as_millis() / every.duration().max(SETTLE).as_millis()) as u32;
     match act {
         Act::Send(Send { piece, unit, pace: Pace::Times(_, every) }) => {
             Some(Act::Send(Send { piece, unit, pace: Pace::Times(fits(every), every) }))
@@ -311,6 +325,10 @@ mod tests {
         assert_eq!(first[2], "Echo upgrade\nclose 1000\n");
         assert_eq!(first[3], "Push upgrade\napp send text\nclose 1000\n");
         assert_eq!(first[5], "Bye upgrade\napp close\nping x 6 every 1s\n");
+        let filled = "upgrade\nstop reading\nbinary 524288B x 12\nclose 1000\n";
+        assert_eq!(first[6], format!("Echo {filled}"));
+        let pushed = "upgrade\napp send text\nstop reading\nwait 2500ms\nclose 1000\n";
+        assert_eq!(first[7], format!("Push {pushed}"));
     }
 
     #[test]
@@ -360,5 +378,8 @@ mod tests {
             fit("upgrade in pieces of 9 bytes every 1s\n"),
             "first 63 bytes of upgrade in pieces of 9 bytes every 1s\n"
         );
+        // Pieces without a pause are given a moment each.
+        let many = "close 1000 70000B in pieces of 5 bytes\n";
+        assert_eq!(fit(many), "first 6005 bytes of close 1000 70000B in pieces of 5 bytes\n");
     }
 }

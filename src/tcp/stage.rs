@@ -24,8 +24,8 @@ pub(super) struct TcpStage {
     /// How long the server is given to deal with what it was sent.
     settle: Duration,
     settled: Pin<Box<Sleep>>,
-    /// After how long a server whose application closes on open must have begun to.
-    slack: Duration,
+    /// After how long an application that closes on open has surely begun to.
+    begins: Duration,
     reads: bool,
     cut: bool,
     ended: bool,
@@ -38,7 +38,7 @@ impl TcpStage {
         record: Record,
         request: String,
         settle: Duration,
-        slack: Duration,
+        begins: Duration,
     ) -> Self {
         Self {
             socket,
@@ -46,7 +46,7 @@ impl TcpStage {
             request,
             settle,
             settled: Box::pin(sleep(Duration::ZERO)),
-            slack,
+            begins,
             reads: true,
             cut: false,
             ended: false,
@@ -148,7 +148,7 @@ impl Stage for TcpStage {
     /// taken at its word.
     fn tell(&mut self, command: &Command) {
         if matches!(command, Command::Close(..)) {
-            self.record.push_after(self.slack, What::Noted(Note::BeganToClose));
+            self.record.push_after(self.begins, What::Noted(Note::BeganToClose));
         }
     }
 

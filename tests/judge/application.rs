@@ -133,3 +133,11 @@ fn an_application_is_given_what_came_before_the_close_and_nothing_more() {
     // Without a Close there is no after.
     reporting().client(TEXT).server_reads_all().given().given().is_clean();
 }
+
+#[test]
+fn who_gave_up_a_send_that_waited_for_room_may_not_have_come_to_the_close() {
+    let closes = || reporting().client(PING).client_closes(1000).server_reads_all();
+    closes().blocked().later(500).told(None).server_drops().is_clean();
+    let free = closes().blocked().writable().told(None).later(500).server_drops();
+    assert!(free.broken().contains(&Invariant::QuietApplication), "{:?}", free.broken());
+}

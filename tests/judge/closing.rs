@@ -251,3 +251,33 @@ fn of_two_faults_of_one_close_the_worse_is_reported() {
     let masked = Story::open().server_bytes(masked((Opcode::CLOSE, &long))).later(1000);
     assert_eq!(masked.server_drops().broken(), [Invariant::LegalClose, Invariant::FramesWell]);
 }
+
+#[test]
+fn a_reset_that_is_all_the_answer_there_is_answers_no_close() {
+    let closed = || Story::open_seen_by_client().at(1000).client(BYE).later(2);
+    closed().then(What::GotReset).breaks(Invariant::AnswersClose);
+    closed().server(BYE).then(What::GotReset).is_clean();
+    // What lies unread makes a reset of any end.
+    let behind = Story::open_seen_by_client().at(1000).client(BYE).client(PING).later(2);
+    behind.then(What::GotReset).is_clean();
+    closed().then(What::FinArrived).then(What::GotReset).is_clean();
+}
+
+#[test]
+fn a_long_pong_after_the_close_is_a_frame() {
+    let long = encoded(FrameHead::server(Opcode::PONG), &[b'x'; 126]);
+    Story::open().server(BYE).server_bytes(long).breaks(Invariant::FramesWell);
+}
+
+#[test]
+fn a_client_alone_knows_that_its_close_was_received_from_the_answer_or_after_a_while() {
+    let open = || {
+        let mut story = Story::open_seen_by_client();
+        (story.trace.grain, story.trace.transit) = (Duration::from_millis(250), Duration::ZERO);
+        story.at(1000)
+    };
+    let pinged = |story: Story| story.server(PING).later(1).server_drops();
+    pinged(open().client(BYE).server(BYE)).breaks(Invariant::SilentAfterClose);
+    pinged(open().server(BYE).client(BYE).later(250)).is_clean();
+    pinged(open().server(BYE).client(BYE).later(251)).breaks(Invariant::SilentAfterClose);
+}

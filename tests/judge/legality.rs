@@ -298,3 +298,32 @@ fn a_frame_that_was_whole_when_the_server_blamed_the_client_is_not_half_sent() {
     let late = Story::open().at(1000).client(PING).client_bytes(&ping[..2]).server_closes(1002);
     late.client_bytes(&ping[2..]).server_reads_all().later(1000).server_drops().is_clean();
 }
+
+#[test]
+fn a_close_with_two_faults_may_be_refused_for_either() {
+    let refused = |payload: &[u8], code| {
+        let story = Story::open().client((Opcode::CLOSE, payload)).server_reads_all();
+        story.server_closes(code).server_drops()
+    };
+    refused(&close(1015, b"\xff"), 1007).is_clean();
+    refused(&close(1015, b"\xff"), 1002).is_clean();
+    refused(&close(1015, b"x"), 1007).breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn after_a_whole_message_a_close_may_be_the_applications_own() {
+    let closed = |frame| Story::open().client(frame).client_bytes(UNMASKED).server_reads_all();
+    closed(TEXT).server_closes(4001).server_drops().is_clean();
+    closed(PING).server_closes(4001).server_drops().breaks(Invariant::RefusesIllegal);
+}
+
+#[test]
+fn who_answers_more_than_a_close_is_not_said_to_answer_a_close() {
+    let blamed = |story: Story| {
+        let story = story.client(BYE).server_reads_all().server_closes(1007).server_drops();
+        story.breaks(Invariant::AcceptsLegal).fact
+    };
+    assert_eq!(blamed(Story::open()), "answered the client's legal Close with code 1007");
+    let both = blamed(Story::open().client(TEXT));
+    assert_eq!(both, "answered the client's legal frames with code 1007");
+}

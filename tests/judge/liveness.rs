@@ -173,7 +173,6 @@ fn an_end_that_only_the_table_showed_is_no_cut_and_no_missing_answer() {
         story.at(1000)
     };
     let gone = |story: Story| story.then(What::Shut).then(What::Dropped { reset: false });
-    gone(open().server(BYE)).is_clean();
     gone(open().server(BYE)).at(1010).reset().is_clean();
     gone(open().client(BYE)).is_clean();
     gone(open().client(BYE)).then(What::GotEnd).breaks(Invariant::AnswersClose);

@@ -1,6 +1,6 @@
 //! `echoes-code` and `lets-the-polite-finish`: how a server treats a client that behaves.
 
-use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, close, masked, plain, wide};
+use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, close, fragment, masked, plain, wide};
 use hangup::trace::What;
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::Opcode;
@@ -72,6 +72,16 @@ fn an_answer_that_is_half_sent_or_masked_has_no_code_to_compare() {
 }
 
 #[test]
+fn a_close_after_a_quiet_while_may_be_a_timers() {
+    let after = |ms| Story::open().at(ms).client_closes(1000).server_reads_all();
+    after(4999).server_closes(1001).server_drops().breaks(Invariant::EchoesCode);
+    after(5000).server_closes(1001).server_drops().is_clean();
+    let pinged = Story::open().at(4000).client(PING).at(6000).client_closes(1000);
+    let pinged = pinged.server_reads_all().server_closes(1001).server_drops();
+    pinged.breaks(Invariant::EchoesCode);
+}
+
+#[test]
 fn a_close_that_the_application_wanted_or_that_had_waited_for_room_answers_nothing() {
     for wish in [Story::app_closes as Act, Story::app_returns] {
         let own = wish(Story::open().at(1000)).client_closes(1000).server_reads_all();
@@ -95,8 +105,13 @@ fn a_complaint_about_data_is_no_answer_and_without_data_there_is_none() {
         closed(TEXT).server_closes(code).server_drops().is_clean();
         closed(PING).server_closes(code).server_drops().breaks(Invariant::EchoesCode);
     }
-    for code in [1001, 1012, 3000] {
-        closed(TEXT).server_closes(code).server_drops().breaks(Invariant::EchoesCode);
+    // Half a message is none for the application, and a whole one is.
+    let cut = fragment((Opcode::TEXT, b"x"));
+    let half = || Story::open().client_bytes(&cut).client_closes(1000).server_reads_all();
+    for code in [1001, 1012, 3000, 4001] {
+        closed(TEXT).server_closes(code).server_drops().is_clean();
+        closed(PING).server_closes(code).server_drops().breaks(Invariant::EchoesCode);
+        half().server_closes(code).server_drops().breaks(Invariant::EchoesCode);
     }
     for code in [1002, 1007] {
         closed(PING).server_closes(code).server_drops().breaks(Invariant::AcceptsLegal);
@@ -119,8 +134,17 @@ fn who_drops_with_the_own_close_cuts_the_answer_off_and_who_waits_does_not() {
     }
     closing().later(3).server_drops().is_clean();
     // To a client alone, who drops looks like who sends FIN and reads on.
-    let seen = Story::open_seen_by_client().at(1000).server_closes(1001).server_drops();
-    seen.is_clean();
+    let seen = || Story::open_seen_by_client().at(1000).server_closes(1001);
+    seen().server_drops().is_clean();
+    // Not so where the server's end was seen too, or was a reset, and nothing came that
+    // it could be about.
+    let mut watched = seen().later(100).server_drops().then(What::Dropped { reset: false });
+    watched.trace.sees_release = true;
+    watched.breaks(Invariant::LetsThePoliteFinish);
+    let reset = |story: Story| story.then(What::GotReset);
+    reset(seen().later(100)).breaks(Invariant::LetsThePoliteFinish);
+    reset(seen().later(101)).is_clean();
+    reset(Story::open_seen_by_client().at(1000).client(PING).server_closes(1001)).is_clean();
 }
 
 #[test]

@@ -1,11 +1,12 @@
 """A WebSocket server in plain Python that closes well, or gets one thing wrong.
 
-    python3 bad.py control|waits|keeps-tcp|silent|drip|cuts [SECONDS]
+    python3 bad.py control|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets [SECONDS]
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
 and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
-everything that comes, `cuts` ends TCP where it should answer.
+everything that comes, `cuts` ends TCP where it should answer, `resets` does so by RST,
+and `hangs-up` ends TCP with its own Close.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import base64
 import codecs
 import hashlib
+import socket
 import struct
 import sys
 
@@ -105,6 +107,8 @@ class Connection(asyncio.Protocol):
         self.path = line.split(" ")[1]
         if self.path == "/bye":
             self.close(1000)
+            if FAULT == "hangs-up":
+                self.transport.close()
         if self.path == "/push":
             self.push_always()
         yield from self.frames()
@@ -171,7 +175,10 @@ class Connection(asyncio.Protocol):
     def closed(self, payload):
         if FAULT == "silent":
             return
-        if FAULT == "cuts" and not self.sent_close:
+        if FAULT in ("cuts", "resets") and not self.sent_close:
+            if FAULT == "resets":
+                linger = struct.pack("ii", 1, 0)
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.transport.close()
             return
         code = struct.unpack("!H", payload[:2])[0] if len(payload) > 1 else None

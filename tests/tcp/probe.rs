@@ -49,6 +49,8 @@ fn every_bad_server_is_found_by_its_rule() {
         ("silent", 60, "ends-in-time: the client's Close: silent"),
         ("drip", 60, "ends-in-time: the server's own Close: dripping"),
         ("cuts", 60, "answers-close: the client's Close: -"),
+        ("resets", 60, "answers-close: the client's Close: -"),
+        ("hangs-up", 60, "lets-the-polite-finish: "),
     ] {
         let Some(server) = bad(fault, "1") else { return };
         let options = format!("--scripts {scripts} --close-within 1s --slack 800ms");

@@ -344,7 +344,7 @@ faults! {
     }
     /// A Close with a code and no reason is refused.
     RefusesBareCode = "refuses-bare-code" in OneLoop, class 'H',
-    breaks [AcceptsLegal, QuietApplication] {
+    breaks [AcceptsLegal] {
         fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
             (head.opcode == Opcode::CLOSE && head.length == 2).then_some(Wire::CloseReasonNotUtf8)
         }
@@ -423,7 +423,7 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    breaks [EndsInTime, AnswersClose, EchoesCode, QuietApplication] {}
+    breaks [EndsInTime, AnswersClose, QuietApplication] {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] {}
@@ -495,7 +495,7 @@ faults! {
     }
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal, EchoesCode, QuietApplication] {
+    breaks [EndsInTime, ReleasesInTime, QuietApplication] {
         fn looks_behind_a_frame(&self) -> bool {
             false
         }
