@@ -15,10 +15,6 @@ pub(crate) const WHOLE_FRAMES: Deviation = Deviation {
     rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
 };
 
-/// The same, of one that becomes complete byte by byte, too late.
-pub(crate) const WHOLE_FRAMES_DRIPPING: Deviation =
-    Deviation { condition: Some(Condition::Dripping), ..WHOLE_FRAMES };
-
 /// The same, where the transport outlasts the end of the stream.
 pub(crate) const WHOLE_FRAMES_RELEASE: Deviation =
     Deviation { invariant: Invariant::ReleasesInTime, condition: None, ..WHOLE_FRAMES };
@@ -28,7 +24,7 @@ pub(crate) const CODE_1014: Deviation = Deviation {
     invariant: Invariant::AcceptsLegal,
     cause: Some(Cause::ClientClose),
     condition: None,
-    reason: "the library does not know 1014 (Bad Gateway), registered in 2013, and answers it \
+    reason: "the library does not know 1014 (Bad Gateway), registered since, and answers it \
              with 1002 (findings/code-1014-refused.toml)",
     rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
           protocol, its future revisions, and extensions specified in a permanent and readily \

@@ -75,9 +75,7 @@ pub(crate) fn targets() -> Vec<Peer> {
             },
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::WHOLE_FRAMES_DRIPPING)
-        .accepting(known::WHOLE_FRAMES_RELEASE)
+        .accepting(Deviation { condition: None, ..known::WHOLE_FRAMES })
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(known::MALFORMED_CLOSE)
         .accepting(FIN_FIRST),

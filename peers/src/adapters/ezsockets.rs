@@ -84,7 +84,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::WHOLE_FRAMES)
-        .accepting(known::WHOLE_FRAMES_DRIPPING)
         .accepting(known::WHOLE_FRAMES_RELEASE)
         .accepting(known::CODE_1014)
         .accepting(LOSES_ANSWER)

@@ -17,6 +17,7 @@ use ratchet_rs::{
     PayloadType, Receiver, Role, Sender, SubprotocolRegistry, WebSocket, WebSocketConfig,
     accept_with,
 };
+use std::future::pending;
 use std::pin::pin;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -233,10 +234,21 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
         } => closes,
     };
     if closes.is_some() {
-        // One deadline, set once, around the own Close and the wait for the client's.
+        // One deadline, set once, around the own Close and the wait for the client's. They
+        // share a lock, so that both are polled; who fails half way through a frame ends it.
         queued.close();
-        let close = sender.close(CloseReason::new(CloseCode::Normal, None));
-        let _ = timeout(CLOSE, async { tokio::join!(close, reading) }).await;
+        let closing = async {
+            if sender.close(CloseReason::new(CloseCode::Normal, None)).await.is_ok() {
+                pending::<()>().await;
+            }
+        };
+        let _ = timeout(CLOSE, async {
+            tokio::select! {
+                () = reading => {}
+                () = closing => {}
+            }
+        })
+        .await;
     }
 }
 // docs/closing-well.md: end

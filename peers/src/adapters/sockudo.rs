@@ -28,6 +28,15 @@ const NO_CLOSE: Deviation = Deviation {
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
 };
 
+const TEXT_AFTER_CLOSE: Deviation = Deviation {
+    invariant: Invariant::SilentAfterClose,
+    cause: Some(Cause::ClientClose),
+    condition: None,
+    reason: "while its answer to the client's Close waits for room, the library takes a message \
+             and sends it behind (findings/sockudo-ws-sends-text-after-its-close.toml)",
+    rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
+};
+
 const PRESUMED_DEAD: Deviation = Deviation {
     invariant: Invariant::LetsThePoliteFinish,
     cause: None,
@@ -73,6 +82,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(Deviation { cause: Some(Cause::ClientClose), ..NO_CLOSE })
         .accepting(PRESUMED_DEAD)
         .accepting(known::SECOND_CLOSE)
+        .accepting(TEXT_AFTER_CLOSE)
         .with_handshake(),
     ]
 }

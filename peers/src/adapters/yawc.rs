@@ -10,7 +10,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::Invariant;
 use hangup::{AppSteps, Application};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -35,7 +35,7 @@ const RESERVED_BIT: Deviation = Deviation {
 
 const SECOND_CLOSE: Deviation = Deviation {
     invariant: Invariant::ClosesOnce,
-    cause: Some(Cause::ClientClose),
+    cause: None,
     condition: None,
     reason: "the library answers the client's Close by itself, after an own Close too \
              (findings/yawc-closes-twice.toml)",
@@ -45,7 +45,7 @@ const SECOND_CLOSE: Deviation = Deviation {
 
 const LONG_ANSWER: Deviation = Deviation {
     invariant: Invariant::LegalClose,
-    cause: Some(Cause::ClientViolation),
+    cause: None,
     condition: None,
     reason: "the library sends back the payload of a Close, however long it is \
              (findings/a-close-that-is-too-long-is-sent-back.toml)",
@@ -53,11 +53,8 @@ const LONG_ANSWER: Deviation = Deviation {
           be fragmented.",
 };
 
-const LONG_ANSWER_IN_BYTES: Deviation = Deviation {
-    invariant: Invariant::SilentAfterClose,
-    cause: Some(Cause::AppClose),
-    ..LONG_ANSWER
-};
+const LONG_ANSWER_IN_BYTES: Deviation =
+    Deviation { invariant: Invariant::SilentAfterClose, ..LONG_ANSWER };
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -95,9 +92,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::CODE_1014)
         .accepting(RESERVED_BIT)
         .accepting(SECOND_CLOSE)
-        .accepting(Deviation { cause: Some(Cause::AppClose), ..SECOND_CLOSE })
         .accepting(LONG_ANSWER)
-        .accepting(Deviation { cause: Some(Cause::AppClose), ..LONG_ANSWER })
         .accepting(LONG_ANSWER_IN_BYTES)
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(Deviation {
