@@ -9,6 +9,7 @@ use crate::known;
 use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use bytes::BytesMut;
 use hangup::script::Command;
+use hangup::target::Deviation;
 use hangup::{AppSteps, Application, Connection};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -53,6 +54,11 @@ pub(crate) fn targets() -> Vec<Peer> {
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::WHOLE_FRAMES)
+        .accepting(Deviation {
+            reason: "the Close that refuses text waits behind a message that a client does not \
+                     read, for the lock that both halves share",
+            ..known::UNSEEN_VIOLATION
+        })
         .accepting(known::CODE_1014)
         .with_handshake(),
     ]

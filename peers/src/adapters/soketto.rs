@@ -79,6 +79,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::UNMASKED)
+        .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..known::UNMASKED })
         .accepting(Deviation { cause: None, ..known::ECHOES_1015 })
         .accepting(known::MALFORMED_CLOSE)
         .accepting(NO_CODE)
