@@ -236,7 +236,6 @@ impl Row {
             at_seconds: repro.at_seconds,
             steps: repro.script.steps.len(),
             flaky: finding.is_flaky(),
-            sentence: repro.sentence,
             script: repro.script.to_string(),
         }
     }
@@ -267,7 +266,6 @@ struct JsonFinding {
     at_seconds: Option<f64>,
     steps: usize,
     flaky: bool,
-    sentence: String,
     script: String,
 }
 

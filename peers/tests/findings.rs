@@ -1,7 +1,5 @@
 //! Every repro in `peers/findings` reproduces, and tells its story first.
 //!
-//! Digests are not compared: a response has a date.
-//!
 //! With `UPDATE_FINDINGS=1` the files are played and written anew, their stories kept.
 
 use hangup::campaign::Finding;
@@ -61,11 +59,19 @@ fn every_finding_reproduces_as_it_is_written() {
             let partial = path.with_extension("partial");
             std::fs::write(&partial, format!("{story}\n#\n{}", anew.to_text())).expect("written");
             std::fs::rename(&partial, &path).expect("renamed");
-        } else if (Repro { digest: repro.digest.clone(), ..anew }) != repro {
+        } else if written(anew, &repro) != repro {
             wrong.push(format!("{}: run with UPDATE_FINDINGS=1", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Without what depends on the hour: the digest of a response with a date in it, and the
+/// period of timers that read a clock of their own.
+fn written(anew: Repro, repro: &Repro) -> Repro {
+    let ticking = anew.ending == "ticking";
+    let sentence = if ticking { repro.sentence.clone() } else { anew.sentence.clone() };
+    Repro { digest: repro.digest.clone(), sentence, ..anew }
 }
 
 #[test]
