@@ -127,6 +127,7 @@ const FAMILIES: [(&str, &[Invariant]); 3] = [
             Invariant::NoPanic,
             Invariant::NoSpin,
             Invariant::NoLeak,
+            Invariant::BoundedMemory,
         ],
     ),
     (
@@ -304,4 +305,19 @@ fn write_whole(directory: &Path, path: &Path, text: &str) -> std::io::Result<()>
 #[expect(clippy::disallowed_methods, reason = "how long a campaign takes is a matter of real time")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAMILIES, Invariant};
+
+    #[test]
+    fn every_rule_has_one_column() {
+        let mut columns: Vec<Invariant> =
+            FAMILIES.iter().flat_map(|(_, rules)| *rules).copied().collect();
+        columns.sort_unstable();
+        let mut rules = Invariant::ALL.to_vec();
+        rules.sort_unstable();
+        assert_eq!(columns, rules);
+    }
 }
