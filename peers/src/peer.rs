@@ -104,6 +104,12 @@ impl Target for Peer {
         &self.deviations
     }
 
+    /// Some of what the libraries do takes a full buffer and two things at the same
+    /// moment: now and then in a million scripts.
+    fn stale_after(&self) -> u64 {
+        10_000_000
+    }
+
     fn serve(&self, connection: Connection) -> Serving {
         (self.serve)(connection)
     }

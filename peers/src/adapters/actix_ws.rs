@@ -3,7 +3,9 @@
 //! Its documentation reads in a task of its own, answers pings, and closes the session
 //! when the loop ends. actix is not `Send`: everything of it stays on the thread that
 //! plays. Its HTTP timers read the real clock, which stands still here: what they bound
-//! (a request's head in 5 s, keep-alive) is not judged.
+//! (a request's head, keep-alive) is not judged. The one for the head is off: when it
+//! is over, it writes a 408 each time that it is asked, to a client that reads a few bytes
+//! at a time without end.
 
 use crate::heard::Heard;
 use crate::known;
@@ -25,6 +27,7 @@ use hangup::{AppSteps, Application, Connection, secs};
 use send_wrapper::SendWrapper;
 use std::future::Future;
 use std::io::ErrorKind;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -93,7 +96,7 @@ where
     serve(connection, application, socket)
 }
 
-/// Serves one connection with the times of `HttpServer`.
+/// Serves one connection with the times of `HttpServer`, but for the one of the request.
 fn serve<S, F>(
     io: S,
     application: Application,
@@ -117,6 +120,7 @@ where
                 };
                 let app = App::new().route("/", web::get().to(handler));
                 let http = HttpService::build()
+                    .client_request_timeout(Duration::ZERO)
                     .client_disconnect_timeout(secs(1))
                     .h1(map_config(app, |()| AppConfig::default()));
                 if let Ok(service) = http.new_service(()).await {

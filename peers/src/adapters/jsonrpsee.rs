@@ -9,7 +9,7 @@ use crate::known;
 use crate::peer::{CLOSE, Peer, SEND};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Cause, Invariant};
 use hangup::{AppSteps, Application, Connection, secs};
 use jsonrpsee_server::{Methods, RpcModule, Server, serve_with_graceful_shutdown, stop_channel};
 use std::pin::pin;
@@ -44,6 +44,16 @@ const DOES_NOT_END: Deviation = Deviation {
           WebSocket connection closed and MUST close the underlying TCP connection.",
 };
 
+const EARLIER_CLOSE: Deviation = Deviation {
+    invariant: Invariant::EchoesCode,
+    cause: Some(Cause::ClientClose),
+    condition: None,
+    reason: "a writer that failed has left its Close in the library's buffer, from where it goes \
+             out ahead of the answer to the client's",
+    rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
+          code it received.",
+};
+
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
         Peer::new(
@@ -67,6 +77,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::CODE_1014)
         .accepting(CUTS)
         .accepting(Deviation { cause: None, ..known::SECOND_CLOSE })
+        .accepting(EARLIER_CLOSE)
         .accepting(DOES_NOT_END)
         .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..DOES_NOT_END })
         // What the server is given for the first request, and what it is given to stop.

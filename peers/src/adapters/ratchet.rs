@@ -18,7 +18,6 @@ use ratchet_rs::{
     PayloadType, Receiver, Role, Sender, SubprotocolRegistry, WebSocket, WebSocketConfig,
     accept_with,
 };
-use std::future::pending;
 use std::pin::pin;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -60,6 +59,7 @@ pub(crate) fn targets() -> Vec<Peer> {
             ..known::UNSEEN_VIOLATION
         })
         .accepting(known::CODE_1014)
+        .accepting(known::SECOND_CLOSE)
         .with_handshake(),
     ]
 }
@@ -206,24 +206,23 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
     let (queue, mut queued) = mpsc::channel(1);
     let mut reading = pin!(async move {
         let mut buf = BytesMut::new();
-        while let Ok(message) = receiver.read(&mut buf).await {
-            match message {
+        loop {
+            match receiver.read(&mut buf).await? {
                 // What comes as text is for the caller to check.
                 Message::Text if str::from_utf8(&buf).is_err() => {
                     let reason = CloseReason::new(CloseCode::Invalid, None);
-                    let _ = receiver.close(reason).await;
-                    return;
+                    return receiver.close(reason).await;
                 }
                 Message::Text | Message::Binary => {
                     let _ = queue.send(buf.split()).await;
                 }
                 Message::Ping(_) | Message::Pong(_) => {}
-                Message::Close(_) => return,
+                Message::Close(_) => return Ok(()),
             }
         }
     });
     let closes = tokio::select! {
-        () = &mut reading => return,
+        _ = &mut reading => return,
         closes = async {
             loop {
                 let message = tokio::select! {
@@ -235,26 +234,21 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                         _ => return Some(()),
                     },
                 };
-                timeout(SEND, sender.write_binary(message)).await.ok()?.ok()?;
+                let sent = timeout(SEND, sender.write_binary(message)).await.ok()?;
+                if sent.is_err() {
+                    // Refused where the reader closes: then that is waited for.
+                    return (!sender.is_active()).then_some(());
+                }
             }
         } => closes,
     };
     if closes.is_some() {
         // One deadline, set once, around the own Close and the wait for the client's. They
-        // share a lock, so that both are polled; who fails half way through a frame ends it.
+        // share a lock, so that both are polled, and waited for: a Close that is read while
+        // the own one waits is not answered. Who fails half way through a frame ends it.
         queued.close();
-        let closing = async {
-            if sender.close(CloseReason::new(CloseCode::Normal, None)).await.is_ok() {
-                pending::<()>().await;
-            }
-        };
-        let _ = timeout(CLOSE, async {
-            tokio::select! {
-                () = reading => {}
-                () = closing => {}
-            }
-        })
-        .await;
+        let closing = sender.close(CloseReason::new(CloseCode::Normal, None));
+        let _ = timeout(CLOSE, async { tokio::try_join!(reading, closing) }).await;
     }
 }
 // docs/closing-well.md: end
