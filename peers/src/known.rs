@@ -77,7 +77,8 @@ pub(crate) const SECOND_CLOSE: Deviation = Deviation {
     cause: Some(Cause::ClientClose),
     condition: None,
     reason: "the library takes an own Close, or sends one, while its answer to the client's waits \
-             for room",
+             for room (findings/sockudo-ws-closes-behind-its-answer.toml, \
+             findings/jsonrpsee-a-failed-writers-close-goes-ahead-of-the-answer.toml)",
     rfc: "5.5.1: After both sending and receiving a Close message, an endpoint considers the \
           WebSocket connection closed",
 };

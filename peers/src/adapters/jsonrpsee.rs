@@ -49,7 +49,8 @@ const EARLIER_CLOSE: Deviation = Deviation {
     cause: Some(Cause::ClientClose),
     condition: None,
     reason: "a writer that failed has left its Close in the library's buffer, from where it goes \
-             out ahead of the answer to the client's",
+             out ahead of the answer to the client's \
+             (findings/jsonrpsee-a-failed-writers-close-goes-ahead-of-the-answer.toml)",
     rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
           code it received.",
 };

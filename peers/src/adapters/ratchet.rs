@@ -59,7 +59,6 @@ pub(crate) fn targets() -> Vec<Peer> {
             ..known::UNSEEN_VIOLATION
         })
         .accepting(known::CODE_1014)
-        .accepting(known::SECOND_CLOSE)
         .with_handshake(),
     ]
 }
@@ -207,17 +206,20 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
     let mut reading = pin!(async move {
         let mut buf = BytesMut::new();
         loop {
-            match receiver.read(&mut buf).await? {
+            match receiver.read(&mut buf).await {
                 // What comes as text is for the caller to check.
-                Message::Text if str::from_utf8(&buf).is_err() => {
+                Ok(Message::Text) if str::from_utf8(&buf).is_err() => {
                     let reason = CloseReason::new(CloseCode::Invalid, None);
-                    return receiver.close(reason).await;
+                    return receiver.close(reason).await.is_ok();
                 }
-                Message::Text | Message::Binary => {
+                Ok(Message::Text | Message::Binary) => {
                     let _ = queue.send(buf.split()).await;
                 }
-                Message::Ping(_) | Message::Pong(_) => {}
-                Message::Close(_) => return Ok(()),
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                // It has been answered.
+                Ok(Message::Close(_)) => return false,
+                // Or has not, since the own Close is on its way.
+                Err(error) => return error.is_close(),
             }
         }
     });
@@ -244,11 +246,18 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
     };
     if closes.is_some() {
         // One deadline, set once, around the own Close and the wait for the client's. They
-        // share a lock, so that both are polled, and waited for: a Close that is read while
-        // the own one waits is not answered. Who fails half way through a frame ends it.
+        // share a lock, so that both are polled; who fails half way through a frame ends it.
         queued.close();
-        let closing = sender.close(CloseReason::new(CloseCode::Normal, None));
-        let _ = timeout(CLOSE, async { tokio::try_join!(reading, closing) }).await;
+        let reason = CloseReason::new(CloseCode::Normal, None);
+        let closing = async { sender.close(reason).await.is_ok() };
+        let _ = timeout(CLOSE, async {
+            tokio::select! {
+                false = reading => {}
+                false = closing => {}
+                else => {}
+            }
+        })
+        .await;
     }
 }
 // docs/closing-well.md: end
