@@ -155,7 +155,7 @@ const FAMILIES: [(&str, &[Invariant]); 3] = [
 fn markdown(options: &Options, rows: &[Row]) -> String {
     let mut text = format!(
         "# What hangup finds in real servers\n\n\
-         Written by `cargo run --release -p hangup-peers -- matrix --seed {} --scripts {}`: \n\
+         Written by `cargo run --release -p hangup-peers -- matrix --seed {} --scripts {}`:\n\
          {} scripts against each of {} targets. The same command writes the same bytes.\n\n\
          A cell says how the connection ended in the shortest script that shows the finding,\n\
          and how many steps that has. **Bold** is a MUST of RFC 6455, the rest a SHOULD. `+2`:\n\
