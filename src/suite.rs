@@ -177,7 +177,8 @@ impl Suite {
         if let Some((first, others)) = outcome.findings.split_first() {
             return Err(self.failure(first, others));
         }
-        let stale: Vec<String> = outcome.stale().map(report::stale).collect();
+        let stale: Vec<String> =
+            outcome.stale().map(|stale| report::stale(stale, outcome.scripts)).collect();
         if stale.is_empty() { Ok(()) } else { Err(self.accepts_too_much(&stale)) }
     }
 

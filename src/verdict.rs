@@ -125,7 +125,7 @@ words! {
         Dripping = "dripping",
         /// It had sent its Close, and held TCP open.
         Replied = "replied",
-        /// It left a frame, or its request, half sent.
+        /// It left a frame, or its request, half sent, be it for a time.
         HalfSent = "half a frame",
         /// It had sent FIN.
         HalfClosed = "half-closed",

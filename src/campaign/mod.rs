@@ -19,6 +19,7 @@ use crate::generate::Grammar;
 use crate::judge::judge;
 use crate::script::Script;
 use crate::sim::play;
+pub use crate::target::STALE_AFTER;
 use crate::target::{Deviation, Target};
 use crate::trace::Trace;
 use crate::verdict::{Key, Violation};
@@ -29,10 +30,6 @@ use std::sync::Arc;
 
 /// How often progress is told: every so many scripts.
 const TELL_EVERY: u64 = 256;
-
-/// A deviation that does not fire in so many scripts is stale: those of the built-in
-/// targets fire hundreds of times in as many.
-pub const STALE_AFTER: u64 = 20_000;
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]

@@ -65,8 +65,9 @@ impl Run {
     /// The accepted deviations that never fired where they should have: not where the
     /// campaign was cut short, or the target was held to another bound than its own.
     pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
-        let Outcome { stopped, given_up, .. } = self.outcome;
-        let counts = !(stopped || given_up || self.held_otherwise);
+        let Outcome { scripts, stopped, given_up, .. } = self.outcome;
+        let enough = scripts >= self.target.stale_after();
+        let counts = enough && !(stopped || given_up || self.held_otherwise);
         self.outcome.stale().filter(move |_| counts)
     }
 
@@ -129,7 +130,8 @@ impl Run {
             );
         }
         for deviation in self.stale() {
-            let head = format!("{}: {}", "stale".red(), report::stale(deviation));
+            let head =
+                format!("{}: {}", "stale".red(), report::stale(deviation, self.outcome.scripts));
             told::remark(&mut text, &head);
         }
         text
@@ -204,7 +206,8 @@ struct JsonAccepted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Registry;
+    use crate::target::Serving;
+    use crate::{Connection, Registry};
 
     /// A campaign against a target with deviations, none of which fired.
     fn run(scripts: u64) -> Run {
@@ -250,6 +253,39 @@ mod tests {
             change(&mut run);
             assert_eq!((run.stale().count(), stale_in_json(&run)), (0, 0));
             assert!(!run.text().contains("stale"));
+        }
+    }
+
+    /// A target whose deviations take rare timing.
+    struct Patient;
+
+    impl Target for Patient {
+        fn name(&self) -> &'static str {
+            "patient"
+        }
+
+        fn version(&self) -> &'static str {
+            "-"
+        }
+
+        fn about(&self) -> &'static str {
+            "-"
+        }
+
+        fn stale_after(&self) -> u64 {
+            30_000
+        }
+
+        fn serve(&self, _: Connection) -> Serving {
+            Box::pin(async {})
+        }
+    }
+
+    #[test]
+    fn a_target_may_say_that_its_deviations_are_rare() {
+        for (scripts, stale) in [(29_999, false), (30_000, true)] {
+            let run = Run { target: Arc::new(Patient), ..run(scripts) };
+            assert_eq!(run.stale().count() > 0, stale, "{scripts}");
         }
     }
 

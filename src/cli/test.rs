@@ -114,7 +114,11 @@ fn finish(
     }
     for run in runs {
         for deviation in run.stale() {
-            out::error(&format!("stale: {}: {}", run.target.name(), report::stale(deviation)));
+            out::error(&format!(
+                "stale: {}: {}",
+                run.target.name(),
+                report::stale(deviation, run.outcome.scripts)
+            ));
         }
     }
     if interrupted {

@@ -63,7 +63,8 @@ fn violation(
     came: Option<usize>,
 ) -> Violation {
     let ending = came.map_or_else(|| left_open(facts), |event| Ending::Late(facts.at(event)));
-    let condition = condition(facts, owed);
+    let waited = was_waited_for(facts, owed, came);
+    let condition = if waited { Condition::HalfSent } else { condition(facts, owed) };
     let what = match invariant {
         Invariant::ReleasesInTime => "kept its transport",
         _ => "did not end the connection",
@@ -188,6 +189,19 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
         (dripped, Condition::Dripping),
     ];
     words.iter().find(|(holds, _)| *holds).map_or(Condition::Silent, |(_, condition)| *condition)
+}
+
+/// Whether a server that was late was in time by the end of the frame that broke the
+/// protocol: some look at a frame once all of it is here, and this one came in halves.
+fn was_waited_for(facts: &Facts<'_>, owed: Owed, came: Option<usize>) -> bool {
+    let Some(came) = came.filter(|_| owed.cause == Cause::ClientViolation) else { return false };
+    let mut broken = facts.client.iter().filter(|frame| frame.fault == owed.fault);
+    let whole = broken.next().and_then(|frame| frame.ended);
+    let bound = owed.deadline.since_accept().saturating_sub(owed.since.since_accept());
+    whole.is_some_and(|whole| {
+        let deadline = facts.at(whole).after(bound).after(facts.trace.grain);
+        facts.at(whole) > owed.since && whole < came && facts.at(came) <= deadline
+    })
 }
 
 /// Whether a client that had sent `bytes` was in the middle of a frame or of its request.

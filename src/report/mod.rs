@@ -7,7 +7,7 @@ pub use sentence::sentence;
 pub use timeline::timeline;
 
 use crate::bounds::Bounds;
-use crate::campaign::{Finding, STALE_AFTER};
+use crate::campaign::Finding;
 use crate::repro::{Repro, ending_fields};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Cause, Condition};
@@ -72,14 +72,14 @@ pub fn saved(repro: &Repro) -> String {
     out
 }
 
-/// What is wrong with an accepted deviation that never fires, and what to do.
-pub fn stale(deviation: &Deviation) -> String {
+/// What is wrong with an accepted deviation that never fired in so many scripts, and what to do.
+pub fn stale(deviation: &Deviation, scripts: u64) -> String {
     let Deviation { invariant, cause, condition, reason, .. } = deviation;
     let narrowed = [cause.map(Cause::id), condition.map(Condition::id)].into_iter().flatten();
     let key: Vec<&str> = std::iter::once(invariant.id()).chain(narrowed).collect();
     format!(
-        "`{}` is an accepted deviation ({reason}), and {STALE_AFTER} scripts or more did not show \
-         it: take it out of the target's deviations",
+        "`{}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
+         take it out of the target's deviations",
         key.join(", "),
     )
 }

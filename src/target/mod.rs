@@ -21,6 +21,10 @@ use std::ops::BitOr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+/// A deviation that does not fire in so many scripts is stale: those of the built-in
+/// targets fire hundreds of times in as many.
+pub const STALE_AFTER: u64 = 20_000;
+
 /// What [`Target::serve`] returns.
 pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -49,6 +53,12 @@ pub trait Target: Send + Sync {
     /// The rules that it is known to break, each with a reason. Default: none.
     fn deviations(&self) -> &[Deviation] {
         &[]
+    }
+
+    /// After how many scripts a deviation that did not fire is stale. Default:
+    /// [`STALE_AFTER`], and no fewer; more where one takes rare timing.
+    fn stale_after(&self) -> u64 {
+        STALE_AFTER
     }
 
     /// Whether it is broken on purpose: then it is tested only where it is named. Default: no.

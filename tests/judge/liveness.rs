@@ -92,6 +92,22 @@ fn bad_text_in_half_a_message_is_a_should_until_the_message_is_whole() {
 }
 
 #[test]
+fn who_was_in_time_by_the_end_of_a_bad_frame_was_late_for_its_half() {
+    let bytes = masked((Opcode::TEXT, b"\xffrest"));
+    let half = Story::open().at(1000).client_bytes(&bytes[..7]);
+    let late = |whole, ms| {
+        let ended = half.clone().at(whole).client_bytes(&bytes[7..]).at(ms).server_drops();
+        let late = ended.breaks(Invariant::EndsInTime);
+        (late.key.condition, late.level)
+    };
+    for ms in [6003, 8002] {
+        assert_eq!(late(3000, ms), (Some(Condition::HalfSent), Level::Should), "at {ms} ms");
+    }
+    assert_eq!(late(3000, 8003), (Some(Condition::Dripping), Level::Must));
+    assert_eq!(late(1000, 6003).0, Some(Condition::Dripping), "in two segments, at once");
+}
+
+#[test]
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);

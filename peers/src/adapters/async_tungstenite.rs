@@ -1,0 +1,201 @@
+//! async-tungstenite: tungstenite for any runtime, here on tokio's adapter.
+//!
+//! Its echo server forwards what is text or binary until the stream ends; `close`
+//! sends the Close, and `split` gives an own sender and receiver.
+
+use crate::heard::Heard;
+use crate::known;
+use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tokio::{TokioAdapter, accept_async};
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use async_tungstenite::tungstenite::{Error, Message};
+use futures_util::StreamExt as _;
+use hangup::script::Command;
+use hangup::{AppSteps, Application, Connection};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const VERSION: &str = "async-tungstenite 0.35.0";
+
+pub(crate) fn targets() -> Vec<Peer> {
+    vec![
+        Peer::new("async-tungstenite/docs", VERSION, "echoes; reads on after a Close", docs),
+        Peer::new(
+            "async-tungstenite/bounded",
+            VERSION,
+            "echoes; one timeout around the close and the reads after it",
+            bounded,
+        ),
+        Peer::new(
+            "async-tungstenite/split",
+            VERSION,
+            "echoes from a reading task to a writing task; the first to end stops the other",
+            split,
+        ),
+        Peer::new(
+            "async-tungstenite/closing-well",
+            VERSION,
+            "the guide's server: every wait for the client is bounded",
+            closing_well,
+        )
+        .obeying(AppSteps::SEND | AppSteps::CLOSE)
+        .accepting(known::WHOLE_FRAMES)
+        .accepting(known::CODE_1014)
+        .with_handshake(),
+    ]
+}
+
+type Socket = WebSocketStream<TokioAdapter<Connection>>;
+
+async fn docs(connection: Connection) {
+    let application = connection.application();
+    let Ok(mut socket) = accept_async(connection).await else { return };
+    if let Some(closing) = echo(&mut socket, &application).await {
+        let _ = close(&mut socket, closing).await;
+    }
+}
+
+async fn bounded(connection: Connection) {
+    let application = connection.application();
+    let Ok(mut socket) = accept_async(connection).await else { return };
+    if let Some(closing) = echo(&mut socket, &application).await {
+        let _ = timeout(BOUND, close(&mut socket, closing)).await;
+    }
+}
+
+enum Closing {
+    Own(Option<CloseFrame>),
+    Clients,
+}
+
+/// Echoes until a Close is due or came; `None` where there is nobody to close with.
+async fn echo(socket: &mut Socket, application: &Application) -> Option<Closing> {
+    let mut heard = Heard::by(application);
+    loop {
+        tokio::select! {
+            message = socket.next() => match message?.ok()? {
+                Message::Close(frame) => {
+                    heard.end(frame.map(|frame| frame.code.into()));
+                    return Some(Closing::Clients);
+                }
+                message if message.is_text() || message.is_binary() => {
+                    heard.message(message.len());
+                    socket.send(message).await.ok()?;
+                }
+                _ => {}
+            },
+            command = application.command() => match message_of(&command)? {
+                Message::Close(frame) => return Some(Closing::Own(frame)),
+                message => socket.send(message).await.ok()?,
+            },
+        }
+    }
+}
+
+async fn close(socket: &mut Socket, closing: Closing) -> Result<(), Error> {
+    if let Closing::Own(frame) = closing {
+        socket.close(frame).await?;
+    }
+    while let Some(message) = socket.next().await {
+        message?;
+    }
+    Ok(())
+}
+
+async fn split(connection: Connection) {
+    let application = connection.application();
+    let Ok(socket) = accept_async(connection).await else { return };
+    let (mut sender, mut receiver) = socket.split();
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut heard = Heard::by(&application);
+    let mut reader = tokio::spawn(async move {
+        while let Some(Ok(message)) = receiver.next().await {
+            if let Message::Close(frame) = &message {
+                heard.end(frame.as_ref().map(|frame| frame.code.into()));
+            } else if message.is_text() || message.is_binary() {
+                heard.message(message.len());
+                if queue.send(message).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    let mut writer = tokio::spawn(async move {
+        loop {
+            let message = tokio::select! {
+                message = queued.recv() => message,
+                command = application.command() => message_of(&command),
+            };
+            match message {
+                None => return,
+                Some(Message::Close(frame)) => {
+                    let _ = sender.close(frame).await;
+                    return;
+                }
+                Some(message) => {
+                    if sender.send(message).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    tokio::select! {
+        _ = &mut reader => writer.abort(),
+        _ = &mut writer => reader.abort(),
+    }
+}
+
+/// A command in the library's words; `None` to return.
+fn message_of(command: &Command) -> Option<Message> {
+    Some(match command {
+        Command::SendText(content) => Message::text(content.text().into_owned()),
+        Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),
+        Command::Ping(content) => Message::Ping(content.bytes().into_owned().into()),
+        Command::Close(code, reason) => Message::Close(code.map(|code| CloseFrame {
+            code: code.into(),
+            reason: reason.text().into_owned().into(),
+        })),
+        Command::Return | Command::Keep => return None,
+    })
+}
+
+// docs/closing-well.md: begin
+async fn closing_well(connection: Connection) {
+    let application = connection.application();
+    let Ok(Ok(mut socket)) = timeout(CLOSE, accept_async(connection)).await else { return };
+    let own_close = loop {
+        let message = tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Close(_))) => break None,
+                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
+                Some(Ok(_)) => continue,
+                Some(Err(Error::Io(_))) | None => return,
+                // The Close that fails the connection is up to us.
+                Some(Err(_)) => break Some(Message::Close(Some(CloseFrame {
+                    code: CloseCode::Protocol,
+                    reason: "".into(),
+                }))),
+            },
+            command = application.command() => match command {
+                Command::SendText(text) => Message::text(text.text().into_owned()),
+                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
+                _ => break Some(Message::Close(None)),
+            },
+        };
+        // A client that does not read is given up.
+        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
+    };
+    // One deadline, set once, around the own Close, the wait for the client's and the end.
+    let _ = timeout(CLOSE, async {
+        if let Some(close) = own_close {
+            socket.send(close).await?;
+        }
+        while socket.next().await.transpose()?.is_some() {}
+        Ok::<(), Error>(())
+    })
+    .await;
+}
+// docs/closing-well.md: end

@@ -1,0 +1,263 @@
+//! ratchet: reads and writes into buffers, by calls that must not be cancelled.
+//!
+//! Its echo server writes back what it reads and returns on a Close, which the library
+//! has answered by then. The split example does the same with two halves.
+
+use crate::heard::Heard;
+use crate::host;
+use crate::known;
+use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use bytes::BytesMut;
+use hangup::script::Command;
+use hangup::target::Deviation;
+use hangup::{AppSteps, Application, Connection};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use ratchet_rs::{
+    CloseCode, CloseReason, Error, Message, NoExt, NoExtDecoder, NoExtEncoder, NoExtProvider,
+    PayloadType, Receiver, Role, Sender, SubprotocolRegistry, WebSocket, WebSocketConfig,
+    accept_with,
+};
+use std::pin::pin;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const VERSION: &str = "ratchet_rs 1.2.1";
+
+pub(crate) fn targets() -> Vec<Peer> {
+    vec![
+        Peer::new(
+            "ratchet/docs",
+            VERSION,
+            "echoes; returns on a Close; its application never acts",
+            docs,
+        )
+        .obeying(AppSteps::NONE),
+        Peer::new(
+            "ratchet/bounded",
+            VERSION,
+            "both halves in one task; one timeout around the close and the reads after it",
+            bounded,
+        ),
+        Peer::new(
+            "ratchet/split",
+            VERSION,
+            "echoes from a reading task to a writing task; the first to end stops the other",
+            split,
+        ),
+        Peer::new(
+            "ratchet/closing-well",
+            VERSION,
+            "the guide's server behind hyper: every wait for the client is bounded",
+            |connection| host::upgrading_bounded(connection, closing_well),
+        )
+        .obeying(AppSteps::SEND | AppSteps::CLOSE)
+        .accepting(known::WHOLE_FRAMES)
+        .accepting(Deviation {
+            reason: "the Close that refuses text waits behind a message that a client does not \
+                     read, for the lock that both halves share",
+            ..known::UNSEEN_VIOLATION
+        })
+        .accepting(known::CODE_1014)
+        .with_handshake(),
+    ]
+}
+
+async fn accept<S>(io: S) -> Result<WebSocket<S, NoExt>, Error>
+where
+    S: ratchet_rs::WebSocketStream,
+{
+    let config = WebSocketConfig::default();
+    let upgrader = accept_with(io, config, NoExtProvider, SubprotocolRegistry::default()).await?;
+    Ok(upgrader.upgrade().await?.websocket)
+}
+
+async fn docs(connection: Connection) {
+    let application = connection.application();
+    let Ok(mut websocket) = accept(connection).await else { return };
+    let mut buf = BytesMut::new();
+    let mut heard = Heard::by(&application);
+    loop {
+        let Ok(message) = websocket.read(&mut buf).await else { return };
+        let payload = match message {
+            Message::Text => PayloadType::Text,
+            Message::Binary => PayloadType::Binary,
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Close(reason) => return heard.end(code(reason)),
+        };
+        heard.message(buf.len());
+        if websocket.write(&mut buf, payload).await.is_err() {
+            return;
+        }
+        buf.clear();
+    }
+}
+
+async fn bounded(connection: Connection) {
+    let application = connection.application();
+    let Some((mut sender, receiver)) = halves(connection).await else { return };
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut reading = pin!(read(receiver, queue, Heard::by(&application)));
+    let closing = tokio::select! {
+        () = &mut reading => None,
+        closing = write(&mut sender, &mut queued, &application) => closing,
+    };
+    if let Some(reason) = closing {
+        let _ = timeout(BOUND, async {
+            tokio::join!(sender.close(reason), async {
+                queued.close();
+                reading.await;
+            })
+        })
+        .await;
+    }
+}
+
+async fn split(connection: Connection) {
+    let application = connection.application();
+    let Some((mut sender, receiver)) = halves(connection).await else { return };
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut reading = tokio::spawn(read(receiver, queue, Heard::by(&application)));
+    let mut writing = tokio::spawn(async move {
+        if let Some(reason) = write(&mut sender, &mut queued, &application).await {
+            let _ = sender.close(reason).await;
+        }
+    });
+    tokio::select! {
+        _ = &mut reading => writing.abort(),
+        _ = &mut writing => reading.abort(),
+    }
+}
+
+type Halves = (Sender<Connection, NoExtEncoder>, Receiver<Connection, NoExtDecoder>);
+
+async fn halves(connection: Connection) -> Option<Halves> {
+    accept(connection).await.ok()?.split().ok()
+}
+
+/// Hands on what is to be sent back until the client's Close, an error or the end.
+async fn read(
+    mut receiver: Receiver<Connection, NoExtDecoder>,
+    queue: mpsc::Sender<(BytesMut, PayloadType)>,
+    mut heard: Heard,
+) {
+    let mut buf = BytesMut::new();
+    loop {
+        let Ok(message) = receiver.read(&mut buf).await else { return };
+        let payload = match message {
+            Message::Text => PayloadType::Text,
+            Message::Binary => PayloadType::Binary,
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Close(reason) => return heard.end(code(reason)),
+        };
+        heard.message(buf.len());
+        let _ = queue.send((buf.split(), payload)).await;
+    }
+}
+
+/// Sends until the application ends it; a reason where it closes.
+async fn write(
+    sender: &mut Sender<Connection, NoExtEncoder>,
+    queued: &mut mpsc::Receiver<(BytesMut, PayloadType)>,
+    application: &Application,
+) -> Option<CloseReason> {
+    loop {
+        let (bytes, payload) = tokio::select! {
+            message = queued.recv() => message?,
+            command = application.command() => match command {
+                Command::SendText(content) => {
+                    (BytesMut::from(content.text().as_bytes()), PayloadType::Text)
+                }
+                Command::SendBinary(content) => {
+                    (BytesMut::from(&*content.bytes()), PayloadType::Binary)
+                }
+                // The library takes no more than fits into a ping.
+                Command::Ping(content) if content.bytes().len() > 125 => continue,
+                Command::Ping(content) => {
+                    (BytesMut::from(&*content.bytes()), PayloadType::Ping)
+                }
+                Command::Close(code, reason) => {
+                    // The library cannot send a Close without a code, nor an unknown one.
+                    let code = code.and_then(|code| CloseCode::try_from(code.to_be_bytes()).ok());
+                    let code = code.unwrap_or(CloseCode::Normal);
+                    return Some(CloseReason::new(code, Some(reason.text().into_owned())));
+                }
+                Command::Return | Command::Keep => return None,
+            },
+        };
+        sender.write(bytes, payload).await.ok()?;
+    }
+}
+
+fn code(reason: Option<CloseReason>) -> Option<u16> {
+    reason.map(|reason| reason.code.into())
+}
+
+// docs/closing-well.md: begin
+/// The library's own opening drops what follows the request in the same segment.
+async fn closing_well(upgrading: OnUpgrade, application: Application) {
+    let Ok(upgraded) = upgrading.await else { return };
+    let (config, io) = (WebSocketConfig::default(), TokioIo::new(upgraded));
+    let none = None::<NoExt>;
+    let socket = WebSocket::from_upgraded(config, io, none, BytesMut::new(), Role::Server);
+    // A read must not be cancelled, so that it has a half and a future of its own.
+    let Ok((mut sender, mut receiver)) = socket.split() else { return };
+    let (queue, mut queued) = mpsc::channel(1);
+    let mut reading = pin!(async move {
+        let mut buf = BytesMut::new();
+        loop {
+            match receiver.read(&mut buf).await {
+                // What comes as text is for the caller to check.
+                Ok(Message::Text) if str::from_utf8(&buf).is_err() => {
+                    let reason = CloseReason::new(CloseCode::Invalid, None);
+                    return receiver.close(reason).await.is_ok();
+                }
+                Ok(Message::Text | Message::Binary) => {
+                    let _ = queue.send(buf.split()).await;
+                }
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                // It has been answered.
+                Ok(Message::Close(_)) => return false,
+                // Or has not, since the own Close is on its way.
+                Err(error) => return error.is_close(),
+            }
+        }
+    });
+    let closes = tokio::select! {
+        _ = &mut reading => return,
+        closes = async {
+            loop {
+                let message = tokio::select! {
+                    message = queued.recv() => message?,
+                    command = application.command() => match command {
+                        Command::SendText(data) | Command::SendBinary(data) => {
+                            BytesMut::from(&*data.bytes())
+                        }
+                        _ => return Some(()),
+                    },
+                };
+                let sent = timeout(SEND, sender.write_binary(message)).await.ok()?;
+                if sent.is_err() {
+                    // Refused where the reader closes: then that is waited for.
+                    return (!sender.is_active()).then_some(());
+                }
+            }
+        } => closes,
+    };
+    if closes.is_some() {
+        // One deadline, set once, around the own Close and the wait for the client's. They
+        // share a lock, so that both are polled; who fails half way through a frame ends it.
+        queued.close();
+        let reason = CloseReason::new(CloseCode::Normal, None);
+        let closing = async { sender.close(reason).await.is_ok() };
+        let _ = timeout(CLOSE, async {
+            tokio::select! {
+                false = reading => {}
+                false = closing => {}
+                else => {}
+            }
+        })
+        .await;
+    }
+}
+// docs/closing-well.md: end

@@ -1,0 +1,320 @@
+//! web-socket: events and frames over any stream; the opening is the caller's.
+//!
+//! Its example answers pings, errors and Closes by itself: `close` consumes the socket,
+//! sends a Close and does not wait. Reading must not be cancelled, so that a server that
+//! also listens to its application splits the stream and has a socket over each half.
+
+use crate::heard::Heard;
+use crate::host;
+use crate::known;
+use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use hangup::script::Command;
+use hangup::target::Deviation;
+use hangup::{AppSteps, Application};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::pin::pin;
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use web_socket::{
+    CloseCode, CloseReason, DataType, Event, MessageType, Stream as Fragment, WebSocket,
+};
+
+const VERSION: &str = "web-socket 0.7.0";
+
+const ONE_BYTE: Deviation = Deviation {
+    reason: "the library reports a Close payload of one byte as a Close with code 1000",
+    ..known::MALFORMED_CLOSE
+};
+
+pub(crate) fn targets() -> Vec<Peer> {
+    vec![
+        Peer::new(
+            "web-socket/docs",
+            VERSION,
+            "echoes; answers a Close and returns; its application never acts",
+            |connection| host::upgrading(connection, docs),
+        )
+        .obeying(AppSteps::NONE),
+        Peer::new(
+            "web-socket/bounded",
+            VERSION,
+            "both halves in one task; one timeout around the close and the reads after it",
+            |connection| host::upgrading(connection, bounded),
+        ),
+        Peer::new(
+            "web-socket/split",
+            VERSION,
+            "echoes from a reading task to a writing task; the first to end stops the other",
+            |connection| host::upgrading(connection, split),
+        ),
+        Peer::new(
+            "web-socket/closing-well",
+            VERSION,
+            "the guide's server: every wait for the client is bounded",
+            |connection| host::upgrading_bounded(connection, closing_well),
+        )
+        .obeying(AppSteps::SEND | AppSteps::CLOSE)
+        .accepting(known::WHOLE_FRAMES)
+        .accepting(ONE_BYTE)
+        .accepting(known::CODE_1014)
+        .with_handshake(),
+    ]
+}
+
+type Stream = TokioIo<Upgraded>;
+
+/// What the writing half is to send.
+enum Outgoing {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Box<[u8]>),
+    /// The last one: a Close with this payload.
+    Close(Vec<u8>),
+}
+
+async fn docs(upgrading: OnUpgrade, application: Application) {
+    let Ok(upgraded) = upgrading.await else { return };
+    let _ = echo(WebSocket::server(TokioIo::new(upgraded)), &application).await;
+}
+
+async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::Result<()> {
+    let mut heard = Heard::by(application);
+    loop {
+        match socket.recv_event().await? {
+            Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
+                heard.message(data.len());
+                socket.send(&*String::from_utf8_lossy(&data)).await?;
+            }
+            Event::Data { ty: DataType::Complete(MessageType::Binary), data } => {
+                heard.message(data.len());
+                socket.send(&*data).await?;
+            }
+            // The pieces of a fragmented message are the caller's to put together.
+            Event::Data { .. } | Event::Pong(..) => {}
+            Event::Ping(data) => socket.send_pong(data).await?,
+            Event::Error(..) => return socket.close(CloseCode::ProtocolError).await,
+            Event::Close { code, .. } => {
+                heard.end(Some(code));
+                return socket.close(()).await;
+            }
+        }
+    }
+}
+
+async fn bounded(upgrading: OnUpgrade, application: Application) {
+    let Ok(upgraded) = upgrading.await else { return };
+    let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut reading = pin!(read(WebSocket::server(reader), queue, Heard::by(&application)));
+    let writing = write(WebSocket::server(writer), &mut queued, &application);
+    let both = async {
+        let mut writing = pin!(writing);
+        tokio::select! {
+            () = &mut reading => writing.await.map(|_| false),
+            closed = &mut writing => closed,
+        }
+    };
+    if let Ok(true) = both.await {
+        queued.close();
+        let _ = timeout(BOUND, reading).await;
+    }
+}
+
+async fn split(upgrading: OnUpgrade, application: Application) {
+    let Ok(upgraded) = upgrading.await else { return };
+    let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut reading = tokio::spawn(read(WebSocket::server(reader), queue, Heard::by(&application)));
+    let mut writing = tokio::spawn(async move {
+        let _ = write(WebSocket::server(writer), &mut queued, &application).await;
+    });
+    tokio::select! {
+        // The answer to what ended reading is queued.
+        _ = &mut reading => {
+            let _ = writing.await;
+        }
+        _ = &mut writing => reading.abort(),
+    }
+}
+
+/// Hands on what is to be sent until the client's Close, an error or the end.
+async fn read(
+    mut socket: WebSocket<ReadHalf<Stream>>,
+    queue: mpsc::Sender<Outgoing>,
+    mut heard: Heard,
+) {
+    while let Ok(event) = socket.recv_event().await {
+        let outgoing = match event {
+            Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
+                heard.message(data.len());
+                Outgoing::Text(String::from_utf8_lossy(&data).into_owned())
+            }
+            Event::Data { ty: DataType::Complete(MessageType::Binary), data } => {
+                heard.message(data.len());
+                Outgoing::Binary(data.into())
+            }
+            Event::Data { .. } | Event::Pong(..) => continue,
+            Event::Ping(data) => Outgoing::Pong(data),
+            Event::Error(..) => Outgoing::Close(CloseCode::ProtocolError.to_bytes().to_vec()),
+            Event::Close { code, .. } => {
+                heard.end(Some(code));
+                Outgoing::Close(Vec::new())
+            }
+        };
+        let last = matches!(outgoing, Outgoing::Close(_));
+        let _ = queue.send(outgoing).await;
+        if last {
+            return;
+        }
+    }
+}
+
+/// Sends until a Close has been sent, the application returns, or nothing more can come;
+/// true where the Close was the application's.
+async fn write(
+    mut socket: WebSocket<WriteHalf<Stream>>,
+    queued: &mut mpsc::Receiver<Outgoing>,
+    application: &Application,
+) -> io::Result<bool> {
+    loop {
+        let (outgoing, own) = tokio::select! {
+            outgoing = queued.recv() => match outgoing {
+                Some(outgoing) => (outgoing, false),
+                None => return Ok(false),
+            },
+            command = application.command() => match outgoing_of(&command) {
+                Some(outgoing) => (outgoing, true),
+                None => return Ok(false),
+            },
+        };
+        match outgoing {
+            Outgoing::Text(text) => socket.send(&*text).await?,
+            Outgoing::Binary(data) => socket.send(&*data).await?,
+            Outgoing::Ping(data) => socket.send_ping(data).await?,
+            Outgoing::Pong(data) => socket.send_pong(data).await?,
+            Outgoing::Close(payload) => {
+                socket.close(Payload(payload)).await?;
+                return Ok(own);
+            }
+        }
+    }
+}
+
+/// A Close's payload as it is; the library lets it be chosen.
+struct Payload(Vec<u8>);
+
+impl CloseReason for Payload {
+    type Bytes = Vec<u8>;
+
+    fn to_bytes(self) -> Self::Bytes {
+        self.0
+    }
+}
+
+/// A command in the library's words; `None` to return.
+fn outgoing_of(command: &Command) -> Option<Outgoing> {
+    Some(match command {
+        Command::SendText(content) => Outgoing::Text(content.text().into_owned()),
+        Command::SendBinary(content) => Outgoing::Binary(content.bytes().into_owned()),
+        Command::Ping(content) => Outgoing::Ping(content.bytes().into_owned()),
+        Command::Close(Some(code), reason) => {
+            Outgoing::Close((*code, reason.text().as_bytes()).to_bytes())
+        }
+        Command::Close(None, _) => Outgoing::Close(Vec::new()),
+        Command::Return | Command::Keep => return None,
+    })
+}
+
+// docs/closing-well.md: begin
+async fn closing_well(upgrading: OnUpgrade, application: Application) {
+    let Ok(upgraded) = upgrading.await else { return };
+    // A read must not be cancelled, so that it has a half and a future of its own.
+    let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+    let (mut reader, mut writer) = (WebSocket::server(reader), WebSocket::server(writer));
+    let (queue, mut queued) = mpsc::channel(32);
+    let mut reading = pin!(async move {
+        let mut message = Vec::new();
+        while let Ok(event) = reader.recv_event().await {
+            // To join fragments, check text, and answer pings and Closes is up to the caller.
+            let outgoing = match event {
+                Event::Data { ty, data } => {
+                    message.extend_from_slice(&data);
+                    match ty {
+                        DataType::Stream(Fragment::Start(_) | Fragment::Next(_)) => continue,
+                        DataType::Complete(MessageType::Text)
+                        | DataType::Stream(Fragment::End(MessageType::Text)) => {
+                            match String::from_utf8(std::mem::take(&mut message)) {
+                                Ok(text) => Outgoing::Text(text),
+                                Err(_) => {
+                                    Outgoing::Close(CloseCode::InvalidPayload.to_bytes().to_vec())
+                                }
+                            }
+                        }
+                        _ => Outgoing::Binary(std::mem::take(&mut message)),
+                    }
+                }
+                Event::Ping(data) => Outgoing::Pong(data),
+                Event::Pong(..) => continue,
+                // 1015 must not be sent, but is taken for a code that may be received.
+                Event::Close { code, .. } if code != 1015 => {
+                    Outgoing::Close(code.to_bytes().to_vec())
+                }
+                Event::Close { .. } | Event::Error(..) => {
+                    Outgoing::Close(CloseCode::ProtocolError.to_bytes().to_vec())
+                }
+            };
+            let last = matches!(outgoing, Outgoing::Close(_));
+            if queue.send(outgoing).await.is_err() || last {
+                return;
+            }
+        }
+    });
+    let mut reads = true;
+    let close = loop {
+        let outgoing = tokio::select! {
+            () = &mut reading, if reads => {
+                reads = false;
+                continue;
+            }
+            // What was queued when reading ended is sent before the end.
+            outgoing = queued.recv() => match outgoing {
+                Some(outgoing) => outgoing,
+                None => return,
+            },
+            command = application.command() => match command {
+                Command::SendText(data) | Command::SendBinary(data) => {
+                    Outgoing::Binary(data.bytes().into_owned())
+                }
+                _ => break CloseCode::Normal.to_bytes().to_vec(),
+            },
+        };
+        let sending = async {
+            match &outgoing {
+                Outgoing::Pong(data) => writer.send_pong(data).await,
+                Outgoing::Text(text) => writer.send(&**text).await,
+                Outgoing::Binary(data) => writer.send(&**data).await,
+                _ => Ok(()),
+            }
+        };
+        // A client that does not read is given up.
+        let Ok(Ok(())) = timeout(SEND, sending).await else { return };
+        if let Outgoing::Close(payload) = outgoing {
+            break payload;
+        }
+    };
+    // One deadline, set once, around the own Close, the wait for the client's and the end.
+    let _ = timeout(CLOSE, async {
+        writer.close(Payload(close)).await?;
+        if reads {
+            let discarding = async { while queued.recv().await.is_some() {} };
+            tokio::join!(reading, discarding);
+        }
+        io::Result::Ok(())
+    })
+    .await;
+}
+// docs/closing-well.md: end

@@ -1,0 +1,38 @@
+//! What an application says of what it is given: messages, and the end once.
+
+use hangup::Application;
+use hangup::trace::Note;
+
+/// An application's ear. It reports the end when it is dropped, at the latest: a loop
+/// that is over has been told so.
+pub(crate) struct Heard {
+    application: Application,
+    told: bool,
+}
+
+impl Heard {
+    /// The ear of an application that reports all that it hears.
+    pub(crate) fn by(application: &Application) -> Self {
+        application.note(Note::Reports);
+        Self { application: application.clone(), told: false }
+    }
+
+    /// It was given a message of so many bytes.
+    pub(crate) fn message(&mut self, bytes: usize) {
+        self.application.note(Note::Received { bytes: bytes.try_into().unwrap_or(u32::MAX) });
+    }
+
+    /// It was told that the client closed, with this code or none.
+    pub(crate) fn end(&mut self, code: Option<u16>) {
+        self.told = true;
+        self.application.note(Note::ToldOfEnd { code });
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        if !self.told {
+            self.end(None);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Real WebSocket servers of the Rust ecosystem, as targets of hangup.
+//!
+//! One file a library in `adapters`, in styles that people write:
+//!
+//! | style | the server |
+//! |---|---|
+//! | `docs` | the loop and the close as the library's documentation shows them |
+//! | `bounded` | the same with one timeout around the close and the reads after it |
+//! | `split` | a reading and a writing task |
+//! | `closing-well` | the guide's server: closes within its bound against every client |
+//!
+//! `docs/closing-well.md` shows the last, `MATRIX.md` what was found in all of them,
+//! `FINDINGS.md` what the findings mean. Nothing here judges: hangup does.
+
+mod adapters;
+mod heard;
+mod host;
+mod known;
+mod peer;
+
+use hangup::Registry;
+
+/// All targets, in the order in which they are listed.
+pub fn registry() -> Registry {
+    adapters::all().fold(Registry::new(), Registry::with)
+}

@@ -1,0 +1,323 @@
+//! `hangup-peers matrix`: a campaign against every target, as one table.
+//!
+//! Writes `MATRIX.md` and `MATRIX.json`. Both hold nothing of the machine or the hour:
+//! the same seed and number of scripts give the same bytes. Speeds are printed instead.
+
+use clap::Parser;
+use hangup::Target;
+use hangup::campaign::{Accepted, Campaign, Finding};
+use hangup::report;
+use hangup::verdict::{Cause, Condition, Invariant, Level};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Plays a campaign against every target and writes the table of what was found.
+#[derive(Parser)]
+#[command(name = "hangup-peers matrix", bin_name = "hangup-peers matrix")]
+struct Options {
+    /// Names the scripts that are drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many scripts to play against each target.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    scripts: u64,
+    /// How many targets to play at a time; the result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
+    /// The directory to write into.
+    #[arg(long, value_name = "DIR", default_value = "peers")]
+    out: PathBuf,
+}
+
+/// The command. The process's arguments are `matrix` and its options.
+pub(super) fn main() -> ExitCode {
+    let options = Options::parse_from(std::env::args_os().skip(1));
+    let rows = play(&options);
+    let matrix = Matrix {
+        seed: options.seed,
+        scripts: options.scripts,
+        targets: rows.iter().map(Row::json).collect(),
+    };
+    let json = serde_json::to_string_pretty(&matrix).expect("strings and numbers make JSON") + "\n";
+    let files = [("MATRIX.md", markdown(&options, &rows)), ("MATRIX.json", json)];
+    for (name, text) in files {
+        let path = options.out.join(name);
+        if let Err(error) = write_whole(&options.out, &path, &text) {
+            eprintln!("error: {}: {error}", path.display());
+            return ExitCode::from(2);
+        }
+        println!("wrote {}", path.display());
+    }
+    ExitCode::SUCCESS
+}
+
+/// A target and what a campaign found.
+struct Row {
+    target: Arc<dyn Target>,
+    findings: Vec<Finding>,
+    accepted: Vec<Accepted>,
+}
+
+/// Plays all campaigns, several at a time, and prints each one's speed when it is over.
+fn play(options: &Options) -> Vec<Row> {
+    let registry = hangup_peers::registry();
+    let targets: Vec<_> = registry.iter().cloned().collect();
+    let rows: Mutex<Vec<Option<Row>>> = Mutex::new(targets.iter().map(|_| None).collect());
+    let next = AtomicUsize::new(0);
+    let began = now();
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs {
+            scope.spawn(|| {
+                while let Some((index, target)) = take(&next, &targets) {
+                    let row = campaign(options, target);
+                    rows.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(row);
+                }
+            });
+        }
+    });
+    let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    let scripts = options.scripts * rows.len() as u64;
+    let took = began.elapsed();
+    println!("{} targets, {scripts} scripts in {:.0} s", rows.len(), took.as_secs_f64());
+    rows
+}
+
+fn take<'a>(
+    next: &AtomicUsize,
+    targets: &'a [Arc<dyn Target>],
+) -> Option<(usize, &'a Arc<dyn Target>)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    Some((index, targets.get(index)?))
+}
+
+/// Speed is that of playing: the time of shrinking what was found is told apart.
+fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
+    let campaign =
+        Campaign { bounds: target.bounds(), seed: options.seed, scripts: Some(options.scripts) };
+    let began = now();
+    let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
+    let took = began.elapsed().max(Duration::from_micros(1));
+    let plays: u64 = outcome.findings.iter().map(|finding| u64::from(finding.plays)).sum();
+    let rate = (outcome.scripts + plays) as f64 / took.as_secs_f64();
+    let line = format!(
+        "{:32} {:3} findings  {rate:7.0} scripts/s\n",
+        target.name(),
+        outcome.findings.len(),
+    );
+    let _ = std::io::stdout().write_all(line.as_bytes());
+    Row { target: Arc::clone(target), findings: outcome.findings, accepted: outcome.accepted }
+}
+
+const FAMILIES: [(&str, &[Invariant]); 3] = [
+    (
+        "Does it end?",
+        &[
+            Invariant::EndsInTime,
+            Invariant::ReleasesInTime,
+            Invariant::HandshakeInTime,
+            Invariant::IdleInTime,
+            Invariant::NoPanic,
+            Invariant::NoSpin,
+            Invariant::NoLeak,
+            Invariant::BoundedMemory,
+        ],
+    ),
+    (
+        "Does it close as it must?",
+        &[
+            Invariant::AnswersClose,
+            Invariant::ClosesOnce,
+            Invariant::SilentAfterClose,
+            Invariant::LegalClose,
+            Invariant::FramesWell,
+        ],
+    ),
+    (
+        "Does it tell right from wrong?",
+        &[
+            Invariant::RefusesIllegal,
+            Invariant::AcceptsLegal,
+            Invariant::EchoesCode,
+            Invariant::LetsThePoliteFinish,
+            Invariant::QuietApplication,
+        ],
+    ),
+];
+
+fn markdown(options: &Options, rows: &[Row]) -> String {
+    let mut text = format!(
+        "# What hangup finds in real servers\n\n\
+         Written by `cargo run --release -p hangup-peers -- matrix --seed {} --scripts {}`:\n\
+         {} scripts against each of {} targets. The same command writes the same bytes.\n\n\
+         A cell says how the connection ended in the shortest script that shows the finding,\n\
+         and how many steps that has. **Bold** is a MUST of RFC 6455, the rest a SHOULD. `+2`:\n\
+         the rule is broken for two more causes or under two more conditions. *(n)*: n of the\n\
+         scripts showed what the target declares as its library's own fault (`hangup-peers\n\
+         targets` has the reasons); nothing else was found. What the findings mean, and what to\n\
+         do, is in [`FINDINGS.md`](FINDINGS.md).\n",
+        options.seed,
+        options.scripts,
+        options.scripts,
+        rows.len(),
+    );
+    for (title, invariants) in FAMILIES {
+        let heads: Vec<String> = invariants.iter().map(|rule| format!(" {rule} |")).collect();
+        let _ = write!(text, "\n## {title}\n\n| target |{}\n", heads.concat());
+        let _ = writeln!(text, "|---|{}", "---|".repeat(invariants.len()));
+        for row in rows {
+            let cells: Vec<String> =
+                invariants.iter().map(|rule| format!(" {} |", row.cell(*rule))).collect();
+            let _ = writeln!(text, "| {} |{}", row.target.name(), cells.concat());
+        }
+    }
+    text.push_str("\n## Versions\n\n| library | targets |\n|---|---|\n");
+    for chunk in rows.chunk_by(|one, other| one.target.version() == other.target.version()) {
+        let names: Vec<&str> = chunk.iter().map(|row| row.target.name()).collect();
+        let _ = writeln!(text, "| {} | {} |", chunk[0].target.version(), names.join(", "));
+    }
+    text
+}
+
+impl Row {
+    /// The finding that says most, of those that break `rule`.
+    fn cell(&self, rule: Invariant) -> String {
+        let broken = self.findings.iter().filter(|finding| finding.violation.key.invariant == rule);
+        let worst = broken.clone().min_by_key(|finding| {
+            let Finding { violation, script, .. } = finding;
+            (violation.level != Level::Must, script.steps.len(), violation.key)
+        });
+        let Some(worst) = worst else { return self.accepted(rule) };
+        let ending = worst.violation.ending.kind();
+        let mut cell = format!("{ending}, {}", worst.script.steps.len());
+        if worst.violation.level == Level::Must {
+            cell = format!("**{cell}**");
+        }
+        match broken.count() - 1 {
+            0 => {}
+            others => {
+                let _ = write!(cell, " +{others}");
+            }
+        }
+        cell
+    }
+
+    fn accepted(&self, rule: Invariant) -> String {
+        let of = self.accepted.iter().filter(|accepted| accepted.deviation.invariant == rule);
+        match of.map(|accepted| accepted.fired).sum() {
+            0 => String::new(),
+            fired => format!("*({fired})*"),
+        }
+    }
+
+    fn json(&self) -> JsonTarget<'_> {
+        JsonTarget {
+            name: self.target.name(),
+            version: self.target.version(),
+            findings: self.findings.iter().map(|finding| self.finding(finding)).collect(),
+            accepted: self.accepted.iter().map(JsonAccepted::from).collect(),
+        }
+    }
+
+    fn finding(&self, finding: &Finding) -> JsonFinding {
+        let repro = report::repro(&*self.target, self.target.bounds(), finding);
+        JsonFinding {
+            invariant: repro.key.invariant.id(),
+            level: repro.level.id(),
+            cause: repro.key.cause.map(Cause::id),
+            condition: repro.key.condition.map(Condition::id),
+            ending: repro.ending,
+            at_seconds: repro.at_seconds,
+            steps: repro.script.steps.len(),
+            flaky: finding.is_flaky(),
+            script: repro.script.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Matrix<'a> {
+    seed: u64,
+    scripts: u64,
+    targets: Vec<JsonTarget<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTarget<'a> {
+    name: &'a str,
+    version: &'a str,
+    findings: Vec<JsonFinding>,
+    accepted: Vec<JsonAccepted>,
+}
+
+#[derive(Serialize)]
+struct JsonFinding {
+    invariant: &'static str,
+    level: &'static str,
+    cause: Option<&'static str>,
+    condition: Option<&'static str>,
+    ending: String,
+    at_seconds: Option<f64>,
+    steps: usize,
+    flaky: bool,
+    script: String,
+}
+
+#[derive(Serialize)]
+struct JsonAccepted {
+    invariant: &'static str,
+    cause: Option<&'static str>,
+    condition: Option<&'static str>,
+    fired: u64,
+    reason: &'static str,
+    rfc: &'static str,
+}
+
+impl From<&Accepted> for JsonAccepted {
+    fn from(accepted: &Accepted) -> Self {
+        let Accepted { deviation, fired } = accepted;
+        Self {
+            invariant: deviation.invariant.id(),
+            cause: deviation.cause.map(Cause::id),
+            condition: deviation.condition.map(Condition::id),
+            fired: *fired,
+            reason: deviation.reason,
+            rfc: deviation.rfc,
+        }
+    }
+}
+
+/// To a temporary name, then renamed: a file is there whole or not at all.
+fn write_whole(directory: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, text)?;
+    std::fs::rename(&partial, path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a campaign takes is a matter of real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAMILIES, Invariant};
+
+    #[test]
+    fn every_rule_has_one_column() {
+        let mut columns: Vec<Invariant> =
+            FAMILIES.iter().flat_map(|(_, rules)| *rules).copied().collect();
+        columns.sort_unstable();
+        let mut rules = Invariant::ALL.to_vec();
+        rules.sort_unstable();
+        assert_eq!(columns, rules);
+    }
+}

@@ -1,0 +1,88 @@
+//! Every repro in `peers/findings` reproduces, and tells its story first.
+//!
+//! With `UPDATE_FINDINGS=1` the files are played and written anew, their stories kept.
+
+use hangup::campaign::Finding;
+use hangup::judge::judge;
+use hangup::report;
+use hangup::repro::{Replay, Repro};
+use hangup::sim::play;
+use std::path::{Path, PathBuf};
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings");
+    let entries = std::fs::read_dir(directory).expect("peers/findings");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+/// The repro, and the story that stands above it.
+fn read(path: &Path) -> (String, Repro) {
+    let text = std::fs::read_to_string(path).expect("a file");
+    let story = text.lines().next().unwrap_or_default().to_owned();
+    let repro = Repro::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (story, repro)
+}
+
+/// Plays the repro's script against its target, and what it finds as a new repro.
+fn replayed(repro: &Repro) -> (Replay, Repro) {
+    let registry = hangup_peers::registry();
+    let target = registry.find(&repro.target.0).expect("a target that is still there");
+    let trace = play(target, &repro.bounds, &repro.script, repro.runtime_seed);
+    let replay = repro.compare(&judge(&trace, &repro.bounds));
+    let Replay::Reproduced(violation) = &replay else { return (replay, repro.clone()) };
+    let finding = Finding {
+        violation: violation.clone(),
+        script: repro.script.clone(),
+        index: 0,
+        runtime_seed: repro.runtime_seed,
+        plays: 0,
+        rate: 1.0,
+        trace,
+    };
+    let anew = report::repro(&**target, repro.bounds, &finding);
+    (replay, anew)
+}
+
+#[test]
+fn every_finding_reproduces_as_it_is_written() {
+    let update = std::env::var_os("UPDATE_FINDINGS").is_some();
+    let mut wrong = Vec::new();
+    for path in files() {
+        let (story, repro) = read(&path);
+        let (replay, anew) = replayed(&repro);
+        if !matches!(replay, Replay::Reproduced(_)) {
+            wrong.push(format!("{}: {replay:?}", path.display()));
+        } else if update {
+            let partial = path.with_extension("partial");
+            std::fs::write(&partial, format!("{story}\n#\n{}", anew.to_text())).expect("written");
+            std::fs::rename(&partial, &path).expect("renamed");
+        } else if written(anew, &repro) != repro {
+            wrong.push(format!("{}: run with UPDATE_FINDINGS=1", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Without what depends on the hour: the digest of a response with a date in it, and the
+/// period of timers that read a clock of their own.
+fn written(anew: Repro, repro: &Repro) -> Repro {
+    let ticking = anew.ending == "ticking";
+    let sentence = if ticking { repro.sentence.clone() } else { anew.sentence.clone() };
+    Repro { digest: repro.digest.clone(), sentence, ..anew }
+}
+
+#[test]
+fn every_finding_tells_its_story_in_its_first_line_and_has_its_place_in_the_findings() {
+    let findings = include_str!("../FINDINGS.md");
+    for path in files() {
+        let (story, _) = read(&path);
+        assert!(story.starts_with("# ") && story.ends_with('.'), "{}: {story:?}", path.display());
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(findings.contains(&format!("(findings/{name})")), "FINDINGS.md: no {name}");
+    }
+    let links = findings.matches("(findings/").count();
+    assert!(links >= files().len(), "FINDINGS.md names {links}");
+}

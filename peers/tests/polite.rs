@@ -1,0 +1,61 @@
+//! Every target is there: it answers a polite client, and ends.
+
+use hangup::Script;
+use hangup::judge::judge;
+use hangup::sim::play;
+use hangup::trace::What;
+use hangup::verdict::Invariant;
+use std::ops::ControlFlow;
+
+/// Speaks, closes, and is content with any answer.
+const POLITE: &str = "upgrade\ntext \"{}\"\nawait message\nclose 1000 \"bye\"\nawait end\n";
+
+#[test]
+fn every_target_opens_answers_a_message_and_ends_with_a_polite_client() {
+    let script: Script = POLITE.parse().expect("a script");
+    for target in hangup_peers::registry().iter() {
+        let bounds = target.bounds();
+        let trace = play(target, &bounds, &script, 0);
+        let name = target.name();
+        let said = String::from_utf8_lossy(&trace.to_client);
+        assert!(said.starts_with("HTTP/1.1 101 "), "{name} said {said:?}");
+        // Behind the response: a message that is an echo, or an error in JSON.
+        let head = said.find("\r\n\r\n").expect("a response's end") + 4;
+        let first = trace.to_client.get(head);
+        assert!(matches!(first, Some(0x81 | 0x82)), "{name} sent no message: {first:?}");
+        let dropped = trace.events.iter().any(|event| matches!(event.what, What::Dropped { .. }));
+        assert!(dropped, "{name} keeps the connection");
+    }
+}
+
+#[test]
+fn the_guides_servers_find_no_fault_with_a_polite_client_and_hangup_none_with_them() {
+    let script: Script = POLITE.parse().expect("a script");
+    for target in hangup_peers::registry().iter() {
+        if !target.name().ends_with("/closing-well") {
+            continue;
+        }
+        let bounds = target.bounds();
+        let verdict = judge(&play(target, &bounds, &script, 0), &bounds);
+        assert!(verdict.is_clean(), "{}: {:?}", target.name(), verdict.violations);
+    }
+}
+
+/// A few of the many scripts that `hangup-peers matrix` plays.
+#[test]
+fn the_guides_servers_come_out_clean() {
+    for target in hangup_peers::registry().iter() {
+        if !target.name().ends_with("/closing-well") {
+            continue;
+        }
+        let bounds = target.bounds();
+        let campaign = hangup::campaign::Campaign { bounds, seed: 3, scripts: Some(1_000) };
+        let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
+        let found: Vec<(Invariant, String)> = outcome
+            .findings
+            .iter()
+            .map(|finding| (finding.violation.key.invariant, finding.script.to_string()))
+            .collect();
+        assert_eq!(found, [], "{}", target.name());
+    }
+}
