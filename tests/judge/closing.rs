@@ -261,6 +261,14 @@ fn a_reset_that_is_all_the_answer_there_is_answers_no_close() {
     let behind = Story::open_seen_by_client().at(1000).client(BYE).client(PING).later(2);
     behind.then(What::GotReset).is_clean();
     closed().then(What::FinArrived).then(What::GotReset).is_clean();
+    closed().then(What::GotEnd).then(What::GotReset).is_clean();
+    // Too soon to be about the Close, or to a client that did not look.
+    let soon = Story::open_seen_by_client().at(1000).client(BYE).later(1);
+    soon.then(What::GotReset).is_clean();
+    Story::open_seen_by_client().then(What::GotReset).at(1000).client(BYE).later(2).is_clean();
+    Story::open_seen_by_client().deaf().client(BYE).later(2).then(What::GotReset).is_clean();
+    // Who saw the server's end knows what was read.
+    Story::open().client(BYE).later(2).resets().told_of_reset().is_clean();
 }
 
 #[test]

@@ -124,3 +124,9 @@ fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
     let causes = judge(&story.trace, &story.bounds).violations;
     assert_eq!([causes[0].key.cause, causes[1].key.cause], [cause, None]);
 }
+
+#[test]
+fn a_rule_says_what_it_rests_on() {
+    assert_eq!(Invariant::AnswersClose.rule().basis(), "RFC 6455 5.5.1");
+    assert_eq!(Invariant::NoPanic.rule().basis(), "RFC 6455 is silent");
+}

@@ -44,17 +44,6 @@ const DOES_NOT_END: Deviation = Deviation {
           WebSocket connection closed and MUST close the underlying TCP connection.",
 };
 
-const EARLIER_CLOSE: Deviation = Deviation {
-    invariant: Invariant::EchoesCode,
-    cause: Some(Cause::ClientClose),
-    condition: None,
-    reason: "a writer that failed has left its Close in the library's buffer, from where it goes \
-             out ahead of the answer to the client's \
-             (findings/jsonrpsee-a-failed-writers-close-goes-ahead-of-the-answer.toml)",
-    rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
-          code it received.",
-};
-
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
         Peer::new(
@@ -78,7 +67,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::CODE_1014)
         .accepting(CUTS)
         .accepting(Deviation { cause: None, ..known::SECOND_CLOSE })
-        .accepting(EARLIER_CLOSE)
         .accepting(DOES_NOT_END)
         .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..DOES_NOT_END })
         // What the server is given for the first request, and what it is given to stop.
