@@ -9,7 +9,7 @@ use crate::known;
 use crate::peer::{CLOSE, Peer, SEND};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::Invariant;
 use hangup::{AppSteps, Application, Connection, secs};
 use jsonrpsee_server::{Methods, RpcModule, Server, serve_with_graceful_shutdown, stop_channel};
 use std::pin::pin;
