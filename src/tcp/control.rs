@@ -48,7 +48,7 @@ mod tests {
 
     fn found(invariant: Invariant, script: &str) -> Found {
         let mut trace = Trace::new(false);
-        trace.push(Time(7_000_000), What::GotEnd);
+        trace.push(Time(7_000), What::GotEnd);
         let key = Key { invariant, cause: None, condition: None };
         let violation = Violation {
             key,

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(first[2], "Echo upgrade\nclose 1000\n");
         assert_eq!(first[3], "Push upgrade\napp send text\nclose 1000\n");
         assert_eq!(first[5], "Bye upgrade\napp close\nping x 6 every 1s\n");
-        let filled = "upgrade\nstop reading\nbinary 524288B x 12\nclose 1000\n";
+        let filled = "upgrade\nstop reading\nbinary 512KiB x 12\nclose 1000\n";
         assert_eq!(first[6], format!("Echo {filled}"));
         let pushed = "upgrade\napp send text\nstop reading\nwait 2500ms\nclose 1000\n";
         assert_eq!(first[7], format!("Push {pushed}"));
