@@ -9,7 +9,7 @@ use crate::repro::{Replay, Repro};
 use crate::save;
 use crate::script::Script;
 use crate::sim::play;
-use crate::target::{AppSteps, Connection, Deviation, Serving, Target};
+use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
 use crate::trace::Trace;
 use crate::verdict::Violation;
 use std::fmt::{self, Write as _};
@@ -113,7 +113,7 @@ impl Suite {
     }
 
     /// Accepts that the server breaks a rule, with the reason. Where
-    /// [`STALE_AFTER`](crate::campaign::STALE_AFTER) scripts or more are played and none
+    /// [`STALE_AFTER`] scripts or more are played and none
     /// shows it, [`check`](Self::check) fails: what is not needed is taken out.
     pub fn accepting(mut self, deviation: Deviation) -> Self {
         self.server.deviations.push(deviation);
@@ -177,8 +177,8 @@ impl Suite {
         if let Some((first, others)) = outcome.findings.split_first() {
             return Err(self.failure(first, others));
         }
-        let stale: Vec<String> =
-            outcome.stale().map(|stale| report::stale(stale, outcome.scripts)).collect();
+        let stale = outcome.stale(STALE_AFTER);
+        let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
         if stale.is_empty() { Ok(()) } else { Err(self.accepts_too_much(&stale)) }
     }
 

@@ -105,9 +105,9 @@ impl Target for Peer {
     }
 
     /// Some of what the libraries do takes a full buffer and two things at the same
-    /// moment: now and then in a million scripts.
+    /// moment: once in a hundred thousand scripts.
     fn stale_after(&self) -> u64 {
-        10_000_000
+        1_000_000
     }
 
     fn serve(&self, connection: Connection) -> Serving {

@@ -19,7 +19,6 @@ use crate::generate::Grammar;
 use crate::judge::judge;
 use crate::script::Script;
 use crate::sim::play;
-pub use crate::target::STALE_AFTER;
 use crate::target::{Deviation, Target};
 use crate::trace::Trace;
 use crate::verdict::{Key, Violation};
@@ -67,10 +66,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The accepted deviations that never fired although [`STALE_AFTER`] scripts or
-    /// more were played: the target does not deviate so any more, or never did.
-    pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
-        let enough = self.scripts >= STALE_AFTER;
+    /// The accepted deviations that never fired although `after` scripts or more were
+    /// played ([`Target::stale_after`]): the target does not deviate so any more, or never did.
+    pub fn stale(&self, after: u64) -> impl Iterator<Item = &Deviation> {
+        let enough = self.scripts >= after;
         let silent = move |accepted: &&Accepted| enough && accepted.fired == 0;
         self.accepted.iter().filter(silent).map(|accepted| &accepted.deviation)
     }

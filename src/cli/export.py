@@ -212,11 +212,10 @@ class Client:
     def server_has_ended(self):
         """Whether the server's end has said FIN or is gone, from Linux' table of sockets;
         None where that does not show it, as of a server elsewhere."""
-        if self.is_gone or self.peer_is_here is None:
+        if self.is_gone or not self.peer_is_here:
             return None
-        state = self.servers_state()
         # 01 is ESTABLISHED, 08 CLOSE_WAIT: both are open on its side.
-        return state not in ("01", "08") if self.peer_is_here else None
+        return self.servers_state() not in ("01", "08")
 
     def servers_state(self):
         for name in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -341,12 +340,13 @@ def watch(client):
     since = client.obliged_at()
     if since is not None:
         client.read(since + BOUND + SLACK, lambda: client.ended_at is not None)
-    if client.ended_at is None and (client.is_cut or not client.reads or client.is_gone):
+    is_blind = client.is_cut or not client.reads or client.is_gone
+    if QUESTION == "ends in time" and since is not None and client.ended_at is None and is_blind:
         # Who does not read sees no end, and to read now would set the server free.
         ended = client.server_has_ended()
         if ended is None:
             raise CannotTell
-        client.ended_at = client.now() if ended and since is None else since + BOUND if ended else None
+        client.ended_at = since + BOUND if ended else None
 
 
 def main():

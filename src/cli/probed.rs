@@ -22,7 +22,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     pub fn text(&self, options: &Options) -> String {
         let scripts = &self.outcome.scripts;
-        let findings = self.outcome.findings.iter().filter(|found| !found.is_dismissed()).count();
+        let findings = self.held().count();
         let verdict = match findings {
             _ if *scripts == 0 => format!("{}", "not tested".yellow()),
             0 => format!("{}", "clean".green()),
@@ -50,9 +50,8 @@ impl Report<'_> {
     }
 
     /// What showed once and is not held against the server, and why not.
-    fn dismissed(&self) -> impl Iterator<Item = String> {
-        let dismissed = self.findings().filter(|(found, _)| found.is_dismissed());
-        dismissed.map(|(found, told)| {
+    fn not_held(&self) -> impl Iterator<Item = String> {
+        self.dismissed().map(|(found, told)| {
             let why = if found.unprovoked {
                 "the server does the same where the client does not do that".to_owned()
             } else {
@@ -69,7 +68,7 @@ impl Report<'_> {
     fn remarks(&self) -> Vec<String> {
         let Outcome { accepted, unjudged, refused, passed_over, sees_the_server, scripts, .. } =
             self.outcome;
-        let mut remarks: Vec<String> = self.dismissed().collect();
+        let mut remarks: Vec<String> = self.not_held().collect();
         for (key, times) in accepted {
             let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
             let facts: Vec<&str> = facts.into_iter().flatten().collect();
@@ -129,6 +128,10 @@ impl Report<'_> {
         self.findings().filter(|(found, _)| !found.is_dismissed())
     }
 
+    fn dismissed(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
+        self.findings().filter(|(found, _)| found.is_dismissed())
+    }
+
     /// How often it showed when it was played again alone.
     fn repeats(&self, told: &Told<'_>) -> Option<String> {
         let mut findings = self.outcome.findings.iter();
@@ -142,7 +145,6 @@ impl Report<'_> {
     }
 
     pub fn json(&self) -> Result<String, Trouble> {
-        let dismissed = self.findings().filter(|(found, _)| found.is_dismissed());
         let Outcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
             self.outcome;
         let accepted = self.outcome.accepted.iter().map(|(key, fired)| JsonAccepted {
@@ -169,7 +171,7 @@ impl Report<'_> {
                 sees_the_server: *sees_the_server,
                 not_tested: self.probe.server.lacks().map(Part::lack).collect(),
                 findings: self.held().map(JsonFound::of).collect(),
-                dismissed: dismissed.map(JsonFound::of).collect(),
+                dismissed: self.dismissed().map(JsonFound::of).collect(),
                 accepted: accepted.collect(),
             }],
         };

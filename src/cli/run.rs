@@ -65,10 +65,9 @@ impl Run {
     /// The accepted deviations that never fired where they should have: not where the
     /// campaign was cut short, or the target was held to another bound than its own.
     pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
-        let Outcome { scripts, stopped, given_up, .. } = self.outcome;
-        let enough = scripts >= self.target.stale_after();
-        let counts = enough && !(stopped || given_up || self.held_otherwise);
-        self.outcome.stale().filter(move |_| counts)
+        let Outcome { stopped, given_up, .. } = self.outcome;
+        let counts = !(stopped || given_up || self.held_otherwise);
+        self.outcome.stale(self.target.stale_after()).filter(move |_| counts)
     }
 
     /// The findings that could not be saved, and why.

@@ -1,12 +1,13 @@
 """A WebSocket server in plain Python that closes well, or gets one thing wrong.
 
-    python3 bad.py control|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets [SECONDS]
+    python3 bad.py control|reads-late|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets [SECONDS]
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
 and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
 everything that comes, `cuts` ends TCP where it should answer, `resets` does so by RST,
-and `hangs-up` ends TCP with its own Close.
+and `hangs-up` ends TCP with its own Close. `reads-late` is right as well: its application
+closes soon after the opening, and reads nothing before that.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
 """
 
@@ -109,9 +110,17 @@ class Connection(asyncio.Protocol):
             self.close(1000)
             if FAULT == "hangs-up":
                 self.transport.close()
+        if FAULT == "reads-late":
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(LIMIT / 10, self.close_and_read)
         if self.path == "/push":
             self.push_always()
         yield from self.frames()
+
+    def close_and_read(self):
+        self.close(1000)
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def push_always(self):
         self.send(TEXT, b"news")

@@ -60,6 +60,23 @@ fn every_bad_server_is_found_by_its_rule() {
     }
 }
 
+/// Its Close comes after the client's, and answers it only by the look of it.
+#[test]
+fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_answers() {
+    let Some(server) = bad("reads-late", "0.8") else { return };
+    let run = Desk::new().hangup(&format!(
+        "probe {} --seed 1 --scripts 60 --close-within 1s --slack 800ms --format json",
+        server.url("/")
+    ));
+    let target = &run.json()["targets"][0];
+    let dismissed = target["dismissed"].as_array().expect("a list");
+    // Each of them shows in every replay: it is the control that clears the server.
+    assert!(!dismissed.is_empty(), "{run:?}");
+    assert!(dismissed.iter().any(|found| found["rate"] == 1.0), "{run:?}");
+    assert!(run.keys().is_empty(), "{run:?}");
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
 #[test]
 fn the_same_server_without_a_fault_is_clean() {
     let Some(server) = bad("control", "0.6") else { return };

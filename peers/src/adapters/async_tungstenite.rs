@@ -3,6 +3,7 @@
 //! Its echo server forwards what is text or binary until the stream ends; `close`
 //! sends the Close, and `split` gives an own sender and receiver.
 
+use super::tokio_tungstenite::{Closing, message_of};
 use crate::heard::Heard;
 use crate::known;
 use crate::peer::{BOUND, CLOSE, Peer, SEND};
@@ -63,11 +64,6 @@ async fn bounded(connection: Connection) {
     if let Some(closing) = echo(&mut socket, &application).await {
         let _ = timeout(BOUND, close(&mut socket, closing)).await;
     }
-}
-
-enum Closing {
-    Own(Option<CloseFrame>),
-    Clients,
 }
 
 /// Echoes until a Close is due or came; `None` where there is nobody to close with.
@@ -146,20 +142,6 @@ async fn split(connection: Connection) {
         _ = &mut reader => writer.abort(),
         _ = &mut writer => reader.abort(),
     }
-}
-
-/// A command in the library's words; `None` to return.
-fn message_of(command: &Command) -> Option<Message> {
-    Some(match command {
-        Command::SendText(content) => Message::text(content.text().into_owned()),
-        Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),
-        Command::Ping(content) => Message::Ping(content.bytes().into_owned().into()),
-        Command::Close(code, reason) => Message::Close(code.map(|code| CloseFrame {
-            code: code.into(),
-            reason: reason.text().into_owned().into(),
-        })),
-        Command::Return | Command::Keep => return None,
-    })
 }
 
 // docs/closing-well.md: begin

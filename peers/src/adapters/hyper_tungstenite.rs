@@ -3,7 +3,7 @@
 //! Its documented server spawns a task for the upgraded connection, answers messages
 //! until the stream ends, and leaves the reply to a Close to tungstenite.
 
-use crate::heard::Heard;
+use super::tokio_tungstenite::{close, echo, halves};
 use crate::host;
 use crate::known;
 use crate::peer::{BOUND, CLOSE, Peer, SEND};
@@ -13,12 +13,11 @@ use hangup::{AppSteps, Application};
 use http::Request;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper_tungstenite::HyperWebsocket;
 use hyper_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use hyper_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use hyper_tungstenite::tungstenite::{Error, Message};
-use hyper_tungstenite::{HyperWebsocket, HyperWebsocketStream};
 use std::future::Future;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 const VERSION: &str = "hyper-tungstenite 0.30.0";
@@ -90,93 +89,9 @@ async fn bounded(websocket: HyperWebsocket, application: Application) {
     }
 }
 
-enum Closing {
-    Own(Option<CloseFrame>),
-    Clients,
-}
-
-/// Echoes until a Close is due or came; `None` where there is nobody to close with.
-async fn echo(socket: &mut HyperWebsocketStream, application: &Application) -> Option<Closing> {
-    let mut heard = Heard::by(application);
-    loop {
-        tokio::select! {
-            message = socket.next() => match message?.ok()? {
-                Message::Close(frame) => {
-                    heard.end(frame.map(|frame| frame.code.into()));
-                    return Some(Closing::Clients);
-                }
-                message if message.is_text() || message.is_binary() => {
-                    heard.message(message.len());
-                    socket.send(message).await.ok()?;
-                }
-                _ => {}
-            },
-            command = application.command() => match message_of(&command)? {
-                Message::Close(frame) => return Some(Closing::Own(frame)),
-                message => socket.send(message).await.ok()?,
-            },
-        }
-    }
-}
-
-async fn close(socket: &mut HyperWebsocketStream, closing: Closing) -> Result<(), Error> {
-    if let Closing::Own(frame) = closing {
-        socket.close(frame).await?;
-    }
-    while let Some(message) = socket.next().await {
-        message?;
-    }
-    Ok(())
-}
-
 async fn split(websocket: HyperWebsocket, application: Application) {
     let Ok(socket) = websocket.await else { return };
-    let (mut sink, mut stream) = socket.split();
-    let (queue, mut queued) = mpsc::channel(32);
-    let mut heard = Heard::by(&application);
-    let mut reader = tokio::spawn(async move {
-        while let Some(Ok(message)) = stream.next().await {
-            if let Message::Close(frame) = &message {
-                heard.end(frame.as_ref().map(|frame| frame.code.into()));
-            } else if message.is_text() || message.is_binary() {
-                heard.message(message.len());
-                if queue.send(message).await.is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    let mut writer = tokio::spawn(async move {
-        loop {
-            let message = tokio::select! {
-                message = queued.recv() => message,
-                command = application.command() => message_of(&command),
-            };
-            let Some(message) = message else { return };
-            let last = message.is_close();
-            if sink.send(message).await.is_err() || last {
-                return;
-            }
-        }
-    });
-    tokio::select! {
-        _ = &mut reader => writer.abort(),
-        _ = &mut writer => reader.abort(),
-    }
-}
-
-/// A command in the library's words; `None` to return.
-fn message_of(command: &Command) -> Option<Message> {
-    Some(match command {
-        Command::SendText(content) => Message::text(content.text().into_owned()),
-        Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),
-        Command::Ping(content) => Message::Ping(content.bytes().into_owned().into()),
-        Command::Close(code, reason) => Message::Close(code.map(|code| CloseFrame {
-            code: code.into(),
-            reason: reason.text().into_owned().into(),
-        })),
-        Command::Return | Command::Keep => return None,
-    })
+    halves(socket, application).await;
 }
 
 // docs/closing-well.md: begin

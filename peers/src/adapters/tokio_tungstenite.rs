@@ -2,6 +2,8 @@
 //!
 //! Its documentation: echo what is text or binary, and read until the stream ends;
 //! `close` queues the Close, "after which you should continue calling read or flush".
+//!
+//! What is written here over any stream serves the libraries that hand out this one's socket.
 
 use crate::heard::Heard;
 use crate::known;
@@ -9,6 +11,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
 use hangup::{AppSteps, Application, Connection};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -46,8 +49,6 @@ pub(crate) fn targets() -> Vec<Peer> {
     ]
 }
 
-type Socket = WebSocketStream<Connection>;
-
 async fn docs(connection: Connection) {
     let application = connection.application();
     let Ok(mut socket) = accept_async(connection).await else { return };
@@ -64,13 +65,20 @@ async fn bounded(connection: Connection) {
     }
 }
 
-enum Closing {
+/// Who began to close.
+pub(super) enum Closing {
     Own(Option<CloseFrame>),
     Clients,
 }
 
 /// Echoes until a Close is due or came; `None` where there is nobody to close with.
-async fn echo(socket: &mut Socket, application: &Application) -> Option<Closing> {
+pub(super) async fn echo<S>(
+    socket: &mut WebSocketStream<S>,
+    application: &Application,
+) -> Option<Closing>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut heard = Heard::by(application);
     loop {
         tokio::select! {
@@ -93,7 +101,11 @@ async fn echo(socket: &mut Socket, application: &Application) -> Option<Closing>
     }
 }
 
-async fn close(socket: &mut Socket, closing: Closing) -> Result<(), Error> {
+/// Sends the own Close where that is due, and reads on to the end.
+pub(super) async fn close<S>(socket: &mut WebSocketStream<S>, closing: Closing) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     if let Closing::Own(frame) = closing {
         socket.close(frame).await?;
     }
@@ -106,6 +118,14 @@ async fn close(socket: &mut Socket, closing: Closing) -> Result<(), Error> {
 async fn split(connection: Connection) {
     let application = connection.application();
     let Ok(socket) = accept_async(connection).await else { return };
+    halves(socket, application).await;
+}
+
+/// Two tasks, one for each direction; the first to end stops the other.
+pub(super) async fn halves<S>(socket: WebSocketStream<S>, application: Application)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let (mut sink, mut stream) = socket.split();
     let (queue, mut queued) = mpsc::channel(32);
     let mut heard = Heard::by(&application);
@@ -140,8 +160,8 @@ async fn split(connection: Connection) {
     }
 }
 
-/// A command in the library's words; `None` to return.
-fn message_of(command: &Command) -> Option<Message> {
+/// A command in tungstenite's words; `None` to return.
+pub(super) fn message_of(command: &Command) -> Option<Message> {
     Some(match command {
         Command::SendText(content) => Message::text(content.text().into_owned()),
         Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),
