@@ -53,9 +53,6 @@ const LONG_ANSWER: Deviation = Deviation {
           be fragmented.",
 };
 
-const LONG_ANSWER_IN_BYTES: Deviation =
-    Deviation { invariant: Invariant::SilentAfterClose, ..LONG_ANSWER };
-
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
         Peer::new("yawc/docs", VERSION, "echoes; reads on after a Close", |connection| {
@@ -93,12 +90,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(RESERVED_BIT)
         .accepting(SECOND_CLOSE)
         .accepting(LONG_ANSWER)
-        .accepting(LONG_ANSWER_IN_BYTES)
         .accepting(known::UNSEEN_VIOLATION)
-        .accepting(Deviation {
-            reason: "the library looks at the reason before the code, and answers with 1007",
-            ..known::MALFORMED_CLOSE
-        })
         .with_handshake(),
     ]
 }
