@@ -44,6 +44,15 @@ const DOES_NOT_END: Deviation = Deviation {
           WebSocket connection closed and MUST close the underlying TCP connection.",
 };
 
+const CALL_BEHIND_CLOSE: Deviation = Deviation {
+    invariant: Invariant::SilentAfterClose,
+    cause: None,
+    condition: None,
+    reason: "what a call is answered goes out whatever was sent before, a Close that waited for \
+             room too (findings/jsonrpsee-answers-a-call-behind-its-close.toml)",
+    rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
+};
+
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
         Peer::new(
@@ -67,6 +76,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::CODE_1014)
         .accepting(CUTS)
         .accepting(Deviation { cause: None, ..known::SECOND_CLOSE })
+        .accepting(CALL_BEHIND_CLOSE)
         .accepting(DOES_NOT_END)
         .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..DOES_NOT_END })
         // What the server is given for the first request, and what it is given to stop.
