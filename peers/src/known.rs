@@ -82,3 +82,14 @@ pub(crate) const SECOND_CLOSE: Deviation = Deviation {
     rfc: "5.5.1: After both sending and receiving a Close message, an endpoint considers the \
           WebSocket connection closed",
 };
+
+/// Of hosts that write what they answer to a request without a deadline.
+pub(crate) const UNREAD_ANSWER: Deviation = Deviation {
+    invariant: Invariant::EndsInTime,
+    cause: Some(Cause::ClientFin),
+    condition: None,
+    reason: "the host has no time for writing an answer, and sees no FIN while one waits for room \
+             (findings/an-answer-that-nobody-reads-has-no-deadline.toml)",
+    rfc: "7.1.1: An endpoint MAY close the connection via any means available when necessary, such \
+          as when under attack.",
+};
