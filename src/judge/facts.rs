@@ -408,15 +408,18 @@ impl<'a> Facts<'a> {
     /// Whether a Close of the server's that came after `frame` of the client's may have a
     /// reason of its own, and answer nothing: a whole message had come before, of which an
     /// application may think what it likes, or nothing complete had come for a while, so
-    /// that a timer of the server's may have run out in the very moment.
+    /// that a timer of the server's may have run out in the very moment. What came in that
+    /// moment too, before `frame`, stopped no timer.
     pub fn may_be_unasked(&self, frame: &Seen) -> bool {
+        let own = self.own_close().map(|own| self.at(own.started));
         let before = self.client.iter().take_while(|other| other.end_offset < frame.end_offset);
         let (mut had_message, mut last) = (false, self.opened);
         for other in before {
             had_message |= other.opcode.is_data() && other.head.is_some_and(|head| head.fin);
-            last = last.max(other.ended);
+            let in_time =
+                |ended: &usize| own.is_none_or(|own| self.at(*ended).after(self.trace.grain) < own);
+            last = last.max(other.ended.filter(in_time));
         }
-        let own = self.own_close().map(|own| self.at(own.started));
         let was_quiet = last.zip(own).is_some_and(|(last, own)| own >= self.at(last).after(QUIET));
         had_message || was_quiet
     }

@@ -79,6 +79,15 @@ fn a_close_after_a_quiet_while_may_be_a_timers() {
     let pinged = Story::open().at(4000).client(PING).at(6000).client_closes(1000);
     let pinged = pinged.server_reads_all().server_closes(1001).server_drops();
     pinged.breaks(Invariant::EchoesCode);
+    // What came in the timer's own moment came too late to stop it.
+    let crossed = |ping, ms| {
+        let pinged = Story::open().at(ping).client(PING).at(ms).client_closes(1000);
+        pinged.server_reads_all().server_closes(1001).server_drops()
+    };
+    crossed(6000, 6000).is_clean();
+    crossed(5998, 6000).is_clean();
+    crossed(5997, 6000).breaks(Invariant::EchoesCode);
+    crossed(4999, 4999).breaks(Invariant::EchoesCode);
 }
 
 #[test]
