@@ -6,8 +6,8 @@
 
 use hangup::generate::Grammar;
 use hangup::judge::judge;
+use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::sim::play;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::Fault;
 use hangup::verdict::Key;

@@ -5,11 +5,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use hangup::campaign::Campaign;
 use hangup::generate::Grammar;
 use hangup::judge::judge;
+use hangup::run::campaign::Campaign;
+use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::sim::play;
 use hangup::verdict::{Cause, Condition, Invariant, Key};
 use hangup::wire::handshake::REQUEST;
 use hangup::wire::{CloseCode, FrameHead, Opcode};

@@ -60,33 +60,27 @@
 //! (default): [`scripts`]. `arbitrary` (default): `impl Arbitrary for Script`. Without
 //! them the library is lean: `default-features = false`.
 
+pub mod actor;
 pub mod bounds;
-pub mod campaign;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod client;
+pub mod exchange;
+pub mod finding;
 pub mod fuzzing;
 pub mod generate;
 pub mod heap;
 pub mod judge;
-pub mod link;
 pub mod report;
-pub mod repro;
-pub mod save;
+pub mod run;
 pub mod script;
 pub mod shrink;
-pub mod sim;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod suite;
 pub mod target;
-#[cfg(feature = "tcp")]
-pub mod tcp;
-pub mod trace;
+pub mod transport;
 pub mod verdict;
 pub mod wire;
-#[cfg(feature = "cli")]
-mod workers;
 
 pub use script::Script;
 #[cfg(feature = "proptest")]

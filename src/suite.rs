@@ -1,16 +1,17 @@
 //! A user's whole test: `hangup::suite(|conn| my_server(conn)).close_within(secs(5)).check()`.
 
 use crate::bounds::Bounds;
-use crate::campaign::{Campaign, Finding};
+use crate::exchange::Trace;
+use crate::finding::Finding;
+use crate::finding::repro::{Replay, Repro};
+use crate::finding::save;
 use crate::generate::Grammar;
 use crate::judge::judge;
 use crate::report;
-use crate::repro::{Replay, Repro};
-use crate::save;
+use crate::run::campaign::Campaign;
+use crate::run::virtual_time::play;
 use crate::script::Script;
-use crate::sim::play;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::trace::Trace;
 use crate::verdict::Violation;
 use std::fmt::{self, Write as _};
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! The judge's words: invariants, causes, conditions, endings, violations.
 
-use crate::trace::Time;
+use crate::exchange::Time;
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 use std::fmt;

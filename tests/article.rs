@@ -3,9 +3,9 @@
 //! still open, for three seconds. The same server code in virtual time must get the
 //! same answer. Slow: it waits for real.
 
+use hangup::exchange::Note;
 use hangup::script::{Command, Content};
 use hangup::target::Host;
-use hangup::trace::Note;
 use hangup::verdict::{Ending, Invariant};
 use hangup::{Connection, Registry, Script, Target, wire};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -68,7 +68,10 @@ fn ends_over_tcp(target: &Arc<dyn Target>, limit: Duration) -> bool {
 fn ends_in_virtual_time(target: &Arc<dyn Target>) -> Ending {
     let script: Script = "upgrade\napp close\n".parse().expect("a script");
     let bounds = target.bounds();
-    let verdict = hangup::judge::judge(&hangup::sim::play(target, &bounds, &script, 0), &bounds);
+    let verdict = hangup::judge::judge(
+        &hangup::run::virtual_time::play(target, &bounds, &script, 0),
+        &bounds,
+    );
     let late = verdict
         .violations
         .iter()

@@ -1,13 +1,14 @@
 //! Campaigns, shrinking and the story of the article: what is found, and that it is
 //! found again.
 
-use hangup::campaign::{Campaign, Finding, Outcome};
+use hangup::finding::Finding;
+use hangup::finding::repro::{Replay, Repro};
 use hangup::generate::Grammar;
 use hangup::judge::judge;
 use hangup::report;
-use hangup::repro::{Replay, Repro};
+use hangup::run::campaign::{Campaign, Outcome};
+use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::sim::play;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Key};
 use hangup::{Connection, Registry, Script, Target};
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@
 //! is `--scripts 200 --seed 1`, which finds the bug of `tungstenite/no-deadline` and
 //! nothing in the others. Signals, `/proc` and `/dev/full` are Linux's.
 
-use hangup::repro::Repro;
+use hangup::finding::repro::Repro;
 use hangup::verdict::{Class, Invariant};
 use hangup::{Registry, Script, suite};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 //! same campaigns.
 
 use hangup::Target;
-use hangup::campaign::Campaign;
+use hangup::run::campaign::Campaign;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::Fault;
 use hangup::verdict::Invariant;

@@ -1,8 +1,8 @@
 //! The fuzz targets without libFuzzer: the committed seeds, what becomes of a finding,
 //! and files that a fuzzer left before hangup changed.
 
+use hangup::finding::repro::Repro;
 use hangup::fuzzing::{self, Fuzz, Seed, seeds};
-use hangup::repro::Repro;
 use hangup::target::Deviation;
 use hangup::verdict::Invariant;
 use hangup::{Connection, Registry, Script, Target, secs};

@@ -1,7 +1,7 @@
 //! The heap of a target as play measures it. The allocator of this binary counts.
 
 use hangup::bounds::Bounds;
-use hangup::sim::play;
+use hangup::run::virtual_time::play;
 use hangup::{Connection, Script, Target, heap, suite};
 use std::future::Future;
 use std::hint::black_box;

@@ -1,14 +1,14 @@
-//! The simulated TCP connection, sentence by sentence: what `hangup::link` says of
+//! The simulated TCP connection, sentence by sentence: what `hangup::transport::memory` says of
 //! itself, and section 7 of the design. Each test moves both ends by hand.
 
-use hangup::link::{BUFFER, BUSY_POLLS, ClientRead, IDLE_POLLS, Link, ServerEnd};
-use hangup::script::Setting::{self, ReceiveBuffer, Segment, SendBuffer, Window};
-use hangup::script::Size;
-use hangup::trace::What;
-use hangup::trace::What::{
+use hangup::exchange::What;
+use hangup::exchange::What::{
     Arrived, Cut, Dropped, FinArrived, Flushed, Got, GotEnd, GotReset, Read, ReadEnd, ReadReset,
     ResetArrived, Shut, Spun, Writable, WriteBlocked, Wrote,
 };
+use hangup::script::Setting::{self, ReceiveBuffer, Segment, SendBuffer, Window};
+use hangup::script::Size;
+use hangup::transport::memory::{BUFFER, BUSY_POLLS, ClientRead, IDLE_POLLS, Link, ServerEnd};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;

@@ -1,8 +1,9 @@
 //! The pictures: `show`'s timeline under snapshot, one for each way that things look.
 
+use hangup::exchange::{Death, Time, What};
 use hangup::judge::judge;
-use hangup::trace::{Death, Time, What};
-use hangup::{Registry, Script, report, sim};
+use hangup::run::virtual_time;
+use hangup::{Registry, Script, report};
 use std::fmt::Write as _;
 
 /// What `hangup show` draws below its first line.
@@ -11,7 +12,7 @@ fn shown(target: &str, script: &str) -> String {
     let registry = Registry::built_in();
     let target = registry.find(target).expect("built in");
     let bounds = target.bounds();
-    let trace = sim::play(target, &bounds, &script, 0);
+    let trace = virtual_time::play(target, &bounds, &script, 0);
     let verdict = judge(&trace, &bounds);
     let violation = verdict.violations.first();
     let sentence =
@@ -65,7 +66,7 @@ fn the_four_deaths_of_a_process() {
     let bounds = target.bounds();
     let mut pictures = String::new();
     for death in [Death::Signal(6), Death::Exited(3), Death::OutOfMemory, Death::StoodStill] {
-        let mut trace = sim::play(target, &bounds, &script, 0);
+        let mut trace = virtual_time::play(target, &bounds, &script, 0);
         // Up to the server's reading of the Close.
         let read = trace.events.iter().rposition(|event| matches!(event.what, What::Read { .. }));
         trace.events.truncate(read.expect("it reads") + 1);

@@ -2,11 +2,11 @@
 //! determinism and memory. Small hand-written servers are played and judged.
 
 use hangup::bounds::Bounds;
+use hangup::exchange::{Note, Outcome, Time, Trace, What};
 use hangup::judge::judge;
-use hangup::sim;
+use hangup::run::virtual_time;
 use hangup::target::reference::Reference;
 use hangup::target::{AppSteps, Connection, Serving, Target};
-use hangup::trace::{Note, Outcome, Time, Trace, What};
 use hangup::verdict::{Ending, Invariant};
 use hangup::wire::handshake;
 use std::collections::BTreeSet;
@@ -101,7 +101,7 @@ struct Played {
 
 fn play_seeded(target: &Arc<dyn Target>, script: &str, seed: u64) -> Played {
     let script = script.parse().expect("a script");
-    let trace = sim::play(target, &Bounds::default(), &script, seed);
+    let trace = virtual_time::play(target, &Bounds::default(), &script, seed);
     let violations = judge(&trace, &Bounds::default()).violations;
     Played {
         trace,

@@ -2,7 +2,7 @@
 //! process down do to them, and what does not depend on who plays what.
 
 use crate::cli::{Desk, Run, assert_fits, listens};
-use hangup::repro::Repro;
+use hangup::finding::repro::Repro;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! What an application says of what it is given: messages, and the end once.
 
 use hangup::Application;
-use hangup::trace::Note;
+use hangup::exchange::Note;
 
 /// An application's ear. It reports the end when it is dropped, at the latest: a loop
 /// that is over has been told so.

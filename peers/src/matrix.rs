@@ -5,8 +5,9 @@
 
 use clap::Parser;
 use hangup::Target;
-use hangup::campaign::{Accepted, Campaign, Finding};
+use hangup::finding::Finding;
 use hangup::report;
+use hangup::run::campaign::{Accepted, Campaign};
 use hangup::verdict::{Cause, Condition, Invariant, Level};
 use serde::Serialize;
 use std::fmt::Write as _;

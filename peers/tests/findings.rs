@@ -2,11 +2,11 @@
 //!
 //! With `UPDATE_FINDINGS=1` the files are played and written anew, their stories kept.
 
-use hangup::campaign::Finding;
+use hangup::finding::Finding;
+use hangup::finding::repro::{Replay, Repro};
 use hangup::judge::judge;
 use hangup::report;
-use hangup::repro::{Replay, Repro};
-use hangup::sim::play;
+use hangup::run::virtual_time::play;
 use std::path::{Path, PathBuf};
 
 fn files() -> Vec<PathBuf> {

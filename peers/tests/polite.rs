@@ -1,9 +1,9 @@
 //! Every target is there: it answers a polite client, and ends.
 
 use hangup::Script;
+use hangup::exchange::What;
 use hangup::judge::judge;
-use hangup::sim::play;
-use hangup::trace::What;
+use hangup::run::virtual_time::play;
 use hangup::verdict::Invariant;
 use std::ops::ControlFlow;
 
@@ -49,7 +49,7 @@ fn the_guides_servers_come_out_clean() {
             continue;
         }
         let bounds = target.bounds();
-        let campaign = hangup::campaign::Campaign { bounds, seed: 3, scripts: Some(1_000) };
+        let campaign = hangup::run::campaign::Campaign { bounds, seed: 3, scripts: Some(1_000) };
         let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
         let found: Vec<(Invariant, String)> = outcome
             .findings

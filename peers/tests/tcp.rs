@@ -3,9 +3,9 @@
 //! Nothing of hangup's client, link, judge or frame encoder takes part: a socket on
 //! loopback, the RFC's sample handshake, frames spelled out byte by byte.
 
+use hangup::exchange::Note;
 use hangup::script::{Command, Content, Size};
 use hangup::target::Host;
-use hangup::trace::Note;
 use hangup::{Connection, Target};
 use std::future::Future;
 use std::sync::{Arc, Mutex};

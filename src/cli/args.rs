@@ -48,7 +48,7 @@ pub(super) enum Command {
     /// List the rules that a server is judged by.
     Invariants,
     /// Play scripts for a supervisor that started this process.
-    #[command(hide = true, name = crate::workers::COMMAND)]
+    #[command(hide = true, name = crate::run::workers::COMMAND)]
     Worker {
         /// How many bytes it may use.
         memory: u64,
@@ -84,7 +84,7 @@ pub(super) struct Test {
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,
     /// Where to save findings.
-    #[arg(long, value_name = "DIR", default_value = crate::save::DIRECTORY)]
+    #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -145,7 +145,7 @@ pub(super) struct Probe {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Where to save findings.
-    #[arg(long, value_name = "DIR", default_value = crate::save::DIRECTORY)]
+    #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -1,8 +1,8 @@
 //! A baseline: findings that are accepted, so that later runs fail on new ones only.
 
 use super::Trouble;
-use crate::repro::Repro;
-use crate::save::write_whole;
+use crate::finding::repro::Repro;
+use crate::finding::save::write_whole;
 use crate::verdict::{Cause, Condition, Invariant, Key};
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -5,9 +5,9 @@
 
 use super::args::{Export, Language};
 use super::files::{self, Content};
-use super::{CLEAN, Done, Trouble, out};
+use super::{CLEAN, Done, Trouble, output};
+use crate::finding::repro::Repro;
 use crate::report;
-use crate::repro::Repro;
 use crate::script::{Act, Millis, Pace, Piece, Script, Send, Size, Unit};
 use crate::verdict::{Cause, Invariant};
 use crate::wire::{ClosePayload, Decoder, Item, Opcode, Role, handshake};
@@ -26,7 +26,7 @@ pub(super) fn run(options: &Export) -> Done {
         Content::Script(_) => return Err(format!("{at}: a script is no finding")),
     };
     let text = python(&repro).map_err(|why| format!("{at}: {why}"))?;
-    out::print(&text);
+    output::print(&text);
     Ok(CLEAN)
 }
 

@@ -2,18 +2,18 @@
 //! take a process down, so that it is played in a worker.
 
 use super::args::File;
-use super::{CLEAN, Done, FINDINGS, Trouble, out};
+use super::{CLEAN, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
-use crate::campaign::Finding;
+use crate::exchange::Trace;
+use crate::finding::Finding;
+use crate::finding::repro::{Replay, Repro};
+use crate::finding::save;
 use crate::judge::judge;
 use crate::report;
-use crate::repro::{Replay, Repro};
-use crate::save;
+use crate::run::workers::Crew;
 use crate::script::Script;
 use crate::target::{Registry, Target};
-use crate::trace::Trace;
 use crate::verdict::{Verdict, Violation};
-use crate::workers::Crew;
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -154,22 +154,22 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     };
     let code = match repro.compare(&verdict) {
         Replay::Reproduced(violation) => {
-            out::line(&format!("{} on {name}", "reproduced".red().bold()));
+            output::line(&format!("{} on {name}", "reproduced".red().bold()));
             print_violation(&violation, &trace);
             if violation.ending.kind() != repro.ending {
-                out::line(&format!("It ended otherwise than saved: {} then.", repro.ending));
+                output::line(&format!("It ended otherwise than saved: {} then.", repro.ending));
             }
             FINDINGS
         }
         Replay::Fixed => {
-            out::line(&format!("{} on {name}", "fixed".green().bold()));
-            out::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
+            output::line(&format!("{} on {name}", "fixed".green().bold()));
+            output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
             CLEAN
         }
         Replay::Different(violations) => {
-            out::line(&format!("{} on {name}", "different".yellow().bold()));
-            out::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
-            out::line("Now:");
+            output::line(&format!("{} on {name}", "different".yellow().bold()));
+            output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
+            output::line("Now:");
             for violation in &violations {
                 print_violation(violation, &trace);
             }
@@ -184,11 +184,11 @@ fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
     let name = case.target.name();
     let violations: Vec<&Violation> = case.unaccepted(verdict).collect();
     if violations.is_empty() {
-        out::line(&format!("{} on {name}", "fixed".green().bold()));
-        out::line("every rule is kept");
+        output::line(&format!("{} on {name}", "fixed".green().bold()));
+        output::line("every rule is kept");
         return CLEAN;
     }
-    out::line(&format!("{} on {name}", "reproduced".red().bold()));
+    output::line(&format!("{} on {name}", "reproduced".red().bold()));
     for violation in violations {
         print_violation(violation, trace);
     }
@@ -197,34 +197,34 @@ fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
 
 fn print_violation(violation: &Violation, trace: &Trace) {
     let sentence = report::sentence(violation, trace);
-    out::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+    output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
     let (_, verdict) = case.play()?;
     let Some(violation) = case.violation(&verdict) else {
-        out::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
+        output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
     };
     let (bounds, script) = (case.bounds, case.script.clone());
     let finding =
         case.crew.look_into(&case.target, bounds, script, violation, case.runtime_seed)?;
     let repro = report::repro(&*case.target, case.bounds, &finding);
-    out::print(&finding.script.to_string());
-    out::note(&format!(
+    output::print(&finding.script.to_string());
+    output::note(&format!(
         "{} to {} in {} plays",
-        out::count(case.script.steps.len(), "step"),
-        out::count(finding.script.steps.len(), "step"),
+        output::count(case.script.steps.len(), "step"),
+        output::count(finding.script.steps.len(), "step"),
         finding.plays,
     ));
     if finding.is_flaky() {
-        out::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
+        output::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
     }
     let saved = save::repro(Path::new(save::DIRECTORY), &repro);
     let path =
         saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
-    out::note(&format!("saved as {}", path.display()));
+    output::note(&format!("saved as {}", path.display()));
     Ok(FINDINGS)
 }
 
@@ -238,9 +238,9 @@ fn elsewhere(registry: &Registry, options: &File) -> Option<Repro> {
 pub(super) fn show(registry: &Registry, options: &File) -> Done {
     if let Some(repro) = elsewhere(registry, options) {
         let (name, version) = &repro.target;
-        out::line(&report::wrap(&format!("{name} ({version}), as it was saved")));
-        out::print(&report::saved(&repro));
-        out::note(&report::wrap(
+        output::line(&report::wrap(&format!("{name} ({version}), as it was saved")));
+        output::print(&report::saved(&repro));
+        output::note(&report::wrap(
             "No timeline: this binary does not know the server. The binary or the test that wrote \
              the file does.",
         ));
@@ -250,19 +250,19 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
     let (trace, verdict) = case.play()?;
     let name = case.target.name();
     let version = case.target.version();
-    out::line(&format!("{} ({version})", name.bold()));
+    output::line(&format!("{} ({version})", name.bold()));
     match case.violation(&verdict) {
         Some(violation) => {
             let finding = case.finding(violation, trace);
             let repro = report::repro(&*case.target, case.bounds, &finding);
-            out::print(&report::finding(&repro, &finding));
+            output::print(&report::finding(&repro, &finding));
         }
         None => {
             if let Some(repro) = &case.repro {
-                out::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
+                output::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
             }
-            out::line("every rule is kept\n");
-            out::print(&report::timeline(&trace, None));
+            output::line("every rule is kept\n");
+            output::print(&report::timeline(&trace, None));
         }
     }
     Ok(CLEAN)

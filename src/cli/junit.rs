@@ -2,9 +2,9 @@
 //! for each rule that was kept, or skipped, since it could not be judged.
 
 use super::Trouble;
+use crate::finding::repro::Repro;
+use crate::finding::save::write_whole;
 use crate::report;
-use crate::repro::Repro;
-use crate::save::write_whole;
 use crate::verdict::Invariant;
 use std::fmt::Write as _;
 use std::path::Path;

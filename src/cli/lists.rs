@@ -1,6 +1,6 @@
 //! `targets`, `invariants`, `explain`: what there is.
 
-use super::{CLEAN, Done, out};
+use super::{CLEAN, Done, output};
 use crate::bounds::Bounds;
 use crate::report::{wrap, wrap_to};
 use crate::target::Registry;
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 pub(super) fn targets(registry: &Registry) -> u8 {
     for target in registry.iter().filter(|target| !target.is_planted()) {
-        out::line(&format!("{}  ({})", target.name().bold(), target.version()));
+        output::line(&format!("{}  ({})", target.name().bold(), target.version()));
         for line in wrap_to(target.about(), 76).lines() {
-            out::line(&format!("    {line}"));
+            output::line(&format!("    {line}"));
         }
         for line in wrap_to(&format!("promises: {}", promises(&target.bounds())), 76).lines() {
-            out::line(&format!("    {line}"));
+            output::line(&format!("    {line}"));
         }
         for deviation in target.deviations() {
             let reason = format!(
@@ -23,18 +23,18 @@ pub(super) fn targets(registry: &Registry) -> u8 {
                 deviation.invariant, deviation.reason, deviation.rfc
             );
             for line in wrap_to(&reason, 76).lines() {
-                out::line(&format!("    {}", line.dimmed()));
+                output::line(&format!("    {}", line.dimmed()));
             }
         }
     }
     let planted: Vec<_> = registry.iter().filter(|target| target.is_planted()).collect();
     if !planted.is_empty() {
-        out::line("\nbroken on purpose, tested where they are named:");
+        output::line("\nbroken on purpose, tested where they are named:");
     }
     for target in planted {
-        out::line(&format!("{}", target.name().bold()));
+        output::line(&format!("{}", target.name().bold()));
         for line in wrap_to(target.about(), 76).lines() {
-            out::line(&format!("    {line}"));
+            output::line(&format!("    {line}"));
         }
     }
     CLEAN
@@ -58,9 +58,9 @@ fn promises(bounds: &Bounds) -> String {
 pub(super) fn invariants() -> u8 {
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
-        out::line(&format!("{:20} {:9} {}", invariant.bold(), rule.class, rule.basis()));
+        output::line(&format!("{:20} {:9} {}", invariant.bold(), rule.class, rule.basis()));
         for line in wrap_to(rule.says, 76).lines() {
-            out::line(&format!("    {line}"));
+            output::line(&format!("    {line}"));
         }
     }
     CLEAN
@@ -72,12 +72,12 @@ pub(super) fn explain(id: &str) -> Done {
         return Err(format!("no rule `{id}`; there are: {}", known.join(", ")));
     };
     let rule = invariant.rule();
-    out::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
-    out::line(&format!("{}\n", wrap(rule.says)));
+    output::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
+    output::line(&format!("{}\n", wrap(rule.says)));
     if let Some((section, quote)) = rule.quote {
-        out::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
+        output::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
     }
     let paragraphs: Vec<String> = rule.explains.split("\n\n").map(wrap).collect();
-    out::line(&paragraphs.join("\n\n"));
+    output::line(&paragraphs.join("\n\n"));
     Ok(CLEAN)
 }

@@ -9,20 +9,20 @@ mod baseline;
 mod clock;
 mod export;
 mod files;
+mod finding_view;
 mod junit;
 mod lists;
-mod out;
-mod over_tcp;
+mod output;
 mod probe;
-mod probed;
+mod probe_report;
 mod progress;
-mod run;
+mod remote;
 mod serve;
 mod test;
-mod told;
+mod test_report;
 
+use crate::run::workers;
 use crate::target::Registry;
-use crate::workers;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -56,11 +56,11 @@ pub fn main(registry: Registry) -> ExitCode {
         Command::Test(options) => test::run(&registry, &options),
         Command::Probe(options) => probe::run(&options),
         Command::Replay(options) => match &options.url {
-            Some(url) => over_tcp::replay(url, &options),
+            Some(url) => remote::replay(url, &options),
             None => files::replay(&registry, &options.file),
         },
         Command::Shrink(options) => match &options.url {
-            Some(url) => over_tcp::shrink(url, &options),
+            Some(url) => remote::shrink(url, &options),
             None => files::shrink(&registry, &options.file),
         },
         Command::Show(options) => files::show(&registry, &options),
@@ -73,14 +73,14 @@ pub fn main(registry: Registry) -> ExitCode {
             workers::serve(&registry, memory, || std::process::exit(0)).map(|()| CLEAN)
         }
     };
-    let written = |code| match out::failure() {
+    let written = |code| match output::failure() {
         Some(error) => Err(format!("results could not be written: {error}")),
         None => Ok(code),
     };
     match done.and_then(written) {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
-            out::error(&trouble);
+            output::error(&trouble);
             ExitCode::from(COULD_NOT)
         }
     }

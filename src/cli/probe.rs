@@ -2,16 +2,18 @@
 
 use super::args::{Format, Probe as Options};
 use super::clock::{fresh_seed, now};
-use super::over_tcp::{allow, asking, endpoint, repro, runtime, seconds};
-use super::probed::Report;
-use super::told::Saved;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, junit, out};
+use super::finding_view::Saved;
+use super::probe_report::Report;
+use super::remote::{allow, asking, endpoint, repro, runtime, seconds};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, junit, output};
 use crate::bounds::Bounds;
+use crate::finding::repro::Repro;
+use crate::finding::save;
 use crate::report;
-use crate::repro::Repro;
-use crate::save;
+use crate::run::real_time::{
+    Found, Measures, Outcome, Part, Probe, Progress, Server, longest_script,
+};
 use crate::script::Millis;
-use crate::tcp::{Found, Measures, Outcome, Part, Probe, Progress, Server, longest_script};
 use crate::verdict::Invariant;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +54,8 @@ pub(super) fn run(options: &Options) -> Done {
     bar.finish_and_clear();
     let report = Report { probe: &probe, outcome: &outcome, saved: &saved, took: began.elapsed() };
     match options.format {
-        Format::Human => out::print(&report.text(options)),
-        Format::Json => out::line(&report.json()?),
+        Format::Human => output::print(&report.text(options)),
+        Format::Json => output::line(&report.json()?),
     }
     finish(options, &report, known.is_some())
 }
@@ -80,20 +82,20 @@ fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
     for (repro, error) in
         report.saved.iter().filter_map(|(r, path)| Some((r, path.as_ref().err()?)))
     {
-        out::error(&format!("not saved: {}: {error}", report::headline(repro)));
+        output::error(&format!("not saved: {}: {error}", report::headline(repro)));
         whole = false;
     }
     if let Some(trouble) = trouble {
-        out::error(trouble);
+        output::error(trouble);
         return Ok(COULD_NOT);
     }
     if *stopped {
-        out::note("interrupted: not tested to the end");
+        output::note("interrupted: not tested to the end");
     }
     if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
         baseline::write(file, &repros)?;
-        let findings = out::count(held.len(), "finding");
-        out::note(&format!("{findings} recorded as accepted in {}", file.display()));
+        let findings = output::count(held.len(), "finding");
+        output::note(&format!("{findings} recorded as accepted in {}", file.display()));
         return Ok(CLEAN);
     }
     Ok(match () {
@@ -148,8 +150,8 @@ fn measures(options: &Options) -> Measures {
 /// Says what is going to be done, before it is.
 fn announce(probe: &Probe, options: &Options) {
     let say = |line: &str| match options.format {
-        Format::Human => out::line(line),
-        Format::Json => out::note(line),
+        Format::Human => output::line(line),
+        Format::Json => output::note(line),
     };
     let seed = probe.seed;
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
@@ -157,9 +159,9 @@ fn announce(probe: &Probe, options: &Options) {
     say(&report::wrap(&format!(
         "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
          {} to close and {} of slack",
-        out::count(probe.scripts as usize, "script"),
+        output::count(probe.scripts as usize, "script"),
         options.url,
-        out::count(probe.concurrency, "connection"),
+        output::count(probe.concurrency, "connection"),
         probe.rate,
         seconds(longest_script(bounds)),
         seconds(bounds.close),
@@ -169,7 +171,7 @@ fn announce(probe: &Probe, options: &Options) {
 
 fn show(bar: &ProgressBar, progress: Progress<'_>) {
     let (at, of, message) = match progress {
-        Progress::Playing(at, of, found) => (at, of, out::count(found, "suspect")),
+        Progress::Playing(at, of, found) => (at, of, output::count(found, "suspect")),
         Progress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
         Progress::Confirming(at, of) => (at as u64, of as u64, "played again alone".to_owned()),
         Progress::News(_) => return,

@@ -1,9 +1,9 @@
 //! `hangup serve`: a target on a real socket, until Ctrl-C.
 
 use super::args::Serve;
-use super::{CLEAN, Done, out};
+use super::{CLEAN, Done, output};
+use crate::run::real_time::listen;
 use crate::target::{AppSteps, Registry, Target};
-use crate::tcp::host;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ pub(super) fn run(registry: &Registry, options: &Serve) -> Done {
             .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         announce(&*target, address);
-        host::serve(target, listener, interrupted.notified()).await;
+        listen::serve(target, listener, interrupted.notified()).await;
         Ok(CLEAN)
     })
 }
@@ -44,15 +44,17 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 fn announce(target: &dyn Target, address: SocketAddr) {
-    out::line(&format!("{} listens on ws://{address}", target.name()));
+    output::line(&format!("{} listens on ws://{address}", target.name()));
     let obeys = target.obeys();
     if obeys.contain(AppSteps::CLOSE) {
-        out::line(&format!("  ws://{address}{}   closes once it is open", host::BYE));
+        output::line(&format!("  ws://{address}{}   closes once it is open", listen::BYE));
     }
     if obeys.contain(AppSteps::SEND) {
-        out::line(&format!("  ws://{address}{}  sends unasked", host::PUSH));
+        output::line(&format!("  ws://{address}{}  sends unasked", listen::PUSH));
     }
-    out::note("Ctrl-C closes every connection with 1001 and ends it; a second one ends it at once");
+    output::note(
+        "Ctrl-C closes every connection with 1001 and ends it; a second one ends it at once",
+    );
 }
 
 /// Told of the first Ctrl-C; the second one ends the process.

@@ -3,11 +3,11 @@
 use super::args::{Format, Test};
 use super::clock::{fresh_seed, now};
 use super::progress::Bar;
-use super::run::Run;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, out};
+use super::test_report::Run;
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, output};
 use crate::report;
+use crate::run::workers::Crew;
 use crate::target::{Registry, Target};
-use crate::workers::Crew;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
     let interrupted = catch_ctrl_c()?;
     let line = format!("seed {seed}: to play the same again, add --seed {seed}");
     match options.format {
-        Format::Human => out::line(&line),
-        Format::Json => out::note(&line),
+        Format::Human => output::line(&line),
+        Format::Json => output::note(&line),
     }
     let began = now();
     let (runs, trouble) = campaigns(&targets, seed, options, &interrupted);
@@ -63,7 +63,7 @@ fn campaigns(
             Ok(mut run) => {
                 run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
                 if options.format == Format::Human {
-                    bar.aside(|| out::print(&run.text()));
+                    bar.aside(|| output::print(&run.text()));
                 }
                 runs.push(run);
             }
@@ -95,26 +95,33 @@ fn finish(
     let rate = scripts as f64 / took.as_secs_f64().max(1e-9);
     let interrupted = left(runs, targets) > 0;
     match options.format {
-        Format::Human => out::line(&format!(
+        Format::Human => output::line(&format!(
             "\n{} in {} of {}: {} scripts in {:.1} s, {} a second",
-            out::count(findings, "finding"),
+            output::count(findings, "finding"),
             runs.iter().filter(|run| !run.outcome.findings.is_empty()).count(),
-            out::count(targets, "target"),
-            out::thousands(scripts),
+            output::count(targets, "target"),
+            output::thousands(scripts),
             took.as_secs_f64(),
-            out::thousands(rate as u64),
+            output::thousands(rate as u64),
         )),
         Format::Json => {
             let seconds = took.as_secs_f64();
-            out::line(&super::run::json(runs, seed, scripts, seconds, rate, interrupted)?);
+            output::line(&super::test_report::json(
+                runs,
+                seed,
+                scripts,
+                seconds,
+                rate,
+                interrupted,
+            )?);
         }
     }
     for (repro, error) in runs.iter().flat_map(Run::not_saved) {
-        out::error(&format!("not saved: {}: {error}", report::headline(repro)));
+        output::error(&format!("not saved: {}: {error}", report::headline(repro)));
     }
     for run in runs {
         for deviation in run.stale() {
-            out::error(&format!(
+            output::error(&format!(
                 "stale: {}: {}",
                 run.target.name(),
                 report::stale(deviation, run.outcome.scripts)
@@ -122,8 +129,8 @@ fn finish(
         }
     }
     if interrupted {
-        let left = out::count(left(runs, targets), "target");
-        out::note(&format!("interrupted: {left} not tested to the end"));
+        let left = output::count(left(runs, targets), "target");
+        output::note(&format!("interrupted: {left} not tested to the end"));
     }
     Ok(())
 }

@@ -17,9 +17,9 @@
 //! once for each finding, told apart as everywhere by target, rule, cause and condition:
 //! a night over many processes ends with a handful of files.
 
-mod catch;
 #[cfg(feature = "tungstenite")]
-mod codec;
+mod decoder_comparison;
+mod finding_log;
 mod mutate;
 #[cfg(feature = "arbitrary")]
 mod raw;
@@ -27,20 +27,20 @@ mod seeds;
 mod text;
 
 #[cfg(feature = "tungstenite")]
-pub use codec::wire;
+pub use decoder_comparison::wire;
 pub use seeds::{Seed, dictionaries, seeds};
 pub use text::{notation, repro};
 
 use crate::bounds::Bounds;
-use crate::campaign::Campaign;
 use crate::generate::Grammar;
 use crate::heap;
 use crate::judge::judge;
+use crate::run::campaign::Campaign;
+use crate::run::virtual_time::play;
 use crate::script::{Act, Pace, Script, Send, Step};
-use crate::sim::play;
 use crate::suite::Suite;
 use crate::target::{Registry, Target};
-use catch::Catch;
+use finding_log::Catch;
 use std::convert::Infallible;
 use std::sync::Arc;
 

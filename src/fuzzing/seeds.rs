@@ -8,10 +8,10 @@
 #[cfg(feature = "arbitrary")]
 use super::raw::Move;
 use crate::bounds::Bounds;
+use crate::exchange::Time;
+use crate::finding::repro::Repro;
 use crate::generate::Grammar;
-use crate::repro::Repro;
 use crate::script::{Act, Frame, Script, Unit};
-use crate::trace::Time;
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level};
 use std::collections::BTreeSet;
 use std::time::Duration;

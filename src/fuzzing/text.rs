@@ -1,6 +1,6 @@
 //! `notation` and `repro`: parsing never panics, and what is printed reads back.
 
-use crate::repro::Repro;
+use crate::finding::repro::Repro;
 use crate::script::Script;
 
 /// Reads `data` as a script; `false` where it is none.

@@ -2,11 +2,11 @@
 
 use super::profile::{Profile, Topic};
 use crate::bounds::Bounds;
+use crate::script::AppSteps;
 use crate::script::{
     Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Send, Setting, Size,
     Step, Unit,
 };
-use crate::target::AppSteps;
 use crate::wire::Opcode;
 use rand::{Rng, RngExt as _};
 use std::time::Duration;

@@ -15,8 +15,8 @@ mod profile;
 use self::draft::Draft;
 use self::profile::Profile;
 use crate::bounds::Bounds;
+use crate::script::AppSteps;
 use crate::script::{Script, Step};
-use crate::target::AppSteps;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 

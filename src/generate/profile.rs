@@ -1,6 +1,6 @@
 //! What one script is about: the kinds of steps, unevenly weighted, half of them off.
 
-use crate::target::AppSteps;
+use crate::script::AppSteps;
 use rand::{Rng, RngExt as _};
 
 /// The kinds of steps that a profile weighs.

@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::facts::{Facts, Seen, came_before};
-use crate::trace::Note;
+use crate::exchange::Note;
 use crate::verdict::{Invariant, Level};
 
 /// `quiet-application`. Judged only of an application that said [`Note::Reports`].

@@ -6,7 +6,7 @@
 use super::broken::Broken;
 use super::facts::Facts;
 use crate::bounds::Bounds;
-use crate::trace::{Death, What};
+use crate::exchange::{Death, What};
 use crate::verdict::{Invariant, Level};
 
 /// `no-panic`, `no-spin`, `no-leak`, `bounded-memory`.

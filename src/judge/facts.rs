@@ -2,7 +2,7 @@
 //!
 //! Facts only; what they mean is the invariants' business.
 
-use crate::trace::{Death, Event, Note, Time, Trace, What};
+use crate::exchange::{Death, Event, Note, Time, Trace, What};
 use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 use std::time::Duration;
 

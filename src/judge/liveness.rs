@@ -1,7 +1,7 @@
 //! Something good never came: the end, or the release, by its deadline.
 
 use super::facts::Facts;
-use crate::trace::{Event, Outcome, Time, What};
+use crate::exchange::{Event, Outcome, Time, What};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
 use crate::wire::{Decoder, Fault, Role, handshake};
 use std::time::Duration;

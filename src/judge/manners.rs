@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::facts::{Facts, Seen, came_before};
-use crate::trace::What;
+use crate::exchange::What;
 use crate::verdict::{Invariant, Level};
 use crate::wire::{CloseClass, CloseCode};
 use std::time::Duration;

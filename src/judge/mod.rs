@@ -21,7 +21,7 @@ mod rules;
 pub use rules::Rule;
 
 use crate::bounds::Bounds;
-use crate::trace::{Time, Trace};
+use crate::exchange::{Time, Trace};
 use crate::verdict::Verdict;
 use facts::Facts;
 

@@ -5,7 +5,7 @@
 
 use super::facts::Facts;
 use crate::bounds::Bounds;
-use crate::trace::Time;
+use crate::exchange::Time;
 use crate::verdict::{Cause, Owed};
 use std::time::Duration;
 

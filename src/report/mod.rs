@@ -7,8 +7,8 @@ pub use sentence::sentence;
 pub use timeline::timeline;
 
 use crate::bounds::Bounds;
-use crate::campaign::Finding;
-use crate::repro::{Repro, ending_fields};
+use crate::finding::Finding;
+use crate::finding::repro::{Repro, ending_fields};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Cause, Condition};
 use std::fmt::Write as _;

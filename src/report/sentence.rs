@@ -1,6 +1,6 @@
 //! One plain sentence: what was owed, since when, what happened.
 
-use crate::trace::{Time, Trace};
+use crate::exchange::{Time, Trace};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
 
 /// Says in one or two plain sentences what a violation is.

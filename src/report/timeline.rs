@@ -1,7 +1,7 @@
 //! The timeline: what happened as a sequence of client, time and server, in at most
 //! 80 columns, with the violation marked.
 
-use crate::trace::{Event, Note, Outcome, Time, Trace, What};
+use crate::exchange::{Event, Note, Outcome, Time, Trace, What};
 use crate::verdict::{Ending, Violation};
 use crate::wire::{ClosePayload, Decoder, Head, Item, Opcode, Role, handshake};
 use std::fmt::Write as _;

@@ -5,10 +5,12 @@
 //! notation, described in `docs/notation.md`, is the format of repro files, fuzz
 //! corpora and snapshots. A script plays nothing and judges nothing.
 
+mod app_steps;
 mod encode;
 mod parse;
 mod print;
 
+pub use app_steps::AppSteps;
 pub use parse::ParseError;
 
 use crate::wire::{LengthForm, Opcode};

@@ -1,8 +1,8 @@
 //! What a target is given: a byte stream, and a handle of its application.
 
-use crate::link::ServerEnd;
+use crate::exchange::Note;
 use crate::script::Command;
-use crate::trace::Note;
+use crate::transport::memory::ServerEnd;
 use std::any::Any;
 use std::fmt;
 use std::io;

@@ -12,12 +12,12 @@ pub mod tungstenite;
 
 pub use connection::{Application, Connection, Host};
 
+pub use crate::script::AppSteps;
+
 use crate::bounds::Bounds;
-use crate::script::Command;
 use crate::verdict::{Cause, Condition, Invariant, Key};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::ops::BitOr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -69,51 +69,6 @@ pub trait Target: Send + Sync {
     /// Serves one connection to its end. Runs inside a tokio runtime without I/O
     /// whose clock is paused; threads and `std::time` are not part of that world.
     fn serve(&self, connection: Connection) -> Serving;
-}
-
-/// A set of kinds of commands to a server's application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppSteps(u8);
-
-impl AppSteps {
-    /// No command at all.
-    pub const NONE: Self = Self(0);
-    /// Send a text or binary message.
-    pub const SEND: Self = Self(1);
-    /// Send a ping.
-    pub const PING: Self = Self(2);
-    /// Close the connection.
-    pub const CLOSE: Self = Self(4);
-    /// Return without closing.
-    pub const RETURN: Self = Self(8);
-    /// Keep a handle of the session beyond the connection's end.
-    pub const KEEP: Self = Self(16);
-    /// Every command there is.
-    pub const ALL: Self = Self(31);
-
-    /// Whether all of `other` are in this set.
-    pub const fn contain(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// The kind of `command`.
-    pub const fn of(command: &Command) -> Self {
-        match command {
-            Command::SendText(_) | Command::SendBinary(_) => Self::SEND,
-            Command::Ping(_) => Self::PING,
-            Command::Close(..) => Self::CLOSE,
-            Command::Return => Self::RETURN,
-            Command::Keep => Self::KEEP,
-        }
-    }
-}
-
-impl BitOr for AppSteps {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
 }
 
 /// A rule that a target is known to break, accepted with a reason.

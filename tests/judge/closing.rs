@@ -4,8 +4,8 @@ use crate::story::{
     BYE, Frame, PING, PONG, Story, TEXT, UNMASKED, asked, close, encoded, masked, owing, plain,
     wide,
 };
+use hangup::exchange::What;
 use hangup::judge::{judge, next_deadline};
-use hangup::trace::What;
 use hangup::verdict::{Cause, Condition, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`: the server as a program.
 
 use crate::story::{Act, BYE, Story, TEXT, asked, owing};
+use hangup::exchange::{Time, What};
 use hangup::judge::judge;
-use hangup::trace::{Time, What};
 use hangup::verdict::{Cause, Ending, Invariant, Level};
 
 // no-panic, no-spin, bounded-memory.

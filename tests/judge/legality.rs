@@ -3,8 +3,8 @@
 use crate::story::{
     Act, BYE, PING, PONG, Story, TEXT, UNMASKED, close, encoded, fragment, masked, plain, wide,
 };
+use hangup::exchange::{Outcome, What};
 use hangup::judge::judge;
-use hangup::trace::{Outcome, What};
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::{FrameHead, LengthForm, Opcode};
 use std::collections::BTreeSet;

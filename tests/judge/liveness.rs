@@ -3,8 +3,8 @@
 use crate::story::{
     Act, BYE, PING, Story, TEXT, UNMASKED, encoded, idling, masked, opening, owing, rule,
 };
+use hangup::exchange::{Outcome, Time, What};
 use hangup::judge::next_deadline;
-use hangup::trace::{Outcome, Time, What};
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! `echoes-code` and `lets-the-polite-finish`: how a server treats a client that behaves.
 
 use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, close, fragment, masked, plain, wide};
-use hangup::trace::What;
+use hangup::exchange::What;
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::Opcode;
 

@@ -2,8 +2,8 @@
 
 use crate::story::{DEATHS, Story, close, encoded, owing};
 use hangup::bounds::Bounds;
+use hangup::exchange::{Note, Outcome, Trace, What};
 use hangup::judge::{judge, next_deadline};
-use hangup::trace::{Note, Outcome, Trace, What};
 use hangup::verdict::{Cause, Invariant, Verdict};
 use hangup::wire::{FrameHead, MASK, Opcode};
 use std::collections::BTreeSet;

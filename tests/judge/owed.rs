@@ -1,8 +1,8 @@
 //! What obliges a server to end the connection, and by when.
 
 use crate::story::{BYE, Story, TEXT, UNMASKED, encoded, masked, plain};
+use hangup::exchange::What;
 use hangup::judge::judge;
-use hangup::trace::What;
 use hangup::verdict::{Cause, Condition, Invariant};
 use hangup::wire::{FrameHead, LengthForm, Opcode};
 

@@ -1,8 +1,8 @@
 //! The vocabulary of the stories: one connection, told event by event.
 
 use hangup::bounds::Bounds;
+use hangup::exchange::{Death, Note, Outcome, Time, Trace, What};
 use hangup::judge::judge;
-use hangup::trace::{Death, Note, Outcome, Time, Trace, What};
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Verdict, Violation};
 use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use crate::server::{Desk, Server, bad};
 use hangup::bounds::Bounds;
-use hangup::repro::Repro;
+use hangup::finding::repro::Repro;
 use hangup::verdict::{Cause, Condition, Invariant, Key, Level};
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -2,10 +2,11 @@
 //! installs them: how long each waits for the reply to its Close.
 
 use crate::server::{Server, scripted};
+use hangup::Script;
 use hangup::bounds::Bounds;
-use hangup::tcp::{Asking, Endpoint, Measures, Part, Player};
+use hangup::run::real_time::{Measures, Part, Player};
+use hangup::transport::tcp::endpoint::{Asking, Endpoint};
 use hangup::verdict::{Condition, Ending, Invariant};
-use hangup::{Script, tcp};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
     let bounds = Bounds::close_within(bound);
     let horizon = bound + Duration::from_secs(5);
     let measures = Measures { bounds, slack: Duration::from_millis(250), horizon };
-    let target = tcp::Server::new(bye.clone()).with(Part::Bye, bye.clone());
+    let target = hangup::run::real_time::Server::new(bye.clone()).with(Part::Bye, bye.clone());
     let player = Player::meet(&target, measures, 1).await.expect("it is there");
     let script: Script = "upgrade\napp close\n".parse().expect("a script");
     let (_, verdict) = player.play(&bye, &script).await.expect("it is there");

@@ -2,7 +2,7 @@
 
 use crate::server::Server;
 use futures_util::{SinkExt as _, StreamExt as _};
-use hangup::tcp::host;
+use hangup::run::real_time::listen;
 use hangup::{Connection, Target, secs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,7 @@ async fn a_target_that_obeys_no_command_to_close_is_dropped_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(host::serve(target, listener, async {
+    let serving = tokio::spawn(listen::serve(target, listener, async {
         let _ = stopped.await;
     }));
     let mut client = TcpStream::connect(address).await.expect("it listens");

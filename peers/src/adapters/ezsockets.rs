@@ -13,9 +13,9 @@ use ezsockets::{
     Bytes, CloseCode, CloseFrame, Error, Request, Server, ServerExt, SessionExt, Socket,
     SocketConfig, Utf8Bytes,
 };
+use hangup::exchange::Note;
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::trace::Note;
 use hangup::verdict::{Cause, Invariant};
 use hangup::{AppSteps, Application, Connection};
 use std::future::Future;

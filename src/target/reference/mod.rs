@@ -28,7 +28,7 @@ pub mod split;
 
 use super::{AppSteps, Application, Connection, Serving, Target};
 use crate::bounds::Bounds;
-use crate::trace::Note;
+use crate::exchange::Note;
 use faults::Fault;
 use habits::Habits;
 use session::Session;

@@ -3,9 +3,9 @@
 
 use super::habits::Habits;
 use super::{HANDSHAKE, IDLE};
+use crate::exchange::Note;
 use crate::script::Command;
 use crate::target::Application;
-use crate::trace::Note;
 use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 use tokio::time::Instant;
 

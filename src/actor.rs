@@ -1,0 +1,340 @@
+//! The misbehaving client: acts a script out on a [`Stage`].
+//!
+//! It speaks raw bytes, keeps no protocol state but what `await` needs, and
+//! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it a stage in virtual
+//! time, real TCP another. Pauses go through tokio's clock, whichever runs.
+
+use crate::script::{Act, Awaited, Command, Millis, Pace, Script, Send, Setting, Size, Step, Unit};
+use crate::wire::{Decoder, Item, Opcode, Role, handshake};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What a read on a stage found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Some bytes, which the stage keeps.
+    Bytes,
+    /// The end of the stream: nothing more will come.
+    End,
+}
+
+/// Where a script is acted out: the client's end of one connection, and the way
+/// to the server's application.
+pub trait Stage {
+    /// The opening request that this server is sent, whole.
+    fn request(&self) -> &str {
+        handshake::REQUEST
+    }
+
+    /// Reads what there is. Pending while there is nothing.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read>;
+
+    /// Sends `bytes` as one segment; ready with how many were taken.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing can be sent any more.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Asks anew to be told, by [`poll_settled`](Self::poll_settled), when the server has settled.
+    fn ask_settled(&mut self);
+
+    /// Ready once the server has had the time to deal with what it was sent
+    /// before [`ask_settled`](Self::ask_settled).
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether the server has let go of the connection, so that nothing that is
+    /// left of a script could still matter.
+    fn is_over(&self) -> bool;
+
+    /// Shows all bytes read so far, from `from` on.
+    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8]));
+
+    /// Tells the server's application to act, where it obeys that.
+    fn tell(&mut self, command: &Command);
+
+    /// Sends FIN.
+    fn fin(&mut self);
+
+    /// Sends RST.
+    fn reset(&mut self);
+
+    /// Drops the socket, as `close(2)` does.
+    fn drop_socket(&mut self);
+
+    /// Cuts the network.
+    fn cut(&mut self);
+
+    /// Sets a property of the connection.
+    fn set(&mut self, setting: Setting, size: Size);
+
+    /// The client stops (`false`) or resumes (`true`) reading.
+    fn reading(&mut self, reads: bool);
+}
+
+/// What the script waits for did not come within the client's patience.
+struct Stuck;
+
+/// A client on its stage.
+pub struct Client<S> {
+    stage: S,
+    /// How long a step may wait for the server before the client freezes.
+    patience: Duration,
+    reads: bool,
+    ended: bool,
+    /// Bytes of joined sends, not yet on their way.
+    segment: Vec<u8>,
+    unit: Vec<u8>,
+    seen: Seen,
+}
+
+/// How far `await` has looked at what the server sent.
+struct Seen {
+    at: usize,
+    open: bool,
+    decoder: Decoder,
+}
+
+impl<S: Stage> Client<S> {
+    /// A client that reads, and waits at most `patience` for any one thing.
+    pub fn new(stage: S, patience: Duration) -> Self {
+        Self {
+            stage,
+            patience,
+            reads: true,
+            ended: false,
+            segment: Vec::with_capacity(256),
+            unit: Vec::new(),
+            seen: Seen { at: 0, open: false, decoder: Decoder::new(Role::Server) },
+        }
+    }
+
+    /// Acts the script out, until its end or until what it waits for does not come.
+    pub async fn act(&mut self, script: &Script) {
+        for (index, step) in script.steps.iter().enumerate() {
+            if self.is_done() {
+                return;
+            }
+            let next_joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
+            if self.step(step, index == 0, next_joined).await.is_err() {
+                return;
+            }
+        }
+        self.settle().await;
+    }
+
+    /// Whether nothing that is left of the script could still matter.
+    fn is_done(&self) -> bool {
+        self.ended && self.stage.is_over()
+    }
+
+    /// Does nothing but read, where it reads, until `until` is ready.
+    pub async fn read_until<F: Future>(&mut self, until: F) -> F::Output {
+        let mut until = pin!(until);
+        poll_fn(|cx| {
+            self.poll_reads(cx);
+            until.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    async fn step(&mut self, step: &Step, first: bool, next_joined: bool) -> Result<(), Stuck> {
+        if !first && !step.joined {
+            self.settle().await;
+        }
+        if !matches!(step.act, Act::Send(_)) {
+            self.flush().await?;
+        }
+        match &step.act {
+            #[cfg(hangup_test_step)]
+            Act::Idle => {}
+            Act::Send(send) => return self.send(send, next_joined).await,
+            Act::Wait(time) => self.wait(*time).await,
+            Act::Await(awaited) => return self.await_(*awaited).await,
+            Act::StopReading => {
+                self.reads = false;
+                self.stage.reading(false);
+            }
+            Act::ResumeReading => {
+                self.reads = true;
+                self.stage.reading(true);
+            }
+            Act::Fin => self.stage.fin(),
+            Act::Reset => self.stage.reset(),
+            Act::Drop => self.stage.drop_socket(),
+            Act::Cut => self.stage.cut(),
+            Act::Set(setting, size) => self.stage.set(*setting, *size),
+            Act::App(command, pace) => self.tell(command, *pace).await,
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, send: &Send, next_joined: bool) -> Result<(), Stuck> {
+        self.unit.clear();
+        send.unit.encode_with(self.stage.request(), &mut self.unit);
+        let piece = send.piece.of(&self.unit);
+        let whole = piece.len() == self.unit.len();
+        match send.pace {
+            Pace::Once => {
+                self.segment.extend_from_slice(piece);
+                if next_joined {
+                    // Joined sends go out together with the last of them.
+                    return Ok(());
+                }
+                self.flush().await?;
+                let opens = whole && matches!(send.unit, Unit::Upgrade(_));
+                if opens && self.reads { self.await_(Awaited::Upgrade).await } else { Ok(()) }
+            }
+            Pace::Times(times, every) => {
+                let piece = piece.to_vec();
+                for time in 0..times {
+                    if self.is_done() {
+                        break;
+                    }
+                    self.pause(time, every).await;
+                    self.segment.extend_from_slice(&piece);
+                    self.flush().await?;
+                }
+                Ok(())
+            }
+            Pace::Pieces(size, every) => {
+                let bytes = piece.to_vec();
+                for (time, piece) in bytes.chunks(size.max(1) as usize).enumerate() {
+                    if self.is_done() {
+                        break;
+                    }
+                    self.pause(time as u32, every).await;
+                    self.segment.extend_from_slice(piece);
+                    self.flush().await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(&mut self, command: &Command, pace: Pace) {
+        let (times, every) = match pace {
+            Pace::Once | Pace::Pieces(..) => (1, Millis(0)),
+            Pace::Times(times, every) => (times, every),
+        };
+        for time in 0..times {
+            self.pause(time, every).await;
+            self.stage.tell(command);
+        }
+    }
+
+    /// The pause before the `time`-th repetition: none before the first.
+    async fn pause(&mut self, time: u32, every: Millis) {
+        if time == 0 {
+            return;
+        }
+        if every.0 == 0 { self.settle().await } else { self.wait(every).await }
+    }
+
+    async fn wait(&mut self, time: Millis) {
+        self.read_until(tokio::time::sleep(time.duration())).await;
+    }
+
+    /// Lets the server deal with what it was sent.
+    async fn settle(&mut self) {
+        self.stage.ask_settled();
+        poll_fn(|cx| {
+            self.poll_reads(cx);
+            self.stage.poll_settled(cx)
+        })
+        .await;
+    }
+
+    /// Sends what joined steps have gathered.
+    async fn flush(&mut self) -> Result<(), Stuck> {
+        let mut sent = 0;
+        while sent < self.segment.len() {
+            let writing = |this: &mut Self, cx: &mut Context<'_>| {
+                this.stage.poll_write(cx, &this.segment[sent..])
+            };
+            match self.patiently(writing).await? {
+                Ok(taken) => sent += taken,
+                // Nothing can be sent any more: the client goes on without.
+                Err(_) => break,
+            }
+        }
+        self.segment.clear();
+        Ok(())
+    }
+
+    async fn await_(&mut self, awaited: Awaited) -> Result<(), Stuck> {
+        self.patiently(|this, _| {
+            let come = this.seen.has(awaited, &mut this.stage) || this.ended;
+            if come { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Reads, then polls, until it is ready or patience ends.
+    async fn patiently<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Stuck> {
+        let mut attempt = |this: &mut Self, cx: &mut Context<'_>| {
+            this.poll_reads(cx);
+            poll(this, cx)
+        };
+        self.stage.ask_settled();
+        // Most are ready within the instant; only the others pay for a timer.
+        let settled = poll_fn(|cx| match attempt(self, cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => self.stage.poll_settled(cx).map(|()| None),
+        })
+        .await;
+        if let Some(value) = settled {
+            return Ok(value);
+        }
+        let patience = self.patience;
+        tokio::time::timeout(patience, poll_fn(|cx| attempt(self, cx))).await.map_err(|_| Stuck)
+    }
+
+    fn poll_reads(&mut self, cx: &mut Context<'_>) {
+        while self.reads && !self.ended {
+            match self.stage.poll_read(cx) {
+                Poll::Ready(Read::Bytes) => {}
+                Poll::Ready(Read::End) => self.ended = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// Whether `awaited` has come since the last thing awaited; looks no further than it.
+    fn has<S: Stage>(&mut self, awaited: Awaited, stage: &mut S) -> bool {
+        let mut come = false;
+        stage.received(self.at, &mut |bytes| come = self.find(awaited, bytes));
+        come
+    }
+
+    fn find(&mut self, awaited: Awaited, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        if !self.open {
+            let Some(length) = handshake::head_length(bytes) else { return false };
+            self.open = true;
+            rest = &bytes[length..];
+        }
+        let mut found = awaited == Awaited::Upgrade;
+        while !found {
+            let Some(item) = self.decoder.next(&mut rest) else { break };
+            let Item::Frame(head) = item else { continue };
+            found = match awaited {
+                Awaited::Close => head.opcode == Opcode::CLOSE,
+                Awaited::Message => matches!(head.opcode, Opcode::TEXT | Opcode::BINARY),
+                Awaited::Ping => head.opcode == Opcode::PING,
+                Awaited::Pong => head.opcode == Opcode::PONG,
+                Awaited::Upgrade | Awaited::End => false,
+            };
+        }
+        self.at += bytes.len() - rest.len();
+        found
+    }
+}

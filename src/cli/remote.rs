@@ -1,0 +1,255 @@
+//! What is asked of a server over real TCP, checked: its URLs, TLS, manners; and
+//! `replay --url`, `shrink --url`.
+
+use super::args::{Anywhere, Reach};
+use super::files::{self, Content};
+use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use crate::bounds::Bounds;
+use crate::exchange::Trace;
+use crate::finding::repro::{Replay, Repro, ending_fields};
+use crate::finding::save;
+use crate::report;
+use crate::run::real_time::{BUDGET, Found, Measures, Part, Player, Server, Shrunk};
+use crate::script::{Millis, Script};
+use crate::transport::tcp::endpoint::{Asking, Endpoint};
+use crate::transport::tcp::tls;
+use crate::verdict::{Cause, Condition, Key, Verdict, Violation};
+use owo_colors::OwoColorize as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// How many connections `shrink` has open at once.
+const AT_ONCE: usize = 32;
+/// Descriptors that are open beside connections.
+const SPARE: u64 = 64;
+/// How often a script is played before it counts as fixed.
+const REPLAYS: u32 = 2;
+
+/// How a server is asked; with TLS where one of its URLs wants it.
+pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
+    let secure = urls.iter().any(|url| url.starts_with("wss://"));
+    let tls = match (&reach.ca, reach.insecure) {
+        _ if !secure => None,
+        (_, true) => Some(tls::trusting()?),
+        (None, false) => Some(tls::verifying(None)?),
+        (Some(file), false) => {
+            let at = file.display();
+            let pem = std::fs::read(file).map_err(|error| format!("{at}: {error}"))?;
+            Some(tls::verifying(Some(&pem)).map_err(|error| format!("{at}: {error}"))?)
+        }
+    };
+    Ok(Asking {
+        headers: reach.header.clone(),
+        subprotocols: reach.subprotocol.clone(),
+        host: reach.host.clone(),
+        tls,
+    })
+}
+
+/// A URL of a server that may be tested.
+pub(super) fn endpoint(url: &str, asking: &Asking, reach: &Reach) -> Result<Endpoint, Trouble> {
+    let endpoint = Endpoint::resolve(url, asking)?;
+    match endpoint.public_address().filter(|_| !reach.i_may_test_this_host) {
+        None => Ok(endpoint),
+        Some(address) => Err(format!(
+            "{url} is at {address}, neither on this machine nor in a private network; with \
+             --i-may-test-this-host you say that you may test it"
+        )),
+    }
+}
+
+/// Has so many connections allowed by the system.
+pub(super) fn allow(connections: usize) -> Result<(), Trouble> {
+    let needed = connections as u64 + SPARE;
+    let allowed = rlimit::increase_nofile_limit(needed).unwrap_or(u64::MAX);
+    if allowed < needed {
+        let most = allowed.saturating_sub(SPARE);
+        return Err(format!(
+            "--concurrency {connections} needs {needed} open files, and the system allows {allowed}: \
+             raise that (ulimit -n), or take --concurrency {most}"
+        ));
+    }
+    Ok(())
+}
+
+/// A runtime in real time.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| format!("no runtime: {error}"))
+}
+
+/// The repro of something found over TCP.
+pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
+    let Found { violation, script, url, trace, .. } = found;
+    let (ending, at_seconds) = ending_fields(violation.ending);
+    Repro {
+        hangup: env!("CARGO_PKG_VERSION").to_owned(),
+        target: (url.clone(), "over TCP".to_owned()),
+        bounds,
+        key: violation.key,
+        level: violation.level,
+        ending,
+        at_seconds,
+        sentence: report::sentence(violation, trace),
+        script: script.clone(),
+        runtime_seed: 0,
+        digest: trace.digest(),
+    }
+}
+
+/// A script to be played on one URL.
+struct Case {
+    endpoint: Endpoint,
+    part: Part,
+    script: Script,
+    measures: Measures,
+    repro: Option<Repro>,
+}
+
+impl Case {
+    fn open(url: &str, options: &Anywhere) -> Result<Self, Trouble> {
+        let at = options.file.file.display();
+        let (script, own, repro) = match files::read(&options.file.file)? {
+            Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
+            Content::Script(script) => (script, Bounds::default(), None),
+        };
+        let part = Part::of(&script).ok_or_else(|| {
+            format!(
+                "{at}: nobody can tell an application over TCP what to do; of `app` steps there may \
+                 be one, `app close` or `app send text`, right behind `upgrade`, for a URL that does it"
+            )
+        })?;
+        let asking = asking(&options.reach, &[url])?;
+        let endpoint = endpoint(url, &asking, &options.reach)?;
+        let close = options.file.close_within.map(Millis::duration);
+        let bounds = close.map_or(own, |close| Bounds { close, release: close, ..own });
+        let slack = options.reach.slack.duration();
+        let measures = Measures { bounds, slack, horizon: bounds.longest() * 2 };
+        Ok(Self { endpoint, part, script, measures, repro })
+    }
+
+    async fn meet(&self) -> Result<Player, Trouble> {
+        // What the URL does is looked at as well.
+        let server = Server::new(self.endpoint.clone());
+        let server = match self.part {
+            Part::Plain => server,
+            part => server.with(part, self.endpoint.clone()),
+        };
+        Player::meet(&server, self.measures, AT_ONCE).await
+    }
+
+    /// Plays until a rule is broken as saved, or broken at all where nothing is saved,
+    /// twice at most.
+    async fn play(&self, player: &Player) -> Result<(Trace, Verdict), Trouble> {
+        let wanted = |verdict: &Verdict| match &self.repro {
+            Some(repro) => verdict.find(repro.key).is_some(),
+            None => !verdict.is_clean(),
+        };
+        let mut played = player.play(&self.endpoint, &self.script).await?;
+        for _ in 1..REPLAYS {
+            if !wanted(&played.1) {
+                played = player.play(&self.endpoint, &self.script).await?;
+            }
+        }
+        Ok(played)
+    }
+}
+
+pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
+    let case = Case::open(url, options)?;
+    let Some(repro) = &case.repro else {
+        let at = options.file.file.display();
+        return Err(format!(
+            "{at}: a script has no verdict to compare with; `hangup shrink {at} --url {url}` plays \
+             it, and saves what it finds"
+        ));
+    };
+    let (trace, verdict) = runtime()?.block_on(async {
+        let player = case.meet().await?;
+        case.play(&player).await
+    })?;
+    let replayed = repro.compare(&verdict);
+    let (word, code) = match &replayed {
+        Replay::Reproduced(_) => ("reproduced".red().bold().to_string(), FINDINGS),
+        Replay::Fixed => ("fixed".green().bold().to_string(), CLEAN),
+        Replay::Different(_) => ("different".yellow().bold().to_string(), FINDINGS),
+    };
+    output::line(&format!("{word} on {url}"));
+    let shown = match &replayed {
+        Replay::Reproduced(violation) => vec![violation],
+        Replay::Fixed => Vec::new(),
+        Replay::Different(violations) => violations.iter().collect(),
+    };
+    if !matches!(replayed, Replay::Reproduced(_)) {
+        output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
+    }
+    for violation in &shown {
+        let sentence = report::sentence(violation, &trace);
+        output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+    }
+    if let Some(violation) = shown.first() {
+        output::print(&format!("\n{}", report::timeline(&trace, Some(violation))));
+    }
+    Ok(code)
+}
+
+pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
+    let case = Case::open(url, options)?;
+    allow(AT_ONCE)?;
+    let found = runtime()?.block_on(async {
+        let player = case.meet().await?;
+        let (_, verdict) = case.play(&player).await?;
+        let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.key));
+        let Some(key) = saved.or(verdict.violations.first()).map(|violation| violation.key) else {
+            return Ok(None);
+        };
+        let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
+        let facts: Vec<&str> = facts.into_iter().flatten().collect();
+        let what = format!("{}: {}", key.invariant, facts.join(", "));
+        output::note(&format!("shrinking {what}: at most {BUDGET} plays, many at once"));
+        minimal(&case, &player, key).await.map(Some)
+    })?;
+    let Some(found) = found else {
+        output::line(&format!("nothing to shrink: {url} keeps every rule here"));
+        return Ok(CLEAN);
+    };
+    let repro = repro(&found, case.measures.bounds);
+    output::print(&found.script.to_string());
+    let steps = |script: &Script| output::count(script.steps.len(), "step");
+    output::note(&format!(
+        "{} to {} in {} plays",
+        steps(&case.script),
+        steps(&found.script),
+        found.plays
+    ));
+    let saved = save::repro(Path::new(save::DIRECTORY), &repro);
+    let path =
+        saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
+    output::note(&format!("saved as {}", path.display()));
+    Ok(FINDINGS)
+}
+
+/// The minimal script, and what it shows.
+async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Trouble> {
+    let Case { endpoint, part, script, .. } = case;
+    let Shrunk { script, plays } =
+        player.shrink(endpoint, *part, key, script.clone(), AT_ONCE).await;
+    let (mut replays, mut shown): (u32, Option<(Violation, Trace)>) = (0, None);
+    while shown.is_none() {
+        if replays > REPLAYS {
+            return Err("what was shrunk does not show again: the finding is flaky".to_owned());
+        }
+        replays += 1;
+        let (trace, verdict) = player.play(endpoint, &script).await?;
+        shown = verdict.find(key).cloned().map(|violation| (violation, trace));
+    }
+    let (violation, trace) = shown.expect("the loop has ended");
+    let url = endpoint.url.clone();
+    let (index, shown, unprovoked) = (0, 1, false);
+    Ok(Found { violation, script, url, index, plays, replays, shown, unprovoked, trace })
+}
+
+/// A duration as people say it.
+pub(super) fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

@@ -1,0 +1,37 @@
+//! A finding: a rule broken, with the minimal script that shows it; as a file, and saved.
+//!
+//! Plain data, and text in and out. Who plays, judges and shrinks is the callers' business.
+
+pub mod repro;
+pub mod save;
+
+use crate::exchange::Trace;
+use crate::script::Script;
+use crate::verdict::Violation;
+
+/// Something found: the first script that broke a rule in this way, shrunk.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The violation, as the minimal script shows it.
+    pub violation: Violation,
+    /// The minimal script.
+    pub script: Script,
+    /// The index in the campaign of the script that it was shrunk from.
+    pub index: u64,
+    /// The seed of the runtime's own choices, for [`play`](crate::run::virtual_time::play).
+    pub runtime_seed: u64,
+    /// How many plays shrinking took.
+    pub plays: u32,
+    /// Of ten more plays of the minimal script (of three, where each takes real time),
+    /// the share that failed: 1 unless flaky.
+    pub rate: f64,
+    /// The minimal script's trace.
+    pub trace: Trace,
+}
+
+impl Finding {
+    /// Whether the minimal script does not fail every time.
+    pub fn is_flaky(&self) -> bool {
+        self.rate < 1.0
+    }
+}

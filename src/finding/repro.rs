@@ -1,0 +1,256 @@
+//! The repro file: a saved minimal script with its target, bounds, verdict and the
+//! digest of its trace. Format 1, TOML; `docs/repro.md` describes it.
+//!
+//! Text in, text out: files are the faces' business.
+
+use crate::bounds::Bounds;
+use crate::script::Script;
+use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Verdict, Violation};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The format that this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// What stands above the first line, for those who have never heard of hangup.
+const HEADER: &str = "\
+# A connection that a WebSocket server did not close as it must: a repro of hangup's.
+# hangup plays a misbehaving client against a server and judges how connections end.
+# The script below is the shortest one that shows it. To see it, and to play it again:
+#
+#     hangup show FILE
+#     hangup replay FILE
+#     hangup replay FILE --url URL        (a running server)
+#     hangup export FILE --as python      (a program for those without hangup)
+#
+# A server that is not built into `hangup` is known to the test or binary that wrote
+# this file: run that again, and it plays this file first.
+";
+
+/// A saved finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repro {
+    /// The version of hangup that wrote it.
+    pub hangup: String,
+    /// The target's name and the version of what it runs on.
+    pub target: (String, String),
+    /// What the target was held to.
+    pub bounds: Bounds,
+    /// Which rule was broken, why and under what condition.
+    pub key: Key,
+    /// How strongly the RFC asks for it.
+    pub level: Level,
+    /// How the connection ended: [`Ending::kind`].
+    pub ending: String,
+    /// When, in seconds since accept, where the ending has a time.
+    pub at_seconds: Option<f64>,
+    /// One plain sentence.
+    pub sentence: String,
+    /// The minimal script.
+    pub script: Script,
+    /// The seed of the runtime's own choices.
+    pub runtime_seed: u64,
+    /// The digest of the trace that was judged.
+    pub digest: String,
+}
+
+/// Why a text is no repro that this version can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReproError {
+    /// Not TOML, or half of it.
+    NotToml(String),
+    /// TOML, but no repro: `format` is missing.
+    Foreign,
+    /// Written by a newer hangup.
+    Newer(u64),
+    /// A field is unknown, missing or has an impossible value.
+    Field(String),
+    /// The script does not parse.
+    Script(crate::script::ParseError),
+}
+
+impl fmt::Display for ReproError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotToml(error) => write!(f, "not a whole TOML file: {error}"),
+            Self::Foreign => f.write_str("not a hangup repro: it has no `format`"),
+            Self::Newer(format) => {
+                write!(
+                    f,
+                    "written in format {format}; this hangup reads format {FORMAT}: update it"
+                )
+            }
+            Self::Field(error) => f.write_str(error),
+            Self::Script(error) => write!(f, "its script: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReproError {}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    format: u32,
+    hangup: String,
+    script: String,
+    digest: String,
+    #[serde(rename = "runtime-seed", default)]
+    runtime_seed: u64,
+    target: FileTarget,
+    bounds: Bounds,
+    // Last, and its own last field always there: a file that was cut is never whole.
+    violation: FileViolation,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTarget {
+    name: String,
+    version: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileViolation {
+    invariant: Invariant,
+    level: Level,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition: Option<Condition>,
+    #[serde(rename = "at-seconds", default, skip_serializing_if = "Option::is_none")]
+    at_seconds: Option<f64>,
+    ending: String,
+    sentence: String,
+}
+
+impl Repro {
+    /// Reads a repro.
+    ///
+    /// # Errors
+    ///
+    /// [`ReproError`] says what is wrong with `text`; an unknown field and a newer
+    /// format are errors, so that nothing is silently passed over.
+    pub fn parse(text: &str) -> Result<Self, ReproError> {
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| ReproError::NotToml(one_line(&error)))?;
+        match table.get("format").map(toml::Value::as_integer) {
+            None => return Err(ReproError::Foreign),
+            Some(Some(format)) if format > i64::from(FORMAT) => {
+                return Err(ReproError::Newer(format.unsigned_abs()));
+            }
+            Some(Some(format)) if format == i64::from(FORMAT) => {}
+            Some(_) => {
+                return Err(ReproError::Field("`format` is no format of hangup's".to_owned()));
+            }
+        }
+        let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
+        let script = file.script.parse().map_err(ReproError::Script)?;
+        let FileViolation { sentence, invariant, level, cause, condition, ending, at_seconds } =
+            file.violation;
+        if !Ending::KINDS.contains(&ending.as_str()) {
+            let known = Ending::KINDS.join(", ");
+            return Err(ReproError::Field(format!("no ending `{ending}`; there are: {known}")));
+        }
+        Ok(Self {
+            hangup: file.hangup,
+            target: (file.target.name, file.target.version),
+            bounds: file.bounds,
+            key: Key { invariant, cause, condition },
+            level,
+            ending,
+            at_seconds,
+            sentence,
+            script,
+            runtime_seed: file.runtime_seed,
+            digest: file.digest,
+        })
+    }
+
+    /// The repro as a file's text.
+    ///
+    /// # Panics
+    ///
+    /// Never: strings and finite numbers always make TOML.
+    pub fn to_text(&self) -> String {
+        let file = File {
+            format: FORMAT,
+            hangup: self.hangup.clone(),
+            script: self.script.to_string(),
+            digest: self.digest.clone(),
+            runtime_seed: self.runtime_seed,
+            violation: FileViolation {
+                sentence: self.sentence.clone(),
+                invariant: self.key.invariant,
+                level: self.level,
+                cause: self.key.cause,
+                condition: self.key.condition,
+                ending: self.ending.clone(),
+                at_seconds: self.at_seconds,
+            },
+            target: FileTarget { name: self.target.0.clone(), version: self.target.1.clone() },
+            bounds: self.bounds,
+        };
+        let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
+        format!("{HEADER}\n{body}")
+    }
+
+    /// A name for the file, made of what findings are told apart by.
+    pub fn file_name(&self) -> String {
+        file_name(&self.target.0, self.key)
+    }
+
+    /// What a verdict over the replayed script says of this repro.
+    pub fn compare(&self, verdict: &Verdict) -> Replay {
+        match verdict.find(self.key) {
+            Some(violation) => Replay::Reproduced(violation.clone()),
+            None if verdict.is_clean() => Replay::Fixed,
+            None => Replay::Different(verdict.violations.clone()),
+        }
+    }
+}
+
+/// What a replay showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// The same rule is broken for the same cause under the same condition.
+    Reproduced(Violation),
+    /// Nothing is broken any more.
+    Fixed,
+    /// Something else is broken.
+    Different(Vec<Violation>),
+}
+
+/// The name of the file for `target`'s finding with this key.
+pub(crate) fn file_name(target: &str, key: Key) -> String {
+    let words = [Some(target), Some(key.invariant.id())]
+        .into_iter()
+        .chain([key.cause.map(Cause::id), key.condition.map(Condition::id)])
+        .flatten();
+    let slugs: Vec<String> = words.map(slug).collect();
+    format!("{}.toml", slugs.join("--"))
+}
+
+/// What `Ending` and its time look like in a file.
+pub(crate) fn ending_fields(ending: Ending) -> (String, Option<f64>) {
+    (ending.kind().to_owned(), ending.at().map(crate::exchange::Time::seconds))
+}
+
+/// Small letters, digits and single dashes: `tungstenite/no-deadline` -> `tungstenite-no-deadline`.
+fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        if character.is_ascii_alphanumeric() {
+            out.push(character.to_ascii_lowercase());
+        } else if character != '\'' && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.trim_matches('-').to_owned()
+}
+
+/// A TOML error without the excerpt of the file that comes with it.
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().replace('\n', " ")
+}

@@ -1,0 +1,101 @@
+//! Repro files on disk: written whole or not at all.
+
+use crate::finding::repro::{Repro, ReproError};
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Where findings go, relative to where a command or test was started.
+pub const DIRECTORY: &str = "hangup-findings";
+
+/// Why a repro could not be saved: the file, and the system's reason.
+#[derive(Debug)]
+pub struct SaveError {
+    /// The file that was to be written.
+    pub path: PathBuf,
+    /// Why it was not.
+    pub error: io::Error,
+}
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.error)
+    }
+}
+
+impl std::error::Error for SaveError {}
+
+/// Writes `repro` into `directory`, which is made where it is missing, under the
+/// name that its key gives it. An earlier repro of the same finding is replaced.
+///
+/// # Errors
+///
+/// [`SaveError`]; then no part of the file is there, and an earlier one is untouched.
+pub fn repro(directory: &Path, repro: &Repro) -> Result<PathBuf, SaveError> {
+    let path = directory.join(repro.file_name());
+    match write_whole(directory, &path, repro.to_text().as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(SaveError { path, error }),
+    }
+}
+
+/// As [`repro`], but a file that is there already, from whichever process, stays:
+/// then `None`. Of several processes that save one finding, one is told its path.
+///
+/// # Errors
+///
+/// As [`repro`].
+pub(crate) fn new_repro(directory: &Path, repro: &Repro) -> Result<Option<PathBuf>, SaveError> {
+    let path = directory.join(repro.file_name());
+    let file = match whole_file(directory, repro.to_text().as_bytes()) {
+        Ok(file) => file,
+        Err(error) => return Err(SaveError { path, error }),
+    };
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(Some(path)),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(refused) => Err(SaveError { path, error: refused.error }),
+    }
+}
+
+/// To a temporary name beside `path`, then renamed.
+pub(crate) fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    whole_file(directory, bytes)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn whole_file(directory: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::Builder::new().prefix(".hangup-").tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    make_readable(file.as_file())?;
+    Ok(file)
+}
+
+/// A temporary file is its owner's alone; a repro is for everybody.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+/// The files of `directory` that could be repros, by name, each read or refused.
+/// A directory that is not there has none.
+pub fn saved(directory: &Path) -> Vec<(PathBuf, Result<Repro, ReproError>)> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    let read =
+        |path: PathBuf| Some((path.clone(), Repro::parse(&std::fs::read_to_string(path).ok()?)));
+    paths.into_iter().filter_map(read).collect()
+}

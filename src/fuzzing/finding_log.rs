@@ -1,0 +1,131 @@
+//! What was found, told once: in a process by memory, between processes by the files
+//! beside the fuzzer's artifacts.
+
+use crate::bounds::Bounds;
+use crate::finding::Finding;
+use crate::finding::repro;
+use crate::finding::save;
+use crate::report;
+use crate::target::Target;
+use crate::verdict::Key;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// libFuzzer's flag that says where artifacts go.
+const PREFIX: &str = "-artifact_prefix=";
+
+/// Where findings go and which there have been.
+pub(super) struct Catch {
+    directory: PathBuf,
+    /// Files are tried again: what is known is told again.
+    again: bool,
+    known: Mutex<BTreeSet<Key>>,
+}
+
+impl Catch {
+    /// Saves into the working directory.
+    pub(super) const fn new() -> Self {
+        Self { directory: PathBuf::new(), again: false, known: Mutex::new(BTreeSet::new()) }
+    }
+
+    /// Reads libFuzzer's arguments; the first is the program's name.
+    pub(super) fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
+        for argument in arguments.into_iter().skip(1) {
+            if let Some(prefix) = argument.strip_prefix(PREFIX) {
+                self.directory = directory_of(prefix);
+            } else if !argument.starts_with('-') && Path::new(&argument).is_file() {
+                self.again = true;
+            }
+        }
+        self
+    }
+
+    /// Whether this finding has been told, by this process or another.
+    pub(super) fn knows(&self, target: &str, key: Key) -> bool {
+        if self.again {
+            return false;
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(&key) {
+            return true;
+        }
+        let on_disk = self.directory.join(repro::file_name(target, key)).exists();
+        if on_disk {
+            known.insert(key);
+        }
+        on_disk
+    }
+
+    /// Saves the finding and tells it; `None` where another process was faster.
+    pub(super) fn report(
+        &self,
+        target: &dyn Target,
+        bounds: Bounds,
+        finding: &Finding,
+    ) -> Option<String> {
+        let key = finding.violation.key;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        let repro = report::repro(target, bounds, finding);
+        let text = format!("{}: {}", repro.target.0, report::finding(&repro, finding));
+        let saved = if self.again {
+            save::repro(self.directory(), &repro).map(Some)
+        } else {
+            save::new_repro(self.directory(), &repro)
+        };
+        match saved {
+            Ok(None) => None,
+            Ok(Some(path)) => Some(self.told(&text, &path)),
+            Err(error) => Some(format!("{text}\nnot saved: {error}\n")),
+        }
+    }
+
+    /// The report with its last lines, which is also written beside the repro.
+    fn told(&self, text: &str, path: &Path) -> String {
+        let told = format!("{text}\n    hangup replay {}\n", path.display());
+        match save::write_whole(self.directory(), &path.with_extension("txt"), told.as_bytes()) {
+            Ok(()) => told,
+            Err(error) => format!("{told}\nnot saved beside it: this report: {error}\n"),
+        }
+    }
+
+    fn directory(&self) -> &Path {
+        if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory }
+    }
+}
+
+/// The directory of a prefix: `artifacts/` and `artifacts/night-` have the same.
+fn directory_of(prefix: &str) -> PathBuf {
+    prefix.rsplit_once('/').map_or_else(PathBuf::new, |(directory, _)| match directory {
+        "" => PathBuf::from("/"),
+        directory => PathBuf::from(directory),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(arguments: &[&str]) -> Catch {
+        Catch::new().with_arguments(arguments.iter().map(|argument| (*argument).to_owned()))
+    }
+
+    #[test]
+    fn findings_go_where_artifacts_go() {
+        let directory = |argument| with(&["fuzz", argument]).directory().to_owned();
+        assert_eq!(directory("-runs=1"), Path::new("."));
+        assert_eq!(directory("-artifact_prefix=artifacts/script/"), Path::new("artifacts/script"));
+        assert_eq!(directory("-artifact_prefix=artifacts/night-"), Path::new("artifacts"));
+        assert_eq!(directory("-artifact_prefix=night-"), Path::new("."));
+        assert_eq!(directory("-artifact_prefix=/"), Path::new("/"));
+    }
+
+    #[test]
+    fn a_file_among_the_arguments_is_tried_again_and_a_directory_is_not() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let file = file.path().to_str().expect("a plain path");
+        assert!(with(&["fuzz", file]).again);
+        assert!(!with(&["fuzz", "/", "-runs=1"]).again);
+        assert!(!with(&[file]).again, "the program itself is no input");
+    }
+}

@@ -1,0 +1,18 @@
+//! Playing scripts: in virtual time, over real sockets, many of them, in processes of their own.
+//!
+//! | folder | what it owns |
+//! |---|---|
+//! | [`virtual_time`] | the paused clock: one script against a target in process |
+//! | `real_time` (feature `tcp`) | the wall clock and real sockets: scripts against a server anywhere |
+//! | [`campaign`] | many scripts against one target, in this process |
+//! | `workers` (feature `cli`) | the same in processes that a target may take down |
+//!
+//! Whoever plays knows bytes and time, and judges nothing: an exchange goes to
+//! [`judge`](mod@crate::judge).
+
+pub mod campaign;
+#[cfg(feature = "tcp")]
+pub mod real_time;
+pub mod virtual_time;
+#[cfg(feature = "cli")]
+pub(crate) mod workers;

@@ -1,0 +1,436 @@
+//! The server's end of a connection, as the kernel's socket table shows it.
+//!
+//! A client that does not read sees no FIN, and FIN is not release. Where the server
+//! runs on this machine (Linux), the kernel tells both: the state of the server's
+//! socket, and whether a process still holds it. Looked at every [`EVERY`], and less
+//! often on a busy machine: what a look newly shows is dated to the look before, so that
+//! nobody is called late because the table was read late.
+
+use super::record::Record;
+use crate::exchange::{Time, What};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
+
+/// The pause between two looks.
+pub const EVERY: Duration = Duration::from_millis(25);
+/// How long a fresh connection is waited for, to be accepted by the server's process.
+const ACCEPTED: Duration = Duration::from_secs(2);
+/// A socket counts as gone after so many looks that did not find it: the table is no
+/// snapshot, and may miss one while it changes.
+const MISSED: u8 = 2;
+/// A client that reads sees the end by itself, and more exactly: it is given so many looks.
+const PATIENCE: u8 = 1;
+/// The pause between two searches through all processes.
+const SEARCH_EVERY: Duration = Duration::from_secs(1);
+
+/// The table, looked at again and again until it is dropped.
+pub(super) struct Table {
+    watches: Arc<Watches>,
+    /// When the last look began that is over.
+    looks: watch::Receiver<Instant>,
+    looking: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Watches {
+    all: Mutex<(u64, BTreeMap<u64, Watched>)>,
+}
+
+/// A connection that is watched.
+struct Watched {
+    /// The server's address, then the client's.
+    pair: (SocketAddr, SocketAddr),
+    record: Record,
+    since: Instant,
+    inode: Option<u64>,
+    missed: u8,
+    /// So many looks since an end that the client should see.
+    patience: u8,
+    /// When the last look began that showed no FIN, and a process that holds it.
+    open_at: Time,
+    held_at: Time,
+    fin: bool,
+    released: bool,
+}
+
+/// Ends the watch of one connection when it is dropped.
+pub(super) struct Watch {
+    id: u64,
+    watches: Arc<Watches>,
+    looks: watch::Receiver<Instant>,
+}
+
+impl Table {
+    /// Begins to look; `None` where there is no such table.
+    pub fn start() -> Option<Self> {
+        proc::sockets()?;
+        let watches = Arc::<Watches>::default();
+        let (looked, looks) = watch::channel(Instant::now());
+        let looking = tokio::spawn(look_always(Arc::clone(&watches), looked));
+        Some(Self { watches, looks, looking })
+    }
+
+    /// Watches the connection between the server's address and the client's.
+    pub fn watch(&self, server: SocketAddr, client: SocketAddr, record: Record) -> Watch {
+        let mut all = self.watches.all();
+        all.0 += 1;
+        let id = all.0;
+        let watched = Watched {
+            pair: (canonical(server), canonical(client)),
+            record,
+            since: Instant::now(),
+            inode: None,
+            missed: 0,
+            patience: 0,
+            open_at: Time::ZERO,
+            held_at: Time::ZERO,
+            fin: false,
+            released: false,
+        };
+        all.1.insert(id, watched);
+        Watch { id, watches: Arc::clone(&self.watches), looks: self.looks.clone() }
+    }
+
+    /// Waits until what was so at this moment has been seen and told.
+    pub async fn catch_up(&self) {
+        let mut looks = self.looks.clone();
+        for _ in 0..=PATIENCE.max(MISSED) {
+            let now = Instant::now();
+            let _ = looks.wait_for(|began| *began >= now).await;
+        }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+impl Watch {
+    /// Waits until the server's process holds the socket; false where the table does
+    /// not show that in good time, as of a server elsewhere.
+    pub async fn is_accepted(&mut self) -> bool {
+        let accepted = async {
+            while self.watches.all().1.get(&self.id).is_none_or(|watched| watched.inode.is_none()) {
+                if self.looks.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        timeout(ACCEPTED, accepted).await.unwrap_or(false)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.watches.all().1.remove(&self.id);
+    }
+}
+
+impl Watches {
+    fn all(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Watched>)> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn look_always(watches: Arc<Watches>, looked: watch::Sender<Instant>) {
+    let mut owners = Owners::default();
+    loop {
+        sleep(EVERY).await;
+        if watches.all().1.is_empty() {
+            continue;
+        }
+        let watches = Arc::clone(&watches);
+        let began = Instant::now();
+        let look = spawn_blocking(move || {
+            look(&watches, &mut owners, began);
+            owners
+        });
+        let Ok(back) = look.await else { return };
+        owners = back;
+        looked.send_replace(began);
+        // Of a machine with a large table no more than a third of a core is used.
+        sleep(began.elapsed() * 2).await;
+    }
+}
+
+/// One look. The locks are held for moments only: reading the table takes longer.
+fn look(watches: &Watches, owners: &mut Owners, began: Instant) {
+    let Some(sockets) = proc::sockets() else { return };
+    let sockets: BTreeMap<_, _> = sockets.into_iter().collect();
+    let (mut fresh, mut questioned) = (BTreeSet::new(), BTreeSet::new());
+    for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
+        let socket = sockets.get(&watched.pair);
+        let inode = socket.map(|socket| socket.inode).filter(|inode| *inode != 0);
+        if let (Some(inode), None) = (inode, watched.inode) {
+            watched.inode = Some(inode);
+            fresh.insert(inode);
+        }
+        if !watched.released && socket.is_none_or(|socket| socket.state == State::Over) {
+            questioned.extend(watched.inode);
+        }
+    }
+    owners.learn(&fresh, began);
+    let held = if questioned.is_empty() { BTreeSet::new() } else { owners.held() };
+    for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
+        let is_held = watched.inode.is_some_and(|inode| held.contains(&inode));
+        watched.tell(sockets.get(&watched.pair).copied(), is_held, began);
+    }
+}
+
+impl Watched {
+    /// Records what the look that began at `began` newly shows.
+    fn tell(&mut self, socket: Option<Socket>, is_held: bool, began: Instant) {
+        self.missed = if socket.is_none() { self.missed.saturating_add(1) } else { 0 };
+        let (fin, released) = match socket {
+            None => (false, self.missed >= MISSED && !is_held),
+            Some(Socket { state: State::Open, .. }) => (false, false),
+            // Without an inode no process has it any more: the kernel sees it off alone.
+            Some(Socket { state: State::Shut, inode }) => (true, inode == 0),
+            Some(Socket { state: State::Over, .. }) => (true, !is_held),
+        };
+        let now = Time::from(began.saturating_duration_since(self.record.start()));
+        if (fin || released) && self.record.looks_out() && self.patience < PATIENCE {
+            self.patience += 1;
+            return;
+        }
+        if !fin && !self.fin && socket.is_some() {
+            self.open_at = now;
+        } else if fin && !self.fin {
+            self.fin = true;
+            self.record.put_in(self.open_at, What::Shut);
+        }
+        if !released && self.missed == 0 {
+            self.held_at = now;
+        } else if released && !self.released {
+            self.released = true;
+            self.record.put_in(self.held_at, What::Dropped { reset: false });
+        }
+    }
+}
+
+/// A socket of the table: the server's, as seen by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Socket {
+    state: State,
+    /// 0 where no process has it: not yet accepted, or let go of.
+    inode: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its FIN is not sent.
+    Open,
+    /// Its FIN is sent, or waits behind data.
+    Shut,
+    /// Both directions are over: a process may still hold what is left of it.
+    Over,
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The processes that serve, by their sockets.
+#[derive(Default)]
+struct Owners {
+    processes: BTreeSet<i32>,
+    searched: Option<Instant>,
+}
+
+impl Owners {
+    /// Finds out which processes hold `fresh` sockets. All processes are searched
+    /// now and then only: servers do not often begin a new one.
+    fn learn(&mut self, fresh: &BTreeSet<u64>, now: Instant) {
+        let due = self.searched.is_none_or(|searched| searched + SEARCH_EVERY < now);
+        if fresh.is_empty() || !due || fresh.is_subset(&self.held()) {
+            return;
+        }
+        self.searched = Some(now);
+        self.processes.extend(proc::holders(fresh));
+    }
+
+    /// The sockets that these processes hold.
+    fn held(&self) -> BTreeSet<u64> {
+        self.processes.iter().flat_map(|process| proc::held_by(*process)).collect()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod proc {
+    //! `/proc`, as Linux shows it to us.
+
+    use super::{BTreeSet, Socket, SocketAddr, State, canonical};
+    use procfs::net::{TcpState, tcp, tcp6};
+    use procfs::process::{FDTarget, Process, all_processes};
+
+    /// All TCP sockets by their own address and their peer's.
+    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), Socket)>> {
+        let entries = tcp().ok()?.into_iter().chain(tcp6().unwrap_or_default());
+        let socket = |entry: procfs::net::TcpNetEntry| {
+            let state = match entry.state {
+                TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck => {
+                    State::Shut
+                }
+                TcpState::TimeWait | TcpState::Close => State::Over,
+                _ => State::Open,
+            };
+            let pair = (canonical(entry.local_address), canonical(entry.remote_address));
+            (pair, Socket { state, inode: entry.inode })
+        };
+        Some(entries.map(socket).collect())
+    }
+
+    /// The sockets that a process holds; none where we may not look.
+    pub fn held_by(process: i32) -> BTreeSet<u64> {
+        let descriptors = Process::new(process).and_then(|process| process.fd());
+        let descriptors = descriptors.into_iter().flatten().flatten();
+        let socket = |target| match target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        };
+        descriptors.filter_map(|descriptor| socket(descriptor.target)).collect()
+    }
+
+    /// The processes that hold one of `sockets`.
+    pub fn holders(sockets: &BTreeSet<u64>) -> BTreeSet<i32> {
+        let processes = all_processes().into_iter().flatten().flatten();
+        let holds = |process: &i32| !held_by(*process).is_disjoint(sockets);
+        processes.map(|process| process.pid()).filter(holds).collect()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod proc {
+    //! No table that we know how to read.
+
+    use super::{BTreeSet, Socket, SocketAddr};
+
+    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), Socket)>> {
+        None
+    }
+
+    pub fn held_by(_: i32) -> BTreeSet<u64> {
+        BTreeSet::new()
+    }
+
+    pub fn holders(_: &BTreeSet<u64>) -> BTreeSet<i32> {
+        BTreeSet::new()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::exchange::Trace;
+    use std::io::Read as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    struct Pair {
+        client: TcpStream,
+        server: TcpStream,
+        record: Record,
+        _watch: Watch,
+        table: Table,
+    }
+
+    impl Pair {
+        /// The events so far, after enough looks.
+        async fn seen(&self) -> Vec<What> {
+            self.table.catch_up().await;
+            events(&self.record)
+        }
+    }
+
+    fn events(record: &Record) -> Vec<What> {
+        record.look(|trace| trace.events.iter().map(|event| event.what.clone()).collect())
+    }
+
+    async fn pair() -> Pair {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(address).await.expect("it listens");
+        let table = Table::start().expect("Linux has one");
+        let record = Record::begin(Trace::new(false));
+        let ours = client.local_addr().expect("an address");
+        let mut watch = table.watch(address, ours, record.clone());
+        sleep(EVERY * 4).await;
+        let early = timeout(EVERY * 4, watch.is_accepted()).await;
+        assert!(early.is_err(), "nobody has accepted yet");
+        let (server, _) = listener.accept().await.expect("one waits");
+        assert!(watch.is_accepted().await);
+        Pair { client, server, record, _watch: watch, table }
+    }
+
+    const DROPPED: What = What::Dropped { reset: false };
+
+    #[tokio::test]
+    async fn an_open_socket_is_neither_shut_nor_released() {
+        let pair = pair().await;
+        assert_eq!(pair.seen().await, []);
+        let Pair { client: _client, server, record, _watch, table } = pair;
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [What::Shut, DROPPED]);
+    }
+
+    #[tokio::test]
+    async fn a_half_closed_socket_is_shut_and_not_released() {
+        let mut pair = pair().await;
+        pair.server.shutdown().await.expect("shut");
+        assert_eq!(pair.seen().await, [What::Shut]);
+        // Both directions are over, and the descriptor is kept.
+        pair.client.shutdown().await.expect("shut");
+        assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
+        assert_eq!(pair.seen().await, [What::Shut]);
+        let Pair { client: _client, server, record, _watch, table } = pair;
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [What::Shut, DROPPED]);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_reset_is_held_until_its_process_lets_go() {
+        let Pair { client, server, record, _watch, table } = pair().await;
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(client);
+        table.catch_up().await;
+        assert_eq!(events(&record), []);
+        drop(server);
+        table.catch_up().await;
+        assert_eq!(events(&record), [DROPPED]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_hides_nothing() {
+        let Pair { client, mut server, record, _watch, table } = pair().await;
+        record.push(What::StoppedReading);
+        let mut filled = 0;
+        while let Ok(Ok(count)) =
+            timeout(Duration::from_millis(50), server.write(&[0; 16_384])).await
+        {
+            filled += count;
+        }
+        assert!(filled > 0);
+        drop(server);
+        table.catch_up().await;
+        // The FIN waits behind the data.
+        let seen = events(&record);
+        assert!(
+            seen.len() == 3 && seen.contains(&What::Shut) && seen.contains(&DROPPED),
+            "{seen:?}"
+        );
+        let client = client.into_std().expect("a socket");
+        client.set_nonblocking(false).expect("set");
+        let mut data = (&client).take(filled as u64);
+        assert_eq!(data.read_to_end(&mut Vec::new()).expect("data"), filled);
+    }
+}

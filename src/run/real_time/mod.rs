@@ -1,0 +1,32 @@
+//! Real time and real sockets: the same scripts, judged by the same code, against a
+//! server that runs somewhere, in whatever language.
+//!
+//! | file | has |
+//! |---|---|
+//! | `remote_urls` | a server's URLs, what its application does on each, and the scripts that suit them |
+//! | `preflight` | a look before testing: does it speak WebSocket there |
+//! | `stage`, `record` | the client's socket, and the record of it |
+//! | `kernel_table` | the server's end, from the kernel's table |
+//! | `delay_monitor` | how late our own process is |
+//! | `play`, `player`, `probe` | a script; a script again, and shrunk; a campaign |
+//! | [`listen`] | a target in process, listening |
+//!
+//! This module owns the wall clock and the sockets. What can be seen over TCP is less
+//! than in virtual time: nothing is proven, so that no ending is *never*, and of the
+//! server's application nothing is heard.
+
+mod control;
+mod delay_monitor;
+mod kernel_table;
+pub mod listen;
+mod play;
+mod player;
+mod preflight;
+mod probe;
+mod record;
+mod remote_urls;
+mod stage;
+
+pub use player::{BUDGET, Measures, Player, Shrunk};
+pub use probe::{Found, Outcome, Probe, Progress};
+pub use remote_urls::{Part, Server, longest_script, pauses};

@@ -1,0 +1,278 @@
+//! One script, played once, in real time, and judged.
+//!
+//! After the script the client freezes, as in virtual time. A deadline that passed
+//! ends the script early: what the client would have done then changes nothing that
+//! is owed. Nothing is proven here: a connection that is open when watching ends is
+//! *open*, never *never*.
+
+use super::delay_monitor::Pulse;
+use super::kernel_table::Table;
+use super::record::Record;
+use super::stage::TcpStage;
+use crate::actor::Client;
+use crate::bounds::Bounds;
+use crate::exchange::{Event, Note, Outcome, Time, Trace, What};
+use crate::judge::{judge, next_deadline};
+use crate::script::{Act, Command, Script, Setting};
+use crate::transport::tcp::endpoint::Endpoint;
+use crate::transport::tcp::{Connected, NoConnection, connect};
+use crate::verdict::Verdict;
+use crate::wire::{Decoder, Item, Opcode, Role, handshake};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// How long a server on this machine is given to deal with what it was sent.
+pub(super) const SETTLE: Duration = Duration::from_millis(5);
+/// The most that a distant server is given.
+const SETTLE_MOST: Duration = Duration::from_millis(300);
+/// The receive buffer of a client that will stop reading: the kernel takes no less.
+const SMALL_WINDOW: u32 = 2304;
+/// How far beyond a deadline and its slack watching goes, so that it surely passed.
+const BEYOND: Duration = Duration::from_millis(10);
+/// How long after a change the trace is looked at again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How all scripts of one run are played.
+pub(super) struct World {
+    pub bounds: Bounds,
+    /// What a deadline gets on top, real time being what it is.
+    pub slack: Duration,
+    /// How long after what obliges the server a late end is waited for.
+    pub horizon: Duration,
+    /// After how long an application that closes on open has surely begun to.
+    pub begins: Duration,
+    /// The kernel's socket table, where the server is on this machine.
+    pub table: Option<Table>,
+    pub pulse: Pulse,
+}
+
+/// How far a play goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watching {
+    /// Until a deadline has surely passed: enough to see that it was not kept.
+    ToDeadline,
+    /// As that, with twice the slack: what fails so is at no border, where real time
+    /// would sometimes show it and sometimes not.
+    WithMargin,
+    /// On to the horizon: how late the end is.
+    ToHorizon,
+}
+
+/// What a play came to.
+pub(super) struct Played {
+    pub trace: Trace,
+    pub verdict: Verdict,
+    /// Whether our own process was so late meanwhile that the verdict is worth nothing.
+    pub was_late: bool,
+}
+
+impl World {
+    /// Plays `script` once.
+    pub async fn play(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        watching: Watching,
+    ) -> Result<Played, NoConnection> {
+        let connected = connect(endpoint, window(script)).await?;
+        let record = Record::begin(self.empty_trace(&connected));
+        let watch = self
+            .table
+            .as_ref()
+            .map(|table| table.watch(connected.peer, connected.local, record.clone()));
+        let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
+        let request = endpoint.request.clone();
+        let stage = TcpStage::new(connected.socket, record.clone(), request, settle, self.begins);
+        let mut client = Client::new(stage, self.bounds.longest() + self.slack * 2);
+        let mut watch = watch;
+        if let Some(watch) = watch.as_mut().filter(|_| leaves(script))
+            && !watch.is_accepted().await
+        {
+            record.lose_sight();
+        }
+        let slack = self.slack_of(watching);
+        tokio::select! {
+            biased;
+            () = self.overdue(&record, slack) => {}
+            () = client.act(script) => {}
+        }
+        record.push(What::Froze);
+        client.read_until(self.watch(&record, watching)).await;
+        drop(watch);
+        Ok(self.judged(&record, script, slack))
+    }
+
+    fn empty_trace(&self, connected: &Connected) -> Trace {
+        let mut trace = Trace::new(false);
+        trace.sees_release = self.table.is_some();
+        trace.grain = self.slack;
+        // What TLS has taken in may not have come out of it: then order proves little.
+        trace.transit = match () {
+            () if !connected.socket.is_plain() => self.slack,
+            () if connected.peer.ip() == connected.local.ip() => Duration::ZERO,
+            () => connected.round_trip,
+        };
+        trace
+    }
+
+    fn slack_of(&self, watching: Watching) -> Duration {
+        match watching {
+            Watching::ToDeadline | Watching::ToHorizon => self.slack,
+            Watching::WithMargin => self.slack * 2,
+        }
+    }
+
+    fn judged(&self, record: &Record, script: &Script, slack: Duration) -> Played {
+        let delay = self.pulse.worst_since(record.start());
+        let mut trace = record.take();
+        if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
+            note_who_began(&mut trace);
+        }
+        trace.grain = slack + delay;
+        let verdict = judge(&trace, &self.bounds);
+        Played { trace, verdict, was_late: delay > self.slack }
+    }
+
+    /// Ready once a deadline has surely passed and the server has not kept it.
+    async fn overdue(&self, record: &Record, slack: Duration) {
+        loop {
+            record.catch_up();
+            match self.due(record, slack) {
+                Some(due) if record.now() > due => return,
+                Some(due) => wait(record, due).await,
+                None => wait(record, record.now().after(self.slack)).await,
+            }
+            // What changes, changes in bursts: it is looked at once.
+            sleep(LOOK).await;
+        }
+    }
+
+    /// After the script: to the deadline and, where that passed, to the horizon.
+    async fn watch(&self, record: &Record, watching: Watching) {
+        let slack = self.slack_of(watching);
+        let (mut quiet, mut caught_up) = (false, false);
+        while !record.is_over() {
+            record.catch_up();
+            let Some(due) = self.due(record, slack) else {
+                if quiet {
+                    return;
+                }
+                // Nothing is owed; what the server does by itself it has begun by then.
+                let until = record.now().after(self.slack * 2 + BEYOND);
+                while record.now() < until && !record.is_over() && self.due(record, slack).is_none()
+                {
+                    wait(record, until).await;
+                }
+                quiet = true;
+                continue;
+            };
+            let until = match watching {
+                Watching::ToDeadline | Watching::WithMargin => due,
+                Watching::ToHorizon => {
+                    due.after(self.horizon.saturating_sub(self.bounds.longest()))
+                }
+            };
+            if record.now() > until {
+                if let Some(table) = self.table.as_ref().filter(|_| !caught_up) {
+                    table.catch_up().await;
+                    caught_up = true;
+                    continue;
+                }
+                record.push(What::Became(Outcome::GaveUp));
+                return;
+            }
+            wait(record, if record.now() > due { until } else { due }).await;
+        }
+    }
+
+    /// When what is owed, if anything, is surely overdue.
+    fn due(&self, record: &Record, slack: Duration) -> Option<Time> {
+        let deadline = record.look(|trace| next_deadline(trace, &self.bounds))?;
+        let delay = self.pulse.worst_since(record.start());
+        Some(deadline.after(slack + delay + BEYOND))
+    }
+}
+
+/// Notes, where the application closes by itself, that it had begun to when its Close
+/// came: so that a Close of the client's that crossed it is not taken for the reason.
+fn note_who_began(trace: &mut Trace) {
+    let Some(offset) = first_close(&trace.to_client) else { return };
+    let mut got = 0;
+    let brought = |event: &Event| {
+        if let What::Got { bytes } = event.what {
+            got += bytes as usize;
+        }
+        got > offset
+    };
+    let began = What::Noted(Note::BeganToClose);
+    let Some(event) = trace.events.iter().position(brought) else { return };
+    if !trace.events[..event].iter().any(|event| event.what == began) {
+        let at = trace.events[event].at;
+        trace.events.insert(event, Event { at, what: began });
+    }
+}
+
+/// Where in what a server sent its first Close begins.
+fn first_close(bytes: &[u8]) -> Option<usize> {
+    let mut rest = &bytes[handshake::head_length(bytes)?..];
+    let mut decoder = Decoder::new(Role::Server);
+    loop {
+        match decoder.next(&mut rest)? {
+            Item::Started(started) if started.opcode == Opcode::CLOSE => {
+                return Some(bytes.len() - rest.len() - 1);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Until just after `time`, or the next change.
+async fn wait(record: &Record, time: Time) {
+    let left = time.since_accept().saturating_sub(record.now().since_accept());
+    let _ = timeout(left + Duration::from_millis(1), record.changed()).await;
+}
+
+/// The receive buffer that the script needs: small where it stops reading.
+fn window(script: &Script) -> Option<u32> {
+    let window = |act: &Act| match act {
+        Act::Set(Setting::Window, size) => Some(size.0.max(SMALL_WINDOW)),
+        Act::StopReading => Some(SMALL_WINDOW),
+        _ => None,
+    };
+    script.steps.iter().filter_map(|step| window(&step.act)).min()
+}
+
+/// Whether the client leaves the connection in a way after which the table alone shows
+/// what the server does.
+fn leaves(script: &Script) -> bool {
+    script.steps.iter().any(|step| matches!(step.act, Act::Reset | Act::Drop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::FrameHead;
+
+    #[test]
+    fn an_application_that_closes_by_itself_had_begun_when_its_close_came() {
+        let mut trace = Trace::new(false);
+        let mut bytes = handshake::switching_protocols(handshake::ACCEPT).into_bytes();
+        FrameHead::server(Opcode::TEXT).encode(b"\x88\x00", &mut bytes);
+        let first = bytes.len() as u32;
+        FrameHead::server(Opcode::CLOSE).encode(b"", &mut bytes);
+        trace.to_client = bytes;
+        trace.push(Time(1), What::Got { bytes: first });
+        trace.push(Time(2), What::Arrived { bytes: 0 });
+        note_who_began(&mut trace);
+        assert_eq!(trace.events.len(), 2, "no Close has come");
+        trace.push(Time(3), What::Got { bytes: 1 });
+        trace.push(Time(4), What::Got { bytes: 1 });
+        let began = Event { at: Time(3), what: What::Noted(Note::BeganToClose) };
+        for _ in 0..2 {
+            note_who_began(&mut trace);
+            let noted: Vec<usize> =
+                (0..trace.events.len()).filter(|at| trace.events[*at] == began).collect();
+            assert_eq!(noted, [2], "once, right before what brought it");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The record of one connection in real time: a trace that several hands write.
+//!
+//! The client's stage writes what it sends and gets, the kernel's socket table what it
+//! shows of the server's end. Whoever watches is told of every change.
+
+use crate::exchange::{Event, Time, Trace, What};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A handle of the record; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Record(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// When the server accepted, as far as the client can tell: it was connected.
+    start: Instant,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    trace: Trace,
+    /// What is to be recorded once its time has come.
+    soon: Option<(Time, What)>,
+    /// Nothing more will come to the client: the end, a reset, or its own doing.
+    client_done: bool,
+    /// The client does not read, or is cut off.
+    blind: bool,
+    dropped: bool,
+}
+
+impl Record {
+    /// Begins with an empty trace at time zero.
+    pub fn begin(trace: Trace) -> Self {
+        let state = State { trace, soon: None, client_done: false, blind: false, dropped: false };
+        Self(Arc::new(Shared {
+            start: Instant::now(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }))
+    }
+
+    pub fn start(&self) -> Instant {
+        self.0.start
+    }
+
+    pub fn now(&self) -> Time {
+        self.0.start.elapsed().into()
+    }
+
+    /// Appends an event that happens now.
+    pub fn push(&self, what: What) {
+        let mut state = self.state();
+        match what {
+            What::GotEnd | What::GotReset | What::ResetArrived => state.client_done = true,
+            What::StoppedReading | What::Cut => state.blind = true,
+            What::ResumedReading => state.blind = false,
+            _ => {}
+        }
+        state.push(self.now(), what);
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// Puts in what the server did at `time` or later: that it was not done before is
+    /// all that is known. It is put behind what the client has seen of the end by then.
+    pub fn put_in(&self, time: Time, what: What) {
+        let mut state = self.state();
+        state.dropped |= matches!(what, What::Dropped { .. });
+        let is_end = |event: &Event| matches!(event.what, What::GotEnd | What::GotReset);
+        let events = &mut state.trace.events;
+        let end = events.iter().find(|event| is_end(event)).map(|event| event.at);
+        let at = end.map_or(time, |end| time.max(end));
+        let place = events.iter().rposition(|event| event.at <= at).map_or(0, |last| last + 1);
+        events.insert(place, Event { at, what });
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// Whether the client would see an end that came, and has seen none.
+    pub fn looks_out(&self) -> bool {
+        let state = self.state();
+        !(state.blind || state.client_done)
+    }
+
+    /// Appends `what` after `delay`; of several the first counts.
+    pub fn push_after(&self, delay: Duration, what: What) {
+        let due = self.now().after(delay);
+        self.state().soon.get_or_insert((due, what));
+    }
+
+    /// Appends what is due by now.
+    pub fn catch_up(&self) {
+        let now = self.now();
+        self.state().catch_up(now);
+    }
+
+    /// The client sent bytes.
+    pub fn sent(&self, bytes: &[u8]) {
+        self.state().trace.to_server.extend_from_slice(bytes);
+        self.push(What::Arrived { bytes: bytes.len() as u32 });
+    }
+
+    /// The client got bytes; how many it has by now.
+    pub fn got(&self, bytes: &[u8]) -> usize {
+        let total = {
+            let mut state = self.state();
+            state.trace.to_client.extend_from_slice(bytes);
+            state.trace.to_client.len()
+        };
+        self.push(What::Got { bytes: bytes.len() as u32 });
+        total
+    }
+
+    /// The client will see nothing more, by its own doing.
+    pub fn client_is_done(&self) {
+        self.state().client_done = true;
+        self.0.changed.notify_one();
+    }
+
+    /// What the server does to its end will not be seen any more.
+    pub fn lose_sight(&self) {
+        self.state().trace.sees_release = false;
+        self.0.changed.notify_one();
+    }
+
+    /// Whether nothing more can be seen to happen.
+    pub fn is_over(&self) -> bool {
+        let state = self.state();
+        state.dropped || (state.client_done && !state.trace.sees_release)
+    }
+
+    /// Ready after the next change.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Shows the trace.
+    pub fn look<T>(&self, look: impl FnOnce(&Trace) -> T) -> T {
+        look(&self.state().trace)
+    }
+
+    /// Takes the trace; the record is empty then.
+    pub fn take(&self) -> Trace {
+        std::mem::take(&mut self.state().trace)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, now: Time, what: What) {
+        self.catch_up(now);
+        // Two hands may read the clock in one order and write in the other.
+        let last = self.trace.events.last().map_or(Time::ZERO, |event| event.at);
+        self.trace.push(now.max(last), what);
+    }
+
+    fn catch_up(&mut self, now: Time) {
+        if self.soon.as_ref().is_some_and(|(due, _)| *due <= now)
+            && let Some((due, what)) = self.soon.take()
+        {
+            let last = self.trace.events.last().map_or(Time::ZERO, |event| event.at);
+            self.trace.push(due.max(last), what);
+        }
+    }
+}

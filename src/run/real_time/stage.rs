@@ -1,0 +1,212 @@
+//! The client's stage over a real socket: what it does and gets is recorded.
+
+use super::record::Record;
+use crate::actor::{Read, Stage};
+use crate::exchange::{Note, What};
+use crate::script::{Command, Setting, Size};
+use crate::transport::tcp::Socket;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// The most bytes that a client takes from one server: then it stops reading.
+const ENOUGH: usize = 16 << 20;
+
+/// The stage of one connection.
+pub(super) struct TcpStage {
+    socket: Socket,
+    record: Record,
+    request: String,
+    /// How long the server is given to deal with what it was sent.
+    settle: Duration,
+    settled: Pin<Box<Sleep>>,
+    /// After how long an application that closes on open has surely begun to.
+    begins: Duration,
+    reads: bool,
+    cut: bool,
+    ended: bool,
+    buffer: Box<[u8]>,
+}
+
+impl TcpStage {
+    pub fn new(
+        socket: Socket,
+        record: Record,
+        request: String,
+        settle: Duration,
+        begins: Duration,
+    ) -> Self {
+        Self {
+            socket,
+            record,
+            request,
+            settle,
+            settled: Box::pin(sleep(Duration::ZERO)),
+            begins,
+            reads: true,
+            cut: false,
+            ended: false,
+            buffer: vec![0; 16 << 10].into(),
+        }
+    }
+
+    /// What a read came to; true where there may be more.
+    fn took(&mut self, read: &io::Result<usize>) -> bool {
+        match read {
+            Ok(0) => self.end(What::GotEnd),
+            Err(_) => self.end(What::GotReset),
+            Ok(count) => {
+                if self.record.got(&self.buffer[..*count]) > ENOUGH && self.reads {
+                    self.reads = false;
+                    self.record.push(What::StoppedReading);
+                }
+                return self.reads;
+            }
+        }
+        false
+    }
+
+    fn end(&mut self, what: What) {
+        if !self.ended {
+            self.ended = true;
+            self.record.push(what);
+        }
+    }
+
+    /// Takes what has come, so that what came before a send is recorded before it.
+    fn take_what_came(&mut self) {
+        while self.reads && !self.ended {
+            let Some(read) = self.socket.read_now(&mut self.buffer) else { return };
+            if !self.took(&read) {
+                return;
+            }
+        }
+    }
+
+    /// The client sees nothing more of the connection.
+    fn leave(&mut self) {
+        self.ended = true;
+        self.record.client_is_done();
+    }
+}
+
+impl Stage for TcpStage {
+    fn request(&self) -> &str {
+        &self.request
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        if self.ended {
+            return Poll::Ready(Read::End);
+        }
+        if self.cut || !self.reads {
+            return Poll::Pending;
+        }
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        let read = ready!(self.socket.poll_read(cx, &mut buffer));
+        let read = read.map(|()| buffer.filled().len());
+        self.took(&read);
+        Poll::Ready(if self.ended { Read::End } else { Read::Bytes })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.cut {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        self.take_what_came();
+        let written = ready!(self.socket.poll_write(cx, bytes));
+        match &written {
+            Ok(count) => self.record.sent(&bytes[..*count]),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(_) => self.end(What::GotReset),
+        }
+        Poll::Ready(written)
+    }
+
+    fn ask_settled(&mut self) {
+        let due = Instant::now() + self.settle;
+        self.settled.as_mut().reset(due);
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.settled.as_mut().poll(cx)
+    }
+
+    fn is_over(&self) -> bool {
+        self.record.is_over()
+    }
+
+    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
+        self.record.look(|trace| look(&trace.to_client[from..]));
+    }
+
+    /// Nobody can be told over TCP: the URL says what the application does, and it is
+    /// taken at its word.
+    fn tell(&mut self, command: &Command) {
+        if matches!(command, Command::Close(..)) {
+            self.record.push_after(self.begins, What::Noted(Note::BeganToClose));
+        }
+    }
+
+    fn fin(&mut self) {
+        if !self.cut && !self.ended {
+            self.socket.fin();
+            self.record.push(What::FinArrived);
+        }
+    }
+
+    fn reset(&mut self) {
+        if !self.cut && !matches!(self.socket, Socket::Gone) {
+            self.socket.reset();
+            self.record.push(What::ResetArrived);
+            self.leave();
+        }
+    }
+
+    fn drop_socket(&mut self) {
+        if self.cut || matches!(self.socket, Socket::Gone) {
+            return;
+        }
+        if self.socket.let_go() {
+            self.record.push(What::ResetArrived);
+        } else {
+            self.record.push(What::FinArrived);
+            if !self.record.look(|trace| trace.sees_release) {
+                self.record.push(What::StoppedReading);
+            }
+        }
+        self.leave();
+    }
+
+    fn cut(&mut self) {
+        if !self.cut {
+            self.cut = true;
+            self.record.push(What::Cut);
+        }
+    }
+
+    /// Only the client's own window can be set from here.
+    fn set(&mut self, setting: Setting, size: Size) {
+        if setting == Setting::Window {
+            self.socket.set_window(size.0);
+        }
+    }
+
+    fn reading(&mut self, reads: bool) {
+        if self.reads != reads {
+            self.reads = reads;
+            self.record.push(if reads { What::ResumedReading } else { What::StoppedReading });
+        }
+    }
+}
+
+impl Drop for TcpStage {
+    /// Neither end is left with anything to wait for.
+    fn drop(&mut self) {
+        self.socket.reset();
+    }
+}

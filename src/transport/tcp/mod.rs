@@ -1,0 +1,201 @@
+//! The client's socket: connected, in plain or through TLS, and let go of.
+
+pub mod endpoint;
+pub mod tls;
+
+use endpoint::Endpoint;
+use socket2::SockRef;
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout};
+use tokio_rustls::client::TlsStream;
+
+/// How long connecting may take, and then TLS.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// Nobody answers there.
+    Tcp(SocketAddr, io::Error),
+    /// TCP answers, and TLS does not.
+    Tls(io::Error),
+}
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address, error) => write!(f, "nothing answers at {address}: {error}"),
+            Self::Tls(error) => write!(f, "TLS fails: {error}"),
+        }
+    }
+}
+
+/// A connected socket.
+pub(crate) struct Connected {
+    pub socket: Socket,
+    pub local: SocketAddr,
+    pub peer: SocketAddr,
+    /// How long TCP took to connect: one way and back.
+    pub round_trip: Duration,
+}
+
+/// Connects to the first address that answers; `window` is the receive buffer's size.
+pub(crate) async fn connect(
+    endpoint: &Endpoint,
+    window: Option<u32>,
+) -> Result<Connected, NoConnection> {
+    let mut failed = None;
+    for address in &endpoint.addresses {
+        let began = Instant::now();
+        let connected = timeout(PATIENCE, tcp(*address, window)).await;
+        match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok((stream, local)) => {
+                let round_trip = began.elapsed();
+                let socket = secured(stream, endpoint).await.map_err(NoConnection::Tls)?;
+                return Ok(Connected { socket, local, peer: *address, round_trip });
+            }
+            Err(error) => failed = failed.or(Some(NoConnection::Tcp(*address, error))),
+        }
+    }
+    Err(failed.expect("an endpoint has an address"))
+}
+
+async fn tcp(address: SocketAddr, window: Option<u32>) -> io::Result<(TcpStream, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if let Some(window) = window {
+        // Before connecting: what the window can grow to is agreed on then.
+        socket.set_recv_buffer_size(window)?;
+    }
+    let stream = socket.connect(address).await?;
+    // Each write is a segment of its own.
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    Ok((stream, local))
+}
+
+async fn secured(stream: TcpStream, endpoint: &Endpoint) -> io::Result<Socket> {
+    let Some((connector, name)) = &endpoint.tls else { return Ok(Socket::Plain(stream)) };
+    let secured = timeout(PATIENCE, connector.connect(name.clone(), stream)).await;
+    let stream = secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    Ok(Socket::Tls(Box::new(stream)))
+}
+
+/// A socket, for as long as the client keeps it. Dropped, it is reset, so that
+/// neither end is left with anything to wait for.
+pub(crate) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// Let go of.
+    Gone,
+}
+
+impl Socket {
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Gone => None,
+        }
+    }
+
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => {
+                // What was written may still be on its way out.
+                let _ = Pin::new(&mut *stream).poll_flush(cx)?;
+                let before = buffer.filled().len();
+                let read = Pin::new(&mut *stream).poll_read(cx, buffer);
+                let notified =
+                    matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
+                let cut = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+                if notified || matches!(&read, Poll::Ready(Err(error)) if cut(error)) {
+                    // TLS says goodbye; the end is TCP's.
+                    return Pin::new(stream.get_mut().0).poll_read(cx, buffer);
+                }
+                read
+            }
+            Self::Gone => Poll::Pending,
+        }
+    }
+
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => {
+                let written = Pin::new(&mut *stream).poll_write(cx, bytes);
+                if written.is_ready() {
+                    let _ = Pin::new(stream).poll_flush(cx)?;
+                }
+                written
+            }
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Reads what is there this instant, whatever the runtime knows of it: `None` for
+    /// nothing, an empty read for the end. Only in plain.
+    pub fn read_now(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        let Self::Plain(stream) = self else { return None };
+        let read = io::Read::read(&mut &*SockRef::from(stream), buffer);
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            read => Some(read),
+        }
+    }
+
+    /// Whether bytes lie here unread.
+    fn has_unread(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        self.tcp().is_some_and(|stream| {
+            SockRef::from(stream).peek(&mut byte).is_ok_and(|count| count > 0)
+        })
+    }
+
+    /// Sends FIN, after TLS's own goodbye where there is TLS.
+    pub fn fin(&mut self) {
+        if let Self::Tls(stream) = self {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = Pin::new(stream).poll_shutdown(&mut cx);
+        }
+        if let Some(stream) = self.tcp() {
+            let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Sends RST and lets go.
+    pub fn reset(&mut self) {
+        if let Some(stream) = self.tcp() {
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+        *self = Self::Gone;
+    }
+
+    /// Lets go as `close(2)` does; true where that sent RST, because bytes were unread.
+    pub fn let_go(&mut self) -> bool {
+        let reset = self.has_unread();
+        *self = Self::Gone;
+        reset
+    }
+
+    pub fn set_window(&self, bytes: u32) {
+        if let Some(stream) = self.tcp() {
+            let _ = SockRef::from(stream).set_recv_buffer_size(bytes as usize);
+        }
+    }
+}
