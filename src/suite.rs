@@ -1,7 +1,7 @@
 //! A user's whole test: `hangup::suite(|conn| my_server(conn)).close_within(secs(5)).check()`.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
@@ -225,7 +225,7 @@ impl Suite {
         target: &Arc<dyn Target>,
         script: &Script,
         runtime_seed: u64,
-    ) -> (Trace, Option<Violation>) {
+    ) -> (Exchange, Option<Violation>) {
         let bounds = self.server.bounds;
         let trace = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {

@@ -2,7 +2,7 @@
 
 use crate::exchange::Note;
 use crate::script::Command;
-use crate::transport::memory::ServerEnd;
+use crate::transport::memory::SubjectEnd;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -42,7 +42,7 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 enum Transport {
-    Link(ServerEnd),
+    Link(SubjectEnd),
     Other(Box<dyn Io>),
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// A connection over the simulated link.
-    pub(crate) fn simulated(end: ServerEnd, host: Arc<dyn Host>) -> Self {
+    pub(crate) fn simulated(end: SubjectEnd, host: Arc<dyn Host>) -> Self {
         Self { transport: Transport::Link(end), application: Application(host) }
     }
 

@@ -3,7 +3,7 @@
 //! that may die of it.
 
 use super::Campaign;
-use crate::exchange::{Death, Trace, What};
+use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::script::Script;
@@ -22,7 +22,7 @@ const TOLL: u32 = 400;
 /// What a death costs beside its process: one that crashes counts 1, and a few
 /// hundred of those take a second or so; to fill the memory takes longer, and to wait
 /// for what does not come longest.
-pub(crate) fn toll(trace: &Trace) -> u32 {
+pub(crate) fn toll(trace: &Exchange) -> u32 {
     match trace.events.last().map(|event| &event.what) {
         Some(What::Died(Death::Signal(_) | Death::Exited(_))) => 1,
         Some(What::Died(Death::OutOfMemory)) => 10,
@@ -32,7 +32,7 @@ pub(crate) fn toll(trace: &Trace) -> u32 {
 }
 
 /// Plays a script once more.
-pub(crate) type Again<'a, E> = dyn FnMut(&Script) -> Result<Trace, E> + 'a;
+pub(crate) type Again<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 'a;
 
 impl Campaign {
     /// Shrinks a script that broke a rule, and looks at what is left of it. Once
@@ -72,7 +72,7 @@ struct Shown<'a, 'b, E> {
     campaign: &'a Campaign,
     key: Key,
     again: &'a mut Again<'b, E>,
-    last: Option<(Trace, Violation)>,
+    last: Option<(Exchange, Violation)>,
     /// What it has cost so far.
     paid: u32,
 }

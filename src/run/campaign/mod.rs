@@ -14,7 +14,7 @@ mod look_into;
 pub(crate) use look_into::toll;
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::generate::Grammar;
 use crate::judge::judge;
@@ -142,7 +142,7 @@ impl Campaign {
     /// are counted in `fired`.
     pub(crate) fn not_accepted(
         &self,
-        trace: &Trace,
+        trace: &Exchange,
         deviations: &[Deviation],
         fired: &mut [u64],
     ) -> Vec<Violation> {

@@ -7,7 +7,7 @@ use super::play::{Played, Watching, World};
 use super::preflight::greet;
 use super::remote_urls::{Part, Server, longest_script, pauses};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -96,9 +96,9 @@ impl Player {
         &self,
         endpoint: &Endpoint,
         script: &Script,
-    ) -> Result<(Trace, Verdict), String> {
+    ) -> Result<(Exchange, Verdict), String> {
         let played = self.punctual(endpoint, script, Watching::ToHorizon).await?;
-        Ok((played.trace, played.verdict))
+        Ok((played.exchange, played.verdict))
     }
 
     /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,

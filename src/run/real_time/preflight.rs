@@ -3,7 +3,7 @@
 
 use super::kernel_table::Table;
 use super::remote_urls::Part;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{Connected, NoConnection, Socket, connect};
 use crate::wire::{Decoder, FrameHead, Item, Opcode, Role, handshake};
@@ -52,7 +52,7 @@ pub(super) async fn greet(
     // Only a socket of this machine's own address has its other end in this table.
     let watch = table
         .filter(|_| peer.ip() == local.ip())
-        .map(|table| table.watch(peer, local, super::record::Record::begin(Trace::new(false))));
+        .map(|table| table.watch(peer, local, super::record::Record::begin(Exchange::new(false))));
     let does = visit.does(part, length);
     if !timeout(DOES_IT, does).await.unwrap_or(false) {
         let seconds = DOES_IT.as_secs();

@@ -8,7 +8,7 @@ use super::control;
 use super::play::{Played, Watching};
 use super::player::{AGAIN, Measures, Player, Shrunk};
 use super::remote_urls::{Part, Server, pauses};
-use crate::exchange::Trace;
+use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Key, Violation};
@@ -68,7 +68,7 @@ pub struct Found {
     /// about: then it is no answer to that, and no finding.
     pub unprovoked: bool,
     /// The minimal script's trace.
-    pub trace: Trace,
+    pub trace: Exchange,
 }
 
 impl Found {
@@ -91,7 +91,7 @@ impl Found {
         if let Some(violation) = last.verdict.find(self.violation.key) {
             self.violation = violation.clone();
             self.script = shrunk.script;
-            self.trace = last.trace;
+            self.trace = last.exchange;
         }
     }
 
@@ -151,7 +151,7 @@ struct Case {
 struct Sight {
     case: Case,
     violation: Violation,
-    trace: Trace,
+    trace: Exchange,
 }
 
 impl Probe {
@@ -288,7 +288,9 @@ impl Probe {
             return;
         }
         outcome.scripts += 1;
-        let response = handshake::response(&played.trace.to_client).ok().flatten();
+        let response = handshake::response(&played.exchange.bytes(ConnectionId::FIRST).to_actor)
+            .ok()
+            .flatten();
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && asks_well(&case.script));
         for violation in played.verdict.violations {
@@ -300,7 +302,7 @@ impl Probe {
             // Of several scripts the shortest is shrunk.
             let size = |case: &Case| (case.script.steps.len(), case.index);
             if sights.get(&key).is_none_or(|sight| size(&case) < size(&sight.case)) {
-                let (case, trace) = (case.clone(), played.trace.clone());
+                let (case, trace) = (case.clone(), played.exchange.clone());
                 sights.insert(key, Sight { case, violation, trace });
             }
         }
@@ -399,7 +401,7 @@ impl Probe {
         let endpoint = self.url(self.part_of(found));
         if let Some(control) = control::script(found) {
             let played = player.punctual(endpoint, &control, Watching::ToDeadline).await?;
-            found.unprovoked = control::said(&played.trace) == control::said(&found.trace);
+            found.unprovoked = control::said(&played.exchange) == control::said(&found.trace);
         }
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {

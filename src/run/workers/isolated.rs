@@ -1,7 +1,7 @@
 //! Where no worker processes can be: everything in this one.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::run::campaign::{Campaign, Outcome, Progress};
 use crate::run::virtual_time::play;
@@ -36,7 +36,7 @@ impl Crew {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         Ok(play(target, &bounds, script, runtime_seed))
     }
 

@@ -5,7 +5,7 @@ use super::messages::{Job, Seen, Stretched};
 use super::process::{Lost, Patience, Worker};
 use super::schedule::{Board, Work};
 use crate::bounds::Bounds;
-use crate::exchange::{Death, Time, Trace, What};
+use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::run::campaign::{Campaign, Outcome, Progress, toll};
 use crate::script::Script;
@@ -71,7 +71,7 @@ impl Crew {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         self.seats[0].play(target, bounds, script, runtime_seed, Patience::Full)
     }
 
@@ -120,7 +120,7 @@ impl Seat {
         script: &Script,
         runtime_seed: u64,
         patience: Patience,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         let target = target.name().to_owned();
         let job = Job::Play { target, bounds, script: script.to_string(), runtime_seed };
         match self.worker()?.play(&job, patience) {
@@ -142,8 +142,8 @@ fn patience_with(key: Key) -> Patience {
 }
 
 /// All that is known of a script that took a worker down in a stretch.
-fn dead(death: Death) -> Trace {
-    let mut trace = Trace::new(true);
+fn dead(death: Death) -> Exchange {
+    let mut trace = Exchange::new(true);
     trace.push(Time::ZERO, What::Died(death));
     trace
 }

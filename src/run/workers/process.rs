@@ -3,7 +3,7 @@
 
 use super::messages::{Job, Report, Stretched};
 use super::shared_memory::Page;
-use crate::exchange::{Death, Time, Trace, What};
+use crate::exchange::{Death, Exchange, Time, What};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -128,9 +128,13 @@ impl Worker {
 
     /// Has a script played. Where the target takes the worker down, the trace goes up
     /// to that, and says so.
-    pub fn play(&mut self, job: &Job, patience: Patience) -> Result<(Trace, Option<Death>), Lost> {
+    pub fn play(
+        &mut self,
+        job: &Job,
+        patience: Patience,
+    ) -> Result<(Exchange, Option<Death>), Lost> {
         self.tell(job);
-        let mut trace = Trace::new(true);
+        let mut trace = Exchange::new(true);
         loop {
             let mut pulse = Pulse::default();
             let mut look = |worker: &Self| {
@@ -153,7 +157,7 @@ impl Worker {
     }
 
     /// The trace up to the death of its process.
-    fn with_death(&self, mut trace: Trace, death: Death) -> Trace {
+    fn with_death(&self, mut trace: Exchange, death: Death) -> Exchange {
         let last = trace.events.last().map_or(Time::ZERO, |event| event.at);
         let now = Time(self.page.cells().now.load(Relaxed)).max(last);
         trace.push(now, What::Died(death));

@@ -216,7 +216,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Trace;
+    use crate::exchange::Exchange;
     use crate::script::Script;
     use crate::verdict::{Ending, Invariant, Level};
 
@@ -233,7 +233,7 @@ mod tests {
             script: Script::default(),
             plays: 0,
             rate: 1.0,
-            trace: Trace::new(true),
+            trace: Exchange::new(true),
         }
     }
 

@@ -3,12 +3,12 @@
 use super::messages::{Job, Report, Seen, Stretched, Told};
 use super::shared_memory::Page;
 use crate::bounds::Bounds;
-use crate::exchange::{Time, Trace};
+use crate::exchange::{Exchange, Time};
 use crate::run::campaign::Campaign;
-use crate::run::virtual_time::play_before;
+use crate::run::virtual_time::play_observed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
-use crate::transport::memory::Witness;
+use crate::transport::memory::Observer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio::dup2_stdout;
 use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ impl Worker<'_> {
         to: u64,
     ) -> Stretched {
         let cells = self.line.page.cells();
-        let witness: Arc<dyn Witness> = Arc::new(Pulse(Arc::clone(&self.line)));
+        let observer: Arc<dyn Observer> = Arc::new(Pulse(Arc::clone(&self.line)));
         let grammar = campaign.grammar(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
@@ -141,7 +141,7 @@ impl Worker<'_> {
             let script = grammar.nth(campaign.seed, index);
             cells.index.store(index, Relaxed);
             cells.playing.store(1, Relaxed);
-            let trace = play_before(Some(&witness), target, &campaign.bounds, &script, index);
+            let trace = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
             cells.playing.store(0, Relaxed);
             for violation in campaign.not_accepted(&trace, deviations, &mut fired) {
                 seen.entry(violation.key).or_insert_with(|| Seen::of(index, violation));
@@ -157,13 +157,13 @@ impl Worker<'_> {
         bounds: &Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Trace {
+    ) -> Exchange {
         let cells = self.line.page.cells();
         let teller = Arc::new(Teller { line: Arc::clone(&self.line), told: Mutex::default() });
-        let witness: Arc<dyn Witness> = Arc::clone(&teller) as _;
+        let observer: Arc<dyn Observer> = Arc::clone(&teller) as _;
         cells.now.store(0, Relaxed);
         cells.playing.store(1, Relaxed);
-        let trace = play_before(Some(&witness), target, bounds, script, runtime_seed);
+        let trace = play_observed(Some(&observer), target, bounds, script, runtime_seed);
         cells.playing.store(0, Relaxed);
         teller.tell(&trace);
         trace
@@ -199,8 +199,8 @@ impl Line {
 #[derive(Debug)]
 struct Pulse(Arc<Line>);
 
-impl Witness for Pulse {
-    fn recorded(&self, _: &Trace) {
+impl Observer for Pulse {
+    fn recorded(&self, _: &Exchange) {
         self.0.beat();
     }
 
@@ -219,7 +219,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn tell(&self, trace: &Trace) {
+    fn tell(&self, trace: &Exchange) {
         let news = self.told.lock().unwrap_or_else(PoisonError::into_inner).news(trace);
         for happened in news {
             self.line.say(&Report::Happened(happened));
@@ -227,8 +227,8 @@ impl Teller {
     }
 }
 
-impl Witness for Teller {
-    fn recorded(&self, trace: &Trace) {
+impl Observer for Teller {
+    fn recorded(&self, trace: &Exchange) {
         self.line.beat();
         self.tell(trace);
     }
