@@ -80,6 +80,7 @@ pub mod suite;
 pub mod target;
 pub mod transport;
 pub mod verdict;
+pub(crate) mod view;
 pub mod wire;
 
 pub use script::Script;

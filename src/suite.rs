@@ -277,7 +277,10 @@ impl Suite {
             let (trace, violation) =
                 self.first_violation(target, &repro.script, repro.runtime_seed);
             let Some(violation) = violation else { continue };
-            let verdict = crate::verdict::Verdict { violations: vec![violation.clone()] };
+            let verdict = crate::verdict::Verdict {
+                violations: vec![violation.clone()],
+                ..Default::default()
+            };
             let again = match repro.compare(&verdict) {
                 Replay::Reproduced(_) => "still fails as saved in",
                 Replay::Fixed | Replay::Different(_) => "fails, in another way than that saved in",

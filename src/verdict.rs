@@ -138,6 +138,79 @@ words! {
     }
 }
 
+words! {
+    /// Why a server may have acted as it did although a rule looks broken.
+    Excuse {
+        /// Bytes of the client's came before the 101 (4.1 forbids it): what a server makes of
+        /// them is its choice.
+        EarlyBytes = "the client sent bytes before the 101",
+        /// It had panicked, or spun, by then: that is a finding of its own.
+        Crashed = "the server had crashed",
+        /// The client had reset the connection.
+        ClientGone = "the client had reset the connection",
+        /// The client had said FIN: what the server does then is about that.
+        ClientFin = "the client had sent FIN",
+        /// It wanted to write, and there was no room up to the end.
+        NoRoom = "there was no room to write",
+        /// Room came in the moment of the end, and was not used.
+        RoomCameTooLate = "room to write came in the moment of the end",
+        /// What it sent had waited for room, and may have been meant for something earlier.
+        WaitedForRoom = "the server had waited for room to write",
+        /// The application had returned by itself.
+        ApplicationLeft = "the application had returned by itself",
+        /// The application had wanted to close.
+        ApplicationClosed = "the application had wanted to close",
+        /// The server had begun to close before.
+        ServerClosedFirst = "the server had sent its own Close before",
+        /// Its Close says that something went wrong: nobody need wait for an answer (7.1.7).
+        ServerFailed = "the server's Close says that something went wrong",
+        /// Its Close blames the client: of that, another rule speaks.
+        BlamesTheClient = "the server's Close blames the client",
+        /// Its Close says that the client's data was not wanted.
+        AboutData = "the server's Close is about the client's data",
+        /// A whole message had come before: an application may think of it what it likes.
+        AfterMessage = "the application had been given a message",
+        /// Nothing complete had come for 5 s: a timer of the server's may have run out.
+        AfterQuiet = "the client had been quiet for 5 s",
+        /// The client wrote a length in more bits than it needs (5.2): a server may refuse it.
+        WideLength = "the client wrote a length in more bits than it needs",
+        /// Half a frame had come, of which the server may know that it will be illegal.
+        HalfFrame = "the client had sent half a frame",
+        /// The client had sent that code itself.
+        ClientsOwnCode = "the client had sent that code itself",
+        /// The client did not read, or was cut off, and nobody saw the server's end.
+        NobodyCouldSee = "nobody could see whether the connection ended",
+    }
+}
+
+/// Another play, which decides whether a server acted on what the client did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// The same without the last thing that the client sent, and lasting as long.
+    WithoutTheLastSend {
+        /// When the connection had shown what the suspicion is about.
+        lasting: Time,
+    },
+}
+
+/// Why a suspicion is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An excuse holds.
+    Excuse(Excuse),
+    /// The server did the same in a control.
+    Control(Control),
+}
+
+/// A suspicion that is not held against the server, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissal {
+    /// What it would have been.
+    pub violation: Violation,
+    /// Why it is none.
+    pub reason: Reason,
+}
+
 /// How a connection ended, measured against what was owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -230,8 +303,10 @@ pub struct Violation {
     pub owed: Option<Owed>,
     /// What happened, in a few words without a subject's feelings: `sent Text after its Close`.
     pub fact: String,
-    /// Indices into the trace of the events that prove it.
+    /// Indices into the exchange of the events that prove it.
     pub events: Vec<usize>,
+    /// The control without which it is not certain; `None` where it is. Real time only.
+    pub control: Option<Control>,
 }
 
 /// All that the judge found on one connection; empty is good.
@@ -239,6 +314,8 @@ pub struct Violation {
 pub struct Verdict {
     /// The rules broken, in the order of [`Invariant::ALL`].
     pub violations: Vec<Violation>,
+    /// What looked like a broken rule and is none, with the reason.
+    pub dismissals: Vec<Dismissal>,
 }
 
 impl Verdict {

@@ -203,7 +203,7 @@ impl Story {
     }
 
     pub fn broken(&self) -> Vec<Invariant> {
-        let Verdict { violations } = judge(&self.exchange, &self.bounds);
+        let Verdict { violations, .. } = judge(&self.exchange, &self.bounds);
         violations.iter().map(|violation| violation.key.invariant).collect()
     }
 

@@ -58,6 +58,7 @@ mod tests {
             owed: None,
             fact: String::new(),
             events: vec![0],
+            control: None,
         };
         let script = script.parse().expect("a script");
         let (index, plays, replays, shown, unprovoked) = (0, 0, 0, 0, false);

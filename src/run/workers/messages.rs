@@ -64,7 +64,7 @@ impl Seen {
 
     pub fn violation(self) -> Violation {
         let Self { key, level, ending, fact, .. } = self;
-        Violation { key, level, ending, owed: None, fact, events: Vec::new() }
+        Violation { key, level, ending, owed: None, fact, events: Vec::new(), control: None }
     }
 }
 
