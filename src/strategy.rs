@@ -3,28 +3,34 @@
 //! Drawn by the one generator from proptest's own randomness, and shrunk by the one
 //! shrinker: the [`ValueTree`] walks its candidates.
 
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// Scripts of the default [`Grammar`]: a bound of 5 s, and an application that obeys
-/// every command. `.for_grammar(suite.grammar())` fits them to a server.
+/// Scripts of the default [`GeneratorConfig`]: a bound of 5 s, and an application that obeys
+/// every command. `.for_config(suite.generator_config())` fits them to a server.
 pub fn scripts() -> Scripts {
-    Scripts { grammar: Grammar::default() }
+    Scripts { config: GeneratorConfig::default() }
 }
 
 /// The strategy that [`scripts`] makes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scripts {
-    grammar: Grammar,
+    config: GeneratorConfig,
 }
 
 impl Scripts {
-    /// Scripts of another grammar.
-    pub const fn for_grammar(self, grammar: Grammar) -> Self {
-        Self { grammar }
+    /// Scripts for another configuration of the generator.
+    pub const fn for_config(self, config: GeneratorConfig) -> Self {
+        Self { config }
+    }
+
+    /// The old name of [`for_config`](Self::for_config).
+    #[doc(hidden)]
+    pub const fn for_grammar(self, config: GeneratorConfig) -> Self {
+        self.for_config(config)
     }
 }
 
@@ -33,7 +39,7 @@ impl Strategy for Scripts {
     type Value = Script;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        Ok(ScriptTree::new(self.grammar.draw(runner.rng())))
+        Ok(ScriptTree::new(self.config.draw(runner.rng())))
     }
 }
 

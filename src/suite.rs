@@ -5,7 +5,7 @@ use crate::exchange::Trace;
 use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::report;
 use crate::run::campaign::Campaign;
@@ -215,9 +215,15 @@ impl Suite {
         Err(Failure { text })
     }
 
-    /// The grammar from which this server's scripts are drawn.
-    pub const fn grammar(&self) -> Grammar {
-        Grammar { bounds: self.server.bounds, app: self.server.obeys }
+    /// The generator's settings for this server's scripts.
+    pub const fn generator_config(&self) -> GeneratorConfig {
+        GeneratorConfig { bounds: self.server.bounds, app: self.server.obeys }
+    }
+
+    /// The old name of [`generator_config`](Self::generator_config).
+    #[doc(hidden)]
+    pub const fn grammar(&self) -> GeneratorConfig {
+        self.generator_config()
     }
 
     fn first_violation(

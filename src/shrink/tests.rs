@@ -1,7 +1,7 @@
 //! The shrinker: what it proposes, in which order, and where it ends.
 
 use super::*;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 
 fn script(text: &str) -> Script {
     text.parse().expect(text)
@@ -65,7 +65,8 @@ fn a_hundred_failing_scripts_of_one_bug_end_as_one() {
         acts.first().is_some_and(|act| act == "upgrade")
             && close.is_some_and(|close| acts[close..].iter().any(sends))
     };
-    let failing = (0..).map(|index| Grammar::default().nth(11, index)).filter(fails).take(100);
+    let failing =
+        (0..).map(|index| GeneratorConfig::default().nth(11, index)).filter(fails).take(100);
     for start in failing {
         let shrunk = shrink(start.clone(), BUDGET, fails);
         assert_eq!(shrunk.script.to_string(), "upgrade\napp close\nping\n", "from\n{start}");
@@ -208,12 +209,12 @@ fn neighbours_are_swapped_back_as_far_as_they_can_go_and_then_pairs_go() {
 #[test]
 fn each_candidate_is_smaller_than_the_best_and_what_passed_is_not_played_again() {
     for index in 0..40 {
-        let start = Grammar::default().nth(5, index);
+        let start = GeneratorConfig::default().nth(5, index);
         let mut shrinker = Shrinker::new(start);
         let mut passed = BTreeSet::new();
         while let Some(candidate) = shrinker.candidate().cloned() {
             assert_eq!(shrinker.candidate(), Some(&candidate), "asked twice");
-            assert!(Measure::of(&candidate) < Measure::of(shrinker.best()), "{candidate}");
+            assert!(Complexity::of(&candidate) < Complexity::of(shrinker.best()), "{candidate}");
             assert!(!passed.contains(&candidate), "{candidate}");
             let failed = candidate.steps.len() > 1 && candidate.to_string().len() % 3 == 0;
             shrinker.tell(failed);

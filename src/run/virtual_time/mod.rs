@@ -93,11 +93,11 @@ pub fn play_before(
         if let Some(witness) = witness {
             link.witnessed_by(Arc::clone(witness));
         }
-        link.expect(script.volume());
+        link.expect(script.max_bytes_sent());
         let recording = Recording::begin(&link);
         let stage = SimStage::new(&link, &parking, target.obeys());
         let desk = Arc::clone(&stage.desk);
-        let connection = Connection::simulated(link.server_end(), Arc::clone(&desk) as _);
+        let connection = Connection::in_memory(link.server_end(), Arc::clone(&desk) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         let mut client = Client::new(stage, patience);

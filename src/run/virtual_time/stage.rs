@@ -4,7 +4,7 @@ use super::idle_detector::Parking;
 use crate::actor::{Read, Stage};
 use crate::exchange::{Note, What};
 use crate::script::{Command, Setting, Size};
-use crate::target::{AppSteps, Host};
+use crate::target::{AppSteps, ApplicationControl};
 use crate::transport::memory::{ClientRead, Link};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -37,7 +37,7 @@ impl Desk {
     }
 }
 
-impl Host for Desk {
+impl ApplicationControl for Desk {
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
         let mut tray = self.tray();
         if let Some(command) = tray.commands.pop_front() {
