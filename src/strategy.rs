@@ -1,7 +1,7 @@
 //! `hangup::scripts()`: scripts as a proptest strategy.
 //!
-//! Drawn by the one generator from proptest's own randomness, and shrunk by the one
-//! shrinker: the [`ValueTree`] walks its candidates.
+//! The generator draws them from proptest's randomness. The shrinker shrinks them: the
+//! [`ValueTree`] walks its candidates. This file plays nothing.
 
 use crate::generate::GeneratorConfig;
 use crate::script::Script;
@@ -43,7 +43,7 @@ impl Strategy for Scripts {
     }
 }
 
-/// A script on its way to the minimum.
+/// A script that proptest shrinks.
 #[derive(Clone, Debug)]
 pub struct ScriptTree {
     shrinker: Shrinker,
@@ -55,7 +55,8 @@ impl ScriptTree {
         Self { shrinker: Shrinker::new(script.clone()), current: script }
     }
 
-    /// Stands at the next candidate; where there is none, at the best, and says so.
+    /// Moves to the next candidate. Where there is none, returns to the best script and returns
+    /// false.
     fn advance(&mut self) -> bool {
         match self.shrinker.candidate() {
             Some(candidate) => {
@@ -77,13 +78,13 @@ impl ValueTree for ScriptTree {
         self.current.clone()
     }
 
-    /// The current script failed.
+    /// Called after the current script failed.
     fn simplify(&mut self) -> bool {
         self.shrinker.tell(true);
         self.advance()
     }
 
-    /// The current script did not fail.
+    /// Called after the current script did not fail.
     fn complicate(&mut self) -> bool {
         self.shrinker.tell(false);
         self.advance()

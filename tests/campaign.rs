@@ -93,7 +93,7 @@ fn a_repro_is_reproduced_by_the_bug_and_fixed_by_either_fix() {
 }
 
 #[test]
-fn a_campaign_that_is_told_to_stop_keeps_what_it_found() {
+fn a_stopped_campaign_keeps_its_findings() {
     let target = target("tungstenite/no-deadline");
     let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: None };
     let outcome = campaign.run(&target, |progress| match progress.findings {

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn both_refuse_the_same_frame_for_the_same_kind_of_reason() {
+    fn both_decoders_refuse_the_same_frame_for_the_same_kind_of_reason() {
         let client = FrameHead::client;
         let ping = frame(client(Opcode::PING), b"x");
         let refused = |bad: Vec<u8>| {

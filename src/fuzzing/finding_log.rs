@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_go_where_artifacts_go() {
+    fn findings_are_saved_in_the_directory_of_the_artifacts() {
         let directory = |argument| with(&["fuzz", argument]).directory().to_owned();
         assert_eq!(directory("-runs=1"), Path::new("."));
         assert_eq!(directory("-artifact_prefix=artifacts/script/"), Path::new("artifacts/script"));

@@ -1,8 +1,7 @@
 //! Mutations of scripts: text in, text out, by way of the steps.
 //!
-//! What parses is changed by the generator's own moves and by small changes of one
-//! step; text that does not parse is first repaired, line by line, into something that does. All is
-//! determined by the arguments.
+//! A script is changed by the generator's own steps and by small changes of one step. Text that
+//! does not parse is first repaired, line by line. The arguments determine the result.
 
 use crate::generate::GeneratorConfig;
 use crate::script::{
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_nothing_else() {
+    fn the_same_seed_gives_the_same_mutation() {
         assert_eq!(after("upgrade\n", 0..50), after("upgrade\n", 0..50));
         let each: BTreeSet<String> =
             (0..100).map(|seed| after("upgrade\n", seed..seed + 1)).collect();
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_script_keeps_what_its_lines_begin_with() {
+    fn text_that_does_not_parse_keeps_the_step_that_each_line_begins_with() {
         let words = |text: &str| {
             let steps = read(text.as_bytes());
             steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")

@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_reset_is_held_until_its_process_lets_go() {
+    async fn a_socket_that_was_reset_is_held_until_its_process_closes_it() {
         let Pair { client, server, record, _watch, table } = pair().await;
         socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
         drop(client);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_read_hides_nothing() {
+    async fn the_fin_and_the_release_show_even_while_the_client_does_not_read() {
         let Pair { client, mut server, record, _watch, table } = pair().await;
         record.push(What::StoppedReading);
         let mut filled = 0;

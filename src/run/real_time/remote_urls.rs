@@ -312,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn every_script_suits_the_part_that_it_is_drawn_for() {
+    fn every_script_suits_the_role_that_it_is_drawn_for() {
         for (role, script) in drawn(8_000) {
             assert!(role.suits(&script), "{role:?}:\n{script}");
         }
     }
 
     #[test]
-    fn what_is_most_usual_comes_first() {
+    fn the_fixed_scripts_of_each_role_come_first() {
         let first: Vec<String> =
             drawn(8).iter().map(|(role, script)| format!("{role:?} {script}")).collect();
         assert_eq!(first[0], "Plain upgrade\nclose 1000\n");
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn no_script_pauses_for_longer_than_it_may() {
+    fn no_script_pauses_longer_than_the_limit() {
         let longest = longest_script(&Bounds::default());
         let pauses: Vec<Duration> = drawn(8_000).iter().map(|(_, script)| pauses(script)).collect();
         assert!(pauses.iter().all(|pauses| *pauses <= longest));
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_tells_which_part_it_needs() {
+    fn the_application_steps_of_a_script_decide_its_role() {
         for (text, role) in [
             ("upgrade\nclose\n", Some(UrlRole::Plain)),
             ("upgrade\napp close\nstop reading\n", Some(UrlRole::Bye)),
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_echoing_url_is_asked_to_fill_the_buffers() {
+    fn only_scripts_for_an_echoing_url_fill_the_buffers() {
         let fills = |wanted: UrlRole| {
             drawn(8_000)
                 .iter()
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_too_long_is_repeated_less_or_left_out() {
+    fn a_step_that_takes_too_long_is_repeated_less_or_left_out() {
         let fit = |text: &str| {
             shortened_to(text.parse().expect(text), Duration::from_secs(6)).to_string()
         };

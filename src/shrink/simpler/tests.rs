@@ -32,7 +32,7 @@ fn beside_plain(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_act_has_its_place_in_the_order_of_a_story() {
+fn every_act_has_its_rank() {
     let ranks = [
         ("window 1B", 0),
         ("upgrade", 1),
@@ -69,7 +69,7 @@ fn every_act_has_its_place_in_the_order_of_a_story() {
 }
 
 #[test]
-fn what_is_out_of_the_ordinary_about_an_act_is_counted() {
+fn oddities_of_an_act_are_counted() {
     let counts = [
         ("upgrade", 0),
         ("upgrade with 1B header", 1),
@@ -186,13 +186,13 @@ fn a_script_is_smaller_by_steps_then_ranks_then_oddities_then_numbers_then_order
 }
 
 #[test]
-fn a_step_that_is_joined_may_be_apart_and_its_act_simpler_while_it_is_joined() {
+fn a_joined_step_is_tried_apart_and_with_a_simpler_act() {
     assert_eq!(simpler("+ reset"), ["reset", "+ fin"]);
     assert_eq!(simpler("+ fin"), ["fin"]);
 }
 
 #[test]
-fn an_end_may_be_a_gentler_one_and_a_wait_for_something_one_for_the_upgrade() {
+fn an_end_is_tried_as_a_gentler_end_and_an_await_as_await_upgrade() {
     for text in ["fin", "await upgrade", "stop reading", "resume reading", "wait 2s", "window 1B"] {
         assert_eq!(simpler(text), [""; 0], "{text}");
     }
@@ -206,7 +206,7 @@ fn an_end_may_be_a_gentler_one_and_a_wait_for_something_one_for_the_upgrade() {
 }
 
 #[test]
-fn an_opening_stays_one() {
+fn an_opening_is_only_replaced_by_simpler_openings() {
     let found = simpler("first 9 bytes of upgrade with 2B header x 3 every 1s");
     let expected = [
         "upgrade",
@@ -304,7 +304,7 @@ fn a_command_loses_its_content_and_its_pace() {
 }
 
 #[test]
-fn two_sends_may_be_one_and_nothing_else_may() {
+fn only_two_sends_are_merged_into_one() {
     let merge = |first: &str, second: &str| {
         let found =
             (0..=PLAIN_SENDS).map(|choice| merged(&step(first).act, &step(second).act, choice));

@@ -464,7 +464,7 @@ faults! {
         }
     }
     /// The fragments of a message that never ends are gathered without limit.
-    GathersWithoutLimit = "buffers_data-without-limit" in OneLoop, class 'M',
+    GathersWithoutLimit = "gathers-without-limit" in OneLoop, class 'M',
     breaks [BoundedMemory] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);

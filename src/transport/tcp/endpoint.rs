@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_or_no_header_is_refused_in_one_line() {
+    fn an_invalid_url_or_header_is_refused_in_one_line() {
         let header = |line: &str| RequestOptions {
             headers: vec![line.to_owned()],
             ..RequestOptions::default()
