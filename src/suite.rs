@@ -4,7 +4,7 @@
 //! that were saved before.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
@@ -234,7 +234,7 @@ impl Suite {
         target: &Arc<dyn Target>,
         script: &Script,
         runtime_seed: u64,
-    ) -> (Trace, Option<Violation>) {
+    ) -> (Exchange, Option<Violation>) {
         let bounds = self.target.bounds;
         let trace = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {

@@ -4,7 +4,7 @@
 use super::args::File;
 use super::{CLEAN, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
@@ -84,7 +84,7 @@ impl Case {
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
     }
 
-    fn play(&mut self) -> Result<(Trace, Verdict), Trouble> {
+    fn play(&mut self) -> Result<(Exchange, Verdict), Trouble> {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
         let trace = self.pool.play(&self.target, bounds, &self.script, seed)?;
         let verdict = judge(&trace, &self.bounds);
@@ -107,7 +107,7 @@ impl Case {
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
-    fn finding(&self, violation: Violation, trace: Trace) -> Finding {
+    fn finding(&self, violation: Violation, trace: Exchange) -> Finding {
         let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
         Finding { violation, script, index: 0, runtime_seed, plays: 0, rate: 1.0, trace }
     }
@@ -180,7 +180,7 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
 }
 
 /// A fuzzer's artifact says that a rule was broken, and not which.
-fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
+fn replay_script(case: &Case, trace: &Exchange, verdict: &Verdict) -> u8 {
     let name = case.target.name();
     let violations: Vec<&Violation> = case.unaccepted(verdict).collect();
     if violations.is_empty() {
@@ -195,7 +195,7 @@ fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
     FINDINGS
 }
 
-fn print_violation(violation: &Violation, trace: &Trace) {
+fn print_violation(violation: &Violation, trace: &Exchange) {
     let sentence = report::sentence(violation, trace);
     output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
 }

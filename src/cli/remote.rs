@@ -5,7 +5,7 @@ use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
 use super::{CLEAN, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::repro::{Replay, Repro, ending_fields};
 use crate::finding::save;
 use crate::report;
@@ -146,7 +146,7 @@ impl Case {
 
     /// Plays until a rule is broken as saved, or broken at all where nothing is saved,
     /// twice at most.
-    async fn play(&self, player: &Player) -> Result<(Trace, Verdict), Trouble> {
+    async fn play(&self, player: &Player) -> Result<(Exchange, Verdict), Trouble> {
         let wanted = |verdict: &Verdict| match &self.repro {
             Some(repro) => verdict.find(repro.key).is_some(),
             None => !verdict.is_clean(),
@@ -240,7 +240,7 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<ProbeFinding,
     let Case { endpoint, part, script, .. } = case;
     let RemoteShrunk { script, plays } =
         player.shrink(endpoint, *part, key, script.clone(), AT_ONCE).await;
-    let (mut replays, mut shown): (u32, Option<(Violation, Trace)>) = (0, None);
+    let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
             return Err("what was shrunk does not show again: the finding is flaky".to_owned());

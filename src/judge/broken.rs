@@ -23,7 +23,7 @@ impl Broken {
     /// one finding.
     pub fn violation(self, facts: &Facts<'_>, owed: Option<Owed>, bounds: &Bounds) -> Violation {
         let Self { invariant, level, fact, events } = self;
-        let first = events.first().copied().unwrap_or(facts.trace.events.len());
+        let first = events.first().copied().unwrap_or(facts.exchange.events.len());
         // A process that dies is one finding, whatever led to it: of one that did not repeat
         // nothing else is known, and it is to be told by the same words.
         let is_death = facts.firsts.died.is_some_and(|died| events.contains(&died))

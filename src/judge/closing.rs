@@ -103,8 +103,8 @@ fn is_after_both(facts: &Facts<'_>, theirs: &Seen, frame: &Seen) -> bool {
     let (Some(received), Some(own)) = (facts.received(theirs), facts.own_close()) else {
         return false;
     };
-    let closed_second = facts.trace.both_ends || own.started > received;
-    let later = facts.at(frame.started) > facts.at(received).after(facts.trace.grain);
+    let closed_second = facts.exchange.both_ends || own.started > received;
+    let later = facts.at(frame.started) > facts.at(received).after(facts.exchange.timing_slack);
     received < frame.started && (closed_second || later)
 }
 

@@ -13,7 +13,7 @@ use crate::verdict::{Invariant, Level};
 pub(super) fn judge(facts: &Facts<'_>, bounds: &Bounds, out: &mut Vec<Broken>) {
     let mut broken = |invariant, event: Option<usize>| {
         let Some(event) = event else { return };
-        let fact = fact(&facts.trace.events[event].what);
+        let fact = fact(&facts.exchange.events[event].what);
         out.push(Broken { invariant, level: Level::Should, fact, events: vec![event] });
     };
     let death = facts.death();
@@ -45,7 +45,7 @@ fn fact(what: &What) -> String {
 //# implementation SHOULD impose a limit on frame sizes and the total
 //# message size after reassembly from multiple frames.
 fn bounded_memory(facts: &Facts<'_>, bounds: &Bounds) -> Option<Broken> {
-    let (peak, bound) = (facts.trace.peak_heap?, bounds.memory?);
+    let (peak, bound) = (facts.exchange.peak_heap?, bounds.memory?);
     if peak <= bound {
         return None;
     }

@@ -1,8 +1,8 @@
-//! One pass over a trace: what was sent, and when what happened first.
+//! One pass over an exchange: what was sent, and when what happened first.
 //!
 //! Facts only; what they mean is the invariants' business.
 
-use crate::exchange::{Death, Event, Note, Time, Trace, What};
+use crate::exchange::{Bytes, ConnectionId, Death, End, Event, Exchange, Note, Time, What};
 use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub(super) struct ClientFault {
     pub offset: usize,
 }
 
-/// The first event of each kind, as an index into the trace.
+/// The first event of each kind, as an index into the exchange.
 #[derive(Debug, Default)]
 pub(super) struct Firsts {
     pub fin: Option<usize>,
@@ -114,10 +114,13 @@ pub(super) fn came_before(event: Option<usize>, other: usize) -> bool {
     event.is_some_and(|event| event < other)
 }
 
-/// What a trace says.
+/// What an exchange says.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
-    pub trace: &'a Trace,
+    pub exchange: &'a Exchange,
+    connection: ConnectionId,
+    /// The connection's bytes.
+    pub bytes: &'a Bytes,
     pub firsts: Firsts,
     /// The event that completed the client's request.
     pub request: Option<usize>,
@@ -212,15 +215,18 @@ impl<'a> Stream<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub fn read(trace: &'a Trace) -> Self {
-        let request_head = handshake::request_length(&trace.to_server);
-        let response = handshake::response(&trace.to_client).ok().flatten();
+    pub fn read(exchange: &'a Exchange, connection: ConnectionId) -> Self {
+        let bytes = exchange.bytes(connection);
+        let request_head = handshake::request_length(&bytes.to_subject);
+        let response = handshake::response(&bytes.to_actor).ok().flatten();
         let response_head =
             response.filter(|response| response.status == 101).map(|response| response.length);
-        let mut client = Stream::new(&trace.to_server, request_head, Role::Client);
-        let mut server = Stream::new(&trace.to_client, response_head, Role::Server);
+        let mut client = Stream::new(&bytes.to_subject, request_head, exchange.subject.other());
+        let mut server = Stream::new(&bytes.to_actor, response_head, exchange.subject);
         let mut facts = Self {
-            trace,
+            exchange,
+            connection,
+            bytes,
             firsts: Firsts::default(),
             request: None,
             opened: None,
@@ -233,14 +239,22 @@ impl<'a> Facts<'a> {
             notes: Vec::new(),
             reads: Vec::new(),
         };
-        for (index, Event { at, what }) in trace.events.iter().enumerate() {
+        for (index, event) in exchange.events.iter().enumerate() {
+            let Event { at, what, .. } = event;
+            if event.connection != connection {
+                continue;
+            }
             match what {
                 What::Arrived { bytes } => facts.arrived(&mut client, *bytes, index),
                 What::Wrote { bytes } => {
                     facts.unused_room = None;
                     facts.sent(&mut server, *bytes, index);
                 }
-                What::Got { bytes } if !trace.both_ends => facts.sent(&mut server, *bytes, index),
+                What::Read { bytes } if event.end == End::Actor => {
+                    if !exchange.both_ends {
+                        facts.sent(&mut server, *bytes, index);
+                    }
+                }
                 What::Read { bytes } => {
                     let before = facts.reads.last().map_or(0, |(_, total)| *total);
                     facts.reads.push((index, before + *bytes as usize));
@@ -252,9 +266,9 @@ impl<'a> Facts<'a> {
                 }
                 What::Noted(note) => {
                     facts.notes.push((index, *note));
-                    facts.firsts.note(what, index);
+                    facts.firsts.note(event, index);
                 }
-                other => facts.firsts.note(other, index),
+                _ => facts.firsts.note(event, index),
             }
         }
         facts.client = client.frames;
@@ -284,15 +298,36 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The events of this connection, in order.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &'a Event> + use<'a> {
+        self.events_before(self.exchange.events.len())
+    }
+
+    /// The events of this connection with their indices.
+    pub fn indexed_events(&self) -> impl Iterator<Item = (usize, &'a Event)> + use<'a> {
+        let connection = self.connection;
+        let events = self.exchange.events.iter().enumerate();
+        events.filter(move |(_, event)| event.connection == connection)
+    }
+
+    /// The events of this connection before that with this index.
+    pub fn events_before(
+        &self,
+        event: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a Event> + use<'a> {
+        let connection = self.connection;
+        self.exchange.events[..event].iter().filter(move |event| event.connection == connection)
+    }
+
     /// When the event happened.
     pub fn at(&self, event: usize) -> Time {
-        self.trace.events[event].at
+        self.exchange.events[event].at
     }
 
     /// How the target's process ended, and the event.
     pub fn death(&self) -> Option<(usize, Death)> {
         let event = self.firsts.died?;
-        match self.trace.events[event].what {
+        match self.exchange.events[event].what {
             What::Died(death) => Some((event, death)),
             _ => None,
         }
@@ -324,7 +359,7 @@ impl<'a> Facts<'a> {
     /// of an end only that it came between two looks: there, what the client saw counts.
     pub fn told_end(&self) -> Option<usize> {
         let Firsts { got_end, got_reset, reset, .. } = self.firsts;
-        if self.trace.both_ends {
+        if self.exchange.both_ends {
             self.ended()
         } else {
             [got_end, got_reset, reset].into_iter().flatten().min()
@@ -334,7 +369,7 @@ impl<'a> Facts<'a> {
     /// The event with which the server let go of its transport, where that was
     /// observed; else the end stands for it.
     pub fn released(&self) -> Option<usize> {
-        if self.trace.sees_release { self.firsts.dropped } else { self.ended() }
+        if self.exchange.sees_release { self.firsts.dropped } else { self.ended() }
     }
 
     /// The event with which the server left a client that said and did nothing since its
@@ -343,10 +378,10 @@ impl<'a> Facts<'a> {
     /// roughly: what was done in between may be what the server acted on.
     pub fn left_a_silent_client(&self) -> Option<usize> {
         let Firsts { fin, reset, cut, got_reset, dropped, .. } = self.firsts;
-        let dropped = dropped.filter(|_| self.trace.sees_release);
+        let dropped = dropped.filter(|_| self.exchange.sees_release);
         let end = [got_reset, dropped].into_iter().flatten().min()?;
-        let said = handshake::request_length(&self.trace.to_server)
-            .is_none_or(|request| request < self.trace.to_server.len());
+        let said = handshake::request_length(&self.bytes.to_subject)
+            .is_none_or(|request| request < self.bytes.to_subject.len());
         let left = [fin, reset, cut].into_iter().any(|event| event.is_some());
         (!said && !left).then_some(end)
     }
@@ -363,14 +398,14 @@ impl<'a> Facts<'a> {
     /// As [`received`](Self::received), of the client's bytes up to `offset`, which
     /// the event `arrived` carried.
     pub fn read_upto(&self, offset: usize, arrived: usize) -> Option<usize> {
-        if self.trace.both_ends {
+        if self.exchange.both_ends {
             let read = self.reads.iter().find(|(_, total)| *total >= offset);
             return read.map(|(event, _)| *event);
         }
         let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
         let stops = |event: &Event| matches!(event.what, What::StoppedReading | What::Cut);
-        let was_deaf = self.trace.events[..end].iter().any(stops);
-        let later = end > arrived && self.at(end) >= self.at(arrived).after(self.trace.transit);
+        let was_deaf = self.events_before(end).any(stops);
+        let later = end > arrived && self.at(end) >= self.at(arrived).after(self.exchange.transit);
         (later && !was_deaf).then_some(arrived)
     }
 
@@ -380,9 +415,10 @@ impl<'a> Facts<'a> {
     pub fn received_by_reset(&self, close: &Seen) -> Option<usize> {
         let Firsts { fin, got_end, got_reset, .. } = self.firsts;
         let (arrived, reset) = (close.ended?, got_reset?);
-        let is_last = close.end_offset == self.trace.to_server.len() && fin.is_none();
-        let later = reset > arrived && self.at(reset) >= self.at(arrived).after(self.trace.transit);
-        let alone = !self.trace.both_ends && got_end.is_none() && !self.is_deaf_at(reset);
+        let is_last = close.end_offset == self.bytes.to_subject.len() && fin.is_none();
+        let later =
+            reset > arrived && self.at(reset) >= self.at(arrived).after(self.exchange.transit);
+        let alone = !self.exchange.both_ends && got_end.is_none() && !self.is_deaf_at(reset);
         (alone && is_last && later).then_some(arrived)
     }
 
@@ -393,7 +429,7 @@ impl<'a> Facts<'a> {
         let Firsts { panicked, spun, reset, .. } = self.firsts;
         let before_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
         // Room that came in the very moment of the end, and was not used, came too late.
-        let too_late = |room: Time| room.after(self.trace.grain) >= self.at(ended);
+        let too_late = |room: Time| room.after(self.exchange.timing_slack) >= self.at(ended);
         let no_room = self.blocked || self.unused_room.is_some_and(too_late);
         before_end(panicked) || before_end(spun) || before_end(reset) || no_room
     }
@@ -401,7 +437,7 @@ impl<'a> Facts<'a> {
     /// Whether the application had left by itself when `event` happened, or in the same
     /// moment: of what came then, nobody could be told.
     pub fn app_left_by(&self, event: usize) -> bool {
-        let by = self.at(event).after(self.trace.grain);
+        let by = self.at(event).after(self.exchange.timing_slack);
         self.firsts.began_to_return.is_some_and(|left| self.at(left) <= by)
     }
 
@@ -416,8 +452,9 @@ impl<'a> Facts<'a> {
         let (mut had_message, mut last) = (false, self.opened);
         for other in before {
             had_message |= other.opcode.is_data() && other.head.is_some_and(|head| head.fin);
-            let in_time =
-                |ended: &usize| own.is_none_or(|own| self.at(*ended).after(self.trace.grain) < own);
+            let in_time = |ended: &usize| {
+                own.is_none_or(|own| self.at(*ended).after(self.exchange.timing_slack) < own)
+            };
             last = last.max(other.ended.filter(in_time));
         }
         let was_quiet = last.zip(own).is_some_and(|(last, own)| own >= self.at(last).after(QUIET));
@@ -435,14 +472,14 @@ impl<'a> Facts<'a> {
 
     /// Whether the server's wish to write was waiting for room when `event` happened.
     pub fn is_blocked_at(&self, event: usize) -> bool {
-        let before = self.trace.events[..event].iter().rev();
+        let before = self.events_before(event).rev();
         let mut room = before.filter(|e| matches!(e.what, What::WriteBlocked | What::Writable));
         room.next().is_some_and(|event| event.what == What::WriteBlocked)
     }
 
     /// Whether the client had stopped reading when `event` happened.
     pub fn is_deaf_at(&self, event: usize) -> bool {
-        let before = self.trace.events[..event].iter().rev();
+        let before = self.events_before(event).rev();
         let mut reading =
             before.filter(|e| matches!(e.what, What::StoppedReading | What::ResumedReading));
         reading.next().is_some_and(|event| event.what == What::StoppedReading)
@@ -451,10 +488,10 @@ impl<'a> Facts<'a> {
     /// How many bytes of the server's the client had read when `event` happened.
     pub fn got_before(&self, event: usize) -> usize {
         let got = |event: &Event| match event.what {
-            What::Got { bytes } => bytes as usize,
+            What::Read { bytes } if event.end == End::Actor => bytes as usize,
             _ => 0,
         };
-        self.trace.events[..event].iter().map(got).sum()
+        self.events_before(event).map(got).sum()
     }
 
     /// The server's first Close, complete or not.
@@ -472,8 +509,8 @@ impl<'a> Facts<'a> {
 }
 
 impl Firsts {
-    fn note(&mut self, what: &What, index: usize) {
-        let slot = match what {
+    fn note(&mut self, event: &Event, index: usize) {
+        let slot = match &event.what {
             What::FinArrived => &mut self.fin,
             What::ResetArrived => &mut self.reset,
             What::Noted(Note::BeganToClose) => &mut self.began,
@@ -484,8 +521,8 @@ impl Firsts {
             What::Shut => &mut self.shut,
             What::Dropped { .. } => &mut self.dropped,
             What::Cut => &mut self.cut,
-            What::GotEnd => &mut self.got_end,
-            What::GotReset => &mut self.got_reset,
+            What::ReadEnd if event.end == End::Actor => &mut self.got_end,
+            What::ReadReset if event.end == End::Actor => &mut self.got_reset,
             What::Panicked(_) => &mut self.panicked,
             What::Spun { .. } => &mut self.spun,
             What::Outlived { .. } => &mut self.outlived,

@@ -22,8 +22,8 @@ fn broken(fact: String, events: Vec<usize>) -> Broken {
 //# Key| (as a string, not base64-decoded) with the string [..]
 //# the client MUST _Fail the WebSocket Connection_.
 fn wrong_accept(facts: &Facts<'_>) -> Option<Broken> {
-    let response = handshake::response(&facts.trace.to_client).ok().flatten()?;
-    let asked = handshake::request(&facts.trace.to_server).ok().flatten();
+    let response = handshake::response(&facts.bytes.to_actor).ok().flatten()?;
+    let asked = handshake::request(&facts.bytes.to_subject).ok().flatten();
     // A script may open with a key of its own.
     let known = asked.is_some_and(|(_, accept)| accept == handshake::ACCEPT);
     let fact = "sent a Sec-WebSocket-Accept that does not answer the client's key".to_owned();

@@ -1,7 +1,7 @@
 //! Something good never came: the end, or the release, by its deadline.
 
 use super::facts::Facts;
-use crate::exchange::{Event, Outcome, Time, What};
+use crate::exchange::{AfterDeadline, Event, Time, What};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
 use crate::wire::{Decoder, Fault, Role, handshake};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// lateness. One that fails to end is not blamed for holding its transport as well.
 pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
     let Some(owed) = owed.filter(|_| facts.stood_still().is_none()) else { return };
-    if !facts.trace.sees_release && is_blind(facts, owed.deadline) {
+    if !facts.exchange.sees_release && is_blind(facts, owed.deadline) {
         return;
     }
     // After the client's reset there is no end left to owe, but the release.
@@ -32,7 +32,7 @@ pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violati
 /// off. Without a look at the server's end there was nobody else to see it.
 fn is_blind(facts: &Facts<'_>, time: Time) -> bool {
     let (mut deaf, mut cut) = (false, false);
-    for event in facts.trace.events.iter().take_while(|event| event.at <= time) {
+    for event in facts.events().take_while(|event| event.at <= time) {
         match event.what {
             What::StoppedReading => deaf = true,
             What::ResumedReading => deaf = false,
@@ -48,11 +48,11 @@ fn is_blind(facts: &Facts<'_>, time: Time) -> bool {
 fn kept(facts: &Facts<'_>, event: Option<usize>, owed: Owed) -> bool {
     // A server's timer may fire within the grain; the client's reset is no merit of its.
     let is_reset = event.is_some() && event == facts.firsts.reset;
-    let grain = if is_reset { Duration::ZERO } else { facts.trace.grain };
+    let grain = if is_reset { Duration::ZERO } else { facts.exchange.timing_slack };
     let deadline = owed.deadline.after(grain);
     match event {
         Some(event) => facts.at(event) <= deadline,
-        None => facts.trace.events.last().is_none_or(|last| last.at <= deadline),
+        None => facts.events().next_back().is_none_or(|last| last.at <= deadline),
     }
 }
 
@@ -139,15 +139,15 @@ pub(super) fn ending(facts: &Facts<'_>, owed: Option<Owed>) -> Ending {
     }
 }
 
-/// How a connection that never ended stands when the trace does.
+/// How a connection that never ended stands when the exchange does.
 fn left_open(facts: &Facts<'_>) -> Ending {
-    let became = facts.firsts.became.map(|event| &facts.trace.events[event].what);
+    let became = facts.firsts.became.map(|event| &facts.exchange.events[event].what);
     match became {
-        Some(What::Became(Outcome::Quiet)) => Ending::Never,
-        Some(What::Became(Outcome::Ticking { wakes, lasting })) => {
+        Some(What::Became(AfterDeadline::Quiet)) => Ending::Never,
+        Some(What::Became(AfterDeadline::Ticking { wakes, lasting })) => {
             Ending::Ticking(lasting / u64::from((*wakes).max(1)))
         }
-        _ => Ending::Open(facts.trace.events.last().map_or(Time::ZERO, |event| event.at)),
+        _ => Ending::Open(facts.events().next_back().map_or(Time::ZERO, |event| event.at)),
     }
 }
 
@@ -160,7 +160,8 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
     let mut half_closed = false;
     let mut dripped = false;
     let mut arrived = 0;
-    for (index, Event { at, what }) in facts.trace.events.iter().enumerate() {
+    for (index, event) in facts.indexed_events() {
+        let Event { at, what, .. } = event;
         if *at > owed.deadline {
             break;
         }
@@ -171,7 +172,7 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
             What::ResumedReading => deaf = false,
             What::FinArrived => half_closed = owed.cause != Cause::ClientFin,
             What::Arrived { bytes } => {
-                arrived = (arrived + *bytes as usize).min(facts.trace.to_server.len());
+                arrived = (arrived + *bytes as usize).min(facts.bytes.to_subject.len());
                 dripped |= index > owed.event;
             }
             _ => {}
@@ -181,7 +182,7 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
         && facts.client_close().is_some_and(|close| close.end_offset <= arrived);
     let words = [
         (gone, Condition::Gone),
-        (is_half_sent(&facts.trace.to_server[..arrived]), Condition::HalfSent),
+        (is_half_sent(&facts.bytes.to_subject[..arrived]), Condition::HalfSent),
         (cut, Condition::CutOff),
         (deaf, Condition::Deaf),
         (half_closed, Condition::HalfClosed),
@@ -199,7 +200,7 @@ fn was_waited_for(facts: &Facts<'_>, owed: Owed, came: Option<usize>) -> bool {
     let whole = broken.next().and_then(|frame| frame.ended);
     let bound = owed.deadline.since_accept().saturating_sub(owed.since.since_accept());
     whole.is_some_and(|whole| {
-        let deadline = facts.at(whole).after(bound).after(facts.trace.grain);
+        let deadline = facts.at(whole).after(bound).after(facts.exchange.timing_slack);
         facts.at(whole) > owed.since && whole < came && facts.at(came) <= deadline
     })
 }

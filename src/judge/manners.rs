@@ -53,7 +53,7 @@ fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
     let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
     let firsts = &facts.firsts;
     let behind_close = match facts.client_close() {
-        Some(close) => close.end_offset < facts.trace.to_server.len(),
+        Some(close) => close.end_offset < facts.bytes.to_subject.len(),
         None => came(firsts.fin),
     };
     let fault = facts.client_fault.map(|fault| fault.event);
@@ -71,7 +71,7 @@ fn is_polite(facts: &Facts<'_>, at: usize) -> bool {
 fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
     let reset = facts.firsts.got_reset?;
     let own = facts.own_close().filter(|close| close.ended.is_some() && close.started < reset)?;
-    let had = !facts.trace.both_ends || facts.got_before(reset) >= own.end_offset;
+    let had = !facts.exchange.both_ends || facts.got_before(reset) >= own.end_offset;
     if had || !is_polite(facts, reset) || is_failing(own) {
         return None;
     }
@@ -90,8 +90,8 @@ fn eaten_close(facts: &Facts<'_>) -> Option<Broken> {
 fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
     let own = facts.own_close()?;
     let sent = own.ended?;
-    let (released, patience) = if facts.trace.both_ends {
-        (facts.released(), facts.trace.grain)
+    let (released, patience) = if facts.exchange.both_ends {
+        (facts.released(), facts.exchange.timing_slack)
     } else {
         (facts.left_a_silent_client(), AT_ONCE)
     };
@@ -103,7 +103,7 @@ fn cut_at_once(facts: &Facts<'_>) -> Option<Broken> {
         .iter()
         .any(|frame| frame.is_close() && frame.ended.is_some_and(|arrived| arrived <= ended));
     // One that had to wait for room may have run out of time since it was meant.
-    let waited = facts.trace.events[..sent].iter().any(|event| event.what == What::WriteBlocked);
+    let waited = facts.events_before(sent).any(|event| event.what == What::WriteBlocked);
     if !at_once || answered || waited || is_failing(own) || !is_polite(facts, ended) {
         return None;
     }

@@ -1,7 +1,7 @@
-//! The judge: a pure function from a trace and the bounds to a verdict.
+//! The judge: a pure function from an exchange and the bounds to a verdict.
 //!
-//! It sees neither script nor target, so that a trace from the simulator and one
-//! from real TCP are judged by the same code. `facts` reads the trace once;
+//! It sees neither script nor target, so that an exchange from the simulator and one
+//! from real TCP are judged by the same code. `facts` reads the exchange once;
 //! `owed` says what obliges the server to end and by when; each family of
 //! invariants then has a file: `liveness`, `closing`, `legality` (what is illegal is
 //! refused, what is legal is not), `manners`, `frames`, `application`, `conduct`.
@@ -21,13 +21,18 @@ mod rules;
 pub use rules::Rule;
 
 use crate::bounds::Bounds;
-use crate::exchange::{Time, Trace};
+use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::verdict::Verdict;
 use facts::Facts;
 
-/// Judges one connection.
-pub fn judge(trace: &Trace, bounds: &Bounds) -> Verdict {
-    let facts = Facts::read(trace);
+/// Judges an exchange's first connection; of most exchanges it is the only one.
+pub fn judge(exchange: &Exchange, bounds: &Bounds) -> Verdict {
+    judge_connection(exchange, ConnectionId::FIRST, bounds)
+}
+
+/// Judges one connection of an exchange.
+pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &Bounds) -> Verdict {
+    let facts = Facts::read(exchange, connection);
     let owed = owed::earliest(&facts, bounds);
     let mut violations = Vec::new();
     liveness::judge(&facts, owed, &mut violations);
@@ -47,10 +52,14 @@ pub fn judge(trace: &Trace, bounds: &Bounds) -> Verdict {
     Verdict { violations }
 }
 
-/// The time by which the server, as things stand at the trace's end, must have
+/// The time by which the server, as things stand at the exchange's end, must have
 /// done what it has not done yet; `None` where it owes nothing.
-pub fn next_deadline(trace: &Trace, bounds: &Bounds) -> Option<Time> {
-    let facts = Facts::read(trace);
+pub fn next_deadline(
+    exchange: &Exchange,
+    connection: ConnectionId,
+    bounds: &Bounds,
+) -> Option<Time> {
+    let facts = Facts::read(exchange, connection);
     let owed = owed::earliest(&facts, bounds)?;
     let done = facts.ended().is_some() && facts.released().is_some();
     (!done).then_some(owed.deadline)

@@ -9,7 +9,7 @@ use crate::exchange::Time;
 use crate::verdict::{Cause, Owed};
 use std::time::Duration;
 
-/// The obligation with the earliest deadline that the trace arms.
+/// The obligation with the earliest deadline that the exchange arms.
 ///
 /// Of several due at the same time the first to happen is named, but for the
 /// application's wish and mere idleness: the Close that they led to says more.
@@ -69,7 +69,7 @@ fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
 fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let deadline = Time::ZERO.after(bounds.handshake?);
     // A server's timer may fire within the grain: what came before that, it had.
-    let grain = facts.trace.grain;
+    let grain = facts.exchange.timing_slack;
     let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline.after(grain));
     (!in_time).then_some(Owed {
         cause: Cause::Handshake,
@@ -85,7 +85,7 @@ fn idle(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
     let bound = bounds.idle?;
     let mut last = facts.opened?;
     for event in facts.client.iter().filter_map(|frame| frame.ended) {
-        if facts.at(event) > facts.at(last).after(bound + facts.trace.grain) {
+        if facts.at(event) > facts.at(last).after(bound + facts.exchange.timing_slack) {
             break;
         }
         last = event.max(last);

@@ -1,7 +1,7 @@
 //! The timeline: what happened as a sequence of client, time and server, in at most
 //! 80 columns, with the violation marked.
 
-use crate::exchange::{Event, Note, Outcome, Time, Trace, What};
+use crate::exchange::{AfterDeadline, ConnectionId, End, Event, Exchange, Note, Time, What};
 use crate::verdict::{Ending, Violation};
 use crate::wire::{ClosePayload, Decoder, Head, Item, Opcode, Role, handshake};
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ const LONGEST: usize = 4;
 /// The time of what never happens.
 const EVER: Time = Time(u64::MAX);
 
-/// Draws the timeline of `trace`; where there is a `violation`, its deadline and
+/// Draws the timeline of `exchange`; where there is a `violation`, its deadline and
 /// the events that prove it are marked.
-pub fn timeline(trace: &Trace, violation: Option<&Violation>) -> String {
-    let mut rows = rows(trace);
+pub fn timeline(exchange: &Exchange, violation: Option<&Violation>) -> String {
+    let mut rows = rows(exchange);
     if let Some(violation) = violation {
         mark(&mut rows, violation);
     }
@@ -150,22 +150,22 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     rows.push(Row { at, event: usize::MAX, lane: Lane::Across, text, marked: true });
 }
 
-fn rows(trace: &Trace) -> Vec<Row> {
+fn rows(exchange: &Exchange) -> Vec<Row> {
     let mut narrator = Narrator {
-        to_server: Side::new(&trace.to_server, Role::Client),
-        to_client: Side::new(&trace.to_client, Role::Server),
+        to_server: Side::new(&exchange.bytes(ConnectionId::FIRST).to_subject, Role::Client),
+        to_client: Side::new(&exchange.bytes(ConnectionId::FIRST).to_actor, Role::Server),
         rows: Vec::new(),
-        got: trace.events.iter().map(|event| got(&event.what)).sum(),
+        got: exchange.events.iter().map(got).sum(),
     };
-    for (index, event) in trace.events.iter().enumerate() {
-        narrator.tell(index, event, trace.both_ends);
+    for (index, event) in exchange.events.iter().enumerate() {
+        narrator.tell(index, event, exchange.both_ends);
     }
     narrator.rows
 }
 
-const fn got(what: &What) -> usize {
-    match what {
-        What::Got { bytes } => *bytes as usize,
+fn got(event: &Event) -> usize {
+    match event.what {
+        What::Read { bytes } if event.end == End::Actor => bytes as usize,
         _ => 0,
     }
 }
@@ -184,6 +184,12 @@ impl Narrator<'_> {
         let mut row = |lane, text: &str| {
             self.rows.push(Row { at, event: index, lane, text: text.to_owned(), marked: false });
         };
+        if event.end == End::Actor && both_ends {
+            // The bytes were shown when the server wrote them.
+            if matches!(event.what, What::Read { .. } | What::ReadEnd | What::ReadReset) {
+                return;
+            }
+        }
         match &event.what {
             What::Arrived { bytes } => {
                 for (text, _) in self.to_server.take(*bytes) {
@@ -191,7 +197,7 @@ impl Narrator<'_> {
                 }
             }
             What::Wrote { bytes } => self.wrote(index, at, *bytes),
-            What::Got { bytes } if !both_ends => self.wrote(index, at, *bytes),
+            What::Read { bytes } if event.end == End::Actor => self.wrote(index, at, *bytes),
             What::FinArrived => row(Lane::ToServer, "FIN"),
             What::ResetArrived => row(Lane::ToServer, "RST"),
             What::StoppedReading => row(Lane::Client, "stops reading"),
@@ -221,16 +227,15 @@ impl Narrator<'_> {
                 row(Lane::Server, "application: is told of the end");
             }
             What::Died(death) => row(Lane::Server, &death.to_string()),
+            What::ReadEnd if event.end == End::Actor => row(Lane::ToClient(true), "FIN"),
+            What::ReadReset if event.end == End::Actor => row(Lane::ToClient(true), "RST"),
             What::ReadReset => row(Lane::Server, "is told of the reset"),
-            What::GotEnd if !both_ends => row(Lane::ToClient(true), "FIN"),
-            What::GotReset if !both_ends => row(Lane::ToClient(true), "RST"),
-            What::Became(Outcome::Quiet | Outcome::Ticking { .. } | Outcome::GaveUp)
+            What::Became(
+                AfterDeadline::Quiet | AfterDeadline::Ticking { .. } | AfterDeadline::GaveUp,
+            )
             | What::Read { .. }
             | What::ReadEnd
             | What::Flushed
-            | What::Got { .. }
-            | What::GotEnd
-            | What::GotReset
             | What::Returned
             | What::Noted(Note::Reports) => {}
         }

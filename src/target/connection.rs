@@ -4,7 +4,7 @@
 
 use crate::exchange::Note;
 use crate::script::Command;
-use crate::transport::memory::ServerEnd;
+use crate::transport::memory::SubjectEnd;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -44,7 +44,7 @@ trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 enum Transport {
-    Memory(ServerEnd),
+    Memory(SubjectEnd),
     Other(Box<dyn ByteStream>),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// A connection over the in-memory TCP.
-    pub(crate) fn in_memory(end: ServerEnd, control: Arc<dyn ApplicationControl>) -> Self {
+    pub(crate) fn in_memory(end: SubjectEnd, control: Arc<dyn ApplicationControl>) -> Self {
         Self { transport: Transport::Memory(end), application: Application(control) }
     }
 

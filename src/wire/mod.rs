@@ -26,3 +26,13 @@ pub enum Role {
     /// The end that accepted it; its frames are not masked.
     Server,
 }
+
+impl Role {
+    /// The role of the other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! The caller supplies the function that plays: in this process, or in a worker.
 
 use super::Campaign;
-use crate::exchange::{Death, Trace, What};
+use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::script::Script;
@@ -23,7 +23,7 @@ const MAX_SHRINK_CRASH_COST: u32 = 400;
 /// The cost of the death of a process: 1 for a crash, of which a few hundred take about a
 /// second; more for a full memory, and most for a stall, which takes its whole timeout.
 /// 0 if the process survived.
-pub(crate) fn crash_cost(trace: &Trace) -> u32 {
+pub(crate) fn crash_cost(trace: &Exchange) -> u32 {
     match trace.events.last().map(|event| &event.what) {
         Some(What::Died(Death::Signal(_) | Death::Exited(_))) => 1,
         Some(What::Died(Death::OutOfMemory)) => 10,
@@ -33,7 +33,7 @@ pub(crate) fn crash_cost(trace: &Trace) -> u32 {
 }
 
 /// Plays a script.
-pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Trace, E> + 'a;
+pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 'a;
 
 impl Campaign {
     /// Shrinks a script that broke a rule, and measures how often it fails. Once
@@ -77,7 +77,7 @@ struct Replayer<'a, 'b, E> {
     campaign: &'a Campaign,
     key: Key,
     play_again: &'a mut PlayScript<'b, E>,
-    last_failure: Option<(Trace, Violation)>,
+    last_failure: Option<(Exchange, Violation)>,
     /// The cost of its crashes so far.
     crash_cost: u32,
 }

@@ -14,7 +14,7 @@ mod investigate;
 pub(crate) use investigate::crash_cost;
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
@@ -143,7 +143,7 @@ impl Campaign {
     /// are counted in `fired`.
     pub(crate) fn unaccepted_violations(
         &self,
-        trace: &Trace,
+        trace: &Exchange,
         deviations: &[Deviation],
         fired: &mut [u64],
     ) -> Vec<Violation> {

@@ -3,7 +3,7 @@
 //! at a time of its own, and over TCP nobody sees what it had read by then.
 
 use super::probe::ProbeFinding;
-use crate::exchange::{Trace, What};
+use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::script::{Act, Millis, Script};
 use crate::verdict::Invariant;
 use crate::wire::{Decoder, Item, Opcode, Role, handshake};
@@ -12,25 +12,26 @@ use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 /// answered, the last thing that the client sent, but with the time that it all took.
 pub(super) fn script(found: &ProbeFinding) -> Option<Script> {
     use Invariant::{AcceptsLegal, AnswersClose, EchoesCode, RefusesIllegal};
-    let ProbeFinding { violation, script, trace, .. } = found;
+    let ProbeFinding { violation, script, trace: exchange, .. } = found;
     let answers = [AnswersClose, RefusesIllegal, AcceptsLegal, EchoesCode];
     if !answers.contains(&violation.key.invariant) {
         return None;
     }
     let said = script.steps.iter().rposition(|step| matches!(step.act, Act::Send(_)))?;
     let mut steps = script.steps[..said].to_vec();
-    let ended = violation.events.iter().max().map(|event| trace.events[*event].at)?;
+    let ended = violation.events.iter().max().map(|event| exchange.events[*event].at)?;
     steps.push(Act::Wait(Millis(ended.since_accept().as_millis() as u32 + 1)).into());
     (said > 0).then_some(Script { steps })
 }
 
 /// What a server said with its first Close, if it sent one, and whether it ended the
 /// connection.
-pub(super) fn said(trace: &Trace) -> (Option<Vec<u8>>, bool) {
-    let ended =
-        trace.events.iter().any(|event| matches!(event.what, What::GotEnd | What::GotReset));
-    let Some(length) = handshake::head_length(&trace.to_client) else { return (None, ended) };
-    let mut rest = &trace.to_client[length..];
+pub(super) fn said(exchange: &Exchange) -> (Option<Vec<u8>>, bool) {
+    let ended = exchange.events.iter().any(Event::shows_actor_the_end);
+    let Some(length) = handshake::head_length(&exchange.bytes(ConnectionId::FIRST).to_actor) else {
+        return (None, ended);
+    };
+    let mut rest = &exchange.bytes(ConnectionId::FIRST).to_actor[length..];
     let mut decoder = Decoder::new(Role::Server);
     while let Some(item) = decoder.next(&mut rest) {
         if matches!(item, Item::Frame(head) if head.opcode == Opcode::CLOSE) {
@@ -43,12 +44,12 @@ pub(super) fn said(trace: &Trace) -> (Option<Vec<u8>>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Time;
+    use crate::exchange::{Time, What};
     use crate::verdict::{Ending, Key, Level, Violation};
 
     fn found(invariant: Invariant, script: &str) -> ProbeFinding {
-        let mut trace = Trace::new(false);
-        trace.push(Time(7_000), What::GotEnd);
+        let mut exchange = Exchange::new(false);
+        exchange.push_at_actor(Time(7_000), What::ReadEnd);
         let key = Key { invariant, cause: None, condition: None };
         let violation = Violation {
             key,
@@ -70,7 +71,7 @@ mod tests {
             replays,
             shown,
             control_matched,
-            trace,
+            trace: exchange,
         }
     }
 
@@ -88,11 +89,12 @@ mod tests {
 
     #[test]
     fn what_a_server_said_is_its_close_and_its_end() {
-        let mut trace = Trace::new(false);
-        trace.to_client = handshake::switching_protocols(handshake::ACCEPT).into_bytes();
-        assert_eq!(said(&trace), (None, false));
-        trace.to_client.extend(b"\x89\x00\x88\x02\x03\xe8");
-        trace.push(Time(1), What::GotReset);
-        assert_eq!(said(&trace), (Some(b"\x03\xe8".to_vec()), true));
+        let mut exchange = Exchange::new(false);
+        exchange.bytes_mut(ConnectionId::FIRST).to_actor =
+            handshake::switching_protocols(handshake::ACCEPT).into_bytes();
+        assert_eq!(said(&exchange), (None, false));
+        exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\x89\x00\x88\x02\x03\xe8");
+        exchange.push_at_actor(Time(1), What::ReadReset);
+        assert_eq!(said(&exchange), (Some(b"\x03\xe8".to_vec()), true));
     }
 }

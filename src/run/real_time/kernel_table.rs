@@ -332,7 +332,7 @@ mod proc {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::exchange::Trace;
+    use crate::exchange::Exchange;
     use std::io::Read as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
@@ -362,7 +362,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let client = TcpStream::connect(address).await.expect("it listens");
         let table = KernelTable::start().expect("Linux has one");
-        let record = Record::begin(Trace::new(false));
+        let record = Record::begin(Exchange::new(false));
         let ours = client.local_addr().expect("an address");
         let mut watch = table.watch(address, ours, record.clone());
         sleep(POLL_INTERVAL * 4).await;

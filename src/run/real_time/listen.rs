@@ -69,7 +69,7 @@ pub async fn serve(target: Arc<dyn Target>, listener: TcpListener, stop: impl Fu
 
 async fn serve_one(target: Arc<dyn Target>, stream: TcpStream, stops: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
-    let queue = Arc::new(CommandQueue::default());
+    let queue = Arc::new(PathCommandQueue::default());
     let (io, writes) = stream.into_split();
     let reads = RequestLineReader { io, line: Some(Vec::new()), queue: Arc::clone(&queue) };
     let connection =
@@ -84,20 +84,20 @@ async fn serve_one(target: Arc<dyn Target>, stream: TcpStream, stops: watch::Rec
 /// The commands for one connection's application. The path of its request and the end of
 /// serving put them there.
 #[derive(Default)]
-struct CommandQueue {
-    state: Mutex<QueueState>,
+struct PathCommandQueue {
+    state: Mutex<PathCommands>,
     path_known: Notify,
 }
 
-/// The state of a [`CommandQueue`], under its lock.
+/// The state of a [`PathCommandQueue`], under its lock.
 #[derive(Default)]
-struct QueueState {
+struct PathCommands {
     path: Option<String>,
     commands: VecDeque<Command>,
     waker: Option<Waker>,
 }
 
-impl CommandQueue {
+impl PathCommandQueue {
     /// Issues the application's commands; never ready.
     async fn issue_commands(&self, obeys: AppSteps, mut stops: watch::Receiver<bool>) {
         tokio::select! {
@@ -134,12 +134,12 @@ impl CommandQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
+    fn lock(&self) -> MutexGuard<'_, PathCommands> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ApplicationControl for CommandQueue {
+impl ApplicationControl for PathCommandQueue {
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
         let mut state = self.lock();
         if let Some(command) = state.commands.pop_front() {
@@ -157,7 +157,7 @@ struct RequestLineReader {
     io: OwnedReadHalf,
     /// The request line as far as it came; `None` once it was whole, or too long.
     line: Option<Vec<u8>>,
-    queue: Arc<CommandQueue>,
+    queue: Arc<PathCommandQueue>,
 }
 
 impl RequestLineReader {

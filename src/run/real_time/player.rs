@@ -9,7 +9,7 @@ use super::play::{PlayConfig, Played, Watching};
 use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -99,9 +99,9 @@ impl Player {
         &self,
         endpoint: &Endpoint,
         script: &Script,
-    ) -> Result<(Trace, Verdict), String> {
+    ) -> Result<(Exchange, Verdict), String> {
         let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
-        Ok((played.trace, played.verdict))
+        Ok((played.exchange, played.verdict))
     }
 
     /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,

@@ -5,7 +5,7 @@
 
 use super::kernel_table::KernelTable;
 use super::remote_urls::UrlRole;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ClientSocket, ConnectError, ConnectedSocket, connect};
 use crate::wire::{Decoder, FrameHead, Item, Opcode, Role, handshake};
@@ -54,7 +54,7 @@ pub(super) async fn check_url(
     // Only a socket of this machine's own address has its other end in this table.
     let watch = table
         .filter(|_| peer.ip() == local.ip())
-        .map(|table| table.watch(peer, local, super::record::Record::begin(Trace::new(false))));
+        .map(|table| table.watch(peer, local, super::record::Record::begin(Exchange::new(false))));
     let acts = connection.application_acts(role, length);
     if !timeout(ROLE_TIMEOUT, acts).await.unwrap_or(false) {
         let seconds = ROLE_TIMEOUT.as_secs();

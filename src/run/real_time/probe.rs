@@ -10,7 +10,7 @@ use super::control;
 use super::play::{Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
-use crate::exchange::Trace;
+use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Key, Violation};
@@ -70,7 +70,7 @@ pub struct ProbeFinding {
     /// about: then it is no answer to that, and no finding.
     pub control_matched: bool,
     /// The minimal script's trace.
-    pub trace: Trace,
+    pub trace: Exchange,
 }
 
 impl ProbeFinding {
@@ -93,7 +93,7 @@ impl ProbeFinding {
         if let Some(violation) = last.verdict.find(self.violation.key) {
             self.violation = violation.clone();
             self.script = shrunk.script;
-            self.trace = last.trace;
+            self.trace = last.exchange;
         }
     }
 
@@ -153,7 +153,7 @@ struct PendingScript {
 struct RawFinding {
     pending: PendingScript,
     violation: Violation,
-    trace: Trace,
+    trace: Exchange,
 }
 
 impl Probe {
@@ -300,7 +300,9 @@ impl Probe {
             return;
         }
         outcome.scripts += 1;
-        let response = handshake::response(&played.trace.to_client).ok().flatten();
+        let response = handshake::response(&played.exchange.bytes(ConnectionId::FIRST).to_actor)
+            .ok()
+            .flatten();
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
         for violation in played.verdict.violations {
@@ -312,7 +314,7 @@ impl Probe {
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
             if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {
-                let (pending, trace) = (pending.clone(), played.trace.clone());
+                let (pending, trace) = (pending.clone(), played.exchange.clone());
                 raw_findings.insert(key, RawFinding { pending, violation, trace });
             }
         }
@@ -413,7 +415,7 @@ impl Probe {
         if let Some(control) = control::script(found) {
             let played =
                 player.play_until_on_time(endpoint, &control, Watching::ToDeadline).await?;
-            found.control_matched = control::said(&played.trace) == control::said(&found.trace);
+            found.control_matched = control::said(&played.exchange) == control::said(&found.trace);
         }
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {

@@ -3,7 +3,7 @@
 //! A target that takes the process down ends the campaign.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::virtual_time::play;
@@ -38,7 +38,7 @@ impl WorkerPool {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         Ok(play(target, &bounds, script, runtime_seed))
     }
 

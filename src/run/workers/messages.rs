@@ -4,7 +4,7 @@
 //! sends or receives them.
 
 use crate::bounds::Bounds;
-use crate::exchange::{Event, Trace};
+use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::verdict::{Ending, Key, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -92,7 +92,7 @@ pub(super) struct UnsentEvents {
 impl UnsentEvents {
     /// The events and bytes that `trace` has gained since the last call. The bytes go with the
     /// first event.
-    pub fn take(&mut self, trace: &Trace) -> Vec<EventMessage> {
+    pub fn take(&mut self, trace: &Exchange) -> Vec<EventMessage> {
         let since = |bytes: &[u8], sent: &mut usize| {
             let unsent = STANDARD.encode(&bytes[(*sent).min(bytes.len())..]);
             *sent = bytes.len();
@@ -109,8 +109,10 @@ impl UnsentEvents {
             })
             .collect();
         if let Some(first) = messages.first_mut() {
-            first.to_server = since(&trace.to_server, &mut self.to_server);
-            first.to_client = since(&trace.to_client, &mut self.to_client);
+            first.to_server =
+                since(&trace.bytes(ConnectionId::FIRST).to_subject, &mut self.to_server);
+            first.to_client =
+                since(&trace.bytes(ConnectionId::FIRST).to_actor, &mut self.to_client);
         }
         messages
     }
@@ -118,10 +120,16 @@ impl UnsentEvents {
 
 impl EventMessage {
     /// Appends it to `trace`; bytes that are not base64 are ignored.
-    pub fn append_to(self, trace: &mut Trace) {
+    pub fn append_to(self, trace: &mut Exchange) {
         let Self { event, to_server, to_client } = self;
-        trace.to_server.extend(STANDARD.decode(to_server).unwrap_or_default());
-        trace.to_client.extend(STANDARD.decode(to_client).unwrap_or_default());
+        trace
+            .bytes_mut(ConnectionId::FIRST)
+            .to_subject
+            .extend(STANDARD.decode(to_server).unwrap_or_default());
+        trace
+            .bytes_mut(ConnectionId::FIRST)
+            .to_actor
+            .extend(STANDARD.decode(to_client).unwrap_or_default());
         trace.events.push(event);
     }
 }
@@ -129,27 +137,31 @@ impl EventMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Death, Note, Outcome, Time, What};
+    use crate::exchange::{AfterDeadline, Death, Note, Time, What};
 
     #[test]
     fn a_trace_that_is_sent_piece_by_piece_arrives_whole() {
-        let mut trace = Trace::new(true);
+        let mut trace = Exchange::new(true);
         let mut unsent = UnsentEvents::default();
-        let mut copy = Trace::new(true);
+        let mut copy = Exchange::new(true);
         for (time, what) in [
             What::Arrived { bytes: 3 },
             What::Panicked("two\nlines, \"quoted\"".into()),
             What::Noted(Note::ToldOfEnd { code: Some(1000) }),
             What::Wrote { bytes: 2 },
-            What::Became(Outcome::Ticking { wakes: 1, lasting: u64::MAX }),
+            What::Became(AfterDeadline::Ticking { wakes: 1, lasting: u64::MAX }),
             What::Died(Death::Signal(6)),
         ]
         .into_iter()
         .enumerate()
         {
             match what {
-                What::Arrived { .. } => trace.to_server.extend(b"\x00\xffa"),
-                What::Wrote { .. } => trace.to_client.extend(b"\n\x80"),
+                What::Arrived { .. } => {
+                    trace.bytes_mut(ConnectionId::FIRST).to_subject.extend(b"\x00\xffa")
+                }
+                What::Wrote { .. } => {
+                    trace.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\n\x80")
+                }
                 _ => {}
             }
             trace.push(Time(time as u64), what);

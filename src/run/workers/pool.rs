@@ -7,7 +7,7 @@ use super::messages::{Job, RangeResult, ViolationSummary};
 use super::process::{StallTimeout, WorkerFailure, WorkerProcess};
 use super::schedule::{Schedule, Work};
 use crate::bounds::Bounds;
-use crate::exchange::{Death, Time, Trace, What};
+use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, crash_cost};
 use crate::script::Script;
@@ -73,7 +73,7 @@ impl WorkerPool {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         self.slots[0].play(target, bounds, script, runtime_seed, StallTimeout::Full)
     }
 
@@ -124,7 +124,7 @@ impl WorkerSlot {
         script: &Script,
         runtime_seed: u64,
         timeout: StallTimeout,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         let target = target.name().to_owned();
         let job = Job::PlayScript { target, bounds, script: script.to_string(), runtime_seed };
         match self.worker()?.play_script(&job, timeout) {
@@ -146,8 +146,8 @@ fn stall_timeout_for(key: Key) -> StallTimeout {
 }
 
 /// The trace of a script whose worker died while it played a range: the death alone.
-fn trace_of_death(death: Death) -> Trace {
-    let mut trace = Trace::new(true);
+fn trace_of_death(death: Death) -> Exchange {
+    let mut trace = Exchange::new(true);
     trace.push(Time::ZERO, What::Died(death));
     trace
 }

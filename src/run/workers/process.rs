@@ -5,7 +5,7 @@
 
 use super::messages::{Job, RangeResult, Report};
 use super::shared_memory::SharedMemory;
-use crate::exchange::{Death, Time, Trace, What};
+use crate::exchange::{Death, Exchange, Time, What};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -137,9 +137,9 @@ impl WorkerProcess {
         &mut self,
         job: &Job,
         timeout: StallTimeout,
-    ) -> Result<(Trace, Option<Death>), WorkerFailure> {
+    ) -> Result<(Exchange, Option<Death>), WorkerFailure> {
         self.send(job);
-        let mut trace = Trace::new(true);
+        let mut trace = Exchange::new(true);
         loop {
             let mut stall = StallDetector::default();
             let mut on_poll = |worker: &Self| {
@@ -162,7 +162,7 @@ impl WorkerProcess {
     }
 
     /// The trace so far, ended by the death of the process.
-    fn with_death(&self, mut trace: Trace, death: Death) -> Trace {
+    fn with_death(&self, mut trace: Exchange, death: Death) -> Exchange {
         let last = trace.events.last().map_or(Time::ZERO, |event| event.at);
         let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
         trace.push(now, What::Died(death));

@@ -222,7 +222,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Trace;
+    use crate::exchange::Exchange;
     use crate::script::Script;
     use crate::verdict::{Ending, Invariant, Level};
 
@@ -245,7 +245,7 @@ mod tests {
             script: Script::default(),
             plays: 0,
             rate: 1.0,
-            trace: Trace::new(true),
+            trace: Exchange::new(true),
         }
     }
 

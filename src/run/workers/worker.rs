@@ -1,14 +1,17 @@
-//! The worker's side: does what it is unsent, until it is unsent nothing more or dies.
+//! The worker's side: receives jobs, plays them, and reports, until the supervisor closes
+//! the socket or the target takes the process down.
+//!
+//! It decides nothing about the campaign.
 
 use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
 use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
-use crate::exchange::{Time, Trace};
+use crate::exchange::{Exchange, Time};
 use crate::run::campaign::Campaign;
-use crate::run::virtual_time::play_before;
+use crate::run::virtual_time::play_observed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
-use crate::transport::memory::Witness;
+use crate::transport::memory::Observer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio::dup2_stdout;
 use std::collections::BTreeMap;
@@ -132,7 +135,7 @@ impl JobRunner<'_> {
         to: u64,
     ) -> RangeResult {
         let state = self.supervisor.shared.state();
-        let witness: Arc<dyn Witness> = Arc::new(ProgressWitness(Arc::clone(&self.supervisor)));
+        let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
         let config = campaign.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
@@ -142,7 +145,7 @@ impl JobRunner<'_> {
             let script = config.nth(campaign.seed, index);
             state.script_index.store(index, Relaxed);
             state.target_running.store(1, Relaxed);
-            let trace = play_before(Some(&witness), target, &campaign.bounds, &script, index);
+            let trace = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
             state.target_running.store(0, Relaxed);
             for violation in campaign.unaccepted_violations(&trace, deviations, &mut fired) {
                 violations
@@ -166,18 +169,18 @@ impl JobRunner<'_> {
         bounds: &Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Trace {
+    ) -> Exchange {
         let state = self.supervisor.shared.state();
-        let witness_events = Arc::new(EventWitness {
+        let sender = Arc::new(EventObserver {
             supervisor: Arc::clone(&self.supervisor),
             unsent: Mutex::default(),
         });
-        let witness: Arc<dyn Witness> = Arc::clone(&witness_events) as _;
+        let observer: Arc<dyn Observer> = Arc::clone(&sender) as _;
         state.now_micros.store(0, Relaxed);
         state.target_running.store(1, Relaxed);
-        let trace = play_before(Some(&witness), target, bounds, script, runtime_seed);
+        let trace = play_observed(Some(&observer), target, bounds, script, runtime_seed);
         state.target_running.store(0, Relaxed);
-        witness_events.send_events(&trace);
+        sender.send_events(&trace);
         trace
     }
 }
@@ -209,10 +212,10 @@ impl Supervisor {
 
 /// Shows in the shared memory that the script in play makes progress.
 #[derive(Debug)]
-struct ProgressWitness(Arc<Supervisor>);
+struct ProgressObserver(Arc<Supervisor>);
 
-impl Witness for ProgressWitness {
-    fn recorded(&self, _: &Trace) {
+impl Observer for ProgressObserver {
+    fn recorded(&self, _: &Exchange) {
         self.0.progress();
     }
 
@@ -225,13 +228,13 @@ impl Witness for ProgressWitness {
 
 /// Sends every event to the supervisor before anything else can happen.
 #[derive(Debug)]
-struct EventWitness {
+struct EventObserver {
     supervisor: Arc<Supervisor>,
     unsent: Mutex<UnsentEvents>,
 }
 
-impl EventWitness {
-    fn send_events(&self, trace: &Trace) {
+impl EventObserver {
+    fn send_events(&self, trace: &Exchange) {
         let messages = self.unsent.lock().unwrap_or_else(PoisonError::into_inner).take(trace);
         for message in messages {
             self.supervisor.send(&Report::Event(message));
@@ -239,8 +242,8 @@ impl EventWitness {
     }
 }
 
-impl Witness for EventWitness {
-    fn recorded(&self, trace: &Trace) {
+impl Observer for EventObserver {
+    fn recorded(&self, trace: &Exchange) {
         self.supervisor.progress();
         self.send_events(trace);
     }
