@@ -132,9 +132,7 @@ fn play_connections(
         let play = async {
             act_all(&mut connections).await;
             watch(&mut connections, &idle, bounds).await;
-            for played in &connections {
-                check_leftover_tasks(&played.link, bounds).await;
-            }
+            check_leftover_tasks(&connections, bounds).await;
         };
         either(play, poll_fn(|cx| idle.poll_spun(cx))).await;
         let mut lost_panic = false;
@@ -318,11 +316,13 @@ async fn prove(connections: &mut [Played<'_>], idle: &IdleDetector) {
     }
 }
 
-/// After the transport was dropped: whether tasks of the target's outlive it by more than
-/// the time to close.
-async fn check_leftover_tasks(link: &Link, bounds: &Bounds) {
+/// After all transports were dropped: whether tasks of the target's outlive them by more than
+/// the time to close. Of several connections nobody knows whose a task is: it is recorded
+/// on the first.
+async fn check_leftover_tasks(connections: &[Played<'_>], bounds: &Bounds) {
     let metrics = tokio::runtime::Handle::current().metrics();
-    if metrics.num_alive_tasks() == 0 || !link.is_dropped() {
+    let dropped = connections.iter().all(|played| played.link.is_dropped());
+    if metrics.num_alive_tasks() == 0 || !dropped {
         return;
     }
     // Most are only about to end.
@@ -332,7 +332,8 @@ async fn check_leftover_tasks(link: &Link, bounds: &Bounds) {
     }
     let tasks = metrics.num_alive_tasks();
     if tasks > 0 {
-        link.record(What::Outlived { tasks: u32::try_from(tasks).unwrap_or(u32::MAX) });
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        connections[0].link.record(What::Outlived { tasks });
     }
 }
 
