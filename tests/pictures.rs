@@ -68,9 +68,8 @@ fn the_four_deaths_of_a_process() {
     for death in [Death::Signal(6), Death::Exited(3), Death::OutOfMemory, Death::StoodStill] {
         let mut trace = virtual_time::play(target, &bounds, &script, 0);
         // Up to the server's reading of the Close.
-        let is_read = |event: &Event| {
-            event.end == End::Subject && matches!(event.what, What::Read { .. })
-        };
+        let is_read =
+            |event: &Event| event.end == End::Subject && matches!(event.what, What::Read { .. });
         let read = trace.events.iter().rposition(is_read);
         trace.events.truncate(read.expect("it reads") + 1);
         trace.push(Time(250_000), What::Died(death));

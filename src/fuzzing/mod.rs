@@ -167,7 +167,7 @@ impl Fuzz {
         text.len()
     }
 
-    /// A fuzzer is told of a finding by a panic.
+    /// Plays a script, and panics on a new finding: a fuzzer counts a panic as a crash.
     fn play(&self, script: &Script) -> bool {
         if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
             return false;

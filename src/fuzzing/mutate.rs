@@ -1,4 +1,4 @@
-//! Mutations of scripts: text in, text out, by way of the steps.
+//! Mutates scripts: parses a text, changes its steps, and prints them.
 //!
 //! A script is changed by the generator's own steps and by small changes of one step. Text that
 //! does not parse is first repaired, line by line. The arguments determine the result.
@@ -37,7 +37,7 @@ pub(super) fn crossed(one: &[u8], other: &[u8], most: usize, seed: u32) -> Strin
         0 => steps.truncate(at),
         // The other's end inside the one.
         1 => {}
-        // A stretch of the other inside the one.
+        // A part of the other inside the one.
         _ => others.truncate(rng.random_range(from..=others.len())),
     }
     steps.splice(at..at, others.drain(from..));

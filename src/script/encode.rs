@@ -1,4 +1,4 @@
-//! From a script's units to the bytes on the wire.
+//! Encodes the units of a script as the bytes on the wire.
 
 use super::{Act, Command, Send};
 use super::{Content, Frame, Kind, Pace, Piece, Script, Step, Unit};

@@ -1,6 +1,6 @@
-//! Text to a script: the other half of [`super::print`].
+//! Parses text as a script: the inverse of [`super::print`].
 //!
-//! A step a line; blank lines and lines that begin with `#` are passed over. An
+//! A step a line; blank lines and lines that begin with `#` are ignored. An
 //! error names its line, its column, what stands there, and what could.
 
 use super::{
@@ -11,7 +11,7 @@ use crate::wire::Opcode;
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is no script.
+/// Why a text is not a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// The line, from 1.

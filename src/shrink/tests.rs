@@ -1,4 +1,4 @@
-//! The shrinker: what it proposes, in which order, and where it ends.
+//! Tests of the shrinker: its candidates, their order, and its result.
 
 use super::*;
 use crate::generate::GeneratorConfig;

@@ -50,7 +50,7 @@ enum Transport {
 
 /// One accepted connection: `AsyncRead + AsyncWrite`, before the opening handshake.
 ///
-/// Hand it to a library as it is. A server whose application can be told to act
+/// Hand it to a library as it is. A server whose application obeys commands
 /// takes [`application`](Self::application) first.
 pub struct Connection {
     transport: Transport,
@@ -91,7 +91,7 @@ impl Connection {
         Self { transport: Transport::Other(Box::new(wrap(self))), application }
     }
 
-    /// The handle through which the application is told to act.
+    /// The handle through which the application gets commands.
     pub fn application(&self) -> Application {
         self.application.clone()
     }
@@ -122,7 +122,7 @@ impl Application {
     }
 
     /// Notes something in the trace: that the application began to close of its
-    /// own will, was given a message, or was told of the end. One that reports the
+    /// own will, received a message, or learned of the end. One that reports the
     /// last two says so first, with [`Note::Reports`].
     pub fn note(&self, note: Note) {
         self.0.note(note);

@@ -1,4 +1,4 @@
-//! UTF-8 checked piece by piece, as frames arrive (RFC 6455 section 8.1).
+//! An incremental UTF-8 check, for text that arrives in pieces (RFC 6455 section 8.1).
 
 /// An incremental UTF-8 check over a stream that is cut anywhere.
 ///

@@ -116,7 +116,7 @@ pub struct ProbeOutcome {
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
     pub refused: u64,
-    /// Findings beyond those that were looked into.
+    /// Findings beyond the limit, neither shrunk nor confirmed.
     pub passed_over: usize,
     /// Whether the server's end of its connections was seen.
     pub sees_the_server: bool,

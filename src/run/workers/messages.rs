@@ -157,10 +157,10 @@ mod tests {
         {
             match what {
                 What::Arrived { .. } => {
-                    trace.bytes_mut(ConnectionId::FIRST).to_subject.extend(b"\x00\xffa")
+                    trace.bytes_mut(ConnectionId::FIRST).to_subject.extend(b"\x00\xffa");
                 }
                 What::Wrote { .. } => {
-                    trace.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\n\x80")
+                    trace.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\n\x80");
                 }
                 _ => {}
             }

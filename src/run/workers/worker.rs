@@ -55,8 +55,8 @@ pub(crate) fn serve(
     Ok(())
 }
 
-/// The shared that stdout is, which is then given up: a target that prints must not write
-/// on it, and what was printed before is wiped off.
+/// Maps the shared memory that stdout is, and redirects stdout to `/dev/null`: a target that
+/// prints must not write into it. Earlier output is overwritten.
 fn take_shared_memory() -> io::Result<SharedMemory> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;

@@ -1,4 +1,4 @@
-//! What is simpler than what, as tables: each row is a step in the notation.
+//! Tests of the order and of the simpler variants, as tables: each row is a step in the notation.
 
 use super::*;
 

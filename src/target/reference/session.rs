@@ -37,7 +37,7 @@ pub(super) struct Session {
     decoder: Decoder,
     /// What was read and is not looked at yet: nothing, where all of it is at once.
     left: Vec<u8>,
-    /// The message at hand, where somebody buffers_data it.
+    /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.

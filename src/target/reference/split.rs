@@ -1,10 +1,9 @@
 //! `reference/split-tasks`: a task reads, a task writes, and a third one keeps the time,
 //! obeys the application and decides.
 //!
-//! What it takes to close well in this style: only one task decides; the others events_out it
-//! what they saw, and nothing that they say can be lost; it never waits for one of them
-//! without a deadline; and it ends both before it returns, since each holds a half of
-//! the transport.
+//! What it takes to close well in this style: only one task decides; the others send it
+//! their events, and none is lost; it never waits for one of them without a deadline; and it
+//! ends both before it returns, since each holds a half of the transport.
 
 use super::faults::Fault;
 use super::habits::{CorrectHabits, Habits as _, legal_close};
@@ -75,8 +74,8 @@ impl Outbox {
     }
 }
 
-/// A close_signal for the client's Close, by a reader that has no better way to events_out. Who does
-/// not wait when it signals does not hear it.
+/// Signals the client's Close in a way that loses wake-ups: a task that does not wait at that
+/// moment misses it.
 #[derive(Default)]
 struct CloseSignal {
     notify: Notify,
@@ -137,7 +136,7 @@ impl SplitServer {
     ) -> Self {
         let (reader, writer) = tokio::io::split(io);
         let (orders, to_write) = unbounded_channel();
-        let (events_out, events) = unbounded_channel();
+        let (event_sender, events) = unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let outbox = Outbox { orders, queued: Arc::clone(&queued) };
         let close_signal = Arc::new(CloseSignal::default());
@@ -146,7 +145,7 @@ impl SplitServer {
         let signals = (fault == Some(Fault::LosesWakeUp)).then(|| Arc::clone(&close_signal));
         let mut inbox = Inbox::new();
         if !behind.is_empty() {
-            inbox.take(behind).into_iter().for_each(|event| drop(events_out.send(event)));
+            inbox.take(behind).into_iter().for_each(|event| drop(event_sender.send(event)));
         }
         if fault == Some(Fault::DetachedTicker) {
             drop(tokio::spawn(tick(outbox.clone())));
@@ -159,7 +158,7 @@ impl SplitServer {
             writing: tokio::spawn(write(Arc::clone(&writer), to_write, queued, Arc::clone(&gate))),
             gate,
             writer,
-            reading: tokio::spawn(read(reader, inbox, events_out, signals)),
+            reading: tokio::spawn(read(reader, inbox, event_sender, signals)),
             read_end: false,
             sent_fin: false,
             phase: SplitPhase::Open,
@@ -335,7 +334,7 @@ impl SplitServer {
 async fn read(
     mut half: ReadHalf<Connection>,
     mut inbox: Inbox,
-    events_out: UnboundedSender<InboxEvent>,
+    event_sender: UnboundedSender<InboxEvent>,
     signals: Option<Arc<CloseSignal>>,
 ) {
     let mut buffer = [0; 1024];
@@ -344,7 +343,7 @@ async fn read(
         for event in inbox.take(&buffer[..count]) {
             match (&signals, event) {
                 (Some(close_signal), InboxEvent::Close(payload)) => close_signal.signal(payload),
-                (_, event) => drop(events_out.send(event)),
+                (_, event) => drop(event_sender.send(event)),
             }
         }
         if count == 0 {
