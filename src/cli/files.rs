@@ -10,7 +10,7 @@ use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::judge::judge;
 use crate::report;
-use crate::run::workers::Crew;
+use crate::run::workers::WorkerPool;
 use crate::script::Script;
 use crate::target::{Registry, Target};
 use crate::verdict::{Verdict, Violation};
@@ -26,7 +26,7 @@ struct Case {
     runtime_seed: u64,
     /// The repro; `None` for a mere script.
     repro: Option<Repro>,
-    crew: Crew,
+    pool: WorkerPool,
 }
 
 /// What a file has in it.
@@ -67,8 +67,8 @@ impl Case {
                 };
                 let target = find(registry, name)?;
                 let bounds = bounds(target.bounds(), options);
-                let crew = crew(options);
-                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, crew });
+                let pool = pool(options);
+                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
         };
         let name = options.target.as_ref().unwrap_or(&repro.target.0);
@@ -80,13 +80,13 @@ impl Case {
         let target = find(registry, name)?;
         let bounds = bounds(repro.bounds, options);
         let script = repro.script.clone();
-        let (runtime_seed, repro, crew) = (repro.runtime_seed, Some(repro), crew(options));
-        Ok(Self { target, bounds, script, runtime_seed, repro, crew })
+        let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options));
+        Ok(Self { target, bounds, script, runtime_seed, repro, pool })
     }
 
     fn play(&mut self) -> Result<(Exchange, Verdict), Trouble> {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
-        let trace = self.crew.play(&self.target, bounds, &self.script, seed)?;
+        let trace = self.pool.play(&self.target, bounds, &self.script, seed)?;
         let verdict = judge(&trace, &self.bounds);
         Ok((trace, verdict))
     }
@@ -114,8 +114,8 @@ impl Case {
 }
 
 /// One worker is enough for one script.
-fn crew(options: &File) -> Crew {
-    Crew::new(1, u64::from(options.memory) << 20)
+fn pool(options: &File) -> WorkerPool {
+    WorkerPool::new(1, u64::from(options.memory) << 20)
 }
 
 /// A repro has keys; a script has none. Half of a repro must not be read as a script.
@@ -209,7 +209,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     };
     let (bounds, script) = (case.bounds, case.script.clone());
     let finding =
-        case.crew.look_into(&case.target, bounds, script, violation, case.runtime_seed)?;
+        case.pool.investigate(&case.target, bounds, script, violation, case.runtime_seed)?;
     let repro = report::repro(&*case.target, case.bounds, &finding);
     output::print(&finding.script.to_string());
     output::note(&format!(

@@ -11,7 +11,8 @@ use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report;
 use crate::run::real_time::{
-    Found, Measures, Outcome, Part, Probe, Progress, Server, longest_script,
+    PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
+    longest_script,
 };
 use crate::script::Millis;
 use crate::verdict::Invariant;
@@ -29,7 +30,7 @@ pub(super) fn run(options: &Options) -> Done {
     allow(concurrency)?;
     let probe = Probe {
         server,
-        measures: measures(options),
+        limits: limits(options),
         seed: options.seed.unwrap_or_else(fresh_seed),
         scripts: options.scripts,
         concurrency,
@@ -41,11 +42,11 @@ pub(super) fn run(options: &Options) -> Done {
     let began = now();
     let bar = bar(options.scripts);
     let mut saved: Vec<Saved> = Vec::new();
-    let mut watch = |progress: Progress<'_>| {
+    let mut watch = |progress: ProbeProgress<'_>| {
         show(&bar, progress);
-        if let Progress::News(found) = progress {
+        if let ProbeProgress::News(found) = progress {
             // At once: what comes later must not lose it.
-            let repro = repro(found, probe.measures.bounds);
+            let repro = repro(found, probe.limits.bounds);
             let path = save::repro(&options.findings, &repro);
             saved.push((repro, path));
         }
@@ -62,8 +63,8 @@ pub(super) fn run(options: &Options) -> Done {
 
 /// Writes what is to be written, says what went wrong, and decides the exit code.
 fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
-    let Outcome { trouble, stopped, findings, .. } = report.outcome;
-    let held: Vec<&Found> = findings.iter().filter(|found| !found.is_dismissed()).collect();
+    let ProbeOutcome { trouble, stopped, findings, .. } = report.outcome;
+    let held: Vec<&ProbeFinding> = findings.iter().filter(|found| !found.is_dismissed()).collect();
     let is_held = |repro: &Repro| held.iter().any(|found| found.violation.key == repro.key);
     let repros: Vec<Repro> = report
         .saved
@@ -111,7 +112,7 @@ fn is_judged(rule: Invariant, report: &Report<'_>) -> bool {
         BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
         ReleasesInTime,
     };
-    let bounds = &report.probe.measures.bounds;
+    let bounds = &report.probe.limits.bounds;
     match rule {
         NoPanic | NoSpin | NoLeak | BoundedMemory | QuietApplication => false,
         HandshakeInTime => bounds.handshake.is_some(),
@@ -121,22 +122,25 @@ fn is_judged(rule: Invariant, report: &Report<'_>) -> bool {
     }
 }
 
-fn server(options: &Options) -> Result<Server, Trouble> {
-    let parts =
-        [(Part::Bye, &options.bye), (Part::Echo, &options.echo), (Part::Push, &options.push)];
+fn server(options: &Options) -> Result<RemoteServer, Trouble> {
+    let parts = [
+        (UrlRole::Bye, &options.bye),
+        (UrlRole::Echo, &options.echo),
+        (UrlRole::Push, &options.push),
+    ];
     let others = parts.iter().filter_map(|(part, url)| Some((*part, url.as_deref()?)));
     let urls: Vec<&str> =
         std::iter::once(options.url.as_str()).chain(others.clone().map(|(_, url)| url)).collect();
     let asking = asking(&options.reach, &urls)?;
     let endpoint = |url: &str| endpoint(url, &asking, &options.reach);
-    let mut server = Server::new(endpoint(&options.url)?);
+    let mut server = RemoteServer::new(endpoint(&options.url)?);
     for (part, url) in others {
         server = server.with(part, endpoint(url)?);
     }
     Ok(server)
 }
 
-fn measures(options: &Options) -> Measures {
+fn limits(options: &Options) -> PlayLimits {
     let bounds = Bounds {
         handshake: options.handshake_within.map(Millis::duration),
         idle: options.idle_within.map(Millis::duration),
@@ -144,7 +148,7 @@ fn measures(options: &Options) -> Measures {
     };
     let twice = bounds.longest() * 2;
     let horizon = options.horizon.map_or(twice, Millis::duration);
-    Measures { bounds, slack: options.reach.slack.duration(), horizon }
+    PlayLimits { bounds, slack: options.reach.slack.duration(), horizon }
 }
 
 /// Says what is going to be done, before it is.
@@ -155,7 +159,7 @@ fn announce(probe: &Probe, options: &Options) {
     };
     let seed = probe.seed;
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
-    let bounds = &probe.measures.bounds;
+    let bounds = &probe.limits.bounds;
     say(&report::wrap(&format!(
         "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
          {} to close and {} of slack",
@@ -165,16 +169,18 @@ fn announce(probe: &Probe, options: &Options) {
         probe.rate,
         seconds(longest_script(bounds)),
         seconds(bounds.close),
-        seconds(probe.measures.slack),
+        seconds(probe.limits.slack),
     )));
 }
 
-fn show(bar: &ProgressBar, progress: Progress<'_>) {
+fn show(bar: &ProgressBar, progress: ProbeProgress<'_>) {
     let (at, of, message) = match progress {
-        Progress::Playing(at, of, found) => (at, of, output::count(found, "suspect")),
-        Progress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
-        Progress::Confirming(at, of) => (at as u64, of as u64, "played again alone".to_owned()),
-        Progress::News(_) => return,
+        ProbeProgress::Playing(at, of, found) => (at, of, output::count(found, "suspect")),
+        ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
+        ProbeProgress::Confirming(at, of) => {
+            (at as u64, of as u64, "played again alone".to_owned())
+        }
+        ProbeProgress::News(_) => return,
     };
     bar.set_length(of);
     bar.set_position(at);

@@ -4,7 +4,7 @@ use super::args::Probe as Options;
 use super::finding_view::{self, JsonFinding, Saved, Told};
 use super::{Trouble, output};
 use crate::report;
-use crate::run::real_time::{Found, Outcome, Part, Probe};
+use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use crate::verdict::{Cause, Condition};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A campaign that has ended.
 pub(super) struct Report<'a> {
     pub probe: &'a Probe,
-    pub outcome: &'a Outcome,
+    pub outcome: &'a ProbeOutcome,
     pub saved: &'a [Saved],
     pub took: Duration,
 }
@@ -54,7 +54,7 @@ impl Report<'_> {
     /// What showed once and is not held against the server, and why not.
     fn not_held(&self) -> impl Iterator<Item = String> {
         self.dismissed().map(|(found, told)| {
-            let why = if found.unprovoked {
+            let why = if found.control_matched {
                 "the server does the same where the client does not do that".to_owned()
             } else {
                 let replays = found.replays;
@@ -68,8 +68,9 @@ impl Report<'_> {
 
     /// What is to be known about what was not found.
     fn remarks(&self) -> Vec<String> {
-        let Outcome { accepted, unjudged, refused, passed_over, sees_the_server, scripts, .. } =
-            self.outcome;
+        let ProbeOutcome {
+            accepted, unjudged, refused, passed_over, sees_the_server, scripts, ..
+        } = self.outcome;
         let mut remarks: Vec<String> = self.not_held().collect();
         for (key, times) in accepted {
             let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
@@ -77,7 +78,8 @@ impl Report<'_> {
             let times = output::count(*times as usize, "time");
             remarks.push(format!("accepted, {times}: {}: {}", key.invariant, facts.join(", ")));
         }
-        let lacks: Vec<&str> = self.probe.server.lacks().map(Part::lack).collect();
+        let lacks: Vec<&str> =
+            self.probe.server.missing_roles().map(UrlRole::untested_without).collect();
         if !lacks.is_empty() {
             remarks.push(format!("not tested: {}", lacks.join("; ")));
         }
@@ -109,7 +111,7 @@ impl Report<'_> {
         remarks
     }
 
-    fn findings(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
+    fn findings(&self) -> impl Iterator<Item = (&ProbeFinding, Told<'_>)> {
         self.outcome.findings.iter().filter_map(|found| {
             let key = found.violation.key;
             let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
@@ -127,18 +129,18 @@ impl Report<'_> {
     }
 
     /// What is held against the server.
-    fn held(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
+    fn held(&self) -> impl Iterator<Item = (&ProbeFinding, Told<'_>)> {
         self.findings().filter(|(found, _)| !found.is_dismissed())
     }
 
-    fn dismissed(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
+    fn dismissed(&self) -> impl Iterator<Item = (&ProbeFinding, Told<'_>)> {
         self.findings().filter(|(found, _)| found.is_dismissed())
     }
 
     /// How often it showed when it was played again alone.
     fn repeats(&self, told: &Told<'_>) -> Option<String> {
         let mut findings = self.outcome.findings.iter();
-        let Found { shown, replays, .. } =
+        let ProbeFinding { shown, replays, .. } =
             findings.find(|found| found.violation.key == told.repro.key)?;
         Some(match replays {
             0 => "not confirmed: testing ended before it was played again".to_owned(),
@@ -148,7 +150,7 @@ impl Report<'_> {
     }
 
     pub fn json(&self) -> Result<String, Trouble> {
-        let Outcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
+        let ProbeOutcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
             self.outcome;
         let accepted = self.outcome.accepted.iter().map(|(key, fired)| JsonAccepted {
             invariant: key.invariant.id(),
@@ -156,7 +158,7 @@ impl Report<'_> {
             condition: key.condition.map(Condition::id),
             fired: *fired,
         });
-        let url = self.probe.server.parts().next().map_or("", |(_, endpoint)| &endpoint.url);
+        let url = self.probe.server.urls().next().map_or("", |(_, endpoint)| &endpoint.url);
         let seconds = self.took.as_secs_f64();
         let json = Json {
             seed: self.probe.seed,
@@ -172,7 +174,12 @@ impl Report<'_> {
                 unjudged: *unjudged,
                 refused: *refused,
                 sees_the_server: *sees_the_server,
-                not_tested: self.probe.server.lacks().map(Part::lack).collect(),
+                not_tested: self
+                    .probe
+                    .server
+                    .missing_roles()
+                    .map(UrlRole::untested_without)
+                    .collect(),
                 findings: self.held().map(JsonFound::of).collect(),
                 dismissed: self.dismissed().map(JsonFound::of).collect(),
                 accepted: accepted.collect(),
@@ -217,7 +224,7 @@ struct JsonFound<'a> {
 }
 
 impl<'a> JsonFound<'a> {
-    fn of((found, told): (&Found, Told<'a>)) -> Self {
+    fn of((found, told): (&ProbeFinding, Told<'a>)) -> Self {
         Self { finding: told.json(), replays: found.replays }
     }
 }

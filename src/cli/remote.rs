@@ -9,9 +9,11 @@ use crate::exchange::Exchange;
 use crate::finding::repro::{Replay, Repro, ending_fields};
 use crate::finding::save;
 use crate::report;
-use crate::run::real_time::{BUDGET, Found, Measures, Part, Player, Server, Shrunk};
+use crate::run::real_time::{
+    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
+};
 use crate::script::{Millis, Script};
-use crate::transport::tcp::endpoint::{Asking, Endpoint};
+use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Cause, Condition, Key, Verdict, Violation};
 use owo_colors::OwoColorize as _;
@@ -26,7 +28,7 @@ const SPARE: u64 = 64;
 const REPLAYS: u32 = 2;
 
 /// How a server is asked; with TLS where one of its URLs wants it.
-pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
+pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<RequestOptions, Trouble> {
     let secure = urls.iter().any(|url| url.starts_with("wss://"));
     let tls = match (&reach.ca, reach.insecure) {
         _ if !secure => None,
@@ -38,7 +40,7 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
             Some(tls::verifying(Some(&pem)).map_err(|error| format!("{at}: {error}"))?)
         }
     };
-    Ok(Asking {
+    Ok(RequestOptions {
         headers: reach.header.clone(),
         subprotocols: reach.subprotocol.clone(),
         host: reach.host.clone(),
@@ -47,7 +49,11 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
 }
 
 /// A URL of a server that may be tested.
-pub(super) fn endpoint(url: &str, asking: &Asking, reach: &Reach) -> Result<Endpoint, Trouble> {
+pub(super) fn endpoint(
+    url: &str,
+    asking: &RequestOptions,
+    reach: &Reach,
+) -> Result<Endpoint, Trouble> {
     let endpoint = Endpoint::resolve(url, asking)?;
     match endpoint.public_address().filter(|_| !reach.i_may_test_this_host) {
         None => Ok(endpoint),
@@ -79,8 +85,8 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 }
 
 /// The repro of something found over TCP.
-pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
-    let Found { violation, script, url, trace, .. } = found;
+pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
+    let ProbeFinding { violation, script, url, trace, .. } = found;
     let (ending, at_seconds) = ending_fields(violation.ending);
     Repro {
         hangup: env!("CARGO_PKG_VERSION").to_owned(),
@@ -100,9 +106,9 @@ pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
 /// A script to be played on one URL.
 struct Case {
     endpoint: Endpoint,
-    part: Part,
+    part: UrlRole,
     script: Script,
-    measures: Measures,
+    limits: PlayLimits,
     repro: Option<Repro>,
 }
 
@@ -113,7 +119,7 @@ impl Case {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
-        let part = Part::of(&script).ok_or_else(|| {
+        let part = UrlRole::of(&script).ok_or_else(|| {
             format!(
                 "{at}: nobody can tell an application over TCP what to do; of `app` steps there may \
                  be one, `app close` or `app send text`, right behind `upgrade`, for a URL that does it"
@@ -124,18 +130,18 @@ impl Case {
         let close = options.file.close_within.map(Millis::duration);
         let bounds = close.map_or(own, |close| Bounds { close, release: close, ..own });
         let slack = options.reach.slack.duration();
-        let measures = Measures { bounds, slack, horizon: bounds.longest() * 2 };
-        Ok(Self { endpoint, part, script, measures, repro })
+        let limits = PlayLimits { bounds, slack, horizon: bounds.longest() * 2 };
+        Ok(Self { endpoint, part, script, limits, repro })
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
         // What the URL does is looked at as well.
-        let server = Server::new(self.endpoint.clone());
+        let server = RemoteServer::new(self.endpoint.clone());
         let server = match self.part {
-            Part::Plain => server,
+            UrlRole::Plain => server,
             part => server.with(part, self.endpoint.clone()),
         };
-        Player::meet(&server, self.measures, AT_ONCE).await
+        Player::preflight(&server, self.limits, AT_ONCE).await
     }
 
     /// Plays until a rule is broken as saved, or broken at all where nothing is saved,
@@ -206,14 +212,14 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
         let facts: Vec<&str> = facts.into_iter().flatten().collect();
         let what = format!("{}: {}", key.invariant, facts.join(", "));
-        output::note(&format!("shrinking {what}: at most {BUDGET} plays, many at once"));
+        output::note(&format!("shrinking {what}: at most {REMOTE_BUDGET} plays, many at once"));
         minimal(&case, &player, key).await.map(Some)
     })?;
     let Some(found) = found else {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = repro(&found, case.measures.bounds);
+    let repro = repro(&found, case.limits.bounds);
     output::print(&found.script.to_string());
     let steps = |script: &Script| output::count(script.steps.len(), "step");
     output::note(&format!(
@@ -230,9 +236,9 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
 }
 
 /// The minimal script, and what it shows.
-async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Trouble> {
+async fn minimal(case: &Case, player: &Player, key: Key) -> Result<ProbeFinding, Trouble> {
     let Case { endpoint, part, script, .. } = case;
-    let Shrunk { script, plays } =
+    let RemoteShrunk { script, plays } =
         player.shrink(endpoint, *part, key, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
@@ -245,8 +251,18 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Troubl
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
-    let (index, shown, unprovoked) = (0, 1, false);
-    Ok(Found { violation, script, url, index, plays, replays, shown, unprovoked, trace })
+    let (index, shown, control_matched) = (0, 1, false);
+    Ok(ProbeFinding {
+        violation,
+        script,
+        url,
+        index,
+        plays,
+        replays,
+        shown,
+        control_matched,
+        trace,
+    })
 }
 
 /// A duration as people say it.

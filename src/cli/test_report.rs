@@ -8,8 +8,8 @@ use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report;
-use crate::run::campaign::{Accepted, Campaign, Outcome, Progress};
-use crate::run::workers::Crew;
+use crate::run::campaign::{Accepted, Campaign, CampaignOutcome, CampaignProgress};
+use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
 use crate::verdict::{Cause, Condition};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
     pub target: Arc<dyn Target>,
-    pub outcome: Outcome,
+    pub outcome: CampaignOutcome,
     saved: Vec<Saved>,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
@@ -35,7 +35,7 @@ impl Run {
         target: &Arc<dyn Target>,
         seed: u64,
         options: &Test,
-        crew: &mut Crew,
+        pool: &mut WorkerPool,
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
@@ -47,9 +47,9 @@ impl Run {
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
         };
         let mut saved = Vec::new();
-        let watch = |progress: Progress<'_>| {
+        let watch = |progress: CampaignProgress<'_>| {
             bar.tell(&progress);
-            if let Some(finding) = progress.news {
+            if let Some(finding) = progress.new_finding {
                 // At once: what comes later must not lose it.
                 let repro = report::repro(&**target, bounds, finding);
                 let path = save::repro(&options.findings, &repro);
@@ -57,7 +57,7 @@ impl Run {
             }
             if stop(progress.scripts) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let outcome = crew.run(&Campaign { bounds, seed, scripts }, target, watch)?;
+        let outcome = pool.run(&Campaign { bounds, seed, scripts }, target, watch)?;
         let held_otherwise = options.close_within.is_some();
         Ok(Self { target: Arc::clone(target), outcome, saved, held_otherwise, scripts })
     }
@@ -65,7 +65,7 @@ impl Run {
     /// The accepted deviations that never fired where they should have: not where the
     /// campaign was cut short, or the target was held to another bound than its own.
     pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
-        let Outcome { stopped, given_up, .. } = self.outcome;
+        let CampaignOutcome { stopped, given_up, .. } = self.outcome;
         let counts = !(stopped || given_up || self.held_otherwise);
         self.outcome.stale(self.target.stale_after()).filter(move |_| counts)
     }
@@ -94,7 +94,7 @@ impl Run {
 
     /// The campaign's result, for people.
     pub fn text(&self) -> String {
-        let Outcome { scripts, findings, accepted, .. } = &self.outcome;
+        let CampaignOutcome { scripts, findings, accepted, .. } = &self.outcome;
         let name = format!("{} ({})", self.target.name().bold(), self.target.version());
         let scripts = output::thousands(*scripts);
         let verdict = if findings.is_empty() {
@@ -217,7 +217,8 @@ mod tests {
         let target = Arc::clone(registry.find("tungstenite/reader-task").expect("built in"));
         let deviations = target.deviations().iter();
         let accepted = deviations.map(|deviation| Accepted { deviation: *deviation, fired: 0 });
-        let outcome = Outcome { scripts, accepted: accepted.collect(), ..Outcome::default() };
+        let outcome =
+            CampaignOutcome { scripts, accepted: accepted.collect(), ..CampaignOutcome::default() };
         Run { target, outcome, saved: Vec::new(), held_otherwise: false, scripts: Some(scripts) }
     }
 

@@ -1,4 +1,4 @@
-//! The frame encoder. It builds whatever it is told, legal or not (RFC 6455 section 5.2).
+//! The frame encoder. It builds any frame, legal or not (RFC 6455 section 5.2).
 
 use super::{Opcode, Role};
 

@@ -2,7 +2,7 @@
 //! client does not do what it seems to have answered? An application may close by itself,
 //! at a time of its own, and over TCP nobody sees what it had read by then.
 
-use super::probe::Found;
+use super::probe::ProbeFinding;
 use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::script::{Act, Millis, Script};
 use crate::verdict::Invariant;
@@ -10,9 +10,9 @@ use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 
 /// Where a finding is about what the server answered: its script without what was
 /// answered, the last thing that the client sent, but with the time that it all took.
-pub(super) fn script(found: &Found) -> Option<Script> {
+pub(super) fn script(found: &ProbeFinding) -> Option<Script> {
     use Invariant::{AcceptsLegal, AnswersClose, EchoesCode, RefusesIllegal};
-    let Found { violation, script, trace: exchange, .. } = found;
+    let ProbeFinding { violation, script, trace: exchange, .. } = found;
     let answers = [AnswersClose, RefusesIllegal, AcceptsLegal, EchoesCode];
     if !answers.contains(&violation.key.invariant) {
         return None;
@@ -47,7 +47,7 @@ mod tests {
     use crate::exchange::{Time, What};
     use crate::verdict::{Ending, Key, Level, Violation};
 
-    fn found(invariant: Invariant, script: &str) -> Found {
+    fn found(invariant: Invariant, script: &str) -> ProbeFinding {
         let mut exchange = Exchange::new(false);
         exchange.push_at_actor(Time(7_000), What::ReadEnd);
         let key = Key { invariant, cause: None, condition: None };
@@ -61,9 +61,19 @@ mod tests {
             control: None,
         };
         let script = script.parse().expect("a script");
-        let (index, plays, replays, shown, unprovoked) = (0, 0, 0, 0, false);
+        let (index, plays, replays, shown, control_matched) = (0, 0, 0, 0, false);
         let url = String::new();
-        Found { violation, script, url, index, plays, replays, shown, unprovoked, trace: exchange }
+        ProbeFinding {
+            violation,
+            script,
+            url,
+            index,
+            plays,
+            replays,
+            shown,
+            control_matched,
+            trace: exchange,
+        }
     }
 
     #[test]

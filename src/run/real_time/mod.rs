@@ -27,6 +27,6 @@ mod record;
 mod remote_urls;
 mod tcp_end;
 
-pub use player::{BUDGET, Measures, Player, Shrunk};
-pub use probe::{Found, Outcome, Probe, Progress};
-pub use remote_urls::{Part, Server, longest_script, pauses};
+pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
+pub use probe::{Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
+pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};

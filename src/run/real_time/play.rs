@@ -5,8 +5,8 @@
 //! is owed. Nothing is proven here: a connection that is open when watching ends is
 //! *open*, never *never*.
 
-use super::delay_monitor::Pulse;
-use super::kernel_table::Table;
+use super::delay_monitor::DelayMonitor;
+use super::kernel_table::KernelTable;
 use super::record::Record;
 use super::tcp_end::TcpEnd;
 use crate::actor::Actor;
@@ -15,7 +15,7 @@ use crate::exchange::{AfterDeadline, ConnectionId, End, Event, Exchange, Note, T
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Script, Setting};
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::transport::tcp::{Connected, NoConnection, connect};
+use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::Verdict;
 use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 use std::time::Duration;
@@ -33,7 +33,7 @@ const BEYOND: Duration = Duration::from_millis(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How all scripts of one run are played.
-pub(super) struct World {
+pub(super) struct PlayConfig {
     pub bounds: Bounds,
     /// What a deadline gets on top, real time being what it is.
     pub slack: Duration,
@@ -42,8 +42,8 @@ pub(super) struct World {
     /// After how long an application that closes on open has surely begun to.
     pub begins: Duration,
     /// The kernel's socket table, where the server is on this machine.
-    pub table: Option<Table>,
-    pub pulse: Pulse,
+    pub table: Option<KernelTable>,
+    pub delays: DelayMonitor,
 }
 
 /// How far a play goes.
@@ -66,14 +66,14 @@ pub(super) struct Played {
     pub was_late: bool,
 }
 
-impl World {
+impl PlayConfig {
     /// Plays `script` once.
     pub async fn play(
         &self,
         endpoint: &Endpoint,
         script: &Script,
         watching: Watching,
-    ) -> Result<Played, NoConnection> {
+    ) -> Result<Played, ConnectError> {
         let connected = connect(endpoint, window(script)).await?;
         let record = Record::begin(self.empty_exchange(&connected));
         let watch = self
@@ -102,7 +102,7 @@ impl World {
         Ok(self.judged(&record, script, slack))
     }
 
-    fn empty_exchange(&self, connected: &Connected) -> Exchange {
+    fn empty_exchange(&self, connected: &ConnectedSocket) -> Exchange {
         let mut exchange = Exchange::new(false);
         exchange.sees_release = self.table.is_some();
         exchange.timing_slack = self.slack;
@@ -123,7 +123,7 @@ impl World {
     }
 
     fn judged(&self, record: &Record, script: &Script, slack: Duration) -> Played {
-        let delay = self.pulse.worst_since(record.start());
+        let delay = self.delays.worst_since(record.start());
         let mut exchange = record.take();
         if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
             note_who_began(&mut exchange);
@@ -189,7 +189,7 @@ impl World {
     fn due(&self, record: &Record, slack: Duration) -> Option<Time> {
         let deadline =
             record.look(|exchange| next_deadline(exchange, ConnectionId::FIRST, &self.bounds))?;
-        let delay = self.pulse.worst_since(record.start());
+        let delay = self.delays.worst_since(record.start());
         Some(deadline.after(slack + delay + BEYOND))
     }
 }

@@ -4,7 +4,7 @@ use super::record::Record;
 use crate::actor::{ActorEnd, Read};
 use crate::exchange::{ConnectionId, Note, What};
 use crate::script::{Command, Setting, Size};
-use crate::transport::tcp::Socket;
+use crate::transport::tcp::ClientSocket;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ const ENOUGH: usize = 16 << 20;
 
 /// The stage of one connection.
 pub(super) struct TcpEnd {
-    socket: Socket,
+    socket: ClientSocket,
     record: Record,
     request: String,
     /// How long the server is given to deal with what it was sent.
@@ -34,7 +34,7 @@ pub(super) struct TcpEnd {
 
 impl TcpEnd {
     pub fn new(
-        socket: Socket,
+        socket: ClientSocket,
         record: Record,
         request: String,
         settle: Duration,
@@ -154,13 +154,13 @@ impl ActorEnd for TcpEnd {
 
     fn fin(&mut self) {
         if !self.cut && !self.ended {
-            self.socket.fin();
+            self.socket.send_fin();
             self.record.push(What::FinArrived);
         }
     }
 
     fn reset(&mut self) {
-        if !self.cut && !matches!(self.socket, Socket::Gone) {
+        if !self.cut && !matches!(self.socket, ClientSocket::Closed) {
             self.socket.reset();
             self.record.push(What::ResetArrived);
             self.leave();
@@ -168,10 +168,10 @@ impl ActorEnd for TcpEnd {
     }
 
     fn drop_socket(&mut self) {
-        if self.cut || matches!(self.socket, Socket::Gone) {
+        if self.cut || matches!(self.socket, ClientSocket::Closed) {
             return;
         }
-        if self.socket.let_go() {
+        if self.socket.close() {
             self.record.push(What::ResetArrived);
         } else {
             self.record.push(What::FinArrived);

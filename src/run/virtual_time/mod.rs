@@ -185,10 +185,10 @@ impl<'a> Played<'a> {
         idle: &Arc<IdleDetector>,
         patience: Duration,
     ) -> Self {
-        link.expect(script.volume());
+        link.expect(script.max_bytes_sent());
         let end = SimulatedEnd::new(&link, idle, target.obeys());
         let commands = Arc::clone(&end.commands);
-        let connection = Connection::simulated(link.subject_end(), Arc::clone(&commands) as _);
+        let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
         Self { link, script, actor: Actor::new(end, patience), commands, task }
     }

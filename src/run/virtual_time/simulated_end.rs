@@ -4,7 +4,7 @@ use super::idle_detector::IdleDetector;
 use crate::actor::{ActorEnd, Read};
 use crate::exchange::{Note, What};
 use crate::script::{Command, Setting, Size};
-use crate::target::{AppSteps, Host};
+use crate::target::{AppSteps, ApplicationControl};
 use crate::transport::memory::{ActorRead, Link};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -37,7 +37,7 @@ impl CommandQueue {
     }
 }
 
-impl Host for CommandQueue {
+impl ApplicationControl for CommandQueue {
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
         let mut waiting = self.waiting();
         if let Some(command) = waiting.commands.pop_front() {
