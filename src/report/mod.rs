@@ -4,7 +4,7 @@ mod sentence;
 mod timeline;
 
 pub use sentence::sentence;
-pub use timeline::timeline;
+pub use timeline::{Lane, Row, Timeline, timeline};
 
 use crate::bounds::Bounds;
 use crate::finding::Finding;

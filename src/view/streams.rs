@@ -25,6 +25,9 @@ pub struct Frame {
     pub head: Option<Head>,
     /// A Close frame's payload, unmasked.
     pub close: Option<Box<[u8]>>,
+    /// All rules of the wire that it broke, the length's form too, each with the event that
+    /// carried the byte that proves it.
+    pub faults: Vec<(Fault, usize)>,
 }
 
 impl Frame {
@@ -138,6 +141,11 @@ impl<'a> Stream<'a> {
         self.opening
     }
 
+    /// Whether what was taken ends in the middle of a frame.
+    pub const fn is_inside_frame(&self) -> bool {
+        !self.decoder.is_between_frames()
+    }
+
     /// Whether what was taken ends in the middle of a frame, or of the opening.
     pub fn is_half_sent(&self) -> bool {
         match self.opening {
@@ -169,16 +177,19 @@ impl<'a> Stream<'a> {
                 wide: false,
                 head: None,
                 close: None,
+                faults: Vec::new(),
             }),
-            Item::Fault(Fault::LengthNotMinimal) => {
+            Item::Fault(fault @ Fault::LengthNotMinimal) => {
                 if let Some(frame) = self.frames.last_mut() {
                     frame.wide = true;
+                    frame.faults.push((fault, event));
                 }
             }
             Item::Fault(fault) => {
                 self.fault.get_or_insert((fault, offset));
                 if let Some(frame) = self.frames.last_mut() {
                     frame.fault = Some(fault);
+                    frame.faults.push((fault, event));
                 }
             }
             Item::Frame(head) => {
