@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("transport::tcp", 4),
     ("actor", 4),
     ("target", 4),
+    ("run::control", 5),
     ("run::virtual_time", 5),
     ("run::campaign", 6),
     ("run::workers", 7),

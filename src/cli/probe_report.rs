@@ -54,7 +54,7 @@ impl Report<'_> {
     /// What showed once and is not held against the server, and why not.
     fn not_held(&self) -> impl Iterator<Item = String> {
         self.dismissed().map(|(found, told)| {
-            let why = if found.control_matched {
+            let why = if found.acquitted.is_some() {
                 "the server does the same where the client does not do that".to_owned()
             } else {
                 let replays = found.replays;

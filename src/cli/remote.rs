@@ -251,18 +251,8 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<ProbeFinding,
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
-    let (index, shown, control_matched) = (0, 1, false);
-    Ok(ProbeFinding {
-        violation,
-        script,
-        url,
-        index,
-        plays,
-        replays,
-        shown,
-        control_matched,
-        trace,
-    })
+    let (index, shown, acquitted) = (0, 1, None);
+    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace })
 }
 
 /// A duration as people say it.

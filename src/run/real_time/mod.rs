@@ -15,7 +15,6 @@
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! server's application nothing is heard.
 
-mod control;
 mod delay_monitor;
 mod kernel_table;
 pub mod listen;

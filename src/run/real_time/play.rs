@@ -11,13 +11,13 @@ use super::record::Record;
 use super::tcp_end::TcpEnd;
 use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{AfterDeadline, ConnectionId, End, Event, Exchange, Note, Time, What};
+use crate::exchange::{AfterDeadline, ConnectionId, Event, Exchange, Note, Time, What};
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Script, Setting};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::Verdict;
-use crate::wire::{Decoder, Item, Opcode, Role, handshake};
+use crate::view::View;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -197,33 +197,12 @@ impl PlayConfig {
 /// Notes, where the application closes by itself, that it had begun to when its Close
 /// came: so that a Close of the client's that crossed it is not taken for the reason.
 fn note_who_began(exchange: &mut Exchange) {
-    let Some(offset) = first_close(&exchange.bytes(ConnectionId::FIRST).to_actor) else { return };
-    let mut got = 0;
-    let brought = |event: &Event| {
-        if let (End::Actor, What::Read { bytes }) = (event.end, &event.what) {
-            got += *bytes as usize;
-        }
-        got > offset
-    };
+    let view = View::of(exchange, ConnectionId::FIRST);
+    let Some(event) = view.own_close().map(|close| close.started) else { return };
     let began = What::Noted(Note::BeganToClose);
-    let Some(event) = exchange.events.iter().position(brought) else { return };
     if !exchange.events[..event].iter().any(|event| event.what == began) {
         let at = exchange.events[event].at;
         exchange.events.insert(event, Event::new(at, began).inferred());
-    }
-}
-
-/// Where in what a server sent its first Close begins.
-fn first_close(bytes: &[u8]) -> Option<usize> {
-    let mut rest = &bytes[handshake::head_length(bytes)?..];
-    let mut decoder = Decoder::new(Role::Server);
-    loop {
-        match decoder.next(&mut rest)? {
-            Item::Started(started) if started.opcode == Opcode::CLOSE => {
-                return Some(bytes.len() - rest.len() - 1);
-            }
-            _ => {}
-        }
     }
 }
 
@@ -252,7 +231,7 @@ fn leaves(script: &Script) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::FrameHead;
+    use crate::wire::{FrameHead, Opcode, handshake};
 
     #[test]
     fn an_application_that_closes_by_itself_had_begun_when_its_close_came() {

@@ -9,11 +9,13 @@ use super::play::{PlayConfig, Played, Watching};
 use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
-use crate::exchange::Exchange;
+use crate::exchange::{ConnectionId, Exchange};
+use crate::judge::Decision;
+use crate::run::control::script_of;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Key, Verdict};
+use crate::verdict::{Dismissal, Key, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +92,8 @@ impl Player {
         self.config.table.is_some()
     }
 
-    /// Plays `script` to the horizon, again where our own process was late.
+    /// Plays `script` to the horizon, again where our own process was late, and then the
+    /// controls that the verdict needs: what it convicts of is certain.
     ///
     /// # Errors
     ///
@@ -101,7 +104,41 @@ impl Player {
         script: &Script,
     ) -> Result<(Exchange, Verdict), String> {
         let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
-        Ok((played.exchange, played.verdict))
+        let Verdict { violations, mut dismissals } = played.verdict;
+        let mut convicted = Vec::with_capacity(violations.len());
+        for violation in violations {
+            match self.decide(endpoint, script, violation, &played.exchange).await? {
+                Ok(violation) => convicted.push(violation),
+                Err(dismissal) => dismissals.push(dismissal),
+            }
+        }
+        Ok((played.exchange, Verdict { violations: convicted, dismissals }))
+    }
+
+    /// Decides on a violation that `script` showed in `exchange`, playing its controls.
+    ///
+    /// # Errors
+    ///
+    /// One line, where there was no connection.
+    pub(super) async fn decide(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        violation: Violation,
+        exchange: &Exchange,
+    ) -> Result<Result<Violation, Dismissal>, String> {
+        let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
+        while let Some(control) = decision.control() {
+            match script_of(control, script) {
+                Some(script) => {
+                    let played =
+                        self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;
+                    decision.tell(&played.exchange);
+                }
+                None => decision.cannot_play(),
+            }
+        }
+        Ok(decision.made())
     }
 
     /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,

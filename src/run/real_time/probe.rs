@@ -6,14 +6,13 @@
 //!
 //! It prints nothing: a callback gets [`ProbeProgress`].
 
-use super::control;
 use super::play::{Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Key, Violation};
+use crate::verdict::{Control, Dismissal, Key, Reason, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -66,9 +65,8 @@ pub struct ProbeFinding {
     pub replays: u32,
     /// How many of these showed it.
     pub shown: u32,
-    /// Whether the server did the same where the client did not do what it seemed to be
-    /// about: then it is no answer to that, and no finding.
-    pub control_matched: bool,
+    /// Why it is not held against the server, where that is decided: a control acquitted it.
+    pub acquitted: Option<Control>,
     /// The minimal script's trace.
     pub trace: Exchange,
 }
@@ -77,7 +75,7 @@ impl ProbeFinding {
     /// Whether it is not held against the server: it never showed again alone, or is no
     /// answer to what the client did.
     pub fn is_dismissed(&self) -> bool {
-        self.control_matched || (self.replays > 0 && self.shown == 0)
+        self.acquitted.is_some() || (self.replays > 0 && self.shown == 0)
     }
 
     /// Whether it did not show every time that it was played again.
@@ -209,18 +207,8 @@ impl Probe {
     fn unconfirmed(&self, RawFinding { pending, violation, trace }: RawFinding) -> ProbeFinding {
         let url = self.url(pending.role).url.clone();
         let PendingScript { index, script, .. } = pending;
-        let (plays, replays, shown, control_matched) = (0, 0, 0, false);
-        ProbeFinding {
-            violation,
-            script,
-            url,
-            index,
-            plays,
-            replays,
-            shown,
-            control_matched,
-            trace,
-        }
+        let (plays, replays, shown, acquitted) = (0, 0, 0, None);
+        ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -412,10 +400,14 @@ impl Probe {
     /// Plays the minimal script again.
     async fn confirm(&self, player: &Player, found: &mut ProbeFinding) -> Result<(), String> {
         let endpoint = self.url(self.role_of(found));
-        if let Some(control) = control::script(found) {
-            let played =
-                player.play_until_on_time(endpoint, &control, Watching::ToDeadline).await?;
-            found.control_matched = control::said(&played.exchange) == control::said(&found.trace);
+        let decided =
+            player.decide(endpoint, &found.script, found.violation.clone(), &found.trace).await?;
+        match decided {
+            Ok(violation) => found.violation = violation,
+            Err(Dismissal { reason: Reason::Control(control), .. }) => {
+                found.acquitted = Some(control);
+            }
+            Err(_) => {}
         }
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
