@@ -12,7 +12,7 @@ use crate::run::campaign::Campaign;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::verdict::Violation;
+use crate::verdict::{Violation, groups};
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -229,7 +229,7 @@ impl Suite {
         let bounds = self.server.bounds;
         let trace = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
-            self.server.deviations.iter().any(|deviation| deviation.accepts(violation.key))
+            Deviation::accepting(&self.server.deviations, violation.identity).is_some()
         };
         let verdict = judge(&trace, &bounds);
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
@@ -242,17 +242,11 @@ impl Suite {
         let report = report::finding(&repro, first);
         let Server { name, .. } = &self.server;
         let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
-        let mut group = None;
-        for other in others {
-            let (Repro { key, .. }, _) = self.save(other);
-            let condition = key.condition.map_or("", |condition| condition.id());
-            if group.replace((key.invariant, key.cause)) == Some((key.invariant, key.cause)) {
-                let _ = write!(text, ", {condition}");
-            } else {
-                let cause = key.cause.map_or("", |cause| cause.id());
-                let words = [cause, condition].join(": ");
-                let words = words.trim_end_matches([':', ' ']);
-                let _ = write!(text, "\nalso saved: {}: {words}", key.invariant);
+        let others = others.iter().map(|other| self.save(other).0.identity);
+        for group in groups(others, |identity| *identity) {
+            let _ = write!(text, "\nalso saved: {}", group[0].group());
+            for (index, one) in group.iter().filter_map(|other| other.within_group()).enumerate() {
+                let _ = write!(text, "{} {one}", if index == 0 { ":" } else { "," });
             }
         }
         Failure { text: text.trim_end().to_owned() }

@@ -307,13 +307,13 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
             let repro = Repro::parse(&desk.read(path)).expect("a repro");
             assert_eq!(target["name"], repro.target.0);
             let since = finding["ending"]["since_seconds"].as_f64();
-            assert_eq!(since.is_some(), repro.key.invariant.rule().class == Class::Liveness);
+            assert_eq!(since.is_some(), repro.identity.invariant().rule().class == Class::Liveness);
             let expected = json!({
-                "invariant": repro.key.invariant,
+                "invariant": repro.identity.invariant(),
                 "level": repro.level,
-                "class": repro.key.invariant.rule().class,
-                "cause": repro.key.cause,
-                "condition": repro.key.condition,
+                "class": repro.identity.invariant().rule().class,
+                "cause": repro.identity.cause(),
+                "condition": repro.identity.condition(),
                 "ending": {
                     "kind": repro.ending,
                     "at_seconds": repro.at_seconds,

@@ -106,7 +106,7 @@ fn play_seeded(target: &Arc<dyn Target>, script: &str, seed: u64) -> Played {
     Played {
         trace,
         ending: violations.first().map_or(Ending::InTime, |violation| violation.ending),
-        broken: violations.iter().map(|violation| violation.key.invariant).collect(),
+        broken: violations.iter().map(|violation| violation.identity.invariant()).collect(),
     }
 }
 

@@ -33,14 +33,14 @@ pub(super) fn run(options: &Export) -> Done {
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
     let question = question(repro)?;
-    let cause = repro.key.cause.map_or("", Cause::id);
+    let cause = repro.identity.cause().map_or("", Cause::id);
     let stream = Stream::of(&repro.script);
-    let offset = match repro.key.cause {
+    let offset = match repro.identity.cause() {
         Some(Cause::ClientClose) => stream.close,
         Some(Cause::ClientViolation) => stream.fault,
         _ => None,
     };
-    let bound = match repro.key.cause {
+    let bound = match repro.identity.cause() {
         Some(Cause::Handshake) => repro.bounds.handshake,
         Some(Cause::Idle) => repro.bounds.idle,
         _ => None,
@@ -49,7 +49,8 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let path = path(&repro.target.0);
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
     let sentence = report::wrap_to(&plain(&repro.sentence), 86);
-    let headline = format!("{}: {}", repro.key.invariant, repro.key.invariant.rule().says);
+    let headline =
+        format!("{}: {}", repro.identity.invariant(), repro.identity.invariant().rule().says);
     let headline = report::wrap_to(&headline, 86);
     let facts = [
         ("@HEADLINE@", headline.as_str()),
@@ -73,7 +74,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
 
 /// What is asked of the connection, in the file's words.
 fn question(repro: &Repro) -> Result<&'static str, Trouble> {
-    let rule = repro.key.invariant;
+    let rule = repro.identity.invariant();
     match rule {
         Invariant::EndsInTime | Invariant::HandshakeInTime | Invariant::IdleInTime => {
             Ok("ends in time")

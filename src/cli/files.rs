@@ -12,7 +12,7 @@ use crate::judge::judge;
 use crate::report;
 use crate::run::workers::Crew;
 use crate::script::Script;
-use crate::target::{Registry, Target};
+use crate::target::{Deviation, Registry, Target};
 use crate::verdict::{Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
@@ -94,7 +94,7 @@ impl Case {
     /// The violation that this is about: the repro's, else the first that the target
     /// does not accept, else the first.
     fn violation(&self, verdict: &Verdict) -> Option<Violation> {
-        let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.key));
+        let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let unaccepted = || self.unaccepted(verdict).next();
         saved.or_else(unaccepted).or(verdict.violations.first()).cloned()
     }
@@ -102,7 +102,7 @@ impl Case {
     /// The violations that the target does not accept.
     fn unaccepted<'a>(&self, verdict: &'a Verdict) -> impl Iterator<Item = &'a Violation> {
         let accepts = |violation: &Violation| {
-            self.target.deviations().iter().any(|known| known.accepts(violation.key))
+            Deviation::accepting(self.target.deviations(), violation.identity).is_some()
         };
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
@@ -197,7 +197,7 @@ fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
 
 fn print_violation(violation: &Violation, trace: &Trace) {
     let sentence = report::sentence(violation, trace);
-    output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+    output::line(&report::wrap(&format!("{}: {sentence}", violation.identity.invariant())));
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {

@@ -5,7 +5,7 @@ use crate::exchange::Time;
 use crate::finding::repro::Repro;
 use crate::finding::save::SaveError;
 use crate::report;
-use crate::verdict::{Cause, Condition, Violation};
+use crate::verdict::{Problem, Variant, Violation};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -34,11 +34,10 @@ impl<'a> Told<'a> {
     pub fn json(&self) -> JsonFinding<'a> {
         let Self { repro, violation, .. } = *self;
         JsonFinding {
-            invariant: repro.key.invariant.id(),
+            problem: repro.identity.problem(),
             level: repro.level.id(),
-            class: repro.key.invariant.rule().class.id(),
-            cause: repro.key.cause.map(Cause::id),
-            condition: repro.key.condition.map(Condition::id),
+            class: repro.identity.invariant().rule().class.id(),
+            variant: repro.identity.variant(),
             ending: JsonEnding {
                 kind: violation.ending.kind(),
                 at_seconds: violation.ending.at().map(Time::seconds),
@@ -87,19 +86,6 @@ pub(super) fn commands(
     }
 }
 
-/// The findings of one rule and cause together, whatever the client's condition.
-pub(super) fn groups<'a>(findings: impl Iterator<Item = Told<'a>>) -> Vec<Vec<Told<'a>>> {
-    let of = |told: &Told<'_>| (told.repro.key.invariant, told.repro.key.cause);
-    let mut groups: Vec<Vec<Told<'a>>> = Vec::new();
-    for told in findings {
-        match groups.last_mut().filter(|group| of(&group[0]) == of(&told)) {
-            Some(group) => group.push(told),
-            None => groups.push(vec![told]),
-        }
-    }
-    groups
-}
-
 /// A remark below the findings.
 pub(super) fn remark(out: &mut String, text: &str) {
     out.push('\n');
@@ -114,11 +100,12 @@ pub(super) fn indented(out: &mut String, by: &str, text: &str) {
 
 #[derive(Serialize)]
 pub(super) struct JsonFinding<'a> {
-    invariant: &'static str,
+    #[serde(flatten)]
+    problem: Problem,
     level: &'static str,
     class: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
+    #[serde(flatten)]
+    variant: Variant,
     ending: JsonEnding,
     steps: usize,
     plays: u32,

@@ -34,7 +34,7 @@ fn text(
     trouble: Option<&str>,
     took: Duration,
 ) -> String {
-    let broken = |rule: &Invariant| found.iter().any(|repro| repro.key.invariant == *rule);
+    let broken = |rule: &Invariant| found.iter().any(|repro| repro.identity.invariant() == *rule);
     let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
     let tests = found.len() + kept.len() + usize::from(trouble.is_some());
     let (server, seconds) = (escaped(server), took.as_secs_f64());
@@ -55,7 +55,7 @@ fn text(
             out,
             "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
              <failure type=\"{}\" message=\"{headline}\">{body}</failure>\n    </testcase>\n",
-            repro.key.invariant,
+            repro.identity.invariant(),
         );
     }
     for rule in kept {

@@ -64,7 +64,8 @@ pub(super) fn run(options: &Options) -> Done {
 fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
     let Outcome { trouble, stopped, findings, .. } = report.outcome;
     let held: Vec<&Found> = findings.iter().filter(|found| !found.is_dismissed()).collect();
-    let is_held = |repro: &Repro| held.iter().any(|found| found.violation.key == repro.key);
+    let is_held =
+        |repro: &Repro| held.iter().any(|found| found.violation.identity == repro.identity);
     let repros: Vec<Repro> = report
         .saved
         .iter()

@@ -5,7 +5,7 @@ use super::finding_view::{self, JsonFinding, Saved, Told};
 use super::{Trouble, output};
 use crate::report;
 use crate::run::real_time::{Found, Outcome, Part, Probe};
-use crate::verdict::{Cause, Condition};
+use crate::verdict::{Identity, groups};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ impl Report<'_> {
         };
         let mut text = format!("\n{}: {verdict}\n", options.url.bold());
         for (number, group) in
-            finding_view::groups(self.held().map(|(_, told)| told)).iter().enumerate()
+            groups(self.held().map(|(_, told)| told), |told| told.repro.identity).iter().enumerate()
         {
             let Some(first) = group.first() else { continue };
             first.write(&mut text, number + 1, self.repeats(first).as_deref());
@@ -71,11 +71,9 @@ impl Report<'_> {
         let Outcome { accepted, unjudged, refused, passed_over, sees_the_server, scripts, .. } =
             self.outcome;
         let mut remarks: Vec<String> = self.not_held().collect();
-        for (key, times) in accepted {
-            let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
-            let facts: Vec<&str> = facts.into_iter().flatten().collect();
+        for (identity, times) in accepted {
             let times = output::count(*times as usize, "time");
-            remarks.push(format!("accepted, {times}: {}: {}", key.invariant, facts.join(", ")));
+            remarks.push(format!("accepted, {times}: {identity}"));
         }
         let lacks: Vec<&str> = self.probe.server.lacks().map(Part::lack).collect();
         if !lacks.is_empty() {
@@ -111,8 +109,8 @@ impl Report<'_> {
 
     fn findings(&self) -> impl Iterator<Item = (&Found, Told<'_>)> {
         self.outcome.findings.iter().filter_map(|found| {
-            let key = found.violation.key;
-            let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
+            let identity = found.violation.identity;
+            let (repro, path) = self.saved.iter().find(|(repro, _)| repro.identity == identity)?;
             let told = Told {
                 repro,
                 violation: &found.violation,
@@ -139,7 +137,7 @@ impl Report<'_> {
     fn repeats(&self, told: &Told<'_>) -> Option<String> {
         let mut findings = self.outcome.findings.iter();
         let Found { shown, replays, .. } =
-            findings.find(|found| found.violation.key == told.repro.key)?;
+            findings.find(|found| found.violation.identity == told.repro.identity)?;
         Some(match replays {
             0 => "not confirmed: testing ended before it was played again".to_owned(),
             _ if told.flaky => format!("flaky: {shown} of {replays} replays show it"),
@@ -150,12 +148,11 @@ impl Report<'_> {
     pub fn json(&self) -> Result<String, Trouble> {
         let Outcome { scripts, unjudged, refused, sees_the_server, stopped, trouble, .. } =
             self.outcome;
-        let accepted = self.outcome.accepted.iter().map(|(key, fired)| JsonAccepted {
-            invariant: key.invariant.id(),
-            cause: key.cause.map(Cause::id),
-            condition: key.condition.map(Condition::id),
-            fired: *fired,
-        });
+        let accepted = self
+            .outcome
+            .accepted
+            .iter()
+            .map(|(identity, fired)| JsonAccepted { identity: *identity, fired: *fired });
         let url = self.probe.server.parts().next().map_or("", |(_, endpoint)| &endpoint.url);
         let seconds = self.took.as_secs_f64();
         let json = Json {
@@ -224,8 +221,7 @@ impl<'a> JsonFound<'a> {
 
 #[derive(Serialize)]
 struct JsonAccepted {
-    invariant: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
+    #[serde(flatten)]
+    identity: Identity,
     fired: u64,
 }

@@ -13,7 +13,7 @@ use crate::run::real_time::{BUDGET, Found, Measures, Part, Player, Server, Shrun
 use crate::script::{Millis, Script};
 use crate::transport::tcp::endpoint::{Asking, Endpoint};
 use crate::transport::tcp::tls;
-use crate::verdict::{Cause, Condition, Key, Verdict, Violation};
+use crate::verdict::{Identity, Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
         hangup: env!("CARGO_PKG_VERSION").to_owned(),
         target: (url.clone(), "over TCP".to_owned()),
         bounds,
-        key: violation.key,
+        identity: violation.identity,
         level: violation.level,
         ending,
         at_seconds,
@@ -142,7 +142,7 @@ impl Case {
     /// twice at most.
     async fn play(&self, player: &Player) -> Result<(Trace, Verdict), Trouble> {
         let wanted = |verdict: &Verdict| match &self.repro {
-            Some(repro) => verdict.find(repro.key).is_some(),
+            Some(repro) => verdict.find(repro.identity).is_some(),
             None => !verdict.is_clean(),
         };
         let mut played = player.play(&self.endpoint, &self.script).await?;
@@ -185,7 +185,7 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
     }
     for violation in &shown {
         let sentence = report::sentence(violation, &trace);
-        output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+        output::line(&report::wrap(&format!("{}: {sentence}", violation.identity.invariant())));
     }
     if let Some(violation) = shown.first() {
         output::print(&format!("\n{}", report::timeline(&trace, Some(violation))));
@@ -199,15 +199,11 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
     let found = runtime()?.block_on(async {
         let player = case.meet().await?;
         let (_, verdict) = case.play(&player).await?;
-        let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.key));
-        let Some(key) = saved.or(verdict.violations.first()).map(|violation| violation.key) else {
-            return Ok(None);
-        };
-        let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
-        let facts: Vec<&str> = facts.into_iter().flatten().collect();
-        let what = format!("{}: {}", key.invariant, facts.join(", "));
-        output::note(&format!("shrinking {what}: at most {BUDGET} plays, many at once"));
-        minimal(&case, &player, key).await.map(Some)
+        let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
+        let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
+        let identity = violation.identity;
+        output::note(&format!("shrinking {identity}: at most {BUDGET} plays, many at once"));
+        minimal(&case, &player, identity).await.map(Some)
     })?;
     let Some(found) = found else {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
@@ -230,10 +226,10 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
 }
 
 /// The minimal script, and what it shows.
-async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Trouble> {
+async fn minimal(case: &Case, player: &Player, identity: Identity) -> Result<Found, Trouble> {
     let Case { endpoint, part, script, .. } = case;
     let Shrunk { script, plays } =
-        player.shrink(endpoint, *part, key, script.clone(), AT_ONCE).await;
+        player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Trace)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
@@ -241,7 +237,7 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<Found, Troubl
         }
         replays += 1;
         let (trace, verdict) = player.play(endpoint, &script).await?;
-        shown = verdict.find(key).cloned().map(|violation| (violation, trace));
+        shown = verdict.find(identity).cloned().map(|violation| (violation, trace));
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();

@@ -12,7 +12,7 @@ use crate::run::campaign::{Accepted, Campaign, Outcome, Progress};
 use crate::run::workers::Crew;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Cause, Condition};
+use crate::verdict::{Pattern, groups};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -78,8 +78,8 @@ impl Run {
     /// The findings that could be told: those with a repro.
     fn findings(&self) -> impl Iterator<Item = Told<'_>> {
         self.outcome.findings.iter().filter_map(|finding| {
-            let key = finding.violation.key;
-            let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
+            let identity = finding.violation.identity;
+            let (repro, path) = self.saved.iter().find(|(repro, _)| repro.identity == identity)?;
             Some(Told {
                 repro,
                 violation: &finding.violation,
@@ -103,7 +103,9 @@ impl Run {
             format!("{}", output::count(findings.len(), "finding").red())
         };
         let mut text = format!("\n{name}: {verdict}, {scripts} scripts\n");
-        for (number, group) in finding_view::groups(self.findings()).iter().enumerate() {
+        for (number, group) in
+            groups(self.findings(), |told| told.repro.identity).iter().enumerate()
+        {
             let Some(first) = group.first() else { continue };
             let flaky = || format!("flaky: {:.0} % of replays show it", first.rate * 100.0);
             first.write(&mut text, number + 1, first.flaky.then(flaky).as_deref());
@@ -123,7 +125,11 @@ impl Run {
         }
         for Accepted { deviation, fired } in accepted.iter().filter(|accepted| accepted.fired > 0) {
             let times = output::count(*fired as usize, "time");
-            let head = format!("accepted, {times}: {}: {}.", deviation.invariant, deviation.reason);
+            let head = format!(
+                "accepted, {times}: {}: {}.",
+                deviation.pattern.invariant(),
+                deviation.reason
+            );
             finding_view::remark(&mut text, &head);
             finding_view::indented(
                 &mut text,
@@ -141,9 +147,7 @@ impl Run {
 
     fn json(&self) -> JsonTarget<'_> {
         let accepted = self.outcome.accepted.iter().map(|accepted| JsonAccepted {
-            invariant: accepted.deviation.invariant.id(),
-            cause: accepted.deviation.cause.map(Cause::id),
-            condition: accepted.deviation.condition.map(Condition::id),
+            pattern: accepted.deviation.pattern,
             reason: accepted.deviation.reason,
             rfc: accepted.deviation.rfc,
             fired: accepted.fired,
@@ -196,9 +200,8 @@ struct JsonTarget<'a> {
 
 #[derive(Serialize)]
 struct JsonAccepted {
-    invariant: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
+    #[serde(flatten)]
+    pattern: Pattern,
     reason: &'static str,
     rfc: &'static str,
     fired: u64,
@@ -234,7 +237,7 @@ mod tests {
         assert!(stale.len() > 1 && stale.len() == stale_in_json(&run), "{stale:?}");
         let text = run.text().replace("\n  ", " ");
         for deviation in stale {
-            assert!(text.contains(&format!("`{}", deviation.invariant)), "{text}");
+            assert!(text.contains(&format!("`{}", deviation.pattern.invariant())), "{text}");
         }
         assert!(text.contains("take it out of the target's deviations"), "{text}");
         let mut fired = run;

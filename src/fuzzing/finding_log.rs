@@ -7,7 +7,7 @@ use crate::finding::repro;
 use crate::finding::save;
 use crate::report;
 use crate::target::Target;
-use crate::verdict::Key;
+use crate::verdict::Identity;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(super) struct Catch {
     directory: PathBuf,
     /// Files are tried again: what is known is told again.
     again: bool,
-    known: Mutex<BTreeSet<Key>>,
+    known: Mutex<BTreeSet<Identity>>,
 }
 
 impl Catch {
@@ -42,17 +42,17 @@ impl Catch {
     }
 
     /// Whether this finding has been told, by this process or another.
-    pub(super) fn knows(&self, target: &str, key: Key) -> bool {
+    pub(super) fn knows(&self, target: &str, identity: Identity) -> bool {
         if self.again {
             return false;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(&key) {
+        if known.contains(&identity) {
             return true;
         }
-        let on_disk = self.directory.join(repro::file_name(target, key)).exists();
+        let on_disk = self.directory.join(repro::file_name(target, identity)).exists();
         if on_disk {
-            known.insert(key);
+            known.insert(identity);
         }
         on_disk
     }
@@ -64,8 +64,8 @@ impl Catch {
         bounds: Bounds,
         finding: &Finding,
     ) -> Option<String> {
-        let key = finding.violation.key;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        let identity = finding.violation.identity;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
         let repro = report::repro(target, bounds, finding);
         let text = format!("{}: {}", repro.target.0, report::finding(&repro, finding));
         let saved = if self.again {

@@ -39,7 +39,7 @@ use crate::run::campaign::Campaign;
 use crate::run::virtual_time::play;
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
-use crate::target::{Registry, Target};
+use crate::target::{Deviation, Registry, Target};
 use finding_log::Catch;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -177,9 +177,9 @@ impl Fuzz {
         let deviations = self.target.deviations();
         let mut news = String::new();
         for violation in verdict.violations {
-            let key = violation.key;
-            let accepted = deviations.iter().any(|deviation| deviation.accepts(key));
-            if accepted || self.catch.knows(self.target.name(), key) {
+            let identity = violation.identity;
+            let accepted = Deviation::accepting(deviations, identity).is_some();
+            if accepted || self.catch.knows(self.target.name(), identity) {
                 continue;
             }
             let campaign = Campaign { bounds: self.bounds, seed: 0, scripts: None };

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::liveness;
 use super::owed::cause_of;
 use crate::bounds::Bounds;
-use crate::verdict::{Ending, Invariant, Key, Level, Owed, Violation};
+use crate::verdict::{Ending, Identity, Invariant, Level, Owed, Violation};
 
 /// What a family of rules finds. The deadlines' own rules make their violations themselves.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Broken {
             Invariant::NoSpin => Ending::Spinning(facts.at(first)),
             _ => liveness::ending(facts, owed),
         };
-        let key = Key { invariant, cause, condition: None };
-        Violation { key, level, ending, owed: None, fact, events }
+        let identity = Identity::safety(invariant, cause);
+        Violation { identity, level, ending, owed: None, fact, events }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::exchange::{Event, Outcome, Time, What};
-use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Owed, Violation};
+use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level, Owed, Violation};
 use crate::wire::{Decoder, Fault, Role, handshake};
 use std::time::Duration;
 
@@ -69,10 +69,10 @@ fn violation(
         Invariant::ReleasesInTime => "kept its transport",
         _ => "did not end the connection",
     };
-    let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition) };
+    let identity = Identity::liveness(invariant, owed.cause, condition);
     let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
     Violation {
-        key,
+        identity,
         level: level(facts, owed, condition == Condition::HalfSent),
         ending,
         owed: Some(owed),

@@ -43,7 +43,7 @@ pub fn judge(trace: &Trace, bounds: &Bounds) -> Verdict {
     }
     conduct::judge(&facts, bounds, &mut broken);
     violations.extend(broken.into_iter().map(|broken| broken.violation(&facts, owed, bounds)));
-    violations.sort_by_key(|violation| violation.key);
+    violations.sort_by_key(|violation| violation.identity);
     Verdict { violations }
 }
 

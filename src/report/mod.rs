@@ -10,7 +10,6 @@ use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::finding::repro::{Repro, ending_fields};
 use crate::target::{Deviation, Target};
-use crate::verdict::{Cause, Condition};
 use std::fmt::Write as _;
 
 /// The repro of a finding.
@@ -21,7 +20,7 @@ pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
         hangup: env!("CARGO_PKG_VERSION").to_owned(),
         target: (target.name().to_owned(), target.version().to_owned()),
         bounds,
-        key: violation.key,
+        identity: violation.identity,
         level: violation.level,
         ending,
         at_seconds,
@@ -34,12 +33,12 @@ pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
 
 /// What a violation is about, in a line: `ends-in-time (liveness, should): the server's own Close, silent, never`.
 pub fn headline(repro: &Repro) -> String {
-    let key = repro.key;
-    let mut line = format!("{} ({}, {})", key.invariant, key.invariant.rule().class, repro.level);
-    let cause = key.cause.map(Cause::id);
-    let condition = key.condition.map(Condition::id);
-    let ending = (repro.ending != "in time").then_some(repro.ending.as_str());
-    let facts: Vec<&str> = [cause, condition, ending].into_iter().flatten().collect();
+    let identity = repro.identity;
+    let rule = identity.invariant();
+    let mut line = format!("{rule} ({}, {})", rule.rule().class, repro.level);
+    let words = Some(identity.words()).filter(|words| !words.is_empty());
+    let ending = (repro.ending != "in time").then(|| repro.ending.clone());
+    let facts: Vec<String> = [words, ending].into_iter().flatten().collect();
     if !facts.is_empty() {
         let _ = write!(line, ": {}", facts.join(", "));
     }
@@ -74,13 +73,14 @@ pub fn saved(repro: &Repro) -> String {
 
 /// What is wrong with an accepted deviation that never fired in so many scripts, and what to do.
 pub fn stale(deviation: &Deviation, scripts: u64) -> String {
-    let Deviation { invariant, cause, condition, reason, .. } = deviation;
-    let narrowed = [cause.map(Cause::id), condition.map(Condition::id)].into_iter().flatten();
-    let key: Vec<&str> = std::iter::once(invariant.id()).chain(narrowed).collect();
+    let Deviation { pattern, reason, .. } = deviation;
+    let mut what = pattern.invariant().to_string();
+    if !pattern.words().is_empty() {
+        let _ = write!(what, ", {}", pattern.words());
+    }
     format!(
-        "`{}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
-         take it out of the target's deviations",
-        key.join(", "),
+        "`{what}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
+         take it out of the target's deviations"
     )
 }
 

@@ -102,11 +102,11 @@ fn judge_nonsense(fits: bool) {
     for seed in 0..6_000 {
         let Story { trace, bounds, .. } = nonsense(seed, fits);
         let Verdict { violations } = judge(&trace, &bounds);
-        assert!(violations.is_sorted_by_key(|violation| violation.key), "seed {seed}");
+        assert!(violations.is_sorted_by_key(|violation| violation.identity), "seed {seed}");
         for violation in violations {
             let in_trace = violation.events.iter().all(|&event| event < trace.events.len());
             assert!(in_trace, "seed {seed}: {violation:?}");
-            broken.insert(violation.key.invariant);
+            broken.insert(violation.identity.invariant());
         }
         let _ = next_deadline(&trace, &bounds);
     }

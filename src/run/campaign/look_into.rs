@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::judge::judge;
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::verdict::{Key, Violation};
+use crate::verdict::{Identity, Violation};
 
 /// How often a finding is played again to see whether it repeats.
 const REPEATS: u32 = 10;
@@ -45,7 +45,7 @@ impl Campaign {
         again: &mut Again<'_, E>,
         hurried: &dyn Fn() -> bool,
     ) -> Result<Finding, E> {
-        let key = first.key;
+        let key = first.identity;
         let mut shown = Shown { campaign: self, key, again, last: None, paid: 0 };
         shown.fails(&script)?;
         let mut shrinker = Shrinker::new(script);
@@ -70,7 +70,7 @@ impl Campaign {
 /// Plays again, and keeps what last showed the violation.
 struct Shown<'a, 'b, E> {
     campaign: &'a Campaign,
-    key: Key,
+    key: Identity,
     again: &'a mut Again<'b, E>,
     last: Option<(Trace, Violation)>,
     /// What it has cost so far.

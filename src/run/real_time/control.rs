@@ -14,7 +14,7 @@ pub(super) fn script(found: &Found) -> Option<Script> {
     use Invariant::{AcceptsLegal, AnswersClose, EchoesCode, RefusesIllegal};
     let Found { violation, script, trace, .. } = found;
     let answers = [AnswersClose, RefusesIllegal, AcceptsLegal, EchoesCode];
-    if !answers.contains(&violation.key.invariant) {
+    if !answers.contains(&violation.identity.invariant()) {
         return None;
     }
     let said = script.steps.iter().rposition(|step| matches!(step.act, Act::Send(_)))?;
@@ -44,14 +44,14 @@ pub(super) fn said(trace: &Trace) -> (Option<Vec<u8>>, bool) {
 mod tests {
     use super::*;
     use crate::exchange::Time;
-    use crate::verdict::{Ending, Key, Level, Violation};
+    use crate::verdict::{Ending, Identity, Level, Violation};
 
     fn found(invariant: Invariant, script: &str) -> Found {
         let mut trace = Trace::new(false);
         trace.push(Time(7_000), What::GotEnd);
-        let key = Key { invariant, cause: None, condition: None };
+        let identity = Identity::safety(invariant, None);
         let violation = Violation {
-            key,
+            identity,
             level: Level::Should,
             ending: Ending::InTime,
             owed: None,

@@ -11,7 +11,7 @@ use crate::exchange::Trace;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Key, Verdict};
+use crate::verdict::{Identity, Verdict};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl Player {
         &self,
         endpoint: &Endpoint,
         part: Part,
-        key: Key,
+        key: Identity,
         script: Script,
         width: usize,
     ) -> Shrunk {
@@ -138,7 +138,12 @@ impl Player {
     }
 
     /// Whether `script` breaks the rule with `key` again, in two plays at most.
-    pub(super) async fn repeats(&self, endpoint: &Endpoint, key: Key, script: &Script) -> bool {
+    pub(super) async fn repeats(
+        &self,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+    ) -> bool {
         let twice = vec![script.clone(), script.clone()];
         self.fail(endpoint, key, twice, Watching::ToDeadline)
             .await
@@ -150,7 +155,7 @@ impl Player {
     async fn fail(
         &self,
         endpoint: &Endpoint,
-        key: Key,
+        key: Identity,
         batch: Vec<Script>,
         watching: Watching,
     ) -> Vec<(Script, bool)> {

@@ -11,7 +11,7 @@ use super::remote_urls::{Part, Server, pauses};
 use crate::exchange::Trace;
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Key, Violation};
+use crate::verdict::{Identity, Pattern, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -42,9 +42,9 @@ pub struct Probe {
     pub concurrency: usize,
     /// How many new connections a second, at most 1,000.
     pub rate: u32,
-    /// What is known and accepted, as patterns ([`Key::is_of`]): it is counted, and neither
+    /// What is known and accepted, as patterns ([`Pattern::matches`]): it is counted, and neither
     /// shrunk nor reported.
-    pub accepted: Vec<Key>,
+    pub accepted: Vec<Pattern>,
 }
 
 /// Something found.
@@ -88,7 +88,7 @@ impl Found {
     fn is_shown_by(&mut self, shrunk: Shrunk, last: Option<Played>) {
         self.plays = shrunk.plays;
         let Some(last) = last else { return };
-        if let Some(violation) = last.verdict.find(self.violation.key) {
+        if let Some(violation) = last.verdict.find(self.violation.identity) {
             self.violation = violation.clone();
             self.script = shrunk.script;
             self.trace = last.trace;
@@ -109,7 +109,7 @@ pub struct Outcome {
     /// What was found, by key.
     pub findings: Vec<Found>,
     /// What of the accepted was seen, and in how many scripts.
-    pub accepted: BTreeMap<Key, u64>,
+    pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
@@ -228,7 +228,7 @@ impl Probe {
         &self,
         player: &Player,
         outcome: &mut Outcome,
-        sights: &mut BTreeMap<Key, Sight>,
+        sights: &mut BTreeMap<Identity, Sight>,
         tell: &mut (dyn FnMut(Progress<'_>) + Send),
     ) {
         let mut waiting = self.cases();
@@ -275,7 +275,7 @@ impl Probe {
         mut case: Case,
         played: Played,
         outcome: &mut Outcome,
-        sights: &mut BTreeMap<Key, Sight>,
+        sights: &mut BTreeMap<Identity, Sight>,
         waiting: &mut VecDeque<Case>,
     ) {
         if played.was_late && !played.verdict.is_clean() {
@@ -292,8 +292,8 @@ impl Probe {
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && asks_well(&case.script));
         for violation in played.verdict.violations {
-            let key = violation.key;
-            if self.accepted.iter().any(|pattern| key.is_of(pattern)) {
+            let key = violation.identity;
+            if self.accepted.iter().any(|pattern| pattern.matches(key)) {
                 *outcome.accepted.entry(key).or_default() += 1;
                 continue;
             }
@@ -337,7 +337,8 @@ impl Probe {
         let width = self.concurrency / all.max(1);
         let mut shrinking = JoinSet::new();
         for (place, found) in found.iter().enumerate() {
-            let (player, key, script) = (player.clone(), found.violation.key, found.script.clone());
+            let (player, key, script) =
+                (player.clone(), found.violation.identity, found.script.clone());
             let part = self.part_of(found);
             let endpoint = self.url(part).clone();
             shrinking.spawn(async move {
@@ -359,7 +360,7 @@ impl Probe {
         }
         // The first of each rule and cause alone; then its others, which differ in what
         // the client did, all together.
-        let of = |found: &Found| (found.violation.key.invariant, found.violation.key.cause);
+        let of = |found: &Found| found.violation.identity.group();
         let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
         let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(|p| is_first(*p));
         for (number, place) in firsts.iter().enumerate() {
@@ -405,7 +406,7 @@ impl Probe {
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
             let played = player.punctual(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
-            shown += u32::from(played.verdict.find(found.violation.key).is_some());
+            shown += u32::from(played.verdict.find(found.violation.identity).is_some());
         }
         (found.replays, found.shown) = (replays, shown);
         Ok(())

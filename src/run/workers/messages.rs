@@ -2,7 +2,7 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::{Event, Trace};
-use crate::verdict::{Ending, Key, Level, Violation};
+use crate::verdict::{Ending, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub(super) struct Stretched {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub index: u64,
-    pub key: Key,
+    pub key: Identity,
     pub level: Level,
     pub ending: Ending,
     pub fact: String,
@@ -58,13 +58,13 @@ pub(super) struct Seen {
 
 impl Seen {
     pub fn of(index: u64, violation: Violation) -> Self {
-        let Violation { key, level, ending, fact, .. } = violation;
+        let Violation { identity: key, level, ending, fact, .. } = violation;
         Self { index, key, level, ending, fact }
     }
 
     pub fn violation(self) -> Violation {
         let Self { key, level, ending, fact, .. } = self;
-        Violation { key, level, ending, owed: None, fact, events: Vec::new() }
+        Violation { identity: key, level, ending, owed: None, fact, events: Vec::new() }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::finding::Finding;
 use crate::run::campaign::{Campaign, Outcome, Progress, toll};
 use crate::script::Script;
 use crate::target::Target;
-use crate::verdict::{Invariant, Key, Violation};
+use crate::verdict::{Identity, Invariant, Violation};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -89,7 +89,7 @@ impl Crew {
         runtime_seed: u64,
     ) -> Result<Finding, String> {
         let campaign = Campaign { bounds, seed: 0, scripts: None };
-        let patience = patience_with(first.key);
+        let patience = patience_with(first.identity);
         let mut again =
             |script: &Script| self.seats[0].play(target, bounds, script, runtime_seed, patience);
         campaign.finding(script, runtime_seed, first, &mut again, &|| false)
@@ -137,8 +137,8 @@ impl Seat {
 }
 
 /// One that is known to stand still is waited for less long.
-fn patience_with(key: Key) -> Patience {
-    if key.invariant == Invariant::NoSpin { Patience::Short } else { Patience::Full }
+fn patience_with(key: Identity) -> Patience {
+    if key.invariant() == Invariant::NoSpin { Patience::Short } else { Patience::Full }
 }
 
 /// All that is known of a script that took a worker down in a stretch.
@@ -169,7 +169,7 @@ struct Shift<'a> {
 struct Desk {
     board: Board,
     /// Keys of findings that the watcher has not been told of.
-    untold: Vec<Key>,
+    untold: Vec<Identity>,
     trouble: Option<String>,
     /// How many threads are at work.
     present: usize,
@@ -348,7 +348,7 @@ impl<'a> Shift<'a> {
         let hurried = || self.is_stopped();
         let finding = campaign.finding(script, index, seen.violation(), &mut again, &hurried)?;
         let mut desk = self.desk();
-        desk.untold.push(finding.violation.key);
+        desk.untold.push(finding.violation.identity);
         desk.board.found(finding);
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::messages::{Seen, Stretched};
 use crate::finding::Finding;
 use crate::run::campaign::{Outcome, accepted};
 use crate::target::Deviation;
-use crate::verdict::Key;
+use crate::verdict::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -53,10 +53,10 @@ pub(super) struct Board {
     fired: Vec<u64>,
     toll: u32,
     /// The first sight of each key so far.
-    seen: BTreeMap<Key, Seen>,
+    seen: BTreeMap<Identity, Seen>,
     /// Those that are looked into, or were.
-    taken: BTreeSet<Key>,
-    findings: BTreeMap<Key, Finding>,
+    taken: BTreeSet<Identity>,
+    findings: BTreeMap<Identity, Finding>,
     stopped: bool,
     given_up: bool,
 }
@@ -172,11 +172,11 @@ impl Board {
 
     /// A violation was looked into.
     pub fn found(&mut self, finding: Finding) {
-        self.findings.insert(finding.violation.key, finding);
+        self.findings.insert(finding.violation.identity, finding);
     }
 
     /// The finding of a key, where there is one.
-    pub fn finding(&self, key: Key) -> Option<&Finding> {
+    pub fn finding(&self, key: Identity) -> Option<&Finding> {
         self.findings.get(&key)
     }
 
@@ -221,7 +221,7 @@ mod tests {
     use crate::verdict::{Ending, Invariant, Level};
 
     fn seen(index: u64, invariant: Invariant) -> Seen {
-        let key = Key { invariant, cause: None, condition: None };
+        let key = Identity::safety(invariant, None);
         Seen { index, key, level: Level::Should, ending: Ending::InTime, fact: String::new() }
     }
 

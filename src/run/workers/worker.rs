@@ -144,7 +144,7 @@ impl Worker<'_> {
             let trace = play_before(Some(&witness), target, &campaign.bounds, &script, index);
             cells.playing.store(0, Relaxed);
             for violation in campaign.not_accepted(&trace, deviations, &mut fired) {
-                seen.entry(violation.key).or_insert_with(|| Seen::of(index, violation));
+                seen.entry(violation.identity).or_insert_with(|| Seen::of(index, violation));
             }
             index += 1;
         }
