@@ -3,7 +3,7 @@
 use super::Trouble;
 use crate::finding::repro::Repro;
 use crate::finding::save::write_whole;
-use crate::verdict::Pattern;
+use crate::verdict::{Identity, Pattern, Problem, Variant};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -30,10 +30,18 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Entry {
     #[serde(flatten)]
-    pattern: Pattern,
+    problem: Problem,
+    #[serde(flatten)]
+    variant: Variant,
     /// For people.
     #[serde(default)]
     sentence: String,
+}
+
+impl Entry {
+    fn pattern(&self) -> Pattern {
+        Identity::of(self.problem, self.variant).into()
+    }
 }
 
 /// What the file accepts, as patterns; `None` where there is no such file.
@@ -49,13 +57,16 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<Pattern>>, Trouble> {
     if format != FORMAT {
         return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
     }
-    Ok(Some(accepted.into_iter().map(|entry| entry.pattern).collect()))
+    Ok(Some(accepted.iter().map(Entry::pattern).collect()))
 }
 
 /// Records findings as accepted.
 pub(super) fn write(file: &Path, found: &[Repro]) -> Result<(), Trouble> {
-    let entry =
-        |repro: &Repro| Entry { pattern: repro.identity.into(), sentence: repro.sentence.clone() };
+    let entry = |repro: &Repro| Entry {
+        problem: repro.identity.problem(),
+        variant: repro.identity.variant(),
+        sentence: repro.sentence.clone(),
+    };
     let content = File { format: FORMAT, accepted: found.iter().map(entry).collect() };
     let at = file.display();
     let body = toml::to_string_pretty(&content).map_err(|error| format!("{at}: {error}"))?;
@@ -74,7 +85,7 @@ mod tests {
         let text =
             "invariant = \"ends-in-time\"\ncondition = \"silent\"\nsentence = \"It did not.\"\n";
         let entry: Entry = toml::from_str(text).expect(text);
-        assert_eq!(entry.pattern.to_string(), "ends-in-time: silent");
+        assert_eq!(entry.pattern().to_string(), "ends-in-time: silent");
         assert_eq!(toml::to_string(&entry).expect("TOML"), text);
         let unknown = format!("{text}level = \"must\"\n");
         let error = toml::from_str::<Entry>(&unknown).err().expect("an error");

@@ -22,7 +22,8 @@ use std::str::FromStr;
 /// assert_eq!(identity.to_string().parse(), Ok(identity));
 /// ```
 ///
-/// Files and JSON have the parts as fields beside others: flatten it there.
+/// Files and JSON have the parts as fields beside others: flatten it there, and where other
+/// fields are errors, flatten [`problem`](Self::problem) and [`variant`](Self::variant).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     #[serde(flatten)]
@@ -225,7 +226,7 @@ impl FromStr for Identity {
 
 /// An [`Identity`] whose cause and condition may be left open. Same text form and fields:
 /// what is left out is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Pattern(Identity);
 
