@@ -7,7 +7,7 @@ use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::generate::Grammar;
 use crate::judge::judge;
-use crate::report;
+use crate::report::{self, Style};
 use crate::run::campaign::Campaign;
 use crate::run::virtual_time::play;
 use crate::script::Script;
@@ -211,7 +211,11 @@ impl Suite {
             trace,
         };
         let repro = report::repro(&self.server, self.server.bounds, &finding);
-        let text = format!("{}: {}", self.server.name, report::finding(&repro, &finding));
+        let text = format!(
+            "{}: {}",
+            self.server.name,
+            report::finding(&repro, &finding, Style::default())
+        );
         Err(Failure { text })
     }
 
@@ -239,7 +243,7 @@ impl Suite {
     /// The first finding, told whole, and the others in a line for each rule and cause.
     fn failure(&self, first: &Finding, others: &[Finding]) -> Failure {
         let (repro, saved) = self.save(first);
-        let report = report::finding(&repro, first);
+        let report = report::finding(&repro, first, Style::default());
         let Server { name, .. } = &self.server;
         let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
         let others = others.iter().map(|other| self.save(other).0.identity);
@@ -286,7 +290,7 @@ impl Suite {
                 trace,
             };
             let now = report::repro(&self.server, self.server.bounds, &finding);
-            let report = report::finding(&now, &finding);
+            let report = report::finding(&now, &finding, Style::default());
             let Server { name, .. } = &self.server;
             return Err(Failure {
                 text: format!("seed {}: {name} {again} {}\n\n{report}", self.seed, path.display()),

@@ -2,7 +2,6 @@
 
 use super::Trouble;
 use crate::finding::repro::Repro;
-use crate::finding::save::write_whole;
 use crate::verdict::{Identity, Pattern, Problem, Variant};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -60,20 +59,16 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<Pattern>>, Trouble> {
     Ok(Some(accepted.iter().map(Entry::pattern).collect()))
 }
 
-/// Records findings as accepted.
-pub(super) fn write(file: &Path, found: &[Repro]) -> Result<(), Trouble> {
+/// The file that records findings as accepted.
+pub(super) fn text(found: &[Repro]) -> Result<String, Trouble> {
     let entry = |repro: &Repro| Entry {
         problem: repro.identity.problem(),
         variant: repro.identity.variant(),
         sentence: repro.sentence.clone(),
     };
     let content = File { format: FORMAT, accepted: found.iter().map(entry).collect() };
-    let at = file.display();
-    let body = toml::to_string_pretty(&content).map_err(|error| format!("{at}: {error}"))?;
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    write_whole(directory, file, format!("{HEADER}{body}").as_bytes())
-        .map_err(|error| format!("{at}: {error}"))
+    let body = toml::to_string_pretty(&content).map_err(|error| error.to_string())?;
+    Ok(format!("{HEADER}{body}"))
 }
 
 #[cfg(test)]

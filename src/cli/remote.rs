@@ -3,18 +3,18 @@
 
 use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
-use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
 use crate::exchange::Trace;
-use crate::finding::repro::{Replay, Repro, ending_fields};
+use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::report;
+use crate::report::model::ReplayReport;
 use crate::run::real_time::{BUDGET, Found, Measures, Part, Player, Server, Shrunk};
 use crate::script::{Millis, Script};
 use crate::transport::tcp::endpoint::{Asking, Endpoint};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Verdict, Violation};
-use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,25 +78,6 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
     built.map_err(|error| format!("no runtime: {error}"))
 }
 
-/// The repro of something found over TCP.
-pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
-    let Found { violation, script, url, trace, .. } = found;
-    let (ending, at_seconds) = ending_fields(violation.ending);
-    Repro {
-        hangup: env!("CARGO_PKG_VERSION").to_owned(),
-        target: (url.clone(), "over TCP".to_owned()),
-        bounds,
-        identity: violation.identity,
-        level: violation.level,
-        ending,
-        at_seconds,
-        sentence: report::sentence(violation, trace),
-        script: script.clone(),
-        runtime_seed: 0,
-        digest: trace.digest(),
-    }
-}
-
 /// A script to be played on one URL.
 struct Case {
     endpoint: Endpoint,
@@ -121,8 +102,7 @@ impl Case {
         })?;
         let asking = asking(&options.reach, &[url])?;
         let endpoint = endpoint(url, &asking, &options.reach)?;
-        let close = options.file.close_within.map(Millis::duration);
-        let bounds = close.map_or(own, |close| Bounds { close, release: close, ..own });
+        let bounds = own.held_to(options.file.close_within.map(Millis::duration));
         let slack = options.reach.slack.duration();
         let measures = Measures { bounds, slack, horizon: bounds.longest() * 2 };
         Ok(Self { endpoint, part, script, measures, repro })
@@ -168,26 +148,14 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
         let player = case.meet().await?;
         case.play(&player).await
     })?;
-    let replayed = repro.compare(&verdict);
-    let (word, code) = match &replayed {
-        Replay::Reproduced(_) => ("reproduced".red().bold().to_string(), FINDINGS),
-        Replay::Fixed => ("fixed".green().bold().to_string(), CLEAN),
-        Replay::Different(_) => ("different".yellow().bold().to_string(), FINDINGS),
+    let replay = repro.compare(&verdict);
+    let code = files::tell(&ReplayReport::of(url, repro, &replay, &trace, true));
+    let shown = match &replay {
+        Replay::Reproduced(violation) => Some(violation),
+        Replay::Fixed => None,
+        Replay::Different(violations) => violations.first(),
     };
-    output::line(&format!("{word} on {url}"));
-    let shown = match &replayed {
-        Replay::Reproduced(violation) => vec![violation],
-        Replay::Fixed => Vec::new(),
-        Replay::Different(violations) => violations.iter().collect(),
-    };
-    if !matches!(replayed, Replay::Reproduced(_)) {
-        output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
-    }
-    for violation in &shown {
-        let sentence = report::sentence(violation, &trace);
-        output::line(&report::wrap(&format!("{}: {sentence}", violation.identity.invariant())));
-    }
-    if let Some(violation) = shown.first() {
+    if let Some(violation) = shown {
         output::print(&format!("\n{}", report::timeline(&trace, Some(violation))));
     }
     Ok(code)
@@ -209,9 +177,9 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = repro(&found, case.measures.bounds);
+    let repro = probe_report::repro(&found, case.measures.bounds);
     output::print(&found.script.to_string());
-    let steps = |script: &Script| output::count(script.steps.len(), "step");
+    let steps = |script: &Script| report::count(script.steps.len(), "step");
     output::note(&format!(
         "{} to {} in {} plays",
         steps(&case.script),

@@ -5,7 +5,7 @@ use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::finding::repro;
 use crate::finding::save;
-use crate::report;
+use crate::report::{self, Style};
 use crate::target::Target;
 use crate::verdict::Identity;
 use std::collections::BTreeSet;
@@ -67,7 +67,8 @@ impl Catch {
         let identity = finding.violation.identity;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
         let repro = report::repro(target, bounds, finding);
-        let text = format!("{}: {}", repro.target.0, report::finding(&repro, finding));
+        let text =
+            format!("{}: {}", repro.target.0, report::finding(&repro, finding, Style::default()));
         let saved = if self.again {
             save::repro(self.directory(), &repro).map(Some)
         } else {
