@@ -4,7 +4,7 @@
 //! maximum, missed) and the steps of the minimal script; then one line for the sum.
 //! Names of faults, or parts of them, as arguments choose among them. Progress goes to stderr.
 
-use hangup::generate::Grammar;
+use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
@@ -112,16 +112,15 @@ fn row(fault: Fault) -> Row {
 
 /// How many scripts it takes from `seed`.
 fn first(target: &Arc<dyn Target>, fault: Fault, seed: u64) -> Option<u64> {
-    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
-    let caught =
-        |index: &u64| identity(target, fault, &grammar.nth(seed, *index), *index).is_some();
+    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+    let caught = |index: &u64| identity(target, fault, &config.nth(seed, *index), *index).is_some();
     (0..LIMIT).find(caught).map(|index| index + 1)
 }
 
 /// The steps of the minimal script of a finding.
 fn minimal(target: &Arc<dyn Target>, fault: Fault, seed: u64, index: u64) -> usize {
-    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
-    let script = grammar.nth(seed, index);
+    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+    let script = config.nth(seed, index);
     let found = identity(target, fault, &script, index);
     let fails = |script: &Script| identity(target, fault, script, index) == found;
     shrink(script, BUDGET, fails).script.steps.len()

@@ -4,7 +4,7 @@
 //! Prints a line a fault: how many different minima that gave, the plays that it took
 //! (median and maximum), and the minimum. Names of faults as arguments choose among them.
 
-use hangup::generate::Grammar;
+use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, Shrunk, shrink};
@@ -44,7 +44,7 @@ impl Row {
     fn of(fault: Fault) -> Self {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
         let bounds = target.bounds();
-        let grammar = Grammar { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys() };
         let identities = |script: &Script| -> Vec<Identity> {
             let verdict = judge(&play(&target, &bounds, script, 0), &bounds);
             verdict.violations.into_iter().map(|violation| violation.identity).collect()
@@ -52,7 +52,7 @@ impl Row {
         let mut shrunk = Vec::new();
         let mut identity = None;
         for index in 0..LIMIT {
-            let script = grammar.nth(42, index);
+            let script = config.nth(42, index);
             let found = identities(&script);
             let identity = *match identity {
                 None => match found.first() {

@@ -5,7 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use hangup::generate::Grammar;
+use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
@@ -144,8 +144,8 @@ fn shrink_plays(target: &Arc<dyn Target>) -> Vec<u32> {
     let fails = |script: &Script| {
         judge(&play(target, &bounds, script, 0), &bounds).find(identity).is_some()
     };
-    let grammar = Grammar { bounds, app: target.obeys() };
-    let failing = (0..).map(|index| grammar.nth(42, index)).filter(fails).take(100);
+    let config = GeneratorConfig { bounds, app: target.obeys() };
+    let failing = (0..).map(|index| config.nth(42, index)).filter(fails).take(100);
     let results: Vec<_> = failing.map(|script| shrink(script, BUDGET, fails)).collect();
     let first = &results[0].script;
     assert!(results.iter().all(|shrunk| shrunk.script == *first), "one minimum");

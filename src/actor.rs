@@ -1,7 +1,7 @@
-//! The misbehaving client: acts a script out on a [`Stage`].
+//! The misbehaving client: acts a script out on a [`ActorEnd`].
 //!
 //! It speaks raw bytes, keeps no protocol state but what `await` needs, and
-//! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it a stage in virtual
+//! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it a end in virtual
 //! time, real TCP another. Pauses go through tokio's clock, whichever runs.
 
 use crate::script::{Act, Awaited, Command, Millis, Pace, Script, Send, Setting, Size, Step, Unit};
@@ -12,10 +12,10 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// What a read on a stage found.
+/// What a read on a end found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// Some bytes, which the stage keeps.
+    /// Some bytes, which the end keeps.
     Bytes,
     /// The end of the stream: nothing more will come.
     End,
@@ -23,7 +23,7 @@ pub enum Read {
 
 /// Where a script is acted out: the client's end of one connection, and the way
 /// to the server's application.
-pub trait Stage {
+pub trait ActorEnd {
     /// The opening request that this server is sent, whole.
     fn request(&self) -> &str {
         handshake::REQUEST
@@ -78,9 +78,9 @@ pub trait Stage {
 /// What the script waits for did not come within the client's patience.
 struct Stuck;
 
-/// A client on its stage.
-pub struct Client<S> {
-    stage: S,
+/// A client on its end.
+pub struct Actor<S> {
+    end: S,
     /// How long a step may wait for the server before the client freezes.
     patience: Duration,
     reads: bool,
@@ -88,27 +88,27 @@ pub struct Client<S> {
     /// Bytes of joined sends, not yet on their way.
     segment: Vec<u8>,
     unit: Vec<u8>,
-    seen: Seen,
+    awaits: AwaitDecoder,
 }
 
 /// How far `await` has looked at what the server sent.
-struct Seen {
+struct AwaitDecoder {
     at: usize,
     open: bool,
     decoder: Decoder,
 }
 
-impl<S: Stage> Client<S> {
+impl<S: ActorEnd> Actor<S> {
     /// A client that reads, and waits at most `patience` for any one thing.
-    pub fn new(stage: S, patience: Duration) -> Self {
+    pub fn new(end: S, patience: Duration) -> Self {
         Self {
-            stage,
+            end,
             patience,
             reads: true,
             ended: false,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
-            seen: Seen { at: 0, open: false, decoder: Decoder::new(Role::Server) },
+            awaits: AwaitDecoder { at: 0, open: false, decoder: Decoder::new(Role::Server) },
         }
     }
 
@@ -128,7 +128,7 @@ impl<S: Stage> Client<S> {
 
     /// Whether nothing that is left of the script could still matter.
     fn is_done(&self) -> bool {
-        self.ended && self.stage.is_over()
+        self.ended && self.end.is_over()
     }
 
     /// Does nothing but read, where it reads, until `until` is ready.
@@ -156,17 +156,17 @@ impl<S: Stage> Client<S> {
             Act::Await(awaited) => return self.await_(*awaited).await,
             Act::StopReading => {
                 self.reads = false;
-                self.stage.reading(false);
+                self.end.reading(false);
             }
             Act::ResumeReading => {
                 self.reads = true;
-                self.stage.reading(true);
+                self.end.reading(true);
             }
-            Act::Fin => self.stage.fin(),
-            Act::Reset => self.stage.reset(),
-            Act::Drop => self.stage.drop_socket(),
-            Act::Cut => self.stage.cut(),
-            Act::Set(setting, size) => self.stage.set(*setting, *size),
+            Act::Fin => self.end.fin(),
+            Act::Reset => self.end.reset(),
+            Act::Drop => self.end.drop_socket(),
+            Act::Cut => self.end.cut(),
+            Act::Set(setting, size) => self.end.set(*setting, *size),
             Act::App(command, pace) => self.tell(command, *pace).await,
         }
         Ok(())
@@ -174,7 +174,7 @@ impl<S: Stage> Client<S> {
 
     async fn send(&mut self, send: &Send, next_joined: bool) -> Result<(), Stuck> {
         self.unit.clear();
-        send.unit.encode_with(self.stage.request(), &mut self.unit);
+        send.unit.encode_with(self.end.request(), &mut self.unit);
         let piece = send.piece.of(&self.unit);
         let whole = piece.len() == self.unit.len();
         match send.pace {
@@ -222,7 +222,7 @@ impl<S: Stage> Client<S> {
         };
         for time in 0..times {
             self.pause(time, every).await;
-            self.stage.tell(command);
+            self.end.tell(command);
         }
     }
 
@@ -240,10 +240,10 @@ impl<S: Stage> Client<S> {
 
     /// Lets the server deal with what it was sent.
     async fn settle(&mut self) {
-        self.stage.ask_settled();
+        self.end.ask_settled();
         poll_fn(|cx| {
             self.poll_reads(cx);
-            self.stage.poll_settled(cx)
+            self.end.poll_settled(cx)
         })
         .await;
     }
@@ -253,7 +253,7 @@ impl<S: Stage> Client<S> {
         let mut sent = 0;
         while sent < self.segment.len() {
             let writing = |this: &mut Self, cx: &mut Context<'_>| {
-                this.stage.poll_write(cx, &this.segment[sent..])
+                this.end.poll_write(cx, &this.segment[sent..])
             };
             match self.patiently(writing).await? {
                 Ok(taken) => sent += taken,
@@ -267,7 +267,7 @@ impl<S: Stage> Client<S> {
 
     async fn await_(&mut self, awaited: Awaited) -> Result<(), Stuck> {
         self.patiently(|this, _| {
-            let come = this.seen.has(awaited, &mut this.stage) || this.ended;
+            let come = this.awaits.has(awaited, &mut this.end) || this.ended;
             if come { Poll::Ready(()) } else { Poll::Pending }
         })
         .await
@@ -282,11 +282,11 @@ impl<S: Stage> Client<S> {
             this.poll_reads(cx);
             poll(this, cx)
         };
-        self.stage.ask_settled();
+        self.end.ask_settled();
         // Most are ready within the instant; only the others pay for a timer.
         let settled = poll_fn(|cx| match attempt(self, cx) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending => self.stage.poll_settled(cx).map(|()| None),
+            Poll::Pending => self.end.poll_settled(cx).map(|()| None),
         })
         .await;
         if let Some(value) = settled {
@@ -296,9 +296,10 @@ impl<S: Stage> Client<S> {
         tokio::time::timeout(patience, poll_fn(|cx| attempt(self, cx))).await.map_err(|_| Stuck)
     }
 
-    fn poll_reads(&mut self, cx: &mut Context<'_>) {
+    /// Reads what there is, where it reads.
+    pub fn poll_reads(&mut self, cx: &mut Context<'_>) {
         while self.reads && !self.ended {
-            match self.stage.poll_read(cx) {
+            match self.end.poll_read(cx) {
                 Poll::Ready(Read::Bytes) => {}
                 Poll::Ready(Read::End) => self.ended = true,
                 Poll::Pending => return,
@@ -307,11 +308,11 @@ impl<S: Stage> Client<S> {
     }
 }
 
-impl Seen {
+impl AwaitDecoder {
     /// Whether `awaited` has come since the last thing awaited; looks no further than it.
-    fn has<S: Stage>(&mut self, awaited: Awaited, stage: &mut S) -> bool {
+    fn has<S: ActorEnd>(&mut self, awaited: Awaited, end: &mut S) -> bool {
         let mut come = false;
-        stage.received(self.at, &mut |bytes| come = self.find(awaited, bytes));
+        end.received(self.at, &mut |bytes| come = self.find(awaited, bytes));
         come
     }
 

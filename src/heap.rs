@@ -1,4 +1,4 @@
-//! How much heap a target holds for one connection: a counting allocator.
+//! A counting allocator: measures how much heap a target holds for one connection.
 //!
 //! A binary that wants it measured makes [`Counting`] its global allocator, as
 //! hangup's own does:
@@ -9,9 +9,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Play [measures](measure) on its own thread, and [pauses](pause) wherever its own
-//! code runs, so that what is counted is what the target's tasks take and give back.
-//! Nothing here knows of targets, and nothing is judged.
+//! A play [measures](measure) on its own thread, and [pauses](pause) wherever hangup's own code
+//! runs: the allocations of the target's tasks are counted. This module knows no targets and
+//! judges nothing.
 
 #![expect(
     unsafe_code,
@@ -27,41 +27,41 @@ use std::marker::PhantomData;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counting;
 
-/// What one thread counts.
-struct Tally {
+/// The count of one thread.
+struct ThreadCount {
     counting: Cell<bool>,
-    /// Bytes taken and not given back. What was taken before counting began may be given
-    /// back since: it is never below zero.
-    live: Cell<usize>,
+    /// Bytes allocated and not freed. Memory from before the measurement may be freed in it: the
+    /// count never falls below zero.
+    held: Cell<usize>,
     peak: Cell<usize>,
 }
 
 thread_local! {
     // Needs no allocation and no destructor: an allocator may use it at any time.
-    static TALLY: Tally =
-        const { Tally { counting: Cell::new(false), live: Cell::new(0), peak: Cell::new(0) } };
+    static THREAD_COUNT: ThreadCount =
+        const { ThreadCount { counting: Cell::new(false), held: Cell::new(0), peak: Cell::new(0) } };
 }
 
-impl Tally {
+impl ThreadCount {
     fn begin(&self) {
-        self.live.set(0);
+        self.held.set(0);
         self.peak.set(0);
         self.counting.set(true);
     }
 
-    fn took(&self, bytes: usize) {
+    fn allocated(&self, bytes: usize) {
         if self.counting.get() {
-            let live = self.live.get() + bytes;
-            self.live.set(live);
-            if live > self.peak.get() {
-                self.peak.set(live);
+            let held = self.held.get() + bytes;
+            self.held.set(held);
+            if held > self.peak.get() {
+                self.peak.set(held);
             }
         }
     }
 
-    fn gave_back(&self, bytes: usize) {
+    fn freed(&self, bytes: usize) {
         if self.counting.get() {
-            self.live.set(self.live.get().saturating_sub(bytes));
+            self.held.set(self.held.get().saturating_sub(bytes));
         }
     }
 }
@@ -70,27 +70,27 @@ impl Tally {
 // `System` returns is returned. Counting allocates nothing and never unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TALLY.with(|tally| tally.took(layout.size()));
+        THREAD_COUNT.with(|count| count.allocated(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc`, which is `System`'s.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        TALLY.with(|tally| tally.took(layout.size()));
+        THREAD_COUNT.with(|count| count.allocated(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc_zeroed`, which is `System`'s.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        TALLY.with(|tally| tally.gave_back(layout.size()));
+        THREAD_COUNT.with(|count| count.freed(layout.size()));
         // SAFETY: `block` came from `System` through this allocator, with this layout.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        TALLY.with(|tally| {
-            tally.gave_back(layout.size());
-            tally.took(size);
+        THREAD_COUNT.with(|count| {
+            count.freed(layout.size());
+            count.allocated(size);
         });
         // SAFETY: `block` came from `System` through this allocator, with this layout.
         unsafe { System.realloc(block, layout, size) }
@@ -109,23 +109,23 @@ type OnThisThread = PhantomData<*const ()>;
 /// global allocator, so that nothing would be counted.
 pub fn measure() -> Option<Measure> {
     let measure = Measure(PhantomData);
-    TALLY.with(Tally::begin);
+    THREAD_COUNT.with(ThreadCount::begin);
     drop(black_box(Box::new(0_u8)));
     let is_counted = measure.peak() > 0;
-    TALLY.with(Tally::begin);
+    THREAD_COUNT.with(ThreadCount::begin);
     is_counted.then_some(measure)
 }
 
 impl Measure {
     /// The most bytes that were taken and not given back at a time, so far.
     pub fn peak(&self) -> u64 {
-        TALLY.with(|tally| tally.peak.get()) as u64
+        THREAD_COUNT.with(|count| count.peak.get()) as u64
     }
 }
 
 impl Drop for Measure {
     fn drop(&mut self) {
-        TALLY.with(|tally| tally.counting.set(false));
+        THREAD_COUNT.with(|count| count.counting.set(false));
     }
 }
 
@@ -136,11 +136,11 @@ pub struct Pause(bool, OnThisThread);
 
 /// Pauses a measurement, where there is one.
 pub fn pause() -> Pause {
-    Pause(TALLY.with(|tally| tally.counting.replace(false)), PhantomData)
+    Pause(THREAD_COUNT.with(|count| count.counting.replace(false)), PhantomData)
 }
 
 impl Drop for Pause {
     fn drop(&mut self) {
-        TALLY.with(|tally| tally.counting.set(self.0));
+        THREAD_COUNT.with(|count| count.counting.set(self.0));
     }
 }

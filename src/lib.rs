@@ -8,7 +8,7 @@
 //! *never* ends is proven, in microseconds, and not waited for.
 //!
 //! ```text
-//! rng/bytes -> generate -> Script --play(target)--> Trace -> judge(bounds) -> Verdict -> report
+//! rng/bytes -> generate -> Script --play(target)--> Exchange -> judge(bounds) -> Verdict -> report
 //!                            ^                                                  |
 //!                            +--------------------- shrink <--------------------+--> repro file
 //! ```
@@ -80,6 +80,7 @@ pub mod suite;
 pub mod target;
 pub mod transport;
 pub mod verdict;
+pub(crate) mod view;
 pub mod wire;
 
 pub use script::Script;

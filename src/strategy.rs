@@ -1,30 +1,36 @@
 //! `hangup::scripts()`: scripts as a proptest strategy.
 //!
-//! Drawn by the one generator from proptest's own randomness, and shrunk by the one
-//! shrinker: the [`ValueTree`] walks its candidates.
+//! The generator draws them from proptest's randomness. The shrinker shrinks them: the
+//! [`ValueTree`] walks its candidates. This file plays nothing.
 
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// Scripts of the default [`Grammar`]: a bound of 5 s, and an application that obeys
-/// every command. `.for_grammar(suite.grammar())` fits them to a server.
+/// Scripts of the default [`GeneratorConfig`]: a bound of 5 s, and an application that obeys
+/// every command. `.for_config(suite.generator_config())` fits them to a server.
 pub fn scripts() -> Scripts {
-    Scripts { grammar: Grammar::default() }
+    Scripts { config: GeneratorConfig::default() }
 }
 
 /// The strategy that [`scripts`] makes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scripts {
-    grammar: Grammar,
+    config: GeneratorConfig,
 }
 
 impl Scripts {
-    /// Scripts of another grammar.
-    pub const fn for_grammar(self, grammar: Grammar) -> Self {
-        Self { grammar }
+    /// Scripts for another configuration of the generator.
+    pub const fn for_config(self, config: GeneratorConfig) -> Self {
+        Self { config }
+    }
+
+    /// The old name of [`for_config`](Self::for_config).
+    #[doc(hidden)]
+    pub const fn for_grammar(self, config: GeneratorConfig) -> Self {
+        self.for_config(config)
     }
 }
 
@@ -33,11 +39,11 @@ impl Strategy for Scripts {
     type Value = Script;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        Ok(ScriptTree::new(self.grammar.draw(runner.rng())))
+        Ok(ScriptTree::new(self.config.draw(runner.rng())))
     }
 }
 
-/// A script on its way to the minimum.
+/// A script that proptest shrinks.
 #[derive(Clone, Debug)]
 pub struct ScriptTree {
     shrinker: Shrinker,
@@ -49,7 +55,8 @@ impl ScriptTree {
         Self { shrinker: Shrinker::new(script.clone()), current: script }
     }
 
-    /// Stands at the next candidate; where there is none, at the best, and says so.
+    /// Moves to the next candidate. Where there is none, returns to the best script and returns
+    /// false.
     fn advance(&mut self) -> bool {
         match self.shrinker.candidate() {
             Some(candidate) => {
@@ -71,13 +78,13 @@ impl ValueTree for ScriptTree {
         self.current.clone()
     }
 
-    /// The current script failed.
+    /// Called after the current script failed.
     fn simplify(&mut self) -> bool {
         self.shrinker.tell(true);
         self.advance()
     }
 
-    /// The current script did not fail.
+    /// Called after the current script did not fail.
     fn complicate(&mut self) -> bool {
         self.shrinker.tell(false);
         self.advance()

@@ -1,11 +1,14 @@
-//! A user's whole test: `hangup::suite(|conn| my_server(conn)).close_within(secs(5)).check()`.
+//! The library's entry: `hangup::suite(|conn| my_server(conn)).close_within(secs(5)).check()`.
+//!
+//! It plays in this process, in virtual time, saves findings as repro files, and replays those
+//! that were saved before.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::report::{self, Style};
 use crate::run::campaign::Campaign;
@@ -47,7 +50,7 @@ where
         })
     };
     Suite {
-        server: Server {
+        target: SuiteTarget {
             name: "suite".to_owned(),
             bounds: Bounds::default(),
             obeys: AppSteps::NONE,
@@ -64,7 +67,7 @@ where
 #[derive(Clone, Debug)]
 #[must_use = "a suite tests nothing until `check` or `play` is called"]
 pub struct Suite {
-    server: Server,
+    target: SuiteTarget,
     seed: u64,
     scripts: u64,
     directory: PathBuf,
@@ -73,43 +76,43 @@ pub struct Suite {
 impl Suite {
     /// The server's name in reports, repro files and their names. Default: `suite`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.server.name = name.into();
+        self.target.name = name.into();
         self
     }
 
     /// The promise to end every connection, and to let go of it after a reset, in
     /// this time. Default: 5 s.
     pub const fn close_within(mut self, bound: Duration) -> Self {
-        self.server.bounds.close = bound;
-        self.server.bounds.release = bound;
+        self.target.bounds.close = bound;
+        self.target.bounds.release = bound;
         self
     }
 
     /// The promise to let go of a connection in this time after the client's reset.
     /// Default: as [`close_within`](Self::close_within), which is to be called first.
     pub const fn release_within(mut self, bound: Duration) -> Self {
-        self.server.bounds.release = bound;
+        self.target.bounds.release = bound;
         self
     }
 
     /// The promise to end a connection whose opening is not complete in this time
     /// after accept. Default: no promise.
     pub const fn handshake_within(mut self, bound: Duration) -> Self {
-        self.server.bounds.handshake = Some(bound);
+        self.target.bounds.handshake = Some(bound);
         self
     }
 
     /// The promise to end a connection in this time after the last complete frame of
     /// the client's. Default: no promise.
     pub const fn idle_within(mut self, bound: Duration) -> Self {
-        self.server.bounds.idle = Some(bound);
+        self.target.bounds.idle = Some(bound);
         self
     }
 
-    /// What the application does when it is told to: it takes commands from
-    /// [`Connection::application`]. Default: nothing.
+    /// The commands that the application obeys: it takes them from
+    /// [`Connection::application`]. Default: none.
     pub const fn obeying(mut self, steps: AppSteps) -> Self {
-        self.server.obeys = steps;
+        self.target.obeys = steps;
         self
     }
 
@@ -117,7 +120,7 @@ impl Suite {
     /// [`STALE_AFTER`] scripts or more are played and none
     /// shows it, [`check`](Self::check) fails: what is not needed is taken out.
     pub fn accepting(mut self, deviation: Deviation) -> Self {
-        self.server.deviations.push(deviation);
+        self.target.deviations.push(deviation);
         self
     }
 
@@ -143,7 +146,7 @@ impl Suite {
 
     /// The suite as a target, for a [`Registry`](crate::target::Registry).
     pub fn into_target(self) -> impl Target + 'static {
-        self.server
+        self.target
     }
 
     /// Tests the server: first the repro files saved before, then the scripts of its seed.
@@ -164,28 +167,28 @@ impl Suite {
         }
     }
 
-    /// As [`check`](Self::check), for those who would rather have the failure than a panic.
+    /// As [`check`](Self::check), but returns the failure instead of panicking.
     ///
     /// # Errors
     ///
     /// The failure.
     pub fn try_check(&self) -> Result<(), Failure> {
-        let target: Arc<dyn Target> = Arc::new(self.server.clone());
+        let target: Arc<dyn Target> = Arc::new(self.target.clone());
         self.replay_saved(&target)?;
         let campaign =
-            Campaign { bounds: self.server.bounds, seed: self.seed, scripts: Some(self.scripts) };
+            Campaign { bounds: self.target.bounds, seed: self.seed, scripts: Some(self.scripts) };
         let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
         if let Some((first, others)) = outcome.findings.split_first() {
             return Err(self.failure(first, others));
         }
         let stale = outcome.stale(STALE_AFTER);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
-        if stale.is_empty() { Ok(()) } else { Err(self.accepts_too_much(&stale)) }
+        if stale.is_empty() { Ok(()) } else { Err(self.has_stale_deviations(&stale)) }
     }
 
-    fn accepts_too_much(&self, stale: &[String]) -> Failure {
+    fn has_stale_deviations(&self, stale: &[String]) -> Failure {
         let mut text =
-            format!("seed {}: {} keeps a rule that it need not", self.seed, self.server.name);
+            format!("seed {}: {} keeps a rule that it need not", self.seed, self.target.name);
         for stale in stale {
             let _ = write!(text, "\n\n{}", report::wrap(stale));
         }
@@ -198,7 +201,7 @@ impl Suite {
     ///
     /// The first rule that it breaks and that is not accepted, not shrunk.
     pub fn play(&self, script: &Script) -> Result<(), Failure> {
-        let target: Arc<dyn Target> = Arc::new(self.server.clone());
+        let target: Arc<dyn Target> = Arc::new(self.target.clone());
         let (trace, violation) = self.first_violation(&target, script, 0);
         let Some(violation) = violation else { return Ok(()) };
         let finding = Finding {
@@ -210,18 +213,24 @@ impl Suite {
             rate: 1.0,
             trace,
         };
-        let repro = report::repro(&self.server, self.server.bounds, &finding);
+        let repro = report::repro(&self.target, self.target.bounds, &finding);
         let text = format!(
             "{}: {}",
-            self.server.name,
+            self.target.name,
             report::finding(&repro, &finding, Style::default())
         );
         Err(Failure { text })
     }
 
-    /// The grammar from which this server's scripts are drawn.
-    pub const fn grammar(&self) -> Grammar {
-        Grammar { bounds: self.server.bounds, app: self.server.obeys }
+    /// The generator's settings for this server's scripts.
+    pub const fn generator_config(&self) -> GeneratorConfig {
+        GeneratorConfig { bounds: self.target.bounds, app: self.target.obeys }
+    }
+
+    /// The old name of [`generator_config`](Self::generator_config).
+    #[doc(hidden)]
+    pub const fn grammar(&self) -> GeneratorConfig {
+        self.generator_config()
     }
 
     fn first_violation(
@@ -229,22 +238,23 @@ impl Suite {
         target: &Arc<dyn Target>,
         script: &Script,
         runtime_seed: u64,
-    ) -> (Trace, Option<Violation>) {
-        let bounds = self.server.bounds;
+    ) -> (Exchange, Option<Violation>) {
+        let bounds = self.target.bounds;
         let trace = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
-            Deviation::accepting(&self.server.deviations, violation.identity).is_some()
+            Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
         let verdict = judge(&trace, &bounds);
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
         (trace, violation)
     }
 
-    /// The first finding, told whole, and the others in a line for each rule and cause.
+    /// The failure: a full report of the first finding, and a line for each rule and cause of the
+    /// others.
     fn failure(&self, first: &Finding, others: &[Finding]) -> Failure {
         let (repro, saved) = self.save(first);
         let report = report::finding(&repro, first, Style::default());
-        let Server { name, .. } = &self.server;
+        let SuiteTarget { name, .. } = &self.target;
         let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
         let others = others.iter().map(|other| self.save(other).0.identity);
         for group in groups(others, |identity| *identity) {
@@ -257,7 +267,7 @@ impl Suite {
     }
 
     fn save(&self, finding: &Finding) -> (Repro, String) {
-        let repro = report::repro(&self.server, self.server.bounds, finding);
+        let repro = report::repro(&self.target, self.target.bounds, finding);
         let saved = match save::repro(&self.directory, &repro) {
             Ok(path) => format!("saved as {}", path.display()),
             Err(error) => format!("not saved: {error}"),
@@ -269,14 +279,17 @@ impl Suite {
     fn replay_saved(&self, target: &Arc<dyn Target>) -> Result<(), Failure> {
         for (path, read) in save::saved(&self.directory) {
             let Ok(repro) = read else { continue };
-            if repro.target.0 != self.server.name {
+            if repro.target.0 != self.target.name {
                 continue;
             }
             let (trace, violation) =
                 self.first_violation(target, &repro.script, repro.runtime_seed);
             let Some(violation) = violation else { continue };
-            let verdict = crate::verdict::Verdict { violations: vec![violation.clone()] };
-            let again = match repro.compare(&verdict) {
+            let verdict = crate::verdict::Verdict {
+                violations: vec![violation.clone()],
+                ..Default::default()
+            };
+            let how = match repro.compare(&verdict) {
                 Replay::Reproduced(_) => "still fails as saved in",
                 Replay::Fixed | Replay::Different(_) => "fails, in another way than that saved in",
             };
@@ -289,11 +302,11 @@ impl Suite {
                 rate: 1.0,
                 trace,
             };
-            let now = report::repro(&self.server, self.server.bounds, &finding);
+            let now = report::repro(&self.target, self.target.bounds, &finding);
             let report = report::finding(&now, &finding, Style::default());
-            let Server { name, .. } = &self.server;
+            let SuiteTarget { name, .. } = &self.target;
             return Err(Failure {
-                text: format!("seed {}: {name} {again} {}\n\n{report}", self.seed, path.display()),
+                text: format!("seed {}: {name} {how} {}\n\n{report}", self.seed, path.display()),
             });
         }
         Ok(())
@@ -323,7 +336,7 @@ impl std::error::Error for Failure {}
 
 /// The user's function as a target.
 #[derive(Clone)]
-struct Server {
+struct SuiteTarget {
     name: String,
     bounds: Bounds,
     obeys: AppSteps,
@@ -331,13 +344,13 @@ struct Server {
     serve: Arc<dyn Fn(Connection) -> Serving + Send + Sync>,
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for SuiteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Server({})", self.name)
+        write!(f, "SuiteTarget({})", self.name)
     }
 }
 
-impl Target for Server {
+impl Target for SuiteTarget {
     fn name(&self) -> &str {
         &self.name
     }

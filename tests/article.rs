@@ -5,7 +5,7 @@
 
 use hangup::exchange::Note;
 use hangup::script::{Command, Content};
-use hangup::target::Host;
+use hangup::target::ApplicationControl;
 use hangup::verdict::{Ending, Invariant};
 use hangup::{Connection, Registry, Script, Target, wire};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// An application that closes as soon as it can, as the article's does.
 struct ClosesOnOpen(AtomicBool);
 
-impl Host for ClosesOnOpen {
+impl ApplicationControl for ClosesOnOpen {
     fn poll_command(&self, _: &mut Context<'_>) -> Poll<Command> {
         if self.0.swap(true, Ordering::Relaxed) {
             return Poll::Pending;
@@ -38,7 +38,7 @@ fn serve_one(target: &Arc<dyn Target>, listener: std::net::TcpListener, limit: D
         let (stream, _) = listener.accept().await.expect("one client");
         let host = Arc::new(ClosesOnOpen(AtomicBool::new(false)));
         let _ =
-            tokio::time::timeout(limit, target.serve(Connection::commanded(stream, host))).await;
+            tokio::time::timeout(limit, target.serve(Connection::controlled(stream, host))).await;
     });
 }
 

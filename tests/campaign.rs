@@ -3,10 +3,10 @@
 
 use hangup::finding::Finding;
 use hangup::finding::repro::{Replay, Repro};
-use hangup::generate::Grammar;
+use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::report;
-use hangup::run::campaign::{Campaign, Outcome};
+use hangup::run::campaign::{Campaign, CampaignOutcome};
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant};
@@ -24,13 +24,13 @@ fn target(name: &str) -> Arc<dyn Target> {
     Arc::clone(Registry::built_in().find(name).expect(name))
 }
 
-fn campaign(name: &str, seed: u64, scripts: u64) -> Outcome {
+fn campaign(name: &str, seed: u64, scripts: u64) -> CampaignOutcome {
     let target = target(name);
     let campaign = Campaign { bounds: target.bounds(), seed, scripts: Some(scripts) };
     campaign.run(&target, |_| ControlFlow::Continue(()))
 }
 
-fn story_of(outcome: &Outcome) -> &Finding {
+fn story_of(outcome: &CampaignOutcome) -> &Finding {
     let found = outcome.findings.iter().find(|finding| finding.violation.identity == STORY);
     found.expect("the bug of the article is found")
 }
@@ -63,9 +63,9 @@ fn a_hundred_failing_scripts_of_one_bug_shrink_to_one_within_200_plays_each() {
     let bounds = target.bounds();
     let fails =
         |script: &Script| judge(&play(&target, &bounds, script, 0), &bounds).find(STORY).is_some();
-    let grammar = Grammar { bounds, app: target.obeys() };
+    let config = GeneratorConfig { bounds, app: target.obeys() };
     let failing: Vec<Script> =
-        (0..).map(|index| grammar.nth(42, index)).filter(fails).take(100).collect();
+        (0..).map(|index| config.nth(42, index)).filter(fails).take(100).collect();
     let shrunk: Vec<_> = failing.into_iter().map(|script| shrink(script, BUDGET, fails)).collect();
     let results: BTreeSet<String> = shrunk.iter().map(|shrunk| shrunk.script.to_string()).collect();
     assert_eq!(results, BTreeSet::from(["upgrade\napp close\n".to_owned()]));
@@ -91,7 +91,7 @@ fn a_repro_is_reproduced_by_the_bug_and_fixed_by_either_fix() {
 }
 
 #[test]
-fn a_campaign_that_is_told_to_stop_keeps_what_it_found() {
+fn a_stopped_campaign_keeps_its_findings() {
     let target = target("tungstenite/no-deadline");
     let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: None };
     let outcome = campaign.run(&target, |progress| match progress.findings {
@@ -121,9 +121,9 @@ fn a_thousand_plays_of_a_script_give_one_digest() {
 #[test]
 fn every_script_of_a_campaign_replays_to_the_same_trace() {
     let target = target("tungstenite/no-deadline");
-    let grammar = Grammar { bounds: target.bounds(), app: target.obeys() };
+    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
     for index in 0..500 {
-        let script = grammar.nth(8, index);
+        let script = config.nth(8, index);
         let play = || play(&target, &target.bounds(), &script, index);
         assert_eq!(play(), play(), "script {index}:\n{script}");
     }

@@ -113,7 +113,7 @@ fn every_seed_is_taken_by_its_target_and_finds_nothing_on_an_honest_server() {
 }
 
 #[test]
-fn a_finding_is_saved_as_a_repro_with_its_report_and_told_once() {
+fn a_finding_is_saved_as_a_repro_with_its_report_and_reported_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let fuzz = process("tungstenite/no-deadline", directory.path());
     let long = b"upgrade\nping\nwait 1s\napp close 1001 \"bye\"\nawait close\n";
@@ -133,7 +133,7 @@ fn a_finding_is_saved_as_a_repro_with_its_report_and_told_once() {
 }
 
 #[test]
-fn another_process_does_not_tell_what_one_has_saved_and_tells_what_none_has() {
+fn a_process_reports_only_findings_that_no_other_process_has_saved() {
     let directory = tempfile::tempdir().expect("a directory");
     let (one, other) = (
         process("reference/no-deadline", directory.path()),
@@ -159,7 +159,7 @@ fn a_file_that_is_tried_again_fails_again() {
 }
 
 #[test]
-fn a_finding_that_cannot_be_saved_is_told_all_the_same() {
+fn a_finding_that_cannot_be_saved_is_still_reported() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("file");
     std::fs::write(&file, "in the way").expect("written");
@@ -204,7 +204,7 @@ fn raw_bytes_find_the_hang_too() {
 }
 
 #[test]
-fn what_costs_too_much_time_is_refused_and_not_played() {
+fn a_script_that_takes_too_long_is_refused_and_not_played() {
     let directory = tempfile::tempdir().expect("a directory");
     let fuzz = process("reference", directory.path());
     let long = "ping\n".repeat(200);

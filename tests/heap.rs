@@ -52,7 +52,7 @@ fn the_peak_is_what_the_target_held_at_a_time_and_not_the_sum() {
 }
 
 #[test]
-fn what_is_taken_in_another_task_and_after_a_pause_counts_too() {
+fn memory_taken_in_another_task_and_after_a_pause_counts_too() {
     let later = |conn: Connection| async move {
         let task = tokio::spawn(async {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -66,7 +66,7 @@ fn what_is_taken_in_another_task_and_after_a_pause_counts_too() {
 
 /// The link keeps all bytes for the trace, the client encodes them: a megabyte of each.
 #[test]
-fn what_hangup_itself_keeps_of_a_connection_does_not_count() {
+fn memory_that_hangup_itself_keeps_does_not_count() {
     let script = "binary 1MiB\nfin\n";
     let found = peak(discards, script);
     assert!(found < MIB / 16, "{found}");

@@ -16,5 +16,6 @@ mod library;
 mod link;
 mod pictures;
 mod sim;
+mod vantage;
 #[cfg(unix)]
 mod workers;

@@ -63,7 +63,7 @@ fn a_check_that_fails_panics() {
 }
 
 #[test]
-fn what_is_accepted_does_not_fail() {
+fn an_accepted_deviation_does_not_fail() {
     let directory = tempfile::tempdir().expect("a directory");
     let everything = Invariant::ALL.iter().fold(suite_in(&directory), |suite, invariant| {
         suite.accepting(Deviation {

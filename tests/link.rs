@@ -1,14 +1,14 @@
 //! The simulated TCP connection, sentence by sentence: what `hangup::transport::memory` says of
 //! itself, and section 7 of the design. Each test moves both ends by hand.
 
-use hangup::exchange::What;
 use hangup::exchange::What::{
-    Arrived, Cut, Dropped, FinArrived, Flushed, Got, GotEnd, GotReset, Read, ReadEnd, ReadReset,
-    ResetArrived, Shut, Spun, Writable, WriteBlocked, Wrote,
+    Arrived, Cut, Dropped, FinArrived, Flushed, Read, ReadEnd, ReadReset, ResetArrived, Shut, Spun,
+    Writable, WriteBlocked, Wrote,
 };
+use hangup::exchange::{ConnectionId, End, What};
 use hangup::script::Setting::{self, ReceiveBuffer, Segment, SendBuffer, Window};
 use hangup::script::Size;
-use hangup::transport::memory::{BUFFER, BUSY_POLLS, ClientRead, IDLE_POLLS, Link, ServerEnd};
+use hangup::transport::memory::{ActorRead, BUFFER, BUSY_POLLS, IDLE_POLLS, Link, SubjectEnd};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -33,6 +33,15 @@ const fn took(bytes: usize) -> Answer<usize> {
     Ready(Ok(bytes))
 }
 
+const fn subject(what: What) -> (End, What) {
+    (End::Subject, what)
+}
+
+/// The actor read so many bytes.
+const fn got(bytes: u32) -> (End, What) {
+    (End::Actor, Read { bytes })
+}
+
 /// Rings when the task of one end is woken.
 #[derive(Default)]
 struct Bell(AtomicBool);
@@ -54,7 +63,7 @@ impl Wake for Bell {
 struct Story {
     runtime: Runtime,
     link: Link,
-    server: Option<ServerEnd>,
+    server: Option<SubjectEnd>,
     client_bell: Arc<Bell>,
     server_bell: Arc<Bell>,
 }
@@ -64,7 +73,7 @@ impl Story {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without I/O takes nothing from the system");
         let link = runtime.block_on(async { Link::new() });
-        let server = Some(link.server_end());
+        let server = Some(link.subject_end());
         let (client_bell, server_bell) = Default::default();
         Self { runtime, link, server, client_bell, server_bell }
     }
@@ -93,14 +102,14 @@ impl Story {
     }
 
     fn client_sends(&self, bytes: &[u8]) -> Answer<usize> {
-        self.client(|link, cx| link.poll_client_write(cx, bytes)).map_err(|error| error.kind())
+        self.client(|link, cx| link.poll_actor_write(cx, bytes)).map_err(|error| error.kind())
     }
 
     /// Reads until nothing comes; all that came since the beginning, and whether the end did.
     fn client_hears(&self) -> (String, bool) {
-        let mut read = Ready(ClientRead::Bytes);
-        while read == Ready(ClientRead::Bytes) {
-            read = self.client(Link::poll_client_read);
+        let mut read = Ready(ActorRead::Bytes);
+        while read == Ready(ActorRead::Bytes) {
+            read = self.client(Link::poll_actor_read);
         }
         let all = self.link.with_received(|bytes| String::from_utf8_lossy(bytes).into_owned());
         (all, read.is_ready())
@@ -108,7 +117,7 @@ impl Story {
 
     fn server<T>(
         &mut self,
-        act: impl FnOnce(Pin<&mut ServerEnd>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        act: impl FnOnce(Pin<&mut SubjectEnd>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Answer<T> {
         let _clock = self.runtime.enter();
         let waker = Waker::from(Arc::clone(&self.server_bell));
@@ -151,11 +160,11 @@ impl Story {
     }
 
     fn server_flushes(&mut self) -> Answer<()> {
-        self.server(ServerEnd::poll_flush)
+        self.server(SubjectEnd::poll_flush)
     }
 
     fn server_shuts(&mut self) -> Answer<()> {
-        self.server(ServerEnd::poll_shutdown)
+        self.server(SubjectEnd::poll_shutdown)
     }
 
     fn shuts(&mut self) {
@@ -169,8 +178,14 @@ impl Story {
 
     /// What happened, but for the first `before` events.
     fn events(&self, before: usize) -> Vec<What> {
-        self.link.with_trace(|trace| {
-            trace.events.iter().skip(before).map(|event| event.what.clone()).collect()
+        self.events_at_ends(before).into_iter().map(|(_, what)| what).collect()
+    }
+
+    /// What happened, and at which end, but for the first `before` events.
+    fn events_at_ends(&self, before: usize) -> Vec<(End, What)> {
+        self.link.with_exchange(|exchange| {
+            let events = exchange.events.iter().skip(before);
+            events.map(|event| (event.end, event.what.clone())).collect()
         })
     }
 }
@@ -198,7 +213,8 @@ fn a_client_that_reads_again_wakes_the_blocked_writer_and_the_trace_says_writabl
     assert_eq!((story.server_fills(), story.server_bell.rang()), (14, false));
     assert_eq!(story.client_hears(), ("x".repeat(14), false));
     assert!(story.server_bell.rang());
-    assert_eq!(story.events(5), [Got { bytes: 10 }, Writable, Got { bytes: 4 }]);
+    let events = [got(10), subject(Writable), got(4)];
+    assert_eq!(story.events_at_ends(5), events);
     assert_eq!(story.server_writes(b"more"), took(4));
     assert!(story.client_bell.rang());
 }
@@ -207,7 +223,7 @@ fn a_client_that_reads_again_wakes_the_blocked_writer_and_the_trace_says_writabl
 fn after_the_clients_rst_what_had_arrived_is_read_then_one_error_then_the_end() {
     let mut story = Story::with(&[(Segment, 2)]);
     assert_eq!(story.client_sends(b"left"), took(4));
-    story.client(|link, _| link.client_reset());
+    story.client(|link, _| link.actor_reset());
     story.server_hears(&[Ok("le"), Ok("ft"), RESET, Ok("")]);
     assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
     assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
@@ -220,17 +236,21 @@ fn a_write_after_the_clients_rst_is_reset_once_then_a_broken_pipe_and_loses_no_r
     let mut story = Story::begin();
     assert_eq!(story.client_sends(b"left"), took(4));
     assert_eq!((story.server_fills(), story.server_bell.rang()), (2 * BUFFER, false));
-    story.client(|link, _| link.client_reset());
+    story.client(|link, _| link.actor_reset());
     assert!(story.server_bell.rang(), "it waited to write");
     assert_eq!(story.server_writes(b"x"), WRITE_RESET);
     assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
     story.server_hears(&[Ok("left"), Ok(""), Ok(""), Ok("")]);
-    assert!(story.link.with_trace(|trace| trace.to_client.len() == 2 * BUFFER));
+    assert!(
+        story.link.with_exchange(
+            |exchange| exchange.bytes(ConnectionId::FIRST).to_actor.len() == 2 * BUFFER
+        )
+    );
 }
 
 #[test]
 fn a_server_that_drops_unread_bytes_of_a_client_that_is_gone_resets_nobody() {
-    for gone in [Link::client_reset, Link::client_drop] {
+    for gone in [Link::actor_reset, Link::actor_drop] {
         let mut story = Story::begin();
         assert_eq!(story.client_sends(b"unread"), took(6));
         story.client(|link, _| gone(link));
@@ -251,7 +271,8 @@ fn a_server_that_drops_unread_bytes_sends_rst_and_the_client_loses_what_it_had_n
     assert!(story.client_bell.rang());
     assert_eq!(story.client_hears(), ("read".to_owned(), true));
     assert_eq!(story.client_sends(b"x"), BROKEN_PIPE, "data after the peer's RST");
-    assert_eq!(story.events(4), [Dropped { reset: true }, GotReset]);
+    let reset = [subject(Dropped { reset: true }), (End::Actor, ReadReset)];
+    assert_eq!(story.events_at_ends(4), reset);
 }
 
 #[test]
@@ -265,8 +286,8 @@ fn a_server_that_drops_clean_or_shuts_down_sends_fin_after_the_pending_data() {
         act(&mut story);
         assert_eq!(story.client_hears(), ("goodbye".to_owned(), true));
         assert!(story.client_hears().1, "told again, recorded once");
-        let got = [3, 3, 1].map(|bytes| Got { bytes });
-        assert_eq!(story.events(3), [&[end], got.as_slice(), &[GotEnd]].concat());
+        let all = [subject(end), got(3), got(3), got(1), (End::Actor, ReadEnd)];
+        assert_eq!(story.events_at_ends(3), all);
     }
 }
 
@@ -286,7 +307,7 @@ fn a_server_that_shuts_down_reads_on_and_writes_no_more() {
 fn the_clients_fin_is_read_after_its_data_and_leaves_the_way_back_open() {
     let mut story = Story::begin();
     assert_eq!(story.client_sends(b"last"), took(4));
-    story.client(|link, _| link.client_fin());
+    story.client(|link, _| link.actor_fin());
     assert_eq!(story.client_sends(b"x"), BROKEN_PIPE);
     story.server_hears(&[Ok("last"), Ok(""), Ok(""), Ok("")]);
     assert_eq!(story.server_writes(b"answer"), took(6));
@@ -297,7 +318,7 @@ fn the_clients_fin_is_read_after_its_data_and_leaves_the_way_back_open() {
 #[test]
 fn a_write_to_a_client_that_dropped_its_socket_is_answered_by_rst() {
     let mut story = Story::begin();
-    story.client(|link, _| link.client_drop());
+    story.client(|link, _| link.actor_drop());
     story.server_hears(&[Ok(""); 4]);
     assert_eq!(story.server_writes(b"hello?"), took(6));
     assert_eq!(story.server_writes(b"x"), WRITE_RESET);
@@ -312,7 +333,7 @@ fn a_client_that_drops_unread_bytes_sends_rst_and_one_that_has_read_all_sends_fi
         let mut story = Story::begin();
         assert_eq!(story.server_writes(b"hello"), took(5));
         assert!(!reads || story.client_hears().0 == "hello");
-        story.client(|link, _| link.client_drop());
+        story.client(|link, _| link.actor_drop());
         assert_eq!(story.events(0).last(), Some(&sent));
     }
 }
@@ -325,8 +346,8 @@ fn a_cut_delivers_nothing_and_reports_nothing() {
     assert_eq!(story.server_fills(), 8, "nothing leaves the send buffer");
     story.set(Window, 1 << 20);
     assert_eq!(story.client_hears(), (String::new(), false));
-    story.client(|link, _| link.client_fin());
-    story.client(|link, _| link.client_reset());
+    story.client(|link, _| link.actor_fin());
+    story.client(|link, _| link.actor_reset());
     story.server_hears(&[]);
     assert_eq!((story.server_writes(b"x"), story.server_bell.rang()), (Pending, false));
     assert_eq!(story.events(0), [Cut, Wrote { bytes: 8 }, WriteBlocked]);
@@ -348,7 +369,7 @@ fn across_a_cut_a_client_does_not_see_the_servers_fin_or_rst() {
 fn what_arrived_before_a_cut_is_still_read_by_both() {
     let mut story = Story::begin();
     assert_eq!((story.server_writes(b"bye"), story.client_sends(b"bye")), (took(3), took(3)));
-    story.client(|link, _| link.client_fin());
+    story.client(|link, _| link.actor_fin());
     story.client(|link, _| link.cut());
     story.server_hears(&[Ok("bye"), Ok(""), Ok(""), Ok("")]);
     assert_eq!(story.client_hears(), ("bye".to_owned(), false), "no FIN had come");
@@ -386,15 +407,16 @@ fn every_read_write_shutdown_and_drop_of_the_server_is_in_the_trace_with_its_tim
     story.server_drops();
     let events = [Read { bytes: 3 }, Wrote { bytes: 2 }, Shut, Dropped { reset: false }];
     assert_eq!(story.events(1), events);
-    let trace = story.client(|link, _| link.take_trace());
-    let times: Vec<_> = trace.events.iter().map(|event| event.at.0).collect();
+    let exchange = story.client(|link, _| link.take_exchange());
+    let times: Vec<_> = exchange.events.iter().map(|event| event.at.0).collect();
     assert_eq!(times, [0, 1_000, 2_001_000, 43_202_001_000, 43_202_001_005]);
-    assert_eq!((trace.to_server, trace.to_client), (b"abc".to_vec(), b"de".to_vec()));
+    let bytes = exchange.bytes(ConnectionId::FIRST);
+    assert_eq!((&bytes.to_subject[..], &bytes.to_actor[..]), (&b"abc"[..], &b"de"[..]));
 }
 
 #[test]
 fn bytes_fin_rst_and_drop_wake_the_end_that_waits_for_them() {
-    for act in [Link::client_fin, Link::client_reset] {
+    for act in [Link::actor_fin, Link::actor_reset] {
         let mut story = Story::begin();
         story.server_hears(&[]);
         assert_eq!((story.client_sends(b"x"), story.server_bell.rang()), (took(1), true));
@@ -441,7 +463,7 @@ fn a_read_with_no_room_takes_nothing_and_is_not_told_the_end_before_the_data() {
     let mut story = Story::begin();
     assert_eq!(story.client_sends(b"last"), took(4));
     assert_eq!(story.server_reads(0), Ready(Ok(String::new())), "as `read(2)` of no bytes");
-    story.client(|link, _| link.client_fin());
+    story.client(|link, _| link.actor_fin());
     assert_eq!(story.server_reads(0), Ready(Ok(String::new())));
     assert_eq!(story.events(0), [Arrived { bytes: 4 }, FinArrived]);
 }
@@ -482,8 +504,8 @@ fn a_buffer_made_smaller_keeps_what_it_has_and_takes_more_once_that_is_gone() {
     story.set(SendBuffer, 3);
     assert_eq!(story.server_writes(b"x"), Pending);
     assert_eq!(story.client_hears(), ("x".repeat(12), false));
-    let got = [Got { bytes: 6 }, Got { bytes: 2 }, Writable, Got { bytes: 2 }, Got { bytes: 2 }];
-    assert_eq!(story.events(3), got);
+    let all = [got(6), got(2), subject(Writable), got(2), got(2)];
+    assert_eq!(story.events_at_ends(3), all);
     assert_eq!(story.server_fills(), 5);
     let mut story = Story::begin();
     assert_eq!(story.client_sends(b"12345"), took(5));
@@ -520,7 +542,7 @@ fn polls_that_move_nothing_are_parked_for_ever_past_the_limit_and_the_trace_says
     // The clock is read once per limit: later than accept, a second one makes sure.
     for (start, most) in [(0, limit), (5, 2 * limit)] {
         let mut story = Story::begin();
-        story.client(|link, _| link.client_fin());
+        story.client(|link, _| link.actor_fin());
         story.pass(Duration::from_secs(start));
         assert_eq!(story.client(Link::poll_over), Pending);
         let idle = (0..3 * limit).take_while(|_| story.server_reads(9).is_ready()).count();
@@ -542,7 +564,7 @@ fn bytes_that_move_acts_of_the_client_and_time_that_passes_give_new_polls() {
         }
         match round % 4 {
             0 => assert_eq!(story.server_writes(b"x"), took(1)),
-            1 => story.client(|link, _| link.client_acted()),
+            1 => story.client(|link, _| link.actor_acted()),
             2 => assert_eq!(story.client_sends(b"x"), took(1)),
             _ => story.pass(Duration::from_millis(1)),
         }
@@ -573,7 +595,7 @@ fn endless_writes_that_succeed_hit_the_busy_limit() {
 fn nothing_is_recorded_once_the_trace_is_taken() {
     let mut story = Story::begin();
     assert_eq!(story.server_writes(b"x"), took(1));
-    assert_eq!(story.client(|link, _| link.take_trace()).events.len(), 1);
+    assert_eq!(story.client(|link, _| link.take_exchange()).events.len(), 1);
     assert_eq!((story.server_writes(b"x"), story.server_reads(1)), (Pending, Pending));
     story.server_drops();
     assert_eq!(story.events(0), []);

@@ -1,6 +1,6 @@
 //! The pictures: `show`'s timeline under snapshot, one for each way that things look.
 
-use hangup::exchange::{Death, Time, What};
+use hangup::exchange::{Death, End, Event, Time, What};
 use hangup::judge::judge;
 use hangup::run::virtual_time;
 use hangup::{Registry, Script, report};
@@ -68,7 +68,9 @@ fn the_four_deaths_of_a_process() {
     for death in [Death::Signal(6), Death::Exited(3), Death::OutOfMemory, Death::StoodStill] {
         let mut trace = virtual_time::play(target, &bounds, &script, 0);
         // Up to the server's reading of the Close.
-        let read = trace.events.iter().rposition(|event| matches!(event.what, What::Read { .. }));
+        let is_read =
+            |event: &Event| event.end == End::Subject && matches!(event.what, What::Read { .. });
+        let read = trace.events.iter().rposition(is_read);
         trace.events.truncate(read.expect("it reads") + 1);
         trace.push(Time(250_000), What::Died(death));
         let verdict = judge(&trace, &bounds);

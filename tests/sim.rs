@@ -2,13 +2,14 @@
 //! determinism and memory. Small hand-written servers are played and judged.
 
 use hangup::bounds::Bounds;
-use hangup::exchange::{Note, Outcome, Time, Trace, What};
-use hangup::judge::judge;
+use hangup::exchange::{AfterDeadline, Bytes, ConnectionId, End, Exchange, Note, Time, What};
+use hangup::judge::{judge, judge_connection};
 use hangup::run::virtual_time;
 use hangup::target::reference::Reference;
 use hangup::target::{AppSteps, Connection, Serving, Target};
-use hangup::verdict::{Ending, Invariant};
+use hangup::verdict::{Ending, Invariant, Verdict};
 use hangup::wire::handshake;
+use hangup::{Registry, Script};
 use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -94,17 +95,17 @@ async fn spin(mut io: Connection) {
 
 /// What came of a script, played within the default bound of 5 s.
 struct Played {
-    trace: Trace,
+    exchange: Exchange,
     ending: Ending,
     broken: Vec<Invariant>,
 }
 
 fn play_seeded(target: &Arc<dyn Target>, script: &str, seed: u64) -> Played {
     let script = script.parse().expect("a script");
-    let trace = virtual_time::play(target, &Bounds::default(), &script, seed);
-    let violations = judge(&trace, &Bounds::default()).violations;
+    let exchange = virtual_time::play(target, &Bounds::default(), &script, seed);
+    let violations = judge(&exchange, &Bounds::default()).violations;
     Played {
-        trace,
+        exchange,
         ending: violations.first().map_or(Ending::InTime, |violation| violation.ending),
         broken: violations.iter().map(|violation| violation.identity.invariant()).collect(),
     }
@@ -117,12 +118,18 @@ fn play(target: &Arc<dyn Target>, script: &str) -> Played {
 impl Played {
     /// The events that `pick` picks, with their times.
     fn all<T>(&self, pick: impl Fn(&What) -> Option<T>) -> Vec<(Time, T)> {
-        let events = self.trace.events.iter();
+        let events = self.exchange.events.iter();
         events.filter_map(|event| Some((event.at, pick(&event.what)?))).collect()
     }
 
     fn time_of(&self, what: &What) -> Option<Time> {
-        self.trace.events.iter().find(|event| event.what == *what).map(|event| event.at)
+        self.exchange.events.iter().find(|event| event.what == *what).map(|event| event.at)
+    }
+
+    /// When the actor read so many bytes.
+    fn actor_read(&self, bytes: u32) -> Option<Time> {
+        let read = What::Read { bytes };
+        self.exchange.events.iter().find(|event| event.is_actors(&read)).map(|event| event.at)
     }
 
     /// The sizes of the segments that arrived at the server.
@@ -207,7 +214,7 @@ fn a_server_that_waits_for_nothing_never_ends_and_that_is_proven() {
     for script in ["fin", "wait 1ms\nfin", "wait 12h\nfin", "raw \"x\"\nwait 777ms\nfin", "reset"] {
         let played = play(&holding(), script);
         assert_eq!(played.ending, Ending::Never, "{script:?}");
-        assert!(played.time_of(&What::Became(Outcome::Quiet)).is_some());
+        assert!(played.time_of(&What::Became(AfterDeadline::Quiet)).is_some());
     }
 }
 
@@ -303,7 +310,7 @@ fn a_close_that_the_server_begins_after_the_script_is_watched_to_its_end() {
 fn a_connection_on_which_nothing_is_owed_is_let_be() {
     let played = play(&holding(), "raw \"x\"");
     assert_eq!((played.ending, played.broken), (Ending::InTime, vec![]));
-    assert!(matches!(played.trace.events.last().map(|last| &last.what), Some(What::Froze)));
+    assert!(matches!(played.exchange.events.last().map(|last| &last.what), Some(What::Froze)));
 }
 
 #[test]
@@ -314,7 +321,7 @@ fn a_panic_in_serve_or_in_a_subtask_is_recorded_with_its_message_and_place() {
         std::panic::panic_any(7)
     });
     let played = play(&target, "fin");
-    let [subtask, serve] = &played.panics()[..] else { panic!("{:?}", played.trace) };
+    let [subtask, serve] = &played.panics()[..] else { panic!("{:?}", played.exchange) };
     assert!(subtask.starts_with("in a subtask, 2 (sim.rs:"), "{subtask}");
     assert!(serve.starts_with("a value that is no text (sim.rs:"), "{serve}");
     assert_eq!(played.broken, [Invariant::NoPanic]);
@@ -366,8 +373,8 @@ fn noisy() -> Arc<dyn Target> {
 
 #[test]
 fn what_a_target_does_while_it_is_torn_down_is_not_in_the_trace() {
-    let torn = play(&noisy(), "raw \"unread\"\nfin").trace;
-    let plain = play(&holding(), "raw \"unread\"\nfin").trace;
+    let torn = play(&noisy(), "raw \"unread\"\nfin").exchange;
+    let plain = play(&holding(), "raw \"unread\"\nfin").exchange;
     assert_eq!(torn.digest(), plain.digest());
     assert!(matches!(torn.events.last().map(|event| &event.what), Some(What::Became(_))));
 }
@@ -399,7 +406,7 @@ fn joined_sends_arrive_as_one_segment_and_others_apart() {
     assert_eq!(apart.arrived(), [2, 2, 2]);
     let joined = play(&holding(), "raw \"ab\"\n+ raw \"cd\"\n+ raw \"ef\"");
     assert_eq!(joined.arrived(), [6]);
-    assert_eq!(joined.trace.to_server, b"abcdef");
+    assert_eq!(joined.exchange.bytes(ConnectionId::FIRST).to_subject, b"abcdef");
 }
 
 #[test]
@@ -411,8 +418,14 @@ fn a_joined_command_is_there_when_the_bytes_before_it_are_read() {
         let both = poll_fn(|cx| Poll::Ready(command.as_mut().poll(cx).is_ready())).await;
         io.write_all(if both { b"both" } else { b"one" }).await.expect("an open connection");
     });
-    assert_eq!(play(&target, "raw \"x\"\n+ app close 1000").trace.to_client, b"both");
-    assert_eq!(play(&target, "raw \"x\"\napp close 1000").trace.to_client, b"one");
+    assert_eq!(
+        play(&target, "raw \"x\"\n+ app close 1000").exchange.bytes(ConnectionId::FIRST).to_actor,
+        b"both"
+    );
+    assert_eq!(
+        play(&target, "raw \"x\"\napp close 1000").exchange.bytes(ConnectionId::FIRST).to_actor,
+        b"one"
+    );
     let target = server(|mut io| async move {
         io.application().command().await;
         let mut byte = [0];
@@ -438,16 +451,19 @@ fn an_application_is_sent_only_the_commands_that_its_target_obeys() {
                 io.write_all(b"x").await.expect("an open connection");
             }
         }));
-        assert_eq!(play(&target, script).trace.to_client.len(), obeyed);
+        assert_eq!(
+            play(&target, script).exchange.bytes(ConnectionId::FIRST).to_actor.len(),
+            obeyed
+        );
     }
 }
 
 #[test]
 fn a_frozen_client_keeps_its_reading_policy() {
     let deaf = play(&ticking(Duration::from_secs(1), 3), "stop reading\nfin");
-    assert_eq!(deaf.time_of(&What::Got { bytes: 1 }), None);
+    assert_eq!(deaf.actor_read(1), None);
     let hearing = play(&ticking(Duration::from_secs(1), 3), "stop reading\nresume reading\nfin");
-    assert_eq!(hearing.time_of(&What::Got { bytes: 1 }), Some(Time(1_000_000)));
+    assert_eq!(hearing.actor_read(1), Some(Time(1_000_000)));
 }
 
 const BUSY_SCRIPT: &str = "upgrade\napp send text 100KiB\nping \"a\" x 30 every 1s\n\
@@ -457,7 +473,7 @@ const BUSY_SCRIPT: &str = "upgrade\napp send text 100KiB\nping \"a\" x 30 every 
 fn one_script_has_one_digest_in_a_thousand_plays_and_in_another_process() {
     let reference: Arc<dyn Target> = Arc::new(Reference::HONEST);
     let digests: BTreeSet<_> =
-        (0..1_000).map(|_| play(&reference, BUSY_SCRIPT).trace.digest()).collect();
+        (0..1_000).map(|_| play(&reference, BUSY_SCRIPT).exchange.digest()).collect();
     assert_eq!(digests.len(), 1);
     let printed = alone("prints_a_digest");
     assert!(digests.iter().all(|digest| printed.contains(digest)), "{digests:?}: {printed}");
@@ -467,7 +483,7 @@ fn one_script_has_one_digest_in_a_thousand_plays_and_in_another_process() {
 #[ignore = "run by the test above, in another process"]
 fn prints_a_digest() {
     let reference: Arc<dyn Target> = Arc::new(Reference::HONEST);
-    println!("{}", play(&reference, BUSY_SCRIPT).trace.digest());
+    println!("{}", play(&reference, BUSY_SCRIPT).exchange.digest());
 }
 
 /// Without the flag the runtime cannot be seeded.
@@ -484,7 +500,7 @@ fn a_seed_fixes_the_order_of_an_unbiased_select() {
         }
     });
     let digests = |seeds: &mut dyn Iterator<Item = u64>| -> BTreeSet<_> {
-        seeds.map(|seed| play_seeded(&target, "fin", seed).trace.digest()).collect()
+        seeds.map(|seed| play_seeded(&target, "fin", seed).exchange.digest()).collect()
     };
     assert_eq!(digests(&mut std::iter::repeat_n(7, 1_000)).len(), 1);
     assert!(digests(&mut (0..100)).len() > 50, "an order that no seed moves proves nothing");
@@ -520,4 +536,45 @@ fn plays_twenty_thousand_times() {
     plays(5_000);
     let grown = resident().saturating_sub(before);
     assert!(grown < 8 * 1024, "{grown} KiB more after 20,000 plays");
+}
+
+/// The events of one connection, and its bytes.
+fn part(exchange: &Exchange, connection: ConnectionId) -> (Vec<(Time, End, What)>, Bytes) {
+    let own = exchange.events.iter().filter(|event| event.connection == connection);
+    let events = own.map(|event| (event.at, event.end, event.what.clone())).collect();
+    (events, exchange.bytes(connection).clone())
+}
+
+#[test]
+fn two_connections_of_one_exchange_are_each_judged_as_they_would_be_alone() {
+    let registry = Registry::built_in();
+    let bounds = Bounds::default();
+    let scripts = [
+        "upgrade\napp close",
+        "upgrade\nclose 1000\nfin",
+        "upgrade\nstop reading\napp send text 64KiB\nclose 1001",
+        "upgrade\nunmasked ping \"x\"",
+        "upgrade\nping x 5 every 1s\napp close 1001\nclose 1002",
+    ]
+    .map(|script| script.parse::<Script>().expect(script));
+    for name in ["reference", "reference/no-deadline", "tungstenite/no-deadline"] {
+        let target = registry.find(name).expect("built in");
+        for (one, other) in scripts.iter().flat_map(|one| scripts.iter().map(move |b| (one, b))) {
+            let both = [one.clone(), other.clone()];
+            let together = virtual_time::play_together(target, &bounds, &both, 7);
+            for (connection, script) in together.connections().zip(&both) {
+                let alone = virtual_time::play(target, &bounds, script, 7);
+                let facts = |verdict: Verdict| -> Vec<_> {
+                    let violations = verdict.violations.into_iter();
+                    violations.map(|violation| (violation.identity, violation.fact)).collect()
+                };
+                let in_company = facts(judge_connection(&together, connection, &bounds));
+                let by_itself = facts(judge(&alone, &bounds));
+                assert_eq!(in_company, by_itself, "{name}:\n{script}\nbeside:\n{one}{other}");
+                let (events, bytes) = part(&together, connection);
+                assert!(!events.is_empty());
+                assert_eq!(bytes, *alone.bytes(ConnectionId::FIRST), "{name}:\n{script}");
+            }
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn a_worker(supervisor: &Child) -> u32 {
 }
 
 #[test]
-fn a_campaign_over_targets_that_kill_their_process_comes_to_its_end_with_a_finding_for_each() {
+fn a_campaign_over_targets_that_kill_their_process_ends_with_a_finding_for_each() {
     let desk = Desk::new();
     let names = NASTY.map(|(name, ..)| name).join(" ");
     let run = desk.hangup(&format!("test {names} reference --scripts 2000 --seed 1 --format json"));
@@ -160,7 +160,7 @@ fn any_number_of_workers_prints_the_same_json_and_saves_the_same_files() {
 }
 
 #[test]
-fn a_worker_that_somebody_kills_is_a_finding_that_does_not_repeat_and_the_campaign_goes_on() {
+fn a_killed_worker_is_a_finding_that_does_not_repeat_and_the_campaign_goes_on() {
     let desk = Desk::new();
     let child =
         start(&desk, "test tungstenite/reader-task --for 60s --jobs 1 --seed 1 --format json");
@@ -210,7 +210,7 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
 }
 
 #[test]
-fn ctrl_c_ends_the_workers_too_even_one_that_stands_still() {
+fn ctrl_c_ends_the_workers_too_even_one_that_stalls() {
     for target in ["tungstenite/reader-task", "nasty/polls-for-ever"] {
         let desk = Desk::new();
         let child = start(&desk, &format!("test {target} --for 60s --jobs 2 --seed 1"));

@@ -1,6 +1,7 @@
 //! Every target is there: it answers a polite client, and ends.
 
 use hangup::Script;
+use hangup::exchange::ConnectionId;
 use hangup::exchange::What;
 use hangup::judge::judge;
 use hangup::run::virtual_time::play;
@@ -17,11 +18,11 @@ fn every_target_opens_answers_a_message_and_ends_with_a_polite_client() {
         let bounds = target.bounds();
         let trace = play(target, &bounds, &script, 0);
         let name = target.name();
-        let said = String::from_utf8_lossy(&trace.to_client);
+        let said = String::from_utf8_lossy(&trace.bytes(ConnectionId::FIRST).to_actor);
         assert!(said.starts_with("HTTP/1.1 101 "), "{name} said {said:?}");
         // Behind the response: a message that is an echo, or an error in JSON.
         let head = said.find("\r\n\r\n").expect("a response's end") + 4;
-        let first = trace.to_client.get(head);
+        let first = trace.bytes(ConnectionId::FIRST).to_actor.get(head);
         assert!(matches!(first, Some(0x81 | 0x82)), "{name} sent no message: {first:?}");
         let dropped = trace.events.iter().any(|event| matches!(event.what, What::Dropped { .. }));
         assert!(dropped, "{name} keeps the connection");

@@ -5,7 +5,7 @@
 
 use hangup::exchange::Note;
 use hangup::script::{Command, Content, Size};
-use hangup::target::Host;
+use hangup::target::ApplicationControl;
 use hangup::{Connection, Target};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -265,7 +265,7 @@ impl Client {
         let host = Arc::clone(&orders);
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.expect("a connection");
-            target.serve(Connection::commanded(stream, host)).await;
+            target.serve(Connection::controlled(stream, host)).await;
         });
         let mut stream = TcpStream::connect(address).await.expect("a server");
         stream.set_nodelay(true).expect("an option");
@@ -340,7 +340,7 @@ impl Orders {
     }
 }
 
-impl Host for Orders {
+impl ApplicationControl for Orders {
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
         let mut order = self.0.lock().expect("no panic while it is held");
         if order.open

@@ -4,14 +4,14 @@
 use super::args::File;
 use super::{CLEAN, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::judge::judge;
 use crate::report;
 use crate::report::model::{ReplayReport, ReplayResult};
-use crate::run::workers::Crew;
+use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
 use crate::target::{Deviation, Registry, Target};
 use crate::verdict::{Verdict, Violation};
@@ -27,7 +27,7 @@ struct Case {
     runtime_seed: u64,
     /// The repro; `None` for a mere script.
     repro: Option<Repro>,
-    crew: Crew,
+    pool: WorkerPool,
 }
 
 /// What a file has in it.
@@ -68,8 +68,8 @@ impl Case {
                 };
                 let target = find(registry, name)?;
                 let bounds = bounds(target.bounds(), options);
-                let crew = crew(options);
-                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, crew });
+                let pool = pool(options);
+                return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
         };
         let name = options.target.as_ref().unwrap_or(&repro.target.0);
@@ -81,13 +81,13 @@ impl Case {
         let target = find(registry, name)?;
         let bounds = bounds(repro.bounds, options);
         let script = repro.script.clone();
-        let (runtime_seed, repro, crew) = (repro.runtime_seed, Some(repro), crew(options));
-        Ok(Self { target, bounds, script, runtime_seed, repro, crew })
+        let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options));
+        Ok(Self { target, bounds, script, runtime_seed, repro, pool })
     }
 
-    fn play(&mut self) -> Result<(Trace, Verdict), Trouble> {
+    fn play(&mut self) -> Result<(Exchange, Verdict), Trouble> {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
-        let trace = self.crew.play(&self.target, bounds, &self.script, seed)?;
+        let trace = self.pool.play(&self.target, bounds, &self.script, seed)?;
         let verdict = judge(&trace, &self.bounds);
         Ok((trace, verdict))
     }
@@ -108,15 +108,15 @@ impl Case {
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
-    fn finding(&self, violation: Violation, trace: Trace) -> Finding {
+    fn finding(&self, violation: Violation, trace: Exchange) -> Finding {
         let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
         Finding { violation, script, index: 0, runtime_seed, plays: 0, rate: 1.0, trace }
     }
 }
 
 /// One worker is enough for one script.
-fn crew(options: &File) -> Crew {
-    Crew::new(1, u64::from(options.memory) << 20)
+fn pool(options: &File) -> WorkerPool {
+    WorkerPool::new(1, u64::from(options.memory) << 20)
 }
 
 /// A repro has keys; a script has none. Half of a repro must not be read as a script.
@@ -159,7 +159,7 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
 }
 
 /// A fuzzer's artifact says that a rule was broken, and not which.
-fn replay_script(case: &Case, trace: &Trace, verdict: &Verdict) -> u8 {
+fn replay_script(case: &Case, trace: &Exchange, verdict: &Verdict) -> u8 {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
     tell(&ReplayReport::of_script(case.target.name(), &broken, trace))
 }
@@ -182,7 +182,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     };
     let (bounds, script) = (case.bounds, case.script.clone());
     let finding =
-        case.crew.look_into(&case.target, bounds, script, violation, case.runtime_seed)?;
+        case.pool.investigate(&case.target, bounds, script, violation, case.runtime_seed)?;
     let repro = report::repro(&*case.target, case.bounds, &finding);
     output::print(&finding.script.to_string());
     output::note(&format!(

@@ -12,7 +12,8 @@ use crate::finding::save::write_whole;
 use crate::report;
 use crate::report::model::Summary;
 use crate::run::real_time::{
-    Found, Measures, Outcome, Part, Probe, Progress, Server, longest_script,
+    PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
+    longest_script,
 };
 use crate::script::Millis;
 use crate::verdict::Invariant;
@@ -31,7 +32,7 @@ pub(super) fn run(options: &Options) -> Done {
     allow(concurrency)?;
     let probe = Probe {
         server,
-        measures: measures(options),
+        limits: limits(options),
         seed: options.seed.unwrap_or_else(fresh_seed),
         scripts: options.scripts,
         concurrency,
@@ -43,10 +44,10 @@ pub(super) fn run(options: &Options) -> Done {
     let began = now();
     let bar = bar(options.scripts);
     let mut saved = Saved::default();
-    let mut watch = |progress: Progress<'_>| {
+    let mut watch = |progress: ProbeProgress<'_>| {
         show(&bar, progress);
-        if let Progress::News(found) = progress {
-            saved.save(&options.findings, repro(found, probe.measures.bounds));
+        if let ProbeProgress::News(found) = progress {
+            saved.save(&options.findings, repro(found, probe.limits.bounds));
         }
     };
     let outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
@@ -72,20 +73,20 @@ pub(super) fn run(options: &Options) -> Done {
 fn finish(
     options: &Options,
     probe: &Probe,
-    outcome: &Outcome,
+    outcome: &ProbeOutcome,
     saved: &Saved,
     seconds: f64,
     has_baseline: bool,
 ) -> Done {
-    let Outcome { trouble, stopped, findings, .. } = outcome;
-    let held: Vec<&Found> = findings.iter().filter(|found| !found.is_dismissed()).collect();
+    let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
+    let held: Vec<&ProbeFinding> = findings.iter().filter(|found| !found.is_dismissed()).collect();
     let is_held =
         |repro: &&Repro| held.iter().any(|found| found.violation.identity == repro.identity);
     let repros: Vec<Repro> = saved.repros().filter(is_held).cloned().collect();
     if let Some(file) = &options.junit {
         let interrupted = stopped.then_some("interrupted");
         let trouble = trouble.as_deref().or(interrupted);
-        let judged = |rule| is_judged(rule, &probe.measures.bounds, outcome.sees_the_server);
+        let judged = |rule| is_judged(rule, &probe.limits.bounds, outcome.sees_the_server);
         let text = report::junit(&options.url, &repros, &judged, trouble, seconds);
         write_file(file, &text)?;
     }
@@ -134,22 +135,25 @@ fn is_judged(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     }
 }
 
-fn server(options: &Options) -> Result<Server, Trouble> {
-    let parts =
-        [(Part::Bye, &options.bye), (Part::Echo, &options.echo), (Part::Push, &options.push)];
+fn server(options: &Options) -> Result<RemoteServer, Trouble> {
+    let parts = [
+        (UrlRole::Bye, &options.bye),
+        (UrlRole::Echo, &options.echo),
+        (UrlRole::Push, &options.push),
+    ];
     let others = parts.iter().filter_map(|(part, url)| Some((*part, url.as_deref()?)));
     let urls: Vec<&str> =
         std::iter::once(options.url.as_str()).chain(others.clone().map(|(_, url)| url)).collect();
     let asking = asking(&options.reach, &urls)?;
     let endpoint = |url: &str| endpoint(url, &asking, &options.reach);
-    let mut server = Server::new(endpoint(&options.url)?);
+    let mut server = RemoteServer::new(endpoint(&options.url)?);
     for (part, url) in others {
         server = server.with(part, endpoint(url)?);
     }
     Ok(server)
 }
 
-fn measures(options: &Options) -> Measures {
+fn limits(options: &Options) -> PlayLimits {
     let bounds = Bounds {
         handshake: options.handshake_within.map(Millis::duration),
         idle: options.idle_within.map(Millis::duration),
@@ -157,7 +161,7 @@ fn measures(options: &Options) -> Measures {
     };
     let twice = bounds.longest() * 2;
     let horizon = options.horizon.map_or(twice, Millis::duration);
-    Measures { bounds, slack: options.reach.slack.duration(), horizon }
+    PlayLimits { bounds, slack: options.reach.slack.duration(), horizon }
 }
 
 /// Says what is going to be done, before it is.
@@ -168,7 +172,7 @@ fn announce(probe: &Probe, options: &Options) {
     };
     let seed = probe.seed;
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
-    let bounds = &probe.measures.bounds;
+    let bounds = &probe.limits.bounds;
     say(&report::wrap(&format!(
         "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
          {} to close and {} of slack",
@@ -178,16 +182,18 @@ fn announce(probe: &Probe, options: &Options) {
         probe.rate,
         seconds(longest_script(bounds)),
         seconds(bounds.close),
-        seconds(probe.measures.slack),
+        seconds(probe.limits.slack),
     )));
 }
 
-fn show(bar: &ProgressBar, progress: Progress<'_>) {
+fn show(bar: &ProgressBar, progress: ProbeProgress<'_>) {
     let (at, of, message) = match progress {
-        Progress::Playing(at, of, found) => (at, of, report::count(found, "suspect")),
-        Progress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
-        Progress::Confirming(at, of) => (at as u64, of as u64, "played again alone".to_owned()),
-        Progress::News(_) => return,
+        ProbeProgress::Playing(at, of, found) => (at, of, report::count(found, "suspect")),
+        ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
+        ProbeProgress::Confirming(at, of) => {
+            (at as u64, of as u64, "played again alone".to_owned())
+        }
+        ProbeProgress::News(_) => return,
     };
     bar.set_length(of);
     bar.set_position(at);

@@ -7,15 +7,15 @@ use crate::report::Shown;
 use crate::report::model::{
     Accepted, Dismissal, FindingReport, OverTcp, Played, Repeats, TargetReport,
 };
-use crate::run::real_time::{Found, Outcome, Part, Probe};
+use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use std::path::Path;
 
 /// What takes the place of a library's version.
 const VERSION: &str = "over TCP";
 
 /// The repro of something found over TCP.
-pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
-    let Found { violation, script, trace, url, .. } = found;
+pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
+    let ProbeFinding { violation, script, trace, url, .. } = found;
     Shown { violation, script, trace, runtime_seed: 0 }.repro((url, VERSION), bounds)
 }
 
@@ -23,7 +23,7 @@ pub(super) fn repro(found: &Found, bounds: Bounds) -> Repro {
 pub(super) fn report(
     url: &str,
     probe: &Probe,
-    outcome: &Outcome,
+    outcome: &ProbeOutcome,
     saved: &Saved,
     seconds: f64,
 ) -> TargetReport {
@@ -32,7 +32,9 @@ pub(super) fn report(
     for found in &outcome.findings {
         let Some(report) = finding(found, saved) else { continue };
         match found {
-            Found { unprovoked: true, .. } => dismissed.push((report, Dismissal::Unprovoked)),
+            ProbeFinding { acquitted: Some(_), .. } => {
+                dismissed.push((report, Dismissal::Unprovoked))
+            }
             _ if found.is_dismissed() => {
                 dismissed.push((report, Dismissal::NotAgain(found.replays)));
             }
@@ -40,7 +42,7 @@ pub(super) fn report(
         }
     }
     let known = outcome.accepted.iter();
-    let first = probe.server.parts().next();
+    let first = probe.server.urls().next();
     TargetReport {
         name: url.to_owned(),
         version: VERSION.to_owned(),
@@ -53,7 +55,7 @@ pub(super) fn report(
         played: Played::OverTcp(OverTcp {
             url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
             dismissed,
-            not_tested: probe.server.lacks().map(Part::lack).collect(),
+            not_tested: probe.server.missing_roles().map(UrlRole::untested_without).collect(),
             sees_the_server: outcome.sees_the_server,
             refused: outcome.refused,
             unjudged: outcome.unjudged,
@@ -64,7 +66,7 @@ pub(super) fn report(
 }
 
 /// A finding, where it came as far as to be told.
-fn finding(found: &Found, saved: &Saved) -> Option<FindingReport> {
+fn finding(found: &ProbeFinding, saved: &Saved) -> Option<FindingReport> {
     let (repro, path) = saved.find(found.violation.identity)?;
     Some(FindingReport {
         repro: repro.clone(),

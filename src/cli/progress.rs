@@ -3,7 +3,7 @@
 
 use super::args::{SCRIPTS, Test};
 use crate::report;
-use crate::run::campaign::Progress;
+use crate::run::campaign::CampaignProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
 
@@ -53,7 +53,7 @@ impl Bar {
     }
 
     /// So far it is.
-    pub fn tell(&self, progress: &Progress<'_>) {
+    pub fn tell(&self, progress: &CampaignProgress<'_>) {
         let (scripts, findings) = self.before.get();
         self.here.set((progress.scripts, progress.findings));
         self.bar.set_position(scripts + progress.scripts);

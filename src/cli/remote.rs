@@ -5,14 +5,16 @@ use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
 use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::report;
 use crate::report::model::ReplayReport;
-use crate::run::real_time::{BUDGET, Found, Measures, Part, Player, Server, Shrunk};
+use crate::run::real_time::{
+    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
+};
 use crate::script::{Millis, Script};
-use crate::transport::tcp::endpoint::{Asking, Endpoint};
+use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Verdict, Violation};
 use std::path::Path;
@@ -26,7 +28,7 @@ const SPARE: u64 = 64;
 const REPLAYS: u32 = 2;
 
 /// How a server is asked; with TLS where one of its URLs wants it.
-pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
+pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<RequestOptions, Trouble> {
     let secure = urls.iter().any(|url| url.starts_with("wss://"));
     let tls = match (&reach.ca, reach.insecure) {
         _ if !secure => None,
@@ -38,7 +40,7 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
             Some(tls::verifying(Some(&pem)).map_err(|error| format!("{at}: {error}"))?)
         }
     };
-    Ok(Asking {
+    Ok(RequestOptions {
         headers: reach.header.clone(),
         subprotocols: reach.subprotocol.clone(),
         host: reach.host.clone(),
@@ -47,7 +49,11 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<Asking, Trouble> {
 }
 
 /// A URL of a server that may be tested.
-pub(super) fn endpoint(url: &str, asking: &Asking, reach: &Reach) -> Result<Endpoint, Trouble> {
+pub(super) fn endpoint(
+    url: &str,
+    asking: &RequestOptions,
+    reach: &Reach,
+) -> Result<Endpoint, Trouble> {
     let endpoint = Endpoint::resolve(url, asking)?;
     match endpoint.public_address().filter(|_| !reach.i_may_test_this_host) {
         None => Ok(endpoint),
@@ -81,9 +87,9 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 /// A script to be played on one URL.
 struct Case {
     endpoint: Endpoint,
-    part: Part,
+    part: UrlRole,
     script: Script,
-    measures: Measures,
+    limits: PlayLimits,
     repro: Option<Repro>,
 }
 
@@ -94,7 +100,7 @@ impl Case {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
-        let part = Part::of(&script).ok_or_else(|| {
+        let part = UrlRole::of(&script).ok_or_else(|| {
             format!(
                 "{at}: nobody can tell an application over TCP what to do; of `app` steps there may \
                  be one, `app close` or `app send text`, right behind `upgrade`, for a URL that does it"
@@ -104,23 +110,23 @@ impl Case {
         let endpoint = endpoint(url, &asking, &options.reach)?;
         let bounds = own.held_to(options.file.close_within.map(Millis::duration));
         let slack = options.reach.slack.duration();
-        let measures = Measures { bounds, slack, horizon: bounds.longest() * 2 };
-        Ok(Self { endpoint, part, script, measures, repro })
+        let limits = PlayLimits { bounds, slack, horizon: bounds.longest() * 2 };
+        Ok(Self { endpoint, part, script, limits, repro })
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
         // What the URL does is looked at as well.
-        let server = Server::new(self.endpoint.clone());
+        let server = RemoteServer::new(self.endpoint.clone());
         let server = match self.part {
-            Part::Plain => server,
+            UrlRole::Plain => server,
             part => server.with(part, self.endpoint.clone()),
         };
-        Player::meet(&server, self.measures, AT_ONCE).await
+        Player::preflight(&server, self.limits, AT_ONCE).await
     }
 
     /// Plays until a rule is broken as saved, or broken at all where nothing is saved,
     /// twice at most.
-    async fn play(&self, player: &Player) -> Result<(Trace, Verdict), Trouble> {
+    async fn play(&self, player: &Player) -> Result<(Exchange, Verdict), Trouble> {
         let wanted = |verdict: &Verdict| match &self.repro {
             Some(repro) => verdict.find(repro.identity).is_some(),
             None => !verdict.is_clean(),
@@ -170,14 +176,14 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
         let identity = violation.identity;
-        output::note(&format!("shrinking {identity}: at most {BUDGET} plays, many at once"));
+        output::note(&format!("shrinking {identity}: at most {REMOTE_BUDGET} plays, many at once"));
         minimal(&case, &player, identity).await.map(Some)
     })?;
     let Some(found) = found else {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = probe_report::repro(&found, case.measures.bounds);
+    let repro = probe_report::repro(&found, case.limits.bounds);
     output::print(&found.script.to_string());
     let steps = |script: &Script| report::count(script.steps.len(), "step");
     output::note(&format!(
@@ -194,11 +200,15 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
 }
 
 /// The minimal script, and what it shows.
-async fn minimal(case: &Case, player: &Player, identity: Identity) -> Result<Found, Trouble> {
+async fn minimal(
+    case: &Case,
+    player: &Player,
+    identity: Identity,
+) -> Result<ProbeFinding, Trouble> {
     let Case { endpoint, part, script, .. } = case;
-    let Shrunk { script, plays } =
+    let RemoteShrunk { script, plays } =
         player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
-    let (mut replays, mut shown): (u32, Option<(Violation, Trace)>) = (0, None);
+    let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
             return Err("what was shrunk does not show again: the finding is flaky".to_owned());
@@ -209,8 +219,8 @@ async fn minimal(case: &Case, player: &Player, identity: Identity) -> Result<Fou
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
-    let (index, shown, unprovoked) = (0, 1, false);
-    Ok(Found { violation, script, url, index, plays, replays, shown, unprovoked, trace })
+    let (index, shown, acquitted) = (0, 1, None);
+    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace })
 }
 
 /// A duration as people say it.

@@ -7,7 +7,7 @@ use super::test_report::Run;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, output};
 use crate::report;
 use crate::report::model::{Summary, TargetReport};
-use crate::run::workers::Crew;
+use crate::run::workers::WorkerPool;
 use crate::target::{Registry, Target};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ fn campaigns(
     options: &Test,
     interrupted: &AtomicBool,
 ) -> (Vec<Run>, Option<String>) {
-    let mut crew = Crew::new(jobs(options), u64::from(options.memory) << 20);
+    let mut pool = WorkerPool::new(jobs(options), u64::from(options.memory) << 20);
     let bar = Bar::new(targets.len(), options);
     let began = now();
     let mut runs = Vec::new();
@@ -60,7 +60,7 @@ fn campaigns(
                 || interrupted.load(Ordering::Relaxed)
         };
         bar.target(target.name(), index);
-        match Run::of(target, seed, options, &mut crew, &bar, &stop) {
+        match Run::of(target, seed, options, &mut pool, &bar, &stop) {
             Ok(mut run) => {
                 run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
                 if options.format == Format::Human {

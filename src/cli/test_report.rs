@@ -5,8 +5,8 @@ use super::progress::Bar;
 use super::saved::Saved;
 use crate::report;
 use crate::report::model::{Accepted, FindingReport, Played, Repeats, TargetReport};
-use crate::run::campaign::{Campaign, Outcome, Progress};
-use crate::run::workers::Crew;
+use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
+use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
     pub target: Arc<dyn Target>,
-    pub outcome: Outcome,
+    pub outcome: CampaignOutcome,
     pub saved: Saved,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
@@ -30,7 +30,7 @@ impl Run {
         target: &Arc<dyn Target>,
         seed: u64,
         options: &Test,
-        crew: &mut Crew,
+        pool: &mut WorkerPool,
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
@@ -40,21 +40,21 @@ impl Run {
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
         };
         let mut saved = Saved::default();
-        let watch = |progress: Progress<'_>| {
+        let watch = |progress: CampaignProgress<'_>| {
             bar.tell(&progress);
-            if let Some(finding) = progress.news {
+            if let Some(finding) = progress.new_finding {
                 saved.save(&options.findings, report::repro(&**target, bounds, finding));
             }
             if stop(progress.scripts) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let outcome = crew.run(&Campaign { bounds, seed, scripts }, target, watch)?;
+        let outcome = pool.run(&Campaign { bounds, seed, scripts }, target, watch)?;
         let held_otherwise = options.close_within.is_some();
         Ok(Self { target: Arc::clone(target), outcome, saved, held_otherwise, scripts })
     }
 
     /// What is to be told of it.
     pub fn report(&self) -> TargetReport {
-        let Outcome { scripts, given_up, .. } = self.outcome;
+        let CampaignOutcome { scripts, given_up, .. } = self.outcome;
         let findings = self.outcome.findings.iter().filter_map(|finding| {
             let (repro, path) = self.saved.find(finding.violation.identity)?;
             Some(FindingReport {
@@ -86,7 +86,7 @@ impl Run {
     /// The accepted deviations that never fired where they should have: not where the
     /// campaign was cut short, or the target was held to another bound than its own.
     fn stale(&self) -> impl Iterator<Item = &Deviation> {
-        let Outcome { stopped, given_up, .. } = self.outcome;
+        let CampaignOutcome { stopped, given_up, .. } = self.outcome;
         let counts = !(stopped || given_up || self.held_otherwise);
         self.outcome.stale(self.target.stale_after()).filter(move |_| counts)
     }
@@ -94,7 +94,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Deviation, Outcome, Run, Saved, Target, report};
+    use super::{Arc, CampaignOutcome, Deviation, Run, Saved, Target, report};
     use crate::report::Style;
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;
@@ -107,7 +107,8 @@ mod tests {
         let target = Arc::clone(registry.find("tungstenite/reader-task").expect("built in"));
         let deviations = target.deviations().iter();
         let accepted = deviations.map(|deviation| Accepted { deviation: *deviation, fired: 0 });
-        let outcome = Outcome { scripts, accepted: accepted.collect(), ..Outcome::default() };
+        let outcome =
+            CampaignOutcome { scripts, accepted: accepted.collect(), ..CampaignOutcome::default() };
         Run {
             target,
             outcome,

@@ -5,7 +5,7 @@
 pub mod repro;
 pub mod save;
 
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::script::Script;
 use crate::verdict::Violation;
 
@@ -26,7 +26,7 @@ pub struct Finding {
     /// the share that failed: 1 unless flaky.
     pub rate: f64,
     /// The minimal script's trace.
-    pub trace: Trace,
+    pub trace: Exchange,
 }
 
 impl Finding {

@@ -1,5 +1,7 @@
-//! What was found, told once: in a process by memory, between processes by the files
-//! beside the fuzzer's artifacts.
+//! Reports every finding once: within a process it remembers their keys, between processes it
+//! looks for the files beside the fuzzer's artifacts.
+//!
+//! It neither plays nor judges.
 
 use crate::bounds::Bounds;
 use crate::finding::Finding;
@@ -13,51 +15,55 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// libFuzzer's flag that says where artifacts go.
-const PREFIX: &str = "-artifact_prefix=";
+const ARTIFACT_PREFIX: &str = "-artifact_prefix=";
 
-/// Where findings go and which there have been.
-pub(super) struct Catch {
+/// The directory of the findings, and the keys of those that were reported.
+pub(super) struct FindingLog {
     directory: PathBuf,
-    /// Files are tried again: what is known is told again.
-    again: bool,
-    known: Mutex<BTreeSet<Identity>>,
+    /// The fuzzer was given files to try again: every finding is reported again.
+    retries_files: bool,
+    reported: Mutex<BTreeSet<Identity>>,
 }
 
-impl Catch {
+impl FindingLog {
     /// Saves into the working directory.
     pub(super) const fn new() -> Self {
-        Self { directory: PathBuf::new(), again: false, known: Mutex::new(BTreeSet::new()) }
+        Self {
+            directory: PathBuf::new(),
+            retries_files: false,
+            reported: Mutex::new(BTreeSet::new()),
+        }
     }
 
     /// Reads libFuzzer's arguments; the first is the program's name.
     pub(super) fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
         for argument in arguments.into_iter().skip(1) {
-            if let Some(prefix) = argument.strip_prefix(PREFIX) {
+            if let Some(prefix) = argument.strip_prefix(ARTIFACT_PREFIX) {
                 self.directory = directory_of(prefix);
             } else if !argument.starts_with('-') && Path::new(&argument).is_file() {
-                self.again = true;
+                self.retries_files = true;
             }
         }
         self
     }
 
-    /// Whether this finding has been told, by this process or another.
-    pub(super) fn knows(&self, target: &str, identity: Identity) -> bool {
-        if self.again {
+    /// Whether this finding was reported, by this process or another.
+    pub(super) fn has_reported(&self, target: &str, identity: Identity) -> bool {
+        if self.retries_files {
             return false;
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(&identity) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.contains(&identity) {
             return true;
         }
         let on_disk = self.directory.join(repro::file_name(target, identity)).exists();
         if on_disk {
-            known.insert(identity);
+            reported.insert(identity);
         }
         on_disk
     }
 
-    /// Saves the finding and tells it; `None` where another process was faster.
+    /// Saves the finding and returns its report; `None` if another process was faster.
     pub(super) fn report(
         &self,
         target: &dyn Target,
@@ -65,28 +71,28 @@ impl Catch {
         finding: &Finding,
     ) -> Option<String> {
         let identity = finding.violation.identity;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
         let repro = report::repro(target, bounds, finding);
         let text =
             format!("{}: {}", repro.target.0, report::finding(&repro, finding, Style::default()));
-        let saved = if self.again {
+        let saved = if self.retries_files {
             save::repro(self.directory(), &repro).map(Some)
         } else {
             save::new_repro(self.directory(), &repro)
         };
         match saved {
             Ok(None) => None,
-            Ok(Some(path)) => Some(self.told(&text, &path)),
+            Ok(Some(path)) => Some(self.write_report(&text, &path)),
             Err(error) => Some(format!("{text}\nnot saved: {error}\n")),
         }
     }
 
     /// The report with its last lines, which is also written beside the repro.
-    fn told(&self, text: &str, path: &Path) -> String {
-        let told = format!("{text}\n    hangup replay {}\n", path.display());
-        match save::write_whole(self.directory(), &path.with_extension("txt"), told.as_bytes()) {
-            Ok(()) => told,
-            Err(error) => format!("{told}\nnot saved beside it: this report: {error}\n"),
+    fn write_report(&self, text: &str, path: &Path) -> String {
+        let report = format!("{text}\n    hangup replay {}\n", path.display());
+        match save::write_whole(self.directory(), &path.with_extension("txt"), report.as_bytes()) {
+            Ok(()) => report,
+            Err(error) => format!("{report}\nnot saved beside it: this report: {error}\n"),
         }
     }
 
@@ -107,12 +113,12 @@ fn directory_of(prefix: &str) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn with(arguments: &[&str]) -> Catch {
-        Catch::new().with_arguments(arguments.iter().map(|argument| (*argument).to_owned()))
+    fn with(arguments: &[&str]) -> FindingLog {
+        FindingLog::new().with_arguments(arguments.iter().map(|argument| (*argument).to_owned()))
     }
 
     #[test]
-    fn findings_go_where_artifacts_go() {
+    fn findings_are_saved_in_the_directory_of_the_artifacts() {
         let directory = |argument| with(&["fuzz", argument]).directory().to_owned();
         assert_eq!(directory("-runs=1"), Path::new("."));
         assert_eq!(directory("-artifact_prefix=artifacts/script/"), Path::new("artifacts/script"));
@@ -125,8 +131,8 @@ mod tests {
     fn a_file_among_the_arguments_is_tried_again_and_a_directory_is_not() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let file = file.path().to_str().expect("a plain path");
-        assert!(with(&["fuzz", file]).again);
-        assert!(!with(&["fuzz", "/", "-runs=1"]).again);
-        assert!(!with(&[file]).again, "the program itself is no input");
+        assert!(with(&["fuzz", file]).retries_files);
+        assert!(!with(&["fuzz", "/", "-runs=1"]).retries_files);
+        assert!(!with(&[file]).retries_files, "the program itself is no input");
     }
 }

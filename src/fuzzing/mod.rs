@@ -32,7 +32,7 @@ pub use seeds::{Seed, dictionaries, seeds};
 pub use text::{notation, repro};
 
 use crate::bounds::Bounds;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::heap;
 use crate::judge::judge;
 use crate::run::campaign::Campaign;
@@ -40,7 +40,7 @@ use crate::run::virtual_time::play;
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
 use crate::target::{Deviation, Registry, Target};
-use finding_log::Catch;
+use finding_log::FindingLog;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -54,22 +54,22 @@ pub const RANDOM: &str = "HANGUP_FUZZ_RANDOM";
 
 /// The most steps, and the most acts in them, that are played: repetitions and pieces
 /// count. A script beyond that is slow, and has nothing to say that a shorter one has not.
-const STEPS: usize = 16;
-const ACTS: u64 = 40;
+const MAX_STEPS: usize = 16;
+const MAX_ACTS: u64 = 40;
 /// The most bytes that a script may send, for the same reason.
-const VOLUME: u64 = 80_000;
+const MAX_BYTES: u64 = 80_000;
 /// As much where the target's heap is measured, and floods have something to show.
-const FLOOD: u64 = 2 << 20;
+const MAX_FLOOD_BYTES: u64 = 2 << 20;
 
 /// A server under a fuzzer.
 pub struct Fuzz {
     target: Arc<dyn Target>,
     bounds: Bounds,
-    grammar: Grammar,
+    config: GeneratorConfig,
     /// The most bytes that a script may send.
-    volume: u64,
+    max_bytes: u64,
     random: bool,
-    catch: Catch,
+    log: FindingLog,
 }
 
 impl From<Suite> for Fuzz {
@@ -84,11 +84,11 @@ impl Fuzz {
     /// A target under a fuzzer, held to its own bounds.
     pub fn new(target: Arc<dyn Target>) -> Self {
         let bounds = target.bounds();
-        let grammar = Grammar { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys() };
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
-        let volume = if measured { FLOOD } else { VOLUME };
-        Self { target, bounds, grammar, volume, random, catch: Catch::new() }
+        let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };
+        Self { target, bounds, config, max_bytes, random, log: FindingLog::new() }
     }
 
     /// The built-in target that the environment variable [`TARGET`] names, or `reference`.
@@ -112,7 +112,7 @@ impl Fuzz {
     /// found before counts as well.
     #[must_use]
     pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
-        self.catch = self.catch.with_arguments(arguments);
+        self.log = self.log.with_arguments(arguments);
         self
     }
 
@@ -135,7 +135,7 @@ impl Fuzz {
     /// As [`script`](Self::script).
     #[cfg(feature = "arbitrary")]
     pub fn bytes(&self, data: &[u8]) -> bool {
-        let script = raw::script(data, &self.grammar);
+        let script = raw::script(data, &self.config);
         script.steps.len() > 1 && self.play(&script)
     }
 
@@ -147,9 +147,9 @@ impl Fuzz {
     /// If `data` is shorter than `size` or `most`, or `most` is 0.
     pub fn mutate(&self, data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
         let text = if self.random {
-            mutate::drawn(&self.grammar, most, seed)
+            mutate::draw_within(&self.config, most, seed)
         } else {
-            mutate::mutated(&self.grammar, &data[..size], most, seed)
+            mutate::mutated(&self.config, &data[..size], most, seed)
         };
         data[..text.len()].copy_from_slice(text.as_bytes());
         text.len()
@@ -159,7 +159,7 @@ impl Fuzz {
     /// the same script.
     pub fn cross_over(&self, one: &[u8], other: &[u8], out: &mut [u8], seed: u32) -> usize {
         let text = if self.random {
-            mutate::drawn(&self.grammar, out.len(), seed)
+            mutate::draw_within(&self.config, out.len(), seed)
         } else {
             mutate::crossed(one, other, out.len(), seed)
         };
@@ -167,36 +167,37 @@ impl Fuzz {
         text.len()
     }
 
-    /// A fuzzer is told of a finding by a panic.
+    /// Plays a script, and panics on a new finding: a fuzzer counts a panic as a crash.
     fn play(&self, script: &Script) -> bool {
-        if is_too_long(script) || script.volume() > self.volume {
+        if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
             return false;
         }
         let trace = play(&self.target, &self.bounds, script, 0);
         let verdict = judge(&trace, &self.bounds);
         let deviations = self.target.deviations();
-        let mut news = String::new();
+        let mut reports = String::new();
         for violation in verdict.violations {
-            let identity = violation.identity;
-            let accepted = Deviation::accepting(deviations, identity).is_some();
-            if accepted || self.catch.knows(self.target.name(), identity) {
+            let key = violation.identity;
+            let accepted = Deviation::accepting(deviations, key).is_some();
+            if accepted || self.log.has_reported(self.target.name(), key) {
                 continue;
             }
             let campaign = Campaign { bounds: self.bounds, seed: 0, scripts: None };
-            let mut again =
+            let mut play_again =
                 |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
-            let Ok(finding) = campaign.finding(script.clone(), 0, violation, &mut again, &|| false);
-            if let Some(report) = self.catch.report(&*self.target, self.bounds, &finding) {
-                news.push_str(&report);
+            let Ok(finding) =
+                campaign.investigate(script.clone(), 0, violation, &mut play_again, &|| false);
+            if let Some(report) = self.log.report(&*self.target, self.bounds, &finding) {
+                reports.push_str(&report);
             }
         }
-        assert!(news.is_empty(), "{news}");
+        assert!(reports.is_empty(), "{reports}");
         true
     }
 }
 
 fn is_too_long(script: &Script) -> bool {
-    script.steps.len() > STEPS || script.steps.iter().map(acts).sum::<u64>() > ACTS
+    script.steps.len() > MAX_STEPS || script.steps.iter().map(acts).sum::<u64>() > MAX_ACTS
 }
 
 /// How often the client or the application acts in one step.
@@ -205,7 +206,7 @@ fn acts(step: &Step) -> u64 {
         Act::Send(Send { pace: Pace::Times(times, _), .. })
         | Act::App(_, Pace::Times(times, _)) => u64::from(*times),
         Act::Send(Send { pace: Pace::Pieces(size, _), .. }) => {
-            step.volume() / u64::from(*size).max(1)
+            step.max_bytes_sent() / u64::from(*size).max(1)
         }
         _ => 1,
     }

@@ -1,10 +1,9 @@
-//! Mutations of scripts: text in, text out, by way of the steps.
+//! Mutates scripts: parses a text, changes its steps, and prints them.
 //!
-//! What parses is changed by the generator's own moves and by small changes of one
-//! step; what does not is first mended, line by line, into something that does. All is
-//! determined by the arguments.
+//! A script is changed by the generator's own steps and by small changes of one step. Text that
+//! does not parse is first repaired, line by line. The arguments determine the result.
 
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::script::{
     Act, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size, Step, Unit,
 };
@@ -12,17 +11,17 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 use std::fmt::Write as _;
 
-/// The longest text that is looked at, in steps: a mended file may have more.
-const MOST_STEPS: usize = 16;
+/// The longest text that is looked at, in steps: a repaired file may have more.
+const MAX_STEPS: usize = 16;
 
 /// A mutation of the script in `data`, of 1 to `most` bytes.
-pub(super) fn mutated(grammar: &Grammar, data: &[u8], most: usize, seed: u32) -> String {
+pub(super) fn mutated(config: &GeneratorConfig, data: &[u8], most: usize, seed: u32) -> String {
     let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
     let mut steps = read(data);
     loop {
-        change(grammar, &mut steps, &mut rng);
+        change(config, &mut steps, &mut rng);
         if !rng.random_ratio(1, 4) {
-            return fitted(&steps, most);
+            return print_within(&steps, most);
         }
     }
 }
@@ -38,22 +37,22 @@ pub(super) fn crossed(one: &[u8], other: &[u8], most: usize, seed: u32) -> Strin
         0 => steps.truncate(at),
         // The other's end inside the one.
         1 => {}
-        // A stretch of the other inside the one.
+        // A part of the other inside the one.
         _ => others.truncate(rng.random_range(from..=others.len())),
     }
     steps.splice(at..at, others.drain(from..));
-    fitted(&steps, most)
+    print_within(&steps, most)
 }
 
 /// A script drawn for `seed`, of 1 to `most` bytes.
-pub(super) fn drawn(grammar: &Grammar, most: usize, seed: u32) -> String {
+pub(super) fn draw_within(config: &GeneratorConfig, most: usize, seed: u32) -> String {
     let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
-    fitted(&grammar.draw(&mut rng).steps, most)
+    print_within(&config.draw(&mut rng).steps, most)
 }
 
 /// The script's text, without the steps at its end that make it longer than `most`.
 /// A fuzzer takes no empty input: no steps are an empty line.
-fn fitted(steps: &[Step], most: usize) -> String {
+fn print_within(steps: &[Step], most: usize) -> String {
     let mut text = String::with_capacity(256);
     for step in steps {
         let before = text.len();
@@ -66,19 +65,19 @@ fn fitted(steps: &[Step], most: usize) -> String {
     if text.is_empty() { "\n".to_owned() } else { text }
 }
 
-/// The steps of a text, mended where it is no script.
+/// The steps of a text, repaired where it is no script.
 fn read(data: &[u8]) -> Vec<Step> {
     let text = String::from_utf8_lossy(data);
     let mut steps = match text.parse::<Script>() {
         Ok(script) => script.steps,
-        Err(_) => text.lines().take(MOST_STEPS).flat_map(mended).collect(),
+        Err(_) => text.lines().take(MAX_STEPS).flat_map(repaired).collect(),
     };
-    steps.truncate(MOST_STEPS);
+    steps.truncate(MAX_STEPS);
     steps
 }
 
 /// The step that a line begins with, however it goes on; none where it begins with none.
-fn mended(line: &str) -> Vec<Step> {
+fn repaired(line: &str) -> Vec<Step> {
     let mut rest = line.trim();
     loop {
         if let Ok(script) = rest.parse::<Script>() {
@@ -92,17 +91,17 @@ fn mended(line: &str) -> Vec<Step> {
 }
 
 /// One change of the script.
-fn change<R: Rng>(grammar: &Grammar, steps: &mut Vec<Step>, rng: &mut R) {
+fn change<R: Rng>(config: &GeneratorConfig, steps: &mut Vec<Step>, rng: &mut R) {
     if steps.is_empty() {
-        *steps = grammar.draw(rng).steps;
+        *steps = config.draw(rng).steps;
         return;
     }
     let at = rng.random_range(0..steps.len());
     match rng.random_range(0..32) {
-        0..=5 => drop(steps.splice(at..at, grammar.draw_steps(rng))),
-        6..=9 => steps.extend(grammar.draw_steps(rng)),
-        10..=13 => drop(steps.splice(at..=at, grammar.draw_steps(rng))),
-        14..=20 => tweak(grammar, &mut steps[at].act, rng),
+        0..=5 => drop(steps.splice(at..at, config.draw_steps(rng))),
+        6..=9 => steps.extend(config.draw_steps(rng)),
+        10..=13 => drop(steps.splice(at..=at, config.draw_steps(rng))),
+        14..=20 => tweak(config, &mut steps[at].act, rng),
         21..=23 => drop(steps.remove(at)),
         24 => steps.truncate(at + 1),
         25 | 26 => {
@@ -116,42 +115,42 @@ fn change<R: Rng>(grammar: &Grammar, steps: &mut Vec<Step>, rng: &mut R) {
         28 | 29 => steps[at].joined = !steps[at].joined,
         // Another script goes on where this one is left.
         30 => {
-            let fresh = grammar.draw(rng).steps;
+            let fresh = config.draw(rng).steps;
             steps.splice(at.., fresh.into_iter().skip(1));
         }
-        _ => *steps = grammar.draw(rng).steps,
+        _ => *steps = config.draw(rng).steps,
     }
 }
 
 /// A small change of one act; where there is nothing to change in it, another act.
-fn tweak<R: Rng>(grammar: &Grammar, act: &mut Act, rng: &mut R) {
+fn tweak<R: Rng>(config: &GeneratorConfig, act: &mut Act, rng: &mut R) {
     match act {
-        Act::Wait(time) => time.0 = near(time.0, u32::MAX / 2, rng),
-        Act::Set(_, size) => size.0 = near(size.0, Size::MAX.0, rng),
-        Act::App(_, pace) => *pace = repeated(grammar, rng),
-        Act::Send(send) => tweak_send(grammar, send, rng),
+        Act::Wait(time) => time.0 = neighbour(time.0, u32::MAX / 2, rng),
+        Act::Set(_, size) => size.0 = neighbour(size.0, Size::MAX.0, rng),
+        Act::App(_, pace) => *pace = repeated(config, rng),
+        Act::Send(send) => tweak_send(config, send, rng),
         _ => {
-            if let Some(step) = grammar.draw_steps(rng).pop() {
+            if let Some(step) = config.draw_steps(rng).pop() {
                 *act = step.act;
             }
         }
     }
 }
 
-fn tweak_send<R: Rng>(grammar: &Grammar, send: &mut Send, rng: &mut R) {
+fn tweak_send<R: Rng>(config: &GeneratorConfig, send: &mut Send, rng: &mut R) {
     match (rng.random_range(0..4), &mut send.unit) {
         (0, _) => send.piece = other_piece(send.piece, rng),
         (1, _) => {
             send.pace = match rng.random_range(0..3) {
                 0 => Pace::Once,
-                1 => repeated(grammar, rng),
-                _ => Pace::Pieces(rng.random_range(1..16), pause(grammar, rng)),
+                1 => repeated(config, rng),
+                _ => Pace::Pieces(rng.random_range(1..16), pause(config, rng)),
             }
         }
         (_, Unit::Frame(frame)) => tweak_frame(frame, rng),
         (_, Unit::Raw(content)) => tweak_content(content, rng),
         (_, Unit::Upgrade(header)) => {
-            let size = header.map_or(100, |size| near(size.0, 70_000, rng));
+            let size = header.map_or(100, |size| neighbour(size.0, 70_000, rng));
             *header = Some(Size(size));
         }
     }
@@ -168,7 +167,7 @@ fn tweak_frame<R: Rng>(frame: &mut Frame, rng: &mut R) {
         }
         _ => match &mut frame.kind {
             Kind::Close(Some(code), _) if rng.random_ratio(1, 2) => {
-                *code = near(u32::from(*code), u32::from(u16::MAX), rng) as u16;
+                *code = neighbour(u32::from(*code), u32::from(u16::MAX), rng) as u16;
             }
             Kind::Text(content)
             | Kind::Binary(content)
@@ -183,7 +182,7 @@ fn tweak_frame<R: Rng>(frame: &mut Frame, rng: &mut R) {
 
 fn tweak_content<R: Rng>(content: &mut Content, rng: &mut R) {
     match content {
-        Content::Fill(size) => size.0 = near(size.0, 70_000, rng),
+        Content::Fill(size) => size.0 = neighbour(size.0, 70_000, rng),
         Content::Bytes(bytes) if !bytes.is_empty() => {
             let at = rng.random_range(0..bytes.len());
             bytes[at] = rng.random();
@@ -201,8 +200,12 @@ fn tweak_content<R: Rng>(content: &mut Content, rng: &mut R) {
 
 fn other_piece<R: Rng>(piece: Piece, rng: &mut R) -> Piece {
     match piece {
-        Piece::First(count) if rng.random_ratio(1, 2) => Piece::First(near(count, 70_000, rng)),
-        Piece::After(count) if rng.random_ratio(1, 2) => Piece::After(near(count, 70_000, rng)),
+        Piece::First(count) if rng.random_ratio(1, 2) => {
+            Piece::First(neighbour(count, 70_000, rng))
+        }
+        Piece::After(count) if rng.random_ratio(1, 2) => {
+            Piece::After(neighbour(count, 70_000, rng))
+        }
         _ => match rng.random_range(0..3) {
             0 => Piece::Whole,
             1 => Piece::First(rng.random_range(0..20)),
@@ -211,13 +214,13 @@ fn other_piece<R: Rng>(piece: Piece, rng: &mut R) -> Piece {
     }
 }
 
-fn repeated<R: Rng>(grammar: &Grammar, rng: &mut R) -> Pace {
-    Pace::Times(rng.random_range(1..=12), pause(grammar, rng))
+fn repeated<R: Rng>(config: &GeneratorConfig, rng: &mut R) -> Pace {
+    Pace::Times(rng.random_range(1..=12), pause(config, rng))
 }
 
 /// A pause: none, or around the bound and its parts.
-fn pause<R: Rng>(grammar: &Grammar, rng: &mut R) -> Millis {
-    let close = u32::try_from(grammar.bounds.close.as_millis()).unwrap_or(u32::MAX);
+fn pause<R: Rng>(config: &GeneratorConfig, rng: &mut R) -> Millis {
+    let close = u32::try_from(config.bounds.close.as_millis()).unwrap_or(u32::MAX);
     Millis(match rng.random_range(0..4) {
         0 => 0,
         1 => 1,
@@ -227,14 +230,14 @@ fn pause<R: Rng>(grammar: &Grammar, rng: &mut R) -> Millis {
 }
 
 /// A number beside `number`, up to `most`: one less or more, twice or half as much.
-fn near<R: Rng>(number: u32, most: u32, rng: &mut R) -> u32 {
-    let near = match rng.random_range(0..4) {
+fn neighbour<R: Rng>(number: u32, most: u32, rng: &mut R) -> u32 {
+    let neighbour = match rng.random_range(0..4) {
         0 => number.saturating_sub(1),
         1 => number.saturating_add(1),
         2 => number / 2,
         _ => number.saturating_mul(2),
     };
-    near.min(most)
+    neighbour.min(most)
 }
 
 #[cfg(test)]
@@ -242,11 +245,11 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const MOST: usize = 4096;
+    const MAX_BYTES: usize = 4096;
 
     fn after(start: &str, seeds: std::ops::Range<u32>) -> String {
-        let grammar = Grammar::default();
-        let step = |text: String, seed| mutated(&grammar, text.as_bytes(), MOST, seed);
+        let config = GeneratorConfig::default();
+        let step = |text: String, seed| mutated(&config, text.as_bytes(), MAX_BYTES, seed);
         seeds.fold(start.to_owned(), step)
     }
 
@@ -254,14 +257,14 @@ mod tests {
     fn every_mutation_of_a_script_is_a_script_that_prints_as_it_stands() {
         let mut text = String::new();
         for seed in 0..20_000 {
-            text = mutated(&Grammar::default(), text.as_bytes(), MOST, seed);
+            text = mutated(&GeneratorConfig::default(), text.as_bytes(), MAX_BYTES, seed);
             let script: Script = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
             assert!(script.steps.is_empty() || script.to_string() == text, "{text}");
         }
     }
 
     #[test]
-    fn the_seed_decides_and_nothing_else() {
+    fn the_same_seed_gives_the_same_mutation() {
         assert_eq!(after("upgrade\n", 0..50), after("upgrade\n", 0..50));
         let each: BTreeSet<String> =
             (0..100).map(|seed| after("upgrade\n", seed..seed + 1)).collect();
@@ -273,9 +276,9 @@ mod tests {
         let long = after("", 0..200);
         for most in [1, 2, 4, 7, 30, 200] {
             for seed in 0..200 {
-                let one = mutated(&Grammar::default(), long.as_bytes(), most, seed);
+                let one = mutated(&GeneratorConfig::default(), long.as_bytes(), most, seed);
                 let two = crossed(long.as_bytes(), b"fin\nclose\n", most, seed);
-                let three = drawn(&Grammar::default(), most, seed);
+                let three = draw_within(&GeneratorConfig::default(), most, seed);
                 for text in [one, two, three] {
                     assert!((1..=most).contains(&text.len()), "{most}: {text}");
                 }
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_script_keeps_what_its_lines_begin_with() {
+    fn text_that_does_not_parse_keeps_the_step_that_each_line_begins_with() {
         let words = |text: &str| {
             let steps = read(text.as_bytes());
             steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -301,7 +304,7 @@ mod tests {
     fn a_crossover_has_steps_of_both() {
         let (mut ones, mut others, mut both) = (false, false, false);
         for seed in 0..200 {
-            let text = crossed(b"upgrade\nping\nfin\n", b"close\nreset\ncut\n", MOST, seed);
+            let text = crossed(b"upgrade\nping\nfin\n", b"close\nreset\ncut\n", MAX_BYTES, seed);
             text.parse::<Script>().expect("a script");
             let one = ["upgrade", "ping", "fin"].iter().any(|word| text.contains(word));
             let other = ["close", "reset", "cut"].iter().any(|word| text.contains(word));
@@ -317,7 +320,7 @@ mod tests {
         let mut words = BTreeSet::new();
         let mut text = String::new();
         for seed in 0..20_000 {
-            text = mutated(&Grammar::default(), text.as_bytes(), 400, seed);
+            text = mutated(&GeneratorConfig::default(), text.as_bytes(), 400, seed);
             words.extend(text.split_whitespace().map(str::to_owned));
         }
         let expected = "+ upgrade with header raw first rest after text binary continuation ping pong \

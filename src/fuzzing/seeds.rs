@@ -6,11 +6,11 @@
 //! those targets that read text to `fuzz/dictionaries`.
 
 #[cfg(feature = "arbitrary")]
-use super::raw::Move;
+use super::raw::RawStep;
 use crate::bounds::Bounds;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::script::{Act, Frame, Script, Unit};
 use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
 use std::collections::BTreeSet;
@@ -27,8 +27,8 @@ pub struct Seed {
     pub bytes: Vec<u8>,
 }
 
-/// What clients do, and what servers are told to.
-const STORIES: &[(&str, &str)] = &[
+/// The scripts of all seeds, by name.
+const SEED_SCRIPTS: &[(&str, &str)] = &[
     ("app-closes-and-the-client-is-silent", "upgrade\napp close\n"),
     (
         "app-closes-and-the-client-answers",
@@ -101,14 +101,14 @@ const STORIES: &[(&str, &str)] = &[
 /// Never: a test makes them.
 pub fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    for (name, text) in STORIES {
-        let script: Script = text.parse().expect("a story is a script");
+    for (name, text) in SEED_SCRIPTS {
+        let script: Script = text.parse().expect("a seed is a script");
         let printed = script.to_string().into_bytes();
         let mut add = |target, name: String, bytes| seeds.push(Seed { target, name, bytes });
         add("script", (*name).to_owned(), printed);
         add("notation", (*name).to_owned(), text.as_bytes().to_vec());
         #[cfg(feature = "arbitrary")]
-        if let Some(bytes) = as_moves(&script) {
+        if let Some(bytes) = as_raw_steps(&script) {
             add("bytes", (*name).to_owned(), bytes);
         }
         for (choice, side) in [(0, "from-a-client"), (1, "from-a-server")] {
@@ -134,7 +134,7 @@ pub fn dictionaries() -> Vec<(&'static str, String)> {
         lines.collect::<String>()
     };
     let is_word = |word: &&str| word.chars().any(char::is_alphabetic) && word.is_ascii();
-    let scripts = (0..2_000).map(|index| Grammar::default().nth(0, index).to_string());
+    let scripts = (0..2_000).map(|index| GeneratorConfig::default().nth(0, index).to_string());
     let plain = |word: &&str| is_word(word) && !word.contains(['"', '\\']) && !is_number(word);
     let notation = scripts
         .flat_map(|text| {
@@ -182,9 +182,9 @@ fn as_frames(script: &Script, masked: bool) -> Vec<u8> {
     out
 }
 
-/// What a script does after its upgrade as moves of bytes, where all of it can be said so.
+/// The steps of a script after its upgrade as raw steps, if all of them have that form.
 #[cfg(feature = "arbitrary")]
-fn as_moves(script: &Script) -> Option<Vec<u8>> {
+fn as_raw_steps(script: &Script) -> Option<Vec<u8>> {
     use crate::script::{Command, Step};
 
     let (first, rest) = script.steps.split_first()?;
@@ -201,13 +201,13 @@ fn as_moves(script: &Script) -> Option<Vec<u8>> {
                 if bytes.len() > 255 {
                     return None;
                 }
-                if *joined { Move::SendOn(bytes) } else { Move::Send(bytes) }
+                if *joined { RawStep::SendJoined(bytes) } else { RawStep::Send(bytes) }
             }
-            Act::Wait(time) => Move::Wait((time.0 / 625) as u8, 1),
-            Act::App(Command::Close(..), _) => Move::AppClose,
-            Act::StopReading => Move::Stop,
-            Act::ResumeReading => Move::Resume,
-            Act::Fin => Move::Fin,
+            Act::Wait(time) => RawStep::Wait((time.0 / 625) as u8, 1),
+            Act::App(Command::Close(..), _) => RawStep::AppClose,
+            Act::StopReading => RawStep::StopReading,
+            Act::ResumeReading => RawStep::ResumeReading,
+            Act::Fin => RawStep::Fin,
             _ => return None,
         };
         one.encode(&mut out);

@@ -1,4 +1,5 @@
-//! `notation` and `repro`: parsing never panics, and what is printed reads back.
+//! The fuzz targets `notation` and `repro`: parsing never panics, and printing reads back as the
+//! same value.
 
 use crate::finding::repro::Repro;
 use crate::script::Script;

@@ -1,19 +1,25 @@
-//! The generator: one grammar of misbehaviour, written once against `rand`'s [`Rng`].
+//! The generator of scripts, written against `rand`'s [`Rng`].
 //!
-//! Three doors lead here: a seeded generator drives campaigns, proptest's own drives
-//! `hangup::scripts()`, and fuzzer input drives `impl Arbitrary for Script`.
+//! Three sources of randomness use it: a seeded one for campaigns, proptest's own for
+//! `hangup::scripts()`, and a fuzzer's input for `impl Arbitrary for Script`. It plays nothing.
 //!
-//! Every script is drawn under a profile of its own, as in swarm testing (Groce et
-//! al., ISSTA 2012): about half of the kinds of steps are off, the rest unevenly
-//! weighted, so that rare combinations come up and a script is often about one thing.
+//! | file | has |
+//! |---|---|
+//! | `script_builder` | the shape of each kind of step, with its odds |
+//! | `profile` | how often each kind of step occurs in one script |
+//! | `fuzzer_input` | a fuzzer's input as a source of randomness |
+//!
+//! Each script has a profile of its own, as in swarm testing (Groce et al., ISSTA 2012): about
+//! half of the kinds of steps are off, the rest unevenly weighted. Rare combinations occur, and
+//! a script often exercises one thing.
 
 #[cfg(feature = "arbitrary")]
-mod bytes;
-mod draft;
+mod fuzzer_input;
 mod profile;
+mod script_builder;
 
-use self::draft::Draft;
 use self::profile::Profile;
+use self::script_builder::ScriptBuilder;
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{Script, Step};
@@ -21,26 +27,30 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 /// One script in so many has a flood: it takes fifty times as long as another.
-const FLOODS: u32 = 400;
+const SCRIPTS_PER_FLOOD: u32 = 400;
 
-/// What scripts are drawn for: durations cluster around the bounds, and the
-/// application is only told what it obeys.
+/// The settings of the generator: durations cluster around the bounds, and the application
+/// only gets commands that it obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grammar {
+pub struct GeneratorConfig {
     /// The target's promises.
     pub bounds: Bounds,
-    /// What its application obeys.
+    /// The commands that its application obeys.
     pub app: AppSteps,
 }
 
-impl Default for Grammar {
+/// The old name of [`GeneratorConfig`].
+#[doc(hidden)]
+pub use GeneratorConfig as Grammar;
+
+impl Default for GeneratorConfig {
     /// The default bounds, and every command.
     fn default() -> Self {
         Self { bounds: Bounds::default(), app: AppSteps::ALL }
     }
 }
 
-impl Grammar {
+impl GeneratorConfig {
     /// The script at `index` of the campaign with `seed`. Equal on every machine.
     pub fn nth(&self, seed: u64, index: u64) -> Script {
         let mixed = (u128::from(seed) << 64) | u128::from(index);
@@ -51,41 +61,40 @@ impl Grammar {
 
     /// Draws a script.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
-        let mut draft = self.draft(rng);
-        draft.opening();
-        let steps = draft.length();
-        let flood = draft.once_in(FLOODS).then(|| draft.rng.random_range(0..steps));
+        let mut builder = self.builder(rng);
+        builder.add_opening();
+        let steps = builder.draw_step_count();
+        let flood = builder.one_in(SCRIPTS_PER_FLOOD).then(|| builder.rng.random_range(0..steps));
         for step in 0..steps {
             if flood == Some(step) {
-                draft.flood();
+                builder.add_flood();
             }
-            draft.any();
+            builder.add_random_step();
         }
-        Script { steps: draft.steps }
+        Script { steps: builder.steps }
     }
 
-    fn draft<'a, R: Rng + ?Sized>(&self, rng: &'a mut R) -> Draft<'a, R> {
-        Draft {
+    fn builder<'a, R: Rng + ?Sized>(&self, rng: &'a mut R) -> ScriptBuilder<'a, R> {
+        ScriptBuilder {
             bounds: self.bounds,
             app: self.app,
             profile: Profile::draw(rng, self.app),
-            room: 0,
-            deaf: false,
+            smallest_buffer: 0,
+            in_reading_pause: false,
             steps: Vec::with_capacity(16),
             rng,
         }
     }
 
-    /// Draws one of the generator's moves: mostly one step, sometimes the few that
-    /// belong together. What a mutator puts into a script.
+    /// Draws steps for a mutator to insert: mostly one, sometimes a few that belong together.
     pub(crate) fn draw_steps<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
-        let mut draft = self.draft(rng);
-        match draft.rng.random_range(0..FLOODS) {
-            0 => draft.flood(),
-            1..=25 => draft.opening(),
-            _ => draft.any(),
+        let mut builder = self.builder(rng);
+        match builder.rng.random_range(0..SCRIPTS_PER_FLOOD) {
+            0 => builder.add_flood(),
+            1..=25 => builder.add_opening(),
+            _ => builder.add_random_step(),
         }
-        draft.steps
+        builder.steps
     }
 }
 
@@ -98,29 +107,29 @@ mod tests {
     #[test]
     fn every_generated_script_prints_and_parses_back_to_itself() {
         for index in 0..20_000 {
-            let script = Grammar::default().nth(1, index);
+            let script = GeneratorConfig::default().nth(1, index);
             let text = script.to_string();
             assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
         }
     }
 
     #[test]
-    fn a_seed_and_an_index_name_one_script_for_ever() {
+    fn a_seed_and_an_index_give_the_same_script_every_time() {
         let first: String =
-            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
+            (0..4).map(|index| GeneratorConfig::default().nth(7, index).to_string()).collect();
         let again: String =
-            (0..4).map(|index| Grammar::default().nth(7, index).to_string()).collect();
+            (0..4).map(|index| GeneratorConfig::default().nth(7, index).to_string()).collect();
         assert_eq!(first, again);
         let distinct: BTreeSet<Script> =
-            (0..1000).map(|index| Grammar::default().nth(7, index)).collect();
+            (0..1000).map(|index| GeneratorConfig::default().nth(7, index)).collect();
         assert!(distinct.len() > 900, "{} distinct scripts of 1000", distinct.len());
     }
 
     #[test]
-    fn an_application_is_only_told_what_it_obeys() {
-        let grammar = Grammar { app: AppSteps::CLOSE, ..Grammar::default() };
+    fn an_application_gets_only_commands_that_it_obeys() {
+        let config = GeneratorConfig { app: AppSteps::CLOSE, ..GeneratorConfig::default() };
         for index in 0..5_000 {
-            for step in grammar.nth(3, index).steps {
+            for step in config.nth(3, index).steps {
                 if let Act::App(command, _) = step.act {
                     assert_eq!(AppSteps::of(&command), AppSteps::CLOSE);
                 }
@@ -133,7 +142,7 @@ mod tests {
     fn every_kind_of_step_is_generated() {
         let mut words = BTreeSet::new();
         for index in 0..20_000 {
-            for step in Grammar::default().nth(5, index).steps {
+            for step in GeneratorConfig::default().nth(5, index).steps {
                 words.extend(step.to_string().split(' ').map(str::to_owned));
             }
         }

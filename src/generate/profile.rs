@@ -1,11 +1,11 @@
-//! What one script is about: the kinds of steps, unevenly weighted, half of them off.
+//! The profile of one script: a weight for each kind of step, about half of them 0.
 
 use crate::script::AppSteps;
 use rand::{Rng, RngExt as _};
 
 /// The kinds of steps that a profile weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
+pub(super) enum StepKind {
     Data,
     Ping,
     Close,
@@ -19,7 +19,7 @@ pub(super) enum Topic {
     Await,
     Reading,
     Fin,
-    Gone,
+    ResetOrDrop,
     Cut,
     Buffers,
     AppSend,
@@ -27,10 +27,10 @@ pub(super) enum Topic {
     AppClose,
     AppReturn,
     AppKeep,
-    AppPush,
+    AppRepeat,
 }
 
-impl Topic {
+impl StepKind {
     const ALL: [Self; 22] = [
         Self::Data,
         Self::Ping,
@@ -45,7 +45,7 @@ impl Topic {
         Self::Await,
         Self::Reading,
         Self::Fin,
-        Self::Gone,
+        Self::ResetOrDrop,
         Self::Cut,
         Self::Buffers,
         Self::AppSend,
@@ -53,13 +53,13 @@ impl Topic {
         Self::AppClose,
         Self::AppReturn,
         Self::AppKeep,
-        Self::AppPush,
+        Self::AppRepeat,
     ];
 
-    /// The command that the application must obey for this topic to be of use.
+    /// The command that the application must obey for this kind to make sense.
     const fn needs(self) -> AppSteps {
         match self {
-            Self::AppSend | Self::AppPush => AppSteps::SEND,
+            Self::AppSend | Self::AppRepeat => AppSteps::SEND,
             Self::AppPing => AppSteps::PING,
             Self::AppClose => AppSteps::CLOSE,
             Self::AppReturn => AppSteps::RETURN,
@@ -69,19 +69,19 @@ impl Topic {
     }
 }
 
-/// How often each topic comes up in one script.
+/// How often each kind of step occurs in one script.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Profile {
-    weights: [u8; Topic::ALL.len()],
+    weights: [u8; StepKind::ALL.len()],
     total: u32,
 }
 
 impl Profile {
     pub fn draw<R: Rng + ?Sized>(rng: &mut R, app: AppSteps) -> Self {
-        let mut weights = [0; Topic::ALL.len()];
+        let mut weights = [0; StepKind::ALL.len()];
         let mut bits = u128::from(rng.next_u64()) | u128::from(rng.next_u64()) << 64;
-        for (weight, topic) in weights.iter_mut().zip(Topic::ALL) {
-            // Three bits a topic: off in half of the cases, else 1, 1, 4 or 8.
+        for (weight, kind) in weights.iter_mut().zip(StepKind::ALL) {
+            // Three bits a kind: off in half of the cases, else 1, 1, 4 or 8.
             *weight = match bits & 7 {
                 0..=3 => 0,
                 4 | 5 => 1,
@@ -89,7 +89,7 @@ impl Profile {
                 _ => 8,
             };
             bits >>= 3;
-            if !app.contain(topic.needs()) {
+            if !app.contain(kind.needs()) {
                 *weight = 0;
             }
         }
@@ -97,22 +97,22 @@ impl Profile {
         Self { weights, total }
     }
 
-    /// Whether this topic comes up at all.
-    pub fn has(&self, topic: Topic) -> bool {
-        self.weights[topic as usize] > 0
+    /// Whether this kind occurs at all.
+    pub fn has(&self, kind: StepKind) -> bool {
+        self.weights[kind as usize] > 0
     }
 
-    pub fn pick<R: Rng + ?Sized>(&self, rng: &mut R) -> Topic {
+    pub fn pick<R: Rng + ?Sized>(&self, rng: &mut R) -> StepKind {
         if self.total == 0 {
-            return Topic::Close;
+            return StepKind::Close;
         }
         let mut left = rng.random_range(0..self.total);
-        for (weight, topic) in self.weights.iter().zip(Topic::ALL) {
+        for (weight, kind) in self.weights.iter().zip(StepKind::ALL) {
             match left.checked_sub(u32::from(*weight)) {
                 Some(rest) => left = rest,
-                None => return topic,
+                None => return kind,
             }
         }
-        Topic::Close
+        StepKind::Close
     }
 }

@@ -21,10 +21,10 @@ pub use text::{
     Style, count, finding, headline, pasteable, replay, saved, stale, summary, target, thousands,
     wrap, wrap_to,
 };
-pub use timeline::timeline;
+pub use timeline::{Lane, Row, Timeline, timeline};
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Repro, ending_fields};
 use crate::script::Script;
@@ -46,7 +46,7 @@ pub struct Shown<'a> {
     /// The minimal script.
     pub script: &'a Script,
     /// The script's trace.
-    pub trace: &'a Trace,
+    pub trace: &'a Exchange,
     /// The seed of the runtime's own choices; 0 in real time.
     pub runtime_seed: u64,
 }

@@ -1,6 +1,6 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
-use crate::exchange::{Time, Trace};
+use crate::exchange::{Exchange, Time};
 use crate::finding::repro::{Replay, Repro};
 use crate::target::Deviation;
 use crate::verdict::{Ending, Identity, Invariant, Violation, groups};
@@ -287,7 +287,7 @@ pub enum ReplayResult {
 
 impl ReplayReport {
     /// A repro's replay.
-    pub fn of(on: &str, repro: &Repro, replay: &Replay, trace: &Trace, over_tcp: bool) -> Self {
+    pub fn of(on: &str, repro: &Repro, replay: &Replay, trace: &Exchange, over_tcp: bool) -> Self {
         let (result, broken) = match replay {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
@@ -309,13 +309,13 @@ impl ReplayReport {
     }
 
     /// A script's replay, which says that a rule was broken, and not which.
-    pub fn of_script(on: &str, broken: &[&Violation], trace: &Trace) -> Self {
+    pub fn of_script(on: &str, broken: &[&Violation], trace: &Exchange) -> Self {
         let result = if broken.is_empty() { ReplayResult::Fixed } else { ReplayResult::Reproduced };
         let broken = broken.iter().map(|violation| sentence_of(violation, trace)).collect();
         Self { on: on.to_owned(), result, saved: None, broken, ended: None, over_tcp: false }
     }
 }
 
-fn sentence_of(violation: &Violation, trace: &Trace) -> (Invariant, String) {
+fn sentence_of(violation: &Violation, trace: &Exchange) -> (Invariant, String) {
     (violation.identity.invariant(), super::sentence(violation, trace))
 }

@@ -1,10 +1,10 @@
 //! One plain sentence: what was owed, since when, what happened.
 
-use crate::exchange::{Time, Trace};
+use crate::exchange::{Exchange, Time};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
 
 /// Says in one or two plain sentences what a violation is.
-pub fn sentence(violation: &Violation, trace: &Trace) -> String {
+pub fn sentence(violation: &Violation, trace: &Exchange) -> String {
     match violation.owed {
         Some(owed) => broken_promise(violation, owed),
         None if violation.events.is_empty() => format!("The server {}.", violation.fact),

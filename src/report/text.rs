@@ -4,7 +4,8 @@ use super::model::{
     Command, Dismissal, FindingReport, OverTcp, Played, Remark, Repeats, ReplayReport,
     ReplayResult, Summary, TargetReport,
 };
-use super::timeline;
+use super::timeline::Timeline;
+use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::target::Deviation;
@@ -268,7 +269,8 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     if finding.is_flaky() {
         let _ = writeln!(out, "\n{}", flaky(finding.rate));
     }
-    let _ = write!(out, "\n{}", timeline(&finding.trace, Some(&finding.violation)));
+    let timeline = Timeline::of(&finding.trace, ConnectionId::FIRST, Some(&finding.violation));
+    let _ = write!(out, "\n{}", timeline.text(style.width));
     out
 }
 

@@ -1,48 +1,108 @@
-//! The timeline: what happened as a sequence of client, time and server, in at most
-//! 80 columns, with the violation marked.
+//! The timeline: what happened on one connection as rows of client, time and server, with the
+//! violation marked.
+//!
+//! [`Timeline`] is data; [`Timeline::text`] lays it out in columns. Frames are read by
+//! [`view`](crate::view), and by nobody here.
 
-use crate::exchange::{Event, Note, Outcome, Time, Trace, What};
+use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Time, What};
 use crate::verdict::{Ending, Violation};
-use crate::wire::{ClosePayload, Decoder, Head, Item, Opcode, Role, handshake};
+use crate::view::{Frame, Stream};
+use crate::wire::{ClosePayload, Opcode, Role, handshake};
 use std::fmt::Write as _;
 
-/// Columns of a line, and of its time with the gap behind it.
+/// How wide a timeline is drawn where nobody says otherwise, in columns.
 const WIDTH: usize = 80;
+/// The columns of a line's time with the gap behind it.
 const TIME: usize = 15;
-const LANES: usize = WIDTH - TIME;
 /// What repeats more often than this is drawn once, with a count.
 const ALIKE: usize = 3;
 /// The longest run of rows whose repetition is looked for.
 const LONGEST: usize = 4;
-
 /// The time of what never happens.
-const EVER: Time = Time(u64::MAX);
+const NEVER: Time = Time(u64::MAX);
 
-/// Draws the timeline of `trace`; where there is a `violation`, its deadline and
-/// the events that prove it are marked.
-pub fn timeline(trace: &Trace, violation: Option<&Violation>) -> String {
-    let mut rows = rows(trace);
-    if let Some(violation) = violation {
-        mark(&mut rows, violation);
-    }
-    let mut out = format!("{:>13}  client{:>width$}\n", "time", "server", width = LANES - 6);
-    let mut rest = rows.as_slice();
-    let mut last_time = None;
-    while !rest.is_empty() {
-        let (length, times) = cycle(rest);
-        for row in &rest[..length] {
-            row.draw(&mut out, &mut last_time);
+/// Draws the timeline of an exchange's first connection, in 80 columns; where there is a
+/// `violation`, its deadline and the events that prove it are marked.
+pub fn timeline(exchange: &Exchange, violation: Option<&Violation>) -> String {
+    Timeline::of(exchange, ConnectionId::FIRST, violation).text(WIDTH)
+}
+
+/// What happened on one connection, row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// The rows, in order of time.
+    pub rows: Vec<Row>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// When; `Time(u64::MAX)` for what is so for ever.
+    pub at: Time,
+    /// The event that it shows, as an index into the exchange; `None` for a deadline and for
+    /// how it ended.
+    pub event: Option<usize>,
+    /// Whose doing it is.
+    pub lane: Lane,
+    /// What, in a few words.
+    pub text: String,
+    /// Whether it proves the violation.
+    pub marked: bool,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Something on its way from the client to the server.
+    ToServer,
+    /// Something on its way to the client; `false` where it did not get there.
+    ToClient(bool),
+    /// The client's own doing.
+    Client,
+    /// The server's own doing.
+    Server,
+    /// Across both: the network, a deadline, an ending.
+    Across,
+}
+
+impl Timeline {
+    /// Reads a connection; where there is a `violation`, its deadline is put in, and the
+    /// events that prove it are marked.
+    pub fn of(
+        exchange: &Exchange,
+        connection: ConnectionId,
+        violation: Option<&Violation>,
+    ) -> Self {
+        let mut rows = rows(exchange, connection);
+        if let Some(violation) = violation {
+            mark(&mut rows, violation);
         }
-        if times > 1 {
-            let until = rest[length * times - 1].at;
-            let what =
-                if length == 1 { "this".to_owned() } else { format!("these {length} lines") };
-            let _ = writeln!(out, "{:TIME$}... {what} {} times more, to {until}", "", times - 1);
-            last_time = Some(until);
-        }
-        rest = &rest[length * times..];
+        Self { rows }
     }
-    out
+
+    /// Lays it out in lines of at most `width` columns, 60 at least.
+    pub fn text(&self, width: usize) -> String {
+        let lanes = width.max(60) - TIME;
+        let mut out = format!("{:>13}  client{:>width$}\n", "time", "server", width = lanes - 6);
+        let mut rest = self.rows.as_slice();
+        let mut last_time = None;
+        while !rest.is_empty() {
+            let (length, times) = cycle(rest);
+            for row in &rest[..length] {
+                row.draw(&mut out, lanes, &mut last_time);
+            }
+            if times > 1 {
+                let until = rest[length * times - 1].at;
+                let what =
+                    if length == 1 { "this".to_owned() } else { format!("these {length} lines") };
+                let _ =
+                    writeln!(out, "{:TIME$}... {what} {} times more, to {until}", "", times - 1);
+                last_time = Some(until);
+            }
+            rest = &rest[length * times..];
+        }
+        out
+    }
 }
 
 /// How many rows at the start repeat, and how often: `(rows, times)`. Few repetitions
@@ -57,46 +117,22 @@ fn cycle(rows: &[Row]) -> (usize, usize) {
     (1..=LONGEST).find_map(repeats).unwrap_or((1, 1))
 }
 
-/// One line of the picture.
-#[derive(Debug)]
-struct Row {
-    at: Time,
-    event: usize,
-    lane: Lane,
-    text: String,
-    marked: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    /// Something on its way from the client to the server.
-    ToServer,
-    /// Something on its way to the client; `false` where it did not get there.
-    ToClient(bool),
-    /// The client's own doing.
-    Client,
-    /// The server's own doing.
-    Server,
-    /// Across both: the network, a deadline, an ending.
-    Across,
-}
-
 impl Row {
     fn draws_as(&self, other: &Self) -> bool {
         !self.marked && !other.marked && (self.lane, &self.text) == (other.lane, &other.text)
     }
 
-    fn draw(&self, out: &mut String, last_time: &mut Option<Time>) {
+    fn draw(&self, out: &mut String, lanes: usize, last_time: &mut Option<Time>) {
         let time = match *last_time {
-            _ if self.at == EVER => "for ever".to_owned(),
+            _ if self.at == NEVER => "for ever".to_owned(),
             Some(last) if last == self.at => String::new(),
             _ => short(self.at),
         };
         *last_time = Some(self.at);
         // A panic's message may have lines; a row has one.
         let text = self.text.replace(char::is_control, " ");
-        let text = clip(&text, LANES - 8);
-        let fill = LANES - text.chars().count();
+        let text = clip(&text, lanes - 8);
+        let fill = lanes - text.chars().count();
         let line = match self.lane {
             Lane::ToServer => format!("{text} {}>", "-".repeat(fill - 2)),
             Lane::ToClient(true) => format!("<{} {text}", "-".repeat(fill - 2)),
@@ -129,184 +165,217 @@ fn clip(text: &str, width: usize) -> String {
 /// Marks the events that prove the violation, and puts its deadline in.
 fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     for row in rows.iter_mut() {
-        row.marked = violation.events.contains(&row.event);
+        row.marked = row.event.is_some_and(|event| violation.events.contains(&event));
     }
     let id = violation.identity.invariant();
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
         let text = format!("{id}: deadline, set at {}", owed.since);
-        let event = usize::MAX;
-        rows.insert(
-            place,
-            Row { at: owed.deadline, event, lane: Lane::Across, text, marked: true },
-        );
+        let at = owed.deadline;
+        rows.insert(place, Row { at, event: None, lane: Lane::Across, text, marked: true });
     }
     let (at, text) = match violation.ending {
-        Ending::Never => (EVER, "open: nothing is left that could run".to_owned()),
-        Ending::Ticking(period) => (EVER, format!("open: a timer every {} or so", Time(period))),
+        Ending::Never => (NEVER, "open: nothing is left that could run".to_owned()),
+        Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open, and watching ended".to_owned()),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
-    rows.push(Row { at, event: usize::MAX, lane: Lane::Across, text, marked: true });
+    rows.push(Row { at, event: None, lane: Lane::Across, text, marked: true });
 }
 
-fn rows(trace: &Trace) -> Vec<Row> {
-    let mut narrator = Narrator {
-        to_server: Side::new(&trace.to_server, Role::Client),
-        to_client: Side::new(&trace.to_client, Role::Server),
-        rows: Vec::new(),
-        got: trace.events.iter().map(|event| got(&event.what)).sum(),
+fn rows(exchange: &Exchange, connection: ConnectionId) -> Vec<Row> {
+    let bytes = exchange.bytes(connection);
+    let events = || {
+        let events = exchange.events.iter().enumerate();
+        events.filter(move |(_, event)| event.connection == connection)
     };
-    for (index, event) in trace.events.iter().enumerate() {
-        narrator.tell(index, event, trace.both_ends);
+    let mut reader = Reader {
+        to_subject: Direction::new(exchange.subject.other(), &bytes.to_subject),
+        to_actor: Direction::new(exchange.subject, &bytes.to_actor),
+        rows: Vec::new(),
+        got: events().map(|(_, event)| got(event)).sum(),
+    };
+    for (index, event) in events() {
+        reader.read(index, event, exchange.both_ends);
     }
-    narrator.rows
+    reader.rows
 }
 
-const fn got(what: &What) -> usize {
-    match what {
-        What::Got { bytes } => *bytes as usize,
+fn got(event: &Event) -> usize {
+    match event.what {
+        What::Read { bytes } if event.end == End::Actor => bytes as usize,
         _ => 0,
     }
 }
 
-struct Narrator<'a> {
-    to_server: Side<'a>,
-    to_client: Side<'a>,
+/// Reads events into rows.
+struct Reader<'a> {
+    to_subject: Direction<'a>,
+    to_actor: Direction<'a>,
     rows: Vec<Row>,
-    /// How many bytes the client got in all.
+    /// How many bytes the actor got in all.
     got: usize,
 }
 
-impl Narrator<'_> {
-    fn tell(&mut self, index: usize, event: &Event, both_ends: bool) {
-        let at = event.at;
-        let mut row = |lane, text: &str| {
-            self.rows.push(Row { at, event: index, lane, text: text.to_owned(), marked: false });
-        };
+impl Reader<'_> {
+    fn read(&mut self, index: usize, event: &Event, both_ends: bool) {
+        let is_actors_read = event.end == End::Actor
+            && matches!(event.what, What::Read { .. } | What::ReadEnd | What::ReadReset);
+        if is_actors_read {
+            // Where both ends were seen, it was shown when the server wrote it.
+            if !both_ends {
+                self.read_by_actor(index, event);
+            }
+            return;
+        }
         match &event.what {
             What::Arrived { bytes } => {
-                for (text, _) in self.to_server.take(*bytes) {
-                    row(Lane::ToServer, &text);
+                for (text, _) in self.to_subject.take(*bytes, index) {
+                    self.push(index, event, Lane::ToServer, text);
                 }
             }
-            What::Wrote { bytes } => self.wrote(index, at, *bytes),
-            What::Got { bytes } if !both_ends => self.wrote(index, at, *bytes),
-            What::FinArrived => row(Lane::ToServer, "FIN"),
-            What::ResetArrived => row(Lane::ToServer, "RST"),
-            What::StoppedReading => row(Lane::Client, "stops reading"),
-            What::ResumedReading => row(Lane::Client, "reads again"),
-            What::Cut => row(Lane::Across, "the network is cut"),
-            What::Froze => row(Lane::Client, "does nothing more"),
-            What::WriteBlocked => row(Lane::Server, "cannot write: its send buffer is full"),
-            What::Writable => row(Lane::Server, "can write again"),
-            What::Shut => row(Lane::ToClient(true), "FIN"),
-            What::Dropped { reset: true } => row(Lane::ToClient(true), "RST, transport dropped"),
-            What::Dropped { reset: false } => row(Lane::Server, "transport dropped"),
-            What::Panicked(message) => row(Lane::Server, &format!("panicked: {message}")),
-            What::Spun { polls } => row(Lane::Server, &format!("spins: {polls} polls in no time")),
-            What::Outlived { tasks } => {
-                let plural = if *tasks == 1 { "" } else { "s" };
-                row(Lane::Server, &format!("{tasks} task{plural} left behind"));
+            What::Wrote { bytes } => self.wrote(index, event, *bytes),
+            what => {
+                if let Some((lane, text)) = own_doing(what) {
+                    self.push(index, event, lane, text);
+                }
             }
-            What::Noted(Note::BeganToClose) => row(Lane::Server, "application: closes"),
-            What::Noted(Note::BeganToReturn) => row(Lane::Server, "application: returns"),
-            What::Noted(Note::Received { bytes }) => {
-                row(Lane::Server, &format!("application: is given {bytes} bytes"));
-            }
-            What::Noted(Note::ToldOfEnd { code: Some(code) }) => {
-                row(Lane::Server, &format!("application: is told of the end, {code}"));
-            }
-            What::Noted(Note::ToldOfEnd { code: None }) => {
-                row(Lane::Server, "application: is told of the end");
-            }
-            What::Died(death) => row(Lane::Server, &death.to_string()),
-            What::ReadReset => row(Lane::Server, "is told of the reset"),
-            What::GotEnd if !both_ends => row(Lane::ToClient(true), "FIN"),
-            What::GotReset if !both_ends => row(Lane::ToClient(true), "RST"),
-            What::Became(Outcome::Quiet | Outcome::Ticking { .. } | Outcome::GaveUp)
-            | What::Read { .. }
-            | What::ReadEnd
-            | What::Flushed
-            | What::Got { .. }
-            | What::GotEnd
-            | What::GotReset
-            | What::Returned
-            | What::Noted(Note::Reports) => {}
         }
     }
 
-    fn wrote(&mut self, index: usize, at: Time, bytes: u32) {
-        for (text, end) in self.to_client.take(bytes) {
-            let lane = Lane::ToClient(end <= self.got);
-            let text = if end <= self.got { text } else { format!("{text} (not read)") };
-            self.rows.push(Row { at, event: index, lane, text, marked: false });
+    fn read_by_actor(&mut self, index: usize, event: &Event) {
+        match event.what {
+            What::Read { bytes } => self.wrote(index, event, bytes),
+            What::ReadEnd => self.push(index, event, Lane::ToClient(true), "FIN".to_owned()),
+            _ => self.push(index, event, Lane::ToClient(true), "RST".to_owned()),
         }
     }
+
+    fn wrote(&mut self, index: usize, event: &Event, bytes: u32) {
+        for (text, end) in self.to_actor.take(bytes, index) {
+            let was_read = end <= self.got;
+            let text = if was_read { text } else { format!("{text} (not read)") };
+            self.push(index, event, Lane::ToClient(was_read), text);
+        }
+    }
+
+    fn push(&mut self, index: usize, event: &Event, lane: Lane, text: String) {
+        let text = if event.inferred { format!("{text} (inferred)") } else { text };
+        self.rows.push(Row { at: event.at, event: Some(index), lane, text, marked: false });
+    }
+}
+
+/// What is no bytes on their way: where it stands, and in which words. `None` for what is not drawn.
+fn own_doing(what: &What) -> Option<(Lane, String)> {
+    let (lane, text) = match what {
+        What::FinArrived => (Lane::ToServer, "FIN"),
+        What::ResetArrived => (Lane::ToServer, "RST"),
+        What::StoppedReading => (Lane::Client, "stops reading"),
+        What::ResumedReading => (Lane::Client, "reads again"),
+        What::Cut => (Lane::Across, "the network is cut"),
+        What::Froze => (Lane::Client, "does nothing more"),
+        What::WriteBlocked => (Lane::Server, "cannot write: its send buffer is full"),
+        What::Writable => (Lane::Server, "can write again"),
+        What::Shut => (Lane::ToClient(true), "FIN"),
+        What::Dropped { reset: true } => (Lane::ToClient(true), "RST, transport dropped"),
+        What::Dropped { reset: false } => (Lane::Server, "transport dropped"),
+        What::Noted(Note::BeganToClose) => (Lane::Server, "application: closes"),
+        What::Noted(Note::BeganToReturn) => (Lane::Server, "application: returns"),
+        What::Noted(Note::ToldOfEnd { code: None }) => {
+            (Lane::Server, "application: is told of the end")
+        }
+        What::ReadReset => (Lane::Server, "is told of the reset"),
+        What::Panicked(message) => return Some((Lane::Server, format!("panicked: {message}"))),
+        What::Spun { polls } => {
+            return Some((Lane::Server, format!("spins: {polls} polls in no time")));
+        }
+        What::Outlived { tasks } => {
+            let plural = if *tasks == 1 { "" } else { "s" };
+            return Some((Lane::Server, format!("{tasks} task{plural} left behind")));
+        }
+        What::Noted(Note::Received { bytes }) => {
+            return Some((Lane::Server, format!("application: is given {bytes} bytes")));
+        }
+        What::Noted(Note::ToldOfEnd { code: Some(code) }) => {
+            return Some((Lane::Server, format!("application: is told of the end, {code}")));
+        }
+        What::Died(death) => return Some((Lane::Server, death.to_string())),
+        What::Became(_)
+        | What::Arrived { .. }
+        | What::Wrote { .. }
+        | What::Read { .. }
+        | What::ReadEnd
+        | What::Flushed
+        | What::Returned
+        | What::Noted(Note::Reports) => return None,
+    };
+    Some((lane, text.to_owned()))
 }
 
 /// One direction's bytes, as they are put into words.
-struct Side<'a> {
-    bytes: &'a [u8],
-    taken: usize,
+struct Direction<'a> {
     sender: Role,
-    /// How long the HTTP head is, where it is whole.
+    bytes: &'a [u8],
+    /// How long the HTTP head is, where it is whole; a response may be none that opens.
     head: Option<usize>,
-    decoder: Decoder,
+    stream: Stream<'a>,
+    /// How many of its frames were complete before.
+    complete: usize,
 }
 
-impl<'a> Side<'a> {
-    fn new(bytes: &'a [u8], sender: Role) -> Self {
-        let head = handshake::head_length(bytes);
-        Self { bytes, taken: 0, sender, head, decoder: Decoder::new(sender) }
+impl<'a> Direction<'a> {
+    fn new(sender: Role, bytes: &'a [u8]) -> Self {
+        let stream = Stream::new(sender, bytes);
+        let head = stream.opening().or_else(|| handshake::head_length(bytes));
+        Self { sender, bytes, head, stream, complete: 0 }
     }
 
-    /// What the next `count` bytes complete or begin, each with the offset of its end.
-    fn take(&mut self, count: u32) -> Vec<(String, usize)> {
-        let from = self.taken;
-        self.taken = (from + count as usize).min(self.bytes.len());
-        let mut told = Vec::new();
+    /// What the next `count` bytes, which `event` carried, complete or begin, each with the
+    /// offset of its end.
+    fn take(&mut self, count: u32, event: usize) -> Vec<(String, usize)> {
+        let from = self.stream.taken();
+        let begun_before = self.stream.is_inside_frame();
+        self.stream.take(count, event);
+        let taken = self.stream.taken();
         let head = self.head.unwrap_or(usize::MAX);
+        let mut shown = Vec::new();
         if from < head {
-            told.push((self.opening(from, head), self.taken.min(head)));
+            shown.push((self.opening(from, taken, head), taken.min(head)));
         }
-        if self.taken <= head {
-            return told;
+        if taken <= head {
+            return shown;
         }
-        let before = told.len();
-        let begun_before = !self.decoder.is_between_frames();
-        let mut rest = &self.bytes[from.max(head)..self.taken];
-        let mut opcode = None;
-        let mut fault = String::new();
-        while let Some(item) = self.decoder.next(&mut rest) {
-            match item {
-                Item::Started(started) => opcode = Some(started.opcode),
-                Item::Fault(found) => fault = format!(": {found}"),
-                Item::Frame(head) => {
-                    told.push((self.frame(head) + &fault, self.taken - rest.len()));
-                    opcode = None;
-                    fault.clear();
-                }
+        if self.stream.opening().is_none() {
+            // No WebSocket was opened: what follows is the response's body.
+            let body = taken - from.max(head);
+            shown.push((format!("{body} bytes behind its response"), taken));
+            return shown;
+        }
+        let before = shown.len();
+        for frame in &self.stream.frames()[self.complete..] {
+            if frame.ended.is_some() {
+                shown.push((whole_frame(frame) + &fault(frame, event), frame.end_offset));
+                self.complete += 1;
+            } else if frame.started == event {
+                let text = format!("part of a {} frame{}", frame.opcode, fault(frame, event));
+                shown.push((text, taken));
+            } else if begun_before && shown.len() == before {
+                shown.push((format!("more of it{}", fault(frame, event)), taken));
             }
         }
-        if let Some(opcode) = opcode.filter(|_| !self.decoder.is_between_frames()) {
-            told.push((format!("part of a {opcode} frame{fault}"), self.taken));
-        } else if begun_before && told.len() == before {
-            told.push((format!("more of it{fault}"), self.taken));
-        }
-        told
+        shown
     }
 
-    fn opening(&self, from: usize, head: usize) -> String {
+    fn opening(&self, from: usize, taken: usize, head: usize) -> String {
         let what = match self.sender {
             Role::Client => "upgrade request",
             Role::Server => "response",
         };
-        if self.taken < head {
-            return format!("{} bytes of its {what}", self.taken - from);
+        if taken < head {
+            return format!("{} bytes of its {what}", taken - from);
         }
         match self.sender {
-            Role::Client => "upgrade request".to_owned(),
+            Role::Client => what.to_owned(),
             Role::Server => {
                 let line = self.bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 let line = String::from_utf8_lossy(line).into_owned();
@@ -314,28 +383,35 @@ impl<'a> Side<'a> {
             }
         }
     }
+}
 
-    fn frame(&self, head: Head) -> String {
-        let mut text = head.opcode.to_string();
-        if !head.fin {
-            text.push_str(", not the last fragment");
-        }
-        if head.opcode == Opcode::CLOSE {
-            match ClosePayload::parse(self.decoder.body()) {
-                ClosePayload::Empty => {}
-                ClosePayload::OneByte(_) => text.push_str(", 1 byte"),
-                ClosePayload::Code(code, reason) => {
-                    let _ = write!(text, " {code}");
-                    if !reason.is_empty() {
-                        let reason = String::from_utf8_lossy(reason);
-                        let _ = write!(text, " {:?}", clip(&reason, 20));
-                    }
+/// The last fault of a frame that `event` proved, behind a colon.
+fn fault(frame: &Frame, event: usize) -> String {
+    let proven = frame.faults.iter().rfind(|(_, at)| *at == event);
+    proven.map_or_else(String::new, |(fault, _)| format!(": {fault}"))
+}
+
+fn whole_frame(frame: &Frame) -> String {
+    let mut text = frame.opcode.to_string();
+    let Some(head) = frame.head else { return text };
+    if !head.fin {
+        text.push_str(", not the last fragment");
+    }
+    if head.opcode == Opcode::CLOSE {
+        match ClosePayload::parse(frame.close.as_deref().unwrap_or_default()) {
+            ClosePayload::Empty => {}
+            ClosePayload::OneByte(_) => text.push_str(", 1 byte"),
+            ClosePayload::Code(code, reason) => {
+                let _ = write!(text, " {code}");
+                if !reason.is_empty() {
+                    let reason = String::from_utf8_lossy(reason);
+                    let _ = write!(text, " {:?}", clip(&reason, 20));
                 }
             }
-        } else if head.length > 0 {
-            let _ =
-                write!(text, ", {} byte{}", head.length, if head.length == 1 { "" } else { "s" });
         }
-        text
+    } else if head.length > 0 {
+        let plural = if head.length == 1 { "" } else { "s" };
+        let _ = write!(text, ", {} byte{plural}", head.length);
     }
+    text
 }

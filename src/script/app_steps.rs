@@ -1,4 +1,4 @@
-//! Which commands a server's application obeys: only these are drawn and sent.
+//! A set of application commands: those that a server obeys. Only these are drawn and sent.
 
 use super::Command;
 use std::ops::BitOr;

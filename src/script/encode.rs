@@ -1,4 +1,4 @@
-//! From a script's units to the bytes on the wire.
+//! Encodes the units of a script as the bytes on the wire.
 
 use super::{Act, Command, Send};
 use super::{Content, Frame, Kind, Pace, Piece, Script, Step, Unit};
@@ -141,7 +141,7 @@ impl Pace {
 
 impl Send {
     /// An upper bound of the bytes that the step sends.
-    fn volume(&self) -> u64 {
+    fn max_bytes_sent(&self) -> u64 {
         let unit = match &self.unit {
             Unit::Upgrade(size) => 256 + size.map_or(0, |size| u64::from(size.0)),
             Unit::Raw(content) => content.len() as u64,
@@ -157,9 +157,9 @@ impl Send {
 
 impl Step {
     /// An upper bound of the bytes that the step sends, the client's or the application's.
-    pub fn volume(&self) -> u64 {
+    pub fn max_bytes_sent(&self) -> u64 {
         match &self.act {
-            Act::Send(send) => send.volume(),
+            Act::Send(send) => send.max_bytes_sent(),
             Act::App(
                 Command::SendText(content)
                 | Command::SendBinary(content)
@@ -174,8 +174,8 @@ impl Step {
 
 impl Script {
     /// An upper bound of the bytes that the script sends, the client's and the application's.
-    pub fn volume(&self) -> u64 {
-        self.steps.iter().map(Step::volume).sum()
+    pub fn max_bytes_sent(&self) -> u64 {
+        self.steps.iter().map(Step::max_bytes_sent).sum()
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unit_is_as_long_as_its_volume_allows() {
+    fn a_unit_is_no_longer_than_the_bound_of_its_script() {
         for line in [
             "upgrade",
             "upgrade with 3KiB header",
@@ -196,12 +196,12 @@ mod tests {
             let Act::Send(send) = &script.steps[0].act else { panic!("{line} is no send") };
             let mut bytes = Vec::new();
             send.unit.encode(&mut bytes);
-            assert!(bytes.len() as u64 <= script.volume(), "{line}: {}", bytes.len());
+            assert!(bytes.len() as u64 <= script.max_bytes_sent(), "{line}: {}", bytes.len());
         }
     }
 
     #[test]
-    fn the_two_parts_of_a_cut_make_the_whole() {
+    fn the_two_pieces_of_a_cut_make_the_whole() {
         let bytes = b"abcdef";
         for cut in 0..9 {
             let parts = [Piece::First(cut).of(bytes), Piece::After(cut).of(bytes)].concat();

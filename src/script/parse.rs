@@ -1,6 +1,6 @@
-//! Text to a script: the other half of [`super::print`].
+//! Parses text as a script: the inverse of [`super::print`].
 //!
-//! A step a line; blank lines and lines that begin with `#` are passed over. An
+//! A step a line; blank lines and lines that begin with `#` are ignored. An
 //! error names its line, its column, what stands there, and what could.
 
 use super::{
@@ -11,7 +11,7 @@ use crate::wire::Opcode;
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is no script.
+/// Why a text is not a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// The line, from 1.
@@ -45,7 +45,7 @@ impl FromStr for Script {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut script = Self::default();
-        let mut volume = 0;
+        let mut max_bytes = 0;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate() {
             let mut rest = Line::new(line, index + 1);
@@ -54,9 +54,9 @@ impl FromStr for Script {
                 continue;
             }
             let step = rest.step()?;
-            volume += step.volume();
+            max_bytes += step.max_bytes_sent();
             script.steps.push(step);
-            if volume > MAX_BYTES {
+            if max_bytes > MAX_BYTES {
                 return Err(
                     Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"])
                 );
@@ -201,7 +201,7 @@ impl<'a> Line<'a> {
 
     /// Takes the next word as a number from `low` to `high`.
     fn number(&mut self, low: u32, high: u32, what: &'static str) -> Parsed<u32> {
-        match plain_number(self.peek()) {
+        match canonical_number(self.peek()) {
             Some(number) if (low..=high).contains(&number) => {
                 let word = self.peek().len();
                 self.advance(word);
@@ -213,11 +213,16 @@ impl<'a> Line<'a> {
     }
 
     /// Takes the next word as a number with one of `units`, each with its factor.
-    fn measure(&mut self, units: &[(&str, u32)], high: u32, what: &'static str) -> Parsed<u32> {
+    fn number_with_unit(
+        &mut self,
+        units: &[(&str, u32)],
+        high: u32,
+        what: &'static str,
+    ) -> Parsed<u32> {
         let word = self.peek();
         let digits = word.len() - word.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, unit) = word.split_at(digits);
-        let value = plain_number(number)
+        let value = canonical_number(number)
             .zip(units.iter().find(|(name, _)| *name == unit))
             .and_then(|(number, (_, factor))| number.checked_mul(*factor))
             .filter(|value| *value <= high)
@@ -229,12 +234,13 @@ impl<'a> Line<'a> {
 
     fn size(&mut self) -> Parsed<Size> {
         let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)];
-        self.measure(&units, Size::MAX.0, "a size up to 16MiB, such as 10B or 64KiB").map(Size)
+        self.number_with_unit(&units, Size::MAX.0, "a size up to 16MiB, such as 10B or 64KiB")
+            .map(Size)
     }
 
     fn millis(&mut self) -> Parsed<Millis> {
         let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
-        self.measure(&units, u32::MAX, "a time up to 1193h, such as 10ms, 2s, 5min or 12h")
+        self.number_with_unit(&units, u32::MAX, "a time up to 1193h, such as 10ms, 2s, 5min or 12h")
             .map(Millis)
     }
 
@@ -500,7 +506,7 @@ impl<'a> Line<'a> {
 }
 
 /// A decimal number in its one spelling: no sign, no leading zero.
-fn plain_number(word: &str) -> Option<u32> {
+fn canonical_number(word: &str) -> Option<u32> {
     let canonical = word == "0" || !word.starts_with('0');
     let digits = word.chars().all(|c| c.is_ascii_digit());
     if canonical && digits { word.parse().ok() } else { None }
@@ -516,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_design_reads_and_prints_back() {
+    fn a_typical_script_parses_and_prints_back() {
         round_trip(
             "upgrade\napp send text 64KiB\napp close 1000 \"bye\"\nawait close\nwait 2s\n\
              ping \"still here\" x 30 every 1s\nfirst 3 bytes of close 1000\nstop reading\n",
@@ -524,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_step_reads_and_prints_back() {
+    fn every_kind_of_step_parses_and_prints_back() {
         round_trip(
             "upgrade with 64KiB header\n+ unmasked unfinished rsv 5 16-bit text hex ff00\n\
              first 1 byte of upgrade\nrest after 1 byte of upgrade\nraw \"GET\\r\\n\\u{7f}\"\n\
@@ -538,13 +544,13 @@ mod tests {
     }
 
     #[test]
-    fn comments_blank_lines_and_indents_are_passed_over() {
+    fn comments_blank_lines_and_indents_are_ignored() {
         let script: Script = "# a story\n\n   upgrade   \n\t close   1000\n".parse().expect("fine");
         assert_eq!(script.to_string(), "upgrade\nclose 1000\n");
     }
 
     #[test]
-    fn an_error_names_its_place_and_the_words_expected_there() {
+    fn an_error_has_its_line_its_column_and_the_expected_words() {
         let error = |text: &str| text.parse::<Script>().expect_err(text).to_string();
         assert_eq!(
             error("upgrade\nawait clsoe"),

@@ -1,4 +1,4 @@
-//! A script as text: one step a line. [`super::parse`] reads exactly this back.
+//! Prints a script as text, one step a line. [`super::parse`] reads it back.
 
 use super::{
     Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send,

@@ -5,14 +5,14 @@
 //! Canonical: scripts that fail for one reason end as one script, because every
 //! step also tries the simplest acts that could stand in for it (`simpler`).
 //!
-//! [`Shrinker`] is a machine that proposes candidates and is told what became of
-//! them; campaigns, proptest and fuzzers drive the same one. It plays nothing
-//! itself, and its budget is counted in plays, never in seconds.
+//! [`Shrinker`] proposes candidates, and its caller tells it which of them failed. Campaigns,
+//! proptest and fuzzers drive the same one. It plays nothing itself, and its budget is counted
+//! in plays, never in seconds.
 
 mod simpler;
 
 use crate::script::Script;
-use simpler::Measure;
+use simpler::Complexity;
 use std::collections::BTreeSet;
 
 /// The most plays that [`shrink`] spends on one script.
@@ -45,7 +45,7 @@ pub fn shrink(script: Script, budget: u32, mut fails: impl FnMut(&Script) -> boo
 #[derive(Clone, Debug)]
 pub struct Shrinker {
     best: Script,
-    measure: Measure,
+    complexity: Complexity,
     pass: Pass,
     /// Whether a candidate was accepted since the first pass began.
     progress: bool,
@@ -54,7 +54,7 @@ pub struct Shrinker {
     proposed: Option<Script>,
 }
 
-/// What is tried, and how far.
+/// The kind of candidate that is tried, and the position in it.
 #[derive(Clone, Copy, Debug)]
 enum Pass {
     /// Without `size` steps from `at` on.
@@ -68,7 +68,7 @@ enum Pass {
         second: usize,
     },
     /// With the `choice`-th simpler act in the place of step `at`.
-    Acts {
+    SimplerActs {
         at: usize,
         choice: usize,
     },
@@ -77,12 +77,12 @@ enum Pass {
         at: usize,
         choice: usize,
     },
-    /// With the `slot`-th number of step `at` smaller; `passes` is the largest
+    /// With the `slot`-th number of step `at` smaller; `largest_passing` is the largest
     /// value known not to fail.
     Numbers {
         at: usize,
         slot: usize,
-        passes: Option<u32>,
+        largest_passing: Option<u32>,
     },
     /// With the steps `at` and `at + 1` swapped.
     Order {
@@ -96,7 +96,7 @@ impl Shrinker {
     pub fn new(script: Script) -> Self {
         let size = script.steps.len().div_ceil(2).max(1);
         Self {
-            measure: Measure::of(&script),
+            complexity: Complexity::of(&script),
             best: script,
             pass: Pass::Chunks { size, at: 0 },
             progress: false,
@@ -123,7 +123,7 @@ impl Shrinker {
                 return None;
             }
             let candidate = self.current().filter(|candidate| {
-                Measure::of(candidate) < self.measure && !self.tried.contains(candidate)
+                Complexity::of(candidate) < self.complexity && !self.tried.contains(candidate)
             });
             match candidate {
                 Some(candidate) => self.proposed = Some(candidate),
@@ -137,7 +137,7 @@ impl Shrinker {
     pub fn tell(&mut self, failed: bool) {
         let Some(candidate) = self.proposed.take() else { return };
         if failed {
-            self.measure = Measure::of(&candidate);
+            self.complexity = Complexity::of(&candidate);
             self.best = candidate;
             self.progress = true;
             self.accepted();
@@ -159,7 +159,7 @@ impl Shrinker {
                 script.steps.remove(second);
                 script.steps.remove(first);
             }
-            Pass::Acts { at, choice } => {
+            Pass::SimplerActs { at, choice } => {
                 script.steps[at] = simpler::steps(steps.get(at)?).into_iter().nth(choice)?;
             }
             Pass::Merge { at, choice } => {
@@ -167,11 +167,13 @@ impl Shrinker {
                 script.steps.remove(at + 1);
                 script.steps[at].act = plain;
             }
-            Pass::Numbers { at, slot, passes } => {
+            Pass::Numbers { at, slot, largest_passing } => {
                 let number = simpler::numbers(&steps.get(at)?.act).into_iter().nth(slot)?;
-                let value = match passes {
-                    None => number.least,
-                    Some(passes) => passes + (number.value.saturating_sub(passes)) / 2,
+                let value = match largest_passing {
+                    None => number.minimum,
+                    Some(largest_passing) => {
+                        largest_passing + (number.value.saturating_sub(largest_passing)) / 2
+                    }
                 };
                 script.steps[at].act = simpler::with_number(&steps[at].act, slot, value);
             }
@@ -181,23 +183,25 @@ impl Shrinker {
         Some(script)
     }
 
-    /// The candidate became the best: where to go on.
+    /// The candidate became the best: sets where to go on.
     fn accepted(&mut self) {
         let len = self.best.steps.len();
         self.pass = match self.pass {
             Pass::Chunks { size, at } if at < len => Pass::Chunks { size: size.min(len), at },
             Pass::Chunks { size, .. } => Self::smaller_chunks(size),
             Pass::Pairs { .. } => Pass::Chunks { size: 1, at: 0 },
-            Pass::Acts { at, .. } => Pass::Acts { at, choice: 0 },
+            Pass::SimplerActs { at, .. } => Pass::SimplerActs { at, choice: 0 },
             Pass::Merge { at, .. } => Pass::Merge { at, choice: 0 },
-            Pass::Numbers { at, slot, passes } => Pass::Numbers { at, slot, passes },
+            Pass::Numbers { at, slot, largest_passing } => {
+                Pass::Numbers { at, slot, largest_passing }
+            }
             Pass::Order { at } => Pass::Order { at: at.saturating_sub(1) },
             Pass::Done => Pass::Done,
         };
-        self.skip_ends();
+        self.skip_finished_passes();
     }
 
-    /// The candidate was no good, or was none: what comes next.
+    /// The candidate did not fail, or does not exist: moves to the next.
     fn rejected(&mut self) {
         let steps = &self.best.steps;
         self.pass = match self.pass {
@@ -205,18 +209,20 @@ impl Shrinker {
                 Pass::Chunks { size, at: at + size }
             }
             Pass::Chunks { size, .. } => Self::smaller_chunks(size),
-            Pass::Acts { at, choice } => {
+            Pass::SimplerActs { at, choice } => {
                 if choice + 1 < steps.get(at).map_or(0, |step| simpler::steps(step).len()) {
-                    Pass::Acts { at, choice: choice + 1 }
+                    Pass::SimplerActs { at, choice: choice + 1 }
                 } else {
-                    Pass::Acts { at: at + 1, choice: 0 }
+                    Pass::SimplerActs { at: at + 1, choice: 0 }
                 }
             }
-            Pass::Merge { at, choice } if choice + 1 < simpler::PLAIN => {
+            Pass::Merge { at, choice } if choice + 1 < simpler::PLAIN_SENDS => {
                 Pass::Merge { at, choice: choice + 1 }
             }
             Pass::Merge { at, .. } => Pass::Merge { at: at + 1, choice: 0 },
-            Pass::Numbers { at, slot, passes } => self.next_number(at, slot, passes),
+            Pass::Numbers { at, slot, largest_passing } => {
+                self.next_number(at, slot, largest_passing)
+            }
             Pass::Order { at } => Pass::Order { at: at + 1 },
             Pass::Pairs { first, second } if second + 1 < steps.len() => {
                 Pass::Pairs { first, second: second + 1 }
@@ -224,43 +230,45 @@ impl Shrinker {
             Pass::Pairs { first, .. } => Pass::Pairs { first: first + 1, second: first + 2 },
             Pass::Done => Pass::Done,
         };
-        self.skip_ends();
+        self.skip_finished_passes();
     }
 
     const fn smaller_chunks(size: usize) -> Pass {
         if size > 1 {
             Pass::Chunks { size: size / 2, at: 0 }
         } else {
-            Pass::Acts { at: 0, choice: 0 }
+            Pass::SimplerActs { at: 0, choice: 0 }
         }
     }
 
     /// Bisects between the largest value known to pass and the one known to fail.
-    fn next_number(&self, at: usize, slot: usize, passes: Option<u32>) -> Pass {
+    fn next_number(&self, at: usize, slot: usize, largest_passing: Option<u32>) -> Pass {
         let numbers = self.best.steps.get(at).map(|step| simpler::numbers(&step.act));
         let Some(number) = numbers.as_ref().and_then(|numbers| numbers.get(slot)) else {
-            return Pass::Numbers { at: at + 1, slot: 0, passes: None };
+            return Pass::Numbers { at: at + 1, slot: 0, largest_passing: None };
         };
-        let passes = match passes {
-            None => number.least,
-            Some(passes) => passes + number.value.saturating_sub(passes) / 2,
+        let largest_passing = match largest_passing {
+            None => number.minimum,
+            Some(largest_passing) => {
+                largest_passing + number.value.saturating_sub(largest_passing) / 2
+            }
         };
-        if number.value.saturating_sub(passes) > 1 {
-            Pass::Numbers { at, slot, passes: Some(passes) }
+        if number.value.saturating_sub(largest_passing) > 1 {
+            Pass::Numbers { at, slot, largest_passing: Some(largest_passing) }
         } else {
-            Pass::Numbers { at, slot: slot + 1, passes: None }
+            Pass::Numbers { at, slot: slot + 1, largest_passing: None }
         }
     }
 
     /// Moves on from a pass that stands beyond its end.
-    fn skip_ends(&mut self) {
+    fn skip_finished_passes(&mut self) {
         let len = self.best.steps.len();
         loop {
             self.pass = match self.pass {
-                Pass::Chunks { at, .. } if at >= len => Pass::Acts { at: 0, choice: 0 },
-                Pass::Acts { at, .. } if at >= len => Pass::Merge { at: 0, choice: 0 },
+                Pass::Chunks { at, .. } if at >= len => Pass::SimplerActs { at: 0, choice: 0 },
+                Pass::SimplerActs { at, .. } if at >= len => Pass::Merge { at: 0, choice: 0 },
                 Pass::Merge { at, .. } if at + 1 >= len => {
-                    Pass::Numbers { at: 0, slot: 0, passes: None }
+                    Pass::Numbers { at: 0, slot: 0, largest_passing: None }
                 }
                 Pass::Numbers { at, .. } if at >= len => Pass::Order { at: 0 },
                 Pass::Order { at } if at + 1 >= len => Pass::Pairs { first: 0, second: 1 },

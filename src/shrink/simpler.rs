@@ -1,6 +1,6 @@
-//! What is simpler than what.
+//! The order of scripts by complexity, and the simpler variants of a step.
 //!
-//! [`Measure`] orders scripts; every accepted candidate is smaller by it, so that
+//! [`Complexity`] orders scripts; every accepted candidate is smaller by it, so that
 //! shrinking ends. [`steps`] lists the acts that could stand in for a step, the
 //! simplest first, and [`numbers`] the values that can be bisected.
 
@@ -8,24 +8,30 @@ use crate::script::{
     Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size,
     Step, Unit,
 };
+use crate::wire::CloseCode;
 
-/// How large a script is. Smaller by the first difference.
+/// How complex a script is. The first field that differs decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Measure {
+pub(super) struct Complexity {
+    /// How many steps it has.
     steps: usize,
+    /// The sum of the ranks of its acts.
     ranks: u32,
-    details: u32,
+    /// How many things are out of the ordinary, joined steps included.
+    oddities: u32,
+    /// The sum of all its numbers.
     magnitude: u64,
+    /// The ranks of its acts, in order.
     order: Vec<u8>,
 }
 
-impl Measure {
+impl Complexity {
     pub fn of(script: &Script) -> Self {
         let steps = &script.steps;
         Self {
             steps: steps.len(),
             ranks: steps.iter().map(|step| u32::from(rank(&step.act))).sum(),
-            details: steps.iter().map(|step| u32::from(step.joined) + details(&step.act)).sum(),
+            oddities: steps.iter().map(|step| u32::from(step.joined) + oddities(&step.act)).sum(),
             magnitude: steps.iter().map(|step| magnitude(&step.act)).sum(),
             order: steps.iter().map(|step| rank(&step.act)).collect(),
         }
@@ -36,24 +42,61 @@ impl Measure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub value: u32,
-    pub least: u32,
+    pub minimum: u32,
 }
 
-/// The rank of the first of [`plain_sends`].
-const PLAIN_RANK: u8 = 13;
+/// The ranks of acts: the lower, the simpler, and the earlier in a script's usual order.
+mod ranks {
+    /// Sets a buffer.
+    pub const SET: u8 = 0;
+    /// The opening request, whole or in part.
+    pub const UPGRADE: u8 = 1;
+    pub const STOP_READING: u8 = 2;
+    pub const APP_PING: u8 = 3;
+    pub const APP_SEND_TEXT: u8 = 4;
+    pub const APP_SEND_BINARY: u8 = 5;
+    pub const APP_CLOSE: u8 = 6;
+    pub const APP_RETURN: u8 = 7;
+    pub const APP_KEEP: u8 = 8;
+    pub const AWAIT_UPGRADE: u8 = 9;
+    pub const AWAIT_OTHER: u8 = 10;
+    pub const WAIT: u8 = 11;
+    pub const RESUME_READING: u8 = 12;
+    /// The first of [`plain_sends`](super::plain_sends); the others follow.
+    pub const FIRST_PLAIN_SEND: u8 = 13;
+    /// Every other send: after all plain ones, with a gap for more of them.
+    pub const OTHER_SEND: u8 = 30;
+    pub const FIN: u8 = 40;
+    pub const RESET: u8 = 41;
+    pub const DROP: u8 = 42;
+    pub const CUT: u8 = 43;
+}
+
+/// How far the content of a raw send is from a plain frame, in oddities.
+const RAW_ODDITIES: u32 = 2;
+
+/// The code of an ordinary Close.
+const NORMAL_CLOSURE: u16 = CloseCode::NORMAL.0;
+
+/// Simpler codes to try in the place of an unusual one: the lowest, which is illegal; one that
+/// is legal; one that no frame may carry.
+const SIMPLER_CODES: [u16; 3] = [0, CloseCode::GOING_AWAY.0, 1005];
+
+/// A byte that is never valid UTF-8.
+const INVALID_UTF8: u8 = 0xff;
 
 /// How many [`plain_sends`] there are.
-pub(super) const PLAIN: usize = 8;
+pub(super) const PLAIN_SENDS: usize = 8;
 
 /// The `choice`-th simplest send, where `first` and `second` are sends that it could
 /// stand in for: two of them may be no more than one frame in two parts.
 pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
-    let opens = |act: &Act| matches!(act, Act::Send(Send { unit: Unit::Upgrade(_), .. }));
-    if opens(first) && opens(second) {
+    let is_upgrade = |act: &Act| matches!(act, Act::Send(Send { unit: Unit::Upgrade(_), .. }));
+    if is_upgrade(first) && is_upgrade(second) {
         let (piece, unit, pace) = (Piece::Whole, Unit::Upgrade(None), Pace::Once);
         return (choice == 0).then_some(Act::Send(Send { piece, unit, pace }));
     }
-    let is_send = |act: &Act| matches!(act, Act::Send(_)) && rank(act) > 1;
+    let is_send = |act: &Act| matches!(act, Act::Send(_)) && rank(act) > ranks::UPGRADE;
     if !is_send(first) || !is_send(second) {
         return None;
     }
@@ -62,7 +105,7 @@ pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
 
 /// The simplest things that a client can send, the simplest first. Whatever it
 /// sends is replaced by one of them where the failure stays the same.
-fn plain_sends() -> [Act; PLAIN] {
+fn plain_sends() -> [Act; PLAIN_SENDS] {
     let whole =
         |frame| Act::Send(Send { piece: Piece::Whole, unit: Unit::Frame(frame), pace: Pace::Once });
     let ping = Frame::new(Kind::Ping(Content::Empty));
@@ -84,86 +127,86 @@ fn plain_sends() -> [Act; PLAIN] {
             }),
             pace: Pace::Once,
         }),
-        whole(Frame::new(Kind::Close(Some(1000), Content::Empty))),
+        whole(Frame::new(Kind::Close(Some(NORMAL_CLOSURE), Content::Empty))),
         whole(Frame { fin: false, ..Frame::new(Kind::Text(Content::Empty)) }),
     ]
 }
 
-/// The place of an act among all acts, by how much there is to understand in it,
-/// and by the order in which a story would tell it.
+/// The rank of an act among all acts: by how much a reader has to understand, and by the usual
+/// order of a script.
 fn rank(act: &Act) -> u8 {
     match act {
         #[cfg(hangup_test_step)]
-        Act::Idle => 0,
-        Act::Set(..) => 0,
-        Act::Send(Send { unit: Unit::Upgrade(_), .. }) => 1,
-        Act::StopReading => 2,
-        Act::App(Command::Ping(_), _) => 3,
-        Act::App(Command::SendText(_), _) => 4,
-        Act::App(Command::SendBinary(_), _) => 5,
-        Act::App(Command::Close(..), _) => 6,
-        Act::App(Command::Return, _) => 7,
-        Act::App(Command::Keep, _) => 8,
-        Act::Await(Awaited::Upgrade) => 9,
-        Act::Await(_) => 10,
-        Act::Wait(_) => 11,
-        Act::ResumeReading => 12,
+        Act::Idle => ranks::SET,
+        Act::Set(..) => ranks::SET,
+        Act::Send(Send { unit: Unit::Upgrade(_), .. }) => ranks::UPGRADE,
+        Act::StopReading => ranks::STOP_READING,
+        Act::App(Command::Ping(_), _) => ranks::APP_PING,
+        Act::App(Command::SendText(_), _) => ranks::APP_SEND_TEXT,
+        Act::App(Command::SendBinary(_), _) => ranks::APP_SEND_BINARY,
+        Act::App(Command::Close(..), _) => ranks::APP_CLOSE,
+        Act::App(Command::Return, _) => ranks::APP_RETURN,
+        Act::App(Command::Keep, _) => ranks::APP_KEEP,
+        Act::Await(Awaited::Upgrade) => ranks::AWAIT_UPGRADE,
+        Act::Await(_) => ranks::AWAIT_OTHER,
+        Act::Wait(_) => ranks::WAIT,
+        Act::ResumeReading => ranks::RESUME_READING,
         Act::Send(_) => {
             let plain = plain_sends().iter().position(|plain| plain == act);
-            plain.map_or(30, |place| PLAIN_RANK + place as u8)
+            plain.map_or(ranks::OTHER_SEND, |place| ranks::FIRST_PLAIN_SEND + place as u8)
         }
-        Act::Fin => 40,
-        Act::Reset => 41,
-        Act::Drop => 42,
-        Act::Cut => 43,
+        Act::Fin => ranks::FIN,
+        Act::Reset => ranks::RESET,
+        Act::Drop => ranks::DROP,
+        Act::Cut => ranks::CUT,
     }
 }
 
 /// How many things about an act are out of the ordinary.
-fn details(act: &Act) -> u32 {
+fn oddities(act: &Act) -> u32 {
     match act {
         Act::Send(Send { piece, unit, pace }) => {
             let unit = match unit {
                 Unit::Upgrade(header) => u32::from(header.is_some()),
-                Unit::Raw(content) => 2 + content_details(content),
+                Unit::Raw(content) => RAW_ODDITIES + content_oddities(content),
                 Unit::Frame(frame) => {
                     u32::from(!frame.fin)
                         + u32::from(frame.rsv != 0)
                         + u32::from(!frame.masked)
                         + u32::from(frame.length != Length::Minimal)
-                        + content_details(frame.kind.content())
-                        + kind_details(&frame.kind)
+                        + content_oddities(frame.kind.content())
+                        + kind_oddities(&frame.kind)
                         + match frame.kind {
-                            Kind::Close(Some(1000), _) => 1,
+                            Kind::Close(Some(NORMAL_CLOSURE), _) => 1,
                             Kind::Close(Some(_), _) => 2,
                             _ => 0,
                         }
                 }
             };
-            unit + u32::from(*piece != Piece::Whole) + pace_details(*pace)
+            unit + u32::from(*piece != Piece::Whole) + pace_oddities(*pace)
         }
         Act::App(command, pace) => {
             let command = match command {
                 Command::SendText(content)
                 | Command::SendBinary(content)
-                | Command::Ping(content) => content_details(content),
+                | Command::Ping(content) => content_oddities(content),
                 Command::Close(code, content) => {
                     let code = match code {
                         None => 0,
-                        Some(1000) => 1,
+                        Some(NORMAL_CLOSURE) => 1,
                         Some(_) => 2,
                     };
-                    code + content_details(content)
+                    code + content_oddities(content)
                 }
                 Command::Return | Command::Keep => 0,
             };
-            command + pace_details(*pace)
+            command + pace_oddities(*pace)
         }
         _ => 0,
     }
 }
 
-const fn kind_details(kind: &Kind) -> u32 {
+const fn kind_oddities(kind: &Kind) -> u32 {
     match kind {
         Kind::Ping(_) | Kind::Close(..) => 0,
         Kind::Text(_) => 1,
@@ -172,7 +215,7 @@ const fn kind_details(kind: &Kind) -> u32 {
     }
 }
 
-const fn content_details(content: &Content) -> u32 {
+const fn content_oddities(content: &Content) -> u32 {
     match content {
         Content::Empty => 0,
         Content::Fill(_) => 1,
@@ -181,7 +224,7 @@ const fn content_details(content: &Content) -> u32 {
     }
 }
 
-const fn pace_details(pace: Pace) -> u32 {
+const fn pace_oddities(pace: Pace) -> u32 {
     match pace {
         Pace::Once => 0,
         Pace::Times(_, Millis(0)) | Pace::Pieces(_, Millis(0)) => 1,
@@ -213,32 +256,40 @@ pub(super) fn steps(step: &Step) -> Vec<Step> {
     if joined {
         out.push(Step { joined: false, act: step.act.clone() });
     }
-    out.extend(acts(&step.act).into_iter().map(|act| Step { joined, act }));
+    out.extend(simpler_acts(&step.act).into_iter().map(|act| Step { joined, act }));
     out
 }
 
-fn acts(act: &Act) -> Vec<Act> {
+fn simpler_acts(act: &Act) -> Vec<Act> {
     match act {
         Act::Send(Send { piece, unit: unit @ Unit::Upgrade(_), pace }) => {
             let with = |piece, unit, pace| Act::Send(Send { piece, unit, pace });
             let mut out = vec![with(Piece::Whole, Unit::Upgrade(None), Pace::Once)];
             out.push(with(Piece::First(1), Unit::Upgrade(None), Pace::Once));
-            out.extend(paces(*pace).into_iter().map(|pace| with(*piece, unit.clone(), pace)));
+            out.extend(
+                simpler_paces(*pace).into_iter().map(|pace| with(*piece, unit.clone(), pace)),
+            );
             out
         }
         Act::Send(send) => {
             let mut out: Vec<Act> = plain_sends().into();
-            out.truncate(usize::from(rank(act).saturating_sub(PLAIN_RANK)).min(out.len()));
-            out.extend(sends(send).into_iter().map(Act::Send));
+            out.truncate(
+                usize::from(rank(act).saturating_sub(ranks::FIRST_PLAIN_SEND)).min(out.len()),
+            );
+            out.extend(simpler_sends(send).into_iter().map(Act::Send));
             out
         }
         Act::App(command, pace) => {
-            let mut out: Vec<Act> =
-                commands(command).into_iter().map(|command| Act::App(command, *pace)).collect();
-            out.extend(paces(*pace).into_iter().map(|pace| Act::App(command.clone(), pace)));
+            let mut out: Vec<Act> = simpler_commands(command)
+                .into_iter()
+                .map(|command| Act::App(command, *pace))
+                .collect();
+            out.extend(
+                simpler_paces(*pace).into_iter().map(|pace| Act::App(command.clone(), pace)),
+            );
             out
         }
-        // A Close that comes by itself may be like one that is asked for.
+        // A Close that the server sends by itself may be like one that the application sends.
         Act::Await(Awaited::Close) => vec![
             Act::App(Command::Close(None, Content::Empty), Pace::Once),
             Act::Await(Awaited::Upgrade),
@@ -251,7 +302,7 @@ fn acts(act: &Act) -> Vec<Act> {
     }
 }
 
-fn paces(pace: Pace) -> Vec<Pace> {
+fn simpler_paces(pace: Pace) -> Vec<Pace> {
     match pace {
         Pace::Once => vec![],
         Pace::Times(_, Millis(0)) | Pace::Pieces(_, Millis(0)) => vec![Pace::Once],
@@ -260,7 +311,7 @@ fn paces(pace: Pace) -> Vec<Pace> {
     }
 }
 
-fn contents(content: &Content) -> Vec<Content> {
+fn simpler_contents(content: &Content) -> Vec<Content> {
     match content {
         Content::Empty => vec![],
         Content::Fill(_) => vec![Content::Empty],
@@ -268,35 +319,44 @@ fn contents(content: &Content) -> Vec<Content> {
         Content::Bytes(bytes) => vec![
             Content::Empty,
             Content::Fill(Size(bytes.len() as u32)),
-            // The plainest of what is no UTF-8.
-            Content::Bytes(vec![0xff]),
+            // The simplest content that is not UTF-8.
+            Content::Bytes(vec![INVALID_UTF8]),
         ],
     }
 }
 
-fn codes(code: Option<u16>) -> Vec<Option<u16>> {
+fn simpler_codes(code: Option<u16>) -> Vec<Option<u16>> {
     match code {
         None => vec![],
-        Some(1000) => vec![None],
-        Some(_) => vec![None, Some(1000), Some(0), Some(1001), Some(1005)],
+        Some(NORMAL_CLOSURE) => vec![None],
+        Some(_) => {
+            let simpler = SIMPLER_CODES.map(Some);
+            [None, Some(NORMAL_CLOSURE)].into_iter().chain(simpler).collect()
+        }
     }
 }
 
-fn commands(command: &Command) -> Vec<Command> {
+fn simpler_commands(command: &Command) -> Vec<Command> {
     match command {
         Command::SendText(content) => {
-            contents(content).into_iter().map(Command::SendText).collect()
+            simpler_contents(content).into_iter().map(Command::SendText).collect()
         }
         Command::SendBinary(content) => {
             let mut out = vec![Command::SendText(content.clone())];
-            out.extend(contents(content).into_iter().map(Command::SendBinary));
+            out.extend(simpler_contents(content).into_iter().map(Command::SendBinary));
             out
         }
-        Command::Ping(content) => contents(content).into_iter().map(Command::Ping).collect(),
+        Command::Ping(content) => {
+            simpler_contents(content).into_iter().map(Command::Ping).collect()
+        }
         Command::Close(code, reason) => {
-            let mut out: Vec<Command> =
-                codes(*code).into_iter().map(|code| Command::Close(code, reason.clone())).collect();
-            out.extend(contents(reason).into_iter().map(|reason| Command::Close(*code, reason)));
+            let mut out: Vec<Command> = simpler_codes(*code)
+                .into_iter()
+                .map(|code| Command::Close(code, reason.clone()))
+                .collect();
+            out.extend(
+                simpler_contents(reason).into_iter().map(|reason| Command::Close(*code, reason)),
+            );
             out
         }
         Command::Return => vec![Command::Close(None, Content::Empty)],
@@ -304,7 +364,7 @@ fn commands(command: &Command) -> Vec<Command> {
     }
 }
 
-fn sends(send: &Send) -> Vec<Send> {
+fn simpler_sends(send: &Send) -> Vec<Send> {
     let Send { piece, unit, pace } = send;
     let mut out = Vec::new();
     if let Pace::Pieces(size, _) = *pace {
@@ -313,17 +373,17 @@ fn sends(send: &Send) -> Vec<Send> {
     if *piece != Piece::Whole {
         out.push(Send { piece: Piece::Whole, ..send.clone() });
     }
-    out.extend(paces(*pace).into_iter().map(|pace| Send { pace, ..send.clone() }));
+    out.extend(simpler_paces(*pace).into_iter().map(|pace| Send { pace, ..send.clone() }));
     let units = match unit {
         Unit::Upgrade(_) => vec![],
-        Unit::Raw(content) => contents(content).into_iter().map(Unit::Raw).collect(),
-        Unit::Frame(frame) => frames(frame).into_iter().map(Unit::Frame).collect(),
+        Unit::Raw(content) => simpler_contents(content).into_iter().map(Unit::Raw).collect(),
+        Unit::Frame(frame) => simpler_frames(frame).into_iter().map(Unit::Frame).collect(),
     };
     out.extend(units.into_iter().map(|unit| Send { unit, piece: *piece, pace: *pace }));
     out
 }
 
-fn frames(frame: &Frame) -> Vec<Frame> {
+fn simpler_frames(frame: &Frame) -> Vec<Frame> {
     let mut out = Vec::new();
     let ordinary = [
         Frame { fin: true, ..frame.clone() },
@@ -336,11 +396,11 @@ fn frames(frame: &Frame) -> Vec<Frame> {
     let kinds = [Kind::Ping(content.clone()), Kind::Text(content.clone())];
     out.extend(kinds.into_iter().map(|kind| Frame { kind, ..frame.clone() }));
     if let Kind::Close(code, reason) = &frame.kind {
-        let closes = codes(*code).into_iter().map(|code| Kind::Close(code, reason.clone()));
+        let closes = simpler_codes(*code).into_iter().map(|code| Kind::Close(code, reason.clone()));
         out.extend(closes.map(|kind| Frame { kind, ..frame.clone() }));
     }
     out.extend(
-        contents(content)
+        simpler_contents(content)
             .into_iter()
             .map(|content| Frame { kind: with_content(&frame.kind, content), ..frame.clone() }),
     );
@@ -363,7 +423,7 @@ fn with_content(kind: &Kind, content: Content) -> Kind {
 pub(super) fn numbers(act: &Act) -> Vec<Number> {
     let mut copy = act.clone();
     let mut out = Vec::new();
-    visit(&mut copy, &mut |value, least| out.push(Number { value: *value, least }));
+    visit_numbers(&mut copy, &mut |value, minimum| out.push(Number { value: *value, minimum }));
     out
 }
 
@@ -371,7 +431,7 @@ pub(super) fn numbers(act: &Act) -> Vec<Number> {
 pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
     let mut copy = act.clone();
     let mut place = 0;
-    visit(&mut copy, &mut |number, _| {
+    visit_numbers(&mut copy, &mut |number, _| {
         if place == slot {
             *number = value;
         }
@@ -380,34 +440,34 @@ pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
     copy
 }
 
-/// Shows every number of an act with the least that it can be.
-fn visit(act: &mut Act, see: &mut impl FnMut(&mut u32, u32)) {
+/// Calls `on_number` with every number of an act and its minimum.
+fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32)) {
     match act {
         #[cfg(hangup_test_step)]
         Act::Idle => {}
         Act::Send(Send { piece, unit, pace }) => {
             if let Piece::First(count) | Piece::After(count) = piece {
-                see(count, 1);
+                on_number(count, 1);
             }
             match unit {
-                Unit::Upgrade(Some(Size(size))) => see(size, 1),
+                Unit::Upgrade(Some(Size(size))) => on_number(size, 1),
                 Unit::Upgrade(None) => {}
-                Unit::Raw(content) => visit_content(content, see),
-                Unit::Frame(frame) => visit_kind(&mut frame.kind, see),
+                Unit::Raw(content) => visit_content(content, on_number),
+                Unit::Frame(frame) => visit_kind(&mut frame.kind, on_number),
             }
-            visit_pace(pace, see);
+            visit_pace(pace, on_number);
         }
-        Act::Wait(Millis(time)) => see(time, 1),
-        Act::Set(_, Size(size)) => see(size, 1),
+        Act::Wait(Millis(time)) => on_number(time, 1),
+        Act::Set(_, Size(size)) => on_number(size, 1),
         Act::App(command, pace) => {
             match command {
                 Command::SendText(content)
                 | Command::SendBinary(content)
                 | Command::Ping(content)
-                | Command::Close(_, content) => visit_content(content, see),
+                | Command::Close(_, content) => visit_content(content, on_number),
                 Command::Return | Command::Keep => {}
             }
-            visit_pace(pace, see);
+            visit_pace(pace, on_number);
         }
         Act::Await(_)
         | Act::StopReading
@@ -419,7 +479,7 @@ fn visit(act: &mut Act, see: &mut impl FnMut(&mut u32, u32)) {
     }
 }
 
-fn visit_kind(kind: &mut Kind, see: &mut impl FnMut(&mut u32, u32)) {
+fn visit_kind(kind: &mut Kind, on_number: &mut impl FnMut(&mut u32, u32)) {
     match kind {
         Kind::Text(content)
         | Kind::Binary(content)
@@ -427,21 +487,21 @@ fn visit_kind(kind: &mut Kind, see: &mut impl FnMut(&mut u32, u32)) {
         | Kind::Ping(content)
         | Kind::Pong(content)
         | Kind::Close(_, content)
-        | Kind::Other(_, content) => visit_content(content, see),
+        | Kind::Other(_, content) => visit_content(content, on_number),
     }
 }
 
-fn visit_content(content: &mut Content, see: &mut impl FnMut(&mut u32, u32)) {
+fn visit_content(content: &mut Content, on_number: &mut impl FnMut(&mut u32, u32)) {
     if let Content::Fill(Size(size)) = content {
-        see(size, 1);
+        on_number(size, 1);
     }
 }
 
-fn visit_pace(pace: &mut Pace, see: &mut impl FnMut(&mut u32, u32)) {
+fn visit_pace(pace: &mut Pace, on_number: &mut impl FnMut(&mut u32, u32)) {
     if let Pace::Times(times, Millis(every)) | Pace::Pieces(times, Millis(every)) = pace {
-        see(times, 1);
+        on_number(times, 1);
         if *every > 0 {
-            see(every, 1);
+            on_number(every, 1);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The shrinker: what it proposes, in which order, and where it ends.
+//! Tests of the shrinker: its candidates, their order, and its result.
 
 use super::*;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 
 fn script(text: &str) -> Script {
     text.parse().expect(text)
@@ -17,13 +17,13 @@ fn has(script: &Script, word: &str) -> bool {
 }
 
 #[test]
-fn steps_that_do_not_matter_go() {
+fn steps_that_the_failure_does_not_need_are_removed() {
     let text = "upgrade\nping\nwait 2s\nclose 1000\nfin\nwait 5s\ncut";
     assert_eq!(shrunk(text, |script| has(script, "fin")), "fin\n");
 }
 
 #[test]
-fn steps_that_matter_only_together_go_together() {
+fn two_steps_that_can_only_go_together_are_removed_together() {
     let even = |script: &Script| {
         let stops = script.to_string().matches("stop reading").count();
         let resumes = script.to_string().matches("resume reading").count();
@@ -65,7 +65,8 @@ fn a_hundred_failing_scripts_of_one_bug_end_as_one() {
         acts.first().is_some_and(|act| act == "upgrade")
             && close.is_some_and(|close| acts[close..].iter().any(sends))
     };
-    let failing = (0..).map(|index| Grammar::default().nth(11, index)).filter(fails).take(100);
+    let failing =
+        (0..).map(|index| GeneratorConfig::default().nth(11, index)).filter(fails).take(100);
     for start in failing {
         let shrunk = shrink(start.clone(), BUDGET, fails);
         assert_eq!(shrunk.script.to_string(), "upgrade\napp close\nping\n", "from\n{start}");
@@ -120,7 +121,7 @@ fn halves_go_first_then_quarters_then_acts_are_simpler_then_pairs_go() {
 }
 
 #[test]
-fn what_became_the_best_is_gone_on_from_and_all_is_tried_once_more() {
+fn shrinking_goes_on_from_the_new_best_and_then_tries_everything_once_more() {
     let text = "upgrade\nfin\nreset\ncut\ndrop\nstop reading\nresume reading";
     let found = proposed(text, |lines| lines.contains("upgrade") && lines.contains("drop"));
     let expected = [
@@ -206,14 +207,14 @@ fn neighbours_are_swapped_back_as_far_as_they_can_go_and_then_pairs_go() {
 }
 
 #[test]
-fn each_candidate_is_smaller_than_the_best_and_what_passed_is_not_played_again() {
+fn each_candidate_is_smaller_than_the_best_and_is_played_once() {
     for index in 0..40 {
-        let start = Grammar::default().nth(5, index);
+        let start = GeneratorConfig::default().nth(5, index);
         let mut shrinker = Shrinker::new(start);
         let mut passed = BTreeSet::new();
         while let Some(candidate) = shrinker.candidate().cloned() {
             assert_eq!(shrinker.candidate(), Some(&candidate), "asked twice");
-            assert!(Measure::of(&candidate) < Measure::of(shrinker.best()), "{candidate}");
+            assert!(Complexity::of(&candidate) < Complexity::of(shrinker.best()), "{candidate}");
             assert!(!passed.contains(&candidate), "{candidate}");
             let failed = candidate.steps.len() > 1 && candidate.to_string().len() % 3 == 0;
             shrinker.tell(failed);

@@ -1,8 +1,10 @@
-//! What a target is given: a byte stream, and a handle of its application.
+//! The connection that a target serves: a byte stream, and the handle of its application.
+//!
+//! It knows neither scripts nor frames.
 
 use crate::exchange::Note;
 use crate::script::Command;
-use crate::transport::memory::ServerEnd;
+use crate::transport::memory::SubjectEnd;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -11,25 +13,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Who commands a server's application and hears what it says.
-pub trait Host: Send + Sync {
+/// Commands a server's application, and takes its notes.
+pub trait ApplicationControl: Send + Sync {
     /// The next command; pending, perhaps for ever, while there is none.
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command>;
 
-    /// The application said something.
+    /// The application noted something.
     fn note(&self, note: Note);
 
-    /// Keeps `thing` alive beyond the connection, until nobody looks any more. Default:
+    /// Keeps `handle` alive beyond the connection, until the play ends. Default:
     /// keeps nothing.
-    fn keep(&self, thing: Box<dyn Any + Send>) {
-        drop(thing);
+    fn keep(&self, handle: Box<dyn Any + Send>) {
+        drop(handle);
     }
 }
 
-/// A host that commands nothing and hears nothing: a server that stands alone.
-struct Nobody;
+/// Commands nothing and ignores all notes.
+struct NoControl;
 
-impl Host for Nobody {
+impl ApplicationControl for NoControl {
     fn poll_command(&self, _: &mut Context<'_>) -> Poll<Command> {
         Poll::Pending
     }
@@ -37,18 +39,18 @@ impl Host for Nobody {
     fn note(&self, _: Note) {}
 }
 
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 enum Transport {
-    Link(ServerEnd),
-    Other(Box<dyn Io>),
+    Memory(SubjectEnd),
+    Other(Box<dyn ByteStream>),
 }
 
 /// One accepted connection: `AsyncRead + AsyncWrite`, before the opening handshake.
 ///
-/// Hand it to a library as it is. A server whose application can be told to act
+/// Hand it to a library as it is. A server whose application obeys commands
 /// takes [`application`](Self::application) first.
 pub struct Connection {
     transport: Transport,
@@ -62,26 +64,26 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// A connection over the simulated link.
-    pub(crate) fn simulated(end: ServerEnd, host: Arc<dyn Host>) -> Self {
-        Self { transport: Transport::Link(end), application: Application(host) }
+    /// A connection over the in-memory TCP.
+    pub(crate) fn in_memory(end: SubjectEnd, control: Arc<dyn ApplicationControl>) -> Self {
+        Self { transport: Transport::Memory(end), application: Application(control) }
     }
 
-    /// A connection over any stream, a `TcpStream` say, with nobody to command its application.
+    /// A connection over any stream, a `TcpStream` say, whose application gets no commands.
     pub fn over(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self::commanded(io, Arc::new(Nobody))
+        Self::controlled(io, Arc::new(NoControl))
     }
 
-    /// A connection over any stream, whose application `host` commands.
-    pub fn commanded(
+    /// A connection over any stream, whose application `control` commands.
+    pub fn controlled(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        host: Arc<dyn Host>,
+        control: Arc<dyn ApplicationControl>,
     ) -> Self {
-        Self { transport: Transport::Other(Box::new(io)), application: Application(host) }
+        Self { transport: Transport::Other(Box::new(io)), application: Application(control) }
     }
 
     /// This connection, with `wrap` around its stream.
-    pub(crate) fn through<T>(self, wrap: impl FnOnce(Self) -> T) -> Self
+    pub(crate) fn wrapped<T>(self, wrap: impl FnOnce(Self) -> T) -> Self
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -89,7 +91,7 @@ impl Connection {
         Self { transport: Transport::Other(Box::new(wrap(self))), application }
     }
 
-    /// The handle through which the application is told to act.
+    /// The handle through which the application gets commands.
     pub fn application(&self) -> Application {
         self.application.clone()
     }
@@ -97,7 +99,7 @@ impl Connection {
 
 /// The handle of a server's application; clones share it.
 #[derive(Clone)]
-pub struct Application(Arc<dyn Host>);
+pub struct Application(Arc<dyn ApplicationControl>);
 
 impl fmt::Debug for Application {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,7 +122,7 @@ impl Application {
     }
 
     /// Notes something in the trace: that the application began to close of its
-    /// own will, was given a message, or was told of the end. One that reports the
+    /// own will, received a message, or learned of the end. One that reports the
     /// last two says so first, with [`Note::Reports`].
     pub fn note(&self, note: Note) {
         self.0.note(note);
@@ -141,7 +143,7 @@ impl AsyncRead for Connection {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Link(io) => Pin::new(io).poll_read(cx, buf),
+            Transport::Memory(io) => Pin::new(io).poll_read(cx, buf),
             Transport::Other(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
@@ -154,21 +156,21 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.transport {
-            Transport::Link(io) => Pin::new(io).poll_write(cx, bytes),
+            Transport::Memory(io) => Pin::new(io).poll_write(cx, bytes),
             Transport::Other(io) => Pin::new(io).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Link(io) => Pin::new(io).poll_flush(cx),
+            Transport::Memory(io) => Pin::new(io).poll_flush(cx),
             Transport::Other(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Link(io) => Pin::new(io).poll_shutdown(cx),
+            Transport::Memory(io) => Pin::new(io).poll_shutdown(cx),
             Transport::Other(io) => Pin::new(io).poll_shutdown(cx),
         }
     }

@@ -10,7 +10,7 @@ pub mod reference;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
 
-pub use connection::{Application, Connection, Host};
+pub use connection::{Application, ApplicationControl, Connection};
 
 pub use crate::script::AppSteps;
 

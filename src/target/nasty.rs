@@ -1,8 +1,9 @@
-//! `nasty/...`: servers that take down, or keep from going on, the process that they
-//! run in: the proof that campaigns survive it. Each is the honest `reference` behind
-//! a transport that goes wrong on one thing that a client may send.
+//! `nasty/...`: servers that abort, exit, exhaust memory or spin. They prove that campaigns
+//! survive such targets. Each is the correct `reference` server behind a reader that goes wrong
+//! on one input.
 //!
-//! `flaky/...` fails, but not every time: the proof that this is not passed over.
+//! `flaky/...` fails on every third connection. It proves that hangup reports failures that do
+//! not repeat.
 
 use super::reference::Reference;
 use super::{AppSteps, Connection, Serving, Target};
@@ -14,13 +15,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
 
-/// How many connections this process has served: what no server should look at.
+/// How many connections this process has served, for the target that depends on it.
 static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 
-/// What [`Nasty::EatsMemory`] asks for at most, and in what portions.
-const FEAST: usize = 4 << 30;
-const BITE: usize = 16 << 20;
-const CRUMB: usize = 64 << 10;
+/// [`Nasty::EatsMemory`] takes at most so many bytes, in chunks, and writes a byte to every page.
+const MAX_TAKEN: usize = 4 << 30;
+const CHUNK: usize = 16 << 20;
+const TOUCH_EVERY: usize = 64 << 10;
 
 /// How it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,27 +87,27 @@ impl Target for Nasty {
 
     fn serve(&self, connection: Connection) -> Serving {
         let count = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        let tap = |connection| {
+        let reader = |connection| {
             let (reads, writes) = tokio::io::split(connection);
-            let tap = Tap {
+            let reader = FaultyReader {
                 reads,
                 nasty: *self,
-                forgets: *self == Self::Forgets && count.is_multiple_of(3),
+                ignores_fin: *self == Self::Forgets && count.is_multiple_of(3),
                 head: Some(Vec::new()),
                 decoder: Decoder::new(Role::Client),
                 closing: false,
             };
-            tokio::io::join(tap, writes)
+            tokio::io::join(reader, writes)
         };
-        Reference::HONEST.serve(connection.through(tap))
+        Reference::HONEST.serve(connection.wrapped(reader))
     }
 }
 
-/// Hands on what the client sends, and looks at it.
-struct Tap {
+/// Passes on the client's bytes, and goes wrong on one input.
+struct FaultyReader {
     reads: ReadHalf<Connection>,
     nasty: Nasty,
-    forgets: bool,
+    ignores_fin: bool,
     /// The request, until it is whole.
     head: Option<Vec<u8>>,
     decoder: Decoder,
@@ -114,8 +115,8 @@ struct Tap {
     closing: bool,
 }
 
-impl Tap {
-    fn look(&mut self, bytes: &[u8]) {
+impl FaultyReader {
+    fn inspect(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         if let Some(head) = &mut self.head {
             head.extend_from_slice(bytes);
@@ -127,25 +128,25 @@ impl Tap {
             match item {
                 Item::Started(started) => self.closing = started.opcode == Opcode::CLOSE,
                 Item::Frame(head) if self.closing => {
-                    self.closed(head.length, ClosePayload::parse(self.decoder.body()));
+                    self.close_complete(head.length, ClosePayload::parse(self.decoder.body()));
                 }
                 Item::Fault(_) | Item::Frame(_) => {}
             }
         }
     }
 
-    fn closed(&self, length: u64, payload: ClosePayload<'_>) {
+    fn close_complete(&self, length: u64, payload: ClosePayload<'_>) {
         match (self.nasty, payload) {
             (Nasty::Aborts, ClosePayload::OneByte(_)) => std::process::abort(),
             (Nasty::Exits, ClosePayload::Code(_, reason)) if str::from_utf8(reason).is_err() => {
                 std::process::exit(3)
             }
-            (Nasty::EatsMemory, _) if length > u64::from(u16::MAX) => feast(),
+            (Nasty::EatsMemory, _) if length > u64::from(u16::MAX) => exhaust_memory(),
             _ => {}
         }
     }
 
-    fn end(&self) {
+    fn fin_received(&self) {
         let inside = self.closing && !self.decoder.is_between_frames();
         if self.nasty == Nasty::PollsForEver && inside {
             loop {
@@ -155,18 +156,18 @@ impl Tap {
     }
 }
 
-/// Uses all that it is given, here and there, so that it is not only promised.
-fn feast() {
-    let mut plates = Vec::new();
-    while plates.len() * BITE < FEAST {
-        let mut plate = vec![0_u8; BITE];
-        plate.chunks_mut(CRUMB).for_each(|crumb| crumb[0] = 1);
-        plates.push(plate);
+/// Takes memory, and writes to it, so that the system really provides it.
+fn exhaust_memory() {
+    let mut chunks = Vec::new();
+    while chunks.len() * CHUNK < MAX_TAKEN {
+        let mut chunk = vec![0_u8; CHUNK];
+        chunk.chunks_mut(TOUCH_EVERY).for_each(|page| page[0] = 1);
+        chunks.push(chunk);
     }
-    std::hint::black_box(plates);
+    std::hint::black_box(chunks);
 }
 
-impl AsyncRead for Tap {
+impl AsyncRead for FaultyReader {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -176,10 +177,10 @@ impl AsyncRead for Tap {
         let read = Pin::new(&mut self.reads).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = read {
             let bytes = &buf.filled()[before..];
-            if bytes.is_empty() && self.forgets {
+            if bytes.is_empty() && self.ignores_fin {
                 return Poll::Pending;
             }
-            if bytes.is_empty() { self.end() } else { self.look(bytes) }
+            if bytes.is_empty() { self.fin_received() } else { self.inspect(bytes) }
         }
         read
     }

@@ -1,4 +1,4 @@
-//! `tungstenite/...`: the story that hangup starts from, on tokio-tungstenite.
+//! `tungstenite/...`: servers on tokio-tungstenite, one with the bug that hangup began with.
 //!
 //! A server accepts a WebSocket, discards what it is sent, and closes when its
 //! application is told to. [`Style::NoDeadline`] is the bug of the story;
@@ -49,8 +49,8 @@ pub struct Tungstenite(
 );
 
 /// What tokio-tungstenite does by itself, whatever a server around it does: for a suite
-/// over a server of one's own, `.accepting(deviations::LATE_REFUSAL)`. One that does not
-/// come to pass for a server is stale there, and fails a long campaign: take what applies.
+/// over a server of one's own, `.accepting(deviations::LATE_REFUSAL)`. One that never
+/// occurs for a server is stale there, and fails a long campaign: accept only what applies.
 pub mod deviations {
     use super::{Cause, Condition, Deviation, Invariant, Pattern};
 
@@ -144,7 +144,7 @@ impl Target for Tungstenite {
     }
 }
 
-type Socket = WebSocketStream<Connection>;
+type TungsteniteSocket = WebSocketStream<Connection>;
 
 /// The default read buffer of 128 KiB is more than a whole script sends.
 fn config() -> WebSocketConfig {
@@ -162,14 +162,14 @@ async fn no_deadline(connection: Connection) {
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             },
-            command = application.command() => match Order::from(&command) {
-                Order::Send(message) => if socket.send(message).await.is_err() { return },
-                Order::Close(frame) => {
+            command = application.command() => match TungsteniteCommand::from(&command) {
+                TungsteniteCommand::Send(message) => if socket.send(message).await.is_err() { return },
+                TungsteniteCommand::Close(frame) => {
                     if socket.close(frame).await.is_err() { return }
                     while let Some(Ok(_)) = socket.next().await {}
                     return;
                 }
-                Order::Return => return,
+                TungsteniteCommand::Return => return,
             },
         }
     }
@@ -185,42 +185,42 @@ async fn read_deadline(connection: Connection) {
 }
 
 /// Why the open phase ended.
-enum Closing {
+enum CloseTrigger {
     /// The application wants to close.
-    Own(Option<CloseFrame>),
+    Application(Option<CloseFrame>),
     /// The client's Close came; tungstenite has queued the reply.
-    Clients,
-    /// There is nobody to say anything to.
+    Client,
+    /// The client is gone, or was given up.
     Gone,
 }
 
-async fn open(socket: &mut Socket, application: &Application) -> Closing {
+async fn open(socket: &mut TungsteniteSocket, application: &Application) -> CloseTrigger {
     loop {
         tokio::select! {
             biased;
             message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => return Closing::Clients,
+                Some(Ok(Message::Close(_))) => return CloseTrigger::Client,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Closing::Gone,
+                Some(Err(_)) | None => return CloseTrigger::Gone,
             },
-            command = application.command() => match Order::from(&command) {
-                Order::Send(message) => match timeout(SEND, socket.send(message)).await {
+            command = application.command() => match TungsteniteCommand::from(&command) {
+                TungsteniteCommand::Send(message) => match timeout(SEND, socket.send(message)).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(_)) | Err(_) => return Closing::Gone,
+                    Ok(Err(_)) | Err(_) => return CloseTrigger::Gone,
                 },
-                Order::Close(frame) => return Closing::Own(frame),
-                Order::Return => return Closing::Gone,
+                TungsteniteCommand::Close(frame) => return CloseTrigger::Application(frame),
+                TungsteniteCommand::Return => return CloseTrigger::Gone,
             },
         }
     }
 }
 
 /// Sends the Close that is due, then reads until the client's or the end.
-async fn close(socket: &mut Socket, closing: Closing) -> Result<(), Error> {
+async fn close(socket: &mut TungsteniteSocket, closing: CloseTrigger) -> Result<(), Error> {
     match closing {
-        Closing::Own(frame) => socket.close(frame).await?,
-        Closing::Clients => {}
-        Closing::Gone => return Ok(()),
+        CloseTrigger::Application(frame) => socket.close(frame).await?,
+        CloseTrigger::Client => {}
+        CloseTrigger::Gone => return Ok(()),
     }
     while let Some(message) = socket.next().await {
         message?;
@@ -235,11 +235,11 @@ async fn reader_task(connection: Connection) {
     let Ok(Ok(socket)) = timeout(BOUND, accepting).await else { return };
     let (mut sink, mut stream) = socket.split();
     let close_came = Arc::new(Notify::new());
-    let tell = Arc::clone(&close_came);
+    let notifier = Arc::clone(&close_came);
     let mut reader = tokio::spawn(async move {
         while let Some(Ok(message)) = stream.next().await {
             if message.is_close() {
-                tell.notify_one();
+                notifier.notify_one();
             }
         }
     });
@@ -268,29 +268,29 @@ async fn command_or_end(
             biased;
             _ = &mut *reader => return false,
             () = close_came.notified() => return true,
-            command = application.command() => match Order::from(&command) {
-                Order::Send(message) => match timeout(SEND, sink.send(message)).await {
+            command = application.command() => match TungsteniteCommand::from(&command) {
+                TungsteniteCommand::Send(message) => match timeout(SEND, sink.send(message)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) | Err(_) => return false,
                 },
-                Order::Close(frame) => {
+                TungsteniteCommand::Close(frame) => {
                     let sent = timeout(SEND, sink.send(Message::Close(frame))).await;
                     return matches!(sent, Ok(Ok(())));
                 }
-                Order::Return => return false,
+                TungsteniteCommand::Return => return false,
             },
         }
     }
 }
 
-/// A command in tungstenite's words.
-enum Order {
+/// A command as a message of tungstenite.
+enum TungsteniteCommand {
     Send(Message),
     Close(Option<CloseFrame>),
     Return,
 }
 
-impl From<&Command> for Order {
+impl From<&Command> for TungsteniteCommand {
     fn from(command: &Command) -> Self {
         let bytes = |content: &Content| content.bytes().into_owned();
         match command {
@@ -301,7 +301,7 @@ impl From<&Command> for Order {
                 code: code.into(),
                 reason: reason.text().into_owned().into(),
             })),
-            // It is told of no session's handle to keep.
+            // This server has no session handle to keep: it does not obey `keep`.
             Command::Return | Command::Keep => Self::Return,
         }
     }

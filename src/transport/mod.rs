@@ -1,6 +1,7 @@
-//! What carries bytes between the actor and the subject: TCP in memory, and real TCP with TLS.
+//! The transports between the client and the server under test: TCP in memory, and real TCP with
+//! TLS.
 //!
-//! A transport moves bytes, FIN and RST, and says what happened to them. It knows neither
+//! A transport moves bytes, FIN and RST, and records them. It knows neither
 //! frames nor scripts, and judges nothing.
 
 pub mod memory;

@@ -140,3 +140,48 @@ words! {
         Gone = "gone",
     }
 }
+
+words! {
+    /// Why a server may have acted as it did although a rule looks broken.
+    Excuse {
+        /// Bytes of the client's came before the 101 (4.1 forbids it): what a server makes of
+        /// them is its choice.
+        EarlyBytes = "the client sent bytes before the 101",
+        /// It had panicked, or spun, by then: that is a finding of its own.
+        Crashed = "the server had crashed",
+        /// The client had reset the connection.
+        ClientGone = "the client had reset the connection",
+        /// The client had said FIN: what the server does then is about that.
+        ClientFin = "the client had sent FIN",
+        /// It wanted to write, and there was no room up to the end.
+        NoRoom = "there was no room to write",
+        /// Room came in the moment of the end, and was not used.
+        RoomCameTooLate = "room to write came in the moment of the end",
+        /// What it sent had waited for room, and may have been meant for something earlier.
+        WaitedForRoom = "the server had waited for room to write",
+        /// The application had returned by itself.
+        ApplicationLeft = "the application had returned by itself",
+        /// The application had wanted to close.
+        ApplicationClosed = "the application had wanted to close",
+        /// The server had begun to close before.
+        ServerClosedFirst = "the server had sent its own Close before",
+        /// Its Close says that something went wrong: nobody need wait for an answer (7.1.7).
+        ServerFailed = "the server's Close says that something went wrong",
+        /// Its Close blames the client: of that, another rule speaks.
+        BlamesTheClient = "the server's Close blames the client",
+        /// Its Close says that the client's data was not wanted.
+        AboutData = "the server's Close is about the client's data",
+        /// A whole message had come before: an application may think of it what it likes.
+        AfterMessage = "the application had been given a message",
+        /// Nothing complete had come for 5 s: a timer of the server's may have run out.
+        AfterQuiet = "the client had been quiet for 5 s",
+        /// The client wrote a length in more bits than it needs (5.2): a server may refuse it.
+        WideLength = "the client wrote a length in more bits than it needs",
+        /// Half a frame had come, of which the server may know that it will be illegal.
+        HalfFrame = "the client had sent half a frame",
+        /// The client had sent that code itself.
+        ClientsOwnCode = "the client had sent that code itself",
+        /// The client did not read, or was cut off, and nobody saw the server's end.
+        NobodyCouldSee = "nobody could see whether the connection ended",
+    }
+}

@@ -5,11 +5,39 @@ mod ids;
 
 pub use identity::{Group, Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub(crate) use identity::{groups, slug};
-pub use ids::{Cause, Class, Condition, Invariant, Level};
+pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 
 use crate::exchange::Time;
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
+
+/// Another play, which decides whether a server acted on what the client did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// The same without the last thing that the client sent, and lasting as long.
+    WithoutTheLastSend {
+        /// When the connection had shown what the suspicion is about.
+        lasting: Time,
+    },
+}
+
+/// Why a suspicion is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An excuse holds.
+    Excuse(Excuse),
+    /// The server did the same in a control.
+    Control(Control),
+}
+
+/// A suspicion that is not held against the server, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissal {
+    /// What it would have been.
+    pub violation: Violation,
+    /// Why it is none.
+    pub reason: Reason,
+}
 
 /// How a connection ended, measured against what was owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +110,10 @@ pub struct Violation {
     pub owed: Option<Owed>,
     /// What happened, in a few words without a subject's feelings: `sent Text after its Close`.
     pub fact: String,
-    /// Indices into the trace of the events that prove it.
+    /// Indices into the exchange of the events that prove it.
     pub events: Vec<usize>,
+    /// The control without which it is not certain; `None` where it is. Real time only.
+    pub control: Option<Control>,
 }
 
 /// All that the judge found on one connection; empty is good.
@@ -91,6 +121,8 @@ pub struct Violation {
 pub struct Verdict {
     /// The rules broken, in the order of [`Invariant::ALL`].
     pub violations: Vec<Violation>,
+    /// What looked like a broken rule and is none, with the reason.
+    pub dismissals: Vec<Dismissal>,
 }
 
 impl Verdict {

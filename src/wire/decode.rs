@@ -97,28 +97,28 @@ pub enum Item {
 }
 
 /// The most bytes that a frame's header can have.
-const HEADER: usize = 14;
+const MAX_HEADER: usize = 14;
 /// The most bytes that a control frame may carry.
-const CONTROL: usize = 125;
+const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// Decodes one direction of one connection, from its first frame on.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     sender: Role,
-    header: [u8; HEADER],
-    have: u8,
+    header: [u8; MAX_HEADER],
+    header_len: u8,
     /// The header's full size, known from its second byte on.
-    need: u8,
+    header_size: u8,
     /// The header, once complete, with the payload bytes already taken.
     open: Option<(Head, u64)>,
     /// Whether the frame at hand has already had a fault reported.
-    faulted: bool,
+    fault_reported: bool,
     /// A fault that the first byte proved, to be reported next.
-    proven: Option<Fault>,
+    pending_fault: Option<Fault>,
     /// Inside a fragmented message: whether it is text.
     message: Option<bool>,
     text: Utf8,
-    body: [u8; CONTROL],
+    body: [u8; MAX_CONTROL_PAYLOAD],
     body_len: u8,
 }
 
@@ -127,15 +127,15 @@ impl Decoder {
     pub const fn new(sender: Role) -> Self {
         Self {
             sender,
-            header: [0; HEADER],
-            have: 0,
-            need: 2,
+            header: [0; MAX_HEADER],
+            header_len: 0,
+            header_size: 2,
             open: None,
-            faulted: false,
-            proven: None,
+            fault_reported: false,
+            pending_fault: None,
             message: None,
             text: Utf8::EMPTY,
-            body: [0; CONTROL],
+            body: [0; MAX_CONTROL_PAYLOAD],
             body_len: 0,
         }
     }
@@ -143,7 +143,7 @@ impl Decoder {
     /// The next thing found in `bytes`, which is moved past what was taken.
     /// `None` once all of it is taken.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Item> {
-        if let Some(fault) = self.proven.take() {
+        if let Some(fault) = self.pending_fault.take() {
             return Some(Item::Fault(fault));
         }
         loop {
@@ -180,7 +180,7 @@ impl Decoder {
 
     /// Whether the stream stands between two frames.
     pub const fn is_between_frames(&self) -> bool {
-        self.have == 0
+        self.header_len == 0
     }
 
     /// Whether a fragmented message has begun and not ended.
@@ -189,20 +189,20 @@ impl Decoder {
     }
 
     /// Reports `fault` unless this frame has had one.
-    fn once(&mut self, fault: Option<Fault>) -> Option<Fault> {
-        let fault = fault.filter(|_| !self.faulted);
-        self.faulted |= fault.is_some_and(|fault| fault != Fault::LengthNotMinimal);
+    fn first_fault(&mut self, fault: Option<Fault>) -> Option<Fault> {
+        let fault = fault.filter(|_| !self.fault_reported);
+        self.fault_reported |= fault.is_some_and(|fault| fault != Fault::LengthNotMinimal);
         fault
     }
 
     fn header_byte(&mut self, byte: u8) -> Option<Item> {
-        self.header[usize::from(self.have)] = byte;
-        self.have += 1;
-        match self.have {
+        self.header[usize::from(self.header_len)] = byte;
+        self.header_len += 1;
+        match self.header_len {
             1 => {
                 self.body_len = 0;
                 let fault = self.first_byte_fault();
-                self.proven = self.once(fault);
+                self.pending_fault = self.first_fault(fault);
                 Some(Item::Started(Started { opcode: Opcode::new(byte) }))
             }
             2 => {
@@ -211,15 +211,15 @@ impl Decoder {
                     127 => 8,
                     _ => 0,
                 };
-                self.need = 2 + extended + if byte & 0x80 == 0 { 0 } else { 4 };
+                self.header_size = 2 + extended + if byte & 0x80 == 0 { 0 } else { 4 };
                 let fault = self.second_byte_fault();
-                let fault = self.once(fault);
+                let fault = self.first_fault(fault);
                 self.open_when_complete();
                 fault.map(Item::Fault)
             }
             _ => {
                 let fault = self.length_fault();
-                let fault = self.once(fault);
+                let fault = self.first_fault(fault);
                 self.open_when_complete();
                 fault.map(Item::Fault)
             }
@@ -261,13 +261,13 @@ impl Decoder {
         match second & 0x7f {
             126 => {
                 let length = u16::from_be_bytes([extended[0], extended[1]]);
-                (self.have >= 4).then_some(u64::from(length))
+                (self.header_len >= 4).then_some(u64::from(length))
             }
             127 => {
                 let length = u64::from_be_bytes(extended[..8].try_into().expect("eight bytes"));
-                (self.have >= 10).then_some(length)
+                (self.header_len >= 10).then_some(length)
             }
-            short => (self.have >= 2).then_some(u64::from(short)),
+            short => (self.header_len >= 2).then_some(u64::from(short)),
         }
     }
 
@@ -277,7 +277,7 @@ impl Decoder {
         if wide == 127 && self.header[2] >> 7 == 1 {
             return Some(Fault::LengthTopBit);
         }
-        if self.have != (if wide == 127 { 10 } else { 4 }) {
+        if self.header_len != (if wide == 127 { 10 } else { 4 }) {
             return None;
         }
         let length = self.length()?;
@@ -291,7 +291,7 @@ impl Decoder {
     }
 
     fn open_when_complete(&mut self) {
-        if self.have < self.need {
+        if self.header_len < self.header_size {
             return;
         }
         let [first, second, ..] = self.header;
@@ -312,7 +312,7 @@ impl Decoder {
     }
 
     fn mask_key(&self) -> [u8; 4] {
-        let end = usize::from(self.need);
+        let end = usize::from(self.header_size);
         self.header[end - 4..end].try_into().expect("four bytes")
     }
 
@@ -331,12 +331,13 @@ impl Decoder {
         } else {
             self.text.feed(payload)
         };
-        self.once(result.is_err().then_some(Fault::TextNotUtf8))
+        self.first_fault(result.is_err().then_some(Fault::TextNotUtf8))
     }
 
     fn control_payload(&mut self, head: Head, taken: u64, payload: &[u8]) {
-        let from = usize::try_from(taken).map_or(CONTROL, |taken| taken.min(CONTROL));
-        let to = (from + payload.len()).min(CONTROL);
+        let from = usize::try_from(taken)
+            .map_or(MAX_CONTROL_PAYLOAD, |taken| taken.min(MAX_CONTROL_PAYLOAD));
+        let to = (from + payload.len()).min(MAX_CONTROL_PAYLOAD);
         self.body[from..to].copy_from_slice(&payload[..to - from]);
         if head.masked {
             let key = self.mask_key();
@@ -363,7 +364,7 @@ impl Decoder {
                 && !self.text.is_complete();
             cut.then_some(Fault::TextNotUtf8)
         };
-        self.once(fault)
+        self.first_fault(fault)
     }
 
     fn finish(&mut self, head: Head) {
@@ -371,9 +372,9 @@ impl Decoder {
             self.message = None;
         }
         self.open = None;
-        self.have = 0;
-        self.need = 2;
-        self.faulted = false;
+        self.header_len = 0;
+        self.header_size = 2;
+        self.fault_reported = false;
     }
 }
 
@@ -499,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_byte_proves_is_said_at_the_first_byte() {
+    fn a_fault_of_the_first_byte_is_reported_at_the_first_byte() {
         for first in [0xc1, 0x83, 0x08, 0x80] {
             let mut decoder = Decoder::new(Role::Client);
             let mut byte = &[first][..];

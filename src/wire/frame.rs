@@ -1,6 +1,6 @@
-//! The frame encoder. It builds whatever it is told, legal or not (RFC 6455 section 5.2).
+//! The frame encoder. It builds any frame, legal or not (RFC 6455 section 5.2).
 
-use super::Opcode;
+use super::{Opcode, Role};
 
 /// The masking key of every frame that hangup sends: the one of RFC 6455's own
 /// examples (section 5.7). A fixed key keeps traces reproducible, and one that is
@@ -42,6 +42,14 @@ impl FrameHead {
     /// A legal, final frame with the mask [`MASK`], as a client sends it.
     pub const fn client(opcode: Opcode) -> Self {
         Self { mask: Some(MASK), ..Self::server(opcode) }
+    }
+
+    /// A legal, final frame, with the mask or without, as `sender` sends it (section 5.1).
+    pub const fn sent_by(sender: Role, opcode: Opcode) -> Self {
+        match sender {
+            Role::Client => Self::client(opcode),
+            Role::Server => Self::server(opcode),
+        }
     }
 
     /// Appends the frame with `payload` to `out`, masking it where there is a key.
@@ -111,6 +119,22 @@ mod tests {
             encoded(FrameHead::server(Opcode::BINARY), &vec![0; 65536])[..10],
             [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]
         );
+    }
+
+    #[test]
+    fn each_role_masks_as_the_other_end_demands() {
+        for (sender, masked) in [(Role::Client, true), (Role::Server, false)] {
+            let bytes = encoded(FrameHead::sent_by(sender, Opcode::TEXT), b"Hello");
+            assert_eq!(bytes[1] & 0x80 != 0, masked, "{sender:?}");
+            for (receiver_expects, is_legal) in [(sender, true), (sender.other(), false)] {
+                let mut decoder = crate::wire::Decoder::new(receiver_expects);
+                let mut rest = bytes.as_slice();
+                let items = std::iter::from_fn(|| decoder.next(&mut rest));
+                let faults =
+                    items.filter(|item| matches!(item, crate::wire::Item::Fault(_))).count();
+                assert_eq!(faults == 0, is_legal, "{sender:?} read as {receiver_expects:?}");
+            }
+        }
     }
 
     #[test]

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_demand_is_named() {
+    fn the_error_names_the_missing_header() {
         let without = |line: &str| {
             let text: String =
                 REQUEST.split_inclusive("\r\n").filter(|l| !l.starts_with(line)).collect();

@@ -1,4 +1,4 @@
-//! RFC 6455 on the wire: facts, no opinions.
+//! RFC 6455 on the wire.
 //!
 //! Opcodes, close codes, a frame encoder that can build any illegal frame, a
 //! strict incremental decoder for either role, and the opening handshake. This
@@ -15,7 +15,7 @@ pub use close::{CloseClass, CloseCode, ClosePayload};
 pub use decode::{Decoder, Fault, Head, Item, Started};
 pub use frame::{FrameHead, LengthForm, MASK};
 pub use opcode::Opcode;
-pub use utf8::{Invalid, Utf8};
+pub use utf8::{InvalidUtf8, Utf8};
 
 /// Who sends a stream of frames. RFC 6455 section 5.1 asks a client to mask every
 /// frame and a server to mask none.
@@ -25,4 +25,14 @@ pub enum Role {
     Client,
     /// The end that accepted it; its frames are not masked.
     Server,
+}
+
+impl Role {
+    /// The role of the other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }

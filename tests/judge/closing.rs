@@ -4,7 +4,7 @@ use crate::story::{
     BYE, Frame, PING, PONG, Story, TEXT, UNMASKED, asked, close, encoded, masked, owing, plain,
     wide,
 };
-use hangup::exchange::What;
+use hangup::exchange::{ConnectionId, What};
 use hangup::judge::{judge, next_deadline};
 use hangup::verdict::{Cause, Condition, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
@@ -16,7 +16,8 @@ fn a_length_wider_than_it_needs_obliges_to_nothing_and_hides_nothing() {
     wide(TEXT).quiet().is_clean();
     let latin = wide((Opcode::TEXT, b"caf\xe9 noir"));
     let stories = [wide(TEXT).client(BYE), wide(TEXT).client_bytes(UNMASKED), latin, wide(BYE)];
-    let obliges = stories.map(|story| next_deadline(&story.trace, &story.bounds).is_some());
+    let obliges = stories
+        .map(|story| next_deadline(&story.exchange, ConnectionId::FIRST, &story.bounds).is_some());
     assert_eq!(obliges, [true; 4], "behind it: a Close, no mask; in it: Latin-1, a Close");
 }
 
@@ -66,7 +67,7 @@ fn a_close_that_the_server_never_read_to_its_end_is_not_received() {
     open().deaf().at(1500).hears().server_drops().is_clean();
     open().at(1002).server(BYE).server_drops().is_clean();
     let mut at_once = open();
-    at_once.trace.transit = Duration::ZERO;
+    at_once.exchange.transit = Duration::ZERO;
     at_once.server_drops().breaks(Invariant::AnswersClose);
 }
 
@@ -153,7 +154,7 @@ fn a_second_close_is_one_too_many_and_of_two_illegal_ones_the_worse_is_reported(
     let [odd, worse] = [2000, 1006].map(|code| close(code, b""));
     let story = Story::open().server((Opcode::CLOSE, &odd)).server((Opcode::CLOSE, &worse));
     assert_eq!(story.broken(), [Invariant::ClosesOnce, Invariant::LegalClose]);
-    assert_eq!(judge(&story.trace, &story.bounds).violations[1].level, Level::Must);
+    assert_eq!(judge(&story.exchange, &story.bounds).violations[1].level, Level::Must);
 }
 
 #[test]
@@ -255,18 +256,18 @@ fn of_two_faults_of_one_close_the_worse_is_reported() {
 #[test]
 fn a_reset_that_is_all_the_answer_there_is_answers_no_close() {
     let closed = || Story::open_seen_by_client().at(1000).client(BYE).later(2);
-    closed().then(What::GotReset).breaks(Invariant::AnswersClose);
-    closed().server(BYE).then(What::GotReset).is_clean();
+    closed().actor(What::ReadReset).breaks(Invariant::AnswersClose);
+    closed().server(BYE).actor(What::ReadReset).is_clean();
     // What lies unread makes a reset of any end.
     let behind = Story::open_seen_by_client().at(1000).client(BYE).client(PING).later(2);
-    behind.then(What::GotReset).is_clean();
-    closed().then(What::FinArrived).then(What::GotReset).is_clean();
-    closed().then(What::GotEnd).then(What::GotReset).is_clean();
+    behind.actor(What::ReadReset).is_clean();
+    closed().then(What::FinArrived).actor(What::ReadReset).is_clean();
+    closed().actor(What::ReadEnd).actor(What::ReadReset).is_clean();
     // Too soon to be about the Close, or to a client that did not look.
     let soon = Story::open_seen_by_client().at(1000).client(BYE).later(1);
-    soon.then(What::GotReset).is_clean();
-    Story::open_seen_by_client().then(What::GotReset).at(1000).client(BYE).later(2).is_clean();
-    Story::open_seen_by_client().deaf().client(BYE).later(2).then(What::GotReset).is_clean();
+    soon.actor(What::ReadReset).is_clean();
+    Story::open_seen_by_client().actor(What::ReadReset).at(1000).client(BYE).later(2).is_clean();
+    Story::open_seen_by_client().deaf().client(BYE).later(2).actor(What::ReadReset).is_clean();
     // Who saw the server's end knows what was read.
     Story::open().client(BYE).later(2).resets().told_of_reset().is_clean();
 }
@@ -281,7 +282,8 @@ fn a_long_pong_after_the_close_is_a_frame() {
 fn a_client_alone_knows_that_its_close_was_received_from_the_answer_or_after_a_while() {
     let open = || {
         let mut story = Story::open_seen_by_client();
-        (story.trace.grain, story.trace.transit) = (Duration::from_millis(250), Duration::ZERO);
+        (story.exchange.timing_slack, story.exchange.transit) =
+            (Duration::from_millis(250), Duration::ZERO);
         story.at(1000)
     };
     let pinged = |story: Story| story.server(PING).later(1).server_drops();

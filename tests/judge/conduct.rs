@@ -62,7 +62,7 @@ fn a_server_that_stands_still_is_not_also_late_and_one_that_crashes_later_is() {
 #[test]
 fn a_violation_that_is_not_about_time_says_how_the_connection_ended_all_the_same() {
     let ending = |story: Story| {
-        judge(&story.trace, &story.bounds).violations.last().map(|violation| violation.ending)
+        judge(&story.exchange, &story.bounds).violations.last().map(|violation| violation.ending)
     };
     let late = Some(Ending::Late(Time(20_000_000)));
     let data = || owing(Cause::OwnClose).server(TEXT);
@@ -87,7 +87,7 @@ fn tasks_that_outlive_the_connection_are_a_leak_that_is_counted() {
 fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_much() {
     let held = |peak, memory| {
         let mut story = Story::open().promising(|bounds| bounds.memory = memory);
-        story.trace.peak_heap = peak;
+        story.exchange.peak_heap = peak;
         story
     };
     for (peak, memory) in
@@ -103,7 +103,7 @@ fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_muc
     assert_eq!(found.fact, "asked for more memory than its process may have", "told once");
     // It is a matter of the whole connection: what obliged the server is its cause.
     let mut closed = asked().server(BYE).server_drops().promising(|bounds| bounds.memory = Some(1));
-    closed.trace.peak_heap = Some(2);
+    closed.exchange.peak_heap = Some(2);
     assert_eq!(closed.breaks(Invariant::BoundedMemory).identity.cause(), Some(Cause::ClientClose));
 }
 
@@ -121,7 +121,7 @@ fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
     assert_eq!(asked().panics().breaks(Invariant::NoPanic).identity.cause(), cause);
     let story = asked().server(BYE).server(TEXT).aborts();
     assert_eq!(story.broken(), [Invariant::SilentAfterClose, Invariant::NoPanic]);
-    let causes = judge(&story.trace, &story.bounds).violations;
+    let causes = judge(&story.exchange, &story.bounds).violations;
     assert_eq!([causes[0].identity.cause(), causes[1].identity.cause()], [cause, None]);
 }
 

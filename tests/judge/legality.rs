@@ -3,7 +3,7 @@
 use crate::story::{
     Act, BYE, PING, PONG, Story, TEXT, UNMASKED, close, encoded, fragment, masked, plain, wide,
 };
-use hangup::exchange::{Outcome, What};
+use hangup::exchange::{AfterDeadline, What};
 use hangup::judge::judge;
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::{FrameHead, LengthForm, Opcode};
@@ -96,11 +96,11 @@ fn to_echo_a_code_that_no_frame_may_carry_is_a_must_not_and_to_echo_an_unused_on
         let bad = masked((Opcode::CLOSE, &close(code, b"")));
         let echo = broke(&bad).server_closes(code).later(1000).server_drops();
         assert_eq!(echo.broken(), [Invariant::LegalClose, Invariant::RefusesIllegal]);
-        let found = judge(&echo.trace, &echo.bounds).violations.remove(1);
+        let found = judge(&echo.exchange, &echo.bounds).violations.remove(1);
         assert_eq!((found.level, &found.events[..]), (level, &[5, 4][..]));
         assert!(found.fact.starts_with("echoed "), "{}", found.fact);
         let other = broke(&bad).server_closes(1006).later(1000).server_drops();
-        let found = judge(&other.trace, &other.bounds).violations.remove(1);
+        let found = judge(&other.exchange, &other.bounds).violations.remove(1);
         assert!(found.fact.starts_with("answered "), "{}", found.fact);
         assert_eq!(found.level, Level::Should);
     }
@@ -201,7 +201,10 @@ fn a_close_that_is_cut_off_refuses_nothing_and_is_not_judged_by_its_code() {
 
 #[test]
 fn to_leave_a_violation_unanswered_and_open_is_a_matter_of_time_alone() {
-    broke(UNMASKED).at(60_000).then(What::Became(Outcome::Quiet)).breaks(Invariant::EndsInTime);
+    broke(UNMASKED)
+        .at(60_000)
+        .then(What::Became(AfterDeadline::Quiet))
+        .breaks(Invariant::EndsInTime);
 }
 
 // What is legal is accepted.

@@ -3,7 +3,7 @@
 use crate::story::{
     Act, BYE, PING, Story, TEXT, UNMASKED, encoded, idling, masked, opening, owing, rule,
 };
-use hangup::exchange::{Outcome, Time, What};
+use hangup::exchange::{AfterDeadline, ConnectionId, Time, What};
 use hangup::judge::next_deadline;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
@@ -26,23 +26,24 @@ fn a_deadline_has_two_milliseconds_of_slack_and_no_third() {
         for in_time in [1003, 5999, 6000, 6001] {
             owing(cause).at(in_time).server_drops().is_clean();
         }
-        let next = |story: &Story| next_deadline(&story.trace, &story.bounds);
+        let next =
+            |story: &Story| next_deadline(&story.exchange, ConnectionId::FIRST, &story.bounds);
         assert_eq!(next(&owing(cause).server_shuts()), Some(Time(6_000_000)));
         assert_eq!(next(&owing(cause).server_drops()), None);
     }
     let mut story = owing(Cause::ClientClose);
-    story.trace.grain = Duration::from_millis(50);
+    story.exchange.timing_slack = Duration::from_millis(50);
     story.clone().at(6050).server_drops().is_clean();
     story.at(6051).server_drops().breaks(Invariant::EndsInTime);
 }
 
 #[test]
 fn each_way_not_to_end_has_its_name_and_what_was_not_watched_is_none() {
-    let ticking = |wakes, lasting| Outcome::Ticking { wakes, lasting };
+    let ticking = |wakes, lasting| AfterDeadline::Ticking { wakes, lasting };
     for &cause in Cause::ALL {
         for (outcome, ending) in [
-            (Outcome::Quiet, Ending::Never),
-            (Outcome::GaveUp, Ending::Open(Time(60_000_000))),
+            (AfterDeadline::Quiet, Ending::Never),
+            (AfterDeadline::GaveUp, Ending::Open(Time(60_000_000))),
             (ticking(4, 40_000_000), Ending::Ticking(10_000_000)),
             (ticking(0, 7), Ending::Ticking(7)),
         ] {
@@ -149,8 +150,8 @@ fn a_client_alone_sees_the_same_lateness_and_takes_the_end_for_the_release() {
     let open = || Story::open_seen_by_client().at(1000);
     for story in [open().client(BYE).server(BYE), open().server(BYE), open().fin()] {
         story.due(6000);
-        story.clone().at(6002).then(What::GotReset).quiet().is_clean();
-        story.at(6003).then(What::GotReset).breaks(Invariant::EndsInTime);
+        story.clone().at(6002).actor(What::ReadReset).quiet().is_clean();
+        story.at(6003).actor(What::ReadReset).breaks(Invariant::EndsInTime);
     }
 }
 
@@ -158,7 +159,7 @@ fn a_client_alone_sees_the_same_lateness_and_takes_the_end_for_the_release() {
 #[test]
 fn a_release_that_is_seen_from_outside_is_told_from_the_end() {
     let mut story = Story::open_seen_by_client();
-    story.trace.sees_release = true;
+    story.exchange.sees_release = true;
     let ended = story.at(1000).client(BYE).server(BYE).server_drops();
     ended.clone().at(6002).then(What::Dropped { reset: false }).is_clean();
     ended.clone().quiet().breaks(Invariant::ReleasesInTime);
@@ -171,9 +172,9 @@ fn who_does_not_look_sees_no_end_and_the_server_is_not_blamed_for_it() {
     let blind: [Act; 3] = [Story::deaf, Story::cut, |story| story.deaf().client_bytes([0x89])];
     for act in blind {
         act(open()).quiet().is_clean();
-        act(open()).at(6003).hears().then(What::GotEnd).is_clean();
+        act(open()).at(6003).hears().actor(What::ReadEnd).is_clean();
         let mut table = act(open());
-        table.trace.sees_release = true;
+        table.exchange.sees_release = true;
         table.clone().at(6002).then(What::Shut).then(What::Dropped { reset: false }).is_clean();
         table.quiet().breaks(Invariant::EndsInTime);
     }
@@ -185,15 +186,15 @@ fn who_does_not_look_sees_no_end_and_the_server_is_not_blamed_for_it() {
 fn an_end_that_only_the_table_showed_is_no_cut_and_no_missing_answer() {
     let open = || {
         let mut story = Story::open_seen_by_client();
-        (story.trace.sees_release, story.trace.transit) = (true, Duration::ZERO);
+        (story.exchange.sees_release, story.exchange.transit) = (true, Duration::ZERO);
         story.at(1000)
     };
     let gone = |story: Story| story.then(What::Shut).then(What::Dropped { reset: false });
     gone(open().server(BYE)).at(1010).reset().is_clean();
     gone(open().client(BYE)).is_clean();
-    gone(open().client(BYE)).then(What::GotEnd).breaks(Invariant::AnswersClose);
+    gone(open().client(BYE)).actor(What::ReadEnd).breaks(Invariant::AnswersClose);
     gone(open().client_bytes(UNMASKED)).is_clean();
-    gone(open().client_bytes(UNMASKED)).then(What::GotEnd).breaks(Invariant::RefusesIllegal);
+    gone(open().client_bytes(UNMASKED)).actor(What::ReadEnd).breaks(Invariant::RefusesIllegal);
 }
 
 // Liveness: what the client did meanwhile.

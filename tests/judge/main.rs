@@ -1,4 +1,4 @@
-//! The judge over hand-written traces: each test tells the story of one
+//! The judge over hand-written exchanges: each test tells the story of one
 //! connection, or of a few that differ in one thing, on both sides of a border.
 //!
 //! Stories run on a clock in milliseconds. Unless one says otherwise, the target

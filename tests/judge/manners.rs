@@ -1,7 +1,7 @@
 //! `echoes-code` and `lets-the-polite-finish`: how a server treats a client that behaves.
 
 use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, close, fragment, masked, plain, wide};
-use hangup::exchange::What;
+use hangup::exchange::{ConnectionId, What};
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::Opcode;
 
@@ -148,9 +148,9 @@ fn who_drops_with_the_own_close_cuts_the_answer_off_and_who_waits_does_not() {
     // Not so where the server's end was seen too, or was a reset, and nothing came that
     // it could be about.
     let mut watched = seen().later(100).server_drops().then(What::Dropped { reset: false });
-    watched.trace.sees_release = true;
+    watched.exchange.sees_release = true;
     watched.breaks(Invariant::LetsThePoliteFinish);
-    let reset = |story: Story| story.then(What::GotReset);
+    let reset = |story: Story| story.actor(What::ReadReset);
     reset(seen().later(100)).breaks(Invariant::LetsThePoliteFinish);
     reset(seen().later(101)).is_clean();
     reset(Story::open_seen_by_client().at(1000).client(PING).server_closes(1001)).is_clean();
@@ -225,7 +225,7 @@ fn a_client_that_is_rude_before_the_end_need_not_be_waited_for() {
         assert!(!before.broken().contains(&invariant), "{what}: {:?}", before.broken());
         let eaten = eaten(rude);
         assert!(!eaten.broken().contains(&invariant), "{what}: {:?}", eaten.broken());
-        // What comes behind the end excuses nothing, but that a whole trace is read of a Close.
+        // What comes behind the end excuses nothing, but that a whole exchange is read of a Close.
         if what != "data behind its Close" {
             let after = rude(closing().server_drops());
             assert!(after.broken().contains(&invariant), "{what}: {:?}", after.broken());
@@ -252,10 +252,10 @@ fn a_reset_that_comes_before_the_client_has_the_close_eats_it() {
     // A FIN without a Close before it is an end that the client chose.
     closing().fin().later(1000).resets().told_of_reset().is_clean();
     closing().client_gets_all().later(1000).resets().told_of_reset().is_clean();
-    let size = closing().trace.to_client.len() as u32;
-    let most = closing().then(What::Got { bytes: size - 1 }).later(1000).resets();
+    let size = closing().exchange.bytes(ConnectionId::FIRST).to_actor.len() as u32;
+    let most = closing().actor(What::Read { bytes: size - 1 }).later(1000).resets();
     most.clone().told_of_reset().breaks(Invariant::LetsThePoliteFinish);
-    most.then(What::Got { bytes: 1 }).told_of_reset().is_clean();
+    most.actor(What::Read { bytes: 1 }).told_of_reset().is_clean();
 }
 
 #[test]

@@ -1,15 +1,15 @@
-//! Any trace at all: no bytes and no order of events make the judge panic.
+//! Any exchange at all: no bytes and no order of events make the judge panic.
 
 use crate::story::{DEATHS, Story, close, encoded, owing};
 use hangup::bounds::Bounds;
-use hangup::exchange::{Note, Outcome, Trace, What};
+use hangup::exchange::{AfterDeadline, ConnectionId, End, Exchange, Note, What};
 use hangup::judge::{judge, next_deadline};
 use hangup::verdict::{Cause, Invariant, Verdict};
 use hangup::wire::{FrameHead, MASK, Opcode};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-// Any trace at all.
+// Any exchange at all.
 
 /// Knuth's MMIX generator: enough to be arbitrary, small enough to be read.
 struct Lcg(u64);
@@ -39,34 +39,42 @@ impl Lcg {
         bytes
     }
 
+    fn event(&mut self) -> (End, What) {
+        let what = self.what();
+        let at_actor = matches!(what, What::Read { .. } | What::ReadEnd | What::ReadReset);
+        let end = if at_actor && self.below(3) == 0 { End::Actor } else { what.usual_end() };
+        (end, what)
+    }
+
     fn what(&mut self) -> What {
         let bytes = [self.below(8), self.below(300), u32::MAX][self.below(3) as usize];
-        let ticking = Outcome::Ticking { wakes: bytes, lasting: u64::MAX };
+        let ticking = AfterDeadline::Ticking { wakes: bytes, lasting: u64::MAX };
         let told = Note::ToldOfEnd { code: [None, Some(1000)][self.below(2) as usize] };
         let given = Note::Received { bytes };
         let notes = [Note::Reports, given, told, Note::BeganToClose, Note::BeganToReturn];
         match self.below(22) {
             0..=3 => What::Arrived { bytes },
-            4..=6 => What::Read { bytes },
-            7..=9 => What::Wrote { bytes },
-            10 => What::Got { bytes },
+            4..=7 => What::Read { bytes },
+            8..=10 => What::Wrote { bytes },
             11 => {
                 self.pick(&[What::FinArrived, What::ResetArrived, What::ReadEnd, What::ReadReset])
             }
             12 => self.pick(&[What::StoppedReading, What::ResumedReading, What::Cut, What::Froze]),
             13 => self.pick(&[What::WriteBlocked, What::Writable, What::Flushed]),
-            14 => self.pick(&[What::Shut, What::GotEnd, What::GotReset, What::Returned]),
+            14 => self.pick(&[What::Shut, What::ReadEnd, What::ReadReset, What::Returned]),
             15 => What::Dropped { reset: bytes == 0 },
             16 => self.pick(&notes.map(What::Noted)),
             17 => self.pick(&[What::Panicked("oops".into()), What::Spun { polls: bytes }]),
             18 => What::Outlived { tasks: bytes },
             19 => self.pick(&DEATHS.map(What::Died)),
-            _ => self.pick(&[Outcome::Quiet, Outcome::GaveUp, ticking].map(What::Became)),
+            _ => {
+                self.pick(&[AfterDeadline::Quiet, AfterDeadline::GaveUp, ticking].map(What::Became))
+            }
         }
     }
 }
 
-/// A trace of nonsense. Where it `fits`, no more bytes move than there are, and time goes forward.
+/// An exchange of nonsense. Where it `fits`, no more bytes move than there are, and time goes forward.
 fn nonsense(seed: u64, fits: bool) -> Story {
     let mut rng = Lcg(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut story = if rng.below(4) > 0 { Story::open() } else { Story::accepted() };
@@ -75,40 +83,44 @@ fn nonsense(seed: u64, fits: bool) -> Story {
     story.bounds.handshake = (seed & 1 == 0).then(&mut promise);
     story.bounds.idle = (seed & 2 == 0).then(&mut promise);
     story.bounds.memory = (seed & 4 == 0).then_some(1000);
-    story.trace.peak_heap = (seed & 8 == 0).then_some(rng.below(2000).into());
-    story.trace.both_ends = rng.below(3) > 0;
+    story.exchange.peak_heap = (seed & 8 == 0).then_some(rng.below(2000).into());
+    story.exchange.both_ends = rng.below(3) > 0;
     let (to_server, to_client) = (rng.bytes(Some(MASK)), rng.bytes(None));
     let (mut arriving, mut leaving) = (to_server.len() as u32, to_client.len() as u32);
-    story.trace.to_server.extend(to_server);
-    story.trace.to_client.extend(to_client);
+    story.exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend(to_server);
+    story.exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend(to_client);
     for _ in 0..rng.below(30) {
-        let mut what = rng.what();
+        let (end, mut what) = rng.event();
+        let leaves = end == End::Actor || matches!(what, What::Wrote { .. });
         if let (true, What::Arrived { bytes }) = (fits, &mut what) {
             *bytes = arriving.min(*bytes);
             arriving -= *bytes;
-        } else if let (true, What::Wrote { bytes } | What::Got { bytes }) = (fits, &mut what) {
+        } else if let (true, true, What::Wrote { bytes } | What::Read { bytes }) =
+            (fits, leaves, &mut what)
+        {
             *bytes = leaving.min(*bytes);
             leaving -= *bytes;
         }
         let past = if fits { story.now.0 / 1000 } else { 0 };
-        story = story.at(past + u64::from(rng.below(3000))).then(what);
+        story = story.at(past + u64::from(rng.below(3000)));
+        story = if end == End::Actor { story.actor(what) } else { story.then(what) };
     }
     story
 }
 
-/// Judges much nonsense: nothing panics, and what is reported is in order and in the trace.
+/// Judges much nonsense: nothing panics, and what is reported is in order and in the exchange.
 fn judge_nonsense(fits: bool) {
     let mut broken = BTreeSet::new();
     for seed in 0..6_000 {
-        let Story { trace, bounds, .. } = nonsense(seed, fits);
-        let Verdict { violations } = judge(&trace, &bounds);
+        let Story { exchange, bounds, .. } = nonsense(seed, fits);
+        let Verdict { violations, .. } = judge(&exchange, &bounds);
         assert!(violations.is_sorted_by_key(|violation| violation.identity), "seed {seed}");
         for violation in violations {
-            let in_trace = violation.events.iter().all(|&event| event < trace.events.len());
+            let in_trace = violation.events.iter().all(|&event| event < exchange.events.len());
             assert!(in_trace, "seed {seed}: {violation:?}");
             broken.insert(violation.identity.invariant());
         }
-        let _ = next_deadline(&trace, &bounds);
+        let _ = next_deadline(&exchange, ConnectionId::FIRST, &bounds);
     }
     assert_eq!(broken.len(), Invariant::ALL.len(), "only these were ever broken: {broken:?}");
 }
@@ -116,7 +128,7 @@ fn judge_nonsense(fits: bool) {
 #[test]
 fn no_bytes_and_no_order_of_events_make_the_judge_panic() {
     for &cause in Cause::ALL {
-        assert!(judge(&Trace::default(), &owing(cause).bounds).is_clean());
+        assert!(judge(&Exchange::default(), &owing(cause).bounds).is_clean());
     }
     judge_nonsense(true);
 }

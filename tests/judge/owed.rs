@@ -41,7 +41,7 @@ fn the_own_close_counts_from_its_first_byte_and_the_clients_from_its_last() {
 fn proof(before: &[u8], bytes: &[u8]) -> Option<usize> {
     (1..=bytes.len()).find(|&upto| {
         let story = Story::open().client_bytes(before).client_bytes(&bytes[..upto]).quiet();
-        let violations = judge(&story.trace, &story.bounds).violations;
+        let violations = judge(&story.exchange, &story.bounds).violations;
         violations.iter().any(|v| v.identity.cause() == Some(Cause::ClientViolation))
     })
 }

@@ -1,7 +1,7 @@
 //! The vocabulary of the stories: one connection, told event by event.
 
 use hangup::bounds::Bounds;
-use hangup::exchange::{Death, Note, Outcome, Time, Trace, What};
+use hangup::exchange::{AfterDeadline, ConnectionId, Death, Exchange, Note, Time, What};
 use hangup::judge::judge;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Verdict, Violation};
 use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
@@ -54,7 +54,7 @@ pub type Act = fn(Story) -> Story;
 /// One connection as it is told, with the bounds that it is judged by.
 #[derive(Clone)]
 pub struct Story {
-    pub trace: Trace,
+    pub exchange: Exchange,
     pub bounds: Bounds,
     pub now: Time,
     pub read: usize,
@@ -82,7 +82,6 @@ impl Story {
         blocked => What::WriteBlocked,
         writable => What::Writable,
         resets => What::Dropped { reset: true },
-        told_of_reset => What::GotReset,
         reports => What::Noted(Note::Reports),
         given => What::Noted(Note::Received { bytes: 4 }),
         aborts => What::Died(Death::Signal(6)),
@@ -95,7 +94,7 @@ impl Story {
     /// Accepted, both ends watched; the client has sent nothing yet.
     pub fn accepted() -> Self {
         let bounds = Bounds::close_within(Duration::from_secs(5));
-        Self { trace: Trace::new(true), bounds, now: Time::ZERO, read: 0, got: 0 }
+        Self { exchange: Exchange::new(true), bounds, now: Time::ZERO, read: 0, got: 0 }
     }
 
     /// An open WebSocket, both ends watched.
@@ -106,8 +105,8 @@ impl Story {
     /// An open WebSocket of which only the client's end is watched.
     pub fn open_seen_by_client() -> Self {
         let mut story = Self::accepted();
-        story.trace.both_ends = false;
-        story.trace.sees_release = false;
+        story.exchange.both_ends = false;
+        story.exchange.sees_release = false;
         story.client_bytes(handshake::REQUEST).server_accepts()
     }
 
@@ -127,8 +126,18 @@ impl Story {
     }
 
     pub fn then(mut self, what: What) -> Self {
-        self.trace.push(self.now, what);
+        self.exchange.push(self.now, what);
         self
+    }
+
+    /// What the client reads, or is told.
+    pub fn actor(mut self, what: What) -> Self {
+        self.exchange.push_at_actor(self.now, what);
+        self
+    }
+
+    pub fn told_of_reset(self) -> Self {
+        self.actor(What::ReadReset)
     }
 
     pub fn client(self, frame: Frame<'_>) -> Self {
@@ -136,7 +145,7 @@ impl Story {
     }
 
     pub fn client_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.trace.to_server.extend_from_slice(bytes.as_ref());
+        self.exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend_from_slice(bytes.as_ref());
         self.then(What::Arrived { bytes: bytes.as_ref().len() as u32 })
     }
 
@@ -145,9 +154,9 @@ impl Story {
     }
 
     pub fn server_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.trace.to_client.extend_from_slice(bytes.as_ref());
-        let (both, bytes) = (self.trace.both_ends, bytes.as_ref().len() as u32);
-        self.then(if both { What::Wrote { bytes } } else { What::Got { bytes } })
+        self.exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(bytes.as_ref());
+        let (both, bytes) = (self.exchange.both_ends, bytes.as_ref().len() as u32);
+        if both { self.then(What::Wrote { bytes }) } else { self.actor(What::Read { bytes }) }
     }
 
     /// The client sends a Close with `code` and no reason.
@@ -167,9 +176,9 @@ impl Story {
 
     /// The client gets all that the server sent, where both ends are watched.
     pub fn client_gets_all(mut self) -> Self {
-        let bytes = (self.trace.to_client.len() - self.got) as u32;
-        self.got = self.trace.to_client.len();
-        self.then(What::Got { bytes })
+        let bytes = (self.exchange.bytes(ConnectionId::FIRST).to_actor.len() - self.got) as u32;
+        self.got = self.exchange.bytes(ConnectionId::FIRST).to_actor.len();
+        self.actor(What::Read { bytes })
     }
 
     pub fn server_accepts(self) -> Self {
@@ -177,44 +186,49 @@ impl Story {
     }
 
     pub fn server_reads_all(mut self) -> Self {
-        let bytes = (self.trace.to_server.len() - self.read) as u32;
-        self.read = self.trace.to_server.len();
+        let bytes = (self.exchange.bytes(ConnectionId::FIRST).to_subject.len() - self.read) as u32;
+        self.read = self.exchange.bytes(ConnectionId::FIRST).to_subject.len();
         self.then(What::Read { bytes })
     }
 
     /// The server drops its transport; a client alone sees the end of the stream.
     pub fn server_drops(self) -> Self {
-        let both = self.trace.both_ends;
-        self.then(if both { What::Dropped { reset: false } } else { What::GotEnd })
+        let both = self.exchange.both_ends;
+        if both { self.then(What::Dropped { reset: false }) } else { self.actor(What::ReadEnd) }
     }
 
     /// It stays as it is for ever, as was proven a minute after accept.
     pub fn quiet(self) -> Self {
-        self.at(60_000).then(What::Became(Outcome::Quiet))
+        self.at(60_000).then(What::Became(AfterDeadline::Quiet))
     }
 
     pub fn broken(&self) -> Vec<Invariant> {
-        let Verdict { violations } = judge(&self.trace, &self.bounds);
+        let Verdict { violations, .. } = judge(&self.exchange, &self.bounds);
         violations.iter().map(|violation| violation.identity.invariant()).collect()
     }
 
     #[track_caller]
     pub fn is_clean(&self) {
-        assert_eq!(judge(&self.trace, &self.bounds).violations, [], "{:?}", self.trace.events);
+        assert_eq!(
+            judge(&self.exchange, &self.bounds).violations,
+            [],
+            "{:?}",
+            self.exchange.events
+        );
     }
 
     /// The violation of `invariant`, which must be the only one.
     #[track_caller]
     pub fn breaks(&self, invariant: Invariant) -> Violation {
-        assert_eq!(self.broken(), [invariant], "{:?}", self.trace.events);
-        judge(&self.trace, &self.bounds).violations.remove(0)
+        assert_eq!(self.broken(), [invariant], "{:?}", self.exchange.events);
+        judge(&self.exchange, &self.bounds).violations.remove(0)
     }
 
     /// Hanging up never is reported for this.
     #[track_caller]
     pub fn never(&self) -> (Cause, Condition) {
         let never = self.clone().quiet();
-        let identity = judge(&never.trace, &never.bounds).violations[0].identity;
+        let identity = judge(&never.exchange, &never.bounds).violations[0].identity;
         let cause = identity.cause().expect("a rule about time");
         assert_eq!(never.breaks(rule(cause)).ending, Ending::Never);
         (cause, identity.condition().expect("a rule about time"))
@@ -225,13 +239,13 @@ impl Story {
     pub fn due(&self, deadline: u64) -> (Cause, Condition) {
         self.clone().at(deadline + 2).server_drops().is_clean();
         let late = self.clone().at(deadline + 3).server_drops();
-        let identity = judge(&late.trace, &late.bounds).violations[0].identity;
+        let identity = judge(&late.exchange, &late.bounds).violations[0].identity;
         let cause = identity.cause().expect("a rule about time");
         let Violation { ending, owed, events, .. } = late.breaks(rule(cause));
         let owed = owed.expect("a rule about time");
         assert_eq!((owed.cause, owed.deadline), (cause, Time(deadline * 1000)));
         assert_eq!(ending, Ending::Late(late.now));
-        assert_eq!(events, [owed.event, late.trace.events.len() - 1]);
+        assert_eq!(events, [owed.event, late.exchange.events.len() - 1]);
         (cause, identity.condition().expect("a rule about time"))
     }
 }

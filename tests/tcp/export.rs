@@ -73,7 +73,7 @@ fn the_exported_file_exits_with_1_on_the_bad_server_and_with_0_on_the_fixed_one(
 }
 
 #[test]
-fn what_cannot_be_played_exits_with_2() {
+fn a_file_that_cannot_be_played_exits_with_2() {
     let desk = Desk::new();
     desk.write("finding.toml", &repro(Invariant::EndsInTime, Cause::OwnClose, "upgrade\n"));
     desk.write("finding.py", &desk.hangup("export finding.toml").out);
@@ -89,7 +89,7 @@ fn what_cannot_be_played_exits_with_2() {
 }
 
 #[test]
-fn what_a_client_cannot_tell_is_not_exported() {
+fn a_finding_that_a_client_cannot_see_is_not_exported() {
     let desk = Desk::new();
     let script = "upgrade\nclose\n";
     desk.write("finding.toml", &repro(Invariant::ReleasesInTime, Cause::ClientClose, script));

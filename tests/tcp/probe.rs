@@ -90,7 +90,7 @@ fn the_same_server_without_a_fault_is_clean() {
 }
 
 #[test]
-fn what_is_accepted_in_a_baseline_is_no_finding_and_what_is_new_is() {
+fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
     let desk = Desk::new();
     let Some(server) = bad("waits", "1") else { return };
     let options =

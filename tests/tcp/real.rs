@@ -4,8 +4,8 @@
 use crate::server::{Server, scripted};
 use hangup::Script;
 use hangup::bounds::Bounds;
-use hangup::run::real_time::{Measures, Part, Player};
-use hangup::transport::tcp::endpoint::{Asking, Endpoint};
+use hangup::run::real_time::{PlayLimits, Player, UrlRole};
+use hangup::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use hangup::verdict::{Condition, Ending, Invariant};
 use std::path::Path;
 use std::time::Duration;
@@ -37,12 +37,13 @@ fn aiohttp() -> Option<Server> {
 /// How it ends for a client that reads and never replies, held to `bound`: late, and
 /// when since it was owed, or in time.
 async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
-    let bye = Endpoint::resolve(&server.url("/bye"), &Asking::default()).expect("a URL");
+    let bye = Endpoint::resolve(&server.url("/bye"), &RequestOptions::default()).expect("a URL");
     let bounds = Bounds::close_within(bound);
     let horizon = bound + Duration::from_secs(5);
-    let measures = Measures { bounds, slack: Duration::from_millis(250), horizon };
-    let target = hangup::run::real_time::Server::new(bye.clone()).with(Part::Bye, bye.clone());
-    let player = Player::meet(&target, measures, 1).await.expect("it is there");
+    let limits = PlayLimits { bounds, slack: Duration::from_millis(250), horizon };
+    let target =
+        hangup::run::real_time::RemoteServer::new(bye.clone()).with(UrlRole::Bye, bye.clone());
+    let player = Player::preflight(&target, limits, 1).await.expect("it is there");
     let script: Script = "upgrade\napp close\n".parse().expect("a script");
     let (_, verdict) = player.play(&bye, &script).await.expect("it is there");
     let late = |violation: &hangup::verdict::Violation| {

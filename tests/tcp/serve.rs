@@ -113,7 +113,7 @@ async fn a_target_that_obeys_no_command_to_close_is_dropped_at_once() {
 }
 
 #[test]
-fn an_unknown_target_and_a_taken_port_are_said_in_one_line() {
+fn an_unknown_target_and_a_taken_port_are_errors_on_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     for (arguments, named) in [

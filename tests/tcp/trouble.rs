@@ -34,7 +34,7 @@ fn probe(url: &str) -> Run {
 }
 
 #[test]
-fn what_answers_something_else_than_101_is_told_from_a_websocket_server() {
+fn a_server_that_does_not_answer_101_is_not_tested() {
     for (response, named) in [
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -55,7 +55,7 @@ fn what_answers_something_else_than_101_is_told_from_a_websocket_server() {
 }
 
 #[test]
-fn where_nothing_answers_that_is_said() {
+fn an_address_without_a_server_is_an_error() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = port.local_addr().expect("an address");
     drop(port);
@@ -72,7 +72,7 @@ fn a_strangers_host_is_not_tested_unasked() {
 }
 
 #[test]
-fn an_application_that_does_not_do_what_was_said_is_found_out() {
+fn an_application_that_does_not_act_as_its_option_says_is_an_error() {
     let server = Server::hangup("reference");
     let plain = server.url("/");
     for (option, named) in

@@ -1,22 +1,22 @@
-//! A campaign: many scripts against one target, and what they found.
+//! A campaign: many scripts against one target, and its findings.
 //!
-//! Draws, plays and judges one script after another, de-duplicates violations by
-//! their [`Identity`], shrinks the first script of each, and checks that it repeats. The
-//! same seed gives the same findings. Where files, terminals and clocks are
-//! concerned, it asks nobody: who watches gets [`Progress`] and can say stop.
+//! It draws, plays and judges one script after another, de-duplicates violations by their
+//! [`Identity`], shrinks the first script of each, and checks that it repeats. The same seed gives
+//! the same findings. It uses no files, no terminal and no clock: a callback gets
+//! [`CampaignProgress`] and can stop the campaign.
 //!
-//! [`Campaign::run`] plays in this process; `workers`, where the feature
-//! `cli` is on, in processes that a target may take down.
+//! [`Campaign::run`] plays in this process. `workers` (feature `cli`) plays in processes that a
+//! target may take down.
 
-mod look_into;
+mod investigate;
 
 #[cfg(all(feature = "cli", unix))]
-pub(crate) use look_into::toll;
+pub(crate) use investigate::crash_cost;
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::run::virtual_time::play;
 use crate::script::Script;
@@ -27,17 +27,17 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// How often progress is told: every so many scripts.
-const TELL_EVERY: u64 = 256;
+/// The progress callback is called every so many scripts.
+const PROGRESS_EVERY: u64 = 256;
 
-/// What to do.
+/// The settings of a campaign.
 #[derive(Clone, Copy, Debug)]
 pub struct Campaign {
     /// What the target is held to.
     pub bounds: Bounds,
     /// Names the scripts, together with their index.
     pub seed: u64,
-    /// How many scripts to play; `None` for as many as the watcher allows.
+    /// How many scripts to play; `None` for as many as the progress callback allows.
     pub scripts: Option<u64>,
 }
 
@@ -50,12 +50,12 @@ pub struct Accepted {
     pub fired: u64,
 }
 
-/// What a campaign came to.
+/// The outcome of a campaign.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct CampaignOutcome {
     /// How many scripts were played, those of shrinking not counted.
     pub scripts: u64,
-    /// What was found, by key.
+    /// The findings, by key.
     pub findings: Vec<Finding>,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
@@ -65,7 +65,7 @@ pub struct Outcome {
     pub given_up: bool,
 }
 
-impl Outcome {
+impl CampaignOutcome {
     /// The accepted deviations that never fired although `after` scripts or more were
     /// played ([`Target::stale_after`]): the target does not deviate so any more, or never did.
     pub fn stale(&self, after: u64) -> impl Iterator<Item = &Deviation> {
@@ -77,33 +77,33 @@ impl Outcome {
 
 /// How far a campaign is.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
+pub struct CampaignProgress<'a> {
     /// Scripts played so far.
     pub scripts: u64,
-    /// What was found so far.
+    /// Findings so far.
     pub findings: usize,
     /// A finding that has just been made; it is complete.
-    pub news: Option<&'a Finding>,
+    pub new_finding: Option<&'a Finding>,
 }
 
 impl Campaign {
-    /// Plays the campaign against `target`, in this process. `watch` is told of every
-    /// finding and now and then in between; `Break` ends the campaign with what it has.
+    /// Plays the campaign against `target`, in this process. `watch` is called
+    /// with every finding, and now and then in between; `Break` stops the campaign.
     pub fn run(
         &self,
         target: &Arc<dyn Target>,
-        mut watch: impl FnMut(Progress<'_>) -> ControlFlow<()>,
-    ) -> Outcome {
-        let grammar = self.grammar(&**target);
+        mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
+    ) -> CampaignOutcome {
+        let config = self.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
         let mut found: BTreeMap<Identity, Finding> = BTreeMap::new();
-        let mut outcome = Outcome::default();
+        let mut outcome = CampaignOutcome::default();
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
-            let script = grammar.nth(self.seed, index);
+            let script = config.nth(self.seed, index);
             let play = |script: &Script| play(target, &self.bounds, script, index);
-            let violations = self.not_accepted(&play(&script), deviations, &mut fired);
+            let violations = self.unaccepted_violations(&play(&script), deviations, &mut fired);
             outcome.scripts += 1;
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
@@ -111,17 +111,18 @@ impl Campaign {
                 if found.contains_key(&key) {
                     continue;
                 }
-                let mut again = |script: &Script| Ok::<_, Infallible>(play(script));
+                let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
                 let Ok(finding) =
-                    self.finding(script.clone(), index, violation, &mut again, &|| false);
+                    self.investigate(script.clone(), index, violation, &mut play_again, &|| false);
                 let (scripts, findings) = (outcome.scripts, found.len() + 1);
-                let told = watch(Progress { scripts, findings, news: Some(&finding) });
+                let answer =
+                    watch(CampaignProgress { scripts, findings, new_finding: Some(&finding) });
                 found.insert(key, finding);
-                go_on = if told.is_break() { told } else { go_on };
+                go_on = if answer.is_break() { answer } else { go_on };
             }
-            if outcome.scripts.is_multiple_of(TELL_EVERY) && go_on.is_continue() {
+            if outcome.scripts.is_multiple_of(PROGRESS_EVERY) && go_on.is_continue() {
                 let (scripts, findings) = (outcome.scripts, found.len());
-                go_on = watch(Progress { scripts, findings, news: None });
+                go_on = watch(CampaignProgress { scripts, findings, new_finding: None });
             }
             if go_on.is_break() {
                 outcome.stopped = true;
@@ -129,20 +130,20 @@ impl Campaign {
             }
         }
         outcome.findings = found.into_values().collect();
-        outcome.accepted = accepted(deviations, &fired);
+        outcome.accepted = accepted_counts(deviations, &fired);
         outcome
     }
 
-    /// What its scripts are drawn for.
-    pub(crate) fn grammar(&self, target: &dyn Target) -> Grammar {
-        Grammar { bounds: self.bounds, app: target.obeys() }
+    /// The generator's settings for this campaign against `target`.
+    pub(crate) fn generator_config(&self, target: &dyn Target) -> GeneratorConfig {
+        GeneratorConfig { bounds: self.bounds, app: target.obeys() }
     }
 
     /// The rules that a trace breaks but for those that `deviations` accept, which
     /// are counted in `fired`.
-    pub(crate) fn not_accepted(
+    pub(crate) fn unaccepted_violations(
         &self,
-        trace: &Trace,
+        trace: &Exchange,
         deviations: &[Deviation],
         fired: &mut [u64],
     ) -> Vec<Violation> {
@@ -158,8 +159,8 @@ impl Campaign {
     }
 }
 
-/// Deviations with how often each fired.
-pub(crate) fn accepted(deviations: &[Deviation], fired: &[u64]) -> Vec<Accepted> {
+/// The deviations, each with how often it fired.
+pub(crate) fn accepted_counts(deviations: &[Deviation], fired: &[u64]) -> Vec<Accepted> {
     let pairs = deviations.iter().zip(fired);
     pairs.map(|(deviation, fired)| Accepted { deviation: *deviation, fired: *fired }).collect()
 }

@@ -1,4 +1,7 @@
-//! How late our own process is: a case played while it was late proves nothing.
+//! Measures how late our own process is. A script that was played while it was late proves
+//! nothing.
+//!
+//! A task sleeps for 10 ms again and again, and records by how much it woke too late.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,38 +9,38 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-/// The pause between two beats.
-const BEAT: Duration = Duration::from_millis(10);
-/// A beat that is no later than this is on time: timers have a grain.
-const ON_TIME: Duration = Duration::from_millis(3);
-/// How many late beats are kept.
-const KEPT: usize = 100_000;
+/// How long the monitor sleeps at a time.
+const TICK: Duration = Duration::from_millis(10);
+/// A tick that is no later than this counts as on time: timers are not exact.
+const TOLERANCE: Duration = Duration::from_millis(3);
+/// The most late ticks that are kept.
+const MAX_KEPT: usize = 100_000;
 
-/// A beat of the runtime that plays, from start to drop.
-pub(super) struct Pulse {
+/// Watches the runtime that it was started in, until it is dropped.
+pub(super) struct DelayMonitor {
     late: Arc<Mutex<VecDeque<(Instant, Duration)>>>,
-    beating: JoinHandle<()>,
+    ticking: JoinHandle<()>,
 }
 
-impl Pulse {
-    /// Begins to beat.
+impl DelayMonitor {
+    /// Starts the monitor.
     pub fn start() -> Self {
         let late = Arc::<Mutex<VecDeque<_>>>::default();
-        let told = Arc::clone(&late);
-        let beating = tokio::spawn(async move {
+        let recorded = Arc::clone(&late);
+        let ticking = tokio::spawn(async move {
             loop {
-                let due = Instant::now() + BEAT;
-                sleep(BEAT).await;
+                let due = Instant::now() + TICK;
+                sleep(TICK).await;
                 let delay = due.elapsed();
-                if delay > ON_TIME {
-                    let mut late = lock(&told);
+                if delay > TOLERANCE {
+                    let mut late = lock(&recorded);
                     late.push_back((Instant::now(), delay));
-                    let surplus = late.len().saturating_sub(KEPT);
+                    let surplus = late.len().saturating_sub(MAX_KEPT);
                     late.drain(..surplus);
                 }
             }
         });
-        Self { late, beating }
+        Self { late, ticking }
     }
 
     /// The worst delay since `start`.
@@ -48,9 +51,9 @@ impl Pulse {
     }
 }
 
-impl Drop for Pulse {
+impl Drop for DelayMonitor {
     fn drop(&mut self) {
-        self.beating.abort();
+        self.ticking.abort();
     }
 }
 
@@ -64,14 +67,14 @@ mod tests {
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "a process that is late is what is tested")]
-    async fn a_runtime_that_stood_still_was_late_by_that() {
-        let pulse = Pulse::start();
+    async fn a_blocked_runtime_is_reported_late_by_the_time_that_it_was_blocked() {
+        let monitor = DelayMonitor::start();
         let start = Instant::now();
         sleep(Duration::from_millis(30)).await;
         std::thread::sleep(Duration::from_millis(200));
         sleep(Duration::from_millis(30)).await;
-        let worst = pulse.worst_since(start);
+        let worst = monitor.worst_since(start);
         assert!((150..2000).contains(&worst.as_millis()), "{worst:?}");
-        assert!(pulse.worst_since(Instant::now()) < Duration::from_millis(100));
+        assert!(monitor.worst_since(Instant::now()) < Duration::from_millis(100));
     }
 }

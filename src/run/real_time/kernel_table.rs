@@ -1,8 +1,8 @@
-//! The server's end of a connection, as the kernel's socket table shows it.
+//! The server's end of a connection, read from the kernel's socket table.
 //!
 //! A client that does not read sees no FIN, and FIN is not release. Where the server
 //! runs on this machine (Linux), the kernel tells both: the state of the server's
-//! socket, and whether a process still holds it. Looked at every [`EVERY`], and less
+//! socket, and whether a process still holds it. It is read every [`POLL_INTERVAL`], and less
 //! often on a busy machine: what a look newly shows is dated to the look before, so that
 //! nobody is called late because the table was read late.
 
@@ -16,41 +16,42 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
-/// The pause between two looks.
-pub const EVERY: Duration = Duration::from_millis(25);
+/// The pause between two polls.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// How long a fresh connection is waited for, to be accepted by the server's process.
-const ACCEPTED: Duration = Duration::from_secs(2);
-/// A socket counts as gone after so many looks that did not find it: the table is no
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A socket counts as gone after so many polls that did not find it: the table is no
 /// snapshot, and may miss one while it changes.
-const MISSED: u8 = 2;
-/// A client that reads sees the end by itself, and more exactly: it is given so many looks.
-const PATIENCE: u8 = 1;
+const MISSES_UNTIL_GONE: u8 = 2;
+/// A client that reads sees the end by itself, and more exactly: the table waits so many polls
+/// for that.
+const CLIENT_GRACE_POLLS: u8 = 1;
 /// The pause between two searches through all processes.
 const SEARCH_EVERY: Duration = Duration::from_secs(1);
 
-/// The table, looked at again and again until it is dropped.
-pub(super) struct Table {
-    watches: Arc<Watches>,
+/// Polls the kernel's table until it is dropped.
+pub(super) struct KernelTable {
+    watches: Arc<WatchList>,
     /// When the last look began that is over.
-    looks: watch::Receiver<Instant>,
-    looking: JoinHandle<()>,
+    polls: watch::Receiver<Instant>,
+    polling: JoinHandle<()>,
 }
 
 #[derive(Default)]
-struct Watches {
-    all: Mutex<(u64, BTreeMap<u64, Watched>)>,
+struct WatchList {
+    all: Mutex<(u64, BTreeMap<u64, WatchedConnection>)>,
 }
 
 /// A connection that is watched.
-struct Watched {
+struct WatchedConnection {
     /// The server's address, then the client's.
     pair: (SocketAddr, SocketAddr),
     record: Record,
     since: Instant,
     inode: Option<u64>,
     missed: u8,
-    /// So many looks since an end that the client should see.
-    patience: u8,
+    /// So many polls since an end that the client should see.
+    polls_since_end: u8,
     /// When the last look began that showed no FIN, and a process that holds it.
     open_at: Time,
     held_at: Time,
@@ -59,110 +60,110 @@ struct Watched {
 }
 
 /// Ends the watch of one connection when it is dropped.
-pub(super) struct Watch {
+pub(super) struct WatchGuard {
     id: u64,
-    watches: Arc<Watches>,
-    looks: watch::Receiver<Instant>,
+    watches: Arc<WatchList>,
+    polls: watch::Receiver<Instant>,
 }
 
-impl Table {
+impl KernelTable {
     /// Begins to look; `None` where there is no such table.
     pub fn start() -> Option<Self> {
         proc::sockets()?;
-        let watches = Arc::<Watches>::default();
-        let (looked, looks) = watch::channel(Instant::now());
-        let looking = tokio::spawn(look_always(Arc::clone(&watches), looked));
-        Some(Self { watches, looks, looking })
+        let watches = Arc::<WatchList>::default();
+        let (polled, polls) = watch::channel(Instant::now());
+        let polling = tokio::spawn(poll_forever(Arc::clone(&watches), polled));
+        Some(Self { watches, polls, polling })
     }
 
     /// Watches the connection between the server's address and the client's.
-    pub fn watch(&self, server: SocketAddr, client: SocketAddr, record: Record) -> Watch {
+    pub fn watch(&self, server: SocketAddr, client: SocketAddr, record: Record) -> WatchGuard {
         let mut all = self.watches.all();
         all.0 += 1;
         let id = all.0;
-        let watched = Watched {
+        let watched = WatchedConnection {
             pair: (canonical(server), canonical(client)),
             record,
             since: Instant::now(),
             inode: None,
             missed: 0,
-            patience: 0,
+            polls_since_end: 0,
             open_at: Time::ZERO,
             held_at: Time::ZERO,
             fin: false,
             released: false,
         };
         all.1.insert(id, watched);
-        Watch { id, watches: Arc::clone(&self.watches), looks: self.looks.clone() }
+        WatchGuard { id, watches: Arc::clone(&self.watches), polls: self.polls.clone() }
     }
 
     /// Waits until what was so at this moment has been seen and told.
     pub async fn catch_up(&self) {
-        let mut looks = self.looks.clone();
-        for _ in 0..=PATIENCE.max(MISSED) {
+        let mut polls = self.polls.clone();
+        for _ in 0..=CLIENT_GRACE_POLLS.max(MISSES_UNTIL_GONE) {
             let now = Instant::now();
-            let _ = looks.wait_for(|began| *began >= now).await;
+            let _ = polls.wait_for(|began| *began >= now).await;
         }
     }
 }
 
-impl Drop for Table {
+impl Drop for KernelTable {
     fn drop(&mut self) {
-        self.looking.abort();
+        self.polling.abort();
     }
 }
 
-impl Watch {
+impl WatchGuard {
     /// Waits until the server's process holds the socket; false where the table does
     /// not show that in good time, as of a server elsewhere.
     pub async fn is_accepted(&mut self) -> bool {
         let accepted = async {
             while self.watches.all().1.get(&self.id).is_none_or(|watched| watched.inode.is_none()) {
-                if self.looks.changed().await.is_err() {
+                if self.polls.changed().await.is_err() {
                     return false;
                 }
             }
             true
         };
-        timeout(ACCEPTED, accepted).await.unwrap_or(false)
+        timeout(ACCEPT_TIMEOUT, accepted).await.unwrap_or(false)
     }
 }
 
-impl Drop for Watch {
+impl Drop for WatchGuard {
     fn drop(&mut self) {
         self.watches.all().1.remove(&self.id);
     }
 }
 
-impl Watches {
-    fn all(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Watched>)> {
+impl WatchList {
+    fn all(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, WatchedConnection>)> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn look_always(watches: Arc<Watches>, looked: watch::Sender<Instant>) {
-    let mut owners = Owners::default();
+async fn poll_forever(watches: Arc<WatchList>, polled: watch::Sender<Instant>) {
+    let mut processes = ServerProcesses::default();
     loop {
-        sleep(EVERY).await;
+        sleep(POLL_INTERVAL).await;
         if watches.all().1.is_empty() {
             continue;
         }
         let watches = Arc::clone(&watches);
         let began = Instant::now();
         let look = spawn_blocking(move || {
-            look(&watches, &mut owners, began);
-            owners
+            poll_table(&watches, &mut processes, began);
+            processes
         });
         let Ok(back) = look.await else { return };
-        owners = back;
-        looked.send_replace(began);
+        processes = back;
+        polled.send_replace(began);
         // Of a machine with a large table no more than a third of a core is used.
         sleep(began.elapsed() * 2).await;
     }
 }
 
 /// One look. The locks are held for moments only: reading the table takes longer.
-fn look(watches: &Watches, owners: &mut Owners, began: Instant) {
+fn poll_table(watches: &WatchList, processes: &mut ServerProcesses, began: Instant) {
     let Some(sockets) = proc::sockets() else { return };
     let sockets: BTreeMap<_, _> = sockets.into_iter().collect();
     let (mut fresh, mut questioned) = (BTreeSet::new(), BTreeSet::new());
@@ -173,32 +174,34 @@ fn look(watches: &Watches, owners: &mut Owners, began: Instant) {
             watched.inode = Some(inode);
             fresh.insert(inode);
         }
-        if !watched.released && socket.is_none_or(|socket| socket.state == State::Over) {
+        if !watched.released && socket.is_none_or(|socket| socket.state == KernelSocketState::Over)
+        {
             questioned.extend(watched.inode);
         }
     }
-    owners.learn(&fresh, began);
-    let held = if questioned.is_empty() { BTreeSet::new() } else { owners.held() };
+    processes.learn(&fresh, began);
+    let held = if questioned.is_empty() { BTreeSet::new() } else { processes.held() };
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
         let is_held = watched.inode.is_some_and(|inode| held.contains(&inode));
-        watched.tell(sockets.get(&watched.pair).copied(), is_held, began);
+        watched.record_changes(sockets.get(&watched.pair).copied(), is_held, began);
     }
 }
 
-impl Watched {
+impl WatchedConnection {
     /// Records what the look that began at `began` newly shows.
-    fn tell(&mut self, socket: Option<Socket>, is_held: bool, began: Instant) {
+    fn record_changes(&mut self, socket: Option<KernelSocket>, is_held: bool, began: Instant) {
         self.missed = if socket.is_none() { self.missed.saturating_add(1) } else { 0 };
         let (fin, released) = match socket {
-            None => (false, self.missed >= MISSED && !is_held),
-            Some(Socket { state: State::Open, .. }) => (false, false),
+            None => (false, self.missed >= MISSES_UNTIL_GONE && !is_held),
+            Some(KernelSocket { state: KernelSocketState::Open, .. }) => (false, false),
             // Without an inode no process has it any more: the kernel sees it off alone.
-            Some(Socket { state: State::Shut, inode }) => (true, inode == 0),
-            Some(Socket { state: State::Over, .. }) => (true, !is_held),
+            Some(KernelSocket { state: KernelSocketState::Shut, inode }) => (true, inode == 0),
+            Some(KernelSocket { state: KernelSocketState::Over, .. }) => (true, !is_held),
         };
         let now = Time::from(began.saturating_duration_since(self.record.start()));
-        if (fin || released) && self.record.looks_out() && self.patience < PATIENCE {
-            self.patience += 1;
+        if (fin || released) && self.record.looks_out() && self.polls_since_end < CLIENT_GRACE_POLLS
+        {
+            self.polls_since_end += 1;
             return;
         }
         if !fin && !self.fin && socket.is_some() {
@@ -218,14 +221,14 @@ impl Watched {
 
 /// A socket of the table: the server's, as seen by address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Socket {
-    state: State,
+struct KernelSocket {
+    state: KernelSocketState,
     /// 0 where no process has it: not yet accepted, or let go of.
     inode: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum KernelSocketState {
     /// Its FIN is not sent.
     Open,
     /// Its FIN is sent, or waits behind data.
@@ -240,12 +243,12 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 /// The processes that serve, by their sockets.
 #[derive(Default)]
-struct Owners {
-    processes: BTreeSet<i32>,
+struct ServerProcesses {
+    pids: BTreeSet<i32>,
     searched: Option<Instant>,
 }
 
-impl Owners {
+impl ServerProcesses {
     /// Finds out which processes hold `fresh` sockets. All processes are searched
     /// now and then only: servers do not often begin a new one.
     fn learn(&mut self, fresh: &BTreeSet<u64>, now: Instant) {
@@ -254,12 +257,12 @@ impl Owners {
             return;
         }
         self.searched = Some(now);
-        self.processes.extend(proc::holders(fresh));
+        self.pids.extend(proc::holders(fresh));
     }
 
     /// The sockets that these processes hold.
     fn held(&self) -> BTreeSet<u64> {
-        self.processes.iter().flat_map(|process| proc::held_by(*process)).collect()
+        self.pids.iter().flat_map(|process| proc::held_by(*process)).collect()
     }
 }
 
@@ -267,23 +270,23 @@ impl Owners {
 mod proc {
     //! `/proc`, as Linux shows it to us.
 
-    use super::{BTreeSet, Socket, SocketAddr, State, canonical};
+    use super::{BTreeSet, KernelSocket, KernelSocketState, SocketAddr, canonical};
     use procfs::net::{TcpState, tcp, tcp6};
     use procfs::process::{FDTarget, Process, all_processes};
 
     /// All TCP sockets by their own address and their peer's.
-    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), Socket)>> {
+    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), KernelSocket)>> {
         let entries = tcp().ok()?.into_iter().chain(tcp6().unwrap_or_default());
         let socket = |entry: procfs::net::TcpNetEntry| {
             let state = match entry.state {
                 TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck => {
-                    State::Shut
+                    KernelSocketState::Shut
                 }
-                TcpState::TimeWait | TcpState::Close => State::Over,
-                _ => State::Open,
+                TcpState::TimeWait | TcpState::Close => KernelSocketState::Over,
+                _ => KernelSocketState::Open,
             };
             let pair = (canonical(entry.local_address), canonical(entry.remote_address));
-            (pair, Socket { state, inode: entry.inode })
+            (pair, KernelSocket { state, inode: entry.inode })
         };
         Some(entries.map(socket).collect())
     }
@@ -311,9 +314,9 @@ mod proc {
 mod proc {
     //! No table that we know how to read.
 
-    use super::{BTreeSet, Socket, SocketAddr};
+    use super::{BTreeSet, KernelSocket, SocketAddr};
 
-    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), Socket)>> {
+    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), KernelSocket)>> {
         None
     }
 
@@ -329,7 +332,7 @@ mod proc {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::exchange::Trace;
+    use crate::exchange::Exchange;
     use std::io::Read as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
@@ -338,12 +341,12 @@ mod tests {
         client: TcpStream,
         server: TcpStream,
         record: Record,
-        _watch: Watch,
-        table: Table,
+        _watch: WatchGuard,
+        table: KernelTable,
     }
 
     impl Pair {
-        /// The events so far, after enough looks.
+        /// The events so far, after enough polls.
         async fn seen(&self) -> Vec<What> {
             self.table.catch_up().await;
             events(&self.record)
@@ -358,12 +361,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let client = TcpStream::connect(address).await.expect("it listens");
-        let table = Table::start().expect("Linux has one");
-        let record = Record::begin(Trace::new(false));
+        let table = KernelTable::start().expect("Linux has one");
+        let record = Record::begin(Exchange::new(false));
         let ours = client.local_addr().expect("an address");
         let mut watch = table.watch(address, ours, record.clone());
-        sleep(EVERY * 4).await;
-        let early = timeout(EVERY * 4, watch.is_accepted()).await;
+        sleep(POLL_INTERVAL * 4).await;
+        let early = timeout(POLL_INTERVAL * 4, watch.is_accepted()).await;
         assert!(early.is_err(), "nobody has accepted yet");
         let (server, _) = listener.accept().await.expect("one waits");
         assert!(watch.is_accepted().await);
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_reset_is_held_until_its_process_lets_go() {
+    async fn a_socket_that_was_reset_is_held_until_its_process_closes_it() {
         let Pair { client, server, record, _watch, table } = pair().await;
         socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
         drop(client);
@@ -410,7 +413,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_does_not_read_hides_nothing() {
+    async fn the_fin_and_the_release_show_even_while_the_client_does_not_read() {
         let Pair { client, mut server, record, _watch, table } = pair().await;
         record.push(What::StoppedReading);
         let mut filled = 0;

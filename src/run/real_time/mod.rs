@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `remote_urls` | a server's URLs, what its application does on each, and the scripts that suit them |
 //! | `preflight` | a look before testing: does it speak WebSocket there |
-//! | `stage`, `record` | the client's socket, and the record of it |
+//! | `tcp_end`, `record` | the client's socket, and the record of it |
 //! | `kernel_table` | the server's end, from the kernel's table |
 //! | `delay_monitor` | how late our own process is |
 //! | `play`, `player`, `probe` | a script; a script again, and shrunk; a campaign |
@@ -15,7 +15,6 @@
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! server's application nothing is heard.
 
-mod control;
 mod delay_monitor;
 mod kernel_table;
 pub mod listen;
@@ -25,8 +24,8 @@ mod preflight;
 mod probe;
 mod record;
 mod remote_urls;
-mod stage;
+mod tcp_end;
 
-pub use player::{BUDGET, Measures, Player, Shrunk};
-pub use probe::{Found, Outcome, Probe, Progress};
-pub use remote_urls::{Part, Server, longest_script, pauses};
+pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
+pub use probe::{Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
+pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};

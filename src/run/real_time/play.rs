@@ -5,19 +5,19 @@
 //! is owed. Nothing is proven here: a connection that is open when watching ends is
 //! *open*, never *never*.
 
-use super::delay_monitor::Pulse;
-use super::kernel_table::Table;
+use super::delay_monitor::DelayMonitor;
+use super::kernel_table::KernelTable;
 use super::record::Record;
-use super::stage::TcpStage;
-use crate::actor::Client;
+use super::tcp_end::TcpEnd;
+use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{Event, Note, Outcome, Time, Trace, What};
+use crate::exchange::{AfterDeadline, ConnectionId, Event, Exchange, Note, Time, What};
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Script, Setting};
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::transport::tcp::{Connected, NoConnection, connect};
+use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::Verdict;
-use crate::wire::{Decoder, Item, Opcode, Role, handshake};
+use crate::view::View;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -29,11 +29,11 @@ const SETTLE_MOST: Duration = Duration::from_millis(300);
 const SMALL_WINDOW: u32 = 2304;
 /// How far beyond a deadline and its slack watching goes, so that it surely passed.
 const BEYOND: Duration = Duration::from_millis(10);
-/// How long after a change the trace is looked at again.
+/// How long after a change the exchange is looked at again.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How all scripts of one run are played.
-pub(super) struct World {
+pub(super) struct PlayConfig {
     pub bounds: Bounds,
     /// What a deadline gets on top, real time being what it is.
     pub slack: Duration,
@@ -42,8 +42,8 @@ pub(super) struct World {
     /// After how long an application that closes on open has surely begun to.
     pub begins: Duration,
     /// The kernel's socket table, where the server is on this machine.
-    pub table: Option<Table>,
-    pub pulse: Pulse,
+    pub table: Option<KernelTable>,
+    pub delays: DelayMonitor,
 }
 
 /// How far a play goes.
@@ -60,30 +60,30 @@ pub(super) enum Watching {
 
 /// What a play came to.
 pub(super) struct Played {
-    pub trace: Trace,
+    pub exchange: Exchange,
     pub verdict: Verdict,
     /// Whether our own process was so late meanwhile that the verdict is worth nothing.
     pub was_late: bool,
 }
 
-impl World {
+impl PlayConfig {
     /// Plays `script` once.
     pub async fn play(
         &self,
         endpoint: &Endpoint,
         script: &Script,
         watching: Watching,
-    ) -> Result<Played, NoConnection> {
+    ) -> Result<Played, ConnectError> {
         let connected = connect(endpoint, window(script)).await?;
-        let record = Record::begin(self.empty_trace(&connected));
+        let record = Record::begin(self.empty_exchange(&connected));
         let watch = self
             .table
             .as_ref()
             .map(|table| table.watch(connected.peer, connected.local, record.clone()));
         let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
         let request = endpoint.request.clone();
-        let stage = TcpStage::new(connected.socket, record.clone(), request, settle, self.begins);
-        let mut client = Client::new(stage, self.bounds.longest() + self.slack * 2);
+        let end = TcpEnd::new(connected.socket, record.clone(), request, settle, self.begins);
+        let mut actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
         let mut watch = watch;
         if let Some(watch) = watch.as_mut().filter(|_| leaves(script))
             && !watch.is_accepted().await
@@ -94,25 +94,25 @@ impl World {
         tokio::select! {
             biased;
             () = self.overdue(&record, slack) => {}
-            () = client.act(script) => {}
+            () = actor.act(script) => {}
         }
         record.push(What::Froze);
-        client.read_until(self.watch(&record, watching)).await;
+        actor.read_until(self.watch(&record, watching)).await;
         drop(watch);
         Ok(self.judged(&record, script, slack))
     }
 
-    fn empty_trace(&self, connected: &Connected) -> Trace {
-        let mut trace = Trace::new(false);
-        trace.sees_release = self.table.is_some();
-        trace.grain = self.slack;
+    fn empty_exchange(&self, connected: &ConnectedSocket) -> Exchange {
+        let mut exchange = Exchange::new(false);
+        exchange.sees_release = self.table.is_some();
+        exchange.timing_slack = self.slack;
         // What TLS has taken in may not have come out of it: then order proves little.
-        trace.transit = match () {
+        exchange.transit = match () {
             () if !connected.socket.is_plain() => self.slack,
             () if connected.peer.ip() == connected.local.ip() => Duration::ZERO,
             () => connected.round_trip,
         };
-        trace
+        exchange
     }
 
     fn slack_of(&self, watching: Watching) -> Duration {
@@ -123,14 +123,14 @@ impl World {
     }
 
     fn judged(&self, record: &Record, script: &Script, slack: Duration) -> Played {
-        let delay = self.pulse.worst_since(record.start());
-        let mut trace = record.take();
+        let delay = self.delays.worst_since(record.start());
+        let mut exchange = record.take();
         if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
-            note_who_began(&mut trace);
+            note_who_began(&mut exchange);
         }
-        trace.grain = slack + delay;
-        let verdict = judge(&trace, &self.bounds);
-        Played { trace, verdict, was_late: delay > self.slack }
+        exchange.timing_slack = slack + delay;
+        let verdict = judge(&exchange, &self.bounds);
+        Played { exchange, verdict, was_late: delay > self.slack }
     }
 
     /// Ready once a deadline has surely passed and the server has not kept it.
@@ -178,7 +178,7 @@ impl World {
                     caught_up = true;
                     continue;
                 }
-                record.push(What::Became(Outcome::GaveUp));
+                record.push(What::Became(AfterDeadline::GaveUp));
                 return;
             }
             wait(record, if record.now() > due { until } else { due }).await;
@@ -187,42 +187,22 @@ impl World {
 
     /// When what is owed, if anything, is surely overdue.
     fn due(&self, record: &Record, slack: Duration) -> Option<Time> {
-        let deadline = record.look(|trace| next_deadline(trace, &self.bounds))?;
-        let delay = self.pulse.worst_since(record.start());
+        let deadline =
+            record.look(|exchange| next_deadline(exchange, ConnectionId::FIRST, &self.bounds))?;
+        let delay = self.delays.worst_since(record.start());
         Some(deadline.after(slack + delay + BEYOND))
     }
 }
 
 /// Notes, where the application closes by itself, that it had begun to when its Close
 /// came: so that a Close of the client's that crossed it is not taken for the reason.
-fn note_who_began(trace: &mut Trace) {
-    let Some(offset) = first_close(&trace.to_client) else { return };
-    let mut got = 0;
-    let brought = |event: &Event| {
-        if let What::Got { bytes } = event.what {
-            got += bytes as usize;
-        }
-        got > offset
-    };
+fn note_who_began(exchange: &mut Exchange) {
+    let view = View::of(exchange, ConnectionId::FIRST);
+    let Some(event) = view.own_close().map(|close| close.started) else { return };
     let began = What::Noted(Note::BeganToClose);
-    let Some(event) = trace.events.iter().position(brought) else { return };
-    if !trace.events[..event].iter().any(|event| event.what == began) {
-        let at = trace.events[event].at;
-        trace.events.insert(event, Event { at, what: began });
-    }
-}
-
-/// Where in what a server sent its first Close begins.
-fn first_close(bytes: &[u8]) -> Option<usize> {
-    let mut rest = &bytes[handshake::head_length(bytes)?..];
-    let mut decoder = Decoder::new(Role::Server);
-    loop {
-        match decoder.next(&mut rest)? {
-            Item::Started(started) if started.opcode == Opcode::CLOSE => {
-                return Some(bytes.len() - rest.len() - 1);
-            }
-            _ => {}
-        }
+    if !exchange.events[..event].iter().any(|event| event.what == began) {
+        let at = exchange.events[event].at;
+        exchange.events.insert(event, Event::new(at, began).inferred());
     }
 }
 
@@ -251,27 +231,27 @@ fn leaves(script: &Script) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::FrameHead;
+    use crate::wire::{FrameHead, Opcode, handshake};
 
     #[test]
     fn an_application_that_closes_by_itself_had_begun_when_its_close_came() {
-        let mut trace = Trace::new(false);
+        let mut exchange = Exchange::new(false);
         let mut bytes = handshake::switching_protocols(handshake::ACCEPT).into_bytes();
         FrameHead::server(Opcode::TEXT).encode(b"\x88\x00", &mut bytes);
         let first = bytes.len() as u32;
         FrameHead::server(Opcode::CLOSE).encode(b"", &mut bytes);
-        trace.to_client = bytes;
-        trace.push(Time(1), What::Got { bytes: first });
-        trace.push(Time(2), What::Arrived { bytes: 0 });
-        note_who_began(&mut trace);
-        assert_eq!(trace.events.len(), 2, "no Close has come");
-        trace.push(Time(3), What::Got { bytes: 1 });
-        trace.push(Time(4), What::Got { bytes: 1 });
-        let began = Event { at: Time(3), what: What::Noted(Note::BeganToClose) };
+        exchange.bytes_mut(ConnectionId::FIRST).to_actor = bytes;
+        exchange.push_at_actor(Time(1), What::Read { bytes: first });
+        exchange.push(Time(2), What::Arrived { bytes: 0 });
+        note_who_began(&mut exchange);
+        assert_eq!(exchange.events.len(), 2, "no Close has come");
+        exchange.push_at_actor(Time(3), What::Read { bytes: 1 });
+        exchange.push_at_actor(Time(4), What::Read { bytes: 1 });
+        let began = Event::new(Time(3), What::Noted(Note::BeganToClose)).inferred();
         for _ in 0..2 {
-            note_who_began(&mut trace);
+            note_who_began(&mut exchange);
             let noted: Vec<usize> =
-                (0..trace.events.len()).filter(|at| trace.events[*at] == began).collect();
+                (0..exchange.events.len()).filter(|at| exchange.events[*at] == began).collect();
             assert_eq!(noted, [2], "once, right before what brought it");
         }
     }

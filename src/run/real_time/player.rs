@@ -1,34 +1,38 @@
-//! Plays scripts against one server for whoever asks: once, again until our own
-//! process was on time, or many at once to shrink one.
+//! Plays scripts against one server: once, again until our own process was on time, or many at
+//! once to shrink one.
+//!
+//! Which scripts a campaign plays, `probe` decides.
 
-use super::delay_monitor::Pulse;
-use super::kernel_table::Table;
-use super::play::{Played, Watching, World};
-use super::preflight::greet;
-use super::remote_urls::{Part, Server, longest_script, pauses};
+use super::delay_monitor::DelayMonitor;
+use super::kernel_table::KernelTable;
+use super::play::{PlayConfig, Played, Watching};
+use super::preflight::check_url;
+use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::{ConnectionId, Exchange};
+use crate::judge::Decision;
+use crate::run::control::script_of;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Verdict};
+use crate::verdict::{Dismissal, Identity, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// How often a play is repeated because our own process was late, or because the
-/// server had no room for another connection.
-pub(super) const AGAIN: u32 = 3;
+/// The most plays of one script when our own process was late, or the server accepted no
+/// further connection.
+pub(super) const MAX_TRIES: u32 = 3;
 /// The most plays that shrinking one script takes.
-pub const BUDGET: u32 = 250;
+pub const REMOTE_BUDGET: u32 = 250;
 /// The most candidates of one script in play at once.
-const WIDTH: usize = 32;
+const MAX_WIDTH: usize = 32;
 
-/// What plays are measured by.
+/// The limits of every play.
 #[derive(Clone, Copy, Debug)]
-pub struct Measures {
+pub struct PlayLimits {
     /// What the server is held to.
     pub bounds: Bounds,
     /// What a deadline gets on top. The measured delay of our own process is added.
@@ -37,17 +41,17 @@ pub struct Measures {
     pub horizon: Duration,
 }
 
-/// A player; clones share the clock and the table. Lives inside a tokio runtime.
+/// Plays scripts; clones share the delay monitor and the kernel's table. Needs a tokio runtime.
 #[derive(Clone)]
 pub struct Player {
-    world: Arc<World>,
+    config: Arc<PlayConfig>,
     /// How many connections there may be at once.
-    room: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
 }
 
 /// A script shrunk over TCP.
 #[derive(Clone, Debug)]
-pub struct Shrunk {
+pub struct RemoteShrunk {
     /// The smallest script found that still failed.
     pub script: Script,
     /// How many candidates were played.
@@ -55,39 +59,41 @@ pub struct Shrunk {
 }
 
 impl Player {
-    /// Looks at every URL of `server`, and at whether its end of a connection can be
-    /// seen from here.
+    /// Checks every URL of `server`, and whether the kernel's table shows its end of a
+    /// connection.
     ///
     /// # Errors
     ///
     /// One line: why the server cannot be tested.
-    pub async fn meet(
-        server: &Server,
-        measures: Measures,
+    pub async fn preflight(
+        server: &RemoteServer,
+        limits: PlayLimits,
         concurrency: usize,
     ) -> Result<Self, String> {
-        let Measures { bounds, slack, horizon } = measures;
-        let table = Table::start();
-        let (mut is_here, mut took) = (true, Duration::ZERO);
-        for (part, endpoint) in server.parts() {
-            let greeted = greet(endpoint, part, table.as_ref()).await?;
-            is_here &= greeted.is_here;
-            if part == Part::Bye {
-                took = greeted.took;
+        let PlayLimits { bounds, slack, horizon } = limits;
+        let table = KernelTable::start();
+        let (mut in_kernel_table, mut application_delay) = (true, Duration::ZERO);
+        for (role, endpoint) in server.urls() {
+            let checked = check_url(endpoint, role, table.as_ref()).await?;
+            in_kernel_table &= checked.in_kernel_table;
+            if role == UrlRole::Bye {
+                application_delay = checked.application_delay;
             }
         }
-        let table = table.filter(|_| is_here);
-        let begins = took + slack;
-        let world = World { bounds, slack, horizon, begins, table, pulse: Pulse::start() };
-        Ok(Self { world: Arc::new(world), room: Arc::new(Semaphore::new(concurrency)) })
+        let table = table.filter(|_| in_kernel_table);
+        let begins = application_delay + slack;
+        let config =
+            PlayConfig { bounds, slack, horizon, begins, table, delays: DelayMonitor::start() };
+        Ok(Self { config: Arc::new(config), connections: Arc::new(Semaphore::new(concurrency)) })
     }
 
     /// Whether the server's end of its connections is seen: it is on this machine.
     pub fn sees_the_server(&self) -> bool {
-        self.world.table.is_some()
+        self.config.table.is_some()
     }
 
-    /// Plays `script` to the horizon, again where our own process was late.
+    /// Plays `script` to the horizon, again where our own process was late, and then the
+    /// controls that the verdict needs: what it convicts of is certain.
     ///
     /// # Errors
     ///
@@ -96,9 +102,43 @@ impl Player {
         &self,
         endpoint: &Endpoint,
         script: &Script,
-    ) -> Result<(Trace, Verdict), String> {
-        let played = self.punctual(endpoint, script, Watching::ToHorizon).await?;
-        Ok((played.trace, played.verdict))
+    ) -> Result<(Exchange, Verdict), String> {
+        let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
+        let Verdict { violations, mut dismissals } = played.verdict;
+        let mut convicted = Vec::with_capacity(violations.len());
+        for violation in violations {
+            match self.decide(endpoint, script, violation, &played.exchange).await? {
+                Ok(violation) => convicted.push(violation),
+                Err(dismissal) => dismissals.push(dismissal),
+            }
+        }
+        Ok((played.exchange, Verdict { violations: convicted, dismissals }))
+    }
+
+    /// Decides on a violation that `script` showed in `exchange`, playing its controls.
+    ///
+    /// # Errors
+    ///
+    /// One line, where there was no connection.
+    pub(super) async fn decide(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        violation: Violation,
+        exchange: &Exchange,
+    ) -> Result<Result<Violation, Dismissal>, String> {
+        let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
+        while let Some(control) = decision.control() {
+            match script_of(control, script) {
+                Some(script) => {
+                    let played =
+                        self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;
+                    decision.tell(&played.exchange);
+                }
+                None => decision.cannot_play(),
+            }
+        }
+        Ok(decision.made())
     }
 
     /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,
@@ -107,27 +147,27 @@ impl Player {
     pub async fn shrink(
         &self,
         endpoint: &Endpoint,
-        part: Part,
+        role: UrlRole,
         key: Identity,
         script: Script,
         width: usize,
-    ) -> Shrunk {
-        let width = width.clamp(4, WIDTH);
-        let longest = longest_script(&self.world.bounds).max(pauses(&script));
-        let suits = |script: &Script| part.suits(script) && pauses(script) <= longest;
+    ) -> RemoteShrunk {
+        let width = width.clamp(4, MAX_WIDTH);
+        let longest = longest_script(&self.config.bounds).max(pauses(&script));
+        let suits = |script: &Script| role.suits(script) && pauses(script) <= longest;
         let mut best = script;
         let mut known: BTreeMap<Script, bool> = BTreeMap::new();
         let mut plays = 0;
         let mut guess = None;
         loop {
-            let left = (BUDGET - plays) as usize;
-            let mut batch = next(&best, &suits, &known, width.min(left));
+            let left = (REMOTE_BUDGET - plays) as usize;
+            let mut batch = next_candidates(&best, &suits, &known, width.min(left));
             batch.extend(guess.take().filter(|guess| left > width && !known.contains_key(guess)));
             if batch.is_empty() {
-                return Shrunk { script: best, plays };
+                return RemoteShrunk { script: best, plays };
             }
             plays += batch.len() as u32;
-            let played = self.fail(endpoint, key, batch, Watching::WithMargin).await;
+            let played = self.which_fail(endpoint, key, batch, Watching::WithMargin).await;
             let failed = played.iter().filter(|(_, failed)| *failed).map(|(script, _)| script);
             guess = without_all(&best, failed.clone()).filter(&suits);
             if let Some(smallest) = failed.min_by_key(|script| size(script)) {
@@ -145,14 +185,14 @@ impl Player {
         script: &Script,
     ) -> bool {
         let twice = vec![script.clone(), script.clone()];
-        self.fail(endpoint, key, twice, Watching::ToDeadline)
+        self.which_fail(endpoint, key, twice, Watching::ToDeadline)
             .await
             .iter()
             .any(|(_, failed)| *failed)
     }
 
     /// Which scripts of a batch break the rule with `key`.
-    async fn fail(
+    async fn which_fail(
         &self,
         endpoint: &Endpoint,
         key: Identity,
@@ -163,7 +203,7 @@ impl Player {
         for script in batch {
             let (player, endpoint) = (self.clone(), endpoint.clone());
             playing.spawn(async move {
-                let played = player.punctual(&endpoint, &script, watching).await;
+                let played = player.play_until_on_time(&endpoint, &script, watching).await;
                 let failed = played.is_ok_and(|played| played.verdict.find(key).is_some());
                 (script, failed)
             });
@@ -172,39 +212,39 @@ impl Player {
     }
 
     /// Plays until our own process was on time, or a rule was kept all the same.
-    pub(super) async fn punctual(
+    pub(super) async fn play_until_on_time(
         &self,
         endpoint: &Endpoint,
         script: &Script,
         watching: Watching,
     ) -> Result<Played, String> {
-        let _room = self.room.acquire().await;
+        let _permit = self.connections.acquire().await;
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.once(endpoint, script, watching).await {
-                Ok(played) if played.was_late && tries < AGAIN => {}
-                Err(_) if tries < AGAIN => {}
+            match self.play_once(endpoint, script, watching).await {
+                Ok(played) if played.was_late && tries < MAX_TRIES => {}
+                Err(_) if tries < MAX_TRIES => {}
                 played => return played,
             }
         }
     }
 
     /// Plays once.
-    pub(super) async fn once(
+    pub(super) async fn play_once(
         &self,
         endpoint: &Endpoint,
         script: &Script,
         watching: Watching,
     ) -> Result<Played, String> {
-        let played = self.world.play(endpoint, script, watching).await;
+        let played = self.config.play(endpoint, script, watching).await;
         played.map_err(|error| format!("{}: {error}", endpoint.url))
     }
 }
 
 /// The candidates that come next after `best` as long as none of them fails, `width`
 /// that have not been played.
-fn next(
+fn next_candidates(
     best: &Script,
     suits: &dyn Fn(&Script) -> bool,
     known: &BTreeMap<Script, bool>,
@@ -254,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_go_one_by_one_is_tried_to_go_together() {
+    fn steps_that_can_go_one_by_one_are_tried_together() {
         let best = script("upgrade\nping\nclose\nfin\n");
         let smaller = [script("upgrade\nclose\nfin\n"), script("upgrade\nping\nclose\n")];
         assert_eq!(without_all(&best, smaller.iter()), Some(script("upgrade\nclose\n")));
@@ -262,11 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_does_stays_in_every_candidate() {
+    fn the_step_of_the_role_stays_in_every_candidate() {
         let best = script("upgrade\napp close\nping x 9 every 1s\nwait 5s\n");
-        let candidates = next(&best, &|script| Part::Bye.suits(script), &BTreeMap::new(), 100);
+        let candidates =
+            next_candidates(&best, &|script| UrlRole::Bye.suits(script), &BTreeMap::new(), 100);
         assert!(candidates.len() > 5);
-        assert!(candidates.iter().all(|candidate| Part::Bye.suits(candidate)));
+        assert!(candidates.iter().all(|candidate| UrlRole::Bye.suits(candidate)));
         assert!(candidates.contains(&script("upgrade\napp close\n")));
     }
 }

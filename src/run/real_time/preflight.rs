@@ -1,11 +1,13 @@
-//! A polite look at a server before it is tested: is it there, does it speak
-//! WebSocket on this URL, does its application do what was said.
+//! The check of a URL before the test: does a server answer, does it open a WebSocket, and does
+//! its application act as its role says.
+//!
+//! It sends one opening request, and nothing illegal.
 
-use super::kernel_table::Table;
-use super::remote_urls::Part;
-use crate::exchange::Trace;
+use super::kernel_table::KernelTable;
+use super::remote_urls::UrlRole;
+use crate::exchange::Exchange;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::transport::tcp::{Connected, NoConnection, Socket, connect};
+use crate::transport::tcp::{ClientSocket, ConnectError, ConnectedSocket, connect};
 use crate::wire::{Decoder, FrameHead, Item, Opcode, Role, handshake};
 use std::future::poll_fn;
 use std::io;
@@ -13,75 +15,75 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, timeout};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the application may take to do what it does by itself.
-const DOES_IT: Duration = Duration::from_secs(3);
+/// How long the response to the opening request may take.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the application may take to act as its role says.
+const ROLE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a server that may be tested showed.
-pub(super) struct Greeted {
-    /// Whether the kernel's table shows its end of the connection.
-    pub is_here: bool,
-    /// How long after the opening its application did its part.
-    pub took: Duration,
+/// The result for a URL that can be tested.
+pub(super) struct PreflightResult {
+    /// Whether the kernel's table shows the server's end of the connection.
+    pub in_kernel_table: bool,
+    /// How long after the opening the application acted.
+    pub application_delay: Duration,
 }
 
-/// Opens a WebSocket and sees whether the application does its `part`.
+/// Opens a WebSocket and checks that the application acts as `role` says.
 ///
 /// # Errors
 ///
 /// One line: what is wrong, and what to do.
-pub(super) async fn greet(
+pub(super) async fn check_url(
     endpoint: &Endpoint,
-    part: Part,
-    table: Option<&Table>,
-) -> Result<Greeted, String> {
+    role: UrlRole,
+    table: Option<&KernelTable>,
+) -> Result<PreflightResult, String> {
     let url = &endpoint.url;
-    let Connected { socket, local, peer, .. } =
+    let ConnectedSocket { socket, local, peer, .. } =
         connect(endpoint, None).await.map_err(|error| no_connection(url, &error))?;
-    let mut visit = Visit { socket, got: Vec::new(), ended: false };
-    visit.send(endpoint.request.as_bytes()).await.map_err(|error| cut_short(url, &error))?;
-    let length = match timeout(PATIENCE, visit.response()).await {
+    let mut connection = PreflightConnection { socket, received: Vec::new(), ended: false };
+    connection.send(endpoint.request.as_bytes()).await.map_err(|error| cut_short(url, &error))?;
+    let length = match timeout(RESPONSE_TIMEOUT, connection.response()).await {
         Err(_) => {
-            let seconds = PATIENCE.as_secs();
+            let seconds = RESPONSE_TIMEOUT.as_secs();
             return Err(format!("{url}: no answer to the opening request within {seconds} s"));
         }
-        Ok(response) => opened(url, &response, &visit.got)?,
+        Ok(response) => opened(url, &response, &connection.received)?,
     };
     let opened = Instant::now();
     // Only a socket of this machine's own address has its other end in this table.
     let watch = table
         .filter(|_| peer.ip() == local.ip())
-        .map(|table| table.watch(peer, local, super::record::Record::begin(Trace::new(false))));
-    let does = visit.does(part, length);
-    if !timeout(DOES_IT, does).await.unwrap_or(false) {
-        let seconds = DOES_IT.as_secs();
-        return Err(match part {
-            Part::Plain => unreachable!("nothing is waited for"),
-            Part::Bye => format!(
+        .map(|table| table.watch(peer, local, super::record::Record::begin(Exchange::new(false))));
+    let acts = connection.application_acts(role, length);
+    if !timeout(ROLE_TIMEOUT, acts).await.unwrap_or(false) {
+        let seconds = ROLE_TIMEOUT.as_secs();
+        return Err(match role {
+            UrlRole::Plain => unreachable!("nothing is waited for"),
+            UrlRole::Bye => format!(
                 "{url}: no Close within {seconds} s of the opening: --bye wants a URL that closes on open"
             ),
-            Part::Echo => format!(
+            UrlRole::Echo => format!(
                 "{url}: a message was not answered with itself within {seconds} s: --echo wants a URL that echoes"
             ),
-            Part::Push => format!(
+            UrlRole::Push => format!(
                 "{url}: no message within {seconds} s of the opening: --push wants a URL that sends unasked"
             ),
         });
     }
-    let took = opened.elapsed();
-    let is_here = match watch {
+    let application_delay = opened.elapsed();
+    let in_kernel_table = match watch {
         // An application that does something may be gone before anybody looks.
-        Some(mut watch) => part != Part::Plain || watch.is_accepted().await,
+        Some(mut watch) => role != UrlRole::Plain || watch.is_accepted().await,
         None => false,
     };
-    Ok(Greeted { is_here, took })
+    Ok(PreflightResult { in_kernel_table, application_delay })
 }
 
-fn no_connection(url: &str, error: &NoConnection) -> String {
+fn no_connection(url: &str, error: &ConnectError) -> String {
     let help = match error {
-        NoConnection::Tcp(..) => "is the server running there?",
-        NoConnection::Tls(_) => {
+        ConnectError::Tcp(..) => "is the server running there?",
+        ConnectError::Tls(_) => {
             "--ca FILE trusts a certificate of your own, --insecure any; ws:// goes without"
         }
     };
@@ -132,14 +134,14 @@ fn header(head: &[u8], name: &str) -> Option<String> {
     head.lines().find_map(pair)
 }
 
-/// A connection that behaves.
-struct Visit {
-    socket: Socket,
-    got: Vec<u8>,
+/// A connection that sends nothing illegal.
+struct PreflightConnection {
+    socket: ClientSocket,
+    received: Vec<u8>,
     ended: bool,
 }
 
-impl Visit {
+impl PreflightConnection {
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut sent = 0;
         while sent < bytes.len() {
@@ -154,13 +156,13 @@ impl Visit {
         let mut read = ReadBuf::new(&mut buffer);
         poll_fn(|cx| self.socket.poll_read(cx, &mut read)).await?;
         self.ended = read.filled().is_empty();
-        self.got.extend_from_slice(read.filled());
+        self.received.extend_from_slice(read.filled());
         Ok(())
     }
 
     async fn response(&mut self) -> io::Result<handshake::Response> {
         loop {
-            match handshake::response(&self.got) {
+            match handshake::response(&self.received) {
                 Ok(Some(response)) => return Ok(response),
                 Ok(None) if self.ended => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(None) => self.read().await?,
@@ -169,12 +171,12 @@ impl Visit {
         }
     }
 
-    /// Whether the application does its part; frames begin at `at`.
-    async fn does(&mut self, part: Part, at: usize) -> bool {
-        let wanted: &[Opcode] = match part {
-            Part::Plain => return true,
-            Part::Bye => &[Opcode::CLOSE],
-            Part::Echo => {
+    /// Whether the application acts as `role` says; frames begin at `at`.
+    async fn application_acts(&mut self, role: UrlRole, at: usize) -> bool {
+        let wanted: &[Opcode] = match role {
+            UrlRole::Plain => return true,
+            UrlRole::Bye => &[Opcode::CLOSE],
+            UrlRole::Echo => {
                 let mut frame = Vec::new();
                 FrameHead::client(Opcode::TEXT).encode(b"hangup", &mut frame);
                 if self.send(&frame).await.is_err() {
@@ -182,11 +184,11 @@ impl Visit {
                 }
                 &[Opcode::TEXT, Opcode::BINARY]
             }
-            Part::Push => &[Opcode::TEXT, Opcode::BINARY],
+            UrlRole::Push => &[Opcode::TEXT, Opcode::BINARY],
         };
         loop {
             let mut decoder = Decoder::new(Role::Server);
-            let mut rest = &self.got[at..];
+            let mut rest = &self.received[at..];
             while let Some(item) = decoder.next(&mut rest) {
                 if matches!(item, Item::Frame(head) if wanted.contains(&head.opcode)) {
                     return true;
@@ -194,13 +196,13 @@ impl Visit {
             }
             if self.ended || self.read().await.is_err() {
                 // Who ends without a Close closes as well, if badly: that is judged later.
-                return part == Part::Bye;
+                return role == UrlRole::Bye;
             }
         }
     }
 }
 
-impl Drop for Visit {
+impl Drop for PreflightConnection {
     fn drop(&mut self) {
         self.socket.reset();
     }

@@ -1,17 +1,18 @@
 //! A campaign over TCP: many scripts at once against a running server.
 //!
-//! Most of a script is waiting, so hundreds run at once, and a campaign takes about as
-//! long as its longest scripts, not as their sum. What breaks a rule is shrunk, and
-//! then played again alone, twice at least, before it is believed.
+//! Most of a script is waiting, so hundreds run at once: a campaign takes about as long as its
+//! longest scripts, not as their sum. A script that breaks a rule is shrunk, and then played
+//! again alone, at least twice, before it is reported.
+//!
+//! It prints nothing: a callback gets [`ProbeProgress`].
 
-use super::control;
 use super::play::{Played, Watching};
-use super::player::{AGAIN, Measures, Player, Shrunk};
-use super::remote_urls::{Part, Server, pauses};
-use crate::exchange::Trace;
+use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
+use super::remote_urls::{RemoteServer, UrlRole, pauses};
+use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Pattern, Violation};
+use crate::verdict::{Control, Dismissal, Identity, Pattern, Reason, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -27,13 +28,13 @@ const MORE_REPLAYS: u32 = 5;
 /// looked at with fewer.
 const FINDINGS: usize = 48;
 
-/// What to do.
+/// The settings of a probe.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// The server under test.
-    pub server: Server,
+    pub server: RemoteServer,
     /// Bounds, slack and horizon.
-    pub measures: Measures,
+    pub limits: PlayLimits,
     /// Names the scripts, together with their index.
     pub seed: u64,
     /// How many scripts to play.
@@ -47,9 +48,9 @@ pub struct Probe {
     pub accepted: Vec<Pattern>,
 }
 
-/// Something found.
+/// A finding over TCP.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct ProbeFinding {
     /// The violation, as the minimal script shows it.
     pub violation: Violation,
     /// The minimal script.
@@ -64,18 +65,17 @@ pub struct Found {
     pub replays: u32,
     /// How many of these showed it.
     pub shown: u32,
-    /// Whether the server did the same where the client did not do what it seemed to be
-    /// about: then it is no answer to that, and no finding.
-    pub unprovoked: bool,
+    /// Why it is not held against the server, where that is decided: a control acquitted it.
+    pub acquitted: Option<Control>,
     /// The minimal script's trace.
-    pub trace: Trace,
+    pub trace: Exchange,
 }
 
-impl Found {
+impl ProbeFinding {
     /// Whether it is not held against the server: it never showed again alone, or is no
     /// answer to what the client did.
     pub fn is_dismissed(&self) -> bool {
-        self.unprovoked || (self.replays > 0 && self.shown == 0)
+        self.acquitted.is_some() || (self.replays > 0 && self.shown == 0)
     }
 
     /// Whether it did not show every time that it was played again.
@@ -85,13 +85,13 @@ impl Found {
 
     /// Takes a smaller script, and what it shows up to the horizon; where that is not
     /// the finding, it stays as it was first seen.
-    fn is_shown_by(&mut self, shrunk: Shrunk, last: Option<Played>) {
+    fn take_shrunk(&mut self, shrunk: RemoteShrunk, last: Option<Played>) {
         self.plays = shrunk.plays;
         let Some(last) = last else { return };
         if let Some(violation) = last.verdict.find(self.violation.identity) {
             self.violation = violation.clone();
             self.script = shrunk.script;
-            self.trace = last.trace;
+            self.trace = last.exchange;
         }
     }
 
@@ -101,20 +101,20 @@ impl Found {
     }
 }
 
-/// What a campaign came to.
+/// The outcome of a probe.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct ProbeOutcome {
     /// How many scripts were played and judged.
     pub scripts: u64,
-    /// What was found, by key.
-    pub findings: Vec<Found>,
+    /// The findings, by key.
+    pub findings: Vec<ProbeFinding>,
     /// What of the accepted was seen, and in how many scripts.
     pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
     pub refused: u64,
-    /// Findings beyond those that were looked into.
+    /// Findings beyond the limit, neither shrunk nor confirmed.
     pub passed_over: usize,
     /// Whether the server's end of its connections was seen.
     pub sees_the_server: bool,
@@ -124,9 +124,9 @@ pub struct Outcome {
     pub trouble: Option<String>,
 }
 
-/// How far a campaign is.
+/// How far a probe is.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress<'a> {
+pub enum ProbeProgress<'a> {
     /// Scripts are played: so many of so many, with so many findings.
     Playing(u64, u64, usize),
     /// Findings are shrunk: so many of so many.
@@ -134,24 +134,24 @@ pub enum Progress<'a> {
     /// Findings are played again alone: so many of so many.
     Confirming(usize, usize),
     /// A finding that is complete.
-    News(&'a Found),
+    News(&'a ProbeFinding),
 }
 
-/// One script to play.
+/// A script that waits for its turn, or is in play.
 #[derive(Clone, Debug)]
-struct Case {
+struct PendingScript {
     index: u64,
-    part: Part,
+    role: UrlRole,
     script: Script,
     /// How often it was played and not judged.
     tries: u32,
 }
 
-/// The first sight of a finding.
-struct Sight {
-    case: Case,
+/// A violation that was neither shrunk nor confirmed yet.
+struct RawFinding {
+    pending: PendingScript,
     violation: Violation,
-    trace: Trace,
+    trace: Exchange,
 }
 
 impl Probe {
@@ -163,105 +163,105 @@ impl Probe {
     pub async fn run(
         &self,
         mut stop: watch::Receiver<bool>,
-        tell: &mut (dyn FnMut(Progress<'_>) + Send),
-    ) -> Result<Outcome, String> {
+        on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
+    ) -> Result<ProbeOutcome, String> {
         let player = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => {
-                return Ok(Outcome { stopped: true, ..Outcome::default() });
+                return Ok(ProbeOutcome { stopped: true, ..ProbeOutcome::default() });
             }
-            player = Player::meet(&self.server, self.measures, self.concurrency) => player?,
+            player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
         };
         let sees_the_server = player.sees_the_server();
-        let mut outcome = Outcome { sees_the_server, ..Outcome::default() };
-        let mut sights = BTreeMap::new();
+        let mut outcome = ProbeOutcome { sees_the_server, ..ProbeOutcome::default() };
+        let mut raw_findings = BTreeMap::new();
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => outcome.stopped = true,
-            () = self.play_all(&player, &mut outcome, &mut sights, tell) => {}
+            () = self.play_all(&player, &mut outcome, &mut raw_findings, on_progress) => {}
         }
-        while sights.len() > FINDINGS {
-            sights.pop_last();
+        while raw_findings.len() > FINDINGS {
+            raw_findings.pop_last();
             outcome.passed_over += 1;
         }
-        let mut found: Vec<Found> =
-            sights.into_values().map(|sight| self.unconfirmed(sight)).collect();
+        let mut found: Vec<ProbeFinding> =
+            raw_findings.into_values().map(|raw| self.unconfirmed(raw)).collect();
         if !outcome.stopped && outcome.trouble.is_none() {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => outcome.stopped = true,
-                trouble = self.look_into(&player, &mut found, tell) => outcome.trouble = trouble,
+                trouble = self.shrink_and_confirm(&player, &mut found, on_progress) => outcome.trouble = trouble,
             }
         }
         for unconfirmed in found.iter().filter(|found| found.replays == 0) {
-            tell(Progress::News(unconfirmed));
+            on_progress(ProbeProgress::News(unconfirmed));
         }
         outcome.findings = found;
         Ok(outcome)
     }
 
-    fn url(&self, part: Part) -> &Endpoint {
-        self.server.endpoint(part).expect("scripts are drawn for parts that there are")
+    fn url(&self, role: UrlRole) -> &Endpoint {
+        self.server.endpoint(role).expect("scripts are drawn for parts that there are")
     }
 
-    fn unconfirmed(&self, Sight { case, violation, trace }: Sight) -> Found {
-        let url = self.url(case.part).url.clone();
-        let Case { index, script, .. } = case;
-        let (plays, replays, shown, unprovoked) = (0, 0, 0, false);
-        Found { violation, script, url, index, plays, replays, shown, unprovoked, trace }
+    fn unconfirmed(&self, RawFinding { pending, violation, trace }: RawFinding) -> ProbeFinding {
+        let url = self.url(pending.role).url.clone();
+        let PendingScript { index, script, .. } = pending;
+        let (plays, replays, shown, acquitted) = (0, 0, 0, None);
+        ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
     /// are short.
-    fn cases(&self) -> VecDeque<Case> {
+    fn pending_scripts(&self) -> VecDeque<PendingScript> {
         let draw = |index| {
-            let (part, script) = self.server.nth(&self.measures.bounds, self.seed, index);
-            Case { index, part, script, tries: 0 }
+            let (role, script) = self.server.nth(&self.limits.bounds, self.seed, index);
+            PendingScript { index, role, script, tries: 0 }
         };
-        let mut cases: Vec<Case> = (0..self.scripts).map(draw).collect();
-        cases.sort_by_cached_key(|case| std::cmp::Reverse(pauses(&case.script)));
-        cases.into()
+        let mut pending: Vec<PendingScript> = (0..self.scripts).map(draw).collect();
+        pending.sort_by_cached_key(|pending| std::cmp::Reverse(pauses(&pending.script)));
+        pending.into()
     }
 
     /// Plays all scripts, as many at once as there may be.
     async fn play_all(
         &self,
         player: &Player,
-        outcome: &mut Outcome,
-        sights: &mut BTreeMap<Identity, Sight>,
-        tell: &mut (dyn FnMut(Progress<'_>) + Send),
+        outcome: &mut ProbeOutcome,
+        raw_findings: &mut BTreeMap<Identity, RawFinding>,
+        on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
     ) {
-        let mut waiting = self.cases();
+        let mut waiting = self.pending_scripts();
         let mut playing = JoinSet::new();
-        let mut ticket = interval(Duration::from_secs(1) / self.rate.clamp(1, 1000));
-        ticket.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_connection = interval(Duration::from_secs(1) / self.rate.clamp(1, 1000));
+        next_connection.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !(waiting.is_empty() && playing.is_empty()) {
             let may_begin = playing.len() < self.concurrency && !waiting.is_empty();
             tokio::select! {
                 biased;
                 Some(done) = playing.join_next() => {
-                    let (case, played): (Case, Result<Played, String>) = match done {
+                    let (pending, played): (PendingScript, Result<Played, String>) = match done {
                         Ok(done) => done,
                         Err(error) => std::panic::resume_unwind(error.into_panic()),
                     };
                     match played {
-                        Ok(played) => self.judged(case, played, outcome, sights, &mut waiting),
+                        Ok(played) => self.record_played(pending, played, outcome, raw_findings, &mut waiting),
                         Err(error) => {
-                            outcome.trouble = self.lost(case, error, outcome, &mut waiting).await;
+                            outcome.trouble = self.retry_or_stop(pending, error, outcome, &mut waiting).await;
                             if outcome.trouble.is_some() {
                                 return;
                             }
                         }
                     }
-                    tell(Progress::Playing(outcome.scripts, self.scripts, sights.len()));
+                    on_progress(ProbeProgress::Playing(outcome.scripts, self.scripts, raw_findings.len()));
                 }
-                _ = ticket.tick(), if may_begin => {
-                    let Some(case) = waiting.pop_front() else { continue };
-                    let (player, endpoint) = (player.clone(), self.url(case.part).clone());
+                _ = next_connection.tick(), if may_begin => {
+                    let Some(pending) = waiting.pop_front() else { continue };
+                    let (player, endpoint) = (player.clone(), self.url(pending.role).clone());
                     playing.spawn(async move {
-                        let played = player.once(&endpoint, &case.script, Watching::ToDeadline);
+                        let played = player.play_once(&endpoint, &pending.script, Watching::ToDeadline);
                         let played = played.await;
-                        (case, played)
+                        (pending, played)
                     });
                 }
             }
@@ -270,27 +270,29 @@ impl Probe {
 
     /// Takes in what a script showed; one that was played while our own process was
     /// late, and broke a rule, is played again.
-    fn judged(
+    fn record_played(
         &self,
-        mut case: Case,
+        mut pending: PendingScript,
         played: Played,
-        outcome: &mut Outcome,
-        sights: &mut BTreeMap<Identity, Sight>,
-        waiting: &mut VecDeque<Case>,
+        outcome: &mut ProbeOutcome,
+        raw_findings: &mut BTreeMap<Identity, RawFinding>,
+        waiting: &mut VecDeque<PendingScript>,
     ) {
         if played.was_late && !played.verdict.is_clean() {
-            case.tries += 1;
-            if case.tries < AGAIN {
-                waiting.push_back(case);
+            pending.tries += 1;
+            if pending.tries < MAX_TRIES {
+                waiting.push_back(pending);
             } else {
                 outcome.unjudged += 1;
             }
             return;
         }
         outcome.scripts += 1;
-        let response = handshake::response(&played.trace.to_client).ok().flatten();
+        let response = handshake::response(&played.exchange.bytes(ConnectionId::FIRST).to_actor)
+            .ok()
+            .flatten();
         let refused = response.is_some_and(|response| response.status != 101);
-        outcome.refused += u64::from(refused && asks_well(&case.script));
+        outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
         for violation in played.verdict.violations {
             let key = violation.identity;
             if self.accepted.iter().any(|pattern| pattern.matches(key)) {
@@ -298,40 +300,40 @@ impl Probe {
                 continue;
             }
             // Of several scripts the shortest is shrunk.
-            let size = |case: &Case| (case.script.steps.len(), case.index);
-            if sights.get(&key).is_none_or(|sight| size(&case) < size(&sight.case)) {
-                let (case, trace) = (case.clone(), played.trace.clone());
-                sights.insert(key, Sight { case, violation, trace });
+            let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
+            if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {
+                let (pending, trace) = (pending.clone(), played.exchange.clone());
+                raw_findings.insert(key, RawFinding { pending, violation, trace });
             }
         }
     }
 
     /// There was no connection. Is the server gone, or was it only busy?
-    async fn lost(
+    async fn retry_or_stop(
         &self,
-        mut case: Case,
+        mut pending: PendingScript,
         error: String,
-        outcome: &Outcome,
-        waiting: &mut VecDeque<Case>,
+        outcome: &ProbeOutcome,
+        waiting: &mut VecDeque<PendingScript>,
     ) -> Option<String> {
-        case.tries += 1;
+        pending.tries += 1;
         let died =
             format!("{error}; the server died in the middle, after {} scripts", outcome.scripts);
-        if case.tries >= AGAIN {
+        if pending.tries >= MAX_TRIES {
             return Some(died);
         }
-        let plain = self.url(Part::Plain);
-        let alive = super::preflight::greet(plain, Part::Plain, None).await;
-        waiting.push_back(case);
+        let plain = self.url(UrlRole::Plain);
+        let alive = super::preflight::check_url(plain, UrlRole::Plain, None).await;
+        waiting.push_back(pending);
         alive.err().map(|_| died)
     }
 
     /// Shrinks what was found, all at once, and then plays each again, alone.
-    async fn look_into(
+    async fn shrink_and_confirm(
         &self,
         player: &Player,
-        found: &mut [Found],
-        tell: &mut (dyn FnMut(Progress<'_>) + Send),
+        found: &mut [ProbeFinding],
+        on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
     ) -> Option<String> {
         let all = found.len();
         let width = self.concurrency / all.max(1);
@@ -339,36 +341,37 @@ impl Probe {
         for (place, found) in found.iter().enumerate() {
             let (player, key, script) =
                 (player.clone(), found.violation.identity, found.script.clone());
-            let part = self.part_of(found);
-            let endpoint = self.url(part).clone();
+            let role = self.role_of(found);
+            let endpoint = self.url(role).clone();
             shrinking.spawn(async move {
                 // What does not show again is not worth shrinking.
                 let shrunk = if player.repeats(&endpoint, key, &script).await {
-                    player.shrink(&endpoint, part, key, script, width).await
+                    player.shrink(&endpoint, role, key, script, width).await
                 } else {
-                    Shrunk { script, plays: 0 }
+                    RemoteShrunk { script, plays: 0 }
                 };
-                let last = player.punctual(&endpoint, &shrunk.script, Watching::ToHorizon).await;
+                let last =
+                    player.play_until_on_time(&endpoint, &shrunk.script, Watching::ToHorizon).await;
                 (place, shrunk, last.ok())
             });
         }
         let mut done = 0;
         while let Some(Ok((place, shrunk, last))) = shrinking.join_next().await {
-            found[place].is_shown_by(shrunk, last);
+            found[place].take_shrunk(shrunk, last);
             done += 1;
-            tell(Progress::Shrinking(done, all));
+            on_progress(ProbeProgress::Shrinking(done, all));
         }
         // The first of each rule and cause alone; then its others, which differ in what
         // the client did, all together.
-        let of = |found: &Found| found.violation.identity.group();
+        let of = |found: &ProbeFinding| found.violation.identity.group();
         let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
         let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(|p| is_first(*p));
         for (number, place) in firsts.iter().enumerate() {
             if let Err(error) = self.confirm(player, &mut found[*place]).await {
                 return Some(format!("{error}; the server died while findings were played again"));
             }
-            tell(Progress::Confirming(number + 1, all));
-            tell(Progress::News(&found[*place]));
+            on_progress(ProbeProgress::Confirming(number + 1, all));
+            on_progress(ProbeProgress::News(&found[*place]));
         }
         let mut confirming = JoinSet::new();
         for place in others {
@@ -389,22 +392,28 @@ impl Probe {
                 }
             }
             confirmed += 1;
-            tell(Progress::Confirming(confirmed, all));
-            tell(Progress::News(&found[place]));
+            on_progress(ProbeProgress::Confirming(confirmed, all));
+            on_progress(ProbeProgress::News(&found[place]));
         }
         None
     }
 
     /// Plays the minimal script again.
-    async fn confirm(&self, player: &Player, found: &mut Found) -> Result<(), String> {
-        let endpoint = self.url(self.part_of(found));
-        if let Some(control) = control::script(found) {
-            let played = player.punctual(endpoint, &control, Watching::ToDeadline).await?;
-            found.unprovoked = control::said(&played.trace) == control::said(&found.trace);
+    async fn confirm(&self, player: &Player, found: &mut ProbeFinding) -> Result<(), String> {
+        let endpoint = self.url(self.role_of(found));
+        let decided =
+            player.decide(endpoint, &found.script, found.violation.clone(), &found.trace).await?;
+        match decided {
+            Ok(violation) => found.violation = violation,
+            Err(Dismissal { reason: Reason::Control(control), .. }) => {
+                found.acquitted = Some(control);
+            }
+            Err(_) => {}
         }
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
-            let played = player.punctual(endpoint, &found.script, Watching::ToDeadline).await?;
+            let played =
+                player.play_until_on_time(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
             shown += u32::from(played.verdict.find(found.violation.identity).is_some());
         }
@@ -412,14 +421,14 @@ impl Probe {
         Ok(())
     }
 
-    fn part_of(&self, found: &Found) -> Part {
-        let own = self.server.parts().find(|(_, endpoint)| endpoint.url == found.url);
-        own.map_or(Part::Plain, |(part, _)| part)
+    fn role_of(&self, found: &ProbeFinding) -> UrlRole {
+        let own = self.server.urls().find(|(_, endpoint)| endpoint.url == found.url);
+        own.map_or(UrlRole::Plain, |(role, _)| role)
     }
 }
 
 /// Whether the script asks for a WebSocket as it should, and waits for the answer.
-fn asks_well(script: &Script) -> bool {
+fn begins_with_plain_upgrade(script: &Script) -> bool {
     let upgrade = script.steps.first().is_some_and(|step| step.to_string() == "upgrade");
     upgrade && !script.steps.get(1).is_some_and(|step| step.joined)
 }

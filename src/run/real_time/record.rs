@@ -1,9 +1,9 @@
-//! The record of one connection in real time: a trace that several hands write.
+//! The record of one connection in real time: an exchange that several hands write.
 //!
 //! The client's stage writes what it sends and gets, the kernel's socket table what it
 //! shows of the server's end. Whoever watches is told of every change.
 
-use crate::exchange::{Event, Time, Trace, What};
+use crate::exchange::{ConnectionId, Event, Exchange, Time, What};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -23,20 +23,20 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    trace: Trace,
+    exchange: Exchange,
     /// What is to be recorded once its time has come.
     soon: Option<(Time, What)>,
     /// Nothing more will come to the client: the end, a reset, or its own doing.
-    client_done: bool,
+    actor_done: bool,
     /// The client does not read, or is cut off.
     blind: bool,
     dropped: bool,
 }
 
 impl Record {
-    /// Begins with an empty trace at time zero.
-    pub fn begin(trace: Trace) -> Self {
-        let state = State { trace, soon: None, client_done: false, blind: false, dropped: false };
+    /// Begins with an empty exchange at time zero.
+    pub fn begin(exchange: Exchange) -> Self {
+        let state = State { exchange, soon: None, actor_done: false, blind: false, dropped: false };
         Self(Arc::new(Shared {
             start: Instant::now(),
             state: Mutex::new(state),
@@ -52,16 +52,27 @@ impl Record {
         self.0.start.elapsed().into()
     }
 
-    /// Appends an event that happens now.
+    /// Appends what happens now, at the end at which it usually does.
     pub fn push(&self, what: What) {
+        self.append(|at| Event::new(at, what));
+    }
+
+    /// Appends what the actor reads, or is told, now.
+    pub fn push_at_actor(&self, what: What) {
+        self.append(|at| Event::new(at, what).at_actor());
+    }
+
+    fn append(&self, event: impl FnOnce(Time) -> Event) {
         let mut state = self.state();
-        match what {
-            What::GotEnd | What::GotReset | What::ResetArrived => state.client_done = true,
+        let event = event(self.now());
+        match event.what {
+            What::ResetArrived => state.actor_done = true,
             What::StoppedReading | What::Cut => state.blind = true,
             What::ResumedReading => state.blind = false,
             _ => {}
         }
-        state.push(self.now(), what);
+        state.actor_done |= event.shows_actor_the_end();
+        state.push(event);
         drop(state);
         self.0.changed.notify_one();
     }
@@ -71,12 +82,11 @@ impl Record {
     pub fn put_in(&self, time: Time, what: What) {
         let mut state = self.state();
         state.dropped |= matches!(what, What::Dropped { .. });
-        let is_end = |event: &Event| matches!(event.what, What::GotEnd | What::GotReset);
-        let events = &mut state.trace.events;
-        let end = events.iter().find(|event| is_end(event)).map(|event| event.at);
+        let events = &mut state.exchange.events;
+        let end = events.iter().find(|event| event.shows_actor_the_end()).map(|event| event.at);
         let at = end.map_or(time, |end| time.max(end));
         let place = events.iter().rposition(|event| event.at <= at).map_or(0, |last| last + 1);
-        events.insert(place, Event { at, what });
+        events.insert(place, Event::new(at, what).inferred());
         drop(state);
         self.0.changed.notify_one();
     }
@@ -84,10 +94,10 @@ impl Record {
     /// Whether the client would see an end that came, and has seen none.
     pub fn looks_out(&self) -> bool {
         let state = self.state();
-        !(state.blind || state.client_done)
+        !(state.blind || state.actor_done)
     }
 
-    /// Appends `what` after `delay`; of several the first counts.
+    /// Appends, as inferred, `what` after `delay`; of several the first counts.
     pub fn push_after(&self, delay: Duration, what: What) {
         let due = self.now().after(delay);
         self.state().soon.get_or_insert((due, what));
@@ -101,7 +111,7 @@ impl Record {
 
     /// The client sent bytes.
     pub fn sent(&self, bytes: &[u8]) {
-        self.state().trace.to_server.extend_from_slice(bytes);
+        self.state().exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend_from_slice(bytes);
         self.push(What::Arrived { bytes: bytes.len() as u32 });
     }
 
@@ -109,29 +119,29 @@ impl Record {
     pub fn got(&self, bytes: &[u8]) -> usize {
         let total = {
             let mut state = self.state();
-            state.trace.to_client.extend_from_slice(bytes);
-            state.trace.to_client.len()
+            state.exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(bytes);
+            state.exchange.bytes(ConnectionId::FIRST).to_actor.len()
         };
-        self.push(What::Got { bytes: bytes.len() as u32 });
+        self.push_at_actor(What::Read { bytes: bytes.len() as u32 });
         total
     }
 
     /// The client will see nothing more, by its own doing.
-    pub fn client_is_done(&self) {
-        self.state().client_done = true;
+    pub fn actor_is_done(&self) {
+        self.state().actor_done = true;
         self.0.changed.notify_one();
     }
 
     /// What the server does to its end will not be seen any more.
     pub fn lose_sight(&self) {
-        self.state().trace.sees_release = false;
+        self.state().exchange.sees_release = false;
         self.0.changed.notify_one();
     }
 
     /// Whether nothing more can be seen to happen.
     pub fn is_over(&self) -> bool {
         let state = self.state();
-        state.dropped || (state.client_done && !state.trace.sees_release)
+        state.dropped || (state.actor_done && !state.exchange.sees_release)
     }
 
     /// Ready after the next change.
@@ -139,14 +149,14 @@ impl Record {
         self.0.changed.notified().await;
     }
 
-    /// Shows the trace.
-    pub fn look<T>(&self, look: impl FnOnce(&Trace) -> T) -> T {
-        look(&self.state().trace)
+    /// Shows the exchange.
+    pub fn look<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
+        look(&self.state().exchange)
     }
 
-    /// Takes the trace; the record is empty then.
-    pub fn take(&self) -> Trace {
-        std::mem::take(&mut self.state().trace)
+    /// Takes the exchange; the record is empty then.
+    pub fn take(&self) -> Exchange {
+        std::mem::take(&mut self.state().exchange)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -155,19 +165,24 @@ impl Record {
 }
 
 impl State {
-    fn push(&mut self, now: Time, what: What) {
-        self.catch_up(now);
-        // Two hands may read the clock in one order and write in the other.
-        let last = self.trace.events.last().map_or(Time::ZERO, |event| event.at);
-        self.trace.push(now.max(last), what);
+    fn push(&mut self, event: Event) {
+        self.catch_up(event.at);
+        // Two writers may read the clock in one order and write in the other.
+        let at = event.at.max(self.last());
+        self.exchange.events.push(Event { at, ..event });
     }
 
     fn catch_up(&mut self, now: Time) {
         if self.soon.as_ref().is_some_and(|(due, _)| *due <= now)
             && let Some((due, what)) = self.soon.take()
         {
-            let last = self.trace.events.last().map_or(Time::ZERO, |event| event.at);
-            self.trace.push(due.max(last), what);
+            let at = due.max(self.last());
+            self.exchange.events.push(Event::new(at, what).inferred());
         }
+    }
+
+    /// When the last event was.
+    fn last(&self) -> Time {
+        self.exchange.events.last().map_or(Time::ZERO, |event| event.at)
     }
 }

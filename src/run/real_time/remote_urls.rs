@@ -1,13 +1,14 @@
-//! A server somewhere, and what its application does on which URL.
+//! The URLs of a server under test, the role of each, and the scripts that suit them.
 //!
-//! Over TCP nobody can command an application. Its URLs stand for commands: one where
-//! it closes on open, one where it sends unasked, one where it answers with what it
-//! gets. A script is played on the URL that does what it needs, and a script that
-//! needs what no URL does is not drawn.
+//! Over TCP hangup cannot command an application. Its URLs stand for commands: on one the
+//! application closes on open, on one it sends messages, on one it echoes. A script is played
+//! on a URL whose role it needs. A script that no role suits is not drawn.
+//!
+//! This file opens no connection.
 
 use super::play::SETTLE;
 use crate::bounds::Bounds;
-use crate::generate::Grammar;
+use crate::generate::GeneratorConfig;
 use crate::script::{
     Act, Command, Content, Frame, Kind, Millis, Pace, Piece, Script, Send, Setting, Size, Step,
     Unit,
@@ -18,29 +19,29 @@ use std::time::Duration;
 
 /// A message on an echoing URL that is to fill all buffers on the way back: so many of
 /// so many bytes, which is more than Linux grows a send buffer to.
-const FILLS: (u32, Size) = (12, Size(512 << 10));
+const FILLING_MESSAGES: (u32, Size) = (12, Size(512 << 10));
 /// From this size on a drawn message is meant to fill buffers.
-const LARGE: usize = 10_000;
+const FILLING_SIZE: usize = 10_000;
 
-/// What an application does by itself.
+/// What the application does by itself on a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum UrlRole {
     /// Nothing that scripts count on.
     Plain,
     /// It closes as soon as the connection is open.
     Bye,
-    /// It answers messages with what they are.
+    /// It answers each message with the same message.
     Echo,
     /// It sends messages unasked.
     Push,
 }
 
-impl Part {
+impl UrlRole {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Bye, Self::Echo, Self::Push];
 
-    /// What is not tested where no URL has this part.
-    pub const fn lack(self) -> &'static str {
+    /// What is not tested where no URL has this role.
+    pub const fn untested_without(self) -> &'static str {
         match self {
             Self::Plain => "",
             Self::Bye => "how the server closes on its own (--bye URL)",
@@ -62,7 +63,7 @@ impl Part {
     /// The scripts that no campaign should be without: the client closes, also with output
     /// under way that it does not read; where the application closes, the client says
     /// nothing more, or goes on sending.
-    fn usual(self, bounds: &Bounds) -> Vec<Script> {
+    fn fixed_scripts(self, bounds: &Bounds) -> Vec<Script> {
         let opening = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
         let frame = |kind, pace| {
             let unit = Unit::Frame(Frame::new(kind));
@@ -73,7 +74,7 @@ impl Part {
         let fifth = Millis((bounds.close / 5).as_millis() as u32);
         let half = Millis((bounds.close / 2).as_millis() as u32);
         let close = frame(Kind::Close(Some(1000), Content::Empty), Pace::Once);
-        let (times, size) = FILLS;
+        let (times, size) = FILLING_MESSAGES;
         let fill = frame(Kind::Binary(Content::Fill(size)), Pace::Times(times, Millis(0)));
         let ends: Vec<Vec<Act>> = match self {
             Self::Plain => vec![vec![close]],
@@ -91,78 +92,79 @@ impl Part {
         ends.into_iter().map(script).collect()
     }
 
-    /// Whether `script` can be played on a URL with this part: what its application is
-    /// told is what it does anyway.
+    /// Whether `script` can be played on a URL with this role: its application commands are what
+    /// the application does there by itself.
     pub fn suits(self, script: &Script) -> bool {
-        let mut told = script.steps.iter().enumerate();
-        let told = told.by_ref().filter(|(_, step)| matches!(step.act, Act::App(..)));
+        let mut commands = script.steps.iter().enumerate();
+        let commands = commands.by_ref().filter(|(_, step)| matches!(step.act, Act::App(..)));
         match self.step() {
-            None => told.count() == 0,
+            None => commands.count() == 0,
             Some(own) => {
-                let told: Vec<_> = told.collect();
-                opens(script) && matches!(told[..], [(1, step)] if *step == Step::from(own))
+                let commands: Vec<_> = commands.collect();
+                begins_with_upgrade(script)
+                    && matches!(commands[..], [(1, step)] if *step == Step::from(own))
             }
         }
     }
 
-    /// The part that a script needs; `None` where no URL can do what it asks for.
+    /// The role that a script needs; `None` where no URL can do what it asks for.
     pub fn of(script: &Script) -> Option<Self> {
-        [Self::Plain, Self::Bye, Self::Push].into_iter().find(|part| part.suits(script))
+        [Self::Plain, Self::Bye, Self::Push].into_iter().find(|role| role.suits(script))
     }
 }
 
 /// A server by its URLs.
 #[derive(Clone, Debug)]
-pub struct Server {
-    parts: Vec<(Part, Endpoint)>,
+pub struct RemoteServer {
+    urls: Vec<(UrlRole, Endpoint)>,
 }
 
-impl Server {
+impl RemoteServer {
     /// A server whose application does nothing on `plain` that scripts count on.
     pub fn new(plain: Endpoint) -> Self {
-        Self { parts: vec![(Part::Plain, plain)] }
+        Self { urls: vec![(UrlRole::Plain, plain)] }
     }
 
-    /// Adds the URL where it does `part`.
-    pub fn with(mut self, part: Part, endpoint: Endpoint) -> Self {
-        self.parts.push((part, endpoint));
-        self.parts.sort_by_key(|(part, _)| *part);
+    /// Adds the URL where it does `role`.
+    pub fn with(mut self, role: UrlRole, endpoint: Endpoint) -> Self {
+        self.urls.push((role, endpoint));
+        self.urls.sort_by_key(|(role, _)| *role);
         self
     }
 
     /// The parts that it has.
-    pub fn parts(&self) -> impl Iterator<Item = (Part, &Endpoint)> {
-        self.parts.iter().map(|(part, endpoint)| (*part, endpoint))
+    pub fn urls(&self) -> impl Iterator<Item = (UrlRole, &Endpoint)> {
+        self.urls.iter().map(|(role, endpoint)| (*role, endpoint))
     }
 
-    /// The URL for `part`.
-    pub(super) fn endpoint(&self, part: Part) -> Option<&Endpoint> {
-        self.parts().find(|(own, _)| *own == part).map(|(_, endpoint)| endpoint)
+    /// The URL for `role`.
+    pub(super) fn endpoint(&self, role: UrlRole) -> Option<&Endpoint> {
+        self.urls().find(|(own, _)| *own == role).map(|(_, endpoint)| endpoint)
     }
 
     /// The parts that it lacks.
-    pub fn lacks(&self) -> impl Iterator<Item = Part> {
-        Part::ALL.into_iter().filter(|part| self.endpoint(*part).is_none())
+    pub fn missing_roles(&self) -> impl Iterator<Item = UrlRole> {
+        UrlRole::ALL.into_iter().filter(|role| self.endpoint(*role).is_none())
     }
 
-    /// The script at `index` of the campaign with `seed`, and the part that it is for:
+    /// The script at `index` of the campaign with `seed`, and the role that it is for:
     /// first what is most usual on each, then whatever is drawn.
-    pub fn nth(&self, bounds: &Bounds, seed: u64, index: u64) -> (Part, Script) {
-        let parts = self.parts.len() as u64;
-        let part = self.parts[(index % parts) as usize].0;
-        if let Some(usual) = part.usual(bounds).into_iter().nth((index / parts) as usize) {
-            return (part, usual);
+    pub fn nth(&self, bounds: &Bounds, seed: u64, index: u64) -> (UrlRole, Script) {
+        let roles = self.urls.len() as u64;
+        let role = self.urls[(index % roles) as usize].0;
+        if let Some(fixed) = role.fixed_scripts(bounds).into_iter().nth((index / roles) as usize) {
+            return (role, fixed);
         }
-        let app = if part == Part::Echo { AppSteps::SEND } else { AppSteps::NONE };
-        let mut script = Grammar { bounds: *bounds, app }.nth(seed, index);
-        script.steps.retain(|step| is_ours(&step.act));
-        if part == Part::Echo {
-            script.steps.iter_mut().for_each(ask_for_it);
+        let app = if role == UrlRole::Echo { AppSteps::SEND } else { AppSteps::NONE };
+        let mut script = GeneratorConfig { bounds: *bounds, app }.nth(seed, index);
+        script.steps.retain(|step| can_be_set_here(&step.act));
+        if role == UrlRole::Echo {
+            script.steps.iter_mut().for_each(ask_for_echo);
         }
-        if let Some(own) = part.step() {
-            insert(&mut script, own);
+        if let Some(own) = role.step() {
+            insert_after_opening(&mut script, own);
         }
-        (part, fitted(script, longest_script(bounds)))
+        (role, shortened_to(script, longest_script(bounds)))
     }
 }
 
@@ -178,13 +180,13 @@ pub fn pauses(script: &Script) -> Duration {
 }
 
 /// Of the buffers on the way only the client's own can be set from here.
-fn is_ours(act: &Act) -> bool {
+fn can_be_set_here(act: &Act) -> bool {
     !matches!(act, Act::Set(setting, _) if *setting != Setting::Window)
 }
 
 /// Whether the script begins with a whole request, and what comes next finds the
 /// connection open.
-fn opens(script: &Script) -> bool {
+fn begins_with_upgrade(script: &Script) -> bool {
     let whole = |step: &Step| match &step.act {
         Act::Send(send) => {
             matches!(send.unit, Unit::Upgrade(_))
@@ -197,8 +199,8 @@ fn opens(script: &Script) -> bool {
 }
 
 /// Puts what the application does by itself behind the opening, which is made whole.
-fn insert(script: &mut Script, own: Act) {
-    if !opens(script) {
+fn insert_after_opening(script: &mut Script, own: Act) {
+    if !begins_with_upgrade(script) {
         let upgrade = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
         let begins = script.steps.first().is_some_and(|step| match &step.act {
             Act::Send(send) => matches!(send.unit, Unit::Upgrade(_) | Unit::Raw(_)),
@@ -216,7 +218,7 @@ fn insert(script: &mut Script, own: Act) {
 }
 
 /// On an echoing URL the application sends what it is sent.
-fn ask_for_it(step: &mut Step) {
+fn ask_for_echo(step: &mut Step) {
     let Act::App(command, pace) = &step.act else { return };
     let frame = |kind| Unit::Frame(Frame::new(kind));
     let (unit, length) = match command {
@@ -225,8 +227,8 @@ fn ask_for_it(step: &mut Step) {
         _ => return,
     };
     let (unit, pace) = match *pace {
-        Pace::Once if length >= LARGE => {
-            let (times, size) = FILLS;
+        Pace::Once if length >= FILLING_SIZE => {
+            let (times, size) = FILLING_MESSAGES;
             (frame(Kind::Binary(Content::Fill(size))), Pace::Times(times, Millis(0)))
         }
         pace => (unit, pace),
@@ -257,12 +259,12 @@ fn step_pauses(act: &Act) -> Duration {
 
 /// The script with pauses of at most `limit`: a step that would go beyond is repeated
 /// less often where it repeats, and left out where it does not.
-fn fitted(script: Script, limit: Duration) -> Script {
+fn shortened_to(script: Script, limit: Duration) -> Script {
     let mut left = limit;
     let fit = |mut step: Step| {
         let pauses = step_pauses(&step.act);
         if pauses > left {
-            step.act = shortened(step.act, left)?;
+            step.act = fewer_repetitions(step.act, left)?;
         }
         left = left.saturating_sub(step_pauses(&step.act));
         Some(step)
@@ -271,7 +273,7 @@ fn fitted(script: Script, limit: Duration) -> Script {
 }
 
 /// The repetitions of `act` for which there is time.
-fn shortened(act: Act, time: Duration) -> Option<Act> {
+fn fewer_repetitions(act: Act, time: Duration) -> Option<Act> {
     let fits =
         |every: Millis| 1 + (time.as_millis() / every.duration().max(SETTLE).as_millis()) as u32;
     match act {
@@ -292,34 +294,34 @@ fn shortened(act: Act, time: Duration) -> Option<Act> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::tcp::endpoint::Asking;
+    use crate::transport::tcp::endpoint::RequestOptions;
 
-    fn server() -> Server {
+    fn server() -> RemoteServer {
         let endpoint = |path: &str| {
             let url = format!("ws://127.0.0.1:1{path}");
-            Endpoint::resolve(&url, &Asking::default()).expect("a URL")
+            Endpoint::resolve(&url, &RequestOptions::default()).expect("a URL")
         };
-        Server::new(endpoint("/"))
-            .with(Part::Push, endpoint("/push"))
-            .with(Part::Bye, endpoint("/bye"))
-            .with(Part::Echo, endpoint("/echo"))
+        RemoteServer::new(endpoint("/"))
+            .with(UrlRole::Push, endpoint("/push"))
+            .with(UrlRole::Bye, endpoint("/bye"))
+            .with(UrlRole::Echo, endpoint("/echo"))
     }
 
-    fn drawn(count: u64) -> Vec<(Part, Script)> {
+    fn drawn(count: u64) -> Vec<(UrlRole, Script)> {
         (0..count).map(|index| server().nth(&Bounds::default(), 3, index)).collect()
     }
 
     #[test]
-    fn every_script_suits_the_part_that_it_is_drawn_for() {
-        for (part, script) in drawn(8_000) {
-            assert!(part.suits(&script), "{part:?}:\n{script}");
+    fn every_script_suits_the_role_that_it_is_drawn_for() {
+        for (role, script) in drawn(8_000) {
+            assert!(role.suits(&script), "{role:?}:\n{script}");
         }
     }
 
     #[test]
-    fn what_is_most_usual_comes_first() {
+    fn the_fixed_scripts_of_each_role_come_first() {
         let first: Vec<String> =
-            drawn(8).iter().map(|(part, script)| format!("{part:?} {script}")).collect();
+            drawn(8).iter().map(|(role, script)| format!("{role:?} {script}")).collect();
         assert_eq!(first[0], "Plain upgrade\nclose 1000\n");
         assert_eq!(first[1], "Bye upgrade\napp close\n");
         assert_eq!(first[2], "Echo upgrade\nclose 1000\n");
@@ -332,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn no_script_pauses_for_longer_than_it_may() {
+    fn no_script_pauses_longer_than_the_limit() {
         let longest = longest_script(&Bounds::default());
         let pauses: Vec<Duration> = drawn(8_000).iter().map(|(_, script)| pauses(script)).collect();
         assert!(pauses.iter().all(|pauses| *pauses <= longest));
@@ -341,37 +343,38 @@ mod tests {
     }
 
     #[test]
-    fn a_script_tells_which_part_it_needs() {
-        for (text, part) in [
-            ("upgrade\nclose\n", Some(Part::Plain)),
-            ("upgrade\napp close\nstop reading\n", Some(Part::Bye)),
-            ("upgrade\napp send text\n", Some(Part::Push)),
+    fn the_application_steps_of_a_script_decide_its_role() {
+        for (text, role) in [
+            ("upgrade\nclose\n", Some(UrlRole::Plain)),
+            ("upgrade\napp close\nstop reading\n", Some(UrlRole::Bye)),
+            ("upgrade\napp send text\n", Some(UrlRole::Push)),
             ("upgrade\nping\napp close\n", None),
             ("upgrade\napp close 1001\n", None),
             ("upgrade\napp close\napp send text\n", None),
             ("first 9 bytes of upgrade\napp close\n", None),
             ("upgrade\napp ping\n", None),
         ] {
-            assert_eq!(Part::of(&text.parse().expect(text)), part, "{text}");
+            assert_eq!(UrlRole::of(&text.parse().expect(text)), role, "{text}");
         }
     }
 
     #[test]
-    fn only_an_echoing_url_is_asked_to_fill_the_buffers() {
-        let fills = |wanted: Part| {
+    fn only_scripts_for_an_echoing_url_fill_the_buffers() {
+        let fills = |wanted: UrlRole| {
             drawn(8_000)
                 .iter()
-                .filter(|(part, script)| *part == wanted && script.volume() > 4 << 20)
+                .filter(|(role, script)| *role == wanted && script.max_bytes_sent() > 4 << 20)
                 .count()
         };
-        assert!(fills(Part::Echo) > 20, "{}", fills(Part::Echo));
-        assert_eq!(fills(Part::Plain) + fills(Part::Bye) + fills(Part::Push), 0);
+        assert!(fills(UrlRole::Echo) > 20, "{}", fills(UrlRole::Echo));
+        assert_eq!(fills(UrlRole::Plain) + fills(UrlRole::Bye) + fills(UrlRole::Push), 0);
     }
 
     #[test]
-    fn a_step_too_long_is_repeated_less_or_left_out() {
-        let fit =
-            |text: &str| fitted(text.parse().expect(text), Duration::from_secs(6)).to_string();
+    fn a_step_that_takes_too_long_is_repeated_less_or_left_out() {
+        let fit = |text: &str| {
+            shortened_to(text.parse().expect(text), Duration::from_secs(6)).to_string()
+        };
         assert_eq!(fit("wait 4s\nwait 4s\nping\n"), "wait 4s\nping\n");
         assert_eq!(fit("ping x 12 every 1s\nwait 1s\n"), "ping x 7 every 1s\n");
         assert_eq!(

@@ -1,7 +1,7 @@
 //! When the runtime is idle, how often it woke, and whether tasks spin: what its hooks tell.
 
 use crate::exchange::What;
-use crate::transport::memory::{Link, Turns, Witness};
+use crate::transport::memory::{Link, Observer, Turns};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -11,10 +11,11 @@ const TASK_POLLS: u32 = 5_000;
 
 /// The runtime's idleness: it parks when no task can run.
 #[derive(Debug, Default)]
-pub(super) struct Parking {
+pub(super) struct IdleDetector {
     /// Somebody waits for the next park.
     asked: AtomicBool,
-    answered: AtomicBool,
+    /// How many parks were waited for so far.
+    answers: AtomicU32,
     pub turns: Arc<Turns>,
     /// Polls of tasks, or parks, since counting began, and where it ends.
     count: AtomicU32,
@@ -23,23 +24,23 @@ pub(super) struct Parking {
     /// Whether tasks spin, and where to say so.
     spun: AtomicBool,
     link: Mutex<Option<Link>>,
-    pub witness: Option<Arc<dyn Witness>>,
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
-impl Parking {
-    pub fn new(witness: Option<Arc<dyn Witness>>) -> Self {
-        Self { witness, ..Self::default() }
+impl IdleDetector {
+    pub fn new(observer: Option<Arc<dyn Observer>>) -> Self {
+        Self { observer, ..Self::default() }
     }
 
     /// The runtime is about to park. Waking the client here keeps it from parking.
     pub fn parks(&self) {
         self.turns.parks.fetch_add(1, Ordering::Relaxed);
         self.turns.polls.store(0, Ordering::Relaxed);
-        if let Some(witness) = &self.witness {
-            witness.rested();
+        if let Some(observer) = &self.observer {
+            observer.rested();
         }
         if self.asked.swap(false, Ordering::Relaxed) {
-            self.answered.store(true, Ordering::Relaxed);
+            self.answers.fetch_add(1, Ordering::Relaxed);
             self.wake();
             return;
         }
@@ -105,13 +106,15 @@ impl Parking {
         }
     }
 
-    pub fn ask(&self) {
-        self.answered.store(false, Ordering::Relaxed);
+    /// Asks for the next park. [`poll_answered`](Self::poll_answered) takes what this returns.
+    pub fn ask(&self) -> u32 {
         self.asked.store(true, Ordering::Relaxed);
+        self.answers.load(Ordering::Relaxed)
     }
 
-    pub fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.answered.load(Ordering::Relaxed) {
+    /// Ready once the runtime was about to park, after the `asked` that [`ask`](Self::ask) gave.
+    pub fn poll_answered(&self, asked: u32, cx: &Context<'_>) -> Poll<()> {
+        if self.answers.load(Ordering::Relaxed) != asked {
             return Poll::Ready(());
         }
         self.keep(cx);

@@ -15,24 +15,25 @@
 
 mod idle_detector;
 mod panics;
-mod stage;
+mod simulated_end;
 
-use self::idle_detector::Parking;
+use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
-use self::stage::SimStage;
-use crate::actor::Client;
+use self::simulated_end::{CommandQueue, SimulatedEnd};
+use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{Outcome, Time, Trace, What};
+use crate::exchange::{AfterDeadline, Exchange, Time, What};
 use crate::heap;
 use crate::judge;
 use crate::script::Script;
 use crate::target::{Connection, Target};
-use crate::transport::memory::{Link, Witness};
+use crate::transport::memory::{Link, Observer};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 /// How long a connection on which nothing is owed is watched after the script:
@@ -66,70 +67,136 @@ const ROUNDS: usize = 16;
 ///
 /// `bounds` say how long to watch. `seed` fixes the runtime's own random choices
 /// (the order of an unbiased `select!`); it has an effect only under
-/// `--cfg tokio_unstable`. The same arguments give the same trace.
+/// `--cfg tokio_unstable`. The same arguments give the same exchange.
 ///
 /// # Panics
 ///
 /// If called from within a tokio runtime. A panic of the target's is recorded.
-pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u64) -> Trace {
-    play_before(None, target, bounds, script, seed)
+pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u64) -> Exchange {
+    play_observed(None, target, bounds, script, seed)
 }
 
-/// As [`play`]; the witness is told of everything as it happens, for a target that
+/// As [`play`]; the observer is told of everything as it happens, for a target that
 /// the process may not survive.
-pub fn play_before(
-    witness: Option<&Arc<dyn Witness>>,
+pub fn play_observed(
+    observer: Option<&Arc<dyn Observer>>,
     target: &Arc<dyn Target>,
     bounds: &Bounds,
     script: &Script,
     seed: u64,
-) -> Trace {
+) -> Exchange {
+    play_connections(observer, target, bounds, &[script], seed)
+}
+
+/// Plays several scripts at once, each on a connection of its own, in one exchange: the
+/// first script is [`ConnectionId`] 0. All connections are accepted at time zero.
+///
+/// # Panics
+///
+/// As [`play`]; and if there is no script.
+pub fn play_together(
+    target: &Arc<dyn Target>,
+    bounds: &Bounds,
+    scripts: &[Script],
+    seed: u64,
+) -> Exchange {
+    assert!(!scripts.is_empty(), "there is no script to play");
+    let scripts: Vec<&Script> = scripts.iter().collect();
+    play_connections(None, target, bounds, &scripts, seed)
+}
+
+fn play_connections(
+    observer: Option<&Arc<dyn Observer>>,
+    target: &Arc<dyn Target>,
+    bounds: &Bounds,
+    scripts: &[&Script],
+    seed: u64,
+) -> Exchange {
     install_panic_hook();
-    let parking = Arc::new(Parking::new(witness.cloned()));
-    let runtime = runtime(&parking, seed);
+    let idle = Arc::new(IdleDetector::new(observer.cloned()));
+    let runtime = runtime(&idle, seed);
     let measure = heap::measure();
-    let (mut trace, recording) = runtime.block_on(ours(async {
-        let link = Link::with_turns(Some(Arc::clone(&parking.turns)));
-        if let Some(witness) = witness {
-            link.witnessed_by(Arc::clone(witness));
+    let (mut exchange, recording) = runtime.block_on(ours(async {
+        let first = Link::with_turns(Some(Arc::clone(&idle.turns)));
+        if let Some(observer) = observer {
+            first.observed_by(Arc::clone(observer));
         }
-        link.expect(script.volume());
-        let recording = Recording::begin(&link);
-        let stage = SimStage::new(&link, &parking, target.obeys());
-        let desk = Arc::clone(&stage.desk);
-        let connection = Connection::simulated(link.server_end(), Arc::clone(&desk) as _);
-        let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
+        let recording = Recording::begin(&first);
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
-        let mut client = Client::new(stage, patience);
-        parking.watch_for_spins(&link);
-        let play = async {
-            client.act(script).await;
-            link.record(What::Froze);
-            watch(&mut client, &link, &parking, bounds).await;
-            see_off(&link, bounds).await;
-        };
-        either(play, poll_fn(|cx| parking.poll_spun(cx))).await;
-        let lost_panic = task.is_finished() && task.await.is_err_and(|error| error.is_panic());
-        let mut trace = link.take_trace();
-        desk.clear();
-        if lost_panic && !trace.events.iter().any(|event| matches!(event.what, What::Panicked(_))) {
-            // Another panic hook was set after ours, so that the message went there.
-            let at = trace.events.last().map_or(Time::ZERO, |event| event.at);
-            trace.push(at, What::Panicked("a message that another panic hook took".into()));
+        let mut connections: Vec<Played<'_>> = Vec::with_capacity(scripts.len());
+        for script in scripts {
+            let link = if connections.is_empty() { first.clone() } else { first.connect() };
+            connections.push(Played::begin(link, script, target, &idle, patience));
         }
-        (trace, recording)
+        idle.watch_for_spins(&first);
+        let play = async {
+            act_all(&mut connections).await;
+            watch(&mut connections, &idle, bounds).await;
+            check_leftover_tasks(&connections, bounds).await;
+        };
+        either(play, poll_fn(|cx| idle.poll_spun(cx))).await;
+        let mut lost_panic = false;
+        for played in &mut connections {
+            let task = &mut played.task;
+            lost_panic |= task.is_finished() && task.await.is_err_and(|error| error.is_panic());
+        }
+        let mut exchange = first.take_exchange();
+        for played in &connections {
+            played.commands.clear();
+        }
+        if lost_panic
+            && !exchange.events.iter().any(|event| matches!(event.what, What::Panicked(_)))
+        {
+            // Another panic hook was set after ours, so that the message went there.
+            let at = exchange.events.last().map_or(Time::ZERO, |event| event.at);
+            exchange.push(at, What::Panicked("a message that another panic hook took".into()));
+        }
+        (exchange, recording)
     }));
-    trace.peak_heap = measure.as_ref().map(heap::Measure::peak);
+    exchange.peak_heap = measure.as_ref().map(heap::Measure::peak);
     drop(measure);
     // Tears the target's tasks down: what panics in that is not printed either.
     drop(runtime);
     drop(recording);
     // The runtime owns its park hook, the hook shares this, and a waker keeps the
     // runtime alive: left in place, every play would leak its runtime.
-    *parking.waker() = None;
+    *idle.waker() = None;
     // The link has wakers of the runtime's too.
-    parking.forget_link();
-    trace
+    idle.forget_link();
+    exchange
+}
+
+/// One connection in play.
+struct Played<'a> {
+    link: Link,
+    script: &'a Script,
+    actor: Actor<SimulatedEnd>,
+    commands: Arc<CommandQueue>,
+    /// The target's function.
+    task: JoinHandle<()>,
+}
+
+impl<'a> Played<'a> {
+    /// Accepts a connection: the target serves it from now on.
+    fn begin(
+        link: Link,
+        script: &'a Script,
+        target: &Arc<dyn Target>,
+        idle: &Arc<IdleDetector>,
+        patience: Duration,
+    ) -> Self {
+        link.expect(script.max_bytes_sent());
+        let end = SimulatedEnd::new(&link, idle, target.obeys());
+        let commands = Arc::clone(&end.commands);
+        let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
+        let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
+        Self { link, script, actor: Actor::new(end, patience), commands, task }
+    }
+
+    async fn act(&mut self) {
+        self.actor.act(self.script).await;
+        self.link.record(What::Froze);
+    }
 }
 
 async fn serve(target: Arc<dyn Target>, connection: Connection, link: Link) {
@@ -137,17 +204,30 @@ async fn serve(target: Arc<dyn Target>, connection: Connection, link: Link) {
     link.record(What::Returned);
 }
 
-fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
+/// Acts all scripts out, at the same time; each actor then freezes.
+async fn act_all(connections: &mut [Played<'_>]) {
+    if let [only] = connections {
+        return only.act().await;
+    }
+    let mut acting: Vec<_> = connections.iter_mut().map(|played| Box::pin(played.act())).collect();
+    poll_fn(|cx| {
+        acting.retain_mut(|acting| acting.as_mut().poll(cx).is_pending());
+        if acting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn runtime(idle: &Arc<IdleDetector>, seed: u64) -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let on_park = Arc::clone(parking);
+    let on_park = Arc::clone(idle);
     builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
-    if let Some(witness) = parking.witness.clone() {
+    if let Some(observer) = idle.observer.clone() {
         builder
-            .on_thread_unpark(move || panics::with_playing(|link| witness.moved(&|| link.now())));
+            .on_thread_unpark(move || panics::with_playing(|link| observer.moved(&|| link.now())));
     }
     #[cfg(tokio_unstable)]
     {
-        let on_poll = Arc::clone(parking);
+        let on_poll = Arc::clone(idle);
         builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
         builder.on_before_task_poll(move |_| on_poll.woken());
     }
@@ -156,82 +236,104 @@ fn runtime(parking: &Arc<Parking>, seed: u64) -> tokio::runtime::Runtime {
     builder.build().expect("a runtime without I/O takes nothing from the system")
 }
 
-/// After the script: runs to the deadline and, where that passed, to the proof.
-async fn watch(client: &mut Client<SimStage>, link: &Link, parking: &Parking, bounds: &Bounds) {
-    if link.is_over() {
+/// After the scripts: runs to the deadline and, where that passed, to the proof.
+async fn watch(connections: &mut [Played<'_>], idle: &IdleDetector, bounds: &Bounds) {
+    if is_over(connections) {
         return;
     }
     // Whatever is owed by now is due within the longest bound.
-    if run_to(client, link, link.now().after(bounds.longest().saturating_add(Trace::VIRTUAL_GRAIN)))
-        .await
-    {
+    let longest = bounds.longest().saturating_add(Exchange::VIRTUAL_TIME_SLACK);
+    if run_to(connections, connections[0].link.now().after(longest)).await {
         return;
     }
     let mut settled = false;
     for _ in 0..ROUNDS {
-        let now = link.now();
-        let due = link.with_trace(|trace| judge::next_deadline(trace, bounds));
-        match due.map(|deadline| deadline.after(Trace::VIRTUAL_GRAIN)) {
+        let now = connections[0].link.now();
+        let due = last_due(connections, bounds);
+        match due.map(|deadline| deadline.after(Exchange::VIRTUAL_TIME_SLACK)) {
             None if settled => return,
             None => {
                 settled = true;
-                if run_to(client, link, now.after(SETTLE)).await {
+                if run_to(connections, now.after(SETTLE)).await {
                     return;
                 }
             }
             Some(deadline) if now <= deadline => {
-                if run_to(client, link, deadline.after(Duration::from_millis(1))).await {
+                if run_to(connections, deadline.after(Duration::from_millis(1))).await {
                     return;
                 }
             }
             Some(_) => break,
         }
     }
-    prove(client, link, parking).await;
+    prove(connections, idle).await;
 }
 
-/// Lets time pass up to `time`; true where the connection was over before.
-async fn run_to(client: &mut Client<SimStage>, link: &Link, time: Time) -> bool {
-    let at = Instant::now() + time.since_accept().saturating_sub(link.now().since_accept());
-    client.read_until(over_or(link, sleep_until(at))).await
+/// By when everything is due that servers owe on connections that are not over.
+fn last_due(connections: &[Played<'_>], bounds: &Bounds) -> Option<Time> {
+    let open = connections.iter().filter(|played| !played.link.is_over());
+    let due = |played: &Played<'_>| {
+        let id = played.link.connection();
+        played.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds))
+    };
+    open.filter_map(due).max()
 }
 
-/// Phase B: finds out whether anything is left that could end the connection.
-async fn prove(client: &mut Client<SimStage>, link: &Link, parking: &Parking) {
-    let began = link.now();
-    let polls = link.polls();
-    parking.count_to(WAKES);
+fn is_over(connections: &[Played<'_>]) -> bool {
+    connections.iter().all(|played| played.link.is_over())
+}
+
+/// Lets time pass up to `time`; true where all connections were over before.
+async fn run_to(connections: &mut [Played<'_>], time: Time) -> bool {
+    let now = connections[0].link.now();
+    let at = Instant::now() + time.since_accept().saturating_sub(now.since_accept());
+    over_or(connections, sleep_until(at)).await
+}
+
+/// Phase B: finds out whether anything is left that could end the connections.
+async fn prove(connections: &mut [Played<'_>], idle: &IdleDetector) {
+    let began = connections[0].link.now();
+    let polls = |connections: &[Played<'_>]| -> u64 {
+        connections.iter().map(|played| played.link.polls()).sum()
+    };
+    let polls_before = polls(connections);
+    idle.count_to(WAKES);
     let sentinel = sleep_until(far_ahead(began));
-    let exhausted = poll_fn(|cx| parking.poll_exhausted(cx));
-    let over = client.read_until(over_or(link, either(sentinel, exhausted))).await;
-    if over {
+    let exhausted = poll_fn(|cx| idle.poll_exhausted(cx));
+    if over_or(connections, either(sentinel, exhausted)).await {
         return;
     }
-    let wakes = parking.count();
+    let wakes = idle.count();
     let carries = if cfg!(tokio_unstable) { 0 } else { CARRIES };
-    let outcome = if wakes <= carries && link.polls() == polls {
-        Outcome::Quiet
+    let lasting = connections[0].link.now().0 - began.0;
+    let became = if wakes <= carries && polls(connections) == polls_before {
+        AfterDeadline::Quiet
     } else {
-        Outcome::Ticking { wakes, lasting: link.now().0 - began.0 }
+        AfterDeadline::Ticking { wakes, lasting }
     };
-    link.record(What::Became(outcome));
+    for played in connections.iter().filter(|played| !played.link.is_over()) {
+        played.link.record(What::Became(became));
+    }
 }
 
-/// After the transport was dropped: whether tasks of the target's outlive it by more than
-/// the time to close.
-async fn see_off(link: &Link, bounds: &Bounds) {
+/// After all transports were dropped: whether tasks of the target's outlive them by more than
+/// the time to close. Of several connections nobody knows whose a task is: it is recorded
+/// on the first.
+async fn check_leftover_tasks(connections: &[Played<'_>], bounds: &Bounds) {
     let metrics = tokio::runtime::Handle::current().metrics();
-    if metrics.num_alive_tasks() == 0 || !link.is_dropped() {
+    let dropped = connections.iter().all(|played| played.link.is_dropped());
+    if metrics.num_alive_tasks() == 0 || !dropped {
         return;
     }
     // Most are only about to end.
-    tokio::time::sleep(Trace::VIRTUAL_GRAIN).await;
+    tokio::time::sleep(Exchange::VIRTUAL_TIME_SLACK).await;
     if metrics.num_alive_tasks() > 0 {
         tokio::time::sleep(bounds.close).await;
     }
     let tasks = metrics.num_alive_tasks();
     if tasks > 0 {
-        link.record(What::Outlived { tasks: u32::try_from(tasks).unwrap_or(u32::MAX) });
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        connections[0].link.record(What::Outlived { tasks });
     }
 }
 
@@ -242,12 +344,17 @@ fn far_ahead(now: Time) -> Instant {
     Instant::now() + from_start.saturating_sub(now.since_accept())
 }
 
-/// True once the connection is over, false once `other` is ready.
-async fn over_or(link: &Link, other: impl Future<Output = ()>) -> bool {
+/// True once all connections are over, false once `other` is ready. Meanwhile every actor
+/// reads, where it reads.
+async fn over_or(connections: &mut [Played<'_>], other: impl Future<Output = ()>) -> bool {
     let mut other = pin!(other);
-    poll_fn(|cx| match link.poll_over(cx) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending => other.as_mut().poll(cx).map(|()| false),
+    poll_fn(|cx| {
+        let mut over = true;
+        for played in connections.iter_mut() {
+            played.actor.poll_reads(cx);
+            over &= played.link.poll_over(cx).is_ready();
+        }
+        if over { Poll::Ready(true) } else { other.as_mut().poll(cx).map(|()| false) }
     })
     .await
 }

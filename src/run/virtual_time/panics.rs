@@ -1,4 +1,4 @@
-//! Panics while a script is played: those of the target's go into the trace, and
+//! Panics while a script is played: those of the target's go into the exchange, and
 //! hangup's own to the hook that was there before.
 
 use crate::exchange::What;
@@ -36,7 +36,7 @@ pub(super) fn with_playing(look: impl FnOnce(&Link)) {
     PLAYING.with_borrow(|playing| playing.as_ref().map(look));
 }
 
-/// While it lives, a panic on this thread is recorded in the trace and not printed.
+/// While it lives, a panic on this thread is recorded in the exchange and not printed.
 pub(super) struct Recording;
 
 impl Recording {

@@ -1,9 +1,11 @@
-//! Where no worker processes can be: everything in this one.
+//! The worker pool of systems without worker processes: it plays everything in this process.
+//!
+//! A target that takes the process down ends the campaign.
 
 use crate::bounds::Bounds;
-use crate::exchange::Trace;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, Outcome, Progress};
+use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -12,11 +14,11 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Stands for the crew of worker processes.
+/// The interface of the worker pool, without workers.
 #[derive(Debug)]
-pub(crate) struct Crew;
+pub(crate) struct WorkerPool;
 
-impl Crew {
+impl WorkerPool {
     pub fn new(_: usize, _: u64) -> Self {
         Self
     }
@@ -25,8 +27,8 @@ impl Crew {
         &mut self,
         campaign: &Campaign,
         target: &Arc<dyn Target>,
-        watch: impl FnMut(Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, String> {
+        watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<CampaignOutcome, String> {
         Ok(campaign.run(target, watch))
     }
 
@@ -36,11 +38,11 @@ impl Crew {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
+    ) -> Result<Exchange, String> {
         Ok(play(target, &bounds, script, runtime_seed))
     }
 
-    pub fn look_into(
+    pub fn investigate(
         &mut self,
         target: &Arc<dyn Target>,
         bounds: Bounds,
@@ -49,14 +51,15 @@ impl Crew {
         runtime_seed: u64,
     ) -> Result<Finding, String> {
         let campaign = Campaign { bounds, seed: 0, scripts: None };
-        let mut again =
+        let mut play_script =
             |script: &Script| Ok::<_, Infallible>(play(target, &bounds, script, runtime_seed));
-        let Ok(finding) = campaign.finding(script, runtime_seed, first, &mut again, &|| false);
+        let Ok(finding) =
+            campaign.investigate(script, runtime_seed, first, &mut play_script, &|| false);
         Ok(finding)
     }
 }
 
-/// Nobody starts a worker here.
+/// No supervisor starts a worker on this system.
 pub(crate) fn serve(_: &Registry, _: u64, _: impl FnOnce() + Send + 'static) -> Result<(), String> {
     Err("there are no worker processes on this system".to_owned())
 }

@@ -1,19 +1,24 @@
 //! Campaigns in worker processes, for targets that abort, exit, eat all memory or
 //! never return from a poll.
 //!
-//! The supervisor starts this very program again with a hidden command, so that a
-//! worker has the same targets. A worker draws, plays and judges stretches of scripts
-//! by itself, and shows on a page of shared memory which script it is at. One that
-//! dies, or shows no sign of life for two seconds, is a finding about that script: it
-//! is played again in another worker, which tells of each event as it happens, and
-//! what was seen up to the death is judged as every trace is. Then the campaign goes on.
+//! The supervisor starts this program again with a hidden command, so that a worker has the
+//! same targets. A worker draws, plays and judges ranges of scripts by itself, and writes the
+//! index of the script in play into shared memory. A worker that dies, or makes no progress
+//! for two seconds, is a finding about that script: another worker plays the script again and
+//! reports each event as it happens, and the trace up to the death is judged as any other.
+//! Then the campaign goes on.
 //!
-//! [`schedule`] knows what is to be done and what came of it; [`pool`] has it done;
-//! [`process`] is a worker as the supervisor has it, [`worker`] as it is itself;
-//! [`messages`] is what they say to each other, [`shared_memory`] what they share.
+//! | file | has |
+//! |---|---|
+//! | [`pool`] | the supervisor: a thread for each worker |
+//! | [`schedule`] | which scripts come next, and the results so far: plain data |
+//! | [`process`] | the supervisor's side of one worker process |
+//! | [`worker`] | the worker's side |
+//! | [`messages`] | the wire protocol between the two |
+//! | [`shared_memory`] | the counters that both map |
+//! | `isolated` | the same interface without processes, where the system is not Unix |
 //!
-//! Where there is no Unix, everything is played in this process, and a target that
-//! takes it down ends the campaign.
+//! A target that takes the process down ends the campaign where the system is not Unix.
 
 #[cfg(not(unix))]
 mod isolated;
@@ -31,11 +36,11 @@ mod shared_memory;
 mod worker;
 
 #[cfg(not(unix))]
-pub(crate) use isolated::{Crew, serve};
+pub(crate) use isolated::{WorkerPool, serve};
 #[cfg(unix)]
-pub(crate) use pool::Crew;
+pub(crate) use pool::WorkerPool;
 #[cfg(unix)]
 pub(crate) use worker::serve;
 
-/// The hidden command with which a worker is started.
+/// The hidden command that starts a worker.
 pub(crate) const COMMAND: &str = "worker";

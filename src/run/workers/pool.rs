@@ -1,13 +1,15 @@
-//! The supervisor: a thread for each worker, which hands it work from the board,
-//! starts another where a target took it down, and looks into what is found.
+//! The supervisor of a campaign: one thread for each worker process.
+//!
+//! A thread takes work from the [`Schedule`], has its worker play it, restarts a worker that
+//! died, and shrinks findings. Which work comes next, the schedule decides.
 
-use super::messages::{Job, Seen, Stretched};
-use super::process::{Lost, Patience, Worker};
-use super::schedule::{Board, Work};
+use super::messages::{Job, RangeResult, ViolationSummary};
+use super::process::{StallTimeout, WorkerFailure, WorkerProcess};
+use super::schedule::{Schedule, Work};
 use crate::bounds::Bounds;
-use crate::exchange::{Death, Time, Trace, What};
+use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, Outcome, Progress, toll};
+use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, crash_cost};
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Invariant, Violation};
@@ -16,20 +18,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often a campaign's watcher is told.
-const TELL_EVERY: Duration = Duration::from_millis(50);
+/// How often the progress callback of a campaign is called.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Worker processes, started when they are needed.
 #[derive(Debug)]
-pub(crate) struct Crew {
-    seats: Vec<Seat>,
+pub(crate) struct WorkerPool {
+    slots: Vec<WorkerSlot>,
 }
 
-impl Crew {
+impl WorkerPool {
     /// So many workers, one at least, each of which may use `memory` bytes.
     pub fn new(jobs: usize, memory: u64) -> Self {
-        let seat = || Seat { memory, worker: None };
-        Self { seats: std::iter::repeat_with(seat).take(jobs.max(1)).collect() }
+        let slot = || WorkerSlot { memory, worker: None };
+        Self { slots: std::iter::repeat_with(slot).take(jobs.max(1)).collect() }
     }
 
     /// Plays a campaign; [`Campaign::run`] in worker processes.
@@ -41,21 +43,21 @@ impl Crew {
         &mut self,
         campaign: &Campaign,
         target: &Arc<dyn Target>,
-        mut watch: impl FnMut(Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<Outcome, String> {
-        let jobs = self.seats.len();
-        let board = Board::new(campaign.scripts, jobs, target.deviations().len());
-        let shift = Shift::new(campaign, target, board, jobs);
+        mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<CampaignOutcome, String> {
+        let jobs = self.slots.len();
+        let schedule = Schedule::new(campaign.scripts, jobs, target.deviations().len());
+        let run = CampaignRun::new(campaign, target, schedule, jobs);
         std::thread::scope(|scope| {
-            for seat in &mut self.seats {
-                scope.spawn(|| shift.work(seat));
+            for slot in &mut self.slots {
+                scope.spawn(|| run.run_thread(slot));
             }
-            shift.watch(&mut watch);
+            run.watch(&mut watch);
         });
-        let desk = shift.desk.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match desk.trouble {
-            Some(trouble) => Err(trouble),
-            None => Ok(desk.board.outcome(target.deviations())),
+        let state = run.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match state.error {
+            Some(error) => Err(error),
+            None => Ok(state.schedule.into_outcome(target.deviations())),
         }
     }
 
@@ -71,8 +73,8 @@ impl Crew {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<Trace, String> {
-        self.seats[0].play(target, bounds, script, runtime_seed, Patience::Full)
+    ) -> Result<Exchange, String> {
+        self.slots[0].play(target, bounds, script, runtime_seed, StallTimeout::Full)
     }
 
     /// Shrinks a script that breaks a rule, and sees whether it repeats.
@@ -80,7 +82,7 @@ impl Crew {
     /// # Errors
     ///
     /// Where a worker cannot be started, or fails by itself.
-    pub fn look_into(
+    pub fn investigate(
         &mut self,
         target: &Arc<dyn Target>,
         bounds: Bounds,
@@ -89,26 +91,28 @@ impl Crew {
         runtime_seed: u64,
     ) -> Result<Finding, String> {
         let campaign = Campaign { bounds, seed: 0, scripts: None };
-        let patience = patience_with(first.identity);
-        let mut again =
-            |script: &Script| self.seats[0].play(target, bounds, script, runtime_seed, patience);
-        campaign.finding(script, runtime_seed, first, &mut again, &|| false)
+        let timeout = stall_timeout_for(first.identity);
+        let mut play =
+            |script: &Script| self.slots[0].play(target, bounds, script, runtime_seed, timeout);
+        campaign.investigate(script, runtime_seed, first, &mut play, &|| false)
     }
 }
 
-/// Where a worker sits, if one does.
+/// The place of one worker, which is started when it is first needed.
 #[derive(Debug)]
-struct Seat {
+struct WorkerSlot {
     memory: u64,
-    worker: Option<Worker>,
+    worker: Option<WorkerProcess>,
 }
 
-impl Seat {
-    fn worker(&mut self) -> Result<&mut Worker, String> {
+impl WorkerSlot {
+    fn worker(&mut self) -> Result<&mut WorkerProcess, String> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            // One that is killed before it is there says nothing against the next.
-            None => Worker::start(self.memory).or_else(|_| Worker::start(self.memory))?,
+            // Something may kill a worker before it is ready: one more try.
+            None => {
+                WorkerProcess::start(self.memory).or_else(|_| WorkerProcess::start(self.memory))?
+            }
         };
         Ok(self.worker.insert(worker))
     }
@@ -119,81 +123,87 @@ impl Seat {
         bounds: Bounds,
         script: &Script,
         runtime_seed: u64,
-        patience: Patience,
-    ) -> Result<Trace, String> {
+        timeout: StallTimeout,
+    ) -> Result<Exchange, String> {
         let target = target.name().to_owned();
-        let job = Job::Play { target, bounds, script: script.to_string(), runtime_seed };
-        match self.worker()?.play(&job, patience) {
+        let job = Job::PlayScript { target, bounds, script: script.to_string(), runtime_seed };
+        match self.worker()?.play_script(&job, timeout) {
             Ok((trace, death)) => {
                 if death.is_some() {
                     self.worker = None;
                 }
                 Ok(trace)
             }
-            Err(Lost::Broken(why)) => Err(failed(&why, script)),
-            Err(Lost::Died(..)) => Err(failed("it died", script)),
+            Err(WorkerFailure::Internal(why)) => Err(internal_error(&why, script)),
+            Err(WorkerFailure::Died(..)) => Err(internal_error("it died", script)),
         }
     }
 }
 
-/// One that is known to stand still is waited for less long.
-fn patience_with(key: Identity) -> Patience {
-    if key.invariant() == Invariant::NoSpin { Patience::Short } else { Patience::Full }
+/// A short timeout for a finding that is known to stall.
+fn stall_timeout_for(key: Identity) -> StallTimeout {
+    if key.invariant() == Invariant::NoSpin { StallTimeout::Short } else { StallTimeout::Full }
 }
 
-/// All that is known of a script that took a worker down in a stretch.
-fn dead(death: Death) -> Trace {
-    let mut trace = Trace::new(true);
+/// The trace of a script whose worker died while it played a range: the death alone.
+fn trace_of_death(death: Death) -> Exchange {
+    let mut trace = Exchange::new(true);
     trace.push(Time::ZERO, What::Died(death));
     trace
 }
 
-/// What went wrong in hangup itself, on one line.
-fn failed(why: &str, script: &Script) -> String {
+/// An error of hangup itself, on one line.
+fn internal_error(why: &str, script: &Script) -> String {
     let steps: Vec<String> = script.to_string().lines().map(str::to_owned).collect();
     format!("a worker process failed by itself: {why}; at the script: {}", steps.join("; "))
 }
 
-/// One campaign at work.
-struct Shift<'a> {
+/// A campaign in progress, shared by the threads of its workers.
+struct CampaignRun<'a> {
     campaign: &'a Campaign,
     target: &'a Arc<dyn Target>,
-    desk: Mutex<Desk>,
-    /// Somebody laid something down.
-    news: Condvar,
+    state: Mutex<RunState>,
+    /// Signalled when a thread changed the state or has left.
+    changed: Condvar,
     stopped: AtomicBool,
-    /// Whether the target was seen to stand still: then it is waited for less long.
-    stands_still: AtomicBool,
+    /// Whether the target has stalled before: then the short timeout applies.
+    stalls: AtomicBool,
 }
 
-struct Desk {
-    board: Board,
-    /// Keys of findings that the watcher has not been told of.
-    untold: Vec<Identity>,
-    trouble: Option<String>,
-    /// How many threads are at work.
-    present: usize,
+/// The state of a campaign that its threads share under a lock.
+struct RunState {
+    schedule: Schedule,
+    /// Keys of findings that were not given to the progress callback yet.
+    unreported: Vec<Identity>,
+    error: Option<String>,
+    /// How many threads have not left.
+    active_threads: usize,
 }
 
-impl<'a> Shift<'a> {
+impl<'a> CampaignRun<'a> {
     fn new(
         campaign: &'a Campaign,
         target: &'a Arc<dyn Target>,
-        board: Board,
-        present: usize,
+        schedule: Schedule,
+        active_threads: usize,
     ) -> Self {
         Self {
             campaign,
             target,
-            desk: Mutex::new(Desk { board, untold: Vec::new(), trouble: None, present }),
-            news: Condvar::new(),
+            state: Mutex::new(RunState {
+                schedule,
+                unreported: Vec::new(),
+                error: None,
+                active_threads,
+            }),
+            changed: Condvar::new(),
             stopped: AtomicBool::new(false),
-            stands_still: AtomicBool::new(false),
+            stalls: AtomicBool::new(false),
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, RunState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_stopped(&self) -> bool {
@@ -201,31 +211,32 @@ impl<'a> Shift<'a> {
     }
 
     fn stop(&self) {
-        self.desk().board.stop();
+        self.state().schedule.stop();
         self.stopped.store(true, Ordering::Relaxed);
-        self.news.notify_all();
+        self.changed.notify_all();
     }
 
-    /// Tells the watcher how things go, until all is done.
-    fn watch(&self, watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>) {
+    /// Calls the progress callback until all threads have left.
+    fn watch(&self, watch: &mut dyn FnMut(CampaignProgress<'_>) -> ControlFlow<()>) {
         loop {
-            let mut desk = self.desk();
-            if desk.present > 0 && desk.untold.is_empty() {
-                let wait = self.news.wait_timeout(desk, TELL_EVERY);
-                desk = wait.unwrap_or_else(PoisonError::into_inner).0;
+            let mut state = self.state();
+            if state.active_threads > 0 && state.unreported.is_empty() {
+                let wait = self.changed.wait_timeout(state, PROGRESS_INTERVAL);
+                state = wait.unwrap_or_else(PoisonError::into_inner).0;
             }
-            let (scripts, findings) = (desk.board.played(), desk.board.found_so_far());
-            let untold = std::mem::take(&mut desk.untold);
-            let news: Vec<Finding> =
-                untold.iter().filter_map(|key| desk.board.finding(*key).cloned()).collect();
-            let over = desk.present == 0;
-            drop(desk);
-            let mut go_on = watch(Progress { scripts, findings, news: None });
-            for finding in &news {
-                let told = watch(Progress { scripts, findings, news: Some(finding) });
-                go_on = if told.is_break() { told } else { go_on };
+            let (scripts, findings) = (state.schedule.played(), state.schedule.finding_count());
+            let unreported = std::mem::take(&mut state.unreported);
+            let reports: Vec<Finding> =
+                unreported.iter().filter_map(|key| state.schedule.finding(*key).cloned()).collect();
+            let done = state.active_threads == 0;
+            drop(state);
+            let mut go_on = watch(CampaignProgress { scripts, findings, new_finding: None });
+            for finding in &reports {
+                let answer =
+                    watch(CampaignProgress { scripts, findings, new_finding: Some(finding) });
+                go_on = if answer.is_break() { answer } else { go_on };
             }
-            if over {
+            if done {
                 return;
             }
             if go_on.is_break() && !self.is_stopped() {
@@ -234,64 +245,64 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// A thread's work: what the board gives, until there is no more.
-    fn work(&self, seat: &mut Seat) {
-        let _leaves = Leaves(self);
+    /// Does the work that the schedule gives, until there is no more.
+    fn run_thread(&self, slot: &mut WorkerSlot) {
+        let _guard = ThreadGuard(self);
         loop {
             let work = {
-                let mut desk = self.desk();
-                match desk.board.take() {
-                    _ if desk.trouble.is_some() => Work::Over,
+                let mut state = self.state();
+                match state.schedule.next_work() {
+                    _ if state.error.is_some() => Work::Done,
                     Work::Wait => {
-                        drop(self.news.wait(desk).unwrap_or_else(PoisonError::into_inner));
+                        drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
                         continue;
                     }
                     work => work,
                 }
             };
             let done = match work {
-                Work::Stretch(range) => self.stretch(seat, range),
-                Work::Finding(seen) => self.look_into(seat, seen),
-                Work::Wait | Work::Over => return,
+                Work::PlayRange(range) => self.play_range(slot, range),
+                Work::Investigate(violation) => self.investigate(slot, violation),
+                Work::Wait | Work::Done => return,
             };
-            if let Err(trouble) = done {
-                self.desk().trouble = Some(trouble);
+            if let Err(error) = done {
+                self.state().error = Some(error);
                 return self.stop();
             }
-            self.news.notify_all();
+            self.changed.notify_all();
         }
     }
 
-    fn stretch(&self, seat: &mut Seat, range: Range<u64>) -> Result<(), String> {
+    fn play_range(&self, slot: &mut WorkerSlot, range: Range<u64>) -> Result<(), String> {
         let campaign = self.campaign;
-        let job = Job::Stretch {
+        let job = Job::PlayRange {
             target: self.target.name().to_owned(),
             bounds: campaign.bounds,
             seed: campaign.seed,
             from: range.start,
             to: range.end,
         };
-        let still = self.stands_still.load(Ordering::Relaxed);
-        let patience = if still { Patience::Short } else { Patience::Full };
-        let played = seat.worker()?.stretch(&job, patience, &|| self.is_stopped());
+        let stalls = self.stalls.load(Ordering::Relaxed);
+        let timeout = if stalls { StallTimeout::Short } else { StallTimeout::Full };
+        let played = slot.worker()?.play_range(&job, timeout, &|| self.is_stopped());
         let (played, rest) = match played {
             Ok(played) => {
                 let rest = played.to..range.end;
                 (Some(played), rest)
             }
-            Err(Lost::Died(index, death)) if range.contains(&index) => {
-                seat.worker = None;
-                // What was played before it is played again: nobody kept the counts.
-                self.desk().board.give_back(index + 1..range.end);
-                let fatal = self.post_mortem(seat, index, death, patience)?;
+            Err(WorkerFailure::Died(index, death)) if range.contains(&index) => {
+                slot.worker = None;
+                // The scripts before it are played again: their counts died with the worker.
+                self.state().schedule.return_range(index + 1..range.end);
+                let fatal = self.judge_death(slot, index, death, timeout)?;
                 (Some(fatal), range.start..index)
             }
-            // It was killed before it began.
-            Err(Lost::Died(..)) => {
-                seat.worker = None;
+            // The process was killed before it began the range.
+            Err(WorkerFailure::Died(..)) => {
+                slot.worker = None;
                 (None, range)
             }
-            Err(Lost::Broken(why)) => {
+            Err(WorkerFailure::Internal(why)) => {
                 let seed = campaign.seed;
                 let target = self.target.name();
                 return Err(format!(
@@ -301,70 +312,77 @@ impl<'a> Shift<'a> {
                 ));
             }
         };
-        let board = &mut self.desk().board;
+        let schedule = &mut self.state().schedule;
         if let Some(played) = played {
-            board.note(played);
+            schedule.record(played);
         }
-        board.give_back(rest);
-        board.laid_down();
+        schedule.return_range(rest);
+        schedule.finish_range();
         Ok(())
     }
 
-    /// What the death of a worker says of the script that it was at.
-    fn post_mortem(
+    /// Judges the death of a worker at the script `index`.
+    fn judge_death(
         &self,
-        seat: &mut Seat,
+        slot: &mut WorkerSlot,
         index: u64,
         death: Death,
-        patience: Patience,
-    ) -> Result<Stretched, String> {
+        timeout: StallTimeout,
+    ) -> Result<RangeResult, String> {
         let campaign = self.campaign;
-        let mut trace = dead(death);
-        if patience == Patience::Short && death == Death::StoodStill {
-            // It was waited for less long than it takes to be sure: once more.
-            let script = campaign.grammar(&**self.target).nth(campaign.seed, index);
-            let again = seat.play(self.target, campaign.bounds, &script, index, patience)?;
-            trace = if toll(&again) > 0 { trace } else { again };
+        let mut trace = trace_of_death(death);
+        if timeout == StallTimeout::Short && death == Death::StoodStill {
+            // The short timeout proves little: the script is played once more.
+            let script = campaign.generator_config(&**self.target).nth(campaign.seed, index);
+            let again = slot.play(self.target, campaign.bounds, &script, index, timeout)?;
+            trace = if crash_cost(&again) > 0 { trace } else { again };
         }
-        let toll = toll(&trace);
-        if toll > 0 && death == Death::StoodStill {
-            self.stands_still.store(true, Ordering::Relaxed);
+        let crash_cost = crash_cost(&trace);
+        if crash_cost > 0 && death == Death::StoodStill {
+            self.stalls.store(true, Ordering::Relaxed);
         }
         let deviations = self.target.deviations();
         let mut fired = vec![0; deviations.len()];
-        let violations = campaign.not_accepted(&trace, deviations, &mut fired);
-        let seen = violations.into_iter().map(|violation| Seen::of(index, violation)).collect();
-        Ok(Stretched { from: index, to: index + 1, fired, seen, toll })
+        let violations = campaign.unaccepted_violations(&trace, deviations, &mut fired);
+        let violations = violations
+            .into_iter()
+            .map(|violation| ViolationSummary::of(index, violation))
+            .collect();
+        Ok(RangeResult { from: index, to: index + 1, fired, violations, crash_cost })
     }
 
-    fn look_into(&self, seat: &mut Seat, seen: Seen) -> Result<(), String> {
+    fn investigate(
+        &self,
+        slot: &mut WorkerSlot,
+        violation: ViolationSummary,
+    ) -> Result<(), String> {
         let campaign = self.campaign;
         let target = self.target;
-        let index = seen.index;
-        let script = campaign.grammar(&**target).nth(campaign.seed, index);
-        let patience = patience_with(seen.key);
-        let mut again =
-            |script: &Script| seat.play(target, campaign.bounds, script, index, patience);
-        let hurried = || self.is_stopped();
-        let finding = campaign.finding(script, index, seen.violation(), &mut again, &hurried)?;
-        let mut desk = self.desk();
-        desk.untold.push(finding.violation.identity);
-        desk.board.found(finding);
+        let index = violation.index;
+        let script = campaign.generator_config(&**target).nth(campaign.seed, index);
+        let timeout = stall_timeout_for(violation.identity);
+        let mut play = |script: &Script| slot.play(target, campaign.bounds, script, index, timeout);
+        let stopped = || self.is_stopped();
+        let finding =
+            campaign.investigate(script, index, violation.into_violation(), &mut play, &stopped)?;
+        let mut state = self.state();
+        state.unreported.push(finding.violation.identity);
+        state.schedule.add_finding(finding);
         Ok(())
     }
 }
 
-/// Tells the others that a thread has left, even by a panic.
-struct Leaves<'a, 'b>(&'a Shift<'b>);
+/// Notifies the others when a thread leaves, even by a panic.
+struct ThreadGuard<'a, 'b>(&'a CampaignRun<'b>);
 
-impl Drop for Leaves<'_, '_> {
+impl Drop for ThreadGuard<'_, '_> {
     fn drop(&mut self) {
-        let mut desk = self.0.desk();
-        desk.present -= 1;
+        let mut state = self.0.state();
+        state.active_threads -= 1;
         if std::thread::panicking() {
-            desk.trouble.get_or_insert_with(|| "hangup itself panicked".to_owned());
+            state.error.get_or_insert_with(|| "hangup itself panicked".to_owned());
         }
-        drop(desk);
-        self.0.news.notify_all();
+        drop(state);
+        self.0.changed.notify_all();
     }
 }

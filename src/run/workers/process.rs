@@ -1,9 +1,11 @@
-//! A worker as its supervisor has it: a process that is asked, waited for, found dead
-//! or found standing still.
+//! The supervisor's side of a worker: starts the process, sends it jobs, receives its
+//! reports, and notices when it dies or stalls.
+//!
+//! It knows nothing of campaigns: [`super::pool`] decides what is played.
 
-use super::messages::{Job, Report, Stretched};
-use super::shared_memory::Page;
-use crate::exchange::{Death, Time, Trace, What};
+use super::messages::{Job, RangeResult, Report};
+use super::shared_memory::SharedMemory;
+use crate::exchange::{Death, Exchange, Time, What};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -14,137 +16,144 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// How often a worker that does not answer is looked at.
-const LOOK: Duration = Duration::from_millis(25);
+/// How often a worker that does not answer is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// So many looks in a row without a sign of life, two seconds, and it stands still.
-/// Looks are counted, and not time: a machine that was suspended has not been looking.
-const STILL: u32 = 80;
+/// After so many polls in a row without progress, two seconds, a worker counts as stalled.
+/// Polls are counted, and not time: a machine that was suspended has not polled.
+const FULL_STALL_POLLS: u32 = 80;
 
-/// After so many, a quarter of a second, it stands still where that is no news.
-const STILL_AGAIN: u32 = 10;
+/// The same for a target that is known to stall: a quarter of a second.
+const SHORT_STALL_POLLS: u32 = 10;
 
-/// How many looks a worker has to start: twenty seconds.
-const START: u32 = 800;
+/// How many polls a worker has to start: 20 s.
+const START_POLLS: u32 = 800;
 
-/// How long a process whose socket has gone may take to end, and its last words to come.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a process whose socket is closed may take to exit, and its stderr to arrive.
+const EXIT_WAIT: Duration = Duration::from_millis(500);
 
 /// How much of what a worker printed on stderr is kept, in bytes.
-const TAIL: usize = 4096;
+const STDERR_TAIL: usize = 4096;
 
 /// What the standard library prints before it aborts because an allocation failed.
-const NO_MEMORY: &str = "memory allocation of ";
+const ALLOCATION_FAILED: &str = "memory allocation of ";
 
 /// A worker process that waits for a job.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct WorkerProcess {
     child: Child,
     socket: BufReader<UnixStream>,
-    page: Page,
+    shared: SharedMemory,
     stderr: Receiver<String>,
     line: Vec<u8>,
 }
 
-/// Why a worker does not answer.
+/// Why a worker has no result.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Lost {
-    /// The target took it down while the script of this index was played.
+pub(super) enum WorkerFailure {
+    /// Its process died, or stalled and was killed, while the script of this index was played.
     Died(u64, Death),
-    /// It failed by itself, for this reason.
-    Broken(String),
+    /// hangup itself failed, for this reason.
+    Internal(String),
 }
 
-/// When a worker that gives no sign of life stands still.
+/// How long a worker may make no progress before it counts as stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// For what is news: two seconds.
+pub(super) enum StallTimeout {
+    /// 2 s: for a target that was not seen to stall.
     Full,
-    /// For a target that is known for it: a quarter of a second. What stands still for
-    /// so long and comes to its end when it is played again was slow, and no more.
+    /// 250 ms: for a target that is known to stall. A script that ends when it is played
+    /// again was only slow.
     Short,
 }
 
-impl Worker {
+impl WorkerProcess {
     /// Starts a worker that may use `memory` bytes beside what it starts with.
     ///
     /// # Errors
     ///
     /// Why it does not start, on one line.
     pub fn start(memory: u64) -> Result<Self, String> {
-        let trouble = |error: io::Error| format!("no worker process can be started: {error}");
-        let (page, file) = Page::create().map_err(trouble)?;
-        let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
-        ours.set_read_timeout(Some(LOOK)).map_err(trouble)?;
-        let mut child = Command::new(program().map_err(trouble)?)
+        let cannot_start = |error: io::Error| format!("no worker process can be started: {error}");
+        let (shared, file) = SharedMemory::create().map_err(cannot_start)?;
+        let (ours, theirs) = UnixStream::pair().map_err(cannot_start)?;
+        ours.set_read_timeout(Some(POLL_INTERVAL)).map_err(cannot_start)?;
+        let mut child = Command::new(program().map_err(cannot_start)?)
             .arg(super::COMMAND)
             .arg(memory.to_string())
             .stdin(OwnedFd::from(theirs))
-            // It maps this, and then closes it: what the target prints goes nowhere.
+            // The worker maps it, then redirects its stdout to /dev/null.
             .stdout(file)
             .stderr(Stdio::piped())
-            // Ctrl-C is for the supervisor, which sees to its workers.
+            // Ctrl-C goes to the supervisor alone, which ends its workers.
             .process_group(0)
             .spawn()
-            .map_err(trouble)?;
-        let stderr = tail(child.stderr.take());
+            .map_err(cannot_start)?;
+        let stderr = read_tail(child.stderr.take());
         let line = Vec::new();
-        let mut worker = Self { child, socket: BufReader::new(ours), page, stderr, line };
-        let mut looks = 0;
+        let mut worker = Self { child, socket: BufReader::new(ours), shared, stderr, line };
+        let mut polls = 0;
         let mut give_up = |_: &Self| {
-            looks += 1;
-            (looks > START).then(|| Lost::Broken("it does not answer".to_owned()))
+            polls += 1;
+            (polls > START_POLLS).then(|| WorkerFailure::Internal("it does not answer".to_owned()))
         };
-        match worker.hear(&mut give_up) {
+        match worker.receive(&mut give_up) {
             Ok(Report::Ready) => Ok(worker),
             Ok(report) => Err(format!("no worker process can be started: it said {report:?}")),
-            Err(Lost::Broken(why)) => Err(format!("no worker process can be started: {why}")),
-            Err(Lost::Died(..)) => Err("no worker process can be started: it died".to_owned()),
+            Err(WorkerFailure::Internal(why)) => {
+                Err(format!("no worker process can be started: {why}"))
+            }
+            Err(WorkerFailure::Died(..)) => {
+                Err("no worker process can be started: it died".to_owned())
+            }
         }
     }
 
-    /// Has a stretch of scripts played. Once `stopped`, it ends before its end.
-    pub fn stretch(
+    /// Has a range of scripts played. Once `stopped`, the worker begins no further script.
+    pub fn play_range(
         &mut self,
         job: &Job,
-        patience: Patience,
+        timeout: StallTimeout,
         stopped: &dyn Fn() -> bool,
-    ) -> Result<Stretched, Lost> {
-        self.page.cells().stop.store(0, Relaxed);
-        self.tell(job);
-        let mut pulse = Pulse::default();
-        let mut look = |worker: &Self| {
+    ) -> Result<RangeResult, WorkerFailure> {
+        self.shared.state().stop_requested.store(0, Relaxed);
+        self.send(job);
+        let mut stall = StallDetector::default();
+        let mut on_poll = |worker: &Self| {
             if stopped() {
-                worker.page.cells().stop.store(1, Relaxed);
+                worker.shared.state().stop_requested.store(1, Relaxed);
             }
-            let still = pulse.looks_without_a_beat(&worker.page) >= patience.looks();
-            still.then(|| Lost::Died(worker.index(), Death::StoodStill))
+            let still = stall.polls_without_progress(&worker.shared) >= timeout.polls();
+            still.then(|| WorkerFailure::Died(worker.script_index(), Death::StoodStill))
         };
-        match self.hear(&mut look)? {
-            Report::Stretched(stretched) => Ok(stretched),
+        match self.receive(&mut on_poll)? {
+            Report::RangePlayed(result) => Ok(result),
             report => Err(Self::unexpected(&report)),
         }
     }
 
-    /// Has a script played. Where the target takes the worker down, the trace goes up
-    /// to that, and says so.
-    pub fn play(&mut self, job: &Job, patience: Patience) -> Result<(Trace, Option<Death>), Lost> {
-        self.tell(job);
-        let mut trace = Trace::new(true);
+    /// Has one script played. If the worker dies, the trace ends with that.
+    pub fn play_script(
+        &mut self,
+        job: &Job,
+        timeout: StallTimeout,
+    ) -> Result<(Exchange, Option<Death>), WorkerFailure> {
+        self.send(job);
+        let mut trace = Exchange::new(true);
         loop {
-            let mut pulse = Pulse::default();
-            let mut look = |worker: &Self| {
-                let still = pulse.looks_without_a_beat(&worker.page) >= patience.looks();
-                still.then_some(Lost::Died(0, Death::StoodStill))
+            let mut stall = StallDetector::default();
+            let mut on_poll = |worker: &Self| {
+                let still = stall.polls_without_progress(&worker.shared) >= timeout.polls();
+                still.then_some(WorkerFailure::Died(0, Death::StoodStill))
             };
-            match self.hear(&mut look) {
-                Ok(Report::Happened(happened)) => happened.append_to(&mut trace),
-                Ok(Report::Played { peak_heap }) => {
+            match self.receive(&mut on_poll) {
+                Ok(Report::Event(happened)) => happened.append_to(&mut trace),
+                Ok(Report::ScriptPlayed { peak_heap }) => {
                     trace.peak_heap = peak_heap;
                     return Ok((trace, None));
                 }
                 Ok(report) => return Err(Self::unexpected(&report)),
-                Err(Lost::Died(_, death)) => {
+                Err(WorkerFailure::Died(_, death)) => {
                     return Ok((self.with_death(trace, death), Some(death)));
                 }
                 Err(broken) => return Err(broken),
@@ -152,116 +161,121 @@ impl Worker {
         }
     }
 
-    /// The trace up to the death of its process.
-    fn with_death(&self, mut trace: Trace, death: Death) -> Trace {
+    /// The trace so far, ended by the death of the process.
+    fn with_death(&self, mut trace: Exchange, death: Death) -> Exchange {
         let last = trace.events.last().map_or(Time::ZERO, |event| event.at);
-        let now = Time(self.page.cells().now.load(Relaxed)).max(last);
+        let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
         trace.push(now, What::Died(death));
         trace
     }
 
-    fn index(&self) -> u64 {
-        self.page.cells().index.load(Relaxed)
+    fn script_index(&self) -> u64 {
+        self.shared.state().script_index.load(Relaxed)
     }
 
-    fn unexpected(report: &Report) -> Lost {
-        Lost::Broken(match report {
-            Report::Broken(why) => why.clone(),
+    fn unexpected(report: &Report) -> WorkerFailure {
+        WorkerFailure::Internal(match report {
+            Report::InternalError(why) => why.clone(),
             report => format!("it said {report:?}"),
         })
     }
 
-    /// One that cannot be told anything is found dead when it is heard.
-    fn tell(&mut self, job: &Job) {
+    /// A failure to send is ignored: `receive` then finds the process dead.
+    fn send(&mut self, job: &Job) {
         let mut line = serde_json::to_vec(job).unwrap_or_default();
         line.push(b'\n');
         let _ = self.socket.get_mut().write_all(&line);
     }
 
-    /// The next report. Where none comes, `look` is asked now and then; what it says
-    /// ends the worker.
-    fn hear(&mut self, look: &mut dyn FnMut(&Self) -> Option<Lost>) -> Result<Report, Lost> {
+    /// The next report. While none comes, `on_poll` is called every [`POLL_INTERVAL`]; a
+    /// failure that it returns kills the worker.
+    fn receive(
+        &mut self,
+        on_poll: &mut dyn FnMut(&Self) -> Option<WorkerFailure>,
+    ) -> Result<Report, WorkerFailure> {
         self.line.clear();
         loop {
             match self.socket.read_until(b'\n', &mut self.line) {
                 Ok(_) if self.line.ends_with(b"\n") => {
                     let report = serde_json::from_slice(&self.line);
-                    return report.map_err(|error| Lost::Broken(error.to_string()));
+                    return report.map_err(|error| WorkerFailure::Internal(error.to_string()));
                 }
-                Ok(_) => return Err(self.found_dead()),
+                Ok(_) => return Err(self.exit_failure()),
                 Err(error) if is_timeout(&error) => {
-                    if let Some(lost) = look(self) {
-                        self.end();
+                    if let Some(lost) = on_poll(self) {
+                        self.kill();
                         return Err(lost);
                     }
                 }
-                Err(_) => return Err(self.found_dead()),
+                Err(_) => return Err(self.exit_failure()),
             }
         }
     }
 
-    /// The other end of the socket has gone: what became of the process?
-    fn found_dead(&mut self) -> Lost {
-        let words = self.stderr.recv_timeout(LAST_WORDS).unwrap_or_default();
+    /// The process closed its socket: finds out how it ended.
+    fn exit_failure(&mut self) -> WorkerFailure {
+        let stderr = self.stderr.recv_timeout(EXIT_WAIT).unwrap_or_default();
         let mut status = self.child.try_wait().ok().flatten();
         let mut pause = Duration::from_millis(1);
-        while status.is_none() && pause < LAST_WORDS {
+        while status.is_none() && pause < EXIT_WAIT {
             std::thread::park_timeout(pause);
             pause *= 2;
             status = self.child.try_wait().ok().flatten();
         }
-        self.end();
-        let Some(status) = status else { return Lost::Broken("it closed its socket".to_owned()) };
-        if status.signal().is_none() && self.page.cells().playing.load(Relaxed) == 0 {
-            let line = words.lines().last().unwrap_or("it said nothing");
-            return Lost::Broken(format!("{status}: {line}"));
+        self.kill();
+        let Some(status) = status else {
+            return WorkerFailure::Internal("it closed its socket".to_owned());
+        };
+        if status.signal().is_none() && self.shared.state().target_running.load(Relaxed) == 0 {
+            let line = stderr.lines().last().unwrap_or("it said nothing");
+            return WorkerFailure::Internal(format!("{status}: {line}"));
         }
-        Lost::Died(self.index(), death(status, &words))
+        WorkerFailure::Died(self.script_index(), death(status, &stderr))
     }
 
-    fn end(&mut self) {
+    fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Drop for Worker {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
     }
 }
 
-impl Patience {
-    const fn looks(self) -> u32 {
+impl StallTimeout {
+    const fn polls(self) -> u32 {
         match self {
-            Self::Full => STILL,
-            Self::Short => STILL_AGAIN,
+            Self::Full => FULL_STALL_POLLS,
+            Self::Short => SHORT_STALL_POLLS,
         }
     }
 }
 
-/// Looks for signs of life.
+/// Counts the polls in which a running target made no progress.
 #[derive(Default)]
-struct Pulse {
+struct StallDetector {
     last: (u64, u64),
-    looks: u32,
+    polls: u32,
 }
 
-impl Pulse {
-    /// How many looks in a row have found the target running, and nothing moved.
-    fn looks_without_a_beat(&mut self, page: &Page) -> u32 {
-        let cells = page.cells();
-        let now = (cells.index.load(Relaxed), cells.beats.load(Relaxed));
-        let still = now == self.last && cells.playing.load(Relaxed) == 1;
+impl StallDetector {
+    /// How many polls in a row found the target running and its progress unchanged.
+    fn polls_without_progress(&mut self, shared: &SharedMemory) -> u32 {
+        let state = shared.state();
+        let now = (state.script_index.load(Relaxed), state.progress.load(Relaxed));
+        let still = now == self.last && state.target_running.load(Relaxed) == 1;
         self.last = now;
-        self.looks = if still { self.looks + 1 } else { 0 };
-        self.looks
+        self.polls = if still { self.polls + 1 } else { 0 };
+        self.polls
     }
 }
 
-fn death(status: ExitStatus, words: &str) -> Death {
+fn death(status: ExitStatus, stderr: &str) -> Death {
     match (status.signal(), status.code()) {
-        (Some(_), _) if words.contains(NO_MEMORY) => Death::OutOfMemory,
+        (Some(_), _) if stderr.contains(ALLOCATION_FAILED) => Death::OutOfMemory,
         (Some(signal), _) => Death::Signal(signal),
         (None, code) => Death::Exited(code.unwrap_or_default()),
     }
@@ -277,19 +291,19 @@ fn program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") && own.exists() { Ok(own) } else { std::env::current_exe() }
 }
 
-/// Reads to the end on a thread of its own, and then gives the last of it.
-fn tail(stderr: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (give, words) = channel();
+/// Reads stderr to its end on a thread of its own, and then gives the last [`STDERR_TAIL`] bytes.
+fn read_tail(stderr: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (sender, tail) = channel();
     std::thread::spawn(move || {
         let mut kept = Vec::new();
-        let mut chunk = [0; TAIL];
+        let mut chunk = [0; STDERR_TAIL];
         if let Some(mut stderr) = stderr {
             while let Ok(count @ 1..) = stderr.read(&mut chunk) {
                 kept.extend_from_slice(&chunk[..count]);
-                kept.drain(..kept.len().saturating_sub(TAIL));
+                kept.drain(..kept.len().saturating_sub(STDERR_TAIL));
             }
         }
-        let _ = give.send(String::from_utf8_lossy(&kept).into_owned());
+        let _ = sender.send(String::from_utf8_lossy(&kept).into_owned());
     });
-    words
+    tail
 }

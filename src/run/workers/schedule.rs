@@ -1,177 +1,186 @@
-//! What is to be done in a campaign, what is in hand, and what is known: plain data,
-//! so that who works on it, in which order, does not show in what comes out.
+//! The schedule of a campaign: which scripts to play next, which ranges are in progress, and
+//! the results so far. Plain data, without processes, threads or clocks: the outcome does not
+//! depend on how many workers there are and in which order they finish.
 //!
-//! Scripts are given out in stretches. A script below which everything has been
-//! played is settled: only then is it sure that its findings are the first of their
-//! keys, and only then are they looked into.
+//! Workers get scripts in ranges of indices. A script is settled when all scripts before it
+//! were played. Only then is a violation certainly the first with its key, and only then is
+//! it investigated.
 
-use super::messages::{Seen, Stretched};
+use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::Finding;
-use crate::run::campaign::{Outcome, accepted};
+use crate::run::campaign::{CampaignOutcome, accepted_counts};
 use crate::target::Deviation;
 use crate::verdict::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// How many scripts are given out at a time, at most: a fiftieth of a second's work.
-const STRETCH: u64 = 1024;
+/// The most scripts in a range: about 20 ms of work.
+const MAX_RANGE: u64 = 1024;
 
-/// What the deaths of one campaign may cost: a thousand crashes, or forty
-/// standstills, each about twenty seconds. A target that takes its process down in
-/// every third script would keep a campaign from its end for hours.
-pub(super) const TOLL: u32 = 1000;
+/// The most that the crashes of one campaign may cost: 1,000 crashes or 40 stalls, each
+/// about 20 s. Without this limit, a target that crashes in every third script would make a
+/// campaign take hours.
+pub(super) const MAX_CRASH_COST: u32 = 1000;
 
-/// What to do next.
+/// The next work for a worker's thread.
 #[derive(Debug, PartialEq)]
 pub(super) enum Work {
     /// Play these scripts.
-    Stretch(Range<u64>),
-    /// Look into this violation.
-    Finding(Seen),
-    /// Nothing now: others are at work, and more may come of it.
+    PlayRange(Range<u64>),
+    /// Shrink this violation, and check that it repeats.
+    Investigate(ViolationSummary),
+    /// Nothing now: ranges in progress may still lead to more work.
     Wait,
-    /// All is done.
-    Over,
+    /// The campaign has ended.
+    Done,
 }
 
+/// A campaign's work and results.
 #[derive(Debug)]
-pub(super) struct Board {
-    /// How many scripts there are, where that is known.
+pub(super) struct Schedule {
+    /// The number of scripts; `None` for no limit.
     end: Option<u64>,
-    /// The size of a stretch.
-    size: u64,
-    /// What was never given out begins here.
-    next: u64,
-    /// What was given back.
-    again: Vec<Range<u64>>,
-    /// How many stretches are in hand.
-    in_hand: usize,
-    /// Played, but with a gap below: by its first index.
-    ahead: BTreeMap<u64, Stretched>,
-    /// Everything below is played; and what that came to.
+    /// How many scripts a range has.
+    range_size: u64,
+    /// The first index that was never assigned.
+    next_unassigned: u64,
+    /// Ranges that were assigned and not played.
+    returned: Vec<Range<u64>>,
+    /// How many ranges are in progress.
+    in_progress: usize,
+    /// Results with a gap before them, by their first index.
+    played_ahead: BTreeMap<u64, RangeResult>,
+    /// All scripts before this index were played; the counts below are theirs.
     settled: u64,
     fired: Vec<u64>,
-    toll: u32,
-    /// The first sight of each key so far.
-    seen: BTreeMap<Identity, Seen>,
-    /// Those that are looked into, or were.
-    taken: BTreeSet<Identity>,
+    crash_cost: u32,
+    /// The earliest violation of each key so far.
+    first_violations: BTreeMap<Identity, ViolationSummary>,
+    /// The keys whose investigation has begun.
+    investigated: BTreeSet<Identity>,
     findings: BTreeMap<Identity, Finding>,
     stopped: bool,
     given_up: bool,
 }
 
-impl Board {
+impl Schedule {
     /// A campaign of so many scripts, for so many workers, against a target with so
     /// many deviations.
     pub fn new(scripts: Option<u64>, jobs: usize, deviations: usize) -> Self {
-        let share = scripts.map_or(STRETCH, |scripts| scripts / (4 * jobs as u64).max(1));
+        let share = scripts.map_or(MAX_RANGE, |scripts| scripts / (4 * jobs as u64).max(1));
         Self {
             end: scripts,
-            size: share.clamp(1, STRETCH),
-            next: 0,
-            again: Vec::new(),
-            in_hand: 0,
-            ahead: BTreeMap::new(),
+            range_size: share.clamp(1, MAX_RANGE),
+            next_unassigned: 0,
+            returned: Vec::new(),
+            in_progress: 0,
+            played_ahead: BTreeMap::new(),
             settled: 0,
             fired: vec![0; deviations],
-            toll: 0,
-            seen: BTreeMap::new(),
-            taken: BTreeSet::new(),
+            crash_cost: 0,
+            first_violations: BTreeMap::new(),
+            investigated: BTreeSet::new(),
             findings: BTreeMap::new(),
             stopped: false,
             given_up: false,
         }
     }
 
-    /// What to do next; a stretch counts as in hand until it is [`played`](Self::played).
-    pub fn take(&mut self) -> Work {
-        if let Some(seen) = self.ripe() {
-            self.taken.insert(seen.key);
-            return Work::Finding(seen);
+    /// The next work. A range counts as in progress until [`finish_range`](Self::finish_range).
+    pub fn next_work(&mut self) -> Work {
+        if let Some(violation) = self.next_violation() {
+            self.investigated.insert(violation.identity);
+            return Work::Investigate(violation);
         }
-        if let Some(range) = self.stretch().filter(|range| !range.is_empty()) {
-            self.in_hand += 1;
-            return Work::Stretch(range);
+        if let Some(range) = self.next_range().filter(|range| !range.is_empty()) {
+            self.in_progress += 1;
+            return Work::PlayRange(range);
         }
-        let looked_into = self.findings.len() == self.taken.len();
-        if self.in_hand == 0 && looked_into { Work::Over } else { Work::Wait }
+        let looked_into = self.findings.len() == self.investigated.len();
+        if self.in_progress == 0 && looked_into { Work::Done } else { Work::Wait }
     }
 
-    /// A violation to look into: nothing can come before it any more.
-    fn ripe(&self) -> Option<Seen> {
-        let all = self.stopped && self.in_hand == 0;
-        let ripe =
-            |seen: &&Seen| (all || seen.index < self.settled) && !self.taken.contains(&seen.key);
-        self.seen.values().find(ripe).cloned()
+    /// A violation to investigate: no earlier one of its key can come any more.
+    fn next_violation(&self) -> Option<ViolationSummary> {
+        let all = self.stopped && self.in_progress == 0;
+        let is_first = |violation: &&ViolationSummary| {
+            (all || violation.index < self.settled)
+                && !self.investigated.contains(&violation.identity)
+        };
+        self.first_violations.values().find(is_first).cloned()
     }
 
-    fn stretch(&mut self) -> Option<Range<u64>> {
+    fn next_range(&mut self) -> Option<Range<u64>> {
         if self.stopped {
             return None;
         }
-        self.again.pop().or_else(|| {
-            let from = self.next;
-            self.next = self.end.unwrap_or(u64::MAX).min(from.saturating_add(self.size));
-            Some(from..self.next)
+        self.returned.pop().or_else(|| {
+            let from = self.next_unassigned;
+            self.next_unassigned =
+                self.end.unwrap_or(u64::MAX).min(from.saturating_add(self.range_size));
+            Some(from..self.next_unassigned)
         })
     }
 
-    /// Gives back what of a stretch in hand was not played, the first last.
-    pub fn give_back(&mut self, range: Range<u64>) {
+    /// Returns the unplayed part of a range in progress. Of several parts, the first is returned
+    /// last.
+    pub fn return_range(&mut self, range: Range<u64>) {
         let beyond = self.given_up && self.end.is_some_and(|end| range.start >= end);
         if !range.is_empty() && !beyond {
-            self.again.push(range);
+            self.returned.push(range);
         }
     }
 
-    /// Part of a stretch in hand was played; the rest of it was given back, or is here too.
-    pub fn note(&mut self, played: Stretched) {
+    /// Records the played part of a range in progress.
+    pub fn record(&mut self, played: RangeResult) {
         if played.from == played.to || self.end.is_some_and(|end| played.from >= end) {
             return;
         }
-        for seen in &played.seen {
-            let first = self.seen.entry(seen.key).or_insert_with(|| seen.clone());
-            if seen.index < first.index {
-                *first = seen.clone();
+        for violation in &played.violations {
+            let first = self
+                .first_violations
+                .entry(violation.identity)
+                .or_insert_with(|| violation.clone());
+            if violation.index < first.index {
+                *first = violation.clone();
             }
         }
-        self.ahead.insert(played.from, played);
+        self.played_ahead.insert(played.from, played);
         while !self.given_up
-            && let Some(played) = self.ahead.remove(&self.settled)
+            && let Some(played) = self.played_ahead.remove(&self.settled)
         {
             self.settle(&played);
         }
     }
 
-    /// A stretch that was in hand is not any more.
-    pub fn laid_down(&mut self) {
-        self.in_hand -= 1;
+    /// A range is no longer in progress.
+    pub fn finish_range(&mut self) {
+        self.in_progress -= 1;
     }
 
-    fn settle(&mut self, played: &Stretched) {
+    fn settle(&mut self, played: &RangeResult) {
         self.settled = played.to;
         for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
             *sum += fired;
         }
-        self.toll += played.toll;
-        if self.toll >= TOLL && self.end.is_none_or(|end| end > self.settled) {
+        self.crash_cost += played.crash_cost;
+        if self.crash_cost >= MAX_CRASH_COST && self.end.is_none_or(|end| end > self.settled) {
             self.give_up();
         }
     }
 
-    /// Ends the campaign here, so that it is the same however far others are ahead.
+    /// Ends the campaign at the settled index, whatever was played after it.
     fn give_up(&mut self) {
         self.given_up = true;
         self.end = Some(self.settled);
-        self.next = self.settled;
-        self.again.clear();
-        self.ahead.clear();
-        self.seen.retain(|_, seen| seen.index < self.settled);
+        self.next_unassigned = self.settled;
+        self.returned.clear();
+        self.played_ahead.clear();
+        self.first_violations.retain(|_, violation| violation.index < self.settled);
     }
 
-    /// A violation was looked into.
-    pub fn found(&mut self, finding: Finding) {
+    /// Adds the finding that an investigation led to.
+    pub fn add_finding(&mut self, finding: Finding) {
         self.findings.insert(finding.violation.identity, finding);
     }
 
@@ -180,33 +189,33 @@ impl Board {
         self.findings.get(&key)
     }
 
-    /// No more stretches are given out.
+    /// Assigns no more ranges.
     pub fn stop(&mut self) {
         self.stopped = true;
     }
 
     /// How many scripts were played.
     pub fn played(&self) -> u64 {
-        self.settled + self.ahead.values().map(|played| played.to - played.from).sum::<u64>()
+        self.settled + self.played_ahead.values().map(|played| played.to - played.from).sum::<u64>()
     }
 
-    /// How many keys were found.
-    pub fn found_so_far(&self) -> usize {
+    /// How many findings there are.
+    pub fn finding_count(&self) -> usize {
         self.findings.len()
     }
 
-    /// What it came to.
-    pub fn outcome(mut self, deviations: &[Deviation]) -> Outcome {
+    /// The outcome of the campaign.
+    pub fn into_outcome(mut self, deviations: &[Deviation]) -> CampaignOutcome {
         let scripts = self.played();
-        for played in self.ahead.values() {
+        for played in self.played_ahead.values() {
             for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
                 *sum += fired;
             }
         }
-        Outcome {
+        CampaignOutcome {
             scripts,
             findings: self.findings.into_values().collect(),
-            accepted: accepted(deviations, &self.fired),
+            accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
         }
@@ -216,106 +225,123 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Trace;
+    use crate::exchange::Exchange;
     use crate::script::Script;
     use crate::verdict::{Ending, Invariant, Level};
 
-    fn seen(index: u64, invariant: Invariant) -> Seen {
-        let key = Identity::safety(invariant, None);
-        Seen { index, key, level: Level::Should, ending: Ending::InTime, fact: String::new() }
-    }
-
-    fn finding(seen: Seen) -> Finding {
-        Finding {
-            index: seen.index,
-            runtime_seed: seen.index,
-            violation: seen.violation(),
-            script: Script::default(),
-            plays: 0,
-            rate: 1.0,
-            trace: Trace::new(true),
+    fn violation(index: u64, invariant: Invariant) -> ViolationSummary {
+        let identity = Identity::safety(invariant, None);
+        ViolationSummary {
+            index,
+            identity,
+            level: Level::Should,
+            ending: Ending::InTime,
+            fact: String::new(),
         }
     }
 
-    /// What the scripts of these tests do: every 7th breaks one rule, every 50th from
+    fn finding(violation: ViolationSummary) -> Finding {
+        Finding {
+            index: violation.index,
+            runtime_seed: violation.index,
+            violation: violation.into_violation(),
+            script: Script::default(),
+            plays: 0,
+            rate: 1.0,
+            trace: Exchange::new(true),
+        }
+    }
+
+    /// The scripts of these tests: every 7th breaks one rule, every 50th from
     /// 30 on another, every 100th kills, every 3rd fires the deviation.
-    fn play(range: Range<u64>) -> Stretched {
-        let mut seen_here = BTreeMap::new();
+    fn play(range: Range<u64>) -> RangeResult {
+        let mut first = BTreeMap::new();
         let mut fired = 0;
         for index in range.clone() {
             let rules =
                 [(index % 7 == 3, Invariant::EndsInTime), (index % 50 == 30, Invariant::NoSpin)];
             for (_, invariant) in rules.into_iter().filter(|(broken, _)| *broken) {
-                seen_here.entry(invariant).or_insert_with(|| seen(index, invariant));
+                first.entry(invariant).or_insert_with(|| violation(index, invariant));
             }
             fired += u64::from(index % 3 == 0);
         }
-        let seen = seen_here.into_values().collect();
-        Stretched { from: range.start, to: range.end, fired: vec![fired], seen, toll: 0 }
+        let violations = first.into_values().collect();
+        RangeResult {
+            from: range.start,
+            to: range.end,
+            fired: vec![fired],
+            violations,
+            crash_cost: 0,
+        }
     }
 
     fn kills(index: u64) -> bool {
         index % 100 == 99
     }
 
-    fn death(index: u64, toll: u32) -> Stretched {
-        let seen = vec![seen(index, Invariant::NoPanic)];
-        Stretched { from: index, to: index + 1, fired: vec![0], seen, toll }
+    fn death(index: u64, crash_cost: u32) -> RangeResult {
+        let violations = vec![violation(index, Invariant::NoPanic)];
+        RangeResult { from: index, to: index + 1, fired: vec![0], violations, crash_cost }
     }
 
-    /// Does one piece of work as a crew does; `order` says which of the pieces in hand.
-    fn finish(board: &mut Board, range: Range<u64>, toll: u32) {
+    /// Finishes one range as a worker's thread does.
+    fn finish(schedule: &mut Schedule, range: Range<u64>, crash_cost: u32) {
         match range.clone().find(|index| kills(*index)) {
             Some(index) => {
-                board.give_back(index + 1..range.end);
-                board.note(death(index, toll));
-                board.give_back(range.start..index);
+                schedule.return_range(index + 1..range.end);
+                schedule.record(death(index, crash_cost));
+                schedule.return_range(range.start..index);
             }
-            None => board.note(play(range)),
+            None => schedule.record(play(range)),
         }
-        board.laid_down();
+        schedule.finish_range();
     }
 
-    /// A campaign by so many workers that finish in an order that `mix` shuffles.
-    fn campaign(scripts: u64, jobs: usize, mix: u64, toll: u32) -> (u64, bool, Vec<u64>, Vec<u64>) {
-        let mut board = Board::new(Some(scripts), jobs, 1);
-        let mut in_hand: Vec<Range<u64>> = Vec::new();
-        let mut dice = mix;
+    /// A campaign with so many workers that finish in an order that `mix` shuffles.
+    fn campaign(
+        scripts: u64,
+        jobs: usize,
+        mix: u64,
+        crash_cost: u32,
+    ) -> (u64, bool, Vec<u64>, Vec<u64>) {
+        let mut schedule = Schedule::new(Some(scripts), jobs, 1);
+        let mut in_progress: Vec<Range<u64>> = Vec::new();
+        let mut random = mix;
         loop {
-            let work = if in_hand.len() < jobs { board.take() } else { Work::Wait };
+            let work = if in_progress.len() < jobs { schedule.next_work() } else { Work::Wait };
             match work {
-                Work::Stretch(range) => in_hand.push(range),
-                Work::Finding(seen) => board.found(finding(seen)),
-                Work::Over => break,
+                Work::PlayRange(range) => in_progress.push(range),
+                Work::Investigate(violation) => schedule.add_finding(finding(violation)),
+                Work::Done => break,
                 Work::Wait => {
-                    dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    let which = (dice >> 33) as usize % in_hand.len();
-                    let range = in_hand.swap_remove(which);
-                    finish(&mut board, range, toll);
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let which = (random >> 33) as usize % in_progress.len();
+                    let range = in_progress.swap_remove(which);
+                    finish(&mut schedule, range, crash_cost);
                 }
             }
         }
-        assert_eq!(in_hand, [], "all was laid down");
-        let Outcome { scripts, findings, given_up, accepted, .. } = outcome(board);
+        assert_eq!(in_progress, [], "every range was finished");
+        let Played { scripts, findings, given_up, accepted, .. } = outcome(schedule);
         let indices = findings.iter().map(|finding| finding.index).collect();
         (scripts, given_up, indices, accepted)
     }
 
-    struct Outcome {
+    struct Played {
         scripts: u64,
         findings: Vec<Finding>,
         given_up: bool,
         accepted: Vec<u64>,
     }
 
-    fn outcome(board: Board) -> Outcome {
-        let accepted = board.fired.clone();
-        let out = board.outcome(&[]);
-        Outcome { scripts: out.scripts, findings: out.findings, given_up: out.given_up, accepted }
+    fn outcome(schedule: Schedule) -> Played {
+        let accepted = schedule.fired.clone();
+        let out = schedule.into_outcome(&[]);
+        Played { scripts: out.scripts, findings: out.findings, given_up: out.given_up, accepted }
     }
 
     #[test]
-    fn who_works_and_in_which_order_does_not_show_in_what_comes_out() {
+    fn the_outcome_does_not_depend_on_the_number_of_workers_or_their_order() {
         let alone = campaign(5000, 1, 0, 1);
         assert_eq!(alone, (5000, false, vec![3, 99, 30], vec![1650]));
         for jobs in 1..6 {
@@ -326,54 +352,75 @@ mod tests {
     }
 
     #[test]
-    fn too_many_deaths_end_it_at_the_same_script_for_everybody() {
-        // The twentieth death is at 1999, and there it reaches what deaths may cost.
-        let alone = campaign(5000, 1, 0, TOLL / 20);
+    fn too_many_crashes_end_a_campaign_at_the_same_script_for_any_number_of_workers() {
+        // The 20th crash, at script 1999, reaches the limit.
+        let alone = campaign(5000, 1, 0, MAX_CRASH_COST / 20);
         assert_eq!((alone.0, alone.1), (2000, true));
         for jobs in 1..6 {
             for mix in 0..50 {
-                assert_eq!(campaign(5000, jobs, mix, TOLL / 20), alone, "{jobs} jobs, mix {mix}");
+                assert_eq!(
+                    campaign(5000, jobs, mix, MAX_CRASH_COST / 20),
+                    alone,
+                    "{jobs} jobs, mix {mix}"
+                );
             }
         }
     }
 
     #[test]
-    fn a_death_with_the_last_script_gives_nothing_up() {
-        let (scripts, given_up, ..) = campaign(2000, 2, 1, TOLL / 20);
+    fn a_crash_at_the_last_script_does_not_give_the_campaign_up() {
+        let (scripts, given_up, ..) = campaign(2000, 2, 1, MAX_CRASH_COST / 20);
         assert_eq!((scripts, given_up), (2000, false));
     }
 
     #[test]
-    fn a_violation_is_looked_into_once_nothing_can_come_before_it() {
-        let mut board = Board::new(Some(4096), 1, 1);
-        assert_eq!([board.take(), board.take()], [0..1024, 1024..2048].map(Work::Stretch));
-        board.note(play(1024..2048));
-        board.laid_down();
-        assert!(matches!(board.take(), Work::Stretch(_)), "the first stretch is still in hand");
-        board.note(play(0..1024));
-        let Work::Finding(first) = board.take() else { panic!("now it is ripe") };
+    fn a_violation_is_investigated_once_no_earlier_one_can_come() {
+        let mut schedule = Schedule::new(Some(4096), 1, 1);
+        assert_eq!(
+            [schedule.next_work(), schedule.next_work()],
+            [0..1024, 1024..2048].map(Work::PlayRange)
+        );
+        schedule.record(play(1024..2048));
+        schedule.finish_range();
+        assert!(
+            matches!(schedule.next_work(), Work::PlayRange(_)),
+            "the first range is still in progress"
+        );
+        schedule.record(play(0..1024));
+        let Work::Investigate(first) = schedule.next_work() else {
+            panic!("no earlier one can come")
+        };
         assert_eq!(first.index, 3);
     }
 
     #[test]
-    fn one_that_is_stopped_gives_out_no_more_and_looks_into_all_that_was_seen() {
-        let mut board = Board::new(None, 2, 1);
-        assert_eq!([board.take(), board.take()], [0..1024, 1024..2048].map(Work::Stretch));
-        board.stop();
-        board.note(Stretched { to: 1035, ..play(1024..1035) });
-        board.give_back(1035..2048);
-        board.laid_down();
-        assert_eq!(board.take(), Work::Wait, "who is still at work may see an earlier one");
-        board.note(Stretched { to: 0, ..play(0..0) });
-        board.give_back(0..1024);
-        board.laid_down();
-        let Work::Finding(seen) = board.take() else { panic!("nobody is at work any more") };
-        board.found(finding(seen));
-        let Work::Finding(seen) = board.take() else { panic!("and the other") };
-        assert_eq!(board.take(), Work::Wait, "until it was looked into");
-        board.found(finding(seen));
-        assert_eq!(board.take(), Work::Over);
-        let outcome = board.outcome(&[]);
+    fn a_stopped_schedule_assigns_no_more_ranges_and_investigates_every_violation() {
+        let mut schedule = Schedule::new(None, 2, 1);
+        assert_eq!(
+            [schedule.next_work(), schedule.next_work()],
+            [0..1024, 1024..2048].map(Work::PlayRange)
+        );
+        schedule.stop();
+        schedule.record(RangeResult { to: 1035, ..play(1024..1035) });
+        schedule.return_range(1035..2048);
+        schedule.finish_range();
+        assert_eq!(
+            schedule.next_work(),
+            Work::Wait,
+            "the range in progress may have an earlier one"
+        );
+        schedule.record(RangeResult { to: 0, ..play(0..0) });
+        schedule.return_range(0..1024);
+        schedule.finish_range();
+        let Work::Investigate(violation) = schedule.next_work() else {
+            panic!("no range is in progress any more")
+        };
+        schedule.add_finding(finding(violation));
+        let Work::Investigate(violation) = schedule.next_work() else { panic!("and the other") };
+        assert_eq!(schedule.next_work(), Work::Wait, "until it was investigated");
+        schedule.add_finding(finding(violation));
+        assert_eq!(schedule.next_work(), Work::Done);
+        let outcome = schedule.into_outcome(&[]);
         assert_eq!((outcome.scripts, outcome.stopped), (11, true));
     }
 }

@@ -1,5 +1,7 @@
-//! The page of memory that a worker shares with its supervisor: what the worker is
-//! at, readable even when it has died or does not answer.
+//! The memory that a worker shares with its supervisor: which script is in play and whether
+//! it makes progress, readable even when the worker has died or does not answer.
+//!
+//! It holds a few counters, and knows neither jobs nor scripts.
 
 #![expect(unsafe_code, reason = "shared memory is a raw pointer until somebody says what it is")]
 
@@ -10,80 +12,80 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// The index of no script.
-const NONE: u64 = u64::MAX;
+const NO_SCRIPT: u64 = u64::MAX;
 
-/// What is on the page.
+/// The contents of the shared memory.
 #[derive(Debug, Default)]
 #[repr(C)]
-pub(super) struct Cells {
+pub(super) struct SharedState {
     /// The index of the script in play.
-    pub index: AtomicU64,
-    /// Moves on whenever something happens in play.
-    pub beats: AtomicU64,
-    /// The time in the script in play, in microseconds.
-    pub now: AtomicU64,
+    pub script_index: AtomicU64,
+    /// Moves on with every event and every park of the runtime.
+    pub progress: AtomicU64,
+    /// The virtual time in the script in play, in microseconds since accept.
+    pub now_micros: AtomicU64,
     /// 1 while the target runs: between scripts, and while one is judged, it does not.
-    pub playing: AtomicU32,
-    /// 1 where the supervisor wishes that no further script of a stretch be begun.
-    pub stop: AtomicU32,
+    pub target_running: AtomicU32,
+    /// 1 when the worker is to begin no further script of its range.
+    pub stop_requested: AtomicU32,
 }
 
-/// A mapped page, as either side has it.
+/// The mapping, as either side has it.
 #[derive(Debug)]
-pub(super) struct Page(MmapRaw);
+pub(super) struct SharedMemory(MmapRaw);
 
-impl Page {
-    /// A new page, and the nameless file that the other side maps.
+impl SharedMemory {
+    /// New shared memory, and the anonymous file that the other side maps.
     ///
     /// # Errors
     ///
-    /// Where there can be no such file.
+    /// If the file cannot be created or mapped.
     pub fn create() -> io::Result<(Self, File)> {
-        let file = nameless()?;
-        file.set_len(size_of::<Cells>() as u64)?;
-        let page = Self::of(&file)?;
-        page.clear();
-        Ok((page, file))
+        let file = anonymous_file()?;
+        file.set_len(size_of::<SharedState>() as u64)?;
+        let shared = Self::map(&file)?;
+        shared.reset();
+        Ok((shared, file))
     }
 
-    /// Nothing is in play.
-    pub fn clear(&self) {
-        let cells = self.cells();
-        cells.index.store(NONE, Relaxed);
-        cells.playing.store(0, Relaxed);
-        cells.stop.store(0, Relaxed);
+    /// Resets it: no script is in play.
+    pub fn reset(&self) {
+        let state = self.state();
+        state.script_index.store(NO_SCRIPT, Relaxed);
+        state.target_running.store(0, Relaxed);
+        state.stop_requested.store(0, Relaxed);
     }
 
-    /// The page in the other side's file.
+    /// Maps the file that the other side created.
     ///
     /// # Errors
     ///
-    /// Where the file is too small to be one, or no file.
-    pub fn of(file: &File) -> io::Result<Self> {
-        if file.metadata()?.len() < size_of::<Cells>() as u64 {
+    /// If the file is too small, or cannot be mapped.
+    pub fn map(file: &File) -> io::Result<Self> {
+        if file.metadata()?.len() < size_of::<SharedState>() as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        MmapOptions::new().len(size_of::<Cells>()).map_raw(file).map(Self)
+        MmapOptions::new().len(size_of::<SharedState>()).map_raw(file).map(Self)
     }
 
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins where a page does")]
-    pub fn cells(&self) -> &Cells {
+    pub fn state(&self) -> &SharedState {
         // SAFETY: the mapping starts at a page's border, so that it is aligned, has at
-        // least the size of `Cells` (`of` looked), which nobody makes smaller: the file has
+        // least the size of `SharedState` (`of` looked), which nobody makes smaller: the file has
         // no name. It lives as long as
-        // `self`. Every bit pattern is a valid `Cells`, and both sides use atomics only.
-        unsafe { &*self.0.as_ptr().cast::<Cells>() }
+        // `self`. Every bit pattern is a valid `SharedState`, and both sides use atomics only.
+        unsafe { &*self.0.as_ptr().cast::<SharedState>() }
     }
 }
 
-/// A file that is only reached by who has it: in memory, where a full disk does no harm.
+/// A file without a name: in memory, where a full disk does no harm.
 #[cfg(target_os = "linux")]
-fn nameless() -> io::Result<File> {
+fn anonymous_file() -> io::Result<File> {
     Ok(rustix::fs::memfd_create("hangup", rustix::fs::MemfdFlags::CLOEXEC)?.into())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nameless() -> io::Result<File> {
+fn anonymous_file() -> io::Result<File> {
     tempfile::tempfile()
 }
 
@@ -92,20 +94,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_side_writes_the_other_reads() {
-        let (ours, file) = Page::create().expect("a page");
-        let theirs = Page::of(&file).expect("the same page");
-        theirs.cells().index.store(7, Relaxed);
-        ours.cells().stop.store(1, Relaxed);
-        let cells = [&ours, &theirs].map(Page::cells);
-        let seen = cells.map(|cells| (cells.index.load(Relaxed), cells.stop.load(Relaxed)));
+    fn one_side_reads_the_values_that_the_other_wrote() {
+        let (ours, file) = SharedMemory::create().expect("a page");
+        let theirs = SharedMemory::map(&file).expect("the same page");
+        theirs.state().script_index.store(7, Relaxed);
+        ours.state().stop_requested.store(1, Relaxed);
+        let state = [&ours, &theirs].map(SharedMemory::state);
+        let seen = state
+            .map(|state| (state.script_index.load(Relaxed), state.stop_requested.load(Relaxed)));
         assert_eq!(seen, [(7, 1); 2]);
     }
 
     #[test]
-    fn a_file_that_is_too_small_is_no_page() {
-        let file = nameless().expect("a file");
-        file.set_len(size_of::<Cells>() as u64 - 1).expect("set");
-        assert!(Page::of(&file).is_err());
+    fn a_file_that_is_too_small_is_not_mapped() {
+        let file = anonymous_file().expect("a file");
+        file.set_len(size_of::<SharedState>() as u64 - 1).expect("set");
+        assert!(SharedMemory::map(&file).is_err());
     }
 }

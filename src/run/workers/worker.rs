@@ -1,14 +1,17 @@
-//! The worker's side: does what it is told, until it is told nothing more or dies.
+//! The worker's side: receives jobs, plays them, and reports, until the supervisor closes
+//! the socket or the target takes the process down.
+//!
+//! It decides nothing about the campaign.
 
-use super::messages::{Job, Report, Seen, Stretched, Told};
-use super::shared_memory::Page;
+use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
+use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
-use crate::exchange::{Time, Trace};
+use crate::exchange::{Exchange, Time};
 use crate::run::campaign::Campaign;
-use crate::run::virtual_time::play_before;
+use crate::run::virtual_time::play_observed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
-use crate::transport::memory::Witness;
+use crate::transport::memory::Observer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio::dup2_stdout;
 use std::collections::BTreeMap;
@@ -21,51 +24,51 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Works for the supervisor at the other end of stdin, which is a socket, until that
-/// has gone; then `leave` is called, from whatever thread, and whatever a target does.
+/// Plays jobs for the supervisor, whose socket is stdin, until the supervisor closes it. Then
+/// `exit` is called, even while a target spins, on a thread of its own.
 ///
 /// # Errors
 ///
-/// In a few words, where it cannot begin.
+/// In a few words: why it cannot begin.
 pub(crate) fn serve(
     registry: &Registry,
     memory: u64,
-    leave: impl FnOnce() + Send + 'static,
+    exit: impl FnOnce() + Send + 'static,
 ) -> Result<(), String> {
-    let is_no = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
-    let page = page().map_err(is_no("no shared page"))?;
-    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(is_no("no stdin"))?;
+    let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
+    let shared = take_shared_memory().map_err(failed("no shared page"))?;
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(failed("no stdin"))?;
     let socket = UnixStream::from(socket);
-    let reads = socket.try_clone().map_err(is_no("no stdin"))?;
-    let jobs = listen(reads, leave);
+    let reads = socket.try_clone().map_err(failed("no stdin"))?;
+    let jobs = receive_jobs(reads, exit);
     limit_memory(memory).map_err(|error| format!("cannot limit its memory: {error}"))?;
-    let mut worker = Worker { registry, line: Arc::new(Line::new(socket, page)) };
-    worker.line.say(&Report::Ready);
+    let mut worker = JobRunner { registry, supervisor: Arc::new(Supervisor::new(socket, shared)) };
+    worker.supervisor.send(&Report::Ready);
     for job in jobs {
-        match catch_unwind(AssertUnwindSafe(|| worker.work(&job))) {
-            Ok(Ok(report)) => worker.line.say(&report),
-            Ok(Err(trouble)) => worker.line.say(&Report::Broken(trouble)),
+        match catch_unwind(AssertUnwindSafe(|| worker.run(&job))) {
+            Ok(Ok(report)) => worker.supervisor.send(&report),
+            Ok(Err(trouble)) => worker.supervisor.send(&Report::InternalError(trouble)),
             // hangup's own panic: the target's are caught and recorded.
-            Err(_) => worker.line.say(&Report::Broken("it panicked".to_owned())),
+            Err(_) => worker.supervisor.send(&Report::InternalError("it panicked".to_owned())),
         }
     }
     Ok(())
 }
 
-/// The page that stdout is, which is then given up: a target that prints must not write
-/// on it, and what was printed before is wiped off.
-fn page() -> io::Result<Page> {
+/// Maps the shared memory that stdout is, and redirects stdout to `/dev/null`: a target that
+/// prints must not write into it. Earlier output is overwritten.
+fn take_shared_memory() -> io::Result<SharedMemory> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     dup2_stdout(nowhere)?;
-    let page = Page::of(&file)?;
-    page.clear();
-    Ok(page)
+    let shared = SharedMemory::map(&file)?;
+    shared.reset();
+    Ok(shared)
 }
 
-/// Hears jobs on a thread of its own, so that the supervisor's end is noticed even by
-/// a worker whose target never returns.
-fn listen(socket: UnixStream, leave: impl FnOnce() + Send + 'static) -> Receiver<String> {
+/// Receives jobs on a thread of its own, which notices the closed socket even while a target
+/// never returns.
+fn receive_jobs(socket: UnixStream, exit: impl FnOnce() + Send + 'static) -> Receiver<String> {
     let (give, jobs) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(socket).lines() {
@@ -73,13 +76,13 @@ fn listen(socket: UnixStream, leave: impl FnOnce() + Send + 'static) -> Receiver
                 break;
             }
         }
-        leave();
+        exit();
     });
     jobs
 }
 
-/// Limits the address space to `memory` bytes beside what is in use now. Only Linux
-/// tells how much that is, and keeps to it.
+/// Limits the address space to `memory` bytes beside those in use now. Linux only: other
+/// systems do not say how much that is, or do not keep to it.
 fn limit_memory(memory: u64) -> io::Result<()> {
     if !cfg!(target_os = "linux") {
         return Ok(());
@@ -100,144 +103,156 @@ fn limit_memory(memory: u64) -> io::Result<()> {
     Ok(())
 }
 
-struct Worker<'a> {
+/// Plays the jobs of one supervisor.
+struct JobRunner<'a> {
     registry: &'a Registry,
-    line: Arc<Line>,
+    supervisor: Arc<Supervisor>,
 }
 
-impl Worker<'_> {
-    fn work(&mut self, job: &str) -> Result<Report, String> {
+impl JobRunner<'_> {
+    fn run(&mut self, job: &str) -> Result<Report, String> {
         let find = |name: &str| {
             self.registry.find(name).ok_or_else(|| format!("it does not know the target `{name}`"))
         };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
-            Job::Stretch { target, bounds, seed, from, to } => {
+            Job::PlayRange { target, bounds, seed, from, to } => {
                 let campaign = Campaign { bounds, seed, scripts: None };
-                Ok(Report::Stretched(self.stretch(&campaign, find(&target)?, from, to)))
+                Ok(Report::RangePlayed(self.play_range(&campaign, find(&target)?, from, to)))
             }
-            Job::Play { target, bounds, script, runtime_seed } => {
+            Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let trace = self.play(find(&target)?, &bounds, &script, runtime_seed);
-                Ok(Report::Played { peak_heap: trace.peak_heap })
+                let trace = self.play_script(find(&target)?, &bounds, &script, runtime_seed);
+                Ok(Report::ScriptPlayed { peak_heap: trace.peak_heap })
             }
         }
     }
 
-    fn stretch(
+    fn play_range(
         &self,
         campaign: &Campaign,
         target: &Arc<dyn Target>,
         from: u64,
         to: u64,
-    ) -> Stretched {
-        let cells = self.line.page.cells();
-        let witness: Arc<dyn Witness> = Arc::new(Pulse(Arc::clone(&self.line)));
-        let grammar = campaign.grammar(&**target);
+    ) -> RangeResult {
+        let state = self.supervisor.shared.state();
+        let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
+        let config = campaign.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
-        let mut seen = BTreeMap::new();
+        let mut violations = BTreeMap::new();
         let mut index = from;
-        while index < to && cells.stop.load(Relaxed) == 0 {
-            let script = grammar.nth(campaign.seed, index);
-            cells.index.store(index, Relaxed);
-            cells.playing.store(1, Relaxed);
-            let trace = play_before(Some(&witness), target, &campaign.bounds, &script, index);
-            cells.playing.store(0, Relaxed);
-            for violation in campaign.not_accepted(&trace, deviations, &mut fired) {
-                seen.entry(violation.identity).or_insert_with(|| Seen::of(index, violation));
+        while index < to && state.stop_requested.load(Relaxed) == 0 {
+            let script = config.nth(campaign.seed, index);
+            state.script_index.store(index, Relaxed);
+            state.target_running.store(1, Relaxed);
+            let trace = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
+            state.target_running.store(0, Relaxed);
+            for violation in campaign.unaccepted_violations(&trace, deviations, &mut fired) {
+                violations
+                    .entry(violation.identity)
+                    .or_insert_with(|| ViolationSummary::of(index, violation));
             }
             index += 1;
         }
-        Stretched { from, to: index, fired, seen: seen.into_values().collect(), toll: 0 }
+        RangeResult {
+            from,
+            to: index,
+            fired,
+            violations: violations.into_values().collect(),
+            crash_cost: 0,
+        }
     }
 
-    fn play(
+    fn play_script(
         &self,
         target: &Arc<dyn Target>,
         bounds: &Bounds,
         script: &Script,
         runtime_seed: u64,
-    ) -> Trace {
-        let cells = self.line.page.cells();
-        let teller = Arc::new(Teller { line: Arc::clone(&self.line), told: Mutex::default() });
-        let witness: Arc<dyn Witness> = Arc::clone(&teller) as _;
-        cells.now.store(0, Relaxed);
-        cells.playing.store(1, Relaxed);
-        let trace = play_before(Some(&witness), target, bounds, script, runtime_seed);
-        cells.playing.store(0, Relaxed);
-        teller.tell(&trace);
+    ) -> Exchange {
+        let state = self.supervisor.shared.state();
+        let sender = Arc::new(EventObserver {
+            supervisor: Arc::clone(&self.supervisor),
+            unsent: Mutex::default(),
+        });
+        let observer: Arc<dyn Observer> = Arc::clone(&sender) as _;
+        state.now_micros.store(0, Relaxed);
+        state.target_running.store(1, Relaxed);
+        let trace = play_observed(Some(&observer), target, bounds, script, runtime_seed);
+        state.target_running.store(0, Relaxed);
+        sender.send_events(&trace);
         trace
     }
 }
 
-/// The way to the supervisor.
+/// The channels to the supervisor: the socket for reports, and the shared memory.
 #[derive(Debug)]
-struct Line {
+struct Supervisor {
     socket: Mutex<UnixStream>,
-    page: Page,
+    shared: SharedMemory,
 }
 
-impl Line {
-    const fn new(socket: UnixStream, page: Page) -> Self {
-        Self { socket: Mutex::new(socket), page }
+impl Supervisor {
+    const fn new(socket: UnixStream, shared: SharedMemory) -> Self {
+        Self { socket: Mutex::new(socket), shared }
     }
 
-    /// A supervisor that has gone is noticed by who listens.
-    fn say(&self, report: &Report) {
+    /// Errors are ignored: the thread that receives jobs notices a closed socket.
+    fn send(&self, report: &Report) {
         let mut line = serde_json::to_vec(report).unwrap_or_default();
         line.push(b'\n');
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = socket.write_all(&line);
     }
 
-    fn beat(&self) {
-        self.page.cells().beats.fetch_add(1, Relaxed);
+    fn progress(&self) {
+        self.shared.state().progress.fetch_add(1, Relaxed);
     }
 }
 
-/// Shows that the script in play moves on.
+/// Shows in the shared memory that the script in play makes progress.
 #[derive(Debug)]
-struct Pulse(Arc<Line>);
+struct ProgressObserver(Arc<Supervisor>);
 
-impl Witness for Pulse {
-    fn recorded(&self, _: &Trace) {
-        self.0.beat();
+impl Observer for ProgressObserver {
+    fn recorded(&self, _: &Exchange) {
+        self.0.progress();
     }
 
     fn rested(&self) {
-        self.0.beat();
+        self.0.progress();
     }
 
     fn moved(&self, _: &dyn Fn() -> Time) {}
 }
 
-/// Tells the supervisor of every event before anything else can happen.
+/// Sends every event to the supervisor before anything else can happen.
 #[derive(Debug)]
-struct Teller {
-    line: Arc<Line>,
-    told: Mutex<Told>,
+struct EventObserver {
+    supervisor: Arc<Supervisor>,
+    unsent: Mutex<UnsentEvents>,
 }
 
-impl Teller {
-    fn tell(&self, trace: &Trace) {
-        let news = self.told.lock().unwrap_or_else(PoisonError::into_inner).news(trace);
-        for happened in news {
-            self.line.say(&Report::Happened(happened));
+impl EventObserver {
+    fn send_events(&self, trace: &Exchange) {
+        let messages = self.unsent.lock().unwrap_or_else(PoisonError::into_inner).take(trace);
+        for message in messages {
+            self.supervisor.send(&Report::Event(message));
         }
     }
 }
 
-impl Witness for Teller {
-    fn recorded(&self, trace: &Trace) {
-        self.line.beat();
-        self.tell(trace);
+impl Observer for EventObserver {
+    fn recorded(&self, trace: &Exchange) {
+        self.supervisor.progress();
+        self.send_events(trace);
     }
 
     fn rested(&self) {
-        self.line.beat();
+        self.supervisor.progress();
     }
 
     fn moved(&self, now: &dyn Fn() -> Time) {
-        self.line.page.cells().now.store(now().0, Relaxed);
+        self.supervisor.shared.state().now_micros.store(now().0, Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What is simpler than what, as tables: each row is a step in the notation.
+//! Tests of the order and of the simpler variants, as tables: each row is a step in the notation.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn simpler(text: &str) -> Vec<String> {
 }
 
 /// What could stand in for a send that is none of the plain ones, whatever it is.
-const PLAIN_TEXTS: [&str; PLAIN] = [
+const PLAIN_TEXTS: [&str; PLAIN_SENDS] = [
     "ping",
     "first 1 byte of ping",
     "close",
@@ -27,12 +27,12 @@ const PLAIN_TEXTS: [&str; PLAIN] = [
 /// What could stand in for `text`, a send, beside the plain ones.
 fn beside_plain(text: &str) -> Vec<String> {
     let all = simpler(text);
-    assert_eq!(all[..PLAIN], PLAIN_TEXTS, "{text}");
-    all[PLAIN..].to_vec()
+    assert_eq!(all[..PLAIN_SENDS], PLAIN_TEXTS, "{text}");
+    all[PLAIN_SENDS..].to_vec()
 }
 
 #[test]
-fn every_act_has_its_place_in_the_order_of_a_story() {
+fn every_act_has_its_rank() {
     let ranks = [
         ("window 1B", 0),
         ("upgrade", 1),
@@ -69,7 +69,7 @@ fn every_act_has_its_place_in_the_order_of_a_story() {
 }
 
 #[test]
-fn what_is_out_of_the_ordinary_about_an_act_is_counted() {
+fn oddities_of_an_act_are_counted() {
     let counts = [
         ("upgrade", 0),
         ("upgrade with 1B header", 1),
@@ -117,7 +117,7 @@ fn what_is_out_of_the_ordinary_about_an_act_is_counted() {
         ("cut", 0),
     ];
     for (text, expected) in counts {
-        assert_eq!(details(&step(text).act), expected, "{text}");
+        assert_eq!(oddities(&step(text).act), expected, "{text}");
     }
 }
 
@@ -156,7 +156,7 @@ fn every_number_of_an_act_adds_to_its_magnitude() {
 }
 
 #[test]
-fn a_script_is_smaller_by_steps_then_ranks_then_details_then_numbers_then_order() {
+fn a_script_is_smaller_by_steps_then_ranks_then_oddities_then_numbers_then_order() {
     let ascending = [
         "",
         "upgrade",
@@ -170,29 +170,29 @@ fn a_script_is_smaller_by_steps_then_ranks_then_details_then_numbers_then_order(
         "upgrade\nreset",
         "fin\nupgrade\nupgrade",
     ];
-    let measures = ascending.map(|text| Measure::of(&text.parse().expect(text)));
-    assert!(measures.is_sorted_by(|a, b| a < b), "{measures:?}");
+    let all = ascending.map(|text| Complexity::of(&text.parse().expect(text)));
+    assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
     let [usual, other] =
-        ["upgrade\nfin", "fin\nupgrade"].map(|text| Measure::of(&text.parse().expect(text)));
+        ["upgrade\nfin", "fin\nupgrade"].map(|text| Complexity::of(&text.parse().expect(text)));
     assert!(usual < other, "the usual order is the smaller");
     assert_eq!(
         other,
-        Measure { steps: 2, ranks: 41, details: 0, magnitude: 0, order: vec![40, 1] }
+        Complexity { steps: 2, ranks: 41, oddities: 0, magnitude: 0, order: vec![40, 1] }
     );
-    let joined = Measure::of(&"upgrade\n+ ping 3B\n+ wait 2ms".parse().expect("a script"));
+    let joined = Complexity::of(&"upgrade\n+ ping 3B\n+ wait 2ms".parse().expect("a script"));
     let expected =
-        Measure { steps: 3, ranks: 42, details: 3, magnitude: 5, order: vec![1, 30, 11] };
+        Complexity { steps: 3, ranks: 42, oddities: 3, magnitude: 5, order: vec![1, 30, 11] };
     assert_eq!(joined, expected);
 }
 
 #[test]
-fn a_step_that_is_joined_may_be_apart_and_its_act_simpler_while_it_is_joined() {
+fn a_joined_step_is_tried_apart_and_with_a_simpler_act() {
     assert_eq!(simpler("+ reset"), ["reset", "+ fin"]);
     assert_eq!(simpler("+ fin"), ["fin"]);
 }
 
 #[test]
-fn an_end_may_be_a_gentler_one_and_a_wait_for_something_one_for_the_upgrade() {
+fn an_end_is_tried_as_a_gentler_end_and_an_await_as_await_upgrade() {
     for text in ["fin", "await upgrade", "stop reading", "resume reading", "wait 2s", "window 1B"] {
         assert_eq!(simpler(text), [""; 0], "{text}");
     }
@@ -206,7 +206,7 @@ fn an_end_may_be_a_gentler_one_and_a_wait_for_something_one_for_the_upgrade() {
 }
 
 #[test]
-fn an_opening_stays_one() {
+fn an_opening_is_only_replaced_by_simpler_openings() {
     let found = simpler("first 9 bytes of upgrade with 2B header x 3 every 1s");
     let expected = [
         "upgrade",
@@ -304,9 +304,10 @@ fn a_command_loses_its_content_and_its_pace() {
 }
 
 #[test]
-fn two_sends_may_be_one_and_nothing_else_may() {
+fn only_two_sends_are_merged_into_one() {
     let merge = |first: &str, second: &str| {
-        let found = (0..=PLAIN).map(|choice| merged(&step(first).act, &step(second).act, choice));
+        let found =
+            (0..=PLAIN_SENDS).map(|choice| merged(&step(first).act, &step(second).act, choice));
         found.flatten().map(|act| act.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(
@@ -328,7 +329,7 @@ fn each_number_of_an_act_can_be_set_by_its_slot() {
         let act = step(text).act;
         let set = |slot| with_number(&act, slot, 900).to_string();
         let numbers = numbers(&act);
-        assert!(numbers.iter().all(|number| number.least == 1), "{text}");
+        assert!(numbers.iter().all(|number| number.minimum == 1), "{text}");
         assert_eq!(set(numbers.len()), text, "no such slot");
         numbers
             .iter()

@@ -6,8 +6,8 @@
 //! a send may take is part of the time to close, since nothing is read in it.
 
 use super::faults::Fault;
-use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{Inbox, News, open};
+use super::habits::{CorrectHabits, Habits as _, legal_close};
+use super::inbox::{Inbox, InboxEvent, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::exchange::Note;
 use crate::script::Command;
@@ -27,13 +27,13 @@ const ROUNDING: Duration = Duration::from_millis(50);
 /// The time to close, with a send before it: a Close may arrive right after that began.
 const CLOSING: Duration = CLOSE.saturating_sub(SEND).saturating_sub(ROUNDING);
 /// How long nothing may come, with the time to close and a send behind it.
-const PATIENCE: Duration = IDLE.saturating_sub(CLOSE).saturating_sub(SEND);
+const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE).saturating_sub(SEND);
 
 /// Serves one connection. Returning drops it.
 pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
     let application = io.application();
     application.note(Note::Reports);
-    let mut server = Server {
+    let mut server = CancellingServer {
         io,
         application: application.clone(),
         inbox: Inbox::new(),
@@ -46,7 +46,7 @@ pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
     application.note(Note::ToldOfEnd { code: server.code });
 }
 
-struct Server {
+struct CancellingServer {
     io: Connection,
     application: Application,
     inbox: Inbox,
@@ -58,24 +58,24 @@ struct Server {
 }
 
 /// Why an open connection is to be closed.
-enum Closing {
+enum ClosePlan {
     /// By the server: its Close has this payload, and the client's is waited for.
     Own(Vec<u8>),
     /// By the client, or its fault: this is the answer, and the last word.
     Answer(Option<Vec<u8>>),
 }
 
-impl Server {
+impl CancellingServer {
     async fn converse(&mut self) -> io::Result<()> {
         let Some(behind) =
             timeout_at(self.deadline, open(&mut self.io, &self.application)).await??
         else {
             return Ok(());
         };
-        let heard = if behind.is_empty() { None } else { self.hear(&behind).await? };
-        let closing = match heard {
+        let closing = if behind.is_empty() { None } else { self.receive(&behind).await? };
+        let closing = match closing {
             Some(closing) => closing,
-            None => self.talk().await?,
+            None => self.serve_messages().await?,
         };
         // From here on there is one deadline, for all that is left.
         let deadline = Instant::now() + CLOSING;
@@ -83,18 +83,18 @@ impl Server {
     }
 
     /// Messages flow, until something begins the closing.
-    async fn talk(&mut self) -> io::Result<Closing> {
+    async fn serve_messages(&mut self) -> io::Result<ClosePlan> {
         let mut buffer = [0; 1024];
-        self.is_alive();
+        self.restart_idle_timer();
         loop {
             tokio::select! {
                 biased;
                 () = sleep_until(self.deadline) => {
-                    return Ok(Closing::Own(CloseCode::GOING_AWAY.0.to_be_bytes().to_vec()));
+                    return Ok(ClosePlan::Own(CloseCode::GOING_AWAY.0.to_be_bytes().to_vec()));
                 }
                 count = self.io.read(&mut buffer) => {
                     let count = count?;
-                    if let Some(closing) = self.hear(&buffer[..count]).await? {
+                    if let Some(closing) = self.receive(&buffer[..count]).await? {
                         return Ok(closing);
                     }
                 }
@@ -107,39 +107,40 @@ impl Server {
         }
     }
 
-    fn is_alive(&mut self) {
-        self.deadline = Instant::now() + PATIENCE;
+    fn restart_idle_timer(&mut self) {
+        self.deadline = Instant::now() + READ_TIMEOUT;
     }
 
     /// Deals with what came.
-    async fn hear(&mut self, bytes: &[u8]) -> io::Result<Option<Closing>> {
-        for news in self.inbox.take(bytes) {
-            match news {
-                News::Alive => self.is_alive(),
-                News::Message(bytes) => {
-                    self.is_alive();
+    async fn receive(&mut self, bytes: &[u8]) -> io::Result<Option<ClosePlan>> {
+        for event in self.inbox.take(bytes) {
+            match event {
+                InboxEvent::Alive => self.restart_idle_timer(),
+                InboxEvent::Message(bytes) => {
+                    self.restart_idle_timer();
                     self.application.note(Note::Received { bytes });
                 }
-                News::Ping(payload) => {
-                    self.is_alive();
+                InboxEvent::Ping(payload) => {
+                    self.restart_idle_timer();
                     self.send(Opcode::PONG, &payload).await?;
                 }
-                News::Close(payload) => {
+                InboxEvent::Close(payload) => {
                     let code = ClosePayload::parse(&payload).code();
                     self.code = Some(code.map_or(1005, |code| code.0));
-                    return Ok(Some(Closing::Answer(Good.answer(&payload))));
+                    return Ok(Some(ClosePlan::Answer(CorrectHabits.answer(&payload))));
                 }
-                News::Fault(fault) => {
-                    let code = Good.failing(fault).map(|code| code.0.to_be_bytes().to_vec());
-                    return Ok(Some(Closing::Answer(code)));
+                InboxEvent::Fault(fault) => {
+                    let code =
+                        CorrectHabits.failure_code(fault).map(|code| code.0.to_be_bytes().to_vec());
+                    return Ok(Some(ClosePlan::Answer(code)));
                 }
-                News::End => return Ok(Some(Closing::Answer(None))),
+                InboxEvent::End => return Ok(Some(ClosePlan::Answer(None))),
             }
         }
         Ok(None)
     }
 
-    async fn obey(&mut self, command: Command) -> io::Result<Option<Closing>> {
+    async fn obey(&mut self, command: Command) -> io::Result<Option<ClosePlan>> {
         match command {
             // One message is no more than what others queue: else it is not sent at all.
             Command::SendText(content) | Command::SendBinary(content) if content.len() > QUEUE => {
@@ -154,7 +155,7 @@ impl Server {
                 self.send(Opcode::PING, &payload[..payload.len().min(125)]).await?;
             }
             Command::Close(code, reason) => {
-                return Ok(Some(Closing::Own(legal_close(code, &reason))));
+                return Ok(Some(ClosePlan::Own(legal_close(code, &reason))));
             }
             Command::Return => return Err(io::ErrorKind::Interrupted.into()),
             Command::Keep => self.application.keep(self.application.clone()),
@@ -179,19 +180,19 @@ impl Server {
     }
 
     /// Says what there is to say, hears the client out, and ends the connection.
-    async fn close(&mut self, closing: Closing) -> io::Result<()> {
+    async fn close(&mut self, closing: ClosePlan) -> io::Result<()> {
         let mut frame = Vec::new();
         match closing {
-            Closing::Own(payload) => {
+            ClosePlan::Own(payload) => {
                 FrameHead::server(Opcode::CLOSE).encode(&payload, &mut frame);
                 self.io.write_all(&frame).await?;
-                self.hear_close().await?;
+                self.await_close().await?;
             }
-            Closing::Answer(Some(payload)) => {
+            ClosePlan::Answer(Some(payload)) => {
                 FrameHead::server(Opcode::CLOSE).encode(&payload, &mut frame);
                 self.io.write_all(&frame).await?;
             }
-            Closing::Answer(None) => {}
+            ClosePlan::Answer(None) => {}
         }
         self.io.shutdown().await?;
         let mut buffer = [0; 1024];
@@ -200,12 +201,12 @@ impl Server {
     }
 
     /// Reads on for the client's Close; pings are answered until then (5.5.2).
-    async fn hear_close(&mut self) -> io::Result<()> {
+    async fn await_close(&mut self) -> io::Result<()> {
         let mut buffer = [0; 1024];
         loop {
             let count = self.io.read(&mut buffer).await?;
-            match self.hear(&buffer[..count]).await? {
-                Some(Closing::Answer(_) | Closing::Own(_)) => return Ok(()),
+            match self.receive(&buffer[..count]).await? {
+                Some(ClosePlan::Answer(_) | ClosePlan::Own(_)) => return Ok(()),
                 None => {}
             }
         }

@@ -6,7 +6,7 @@
 //! scripts that takes. On the command line each is a target `reference/FAULT`, tested
 //! where it is named. Those of the other two styles are written out where they live.
 
-use super::habits::{Good, Habits};
+use super::habits::{CorrectHabits, Habits};
 use super::session::{Phase, Session};
 use super::{CLOSE, HANDSHAKE, Style};
 use crate::script::{Command, Content};
@@ -78,15 +78,15 @@ faults! {
     /// The own Close is sent, and its answer waited for with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
     breaks [EndsInTime, ReleasesInTime, IdleInTime] {
-        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
-            now + if heard { CLOSE } else { NEVER }
+        fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
+            now + if client_done { CLOSE } else { NEVER }
         }
     }
     /// The deadline is set where the server itself begins to close, and nowhere else.
     DeadlineOfOwnCloseOnly = "deadline-of-own-close-only" in OneLoop, class 'A',
     breaks [EndsInTime, ReleasesInTime] {
-        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
-            now + if heard { NEVER } else { CLOSE }
+        fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
+            now + if client_done { NEVER } else { CLOSE }
         }
     }
     /// Each stage of the closing gets the whole time.
@@ -122,9 +122,9 @@ faults! {
     /// The time to close begins anew with every frame that comes: a time-out per message.
     FrameRestartsDeadline = "frame-restarts-deadline" in OneLoop, class 'C',
     breaks [EndsInTime, ReleasesInTime] {
-        fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             if session.is_open() {
-                Good.hears_frame(session, opcode, now);
+                CorrectHabits.received_frame(session, opcode, now);
             } else {
                 session.deadline = now + CLOSE;
             }
@@ -133,7 +133,7 @@ faults! {
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
     breaks [EndsInTime, ReleasesInTime, IdleInTime] {
-        fn hears_bytes(&self, session: &mut Session, now: Instant) {
+        fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
             }
@@ -142,8 +142,8 @@ faults! {
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
     breaks [EndsInTime] {
-        fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
-            Good.hears_frame(session, opcode, now);
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
             if opcode == Opcode::PONG && !session.is_open() {
                 session.deadline = now + CLOSE;
             }
@@ -152,11 +152,11 @@ faults! {
     /// One timer pings and closes: while it pings, it does not close.
     OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
     breaks [EndsInTime, ReleasesInTime, IdleInTime] {
-        fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
-            now + if heard { CLOSE } else { CLOSE / 2 }
+        fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
+            now + if client_done { CLOSE } else { CLOSE / 2 }
         }
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
-            if session.phase == (Phase::Closing { heard: false }) && session.to_send().is_none() {
+            if session.phase == (Phase::Closing { client_done: false }) && session.to_send().is_none() {
                 session.send(Opcode::PING, b"", now);
                 session.deadline = now + CLOSE / 2;
             } else {
@@ -167,15 +167,15 @@ faults! {
     /// What the server itself sends counts as a sign of life of the client's.
     OutputRestartsIdle = "output-restarts-idle" in OneLoop, class 'C',
     breaks [IdleInTime] {
-        fn said(&self, session: &mut Session, now: Instant) {
-            Good.hears_frame(session, Opcode::PONG, now);
+        fn queued(&self, session: &mut Session, now: Instant) {
+            CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
     breaks [ReleasesInTime, IdleInTime] {
-        fn hears_bytes(&self, session: &mut Session, now: Instant) {
-            Good.hears_frame(session, Opcode::PONG, now);
+        fn received_bytes(&self, session: &mut Session, now: Instant) {
+            CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
     }
 
@@ -191,8 +191,8 @@ faults! {
     /// The answer is tried once, and forgotten where the send buffer is full.
     AnswerLostWhenFull = "answer-lost-when-full" in OneLoop, class 'D',
     breaks [AnswersClose, RefusesIllegal] {
-        fn finds_no_room(&self, session: &mut Session) {
-            let answers = session.phase == Phase::Closing { heard: true };
+        fn write_blocked(&self, session: &mut Session) {
+            let answers = session.phase == Phase::Closing { client_done: true };
             if let Some(at) = session.close_at.filter(|at| answers && *at >= session.sent) {
                 session.queue.truncate(at);
                 session.wrote(0);
@@ -202,7 +202,7 @@ faults! {
     /// A protocol violation is an error, and an error drops the transport.
     FailsWithoutClose = "fails-without-close" in OneLoop, class 'D',
     breaks [RefusesIllegal] {
-        fn failing(&self, _: Wire) -> Option<CloseCode> {
+        fn failure_code(&self, _: Wire) -> Option<CloseCode> {
             None
         }
     }
@@ -210,8 +210,8 @@ faults! {
     DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
     breaks [LetsThePoliteFinish] {
         fn is_done(&self, session: &Session) -> bool {
-            Good.is_done(session)
-                || (session.phase == (Phase::Closing { heard: false }) && session.queue.is_empty())
+            CorrectHabits.is_done(session)
+                || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
         }
     }
 
@@ -237,11 +237,11 @@ faults! {
     /// After both Closes it is left to the client to close TCP.
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
     breaks [EndsInTime, HandshakeInTime] {
-        fn fins_first(&self) -> bool {
+        fn sends_fin_first(&self) -> bool {
             false
         }
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
-            if session.phase == (Phase::Closing { heard: true }) && session.to_send().is_none() {
+            if session.phase == (Phase::Closing { client_done: true }) && session.to_send().is_none() {
                 session.deadline = now + NEVER;
             } else {
                 session.phase = Phase::Over;
@@ -360,7 +360,7 @@ faults! {
     /// A Close without a code is reported as one with 1000.
     TellsNoCodeAs1000 = "tells-no-code-as-1000" in OneLoop, class 'H',
     breaks [QuietApplication] {
-        fn told(&self, code: Option<u16>) -> Option<u16> {
+        fn reported_code(&self, code: Option<u16>) -> Option<u16> {
             code.map(|code| if code == 1005 { 1000 } else { code })
         }
     }
@@ -400,7 +400,7 @@ faults! {
     ClosesTwice = "closes-twice" in OneLoop, class 'J',
     breaks [ClosesOnce] {
         fn obeys_in(&self, phase: Phase) -> bool {
-            Good.obeys_in(phase) || phase == Phase::Closing { heard: false }
+            CorrectHabits.obeys_in(phase) || phase == Phase::Closing { client_done: false }
         }
         fn ignores(&self, session: &Session, command: &Command) -> bool {
             // "Sending is checked; closing is not."
@@ -442,14 +442,14 @@ faults! {
     /// An end that comes as an error is returned early, before anybody is told.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
     breaks [QuietApplication] {
-        fn tells_of_errors(&self) -> bool {
+        fn reports_errors(&self) -> bool {
             false
         }
     }
     /// The session ends, and so does the connection, and both tell.
     TellsTwice = "tells-twice" in OneLoop, class 'L',
     breaks [QuietApplication] {
-        fn times_told(&self) -> u32 {
+        fn end_reports(&self) -> u32 {
             2
         }
     }
@@ -466,7 +466,7 @@ faults! {
     /// The fragments of a message that never ends are gathered without limit.
     GathersWithoutLimit = "gathers-without-limit" in OneLoop, class 'M',
     breaks [BoundedMemory] {
-        fn gathers(&self, session: &mut Session, bytes: u64) {
+        fn buffers_data(&self, session: &mut Session, bytes: u64) {
             let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);
             session.message.resize(whole, 0);
         }
@@ -477,7 +477,7 @@ faults! {
     /// Every byte of the request gives it the whole time anew.
     ByteRestartsHandshake = "byte-restarts-handshake" in OneLoop, class 'N',
     breaks [ReleasesInTime, HandshakeInTime] {
-        fn hears_bytes(&self, session: &mut Session, now: Instant) {
+        fn received_bytes(&self, session: &mut Session, now: Instant) {
             if session.phase == Phase::Opening {
                 session.deadline = now + HANDSHAKE;
             }
@@ -489,14 +489,14 @@ faults! {
     /// The buffer of the HTTP parser is dropped, with the frames behind the request in it.
     ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
     breaks [EndsInTime, ReleasesInTime] {
-        fn behind_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
+        fn bytes_after_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
             &[]
         }
     }
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     breaks [EndsInTime, ReleasesInTime, QuietApplication] {
-        fn looks_behind_a_frame(&self) -> bool {
+        fn decodes_whole_reads(&self) -> bool {
             false
         }
     }
@@ -553,7 +553,7 @@ faults! {
     /// The application is told 1006, an abnormal closure, of every end.
     AlwaysTells1006 = "always-tells-1006" in OneLoop, class 'Q',
     breaks [QuietApplication] {
-        fn told(&self, _: Option<u16>) -> Option<u16> {
+        fn reported_code(&self, _: Option<u16>) -> Option<u16> {
             Some(1006)
         }
     }

@@ -1,4 +1,4 @@
-//! The habits of a server that closes well, one method each: the defaults are right.
+//! The decisions of a server that closes well, one method each. The defaults are right.
 //!
 //! [`super::faults`] overrides them, one or two at a time, as real servers get them wrong.
 
@@ -10,32 +10,32 @@ use std::fmt;
 use std::io;
 use tokio::time::Instant;
 
-/// What a server does at each turning point of a connection's life.
+/// The decisions of a server, from accept to the drop of its transport.
 pub(super) trait Habits: fmt::Debug + Sync {
     // Time.
 
-    /// By when a closing that begins now ends; `heard` says whether the client began it.
+    /// By when a closing that begins now ends; `client_done`: only its FIN is still wanted of the client.
     /// Asked once: nothing that comes later moves it.
-    fn closing_deadline(&self, now: Instant, heard: bool) -> Instant {
-        let _ = heard;
+    fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
+        let _ = client_done;
         now + CLOSE
     }
 
     /// Bytes came. They are no sign of life: half a frame could drip for ever.
-    fn hears_bytes(&self, session: &mut Session, now: Instant) {
+    fn received_bytes(&self, session: &mut Session, now: Instant) {
         let _ = (session, now);
     }
 
     /// A complete frame is a sign of life, until the closing has begun.
-    fn hears_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+    fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
         let _ = opcode;
         if session.is_open() {
             session.deadline = now + IDLE.saturating_sub(CLOSE);
         }
     }
 
-    /// Something was queued for the client. That is no sign of life of its.
-    fn said(&self, session: &mut Session, now: Instant) {
+    /// A frame was queued for the client. That is no sign of life of the client.
+    fn queued(&self, session: &mut Session, now: Instant) {
         let _ = (session, now);
     }
 
@@ -58,7 +58,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// What came in one read with the end of the request is not lost.
-    fn behind_request<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    fn bytes_after_request<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes
     }
 
@@ -67,7 +67,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
         true
     }
 
-    // What comes.
+    // Input from the client.
 
     /// A read of nothing is the client's FIN: nothing more will come, and the end is near.
     fn reads_end(&self, session: &mut Session, now: Instant) {
@@ -83,12 +83,12 @@ pub(super) trait Habits: fmt::Debug + Sync {
 
     /// Whether frames still mean something: behind the client's Close everything is discarded.
     fn decodes_in(&self, phase: Phase) -> bool {
-        matches!(phase, Phase::Open | Phase::Closing { heard: false })
+        matches!(phase, Phase::Open | Phase::Closing { client_done: false })
     }
 
     /// Whether to go on with what came in the same read: always, for the next read
     /// may never come.
-    fn looks_behind_a_frame(&self) -> bool {
+    fn decodes_whole_reads(&self) -> bool {
         true
     }
 
@@ -105,11 +105,11 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// A data frame of so many bytes: this server looks at it as it comes, and keeps nothing.
-    fn gathers(&self, session: &mut Session, bytes: u64) {
+    fn buffers_data(&self, session: &mut Session, bytes: u64) {
         let _ = (session, bytes);
     }
 
-    // What is said.
+    // Frames to the client.
 
     /// How a frame begins.
     fn frame(&self, opcode: Opcode) -> FrameHead {
@@ -129,7 +129,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// The code that tells the client what it did wrong; `None` to say nothing.
-    fn failing(&self, fault: Fault) -> Option<CloseCode> {
+    fn failure_code(&self, fault: Fault) -> Option<CloseCode> {
         Some(match fault {
             Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8 => CloseCode::INVALID_DATA,
             _ => CloseCode::PROTOCOL_ERROR,
@@ -137,7 +137,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// The connection was failed: the Close is sent before anything else happens.
-    fn failed(&self, session: &mut Session) {
+    fn connection_failed(&self, session: &mut Session) {
         let _ = session;
     }
 
@@ -165,7 +165,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// There is no room for what is queued. It is tried again once there is.
-    fn finds_no_room(&self, session: &mut Session) {
+    fn write_blocked(&self, session: &mut Session) {
         let _ = session;
     }
 
@@ -175,7 +175,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     }
 
     /// Whether what the command sends fits into the queue, before it is made.
-    fn room_for(&self, session: &Session, command: &Command) -> bool {
+    fn has_queue_room(&self, session: &Session, command: &Command) -> bool {
         let (Command::SendText(content) | Command::SendBinary(content)) = command else {
             return true;
         };
@@ -185,7 +185,7 @@ pub(super) trait Habits: fmt::Debug + Sync {
     // The end.
 
     /// Whether the own side is shut down first: the server closes TCP (7.1.1).
-    fn fins_first(&self) -> bool {
+    fn sends_fin_first(&self) -> bool {
         true
     }
 
@@ -194,18 +194,18 @@ pub(super) trait Habits: fmt::Debug + Sync {
         session.fin_received && session.queue.is_empty()
     }
 
-    /// Whether the application is told of an end that came as an error, too.
-    fn tells_of_errors(&self) -> bool {
+    /// Whether the application gets a report of an end that came as an error, too.
+    fn reports_errors(&self) -> bool {
         true
     }
 
-    /// How often it is told.
-    fn times_told(&self) -> u32 {
+    /// How many reports of the end it gets.
+    fn end_reports(&self) -> u32 {
         1
     }
 
-    /// The code that it is told, where the client's Close had this one.
-    fn told(&self, code: Option<u16>) -> Option<u16> {
+    /// The code in that report, where the client's Close had this one.
+    fn reported_code(&self, code: Option<u16>) -> Option<u16> {
         code
     }
 }
@@ -220,8 +220,8 @@ pub(super) fn legal_close(code: Option<u16>, reason: &Content) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
-/// Every habit as it should be.
+/// All defaults: every decision is right.
 #[derive(Debug)]
-pub(super) struct Good;
+pub(super) struct CorrectHabits;
 
-impl Habits for Good {}
+impl Habits for CorrectHabits {}

@@ -1,4 +1,6 @@
-//! What comes from the client, frame by frame, for the styles that await their reads.
+//! The client's frames as events, for the two styles that await their reads.
+//!
+//! It decides nothing: how to answer is the server's business.
 
 use crate::script::Command;
 use crate::target::{Application, Connection};
@@ -6,9 +8,9 @@ use crate::wire::{Decoder, Fault, Item, Opcode, Role, handshake};
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Something that came.
+/// An event from the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum InboxEvent {
     /// A frame that asks for nothing: a sign of life.
     Alive,
     /// A message of so many bytes is complete.
@@ -23,7 +25,7 @@ pub(super) enum News {
     End,
 }
 
-/// The client's frames, until they mean nothing any more.
+/// Decodes the client's frames, up to a Close or a violation.
 #[derive(Debug)]
 pub(super) struct Inbox {
     decoder: Decoder,
@@ -36,60 +38,61 @@ impl Inbox {
     }
 
     /// What `bytes` complete; none of them are the end of the stream.
-    pub fn take(&mut self, bytes: &[u8]) -> Vec<News> {
+    pub fn take(&mut self, bytes: &[u8]) -> Vec<InboxEvent> {
         if bytes.is_empty() {
-            return vec![News::End];
+            return vec![InboxEvent::End];
         }
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         let mut rest = bytes;
         while !self.discards {
             let Some(item) = self.decoder.next(&mut rest) else { break };
-            news.push(match item {
+            events.push(match item {
                 Item::Started(_) | Item::Fault(Fault::LengthNotMinimal) => continue,
-                Item::Fault(fault) => News::Fault(fault),
+                Item::Fault(fault) => InboxEvent::Fault(fault),
                 Item::Frame(head) => match head.opcode {
-                    Opcode::CLOSE => News::Close(self.decoder.body().to_vec()),
-                    Opcode::PING => News::Ping(self.decoder.body().to_vec()),
+                    Opcode::CLOSE => InboxEvent::Close(self.decoder.body().to_vec()),
+                    Opcode::PING => InboxEvent::Ping(self.decoder.body().to_vec()),
                     opcode if opcode.is_data() && head.fin => {
-                        News::Message(u32::try_from(head.length).unwrap_or(u32::MAX))
+                        InboxEvent::Message(u32::try_from(head.length).unwrap_or(u32::MAX))
                     }
-                    _ => News::Alive,
+                    _ => InboxEvent::Alive,
                 },
             });
-            self.discards = matches!(news.last(), Some(News::Close(_) | News::Fault(_)));
+            self.discards =
+                matches!(events.last(), Some(InboxEvent::Close(_) | InboxEvent::Fault(_)));
         }
-        news
+        events
     }
 }
 
-/// How an opening stands.
-pub(super) enum Opened {
+/// How much of the opening request has arrived.
+pub(super) enum RequestState {
     /// The request is not whole.
-    NotYet,
+    Incomplete,
     /// It is no opening handshake.
     Refused,
-    /// It is one: the response to it, and what came behind it.
-    With { response: String, behind: Vec<u8> },
+    /// It is complete: the response to it, and the bytes after it.
+    Upgrade { response: String, behind: Vec<u8> },
 }
 
-/// A request in the making.
+/// Collects the bytes of the opening request.
 #[derive(Debug, Default)]
-pub(super) struct Opening(Vec<u8>);
+pub(super) struct RequestBuffer(Vec<u8>);
 
-impl Opening {
+impl RequestBuffer {
     /// More of the request.
-    pub fn take(&mut self, bytes: &[u8]) -> Opened {
+    pub fn take(&mut self, bytes: &[u8]) -> RequestState {
         let seen = self.0.len().saturating_sub(3);
         self.0.extend_from_slice(bytes);
         let whole = handshake::head_length(&self.0[seen..]).is_some();
         if !whole && self.0.len() <= handshake::HEAD_LIMIT {
-            return Opened::NotYet;
+            return RequestState::Incomplete;
         }
         let Ok(Some((length, accept))) = handshake::request(&self.0) else {
-            return Opened::Refused;
+            return RequestState::Refused;
         };
         let response = handshake::switching_protocols(&accept);
-        Opened::With { response, behind: self.0.split_off(length) }
+        RequestState::Upgrade { response, behind: self.0.split_off(length) }
     }
 }
 
@@ -98,7 +101,7 @@ pub(super) async fn open(
     io: &mut Connection,
     application: &Application,
 ) -> io::Result<Option<Vec<u8>>> {
-    let mut opening = Opening::default();
+    let mut opening = RequestBuffer::default();
     let mut buffer = [0; 1024];
     loop {
         let count = tokio::select! {
@@ -113,13 +116,13 @@ pub(super) async fn open(
             return Ok(None);
         }
         match opening.take(&buffer[..count]) {
-            Opened::NotYet => {}
-            Opened::Refused => {
+            RequestState::Incomplete => {}
+            RequestState::Refused => {
                 io.write_all(BAD_REQUEST).await?;
                 io.shutdown().await?;
                 return Ok(None);
             }
-            Opened::With { response, behind } => {
+            RequestState::Upgrade { response, behind } => {
                 io.write_all(response.as_bytes()).await?;
                 return Ok(Some(behind));
             }

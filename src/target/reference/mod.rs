@@ -140,7 +140,8 @@ impl Target for Reference {
     fn serve(&self, connection: Connection) -> Serving {
         match self.style {
             Style::OneLoop => {
-                let habits = self.fault.map_or(&habits::Good as &dyn Habits, Fault::habits);
+                let habits =
+                    self.fault.map_or(&habits::CorrectHabits as &dyn Habits, Fault::habits);
                 Box::pin(serve(connection, habits))
             }
             Style::SplitTasks => Box::pin(split::serve(connection, self.fault)),
@@ -155,11 +156,11 @@ async fn serve(mut io: Connection, habits: &'static dyn Habits) {
     application.note(Note::Reports);
     let mut session = Session::new(Instant::now(), application.clone(), habits);
     let ended = converse(&mut io, &application, &mut session).await;
-    if ended.is_err() && !habits.tells_of_errors() {
+    if ended.is_err() && !habits.reports_errors() {
         return;
     }
-    for _ in 0..habits.times_told() {
-        application.note(Note::ToldOfEnd { code: habits.told(session.close_code()) });
+    for _ in 0..habits.end_reports() {
+        application.note(Note::ToldOfEnd { code: habits.reported_code(session.close_code()) });
     }
 }
 
@@ -208,7 +209,7 @@ fn poll_move(
             Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(count) => session.wrote(count),
             Poll::Pending => {
-                session.habits.finds_no_room(session);
+                session.habits.write_blocked(session);
                 break;
             }
         }

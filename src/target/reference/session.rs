@@ -1,5 +1,5 @@
-//! The protocol as a state machine: no I/O, no clock. What can be got wrong about it
-//! is asked of its [`Habits`].
+//! The protocol as a state machine, without I/O and without a clock. Every decision that a
+//! server can get wrong is a method of its [`Habits`].
 
 use super::habits::Habits;
 use super::{HANDSHAKE, IDLE};
@@ -19,7 +19,7 @@ pub(super) enum Phase {
     /// A Close was queued or is not worth sending; the deadline is set for good.
     Closing {
         /// Nothing more is wanted of the client but its FIN.
-        heard: bool,
+        client_done: bool,
     },
     /// Nothing is left to do but to drop the transport.
     Over,
@@ -37,7 +37,7 @@ pub(super) struct Session {
     decoder: Decoder,
     /// What was read and is not looked at yet: nothing, where all of it is at once.
     left: Vec<u8>,
-    /// The message at hand, where somebody gathers it.
+    /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.
@@ -80,7 +80,7 @@ impl Session {
         self.habits.obeys_in(self.phase)
     }
 
-    /// Whether everything was said and heard, so that dropping the transport loses nothing.
+    /// Whether dropping the transport loses nothing: all is sent, and the client has ended.
     pub fn is_over(&self) -> bool {
         match self.phase {
             Phase::Over => true,
@@ -92,7 +92,9 @@ impl Session {
     /// Whether the own side can be shut down: the last frame is sent, and no reply
     /// to it is awaited.
     pub fn wants_fin(&self) -> bool {
-        self.phase == Phase::Closing { heard: true } && !self.fin_sent && self.habits.fins_first()
+        self.phase == Phase::Closing { client_done: true }
+            && !self.fin_sent
+            && self.habits.sends_fin_first()
     }
 
     /// The code that the client's Close had, where one came: 1005 for none.
@@ -121,13 +123,13 @@ impl Session {
         if bytes.is_empty() {
             return self.habits.reads_end(self, now);
         }
-        self.habits.hears_bytes(self, now);
+        self.habits.received_bytes(self, now);
         let left = std::mem::take(&mut self.left);
         let joined = (!left.is_empty()).then(|| [&left, bytes].concat());
         let mut rest = joined.as_deref().unwrap_or(bytes);
         if self.phase == Phase::Opening {
             let Some(length) = self.opening(bytes, now) else { return };
-            rest = self.habits.behind_request(&bytes[bytes.len() - length..]);
+            rest = self.habits.bytes_after_request(&bytes[bytes.len() - length..]);
         }
         while self.habits.decodes_in(self.phase) {
             let Some(item) = self.decoder.next(&mut rest) else { return };
@@ -137,7 +139,7 @@ impl Session {
                 Item::Fault(fault) => self.fail(fault, now),
                 Item::Frame(head) => {
                     self.frame(head, now);
-                    if !self.habits.looks_behind_a_frame() {
+                    if !self.habits.decodes_whole_reads() {
                         self.left = rest.to_vec();
                         return;
                     }
@@ -172,7 +174,7 @@ impl Session {
     }
 
     fn frame(&mut self, head: Head, now: Instant) {
-        self.habits.hears_frame(self, head.opcode, now);
+        self.habits.received_frame(self, head.opcode, now);
         if let Some(fault) = self.habits.refuses(head, self) {
             return self.fail(fault, now);
         }
@@ -184,7 +186,7 @@ impl Session {
             }
             Opcode::CLOSE => self.close_came(now),
             opcode if opcode.is_data() => {
-                self.habits.gathers(self, head.length);
+                self.habits.buffers_data(self, head.length);
                 if head.fin {
                     self.message = Vec::new();
                     let bytes = u32::try_from(head.length).unwrap_or(u32::MAX);
@@ -214,15 +216,15 @@ impl Session {
     /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
     fn fail(&mut self, fault: Fault, now: Instant) {
         if self.is_open()
-            && let Some(code) = self.habits.failing(fault)
+            && let Some(code) = self.habits.failure_code(fault)
         {
             self.close(&code.0.to_be_bytes(), now);
         }
         self.begin_closing(now, true);
-        self.habits.failed(self);
+        self.habits.connection_failed(self);
     }
 
-    /// The application was told to act.
+    /// The application got a command.
     pub fn commanded(&mut self, command: Command, now: Instant) {
         if self.phase == Phase::Opening {
             // Before there is a session, there is nobody to send anything to.
@@ -233,7 +235,7 @@ impl Session {
         if self.habits.ignores(self, &command) {
             return;
         }
-        if !self.habits.room_for(self, &command) {
+        if !self.habits.has_queue_room(self, &command) {
             // A client that does not read what it is sent is given up.
             self.phase = Phase::Over;
             return;
@@ -271,30 +273,30 @@ impl Session {
             return;
         }
         self.habits.frame(opcode).encode(payload, &mut self.queue);
-        self.habits.said(self, now);
+        self.habits.queued(self, now);
     }
 
     /// Queues the one Close that this connection sends.
     pub fn close(&mut self, payload: &[u8], now: Instant) {
         self.close_at = Some(self.queue.len());
         self.habits.frame(Opcode::CLOSE).encode(payload, &mut self.queue);
-        self.habits.said(self, now);
+        self.habits.queued(self, now);
     }
 
     /// From here on the end is owed. Sets the deadline the first time, and never again.
-    pub fn begin_closing(&mut self, now: Instant, heard: bool) {
+    pub fn begin_closing(&mut self, now: Instant, client_done: bool) {
         match self.phase {
             Phase::Opening => {
                 // The opening's own deadline stands where it is earlier.
-                self.deadline = self.deadline.min(self.habits.closing_deadline(now, heard));
-                self.phase = Phase::Closing { heard };
+                self.deadline = self.deadline.min(self.habits.closing_deadline(now, client_done));
+                self.phase = Phase::Closing { client_done };
             }
             Phase::Open => {
-                self.deadline = self.habits.closing_deadline(now, heard);
-                self.phase = Phase::Closing { heard };
+                self.deadline = self.habits.closing_deadline(now, client_done);
+                self.phase = Phase::Closing { client_done };
             }
-            Phase::Closing { heard: before } => {
-                self.phase = Phase::Closing { heard: before || heard };
+            Phase::Closing { client_done: before } => {
+                self.phase = Phase::Closing { client_done: before || client_done };
             }
             Phase::Over => {}
         }

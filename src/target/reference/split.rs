@@ -1,14 +1,13 @@
 //! `reference/split-tasks`: a task reads, a task writes, and a third one keeps the time,
 //! obeys the application and decides.
 //!
-//! What it takes to close well in this style: only one task decides; the others tell it
-//! what they saw, and nothing that they say can be lost; it never waits for one of them
-//! without a deadline; and it ends both before it returns, since each holds a half of
-//! the transport.
+//! What it takes to close well in this style: only one task decides; the others send it
+//! their events, and none is lost; it never waits for one of them without a deadline; and it
+//! ends both before it returns, since each holds a half of the transport.
 
 use super::faults::Fault;
-use super::habits::{Good, Habits as _, legal_close};
-use super::inbox::{Inbox, News, open};
+use super::habits::{CorrectHabits, Habits as _, legal_close};
+use super::inbox::{Inbox, InboxEvent, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
 use crate::exchange::Note;
 use crate::script::Command;
@@ -25,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long nothing may come, with the time to close behind it.
-const PATIENCE: Duration = IDLE.saturating_sub(CLOSE);
+const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE);
 
 /// How often the keepalive pings, where there is one.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -37,7 +36,7 @@ pub(super) async fn serve(mut io: Connection, fault: Option<Fault>) {
     let opening = timeout(HANDSHAKE, open(&mut io, &application)).await;
     let mut code = None;
     if let Ok(Ok(Some(behind))) = opening {
-        code = Server::start(io, application.clone(), fault, &behind).converse().await;
+        code = SplitServer::start(io, application.clone(), fault, &behind).converse().await;
     }
     application.note(Note::ToldOfEnd { code });
 }
@@ -45,8 +44,8 @@ pub(super) async fn serve(mut io: Connection, fault: Option<Fault>) {
 /// The writer's half, as the writer and a careless handle of the session share it.
 type Writer = Arc<Mutex<WriteHalf<Connection>>>;
 
-/// What the writer is told.
-enum Order {
+/// An order for the writer.
+enum WriterOrder {
     Write(Vec<u8>),
     /// FIN, and no more.
     Finish,
@@ -55,7 +54,7 @@ enum Order {
 /// The way to the writer, which holds nothing of the transport; clones share it.
 #[derive(Clone)]
 struct Outbox {
-    orders: UnboundedSender<Order>,
+    orders: UnboundedSender<WriterOrder>,
     /// Bytes that wait.
     queued: Arc<AtomicUsize>,
 }
@@ -70,47 +69,47 @@ impl Outbox {
         FrameHead::server(opcode).encode(payload, &mut frame);
         self.queued.fetch_add(frame.len(), Ordering::Relaxed);
         // A writer that has ended is seen by its handle.
-        let _ = self.orders.send(Order::Write(frame));
+        let _ = self.orders.send(WriterOrder::Write(frame));
         true
     }
 }
 
-/// A bell for the client's Close, by a reader that has no better way to tell. Who does
-/// not wait when it rings does not hear it.
+/// Signals the client's Close in a way that loses wake-ups: a task that does not wait at that
+/// moment misses it.
 #[derive(Default)]
-struct Bell {
-    ring: Notify,
+struct CloseSignal {
+    notify: Notify,
     payload: std::sync::Mutex<Vec<u8>>,
 }
 
-impl Bell {
-    fn ring(&self, payload: Vec<u8>) {
+impl CloseSignal {
+    fn signal(&self, payload: Vec<u8>) {
         *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = payload;
-        self.ring.notify_waiters();
+        self.notify.notify_waiters();
     }
 
-    async fn rung(&self) -> Vec<u8> {
-        self.ring.notified().await;
+    async fn signalled(&self) -> Vec<u8> {
+        self.notify.notified().await;
         self.payload.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// Where the connection stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum SplitPhase {
     Open,
     /// The own Close is on its way, the client's is awaited.
     Closing,
-    /// The last word is said; what is left are both ends' FINs.
+    /// The Close is queued or not needed; only both ends' FINs are missing.
     Finishing,
     Over,
 }
 
-struct Server {
+struct SplitServer {
     application: Application,
     outbox: Outbox,
-    news: UnboundedReceiver<News>,
-    bell: Arc<Bell>,
+    events: UnboundedReceiver<InboxEvent>,
+    close_signal: Arc<CloseSignal>,
     /// Held by the writer while it writes.
     gate: Arc<Mutex<()>>,
     writer: Writer,
@@ -118,8 +117,8 @@ struct Server {
     writing: JoinHandle<io::Result<()>>,
     /// Whether the reader has seen the end, and whether the writer has said FIN.
     read_end: bool,
-    said_fin: bool,
-    phase: Phase,
+    sent_fin: bool,
+    phase: SplitPhase,
     /// When patience with the present phase ends.
     deadline: Instant,
     /// The code of the client's Close.
@@ -127,7 +126,7 @@ struct Server {
     fault: Option<Fault>,
 }
 
-impl Server {
+impl SplitServer {
     /// Starts the tasks of an open connection.
     fn start(
         io: Connection,
@@ -137,16 +136,16 @@ impl Server {
     ) -> Self {
         let (reader, writer) = tokio::io::split(io);
         let (orders, to_write) = unbounded_channel();
-        let (tell, news) = unbounded_channel();
+        let (event_sender, events) = unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let outbox = Outbox { orders, queued: Arc::clone(&queued) };
-        let bell = Arc::new(Bell::default());
+        let close_signal = Arc::new(CloseSignal::default());
         let gate = Arc::new(Mutex::new(()));
         let writer = Arc::new(Mutex::new(writer));
-        let rings = (fault == Some(Fault::LosesWakeUp)).then(|| Arc::clone(&bell));
+        let signals = (fault == Some(Fault::LosesWakeUp)).then(|| Arc::clone(&close_signal));
         let mut inbox = Inbox::new();
         if !behind.is_empty() {
-            inbox.take(behind).into_iter().for_each(|news| drop(tell.send(news)));
+            inbox.take(behind).into_iter().for_each(|event| drop(event_sender.send(event)));
         }
         if fault == Some(Fault::DetachedTicker) {
             drop(tokio::spawn(tick(outbox.clone())));
@@ -154,16 +153,16 @@ impl Server {
         Self {
             application,
             outbox,
-            news,
-            bell,
+            events,
+            close_signal,
             writing: tokio::spawn(write(Arc::clone(&writer), to_write, queued, Arc::clone(&gate))),
             gate,
             writer,
-            reading: tokio::spawn(read(reader, inbox, tell, rings)),
+            reading: tokio::spawn(read(reader, inbox, event_sender, signals)),
             read_end: false,
-            said_fin: false,
-            phase: Phase::Open,
-            deadline: Instant::now() + PATIENCE,
+            sent_fin: false,
+            phase: SplitPhase::Open,
+            deadline: Instant::now() + READ_TIMEOUT,
             code: None,
             fault,
         }
@@ -175,26 +174,26 @@ impl Server {
 
     /// Decides, until it is over. Gives the code of the client's Close.
     async fn converse(mut self) -> Option<u16> {
-        while self.phase != Phase::Over {
-            let closing = self.phase != Phase::Open;
-            let obeys = !closing || (self.has(Fault::SendsWhileClosing) && self.waits());
+        while self.phase != SplitPhase::Over {
+            let closing = self.phase != SplitPhase::Open;
+            let obeys = !closing || (self.has(Fault::SendsWhileClosing) && self.awaits_close());
             // "The timer will have set its flag when the reader comes back."
             let timer_acts = !(closing && self.has(Fault::TimerWakesNobody));
-            let bell = Arc::clone(&self.bell);
+            let close_signal = Arc::clone(&self.close_signal);
             tokio::select! {
                 biased;
                 () = sleep_until(self.deadline), if timer_acts => self.deadline_passed().await,
-                wrote = &mut self.writing, if !self.said_fin => {
-                    self.said_fin = true;
+                wrote = &mut self.writing, if !self.sent_fin => {
+                    self.sent_fin = true;
                     let ends = self.read_end || !matches!(wrote, Ok(Ok(())));
-                    self.phase = if ends { Phase::Over } else { self.phase };
+                    self.phase = if ends { SplitPhase::Over } else { self.phase };
                 }
                 command = self.application.command(), if obeys => self.obey(command).await,
-                payload = bell.rung() => self.heard(News::Close(payload)).await,
-                Some(news) = self.news.recv() => self.heard(news).await,
+                payload = close_signal.signalled() => self.handle(InboxEvent::Close(payload)).await,
+                Some(event) = self.events.recv() => self.handle(event).await,
             }
             if !timer_acts && Instant::now() >= self.deadline {
-                self.phase = Phase::Over;
+                self.phase = SplitPhase::Over;
             }
         }
         self.end().await;
@@ -202,8 +201,8 @@ impl Server {
     }
 
     /// Whether the client's Close is awaited.
-    fn waits(&self) -> bool {
-        self.phase == Phase::Closing
+    fn awaits_close(&self) -> bool {
+        self.phase == SplitPhase::Closing
     }
 
     /// Ends both tasks: each of them holds a half of the transport.
@@ -212,55 +211,56 @@ impl Server {
         let _ = (&mut self.reading).await;
         if self.has(Fault::KeepsWriterHalf) {
             // "It ends by itself once it has written what there is."
-            let _ = self.outbox.orders.send(Order::Finish);
+            let _ = self.outbox.orders.send(WriterOrder::Finish);
             return;
         }
-        if !self.said_fin {
+        if !self.sent_fin {
             self.writing.abort();
             let _ = (&mut self.writing).await;
         }
     }
 
     async fn deadline_passed(&mut self) {
-        // What the reader has told by now came before the deadline.
-        while self.phase == Phase::Open
-            && let Ok(news) = self.news.try_recv()
+        // Events that the reader has sent by now came before the deadline.
+        while self.phase == SplitPhase::Open
+            && let Ok(event) = self.events.try_recv()
         {
-            self.heard(news).await;
+            self.handle(event).await;
         }
         if self.deadline > Instant::now() {
             return;
         }
-        if self.phase == Phase::Open {
+        if self.phase == SplitPhase::Open {
             self.close(&CloseCode::GOING_AWAY.0.to_be_bytes()).await;
-            self.begin(Phase::Closing);
+            self.begin(SplitPhase::Closing);
         } else {
-            self.phase = Phase::Over;
+            self.phase = SplitPhase::Over;
         }
     }
 
-    async fn heard(&mut self, news: News) {
-        if matches!(news, News::Alive | News::Message(_) | News::Ping(_))
-            && self.phase == Phase::Open
+    async fn handle(&mut self, event: InboxEvent) {
+        if matches!(event, InboxEvent::Alive | InboxEvent::Message(_) | InboxEvent::Ping(_))
+            && self.phase == SplitPhase::Open
         {
-            self.deadline = Instant::now() + PATIENCE;
+            self.deadline = Instant::now() + READ_TIMEOUT;
         }
-        match news {
-            News::Alive => {}
-            News::Message(bytes) => self.application.note(Note::Received { bytes }),
-            News::Ping(payload) => self.send(Opcode::PONG, &payload),
-            News::Close(payload) => {
+        match event {
+            InboxEvent::Alive => {}
+            InboxEvent::Message(bytes) => self.application.note(Note::Received { bytes }),
+            InboxEvent::Ping(payload) => self.send(Opcode::PONG, &payload),
+            InboxEvent::Close(payload) => {
                 self.code = Some(ClosePayload::parse(&payload).code().map_or(1005, |code| code.0));
-                self.finish(Good.answer(&payload)).await;
+                self.finish(CorrectHabits.answer(&payload)).await;
             }
-            News::Fault(fault) => {
-                let code = Good.failing(fault).map(|code| code.0.to_be_bytes().to_vec());
+            InboxEvent::Fault(fault) => {
+                let code =
+                    CorrectHabits.failure_code(fault).map(|code| code.0.to_be_bytes().to_vec());
                 self.finish(code).await;
             }
-            News::End => {
+            InboxEvent::End => {
                 self.finish(None).await;
                 self.read_end = true;
-                self.phase = if self.said_fin { Phase::Over } else { self.phase };
+                self.phase = if self.sent_fin { SplitPhase::Over } else { self.phase };
             }
         }
     }
@@ -278,14 +278,14 @@ impl Server {
                 self.send(Opcode::PING, &payload[..payload.len().min(125)]);
             }
             Command::Close(code, reason) => {
-                if self.phase == Phase::Open {
+                if self.phase == SplitPhase::Open {
                     self.close(&legal_close(code, &reason)).await;
-                    self.begin(Phase::Closing);
+                    self.begin(SplitPhase::Closing);
                 }
             }
             // More than is ever queued, or an application that has gone.
             Command::SendText(_) | Command::SendBinary(_) | Command::Return => {
-                self.phase = Phase::Over;
+                self.phase = SplitPhase::Over;
             }
             Command::Keep if self.has(Fault::KeptHandleHoldsTransport) => {
                 self.application.keep(Arc::clone(&self.writer));
@@ -297,7 +297,7 @@ impl Server {
     /// Queues a frame. A client that does not read what it is sent is given up.
     fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         if !self.outbox.send(opcode, payload) {
-            self.phase = Phase::Over;
+            self.phase = SplitPhase::Over;
         }
     }
 
@@ -312,19 +312,19 @@ impl Server {
 
     /// Says the last word, where one is due, and lets the writer finish.
     async fn finish(&mut self, answer: Option<Vec<u8>>) {
-        if let Some(payload) = answer.filter(|_| self.phase == Phase::Open) {
+        if let Some(payload) = answer.filter(|_| self.phase == SplitPhase::Open) {
             self.close(&payload).await;
         }
-        self.begin(Phase::Finishing);
-        let _ = self.outbox.orders.send(Order::Finish);
+        self.begin(SplitPhase::Finishing);
+        let _ = self.outbox.orders.send(WriterOrder::Finish);
     }
 
     /// The deadline is set by what begins the closing, and by nothing after it.
-    fn begin(&mut self, phase: Phase) {
-        if self.phase == Phase::Open {
+    fn begin(&mut self, phase: SplitPhase) {
+        if self.phase == SplitPhase::Open {
             self.deadline = Instant::now() + CLOSE;
         }
-        if self.phase != Phase::Over {
+        if self.phase != SplitPhase::Over {
             self.phase = phase;
         }
     }
@@ -334,16 +334,16 @@ impl Server {
 async fn read(
     mut half: ReadHalf<Connection>,
     mut inbox: Inbox,
-    tell: UnboundedSender<News>,
-    rings: Option<Arc<Bell>>,
+    event_sender: UnboundedSender<InboxEvent>,
+    signals: Option<Arc<CloseSignal>>,
 ) {
     let mut buffer = [0; 1024];
     loop {
         let count = half.read(&mut buffer).await.unwrap_or(0);
-        for news in inbox.take(&buffer[..count]) {
-            match (&rings, news) {
-                (Some(bell), News::Close(payload)) => bell.ring(payload),
-                (_, news) => drop(tell.send(news)),
+        for event in inbox.take(&buffer[..count]) {
+            match (&signals, event) {
+                (Some(close_signal), InboxEvent::Close(payload)) => close_signal.signal(payload),
+                (_, event) => drop(event_sender.send(event)),
             }
         }
         if count == 0 {
@@ -355,11 +355,11 @@ async fn read(
 /// The writer: writes what is queued, to the order to finish or an error.
 async fn write(
     half: Writer,
-    mut orders: UnboundedReceiver<Order>,
+    mut orders: UnboundedReceiver<WriterOrder>,
     queued: Arc<AtomicUsize>,
     gate: Arc<Mutex<()>>,
 ) -> io::Result<()> {
-    while let Some(Order::Write(frame)) = orders.recv().await {
+    while let Some(WriterOrder::Write(frame)) = orders.recv().await {
         let _turn = gate.lock().await;
         let mut half = half.lock().await;
         half.write_all(&frame).await?;

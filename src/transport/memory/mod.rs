@@ -15,15 +15,15 @@
 //!
 //! It spends no tokio coop budget, since coop hides spins: it counts polls
 //! without progress, and past a limit parks the poll for ever and says so in the
-//! trace. Every act of either end is recorded with its time. The link knows no
+//! exchange. Every act of either end is recorded with its time. The link knows no
 //! script and judges nothing.
 
-mod server_end;
 mod state;
+mod subject_end;
 
-pub use self::server_end::ServerEnd;
-use self::state::{Locked, State, keep, wake};
-use crate::exchange::{Time, Trace, What};
+use self::state::{Locked, Network, keep, wake};
+pub use self::subject_end::SubjectEnd;
+use crate::exchange::{ConnectionId, End, Exchange, Time, What};
 use crate::heap;
 use crate::script::{Setting, Size};
 use std::fmt;
@@ -60,13 +60,16 @@ pub struct Turns {
     pub polls: AtomicU32,
 }
 
-/// The connection with its record; clones share it.
+/// One connection of a play; clones share it, and all connections of a play share the record.
 #[derive(Clone, Debug)]
-pub struct Link(Arc<Mutex<State>>);
+pub struct Link {
+    network: Arc<Mutex<Network>>,
+    connection: ConnectionId,
+}
 
-/// What a read of the client's found.
+/// What a read of the actor's found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientRead {
+pub enum ActorRead {
     /// Some bytes.
     Bytes,
     /// The end of the stream, by FIN or RST: nothing more will come.
@@ -74,9 +77,9 @@ pub enum ClientRead {
 }
 
 /// Who is told at once of what happens, in case the process does not live to tell.
-pub trait Witness: fmt::Debug + Send + Sync {
-    /// Something was added to the trace.
-    fn recorded(&self, trace: &Trace);
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// Something was added to the exchange.
+    fn recorded(&self, exchange: &Exchange);
 
     /// Nothing can run at this instant any more: time may move on.
     fn rested(&self);
@@ -94,189 +97,207 @@ impl Link {
     /// As [`new`](Self::new); with `turns`, the clock is read only after the runtime has
     /// parked: reading it for every event costs more than the event.
     pub fn with_turns(turns: Option<Arc<Turns>>) -> Self {
-        Self(Arc::new(Mutex::new(State::new(turns))))
+        let network = Arc::new(Mutex::new(Network::new(turns)));
+        Self { network, connection: ConnectionId::FIRST }
     }
 
-    /// The server's end. Call it once: a second one would be the same socket.
-    pub fn server_end(&self) -> ServerEnd {
-        ServerEnd(self.clone())
+    /// Another connection of the same play, accepted now, with the same record.
+    pub fn connect(&self) -> Self {
+        let connection = self.lock().connect();
+        Self { network: Arc::clone(&self.network), connection }
+    }
+
+    /// Which connection of the exchange this is.
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// The subject's end. Call it once: a second one would be the same socket.
+    pub fn subject_end(&self) -> SubjectEnd {
+        SubjectEnd(self.clone())
     }
 
     fn lock(&self) -> Locked<'_> {
-        Locked::of(&self.0)
+        Locked::of(&self.network, self.connection)
     }
 
-    /// Has `witness` told of everything that is recorded.
-    pub fn witnessed_by(&self, witness: Arc<dyn Witness>) {
-        self.lock().witness = Some(witness);
+    /// Has `observer` told of everything that is recorded.
+    pub fn observed_by(&self, observer: Arc<dyn Observer>) {
+        self.lock().log().observer = Some(observer);
     }
 
     /// Says how many bytes the script may send, either way: through buffers of one
     /// byte each of them takes a few polls.
     pub fn expect(&self, bytes: u64) {
-        self.lock().polls.expected = bytes;
+        self.lock().link().polls.expected = bytes;
     }
 
     /// Records something that is not the link's own doing.
     pub fn record(&self, what: What) {
-        self.lock().record(what);
+        self.lock().link().record(what);
     }
 
     /// As [`record`](Self::record), from a panic hook: gives up where the link is
     /// in use, since it may be in use by the code that panicked.
     pub fn try_record(&self, what: What) {
         let _ours = heap::pause();
-        if let Ok(mut state) = self.0.try_lock() {
-            state.record(what);
+        if let Ok(mut network) = self.network.try_lock() {
+            network.link(self.connection).record(what);
         }
     }
 
     /// The time since accept.
     pub fn now(&self) -> Time {
-        self.lock().now()
+        self.lock().log().now()
     }
 
-    /// Ends the recording and takes the trace.
-    pub fn take_trace(&self) -> Trace {
-        let mut state = self.lock();
-        state.over = true;
-        std::mem::take(&mut state.trace)
+    /// Ends the recording and takes the exchange.
+    pub fn take_exchange(&self) -> Exchange {
+        let mut locked = self.lock();
+        let state = locked.link();
+        state.log.over = true;
+        std::mem::take(&mut state.log.exchange)
     }
 
-    /// Looks at the trace so far.
-    pub fn with_trace<T>(&self, look: impl FnOnce(&Trace) -> T) -> T {
-        look(&self.lock().trace)
+    /// Looks at the exchange so far.
+    pub fn with_exchange<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
+        look(&self.lock().log().exchange)
     }
 
-    /// Looks at all that the client has read so far.
+    /// Looks at all that the actor has read so far.
     pub fn with_received<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
-        let state = self.lock();
-        look(&state.trace.to_client[..state.client.got])
+        let mut locked = self.lock();
+        let state = locked.link();
+        look(&state.bytes().to_actor[..state.actor.got])
     }
 
-    /// Whether the server has dropped its end, or was stopped because it spun.
+    /// Whether the subject has dropped its end, or was stopped because it spun.
     pub fn is_over(&self) -> bool {
-        let state = self.lock();
-        state.server.dropped || state.polls.spun || state.over
+        let mut locked = self.lock();
+        let state = locked.link();
+        state.subject.dropped || state.polls.spun || state.log.over
     }
 
-    /// Whether the server has dropped its end.
+    /// Whether the subject has dropped its end.
     pub fn is_dropped(&self) -> bool {
-        self.lock().server.dropped
+        self.lock().link().subject.dropped
     }
 
-    /// How often the server's end was polled so far.
+    /// How often the subject's end was polled so far.
     pub fn polls(&self) -> u64 {
-        self.lock().polls.total
+        self.lock().link().polls.total
     }
 
-    /// Ready once the server has dropped its end or spun.
+    /// Ready once the subject has dropped its end or spun.
     pub fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.server.dropped || state.polls.spun || state.over {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        if state.subject.dropped || state.polls.spun || state.log.over {
             return Poll::Ready(());
         }
         keep(&mut state.watcher, cx);
         Poll::Pending
     }
 
-    /// The client did something beside the link: what the server polls now is about that.
-    pub fn client_acted(&self) {
-        self.lock().acted();
+    /// The actor did something beside the link: what the subject polls now is about that.
+    pub fn actor_acted(&self) {
+        self.lock().link().acted();
     }
 
-    // The client's end.
+    // The actor's end.
 
-    /// Reads all that is in the client's receive buffer.
-    pub fn poll_client_read(&self, cx: &Context<'_>) -> Poll<ClientRead> {
-        let mut state = self.lock();
-        let available = state.client.delivered - state.client.got;
+    /// Reads all that is in the actor's receive buffer.
+    pub fn poll_actor_read(&self, cx: &Context<'_>) -> Poll<ActorRead> {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        let available = state.actor.delivered - state.actor.got;
         if available > 0 {
-            state.client.got = state.client.delivered;
-            state.record(What::Got { bytes: available as u32 });
+            state.actor.got = state.actor.delivered;
+            state.record_at(End::Actor, What::Read { bytes: available as u32 });
             state.deliver();
-            return Poll::Ready(ClientRead::Bytes);
+            return Poll::Ready(ActorRead::Bytes);
         }
-        if state.client.was_reset || state.client.reset || state.client.gone {
-            return Poll::Ready(ClientRead::End);
+        if state.actor.was_reset || state.actor.reset || state.actor.gone {
+            return Poll::Ready(ActorRead::End);
         }
-        if state.client.end_delivered {
-            if !state.client.got_end {
-                state.client.got_end = true;
-                state.record(What::GotEnd);
+        if state.actor.end_delivered {
+            if !state.actor.got_end {
+                state.actor.got_end = true;
+                state.record_at(End::Actor, What::ReadEnd);
             }
-            return Poll::Ready(ClientRead::End);
+            return Poll::Ready(ActorRead::End);
         }
-        keep(&mut state.client.reader, cx);
+        keep(&mut state.actor.reader, cx);
         Poll::Pending
     }
 
-    /// Sends bytes; ready with how many the server's receive buffer took.
+    /// Sends bytes; ready with how many the subject's receive buffer took.
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` after the client's own FIN or RST, or the server's RST.
-    pub fn poll_client_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.lock();
-        let client = &state.client;
-        if client.fin || client.reset || client.gone || client.was_reset || state.over {
+    /// `BrokenPipe` after the actor's own FIN or RST, or the subject's RST.
+    pub fn poll_actor_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        let actor = &state.actor;
+        if actor.fin || actor.reset || actor.gone || actor.was_reset || state.log.over {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if state.cut || state.server.dropped {
+        if state.cut || state.subject.dropped {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let unread = state.trace.to_server.len() - state.server.read;
-        let taken = bytes.len().min(state.server.receive_buffer.saturating_sub(unread));
+        let taken = bytes.len().min(state.subject.receive_buffer.saturating_sub(state.unread()));
         if taken == 0 && !bytes.is_empty() {
-            keep(&mut state.client.writer, cx);
+            keep(&mut state.actor.writer, cx);
             return Poll::Pending;
         }
-        state.trace.to_server.extend_from_slice(&bytes[..taken]);
-        state.record(What::Arrived { bytes: taken as u32 });
-        state.acted();
-        wake(&mut state.server.reader);
+        state.arrive(&bytes[..taken]);
         Poll::Ready(Ok(taken))
     }
 
-    /// The client's FIN.
-    pub fn client_fin(&self) {
-        let mut state = self.lock();
-        if state.client.fin || state.client.reset || state.client.gone {
+    /// The actor's FIN.
+    pub fn actor_fin(&self) {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        if state.actor.fin || state.actor.reset || state.actor.gone {
             return;
         }
-        state.client.fin = true;
+        state.actor.fin = true;
         if !state.cut {
-            state.server.fin_arrived = true;
+            state.subject.fin_arrived = true;
             state.record(What::FinArrived);
             state.acted();
-            wake(&mut state.server.reader);
+            wake(&mut state.subject.reader);
         }
     }
 
-    /// The client's RST.
-    pub fn client_reset(&self) {
-        let mut state = self.lock();
-        if !state.client.reset && !state.client.gone {
-            state.reset_by_client();
+    /// The actor's RST.
+    pub fn actor_reset(&self) {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        if !state.actor.reset && !state.actor.gone {
+            state.reset_by_actor();
         }
     }
 
-    /// The client drops its socket: RST where bytes are unread, FIN where none are.
-    pub fn client_drop(&self) {
+    /// The actor drops its socket: RST where bytes are unread, FIN where none are.
+    pub fn actor_drop(&self) {
         let unread = {
-            let state = self.lock();
-            state.client.delivered > state.client.got
+            let mut locked = self.lock();
+            let state = locked.link();
+            state.actor.delivered > state.actor.got
         };
         if unread {
-            return self.client_reset();
+            return self.actor_reset();
         }
-        self.client_fin();
-        self.lock().client.gone = true;
+        self.actor_fin();
+        self.lock().link().actor.gone = true;
     }
 
     /// The network is cut.
     pub fn cut(&self) {
-        let mut state = self.lock();
+        let mut locked = self.lock();
+        let mut state = locked.link();
         if !state.cut {
             state.cut = true;
             state.record(What::Cut);
@@ -287,15 +308,16 @@ impl Link {
     /// keeps what it has, and takes more once that is gone.
     pub fn set(&self, setting: Setting, size: Size) {
         let size = (size.0 as usize).max(1);
-        let mut state = self.lock();
+        let mut locked = self.lock();
+        let mut state = locked.link();
         match setting {
-            Setting::Window => state.client.window = size,
-            Setting::SendBuffer => state.server.send_buffer = size,
-            Setting::ReceiveBuffer => state.server.receive_buffer = size,
-            Setting::Segment => state.server.segment = size,
+            Setting::Window => state.actor.window = size,
+            Setting::SendBuffer => state.subject.send_buffer = size,
+            Setting::ReceiveBuffer => state.subject.receive_buffer = size,
+            Setting::Segment => state.subject.segment = size,
         }
         state.deliver();
-        wake(&mut state.client.writer);
+        wake(&mut state.actor.writer);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What both sockets of the link hold, and how bytes, FIN and RST move between them.
 
-use super::{BUFFER, BUSY_BYTES, BUSY_POLLS, EVENTS, IDLE_POLLS, Turns, Witness};
-use crate::exchange::{Outcome, Time, Trace, What};
+use super::{BUFFER, BUSY_BYTES, BUSY_POLLS, EVENTS, IDLE_POLLS, Observer, Turns};
+use crate::exchange::{AfterDeadline, Bytes, ConnectionId, End, Event, Exchange, Time, What};
 use crate::heap;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -11,56 +11,95 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
+/// All connections of one play, and their record.
 #[derive(Debug)]
-pub(super) struct State {
-    pub trace: Trace,
-    pub witness: Option<Arc<dyn Witness>>,
+pub(super) struct Network {
+    pub log: Log,
+    /// By [`ConnectionId`].
+    sockets: Vec<Sockets>,
+}
+
+/// The record, which all connections share.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub exchange: Exchange,
+    pub observer: Option<Arc<dyn Observer>>,
     pub start: Instant,
     /// Moves on whenever time may have; `None` where nobody says when that is.
     pub turns: Option<Arc<Turns>>,
     /// The time at that turn.
     pub known: (u32, Time),
-    /// Recording is over; what tasks do while they are torn down is not part of the trace.
+    /// Recording is over; what tasks do while they are torn down is not part of the exchange.
     pub over: bool,
+}
+
+/// Both sockets of one connection.
+#[derive(Debug)]
+pub(super) struct Sockets {
     pub cut: bool,
-    pub server: Server,
-    pub client: Client,
+    pub subject: SubjectSocket,
+    pub actor: ActorSocket,
     pub polls: Polls,
     pub watcher: Option<Waker>,
 }
 
-/// The state in use. What the link takes from the heap meanwhile is not the target's.
+/// The network in use. What the link takes from the heap meanwhile is not the target's.
 pub(super) struct Locked<'a> {
-    state: MutexGuard<'a, State>,
+    network: MutexGuard<'a, Network>,
+    connection: ConnectionId,
     _ours: heap::Pause,
 }
 
 impl<'a> Locked<'a> {
-    pub fn of(state: &'a Mutex<State>) -> Self {
+    pub fn of(network: &'a Mutex<Network>, connection: ConnectionId) -> Self {
         let ours = heap::pause();
-        Self { state: state.lock().unwrap_or_else(PoisonError::into_inner), _ours: ours }
+        let network = network.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { network, connection, _ours: ours }
+    }
+
+    /// The connection that this link is.
+    pub fn link(&mut self) -> State<'_> {
+        self.network.link(self.connection)
+    }
+
+    /// Adds a connection.
+    pub fn connect(&mut self) -> ConnectionId {
+        self.network.sockets.push(Sockets::new());
+        self.network.log.exchange.connect()
+    }
+
+    pub fn log(&mut self) -> &mut Log {
+        &mut self.network.log
     }
 }
 
-impl Deref for Locked<'_> {
-    type Target = State;
+/// One connection, with the record of all.
+#[derive(Debug)]
+pub(super) struct State<'a> {
+    connection: ConnectionId,
+    pub log: &'a mut Log,
+    sockets: &'a mut Sockets,
+}
 
-    fn deref(&self) -> &State {
-        &self.state
+impl Deref for State<'_> {
+    type Target = Sockets;
+
+    fn deref(&self) -> &Sockets {
+        self.sockets
     }
 }
 
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.state
+impl DerefMut for State<'_> {
+    fn deref_mut(&mut self) -> &mut Sockets {
+        self.sockets
     }
 }
 
-/// The server's socket.
+/// The socket of the endpoint under test.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what happened to a socket, each on its own")]
-pub(super) struct Server {
-    /// How much of `trace.to_server` it has read.
+pub(super) struct SubjectSocket {
+    /// How much of `exchange.bytes(ConnectionId::FIRST).to_subject` it has read.
     pub read: usize,
     pub receive_buffer: usize,
     pub send_buffer: usize,
@@ -78,11 +117,11 @@ pub(super) struct Server {
     pub writer: Option<Waker>,
 }
 
-/// The client's socket.
+/// The socket of hangup's own end.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "what happened to a socket, each on its own")]
-pub(super) struct Client {
-    /// How much of `trace.to_client` is in its receive buffer or beyond.
+pub(super) struct ActorSocket {
+    /// How much of `exchange.bytes(ConnectionId::FIRST).to_actor` is in its receive buffer or beyond.
     pub delivered: usize,
     /// How much of it the client has read.
     pub got: usize,
@@ -127,17 +166,30 @@ pub(super) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-impl State {
+impl Network {
     pub fn new(turns: Option<Arc<Turns>>) -> Self {
-        Self {
-            trace: Trace::new(true),
-            witness: None,
+        let log = Log {
+            exchange: Exchange::new(true),
+            observer: None,
             start: Instant::now(),
             turns,
             known: (0, Time::ZERO),
             over: false,
+        };
+        Self { log, sockets: vec![Sockets::new()] }
+    }
+
+    pub fn link(&mut self, connection: ConnectionId) -> State<'_> {
+        let sockets = &mut self.sockets[usize::from(connection.0)];
+        State { connection, log: &mut self.log, sockets }
+    }
+}
+
+impl Sockets {
+    fn new() -> Self {
+        Self {
             cut: false,
-            server: Server {
+            subject: SubjectSocket {
                 read: 0,
                 receive_buffer: BUFFER,
                 send_buffer: BUFFER,
@@ -153,7 +205,7 @@ impl State {
                 reader: None,
                 writer: None,
             },
-            client: Client {
+            actor: ActorSocket {
                 delivered: 0,
                 got: 0,
                 window: BUFFER,
@@ -178,7 +230,9 @@ impl State {
             watcher: None,
         }
     }
+}
 
+impl Log {
     pub fn now(&mut self) -> Time {
         let Some(turns) = &self.turns else { return self.start.elapsed().into() };
         let turn = turns.parks.load(Ordering::Relaxed);
@@ -188,71 +242,112 @@ impl State {
         self.known.1
     }
 
-    pub fn record(&mut self, what: What) {
+    /// Appends an event; true where that was the last one that is recorded.
+    pub fn record(&mut self, connection: ConnectionId, end: End, what: What) -> bool {
         if self.over {
-            return;
+            return false;
         }
         let at = self.now();
-        self.trace.push(at, what);
-        if self.trace.events.len() >= EVENTS {
-            self.trace.push(at, What::Became(Outcome::GaveUp));
+        let events = &mut self.exchange.events;
+        events.push(Event { connection, end, ..Event::new(at, what) });
+        let full = events.len() >= EVENTS;
+        if full {
+            let gave_up = Event::new(at, What::Became(AfterDeadline::GaveUp));
+            events.push(Event { connection, ..gave_up });
             self.over = true;
+        }
+        if let Some(observer) = &self.observer {
+            observer.recorded(&self.exchange);
+        }
+        full
+    }
+}
+
+impl State<'_> {
+    pub fn bytes(&self) -> &Bytes {
+        self.log.exchange.bytes(self.connection)
+    }
+
+    fn bytes_mut(&mut self) -> &mut Bytes {
+        self.log.exchange.bytes_mut(self.connection)
+    }
+
+    /// How many bytes the subject has written.
+    pub fn written(&self) -> usize {
+        self.bytes().to_actor.len()
+    }
+
+    /// How many bytes of the actor's the subject has not read.
+    pub fn unread(&self) -> usize {
+        self.bytes().to_subject.len() - self.subject.read
+    }
+
+    /// Appends bytes of the actor's.
+    pub fn arrive(&mut self, bytes: &[u8]) {
+        self.bytes_mut().to_subject.extend_from_slice(bytes);
+        self.record(What::Arrived { bytes: bytes.len() as u32 });
+        self.acted();
+        wake(&mut self.subject.reader);
+    }
+
+    /// Records what happened at the end at which it usually does.
+    pub fn record(&mut self, what: What) {
+        let end = what.usual_end();
+        self.record_at(end, what);
+    }
+
+    /// Records what happened at one end.
+    pub fn record_at(&mut self, end: End, what: What) {
+        if self.log.record(self.connection, end, what) {
             wake(&mut self.watcher);
         }
-        if let Some(witness) = &self.witness {
-            witness.recorded(&self.trace);
-        }
     }
 
-    pub fn trace_written(&self) -> usize {
-        self.trace.to_client.len()
-    }
-
-    /// The client did something: what the server polls now is about that.
+    /// The actor did something: what the subject polls now is about that.
     pub fn acted(&mut self) {
         self.progressed();
         self.polls.busy = 0;
         self.polls.written = 0;
     }
 
-    /// Moves bytes from the server's send buffer into the client's window.
+    /// Moves bytes from the subject's send buffer into the actor's window.
     pub fn deliver(&mut self) {
-        if self.cut || self.client.was_reset {
+        if self.cut || self.actor.was_reset {
             return;
         }
-        let written = self.trace_written();
-        let room = (self.client.got + self.client.window).max(self.client.delivered);
-        self.client.delivered = written.min(room);
-        self.client.end_delivered |= self.server.shut && self.client.delivered == written;
-        if self.client.delivered > self.client.got || self.server.shut {
-            wake(&mut self.client.reader);
+        let written = self.written();
+        let room = (self.actor.got + self.actor.window).max(self.actor.delivered);
+        self.actor.delivered = written.min(room);
+        self.actor.end_delivered |= self.subject.shut && self.actor.delivered == written;
+        if self.actor.delivered > self.actor.got || self.subject.shut {
+            wake(&mut self.actor.reader);
         }
-        let queued = written - self.client.delivered;
-        if self.server.blocked && queued < self.server.send_buffer {
-            self.server.blocked = false;
+        let queued = written - self.actor.delivered;
+        if self.subject.blocked && queued < self.subject.send_buffer {
+            self.subject.blocked = false;
             self.record(What::Writable);
-            wake(&mut self.server.writer);
+            wake(&mut self.subject.writer);
         }
     }
 
-    pub fn reset_by_client(&mut self) {
-        self.client.reset = true;
+    pub fn reset_by_actor(&mut self) {
+        self.actor.reset = true;
         if !self.cut {
-            self.server.reset_arrived = true;
+            self.subject.reset_arrived = true;
             self.record(What::ResetArrived);
             self.acted();
-            wake(&mut self.server.reader);
-            wake(&mut self.server.writer);
+            wake(&mut self.subject.reader);
+            wake(&mut self.subject.writer);
         }
     }
 
-    /// Counts a poll of the server's end; true where it has spun and must be parked.
+    /// Counts a poll of the subject's end; true where it has spun and must be parked.
     pub fn polled(&mut self) -> bool {
-        let polls = &mut self.polls;
-        polls.total += 1;
-        if self.over {
+        self.polls.total += 1;
+        if self.log.over {
             return true;
         }
+        let polls = &mut self.polls;
         polls.idle += 1;
         polls.busy += 1;
         let Polls { idle, busy, written, expected, .. } = *polls;
@@ -261,7 +356,7 @@ impl State {
             || written >= BUSY_BYTES + expected
         {
             let count = u32::try_from(busy).unwrap_or(u32::MAX);
-            let now = self.now();
+            let now = self.log.now();
             self.acted();
             if now == self.polls.since && !self.polls.spun {
                 self.polls.spun = true;
@@ -275,17 +370,17 @@ impl State {
 
     pub fn progressed(&mut self) {
         self.polls.idle = 0;
-        if let Some(turns) = &self.turns {
+        if let Some(turns) = &self.log.turns {
             turns.polls.store(0, Ordering::Relaxed);
         }
     }
 
-    /// The error of an operation after the client's RST: told once, then a broken pipe.
+    /// The error of an operation after the actor's RST: told once, then a broken pipe.
     fn reset_error(&mut self) -> io::Error {
-        if self.server.told_of_reset {
+        if self.subject.told_of_reset {
             return io::ErrorKind::BrokenPipe.into();
         }
-        self.server.told_of_reset = true;
+        self.subject.told_of_reset = true;
         self.record(What::ReadReset);
         io::ErrorKind::ConnectionReset.into()
     }
@@ -294,60 +389,60 @@ impl State {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let unread = self.trace.to_server.len() - self.server.read;
-        let count = unread.min(buf.remaining()).min(self.server.segment);
+        let unread = self.unread();
+        let count = unread.min(buf.remaining()).min(self.subject.segment);
         if count > 0 {
-            let from = self.server.read;
-            buf.put_slice(&self.trace.to_server[from..from + count]);
-            self.server.read += count;
+            let from = self.subject.read;
+            buf.put_slice(&self.bytes().to_subject[from..from + count]);
+            self.subject.read += count;
             self.progressed();
             self.record(What::Read { bytes: count as u32 });
-            wake(&mut self.client.writer);
+            wake(&mut self.actor.writer);
             return Poll::Ready(Ok(()));
         }
-        if self.server.reset_arrived && !self.server.told_of_reset {
+        if self.subject.reset_arrived && !self.subject.told_of_reset {
             return Poll::Ready(Err(self.reset_error()));
         }
-        if self.server.fin_arrived || self.server.reset_arrived {
-            if !self.server.read_end {
-                self.server.read_end = true;
+        if self.subject.fin_arrived || self.subject.reset_arrived {
+            if !self.subject.read_end {
+                self.subject.read_end = true;
                 self.record(What::ReadEnd);
             }
             return Poll::Ready(Ok(()));
         }
-        keep(&mut self.server.reader, cx);
+        keep(&mut self.subject.reader, cx);
         Poll::Pending
     }
 
     pub fn poll_write(&mut self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.server.reset_arrived {
+        if self.subject.reset_arrived {
             return Poll::Ready(Err(self.reset_error()));
         }
-        if self.server.shut {
+        if self.subject.shut {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let queued = self.trace_written() - self.client.delivered;
-        let count = bytes.len().min(self.server.send_buffer.saturating_sub(queued));
+        let queued = self.written() - self.actor.delivered;
+        let count = bytes.len().min(self.subject.send_buffer.saturating_sub(queued));
         if count == 0 {
-            if !self.server.blocked {
-                self.server.blocked = true;
+            if !self.subject.blocked {
+                self.subject.blocked = true;
                 self.record(What::WriteBlocked);
             }
-            keep(&mut self.server.writer, cx);
+            keep(&mut self.subject.writer, cx);
             return Poll::Pending;
         }
-        if !self.over {
-            self.trace.to_client.extend_from_slice(&bytes[..count]);
+        if !self.log.over {
+            self.bytes_mut().to_actor.extend_from_slice(&bytes[..count]);
         }
         self.progressed();
         self.polls.written += count as u64;
         self.record(What::Wrote { bytes: count as u32 });
-        if self.client.gone && !self.cut {
+        if self.actor.gone && !self.cut {
             // Nobody owns the socket that these bytes were for.
-            self.reset_by_client();
+            self.reset_by_actor();
         } else {
             self.deliver();
         }
@@ -355,29 +450,29 @@ impl State {
     }
 
     pub fn shut(&mut self) {
-        if !self.server.shut {
-            self.server.shut = true;
+        if !self.subject.shut {
+            self.subject.shut = true;
             self.record(What::Shut);
             self.deliver();
         }
     }
 
-    pub fn drop_server(&mut self) {
-        let unread = self.trace.to_server.len() > self.server.read;
-        let gone = self.client.reset || self.client.gone;
+    pub fn drop_subject(&mut self) {
+        let unread = self.unread() > 0;
+        let gone = self.actor.reset || self.actor.gone;
         let reset = unread && !gone;
-        self.server.dropped = true;
-        self.server.shut = true;
+        self.subject.dropped = true;
+        self.subject.shut = true;
         self.record(What::Dropped { reset });
         if reset && !self.cut {
-            // What the client had not read is lost.
-            self.client.delivered = self.client.got;
-            self.client.was_reset = true;
-            self.record(What::GotReset);
+            // What the actor had not read is lost.
+            self.actor.delivered = self.actor.got;
+            self.actor.was_reset = true;
+            self.record_at(End::Actor, What::ReadReset);
         }
         self.deliver();
-        wake(&mut self.client.reader);
-        wake(&mut self.client.writer);
+        wake(&mut self.actor.reader);
+        wake(&mut self.actor.writer);
         wake(&mut self.watcher);
     }
 }

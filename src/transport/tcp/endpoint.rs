@@ -1,4 +1,6 @@
-//! Where a server is and how it is asked: the URL, its addresses, TLS, the request.
+//! A server's URL, resolved: its addresses, how to speak TLS with it, and the opening request.
+//!
+//! It opens no connection.
 
 use crate::wire::handshake;
 use http::Uri;
@@ -7,9 +9,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// What is asked of a server besides its URL.
+/// The options of an opening request besides the URL.
 #[derive(Clone, Default)]
-pub struct Asking {
+pub struct RequestOptions {
     /// More header lines, as `Name: value`.
     pub headers: Vec<String>,
     /// The subprotocols offered, in order.
@@ -20,9 +22,9 @@ pub struct Asking {
     pub tls: Option<TlsConnector>,
 }
 
-impl fmt::Debug for Asking {
+impl fmt::Debug for RequestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asking")
+        f.write_str("RequestOptions")
     }
 }
 
@@ -51,7 +53,7 @@ impl Endpoint {
     ///
     /// One line: what is wrong with the URL or with what is asked, or that the host is
     /// not known.
-    pub fn resolve(url: &str, asking: &Asking) -> Result<Self, String> {
+    pub fn resolve(url: &str, options: &RequestOptions) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: no URL: {error}"))?;
         let secure = match uri.scheme_str() {
             Some("ws") => false,
@@ -68,8 +70,8 @@ impl Endpoint {
         if addresses.is_empty() {
             return Err(format!("{url}: host {host} has no address"));
         }
-        let tls = if secure { Some(tls(url, bare, asking)?) } else { None };
-        let request = request(&uri, asking)?;
+        let tls = if secure { Some(tls(url, bare, options)?) } else { None };
+        let request = request(&uri, options)?;
         Ok(Self { url: url.to_owned(), addresses, request, tls })
     }
 
@@ -83,36 +85,37 @@ impl Endpoint {
 fn tls(
     url: &str,
     host: &str,
-    asking: &Asking,
+    options: &RequestOptions,
 ) -> Result<(TlsConnector, ServerName<'static>), String> {
-    let connector = asking.tls.clone().ok_or_else(|| format!("{url}: TLS is not set up"))?;
-    let name = asking.host.as_deref().map_or(host, |host| host.split(':').next().unwrap_or(host));
+    let connector = options.tls.clone().ok_or_else(|| format!("{url}: TLS is not set up"))?;
+    let name = options.host.as_deref().map_or(host, |host| host.split(':').next().unwrap_or(host));
     let name = ServerName::try_from(name.to_owned())
         .map_err(|error| format!("{url}: {name} is no name for TLS: {error}"))?;
     Ok((connector, name))
 }
 
 /// The opening request: [`handshake::REQUEST`] with this server's path, host and more.
-fn request(uri: &Uri, asking: &Asking) -> Result<String, String> {
+fn request(uri: &Uri, options: &RequestOptions) -> Result<String, String> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let host = asking.host.as_deref().unwrap_or_else(|| authority.rsplit('@').next().unwrap_or(""));
+    let host =
+        options.host.as_deref().unwrap_or_else(|| authority.rsplit('@').next().unwrap_or(""));
     let start = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
     let plain = handshake::REQUEST.trim_end_matches("\r\n");
     let rest = plain.splitn(3, "\r\n").nth(2).unwrap_or_default();
     let mut request = format!("{start}{rest}\r\n");
-    if !asking.subprotocols.is_empty() {
-        let offered = asking.subprotocols.join(", ");
+    if !options.subprotocols.is_empty() {
+        let offered = options.subprotocols.join(", ");
         let _ = write!(request, "Sec-WebSocket-Protocol: {offered}\r\n");
     }
-    for header in &asking.headers {
+    for header in &options.headers {
         let name = header.split_once(':').map(|(name, _)| name);
         if !name.is_some_and(|name| !name.is_empty() && name.chars().all(is_token)) {
             return Err(format!("header `{header}`: say it as `Name: value`"));
         }
         let _ = write!(request, "{header}\r\n");
     }
-    let mut given = asking.headers.iter().chain(&asking.subprotocols).chain(&asking.host);
+    let mut given = options.headers.iter().chain(&options.subprotocols).chain(&options.host);
     if given.any(|text| text.contains(char::is_control)) {
         return Err("a line break in a header, a subprotocol or the host".to_owned());
     }
@@ -139,28 +142,30 @@ fn is_private(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn request(url: &str, asking: &Asking) -> String {
-        Endpoint::resolve(url, asking).expect(url).request
+    fn request(url: &str, options: &RequestOptions) -> String {
+        Endpoint::resolve(url, options).expect(url).request
     }
 
     #[test]
     fn the_request_has_the_path_the_query_and_the_host_of_the_url() {
-        let plain = request("ws://127.0.0.1:9001/chat?room=1", &Asking::default());
+        let plain = request("ws://127.0.0.1:9001/chat?room=1", &RequestOptions::default());
         assert!(plain.starts_with("GET /chat?room=1 HTTP/1.1\r\nHost: 127.0.0.1:9001\r\n"));
         let (length, _) = handshake::request(plain.as_bytes()).expect("legal").expect("whole");
         assert_eq!(length, plain.len());
-        assert!(request("ws://127.0.0.1", &Asking::default()).starts_with("GET / HTTP/1.1\r\n"));
+        assert!(
+            request("ws://127.0.0.1", &RequestOptions::default()).starts_with("GET / HTTP/1.1\r\n")
+        );
     }
 
     #[test]
     fn headers_subprotocols_and_another_host_are_part_of_it() {
-        let asking = Asking {
+        let options = RequestOptions {
             headers: vec!["Cookie: a=b".to_owned()],
             subprotocols: vec!["chat".to_owned(), "superchat".to_owned()],
             host: Some("example.com".to_owned()),
             tls: None,
         };
-        let text = request("ws://[::1]:9001/", &asking);
+        let text = request("ws://[::1]:9001/", &options);
         for line in ["Host: example.com", "Cookie: a=b", "Sec-WebSocket-Protocol: chat, superchat"]
         {
             assert!(text.contains(&format!("\r\n{line}\r\n")), "{text}");
@@ -169,17 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_or_no_header_is_refused_in_one_line() {
-        let header = |line: &str| Asking { headers: vec![line.to_owned()], ..Asking::default() };
-        for (url, asking, named) in [
-            ("http://127.0.0.1/", Asking::default(), "ws:// or wss://"),
-            ("127.0.0.1:9001", Asking::default(), "ws:// or wss://"),
-            ("ws://", Asking::default(), "no URL"),
-            ("wss://127.0.0.1/", Asking::default(), "TLS is not set up"),
+    fn an_invalid_url_or_header_is_refused_in_one_line() {
+        let header = |line: &str| RequestOptions {
+            headers: vec![line.to_owned()],
+            ..RequestOptions::default()
+        };
+        for (url, options, named) in [
+            ("http://127.0.0.1/", RequestOptions::default(), "ws:// or wss://"),
+            ("127.0.0.1:9001", RequestOptions::default(), "ws:// or wss://"),
+            ("ws://", RequestOptions::default(), "no URL"),
+            ("wss://127.0.0.1/", RequestOptions::default(), "TLS is not set up"),
             ("ws://127.0.0.1/", header("nonsense"), "`Name: value`"),
             ("ws://127.0.0.1/", header("A: b\r\nC: d"), "line break"),
         ] {
-            let error = Endpoint::resolve(url, &asking).expect_err(url);
+            let error = Endpoint::resolve(url, &options).expect_err(url);
             assert!(error.contains(named) && !error.contains('\n'), "{error}");
         }
     }

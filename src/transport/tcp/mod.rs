@@ -1,4 +1,7 @@
-//! The client's socket: connected, in plain or through TLS, and let go of.
+//! The client's socket over real TCP, in plain or through TLS: connects, reads, writes, and
+//! closes.
+//!
+//! It knows neither frames nor scripts.
 
 pub mod endpoint;
 pub mod tls;
@@ -16,19 +19,19 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
-/// How long connecting may take, and then TLS.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long TCP may take to connect; the TLS handshake may take as long again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there is no connection.
+/// Why connecting failed.
 #[derive(Debug)]
-pub(crate) enum NoConnection {
-    /// Nobody answers there.
+pub(crate) enum ConnectError {
+    /// No TCP connection to that address.
     Tcp(SocketAddr, io::Error),
-    /// TCP answers, and TLS does not.
+    /// TCP connects, and the TLS handshake fails.
     Tls(io::Error),
 }
 
-impl fmt::Display for NoConnection {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address, error) => write!(f, "nothing answers at {address}: {error}"),
@@ -38,8 +41,8 @@ impl fmt::Display for NoConnection {
 }
 
 /// A connected socket.
-pub(crate) struct Connected {
-    pub socket: Socket,
+pub(crate) struct ConnectedSocket {
+    pub socket: ClientSocket,
     pub local: SocketAddr,
     pub peer: SocketAddr,
     /// How long TCP took to connect: one way and back.
@@ -50,24 +53,27 @@ pub(crate) struct Connected {
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     window: Option<u32>,
-) -> Result<Connected, NoConnection> {
+) -> Result<ConnectedSocket, ConnectError> {
     let mut failed = None;
     for address in &endpoint.addresses {
         let began = Instant::now();
-        let connected = timeout(PATIENCE, tcp(*address, window)).await;
+        let connected = timeout(CONNECT_TIMEOUT, connect_tcp(*address, window)).await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok((stream, local)) => {
                 let round_trip = began.elapsed();
-                let socket = secured(stream, endpoint).await.map_err(NoConnection::Tls)?;
-                return Ok(Connected { socket, local, peer: *address, round_trip });
+                let socket = with_tls(stream, endpoint).await.map_err(ConnectError::Tls)?;
+                return Ok(ConnectedSocket { socket, local, peer: *address, round_trip });
             }
-            Err(error) => failed = failed.or(Some(NoConnection::Tcp(*address, error))),
+            Err(error) => failed = failed.or(Some(ConnectError::Tcp(*address, error))),
         }
     }
     Err(failed.expect("an endpoint has an address"))
 }
 
-async fn tcp(address: SocketAddr, window: Option<u32>) -> io::Result<(TcpStream, SocketAddr)> {
+async fn connect_tcp(
+    address: SocketAddr,
+    window: Option<u32>,
+) -> io::Result<(TcpStream, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if let Some(window) = window {
         // Before connecting: what the window can grow to is agreed on then.
@@ -80,28 +86,28 @@ async fn tcp(address: SocketAddr, window: Option<u32>) -> io::Result<(TcpStream,
     Ok((stream, local))
 }
 
-async fn secured(stream: TcpStream, endpoint: &Endpoint) -> io::Result<Socket> {
-    let Some((connector, name)) = &endpoint.tls else { return Ok(Socket::Plain(stream)) };
-    let secured = timeout(PATIENCE, connector.connect(name.clone(), stream)).await;
+async fn with_tls(stream: TcpStream, endpoint: &Endpoint) -> io::Result<ClientSocket> {
+    let Some((connector, name)) = &endpoint.tls else { return Ok(ClientSocket::Plain(stream)) };
+    let secured = timeout(CONNECT_TIMEOUT, connector.connect(name.clone(), stream)).await;
     let stream = secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    Ok(Socket::Tls(Box::new(stream)))
+    Ok(ClientSocket::Tls(Box::new(stream)))
 }
 
 /// A socket, for as long as the client keeps it. Dropped, it is reset, so that
 /// neither end is left with anything to wait for.
-pub(crate) enum Socket {
+pub(crate) enum ClientSocket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-    /// Let go of.
-    Gone,
+    /// Closed.
+    Closed,
 }
 
-impl Socket {
+impl ClientSocket {
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Plain(stream) => Some(stream),
             Self::Tls(stream) => Some(stream.get_ref().0),
-            Self::Gone => None,
+            Self::Closed => None,
         }
     }
 
@@ -130,7 +136,7 @@ impl Socket {
                 }
                 read
             }
-            Self::Gone => Poll::Pending,
+            Self::Closed => Poll::Pending,
         }
     }
 
@@ -144,7 +150,7 @@ impl Socket {
                 }
                 written
             }
-            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -168,7 +174,7 @@ impl Socket {
     }
 
     /// Sends FIN, after TLS's own goodbye where there is TLS.
-    pub fn fin(&mut self) {
+    pub fn send_fin(&mut self) {
         if let Self::Tls(stream) = self {
             let mut cx = Context::from_waker(Waker::noop());
             let _ = Pin::new(stream).poll_shutdown(&mut cx);
@@ -178,18 +184,18 @@ impl Socket {
         }
     }
 
-    /// Sends RST and lets go.
+    /// Sends RST and closes the socket.
     pub fn reset(&mut self) {
         if let Some(stream) = self.tcp() {
             let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
         }
-        *self = Self::Gone;
+        *self = Self::Closed;
     }
 
-    /// Lets go as `close(2)` does; true where that sent RST, because bytes were unread.
-    pub fn let_go(&mut self) -> bool {
+    /// Closes it as `close(2)` does; true if that sent RST, because bytes were unread.
+    pub fn close(&mut self) -> bool {
         let reset = self.has_unread();
-        *self = Self::Gone;
+        *self = Self::Closed;
         reset
     }
 

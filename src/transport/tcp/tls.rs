@@ -1,4 +1,5 @@
-//! Connectors for `wss://`: with the system's roots, with one's own, or trusting anybody.
+//! TLS connectors for `wss://`: with the system's roots, with further roots, or without
+//! verification.
 
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
@@ -36,13 +37,13 @@ pub fn verifying(ca: Option<&[u8]>) -> Result<TlsConnector, String> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// Trusts anybody.
+/// Trusts every certificate.
 ///
 /// # Errors
 ///
 /// Never in practice: the versions of TLS are those of the provider.
 pub fn trusting() -> Result<TlsConnector, String> {
-    let verifier = Arc::new(Anybody);
+    let verifier = Arc::new(AnyCertificate);
     let config = builder()?.dangerous().with_custom_certificate_verifier(verifier);
     Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
 }
@@ -54,10 +55,11 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
         .map_err(|error| error.to_string())
 }
 
+/// A verifier that accepts every certificate.
 #[derive(Debug)]
-struct Anybody;
+struct AnyCertificate;
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

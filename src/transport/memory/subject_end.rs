@@ -1,4 +1,4 @@
-//! The server's end of the link, as a target has it: a byte stream.
+//! The subject's end of the link, as a target has it: a byte stream.
 
 use super::Link;
 use crate::exchange::What;
@@ -7,39 +7,42 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The server's end: what a target serves. Dropping it releases the transport.
+/// The subject's end: what a target serves. Dropping it releases the transport.
 #[derive(Debug)]
-pub struct ServerEnd(pub(super) Link);
+pub struct SubjectEnd(pub(super) Link);
 
-impl AsyncRead for ServerEnd {
+impl AsyncRead for SubjectEnd {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut state = self.0.lock();
+        let mut locked = self.0.lock();
+        let mut state = locked.link();
         if state.polled() { Poll::Pending } else { state.poll_read(cx, buf) }
     }
 }
 
-impl AsyncWrite for ServerEnd {
+impl AsyncWrite for SubjectEnd {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut state = self.0.lock();
+        let mut locked = self.0.lock();
+        let mut state = locked.link();
         if state.polled() { Poll::Pending } else { state.poll_write(cx, bytes) }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.0.lock();
+        let mut locked = self.0.lock();
+        let mut state = locked.link();
         if state.polled() {
             return Poll::Pending;
         }
-        let written = state.trace_written();
-        if state.server.flushed < written {
-            state.server.flushed = written;
+        let written = state.written();
+        if state.subject.flushed < written {
+            state.subject.flushed = written;
             state.progressed();
             state.record(What::Flushed);
         }
@@ -47,7 +50,8 @@ impl AsyncWrite for ServerEnd {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.0.lock();
+        let mut locked = self.0.lock();
+        let mut state = locked.link();
         if state.polled() {
             return Poll::Pending;
         }
@@ -56,8 +60,8 @@ impl AsyncWrite for ServerEnd {
     }
 }
 
-impl Drop for ServerEnd {
+impl Drop for SubjectEnd {
     fn drop(&mut self) {
-        self.0.lock().drop_server();
+        self.0.lock().link().drop_subject();
     }
 }

@@ -1,6 +1,6 @@
-//! The door for fuzzers: their input as a source of randomness.
+//! A fuzzer's input as the generator's source of randomness.
 
-use super::{Grammar, Script};
+use super::{GeneratorConfig, Script};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rand::TryRng;
 use std::convert::Infallible;
@@ -28,8 +28,8 @@ impl TryRng for Source<'_, '_> {
 }
 
 impl<'a> Arbitrary<'a> for Script {
-    /// A script of the default [`Grammar`]; the input is its source of randomness.
+    /// A script of the default [`GeneratorConfig`]; the input is its source of randomness.
     fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(Grammar::default().draw(&mut Source(input)))
+        Ok(GeneratorConfig::default().draw(&mut Source(input)))
     }
 }

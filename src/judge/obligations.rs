@@ -3,26 +3,26 @@
 //! The deadline is the earliest of the armed ones, and nothing that the client
 //! sends moves an armed deadline later: there is no code here that could.
 
-use super::facts::Facts;
 use crate::bounds::Bounds;
 use crate::exchange::Time;
 use crate::verdict::{Cause, Owed};
+use crate::view::View;
 use std::time::Duration;
 
-/// The obligation with the earliest deadline that the trace arms.
+/// The obligation with the earliest deadline that the exchange arms.
 ///
 /// Of several due at the same time the first to happen is named, but for the
 /// application's wish and mere idleness: the Close that they led to says more.
-pub(super) fn earliest(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+pub(super) fn earliest(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let arms =
-        closing(facts, bounds).into_iter().chain([handshake(facts, bounds), idle(facts, bounds)]);
+        closing(view, bounds).into_iter().chain([handshake(view, bounds), idle(view, bounds)]);
     arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause), owed.event))
 }
 
 /// What made the server act as it did at `event`: the first thing before it that
 /// obliged it to end. Its own Close is a consequence, and no cause here.
-pub(super) fn cause_of(facts: &Facts<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
-    let arms = closing(facts, bounds).into_iter().flatten();
+pub(super) fn cause_of(view: &View<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
+    let arms = closing(view, bounds).into_iter().flatten();
     let before = arms.filter(|owed| owed.event <= event && owed.cause != Cause::OwnClose);
     before.min_by_key(|owed| owed.event).map(|owed| owed.cause)
 }
@@ -39,38 +39,38 @@ const fn rank(cause: Cause) -> u8 {
     }
 }
 
-fn arm(facts: &Facts<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> Option<Owed> {
+fn arm(view: &View<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> Option<Owed> {
     let event = event?;
-    let since = facts.at(event);
-    let fault = facts.client_fault.map(|client| client.fault);
+    let since = view.at(event);
+    let fault = view.actor_fault.map(|client| client.fault);
     let fault = fault.filter(|_| cause == Cause::ClientViolation);
     Some(Owed { cause, since, deadline: since.after(bound), event, fault })
 }
 
 /// What is armed by a single event.
-fn closing(facts: &Facts<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
-    let once = |cause, event| arm(facts, cause, event, bounds.close);
+fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
+    let once = |cause, event| arm(view, cause, event, bounds.close);
     // Frames mean something once the connection is open; those that came too
     // early are due from then on.
-    let open = |event: Option<usize>| Some(event?.max(facts.opened?));
-    let client_close = facts.client_close().and_then(|close| close.ended);
-    let fault = facts.client_fault.map(|client| client.event);
+    let open = |event: Option<usize>| Some(event?.max(view.opened?));
+    let client_close = view.actor_close().and_then(|close| close.ended);
+    let fault = view.actor_fault.map(|client| client.event);
     [
         once(Cause::ClientClose, open(client_close)),
-        once(Cause::OwnClose, facts.own_close().map(|close| close.started)),
+        once(Cause::OwnClose, view.own_close().map(|close| close.started)),
         once(Cause::ClientViolation, open(fault)),
-        once(Cause::AppClose, facts.firsts.began),
-        once(Cause::ClientFin, facts.firsts.fin),
-        arm(facts, Cause::ClientReset, facts.firsts.reset, bounds.release),
+        once(Cause::AppClose, view.firsts.began),
+        once(Cause::ClientFin, view.firsts.fin),
+        arm(view, Cause::ClientReset, view.firsts.reset, bounds.release),
     ]
 }
 
 /// Accepted, and no complete request within the promised time.
-fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let deadline = Time::ZERO.after(bounds.handshake?);
     // A server's timer may fire within the grain: what came before that, it had.
-    let grain = facts.trace.grain;
-    let in_time = facts.request.is_some_and(|event| facts.at(event) <= deadline.after(grain));
+    let grain = view.exchange.timing_slack;
+    let in_time = view.request.is_some_and(|event| view.at(event) <= deadline.after(grain));
     (!in_time).then_some(Owed {
         cause: Cause::Handshake,
         since: Time::ZERO,
@@ -81,14 +81,14 @@ fn handshake(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
 }
 
 /// Nothing complete for the promised time: the first gap that is longer.
-fn idle(facts: &Facts<'_>, bounds: &Bounds) -> Option<Owed> {
+fn idle(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let bound = bounds.idle?;
-    let mut last = facts.opened?;
-    for event in facts.client.iter().filter_map(|frame| frame.ended) {
-        if facts.at(event) > facts.at(last).after(bound + facts.trace.grain) {
+    let mut last = view.opened?;
+    for event in view.actor_frames.iter().filter_map(|frame| frame.ended) {
+        if view.at(event) > view.at(last).after(bound + view.exchange.timing_slack) {
             break;
         }
         last = event.max(last);
     }
-    arm(facts, Cause::Idle, Some(last), bound)
+    arm(view, Cause::Idle, Some(last), bound)
 }

@@ -1,38 +1,43 @@
-//! Something good never came: the end, or the release, by its deadline.
+//! Deadlines: whether the end, or the release, came by the time that it was owed.
 
-use super::facts::Facts;
-use crate::exchange::{Event, Outcome, Time, What};
-use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level, Owed, Violation};
-use crate::wire::{Decoder, Fault, Role, handshake};
+use super::rules::{Case, Suspicion};
+use crate::exchange::{AfterDeadline, Event, Time, What};
+use crate::verdict::{Cause, Condition, Ending, Excuse, Level, Owed};
+use crate::view::{Stream, View};
+use crate::wire::Fault;
 use std::time::Duration;
 
-/// `ends-in-time`, `handshake-in-time`, `idle-in-time`, `releases-in-time`.
+/// The end did not come by the deadline.
 ///
-/// A server that spins, or stands still, freezes the clock: that is `no-spin`, not
-/// lateness. One that fails to end is not blamed for holding its transport as well.
-pub(super) fn judge(facts: &Facts<'_>, owed: Option<Owed>, out: &mut Vec<Violation>) {
-    let Some(owed) = owed.filter(|_| facts.stood_still().is_none()) else { return };
-    if !facts.trace.sees_release && is_blind(facts, owed.deadline) {
-        return;
-    }
-    // After the client's reset there is no end left to owe, but the release.
-    if !kept(facts, facts.ended(), owed) {
-        let invariant = match owed.cause {
-            Cause::Handshake => Invariant::HandshakeInTime,
-            Cause::Idle => Invariant::IdleInTime,
-            _ => Invariant::EndsInTime,
-        };
-        out.push(violation(facts, owed, invariant, facts.ended()));
-    } else if !kept(facts, facts.released(), owed) {
-        out.push(violation(facts, owed, Invariant::ReleasesInTime, facts.released()));
-    }
+/// A server that spins, or stands still, freezes the clock: that is `no-spin`, not lateness.
+pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
+    let owed = judged(case)?;
+    let ended = case.view.ended();
+    (!kept(case.view, ended, owed))
+        .then(|| suspicion(case.view, owed, "did not end the connection", ended))
+}
+
+/// The end came by the deadline, and the server held its transport beyond it. One that fails
+/// to end is not blamed for holding its transport as well; after the client's reset there is
+/// no end left to owe, but the release.
+pub(super) fn missed_release(case: &Case<'_>) -> Option<Suspicion> {
+    let owed = judged(case)?;
+    let view = case.view;
+    let released = view.released();
+    (kept(view, view.ended(), owed) && !kept(view, released, owed))
+        .then(|| suspicion(view, owed, "kept its transport", released))
+}
+
+/// What is owed, where time went on.
+fn judged(case: &Case<'_>) -> Option<Owed> {
+    case.owed.filter(|_| case.view.stood_still().is_none())
 }
 
 /// Whether the client could not see an end at `time`: it did not read, or was cut
 /// off. Without a look at the server's end there was nobody else to see it.
-fn is_blind(facts: &Facts<'_>, time: Time) -> bool {
+fn is_blind(view: &View<'_>, time: Time) -> bool {
     let (mut deaf, mut cut) = (false, false);
-    for event in facts.trace.events.iter().take_while(|event| event.at <= time) {
+    for event in view.events().take_while(|event| event.at <= time) {
         match event.what {
             What::StoppedReading => deaf = true,
             What::ResumedReading => deaf = false,
@@ -45,48 +50,33 @@ fn is_blind(facts: &Facts<'_>, time: Time) -> bool {
 
 /// Whether `event` came by the deadline. What was not watched up to the deadline
 /// is not held against anybody.
-fn kept(facts: &Facts<'_>, event: Option<usize>, owed: Owed) -> bool {
+fn kept(view: &View<'_>, event: Option<usize>, owed: Owed) -> bool {
     // A server's timer may fire within the grain; the client's reset is no merit of its.
-    let is_reset = event.is_some() && event == facts.firsts.reset;
-    let grain = if is_reset { Duration::ZERO } else { facts.trace.grain };
+    let is_reset = event.is_some() && event == view.firsts.reset;
+    let grain = if is_reset { Duration::ZERO } else { view.exchange.timing_slack };
     let deadline = owed.deadline.after(grain);
     match event {
-        Some(event) => facts.at(event) <= deadline,
-        None => facts.trace.events.last().is_none_or(|last| last.at <= deadline),
+        Some(event) => view.at(event) <= deadline,
+        None => view.events().next_back().is_none_or(|last| last.at <= deadline),
     }
 }
 
-fn violation(
-    facts: &Facts<'_>,
-    owed: Owed,
-    invariant: Invariant,
-    came: Option<usize>,
-) -> Violation {
-    let ending = came.map_or_else(|| left_open(facts), |event| Ending::Late(facts.at(event)));
-    let waited = was_waited_for(facts, owed, came);
-    let condition = if waited { Condition::HalfSent } else { condition(facts, owed) };
-    let what = match invariant {
-        Invariant::ReleasesInTime => "kept its transport",
-        _ => "did not end the connection",
-    };
-    let identity = Identity::liveness(invariant, owed.cause, condition);
-    let events = [Some(owed.event), came.or(facts.firsts.became)].into_iter().flatten().collect();
-    Violation {
-        identity,
-        level: level(facts, owed, condition == Condition::HalfSent),
-        ending,
-        owed: Some(owed),
-        fact: what.to_owned(),
-        events,
-    }
+fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize>) -> Suspicion {
+    let ending = came.map_or_else(|| left_open(view), |event| Ending::Late(view.at(event)));
+    let waited = was_waited_for(view, owed, came);
+    let condition = if waited { Condition::HalfSent } else { condition(view, owed) };
+    let events = [Some(owed.event), came.or(view.firsts.became)].into_iter().flatten().collect();
+    let level = level(view, owed, condition == Condition::HalfSent);
+    let unseen = !view.exchange.sees_release && is_blind(view, owed.deadline);
+    Suspicion { timing: Some((owed, condition, ending)), ..Suspicion::new(level, fact, events) }
+        .unless(unseen.then_some(Excuse::NobodyCouldSee))
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.
-fn level(facts: &Facts<'_>, owed: Owed, half_sent: bool) -> Level {
-    let in_time =
-        |event: Option<usize>| event.is_some_and(|event| facts.at(event) <= owed.deadline);
-    let both_closes = in_time(facts.own_close().and_then(|close| close.ended))
-        && in_time(facts.client_close().and_then(|close| close.ended));
+fn level(view: &View<'_>, owed: Owed, half_sent: bool) -> Level {
+    let in_time = |event: Option<usize>| event.is_some_and(|event| view.at(event) <= owed.deadline);
+    let both_closes = in_time(view.own_close().and_then(|close| close.ended))
+        && in_time(view.actor_close().and_then(|close| close.ended));
     match owed.cause {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
         //# After both sending and receiving a Close message, an endpoint
@@ -130,37 +120,38 @@ fn level(facts: &Facts<'_>, owed: Owed, half_sent: bool) -> Level {
 }
 
 /// How the connection ended, measured against what was owed.
-pub(super) fn ending(facts: &Facts<'_>, owed: Option<Owed>) -> Ending {
-    match (owed, facts.ended()) {
-        (Some(owed), ended) if kept(facts, ended, owed) => Ending::InTime,
-        (Some(_), Some(event)) => Ending::Late(facts.at(event)),
-        (Some(_), None) => left_open(facts),
+pub(super) fn ending(view: &View<'_>, owed: Option<Owed>) -> Ending {
+    match (owed, view.ended()) {
+        (Some(owed), ended) if kept(view, ended, owed) => Ending::InTime,
+        (Some(_), Some(event)) => Ending::Late(view.at(event)),
+        (Some(_), None) => left_open(view),
         (None, _) => Ending::InTime,
     }
 }
 
-/// How a connection that never ended stands when the trace does.
-fn left_open(facts: &Facts<'_>) -> Ending {
-    let became = facts.firsts.became.map(|event| &facts.trace.events[event].what);
+/// How a connection that never ended stands when the exchange does.
+fn left_open(view: &View<'_>) -> Ending {
+    let became = view.firsts.became.map(|event| &view.exchange.events[event].what);
     match became {
-        Some(What::Became(Outcome::Quiet)) => Ending::Never,
-        Some(What::Became(Outcome::Ticking { wakes, lasting })) => {
+        Some(What::Became(AfterDeadline::Quiet)) => Ending::Never,
+        Some(What::Became(AfterDeadline::Ticking { wakes, lasting })) => {
             Ending::Ticking(lasting / u64::from((*wakes).max(1)))
         }
-        _ => Ending::Open(facts.trace.events.last().map_or(Time::ZERO, |event| event.at)),
+        _ => Ending::Open(view.events().next_back().map_or(Time::ZERO, |event| event.at)),
     }
 }
 
 /// What the client did, or left undone, from the obligation to its deadline.
 /// What the cause itself implies is not named again.
-fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
+fn condition(view: &View<'_>, owed: Owed) -> Condition {
     let mut gone = false;
     let mut cut = false;
     let mut deaf = false;
     let mut half_closed = false;
     let mut dripped = false;
     let mut arrived = 0;
-    for (index, Event { at, what }) in facts.trace.events.iter().enumerate() {
+    for (index, event) in view.indexed_events() {
+        let Event { at, what, .. } = event;
         if *at > owed.deadline {
             break;
         }
@@ -171,17 +162,17 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
             What::ResumedReading => deaf = false,
             What::FinArrived => half_closed = owed.cause != Cause::ClientFin,
             What::Arrived { bytes } => {
-                arrived = (arrived + *bytes as usize).min(facts.trace.to_server.len());
+                arrived = (arrived + *bytes as usize).min(view.bytes.to_subject.len());
                 dripped |= index > owed.event;
             }
             _ => {}
         }
     }
     let replied = matches!(owed.cause, Cause::OwnClose | Cause::AppClose)
-        && facts.client_close().is_some_and(|close| close.end_offset <= arrived);
+        && view.actor_close().is_some_and(|close| close.end_offset <= arrived);
     let words = [
         (gone, Condition::Gone),
-        (is_half_sent(&facts.trace.to_server[..arrived]), Condition::HalfSent),
+        (is_half_sent(view, arrived), Condition::HalfSent),
         (cut, Condition::CutOff),
         (deaf, Condition::Deaf),
         (half_closed, Condition::HalfClosed),
@@ -193,22 +184,20 @@ fn condition(facts: &Facts<'_>, owed: Owed) -> Condition {
 
 /// Whether a server that was late was in time by the end of the frame that broke the
 /// protocol: some look at a frame once all of it is here, and this one came in halves.
-fn was_waited_for(facts: &Facts<'_>, owed: Owed, came: Option<usize>) -> bool {
+fn was_waited_for(view: &View<'_>, owed: Owed, came: Option<usize>) -> bool {
     let Some(came) = came.filter(|_| owed.cause == Cause::ClientViolation) else { return false };
-    let mut broken = facts.client.iter().filter(|frame| frame.fault == owed.fault);
+    let mut broken = view.actor_frames.iter().filter(|frame| frame.fault == owed.fault);
     let whole = broken.next().and_then(|frame| frame.ended);
     let bound = owed.deadline.since_accept().saturating_sub(owed.since.since_accept());
     whole.is_some_and(|whole| {
-        let deadline = facts.at(whole).after(bound).after(facts.trace.grain);
-        facts.at(whole) > owed.since && whole < came && facts.at(came) <= deadline
+        let deadline = view.at(whole).after(bound).after(view.exchange.timing_slack);
+        view.at(whole) > owed.since && whole < came && view.at(came) <= deadline
     })
 }
 
-/// Whether a client that had sent `bytes` was in the middle of a frame or of its request.
-fn is_half_sent(bytes: &[u8]) -> bool {
-    let Some(head) = handshake::head_length(bytes) else { return !bytes.is_empty() };
-    let mut decoder = Decoder::new(Role::Client);
-    let mut rest = &bytes[head..];
-    while decoder.next(&mut rest).is_some() {}
-    !decoder.is_between_frames()
+/// Whether a client that had sent so many bytes was in the middle of a frame or of its request.
+fn is_half_sent(view: &View<'_>, bytes: usize) -> bool {
+    let mut stream = Stream::new(view.actor_role(), &view.bytes.to_subject);
+    stream.take(u32::try_from(bytes).unwrap_or(u32::MAX), 0);
+    stream.is_half_sent()
 }

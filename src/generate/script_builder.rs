@@ -1,6 +1,6 @@
-//! A script in the making: what each kind of step may look like, with its odds.
+//! Builds one random script: the shape of each kind of step, with its odds.
 
-use super::profile::{Profile, Topic};
+use super::profile::{Profile, StepKind};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{
@@ -24,7 +24,7 @@ fn millis(duration: Duration) -> u32 {
 }
 
 /// The close codes of the matrix: each border of each class.
-const CODES: [u16; 23] = [
+const CLOSE_CODES: [u16; 23] = [
     0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1014,
     1015, 1016, 2999, 3000, 4999, 5000, 65535,
 ];
@@ -32,22 +32,22 @@ const CODES: [u16; 23] = [
 /// Bytes that are no UTF-8: cut short, a surrogate, never legal, overlong.
 const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"];
 
-/// A script in the making.
-pub(super) struct Draft<'a, R: ?Sized> {
+/// A script while it is drawn.
+pub(super) struct ScriptBuilder<'a, R: ?Sized> {
     pub rng: &'a mut R,
     pub bounds: Bounds,
     pub app: AppSteps,
     pub profile: Profile,
     /// The size of the smallest buffer set so far; 0 for none.
-    pub room: u32,
-    /// In the middle of a spell without reading.
-    pub deaf: bool,
+    pub smallest_buffer: u32,
+    /// Between "stop reading" and "resume reading" of one pause in reading.
+    pub in_reading_pause: bool,
     pub steps: Vec<Step>,
 }
 
-impl<R: Rng + ?Sized> Draft<'_, R> {
+impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     /// True once in `n` times.
-    pub fn once_in(&mut self, n: u32) -> bool {
+    pub fn one_in(&mut self, n: u32) -> bool {
         self.rng.random_range(0..n) == 0
     }
 
@@ -56,7 +56,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     fn add(&mut self, act: Act) {
-        let joined = !self.steps.is_empty() && self.once_in(6);
+        let joined = !self.steps.is_empty() && self.one_in(6);
         self.steps.push(Step { joined, act });
     }
 
@@ -69,7 +69,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     /// Mostly short, sometimes long: a bug that needs five steps must be reachable.
-    pub fn length(&mut self) -> u32 {
+    pub fn draw_step_count(&mut self) -> u32 {
         match self.rng.random_range(0..8) {
             0 => 1,
             1..=3 => self.rng.random_range(1..=3),
@@ -79,7 +79,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     }
 
     /// Mostly the plain request; sometimes the opening itself goes wrong.
-    pub fn opening(&mut self) {
+    pub fn add_opening(&mut self) {
         let whole = Unit::Upgrade(None);
         let (piece, unit, pace) = match self.rng.random_range(0..32) {
             0 => return,
@@ -116,35 +116,35 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
         }
     }
 
-    pub fn any(&mut self) {
+    pub fn add_random_step(&mut self) {
         match self.profile.pick(self.rng) {
-            Topic::Data => {
+            StepKind::Data => {
                 let kind = self.data();
                 self.frame(kind);
             }
-            Topic::Ping => {
+            StepKind::Ping => {
                 let content = self.content(125);
-                let kind = if self.once_in(4) { Kind::Pong(content) } else { Kind::Ping(content) };
+                let kind = if self.one_in(4) { Kind::Pong(content) } else { Kind::Ping(content) };
                 self.frame(kind);
             }
-            Topic::Close => {
+            StepKind::Close => {
                 let close = self.close();
                 self.frame(close);
             }
-            Topic::OddClose => {
+            StepKind::OddClose => {
                 let close = self.odd_close();
                 self.frame(close);
             }
-            Topic::Fragments => self.fragments(),
-            Topic::Illegal => self.illegal(),
-            Topic::Partial => self.partial(),
-            Topic::Drip => self.drip(),
-            Topic::Burst => self.burst(),
-            Topic::Wait => {
+            StepKind::Fragments => self.fragments(),
+            StepKind::Illegal => self.illegal(),
+            StepKind::Partial => self.partial(),
+            StepKind::Drip => self.drip(),
+            StepKind::Burst => self.burst(),
+            StepKind::Wait => {
                 let time = self.duration();
                 self.add(Act::Wait(time));
             }
-            Topic::Await => {
+            StepKind::Await => {
                 let awaited = self.one_of(&[
                     Awaited::Close,
                     Awaited::Close,
@@ -155,27 +155,27 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
                 ]);
                 self.add(Act::Await(awaited));
             }
-            Topic::Reading => self.reading(),
-            Topic::Fin => self.add(Act::Fin),
-            Topic::Gone => {
-                let act = if self.once_in(3) { Act::Drop } else { Act::Reset };
+            StepKind::Reading => self.reading(),
+            StepKind::Fin => self.add(Act::Fin),
+            StepKind::ResetOrDrop => {
+                let act = if self.one_in(3) { Act::Drop } else { Act::Reset };
                 self.add(act);
             }
-            Topic::Cut => self.add(Act::Cut),
-            Topic::Buffers => self.buffers(),
-            Topic::AppSend => {
+            StepKind::Cut => self.add(Act::Cut),
+            StepKind::Buffers => self.buffers(),
+            StepKind::AppSend => {
                 let command = self.app_send();
                 self.add(Act::App(command, Pace::Once));
             }
-            Topic::AppPing => {
+            StepKind::AppPing => {
                 let content = self.content(125);
                 self.add(Act::App(Command::Ping(content), Pace::Once));
             }
-            Topic::AppClose => self.app_close(),
-            Topic::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
-            Topic::AppKeep => self.add(Act::App(Command::Keep, Pace::Once)),
-            Topic::AppPush => {
-                let ping = self.profile.has(Topic::AppPing) && self.once_in(2);
+            StepKind::AppClose => self.app_close(),
+            StepKind::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
+            StepKind::AppKeep => self.add(Act::App(Command::Keep, Pace::Once)),
+            StepKind::AppRepeat => {
+                let ping = self.profile.has(StepKind::AppPing) && self.one_in(2);
                 let command = if ping { Command::Ping(Content::Empty) } else { self.app_send() };
                 let pace = self.pace();
                 self.add(Act::App(command, pace));
@@ -183,7 +183,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
         }
     }
 
-    /// The client stops reading: perhaps for good, perhaps for a spell in which
+    /// The client stops reading: for good, or for a pause in which
     /// buffers fill, other things happen, and time passes.
     fn reading(&mut self) {
         match self.rng.random_range(0..6) {
@@ -191,30 +191,30 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             1 | 2 => return self.add(Act::StopReading),
             _ => self.add(Act::StopReading),
         }
-        if self.deaf {
+        if self.in_reading_pause {
             return;
         }
-        self.deaf = true;
-        if self.once_in(3) {
+        self.in_reading_pause = true;
+        if self.one_in(3) {
             // So small that not even a Close fits: the write of it waits.
             for setting in [Setting::Window, Setting::SendBuffer] {
                 let size = self.rng.random_range(1..4);
-                self.room = size;
+                self.smallest_buffer = size;
                 self.add(Act::Set(setting, Size(size)));
             }
-        } else if self.profile.has(Topic::AppSend) && !self.is_narrow() {
+        } else if self.profile.has(StepKind::AppSend) && !self.has_tiny_buffer() {
             let command = Command::SendText(Content::Fill(Size(MORE_THAN_BUFFERS)));
             self.add(Act::App(command, Pace::Once));
         }
         for _ in 0..self.rng.random_range(1..4) {
-            self.any();
+            self.add_random_step();
         }
-        if !self.once_in(3) {
+        if !self.one_in(3) {
             let time = self.duration();
             self.add(Act::Wait(time));
         }
         self.add(Act::ResumeReading);
-        self.deaf = false;
+        self.in_reading_pause = false;
     }
 
     fn data(&mut self) -> Kind {
@@ -235,31 +235,33 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             }
             16..=19 => self.one_of(&[1, 2, 124, 125]),
             20..=22 => self.one_of(&[126, 127, 1000, 4000]),
-            23..=29 if self.room > 0 => (self.room + 2).saturating_sub(self.rng.random_range(0..8)),
+            23..=29 if self.smallest_buffer > 0 => {
+                (self.smallest_buffer + 2).saturating_sub(self.rng.random_range(0..8))
+            }
             23..=29 => self.rng.random_range(0..300),
             30 => self.one_of(&[4096, 16_384]),
             _ => self.one_of(&[65_535, 65_536, 70_000]),
         };
         // Through tiny buffers every byte costs a turn: a little is as good as a lot.
-        let most = if self.is_narrow() { most.min(300) } else { most };
+        let most = if self.has_tiny_buffer() { most.min(300) } else { most };
         Content::Fill(Size(size.min(most)))
     }
 
     /// Whether some buffer is so small that large contents would only cost time.
-    const fn is_narrow(&self) -> bool {
-        self.room > 0 && self.room < 64
+    const fn has_tiny_buffer(&self) -> bool {
+        self.smallest_buffer > 0 && self.smallest_buffer < 64
     }
 
     /// More than a server can want to hold: messages that are not read, or the fragments
     /// of one that never ends.
-    pub fn flood(&mut self) {
-        if self.is_narrow() {
+    pub fn add_flood(&mut self) {
+        if self.has_tiny_buffer() {
             return;
         }
         let (times, size) = FLOOD;
         let pace = Pace::Times(times, Millis(0));
         let content = Content::Fill(size);
-        if self.app.contain(AppSteps::SEND) && self.once_in(2) {
+        if self.app.contain(AppSteps::SEND) && self.one_in(2) {
             self.add(Act::StopReading);
             self.add(Act::App(Command::SendBinary(content), pace));
             return;
@@ -290,7 +292,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     /// A Close from the matrix of illegal and borderline payloads.
     fn odd_close(&mut self) -> Kind {
         match self.rng.random_range(0..6) {
-            0..=2 => Kind::Close(Some(self.one_of(&CODES)), Content::Empty),
+            0..=2 => Kind::Close(Some(self.one_of(&CLOSE_CODES)), Content::Empty),
             3 => Kind::Close(None, Content::Bytes(vec![3])),
             4 => Kind::Close(Some(1000), Content::Bytes(self.one_of(&NOT_UTF8).to_vec())),
             _ => Kind::Close(
@@ -303,7 +305,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
     /// A fragmented message, often with something in its middle that may or may not stand there.
     fn fragments(&mut self) {
         let content = self.content(1000);
-        let kind = if self.once_in(2) { Kind::Text(content) } else { Kind::Binary(content) };
+        let kind = if self.one_in(2) { Kind::Text(content) } else { Kind::Binary(content) };
         self.send(Unit::Frame(Frame { fin: false, ..Frame::new(kind) }));
         match self.rng.random_range(0..5) {
             0 => {
@@ -318,7 +320,7 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             })),
             _ => {}
         }
-        if !self.once_in(3) {
+        if !self.one_in(3) {
             let content = self.content(1000);
             self.frame(Kind::Continuation(content));
         }
@@ -363,10 +365,10 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
         };
         let part = |piece, unit| Act::Send(Send { piece, unit, pace: Pace::Once });
         self.add(part(Piece::First(cut), unit.clone()));
-        if self.once_in(2) {
+        if self.one_in(2) {
             return;
         }
-        if self.once_in(2) {
+        if self.one_in(2) {
             let time = self.duration();
             self.add(Act::Wait(time));
         }
@@ -447,27 +449,28 @@ impl<R: Rng + ?Sized> Draft<'_, R> {
             Setting::ReceiveBuffer,
             Setting::Segment,
         ]);
-        self.room = if self.room == 0 { size } else { self.room.min(size) };
+        self.smallest_buffer =
+            if self.smallest_buffer == 0 { size } else { self.smallest_buffer.min(size) };
         self.add(Act::Set(setting, Size(size)));
     }
 
     fn app_send(&mut self) -> Command {
         // Mostly what fits; sometimes more than all buffers on the way hold.
-        let content = if self.once_in(8) && !self.is_narrow() {
+        let content = if self.one_in(8) && !self.has_tiny_buffer() {
             Content::Fill(Size(MORE_THAN_BUFFERS))
         } else {
             self.content(70_000)
         };
-        if self.once_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
+        if self.one_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
     }
 
     fn app_close(&mut self) {
         let (code, reason) = match self.rng.random_range(0..8) {
             0 => (None, Content::Empty),
-            1 => (Some(self.one_of(&CODES)), Content::Empty),
+            1 => (Some(self.one_of(&CLOSE_CODES)), Content::Empty),
             2 => {
                 // The longest, one more, and one whose 123rd byte is inside a character.
-                let reason = if self.once_in(3) {
+                let reason = if self.one_in(3) {
                     Content::Text("\u{e9}".repeat(62))
                 } else {
                     Content::Fill(Size(self.one_of(&[123, 124, 198])))

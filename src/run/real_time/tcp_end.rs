@@ -1,10 +1,10 @@
 //! The client's stage over a real socket: what it does and gets is recorded.
 
 use super::record::Record;
-use crate::actor::{Read, Stage};
-use crate::exchange::{Note, What};
+use crate::actor::{ActorEnd, Read};
+use crate::exchange::{ConnectionId, Note, What};
 use crate::script::{Command, Setting, Size};
-use crate::transport::tcp::Socket;
+use crate::transport::tcp::ClientSocket;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep, sleep};
 const ENOUGH: usize = 16 << 20;
 
 /// The stage of one connection.
-pub(super) struct TcpStage {
-    socket: Socket,
+pub(super) struct TcpEnd {
+    socket: ClientSocket,
     record: Record,
     request: String,
     /// How long the server is given to deal with what it was sent.
@@ -32,9 +32,9 @@ pub(super) struct TcpStage {
     buffer: Box<[u8]>,
 }
 
-impl TcpStage {
+impl TcpEnd {
     pub fn new(
-        socket: Socket,
+        socket: ClientSocket,
         record: Record,
         request: String,
         settle: Duration,
@@ -57,8 +57,8 @@ impl TcpStage {
     /// What a read came to; true where there may be more.
     fn took(&mut self, read: &io::Result<usize>) -> bool {
         match read {
-            Ok(0) => self.end(What::GotEnd),
-            Err(_) => self.end(What::GotReset),
+            Ok(0) => self.end(What::ReadEnd),
+            Err(_) => self.end(What::ReadReset),
             Ok(count) => {
                 if self.record.got(&self.buffer[..*count]) > ENOUGH && self.reads {
                     self.reads = false;
@@ -73,7 +73,7 @@ impl TcpStage {
     fn end(&mut self, what: What) {
         if !self.ended {
             self.ended = true;
-            self.record.push(what);
+            self.record.push_at_actor(what);
         }
     }
 
@@ -90,11 +90,11 @@ impl TcpStage {
     /// The client sees nothing more of the connection.
     fn leave(&mut self) {
         self.ended = true;
-        self.record.client_is_done();
+        self.record.actor_is_done();
     }
 }
 
-impl Stage for TcpStage {
+impl ActorEnd for TcpEnd {
     fn request(&self) -> &str {
         &self.request
     }
@@ -122,7 +122,7 @@ impl Stage for TcpStage {
         match &written {
             Ok(count) => self.record.sent(&bytes[..*count]),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-            Err(_) => self.end(What::GotReset),
+            Err(_) => self.end(What::ReadReset),
         }
         Poll::Ready(written)
     }
@@ -141,7 +141,7 @@ impl Stage for TcpStage {
     }
 
     fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
-        self.record.look(|trace| look(&trace.to_client[from..]));
+        self.record.look(|exchange| look(&exchange.bytes(ConnectionId::FIRST).to_actor[from..]));
     }
 
     /// Nobody can be told over TCP: the URL says what the application does, and it is
@@ -154,13 +154,13 @@ impl Stage for TcpStage {
 
     fn fin(&mut self) {
         if !self.cut && !self.ended {
-            self.socket.fin();
+            self.socket.send_fin();
             self.record.push(What::FinArrived);
         }
     }
 
     fn reset(&mut self) {
-        if !self.cut && !matches!(self.socket, Socket::Gone) {
+        if !self.cut && !matches!(self.socket, ClientSocket::Closed) {
             self.socket.reset();
             self.record.push(What::ResetArrived);
             self.leave();
@@ -168,14 +168,14 @@ impl Stage for TcpStage {
     }
 
     fn drop_socket(&mut self) {
-        if self.cut || matches!(self.socket, Socket::Gone) {
+        if self.cut || matches!(self.socket, ClientSocket::Closed) {
             return;
         }
-        if self.socket.let_go() {
+        if self.socket.close() {
             self.record.push(What::ResetArrived);
         } else {
             self.record.push(What::FinArrived);
-            if !self.record.look(|trace| trace.sees_release) {
+            if !self.record.look(|exchange| exchange.sees_release) {
                 self.record.push(What::StoppedReading);
             }
         }
@@ -204,7 +204,7 @@ impl Stage for TcpStage {
     }
 }
 
-impl Drop for TcpStage {
+impl Drop for TcpEnd {
     /// Neither end is left with anything to wait for.
     fn drop(&mut self) {
         self.socket.reset();

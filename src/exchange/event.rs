@@ -1,0 +1,252 @@
+//! The events of an exchange: when, on which connection, at which end, what.
+
+use super::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A connection of an exchange, by its number: the first is 0.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct ConnectionId(pub u16);
+
+impl ConnectionId {
+    /// The first connection; of most exchanges it is the only one.
+    pub const FIRST: Self = Self(0);
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// The endpoint under test.
+    Subject,
+    /// hangup's own end, which acts a script out.
+    Actor,
+}
+
+/// What an event belongs to. The protocol has no events of its own: openings and frames are
+/// read from the bytes, by [`view`](crate::view).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Bytes, FIN, RST, room and the sockets themselves.
+    Transport,
+    /// What the subject's application is told, and says.
+    Application,
+    /// The subject as a program, and how watching it went.
+    Process,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Time,
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// At which end.
+    pub end: End,
+    /// Whether nobody saw it happen: it was concluded from something else, and may be
+    /// dated too early. Only real time has such events.
+    pub inferred: bool,
+    /// What.
+    pub what: What,
+}
+
+impl Event {
+    /// An event of the first connection that was seen, at the end at which it usually is
+    /// ([`What::usual_end`]).
+    pub fn new(at: Time, what: What) -> Self {
+        let (connection, end) = (ConnectionId::FIRST, what.usual_end());
+        Self { at, connection, end, inferred: false, what }
+    }
+
+    /// The same at the actor's end.
+    pub fn at_actor(self) -> Self {
+        Self { end: End::Actor, ..self }
+    }
+
+    /// The same, marked as inferred.
+    pub fn inferred(self) -> Self {
+        Self { inferred: true, ..self }
+    }
+
+    /// Whether the actor read, or was told, `what`.
+    pub fn is_actors(&self, what: &What) -> bool {
+        self.end == End::Actor && self.what == *what
+    }
+
+    /// Whether the actor saw the subject's end: the end of its stream, or a reset.
+    pub fn shows_actor_the_end(&self) -> bool {
+        self.end == End::Actor && matches!(self.what, What::ReadEnd | What::ReadReset)
+    }
+}
+
+/// What the server's application says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// It reports what it is given and what it is told: only then can its silence be judged.
+    Reports,
+    /// It began to close the connection, of its own will or because it was told to.
+    BeganToClose,
+    /// It was told to return without closing, and is about to.
+    BeganToReturn,
+    /// It was given a message of so many bytes.
+    Received {
+        /// The message's payload, in bytes.
+        bytes: u32,
+    },
+    /// It was told that the connection ended, with this close code.
+    ToldOfEnd {
+        /// The code it was told, `None` for none.
+        code: Option<u16>,
+    },
+}
+
+/// What became of a connection that had not ended when the deadline had passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AfterDeadline {
+    /// No task can run, no timer fires within ten years, no event is left: it stays
+    /// like this for ever.
+    Quiet,
+    /// Timers keep firing, `wakes` of them in `lasting`, and none ends it.
+    Ticking {
+        /// How often something woke.
+        wakes: u32,
+        /// The time in which it did, in microseconds.
+        lasting: u64,
+    },
+    /// Watching ended here and nothing was proven (real time only).
+    GaveUp,
+}
+
+/// How a target took down the process that it was played in, or kept it from going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Death {
+    /// A signal ended the process, by its number: 6 where the target aborted.
+    Signal(i32),
+    /// It ended the process, with this exit code.
+    Exited(i32),
+    /// It asked for more memory than the process may have, and that aborted it.
+    OutOfMemory,
+    /// For seconds of real time it ran, or blocked, without progress and without giving
+    /// way to time, and the process was killed.
+    StoodStill,
+}
+
+/// What it did, as a predicate of the server: `aborted its process (signal 6)`.
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(6) => f.write_str("aborted its process (signal 6)"),
+            Self::Signal(signal) => write!(f, "had its process killed by signal {signal}"),
+            Self::Exited(code) => write!(f, "ended its process with exit code {code}"),
+            Self::OutOfMemory => f.write_str("asked for more memory than its process may have"),
+            Self::StoodStill => f.write_str("stood still: it neither makes progress nor sleeps"),
+        }
+    }
+}
+
+/// What happened. Byte counts index the connection's two streams, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// Bytes of the client's entered the server's receive buffer.
+    Arrived {
+        /// How many.
+        bytes: u32,
+    },
+    /// The client's FIN reached the server: it sends no more.
+    FinArrived,
+    /// The client's RST reached the server.
+    ResetArrived,
+    /// The client stopped reading its socket.
+    StoppedReading,
+    /// The client reads again.
+    ResumedReading,
+    /// The network was cut: nothing passes any more, either way, and nobody is told.
+    Cut,
+    /// The client's script is over: it keeps its socket and its reading policy, and does nothing more.
+    Froze,
+    /// This end read bytes.
+    Read {
+        /// How many.
+        bytes: u32,
+    },
+    /// This end read the end of the other's stream.
+    ReadEnd,
+    /// This end was told, on a read or a write, that the other reset the connection.
+    ReadReset,
+    /// The server wrote bytes: its send buffer took them.
+    Wrote {
+        /// How many.
+        bytes: u32,
+    },
+    /// The server wanted to write and its send buffer was full.
+    WriteBlocked,
+    /// There is room again in a send buffer that was full.
+    Writable,
+    /// The server flushed what it had written.
+    Flushed,
+    /// The server shut its transport down for writing: its FIN follows its data.
+    Shut,
+    /// The server dropped its transport.
+    Dropped {
+        /// Whether that sent RST, because bytes of the client's were unread.
+        reset: bool,
+    },
+    /// The target's function returned.
+    Returned,
+    /// The transport was dropped, the time to close has passed since, and tasks of the target's are left.
+    Outlived {
+        /// How many.
+        tasks: u32,
+    },
+    /// A task of the target panicked.
+    Panicked(Box<str>),
+    /// The target polled this often while time stood still, and was stopped.
+    Spun {
+        /// How often.
+        polls: u32,
+    },
+    /// The server's application said something.
+    Noted(Note),
+    /// What became of a connection that had not ended in time.
+    Became(AfterDeadline),
+    /// The target's process ended, or stood still: nothing more was seen.
+    Died(Death),
+}
+
+impl What {
+    /// The layer to which it belongs.
+    pub const fn layer(&self) -> Layer {
+        match self {
+            Self::Noted(_) => Layer::Application,
+            Self::Returned
+            | Self::Outlived { .. }
+            | Self::Panicked(_)
+            | Self::Spun { .. }
+            | Self::Became(_)
+            | Self::Died(_) => Layer::Process,
+            _ => Layer::Transport,
+        }
+    }
+
+    /// The end at which it happens; reads happen at both, and usually means the subject's.
+    pub const fn usual_end(&self) -> End {
+        match self {
+            Self::StoppedReading | Self::ResumedReading | Self::Cut | Self::Froze => End::Actor,
+            _ => End::Subject,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_says_what_the_server_did() {
+        assert_eq!(Death::Signal(6).to_string(), "aborted its process (signal 6)");
+        assert_eq!(Death::Signal(11).to_string(), "had its process killed by signal 11");
+        assert_eq!(Death::Exited(3).to_string(), "ended its process with exit code 3");
+    }
+}

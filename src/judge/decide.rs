@@ -1,0 +1,193 @@
+//! What becomes of suspicions: the one place where a finding is decided, or dismissed.
+//!
+//! An excuse acquits, by name. Over TCP nobody sees what a server had read when it spoke: a
+//! suspicion about an answer then waits for a *control*, the same connection without what
+//! seems to have been answered. Where the server does the same, it answered nothing, and is
+//! acquitted. A [`Decision`] plays nothing: it says which control it wants, and is told of the
+//! exchange, so that the same code decides for virtual time, workers and sockets.
+
+use super::deadlines;
+use super::obligations::{self, cause_of};
+use super::rules::{Case, RULES, Rule, Suspicion};
+use crate::bounds::Bounds;
+use crate::exchange::{ConnectionId, Event, Exchange, Time};
+use crate::verdict::{
+    Control, Dismissal, Ending, Excuse, Identity, Invariant, Reason, Verdict, Violation,
+};
+use crate::view::View;
+
+/// Judges one connection as far as that is possible without playing again: violations that
+/// need a control say so ([`Violation::control`]).
+pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &Bounds) -> Verdict {
+    let view = View::of(exchange, connection);
+    let owed = obligations::earliest(&view, bounds);
+    let case = Case { view: &view, bounds, owed };
+    let mut verdict = Verdict::default();
+    let mut found = Vec::new();
+    for rule in RULES.iter().filter(|rule| is_judged(rule, &view)) {
+        (rule.check)(&case, &mut found);
+        for suspicion in found.drain(..) {
+            decide(rule, suspicion, &case, &mut verdict);
+        }
+    }
+    verdict.violations.sort_by_key(|violation| violation.identity);
+    verdict
+}
+
+/// Frames mean something once the connection is open. A rule about time, or about the server
+/// as a program, holds from the start.
+fn is_judged(rule: &Rule, view: &View<'_>) -> bool {
+    rule.asked_of.includes(view.subject_role()) && (view.opened.is_some() || !is_about_frames(rule))
+}
+
+/// Whether a rule is about what the server says, and not about time or the process.
+fn is_about_frames(rule: &Rule) -> bool {
+    use Invariant::{
+        BoundedMemory, EndsInTime, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin,
+        ReleasesInTime,
+    };
+    !matches!(
+        rule.invariant,
+        EndsInTime
+            | ReleasesInTime
+            | HandshakeInTime
+            | IdleInTime
+            | NoPanic
+            | NoSpin
+            | NoLeak
+            | BoundedMemory
+    )
+}
+
+/// Convicts or dismisses. Of one rule the first suspicion that nothing excuses convicts.
+fn decide(rule: &Rule, suspicion: Suspicion, case: &Case<'_>, verdict: &mut Verdict) {
+    // Bytes before the 101 are the client's own violation (4.1): what a server makes
+    // of them is its choice, and only what it owes in time is judged.
+    let early = case.view.early && is_about_frames(rule);
+    let excuse = early.then_some(Excuse::EarlyBytes).or(suspicion.excuses.first().copied());
+    let convicted = |violation: &Violation| violation.identity.invariant() == rule.invariant;
+    match excuse {
+        Some(excuse) => {
+            let violation = violation(rule, suspicion, case);
+            verdict.dismissals.push(Dismissal { violation, reason: Reason::Excuse(excuse) });
+        }
+        None if verdict.violations.iter().any(convicted) => {}
+        None => verdict.violations.push(violation(rule, suspicion, case)),
+    }
+}
+
+/// The suspicion as a violation, with its cause and the connection's ending. Safety has no
+/// condition, and as cause what made the server act: one bug is one finding.
+fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
+    let control = control(&suspicion, case.view);
+    let Suspicion { level, fact, events, timing, .. } = suspicion;
+    let (invariant, fact) = (rule.invariant, fact.into_owned());
+    if let Some((owed, condition, ending)) = timing {
+        let identity = Identity::liveness(invariant, owed.cause, condition);
+        return Violation { identity, level, ending, owed: Some(owed), fact, events, control };
+    }
+    let view = case.view;
+    let first = events.first().copied().unwrap_or(view.exchange.events.len());
+    // A process that dies is one finding, whatever led to it: of one that did not repeat
+    // nothing else is known, and it is to be told by the same words.
+    let is_death = view.firsts.died.is_some_and(|died| events.contains(&died))
+        || view.firsts.died.is_some() && invariant == Invariant::NoPanic;
+    let cause = if is_death { None } else { cause_of(view, case.bounds, first) };
+    let ending = match invariant {
+        Invariant::NoSpin => Ending::Spinning(view.at(first)),
+        _ => deadlines::ending(view, case.owed),
+    };
+    let identity = Identity::safety(invariant, cause);
+    Violation { identity, level, ending, owed: None, fact, events, control }
+}
+
+/// The control that a suspicion about an answer needs: it lasts as long as this connection did
+/// up to what proves the suspicion.
+fn control(suspicion: &Suspicion, view: &View<'_>) -> Option<Control> {
+    let last = suspicion.events.iter().max().filter(|_| suspicion.unsure_what_was_answered)?;
+    Some(Control::WithoutTheLastSend { lasting: view.at(*last) })
+}
+
+/// The decision on one violation that somebody wants to be sure of.
+///
+/// ```text
+/// let mut decision = Decision::on(violation, &exchange, connection);
+/// while let Some(control) = decision.control() {
+///     decision.tell(&play(control));       // or decision.cannot_play()
+/// }
+/// match decision.made() { Ok(violation) => .., Err(dismissal) => .. }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decision {
+    violation: Violation,
+    /// What the server did on the connection in question.
+    did: WhatItDid,
+    acquitted: Option<Control>,
+}
+
+impl Decision {
+    /// Begins to decide on a violation that a connection of `exchange` showed.
+    pub fn on(violation: Violation, exchange: &Exchange, connection: ConnectionId) -> Self {
+        let did = WhatItDid::on(exchange, connection);
+        Self { violation, did, acquitted: None }
+    }
+
+    /// The control to be played next; `None` once nothing more is needed.
+    pub const fn control(&self) -> Option<Control> {
+        self.violation.control
+    }
+
+    /// The control was played, and this is what happened.
+    pub fn tell(&mut self, control: &Exchange) {
+        let wanted = self.violation.control.take();
+        if WhatItDid::on(control, ConnectionId::FIRST) == self.did {
+            self.acquitted = wanted;
+        }
+    }
+
+    /// The script has no such control: the suspicion stands.
+    pub fn cannot_play(&mut self) {
+        self.violation.control = None;
+    }
+
+    /// The violation, or why it is none.
+    ///
+    /// # Errors
+    ///
+    /// The dismissal, where a control acquitted the server.
+    pub fn made(self) -> Result<Violation, Dismissal> {
+        let Self { violation, acquitted, .. } = self;
+        match acquitted {
+            None => Ok(violation),
+            Some(control) => Err(Dismissal { violation, reason: Reason::Control(control) }),
+        }
+    }
+}
+
+/// What a server said with its first Close, if it sent one, and whether the actor saw the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct WhatItDid {
+    close: Option<Box<[u8]>>,
+    ended: bool,
+}
+
+impl WhatItDid {
+    fn on(exchange: &Exchange, connection: ConnectionId) -> Self {
+        let view = View::of(exchange, connection);
+        let ended = view.events().any(Event::shows_actor_the_end);
+        Self { close: view.own_close().and_then(|close| close.close.clone()), ended }
+    }
+}
+
+/// The time by which the server, as things stand at the exchange's end, must have
+/// done what it has not done yet; `None` where it owes nothing.
+pub fn next_deadline(
+    exchange: &Exchange,
+    connection: ConnectionId,
+    bounds: &Bounds,
+) -> Option<Time> {
+    let view = View::of(exchange, connection);
+    let owed = obligations::earliest(&view, bounds)?;
+    let done = view.ended().is_some() && view.released().is_some();
+    (!done).then_some(owed.deadline)
+}

@@ -1,0 +1,106 @@
+//! Excuses: why a server may have acted as it did although a rule looks broken.
+//!
+//! A rule attaches to each suspicion the excuses that hold, by name; [`decide`](super::decide)
+//! says what becomes of them. Here is what each name means, and when it holds.
+
+use crate::verdict::Excuse;
+use crate::view::{Firsts, Frame, View};
+use crate::wire::CloseCode;
+use std::time::Duration;
+
+/// What a server may take for idleness: few have less patience.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Why a server said nothing more before it ended with the event `ended`: it had crashed, the
+/// client had gone, or there was no room up to the end. What came after the end is no excuse.
+pub(super) fn silence(view: &View<'_>, ended: usize) -> Option<Excuse> {
+    let Firsts { panicked, spun, reset, .. } = view.firsts;
+    let by_the_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
+    // Room that came in the very moment of the end, and was not used, came too late.
+    let came_late = view
+        .unused_room
+        .is_some_and(|room| room.after(view.exchange.timing_slack) >= view.at(ended));
+    match () {
+        () if by_the_end(panicked) || by_the_end(spun) => Some(Excuse::Crashed),
+        () if by_the_end(reset) => Some(Excuse::ClientGone),
+        () if view.blocked => Some(Excuse::NoRoom),
+        () if came_late => Some(Excuse::RoomCameTooLate),
+        () => None,
+    }
+}
+
+/// Whether the application had left by itself when `event` happened, or in the same
+/// moment: of what came then, nobody could be told.
+pub(super) fn application_left(view: &View<'_>, event: usize) -> Option<Excuse> {
+    let by = view.at(event).after(view.exchange.timing_slack);
+    let left = view.firsts.began_to_return.is_some_and(|left| view.at(left) <= by);
+    left.then_some(Excuse::ApplicationLeft)
+}
+
+/// Why a Close of the server's that came after `frame` of the client's may answer nothing: a
+/// whole message had come before, of which an application may think what it likes, or
+/// nothing complete had come for a while, so that a timer of the server's may have run out
+/// in that moment. What came in that moment too, before `frame`, stopped no timer.
+pub(super) fn reason_of_its_own(view: &View<'_>, frame: &Frame) -> Option<Excuse> {
+    let own = view.own_close().map(|own| view.at(own.started));
+    let before = view.actor_frames.iter().take_while(|other| other.end_offset < frame.end_offset);
+    let (mut had_message, mut last) = (false, view.opened);
+    for other in before {
+        had_message |= other.opcode.is_data() && other.head.is_some_and(|head| head.fin);
+        let in_time = |ended: &usize| {
+            own.is_none_or(|own| view.at(*ended).after(view.exchange.timing_slack) < own)
+        };
+        last = last.max(other.ended.filter(in_time));
+    }
+    let was_quiet = last.zip(own).is_some_and(|(last, own)| own >= view.at(last).after(QUIET));
+    match () {
+        () if had_message => Some(Excuse::AfterMessage),
+        () if was_quiet => Some(Excuse::AfterQuiet),
+        () => None,
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+//# Note that in all cases, the minimal number of bytes MUST be used to
+//# encode the length
+/// Whether the client wrote a length in more bits than that, up to `frame`'s end.
+/// Hardly any server minds, but one may refuse the frame.
+pub(super) fn wide_length(view: &View<'_>, frame: &Frame) -> Option<Excuse> {
+    let wide = |other: &Frame| other.wide && other.end_offset <= frame.end_offset;
+    view.actor_frames.iter().any(wide).then_some(Excuse::WideLength)
+}
+
+/// Whether the client had sent, when the event `at` happened, what a server may refuse
+/// though no rule is broken yet: a length in more bits than it needs, or half a frame.
+/// Who looks at a header may know what the rest of the frame will only show.
+pub(super) fn refusable(view: &View<'_>, at: usize) -> Option<Excuse> {
+    let wide = |frame: &Frame| frame.wide && frame.started < at;
+    match () {
+        () if view.actor_frames.iter().any(wide) => Some(Excuse::WideLength),
+        () if view.actor_frames.iter().any(|frame| frame.is_half_sent_at(at)) => {
+            Some(Excuse::HalfFrame)
+        }
+        () => None,
+    }
+}
+
+/// Whether the application had wanted to close before the event `at`.
+pub(super) fn application_closed(view: &View<'_>, at: usize) -> Option<Excuse> {
+    view.firsts.began.is_some_and(|began| began < at).then_some(Excuse::ApplicationClosed)
+}
+
+/// Whether the server's wish to write had waited for room since before one of `events`.
+pub(super) fn waited_for_room(
+    view: &View<'_>,
+    mut events: impl Iterator<Item = usize>,
+) -> Option<Excuse> {
+    events.any(|event| view.is_blocked_at(event)).then_some(Excuse::WaitedForRoom)
+}
+
+/// Whether a Close says that the client's data was not wanted, where there was some: of half
+/// a message a server may have had enough.
+pub(super) fn about_data(view: &View<'_>, own: &Frame) -> Option<Excuse> {
+    let had_data = view.actor_frames.iter().any(|frame| frame.opcode.is_data());
+    let complains = matches!(own.code(), Some(CloseCode(1003 | 1008..=1011)));
+    (had_data && complains).then_some(Excuse::AboutData)
+}

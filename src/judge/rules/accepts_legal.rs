@@ -1,0 +1,67 @@
+//! `accepts-legal`: what is legal is not taken for a violation.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::judge::excuses;
+use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::view::{Frame, View, came_before};
+use crate::wire::Opcode;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::AcceptsLegal,
+    class: Class::Safety,
+    section: "5.4, 5.5, 5.5.1",
+    quote: Some((
+        "5.4",
+        "An endpoint MUST be capable of handling control frames in the middle of a fragmented \
+                 message.",
+    )),
+    says: "What is legal is not answered as a protocol error.",
+    explains: "The client broke no rule, and got a Close with 1002 or 1007. Often refused: a Close\n\
+              without a payload, or with a code and no reason; one of 125 bytes; a Close or a ping\n\
+              between the fragments of a message, which every endpoint must be able to take; a Close\n\
+              that crosses the server's own.",
+    asked_of: AskedOf::Both("5.4 says: an endpoint"),
+    check,
+};
+
+/// A Close that blames the client for a protocol error, where it made none.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(blame(case.view).map(|found| found.about_an_answer(case.view)));
+}
+
+fn blame(view: &View<'_>) -> Option<Suspicion> {
+    let close = view.subject_frames.iter().find(|frame| frame.blames())?;
+    let at = close.started;
+    let blame = close.code()?;
+    if came_before(view.actor_fault.map(|fault| fault.event), at) {
+        return None;
+    }
+    let arrived = |frame: &&Frame| frame.ended.is_some_and(|event| event <= at);
+    let last = view.actor_frames.iter().rfind(arrived)?;
+    let alone = view.actor_frames.iter().filter(arrived).count() == 1;
+    let what = if alone && last.is_close() { "legal Close" } else { "legal frames" };
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# An endpoint MUST be capable of handling control frames in the
+    //# middle of a fragmented message.
+    let level = if is_inside_message(view, last) { Level::Must } else { Level::Should };
+    let fact = format!("answered the client's {what} with code {blame}");
+    let events = [Some(at), last.ended].into_iter().flatten().collect();
+    // The client may have sent the code itself, and a stream that ends in the middle of a
+    // frame is no legal one.
+    let sent = view.actor_close().and_then(Frame::code);
+    let suspicion = Suspicion::new(level, fact, events)
+        .unless(excuses::refusable(view, at))
+        .unless(excuses::application_closed(view, at))
+        .unless((sent == Some(blame)).then_some(Excuse::ClientsOwnCode))
+        .unless(came_before(view.firsts.fin, at).then_some(Excuse::ClientFin));
+    Some(suspicion)
+}
+
+/// Whether `frame` is a control frame with a fragmented message around it.
+fn is_inside_message(view: &View<'_>, frame: &Frame) -> bool {
+    let before = view.actor_frames.iter().take_while(|other| other.end_offset < frame.end_offset);
+    let last = before.filter(|other| other.opcode.is_data()).last();
+    let open = last.and_then(|data| data.head).is_some_and(|head| !head.fin);
+    open && matches!(frame.opcode, Opcode::CLOSE | Opcode::PING | Opcode::PONG)
+}

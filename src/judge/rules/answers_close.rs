@@ -1,0 +1,48 @@
+//! `answers-close`: a Close gets a Close, before the end.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::judge::excuses;
+use crate::verdict::{Class, Invariant, Level};
+use crate::view::View;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::AnswersClose,
+    class: Class::Safety,
+    section: "5.5.1",
+    quote: Some((
+        "5.5.1",
+        "If an endpoint receives a Close frame and did not previously send a Close frame, the \
+                 endpoint MUST send a Close frame in response.",
+    )),
+    says: "A Close from the client gets a Close before the connection ends.",
+    explains: "The server read the client's Close, could write, and ended the connection without\n\
+              sending its own. Often the reply was queued and the transport dropped before it was\n\
+              flushed. The client then reports 1006, an abnormal closure.",
+    asked_of: AskedOf::Both("5.5.1 says: an endpoint"),
+    check,
+};
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+//# If an endpoint receives a Close frame and did not previously send a
+//# Close frame, the endpoint MUST send a Close frame in response.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(unanswered(case.view));
+}
+
+fn unanswered(view: &View<'_>) -> Option<Suspicion> {
+    // A malformed Close is a violation; to answer that with a Close is a SHOULD (7.1.7).
+    let close = view.actor_close().filter(|close| close.fault.is_none())?;
+    let answered = view.own_close().is_some_and(|close| close.ended.is_some());
+    let received = view.received(close).or_else(|| view.received_by_reset(close))?;
+    let ended = view.told_end()?;
+    if answered || ended < received {
+        return None;
+    }
+    let fact = "ended the connection without answering the client's Close";
+    let suspicion = Suspicion::new(Level::Must, fact, vec![received, ended])
+        .unless(excuses::silence(view, ended))
+        .unless(excuses::application_left(view, received))
+        .unless(excuses::wide_length(view, close));
+    Some(suspicion.about_an_answer(view))
+}

@@ -1,0 +1,36 @@
+//! `ends-in-time`: the client sees the end by the deadline.
+
+use super::{AskedOf, Case, Rule, Suspicions};
+use crate::judge::deadlines;
+use crate::verdict::{Cause, Class, Invariant};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::EndsInTime,
+    class: Class::Liveness,
+    section: "5.5.1, 7.1.1",
+    quote: Some((
+        "5.5.1",
+        "After both sending and receiving a Close message, an endpoint considers the WebSocket \
+                 connection closed and MUST close the underlying TCP connection.",
+    )),
+    says: "Once the end is owed, the client sees it by the deadline, whatever it does or leaves undone.",
+    explains: "The end is owed from the first of: a Close either way, the application's wish to\n\
+              close, a protocol violation of the client's, its FIN. A client that never replies,\n\
+              does not read, drips bytes or leaves a frame half sent must not be able to delay it.\n\n\
+              The classic way to break it: send a Close, then read for the reply with no deadline.\n\
+              Others: a deadline around the read but not around the write of the Close, which a\n\
+              client that does not read blocks; a deadline that every received frame re-arms.\n\n\
+              Put one deadline, set once, around all of: sending the Close, waiting for the reply,\n\
+              and closing TCP. When it passes, drop the connection.",
+    asked_of: AskedOf::Both(
+        "either end that has closed, failed or lost its peer closes TCP (7.1.1)",
+    ),
+    check,
+};
+
+/// The opening and idleness have rules of their own.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let of_its_own = |cause| matches!(cause, Cause::Handshake | Cause::Idle);
+    out.extend(deadlines::missed_end(case).filter(|_| !case.owes(of_its_own)));
+}

@@ -1,0 +1,71 @@
+//! `frames-well`: every byte is part of an opening or a frame that this end may send.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::verdict::{Class, Invariant, Level};
+use crate::view::{Frame, View};
+use crate::wire::Fault;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::FramesWell,
+    class: Class::Safety,
+    section: "4.1, 5.1, 5.2",
+    quote: Some(("5.1", "A server MUST NOT mask any frames that it sends to the client.")),
+    says: "The response and every frame are such as a server may send.",
+    explains: "A mask on a server's frame, reserved bits without an extension, an unknown opcode, a\n\
+              length in more bytes than it needs, a fragment of nothing, text cut inside a character,\n\
+              a wrong Sec-WebSocket-Accept. Often it is a send that was cancelled halfway: what is\n\
+              sent next, the Close too, then lands in the middle of a frame.",
+    asked_of: AskedOf::Both(
+        "5.1 asks a client for masks and a server for none; the rest of 5.2 binds both",
+    ),
+    check,
+};
+
+/// What is wrong with a Close is `legal-close`'s, and what comes behind one is
+/// `silent-after-close`'s, but for a control frame that none may be.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(wrong_accept(case.view).or_else(|| ill_formed(case.view)));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//# If the response lacks a |Sec-WebSocket-Accept| header field or
+//# the |Sec-WebSocket-Accept| contains a value other than the
+//# base64-encoded SHA-1 of the concatenation of the |Sec-WebSocket-
+//# Key| (as a string, not base64-decoded) with the string [..]
+//# the client MUST _Fail the WebSocket Connection_.
+fn wrong_accept(view: &View<'_>) -> Option<Suspicion> {
+    let fact = "sent a Sec-WebSocket-Accept that does not answer the client's key";
+    let events = || view.opened.into_iter().collect();
+    (view.accepts_the_key() == Some(false)).then(|| Suspicion::new(Level::Must, fact, events()))
+}
+
+fn ill_formed(view: &View<'_>) -> Option<Suspicion> {
+    let own = view.own_close().map_or(usize::MAX, |close| close.end_offset);
+    let odd = |fault| matches!(fault, Some(Fault::LongControl(_) | Fault::FragmentedControl(_)));
+    let counts = |frame: &&Frame| frame.end_offset <= own || odd(frame.fault);
+    view.subject_frames.iter().filter(counts).find_map(|frame| {
+        let fault = fault(frame)?;
+        let fact = format!("sent a frame that none may be: {fault}");
+        Some(Suspicion::new(Level::Must, fact, vec![frame.started]))
+    })
+}
+
+fn fault(frame: &Frame) -> Option<Fault> {
+    match frame.fault {
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+        //# Note that in all cases, the minimal number of bytes MUST be used to
+        //# encode the length
+        None => frame.wide.then_some(Fault::LengthNotMinimal),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+        //# A server MUST NOT mask any frames that it sends to the client.
+        Some(fault @ Fault::Masked) => Some(fault),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+        //# MUST be 0 unless an extension is negotiated that defines meanings
+        //# for non-zero values.
+        Some(fault @ Fault::ReservedBits(_)) => Some(fault),
+        Some(Fault::CloseOneByte | Fault::CloseCode(_) | Fault::CloseReasonNotUtf8) => None,
+        Some(Fault::FragmentedControl(_) | Fault::LongControl(_)) if frame.is_close() => None,
+        Some(fault) => Some(fault),
+    }
+}

@@ -1,0 +1,25 @@
+//! `handshake-in-time`: an unfinished opening does not hold a connection.
+
+use super::{AskedOf, Case, Rule, Suspicions};
+use crate::judge::deadlines;
+use crate::verdict::{Cause, Class, Invariant};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::HandshakeInTime,
+    class: Class::Liveness,
+    section: "4.2, 10.4",
+    quote: None,
+    says: "An unfinished opening does not hold a connection beyond the promised time.",
+    explains: "The client connected and never completed its request: it sent nothing, half of it, or\n\
+              one header byte now and then. One deadline over the whole opening ends that; a time-out\n\
+              for each read does not. Judged only where the target promises a bound.",
+    asked_of: AskedOf::Server("it waits for the request; what a client waits for is the response"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(
+        deadlines::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)),
+    );
+}

@@ -1,0 +1,22 @@
+//! `idle-in-time`: a silent client does not hold a connection, where that is promised.
+
+use super::{AskedOf, Case, Rule, Suspicions};
+use crate::judge::deadlines;
+use crate::verdict::{Cause, Class, Invariant};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::IdleInTime,
+    class: Class::Liveness,
+    section: "-",
+    quote: None,
+    says: "A client from which nothing complete comes does not hold a connection beyond the promised time.",
+    explains: "Judged only where the target promises it. The server's own pings and pushes are no sign\n\
+              of life of the client's, and neither is half a frame.",
+    asked_of: AskedOf::Both("whoever promises it"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(deadlines::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Idle)));
+}

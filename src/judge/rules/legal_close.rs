@@ -1,0 +1,83 @@
+//! `legal-close`: a Close frame is well formed and its code sendable.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::verdict::{Class, Invariant, Level};
+use crate::view::Frame;
+use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::LegalClose,
+    class: Class::Safety,
+    section: "5.5, 5.5.1, 7.4",
+    quote: Some((
+        "7.4.1",
+        "1005 is a reserved value and MUST NOT be set as a status code in a Close control frame \
+                 by an endpoint.",
+    )),
+    says: "A Close frame is well formed, and its code is one that may be sent.",
+    explains: "Codes 1005, 1006 and 1015 are local reports and must never be in a frame; 1004, 0-999,\n\
+              1016-2999 and 5000 up should not. The payload is empty or begins with two bytes, has\n\
+              at most 125, and its reason is UTF-8 (cut at a character's border, not at byte 123).",
+    asked_of: AskedOf::Both("5.5.1 and 7.4.1 speak of endpoints"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let closes = case.view.subject_frames.iter().filter(|frame| frame.is_close());
+    let faults = closes.flat_map(|frame| {
+        close_faults(frame).into_iter().flatten().map(move |fault| (frame, fault))
+    });
+    if let Some((frame, (level, fact))) = faults.min_by_key(|(_, (level, _))| *level) {
+        out.push(Suspicion::new(level, fact, vec![frame.started]));
+    }
+}
+
+/// All that is wrong with a Close frame of the server's.
+fn close_faults(frame: &Frame) -> [Option<(Level, String)>; 4] {
+    let must = |broken: bool, fact: &str| broken.then(|| (Level::Must, fact.to_owned()));
+    let Some(head) = frame.head else {
+        let cut = matches!(frame.fault, Some(Fault::FragmentedControl(_)));
+        return [must(cut, "began a Close without FIN"), None, None, None];
+    };
+    let (code, reason) = match ClosePayload::parse(frame.close.as_deref().unwrap_or_default()) {
+        ClosePayload::Empty => (None, None),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# If there is a body, the first two bytes of
+        //# the body MUST be a 2-byte unsigned integer (in network byte order)
+        //# representing a status code
+        ClosePayload::OneByte(_) => (None, must(true, "sent a Close payload of one byte")),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# Following the 2-byte integer, the body MAY contain UTF-8-encoded data
+        ClosePayload::Code(code, reason) => {
+            // Of one that is too long, only the beginning was kept: it may end inside a character.
+            let bad = std::str::from_utf8(reason)
+                .is_err_and(|error| error.error_len().is_some() || head.length <= 125);
+            (code_fault(code), must(bad, "sent a close reason that is not UTF-8"))
+        }
+    };
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5
+    //# All control frames MUST have a payload length of 125 bytes or less
+    //# and MUST NOT be fragmented.
+    let fin = must(!head.fin, "sent a Close without FIN");
+    [fin, must(head.length > 125, "sent a Close of more than 125 bytes"), reason, code]
+}
+
+fn code_fault(code: CloseCode) -> Option<(Level, String)> {
+    let level = match code.class() {
+        CloseClass::Defined
+        | CloseClass::Registered
+        | CloseClass::Library
+        | CloseClass::Private => {
+            return None;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+        //# 1005 is a reserved value and MUST NOT be set as a status code in a
+        //# Close control frame by an endpoint.
+        CloseClass::NeverSent => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2
+        //# Status codes in the range 0-999 are not used.
+        CloseClass::Reserved | CloseClass::Unassigned | CloseClass::OutOfRange => Level::Should,
+    };
+    Some((level, format!("sent a Close with code {code}")))
+}

@@ -1,0 +1,120 @@
+//! `lets-the-polite-finish`: a client that behaves gets the Close, and the time for its own.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::exchange::What;
+use crate::judge::excuses;
+use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::view::{Frame, View};
+use crate::wire::{CloseClass, CloseCode};
+use std::time::Duration;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::LetsThePoliteFinish,
+    class: Class::Safety,
+    section: "1.4, 7.1.1, 7.1.2",
+    quote: Some((
+        "7.1.1",
+        "An endpoint SHOULD use a method that cleanly closes the TCP connection",
+    )),
+    says: "A client that behaves can read the server's Close, and has time to answer it.",
+    explains: "The server sent its Close and ended TCP in the same moment, so that no answer could come;\n\
+              or it dropped its socket with bytes unread, and the reset that this sends destroyed the\n\
+              Close on its way. The client sees 1006, an abnormal closure, though both sides were well.\n\n\
+              Send the Close; read on until the client's, or a deadline; then shut down the own side,\n\
+              and read to the end, or the deadline, before the socket is dropped.",
+    asked_of: AskedOf::Server(
+        "a server closes TCP first, and by that may cut the client short (7.1.1)",
+    ),
+    check,
+};
+
+/// Over a network no answer can be waited for in less time than this.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(eaten_close(case.view));
+    out.extend(cut_at_once(case.view));
+}
+
+/// Whether the client has behaved so far that it may expect a clean end: it broke no
+/// rule, kept its socket and the network, and sent nothing behind its own Close.
+fn is_polite(view: &View<'_>, at: usize) -> bool {
+    // A reset of the client's is an end by itself.
+    let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
+    let firsts = &view.firsts;
+    let behind_close = match view.actor_close() {
+        Some(close) => close.end_offset < view.bytes.to_subject.len(),
+        None => came(firsts.fin),
+    };
+    let fault = view.actor_fault.map(|fault| fault.event);
+    let left = came(fault) || came(firsts.reset) || came(firsts.cut);
+    !behind_close && !left && !view.is_deaf_at(at)
+}
+
+/// Why a server need not wait although the client is polite.
+fn hurried(suspicion: Suspicion, view: &View<'_>, own: &Frame, at: usize) -> Suspicion {
+    let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
+    let crashed = came(view.firsts.panicked) || came(view.firsts.spun);
+    suspicion
+        .unless(excuses::refusable(view, at))
+        .unless(came(view.firsts.began_to_return).then_some(Excuse::ApplicationLeft))
+        .unless(crashed.then_some(Excuse::Crashed))
+        .unless(is_failing(own).then_some(Excuse::ServerFailed))
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+//# To _Close the WebSocket Connection_, an endpoint closes the
+//# underlying TCP connection.  An endpoint SHOULD use a method that
+//# cleanly closes the TCP connection
+/// A reset that came before the client could read the server's Close.
+fn eaten_close(view: &View<'_>) -> Option<Suspicion> {
+    let reset = view.firsts.got_reset?;
+    let own = view.own_close().filter(|close| close.ended.is_some() && close.started < reset)?;
+    let had = !view.sees_both_ends() || view.got_before(reset) >= own.end_offset;
+    if had || !is_polite(view, reset) {
+        return None;
+    }
+    let fact = "reset the connection before the client could read its Close";
+    let suspicion = Suspicion::new(Level::Should, fact, vec![reset, own.started]);
+    Some(hurried(suspicion, view, own, reset))
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+//# Once an endpoint has both sent and received
+//# a Close control frame, that endpoint SHOULD _Close the WebSocket
+//# Connection_ as defined in Section 7.1.1.
+/// An end that came with the own Close, before any answer to it could. FIN alone is none:
+/// who shuts down and reads on (7.1.1) can still be answered. So it counts only where it
+/// was seen when the server let go: to a client, a drop and a FIN look the same.
+fn cut_at_once(view: &View<'_>) -> Option<Suspicion> {
+    let own = view.own_close()?;
+    let sent = own.ended?;
+    let (released, patience) = if view.sees_both_ends() {
+        (view.released(), view.exchange.timing_slack)
+    } else {
+        (view.left_a_silent_client(), AT_ONCE)
+    };
+    let ended = released.filter(|ended| *ended >= sent)?;
+    let at_once = view.at(ended) <= view.at(sent).after(patience);
+    // An answer that came in the meantime was all that there was to wait for.
+    let answers =
+        |frame: &Frame| frame.is_close() && frame.ended.is_some_and(|arrived| arrived <= ended);
+    if !at_once || view.actor_frames.iter().any(answers) || !is_polite(view, ended) {
+        return None;
+    }
+    // One that had to wait for room may have run out of time since it was meant.
+    let waited = view.events_before(sent).any(|event| event.what == What::WriteBlocked);
+    let fact = "ended the connection with its Close, before an answer could come";
+    let suspicion = Suspicion::new(Level::Should, fact, vec![ended, own.started])
+        .unless(waited.then_some(Excuse::WaitedForRoom));
+    Some(hurried(suspicion, view, own, ended))
+}
+
+/// Whether a Close says that something went wrong: then nobody need wait for an answer (7.1.7).
+fn is_failing(own: &Frame) -> bool {
+    match own.code() {
+        None | Some(CloseCode::NORMAL | CloseCode::GOING_AWAY) => false,
+        Some(code) => matches!(code.class(), CloseClass::Defined),
+    }
+}

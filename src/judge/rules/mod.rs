@@ -1,0 +1,194 @@
+//! The rules, one file each: the RFC's sentence, what it asks and of which role, the text
+//! behind `hangup explain`, and a check.
+//!
+//! A check reads a [`View`] and returns suspicions with the excuses that hold. It knows no
+//! script, plays nothing, and acquits nobody: that is [`decide`](super::decide)'s business.
+//! Whoever adds a rule adds a file here, a line in [`RULES`], and a planted fault.
+
+mod accepts_legal;
+mod answers_close;
+mod bounded_memory;
+mod closes_once;
+mod echoes_code;
+mod ends_in_time;
+mod frames_well;
+mod handshake_in_time;
+mod idle_in_time;
+mod legal_close;
+mod lets_the_polite_finish;
+mod no_leak;
+mod no_panic;
+mod no_spin;
+mod quiet_application;
+mod refuses_illegal;
+mod releases_in_time;
+mod silent_after_close;
+
+use crate::bounds::Bounds;
+use crate::verdict::{Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed};
+use crate::view::View;
+use crate::wire::Role;
+use std::borrow::Cow;
+
+/// A rule: what it asks, in which words, and how it is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub invariant: Invariant,
+    /// Liveness or safety.
+    pub class: Class,
+    /// The sections of RFC 6455 that it rests on; `-` where the RFC is silent.
+    pub section: &'static str,
+    /// The sentence of the RFC that decides it, as it stands at the code that does, with its
+    /// section; `None` where the RFC is silent.
+    pub quote: Option<(&'static str, &'static str)>,
+    /// What a server that keeps it does, in one sentence.
+    pub says: &'static str,
+    /// Why it matters, how a server comes to break it, and what to do.
+    pub explains: &'static str,
+    /// Of whom it is asked, and why of them.
+    pub asked_of: AskedOf,
+    /// Finds what looks as if the rule were broken.
+    pub(super) check: fn(&Case<'_>, &mut Suspicions),
+}
+
+/// Of which role a rule is asked, with the reason: the RFC's word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedOf {
+    /// Of clients and servers.
+    Both(&'static str),
+    /// Of servers alone.
+    Server(&'static str),
+}
+
+impl AskedOf {
+    /// Whether a subject in this role has to keep the rule.
+    pub const fn includes(self, role: Role) -> bool {
+        match self {
+            Self::Both(_) => true,
+            Self::Server(_) => matches!(role, Role::Server),
+        }
+    }
+}
+
+impl Rule {
+    /// What it rests on, as a phrase: the sections of the RFC, or that there are none.
+    pub fn basis(&self) -> String {
+        match self.section {
+            "-" => "RFC 6455 is silent".to_owned(),
+            sections => format!("RFC 6455 {sections}"),
+        }
+    }
+}
+
+/// All rules, in the order of [`Invariant::ALL`].
+pub const RULES: &[Rule] = &[
+    ends_in_time::RULE,
+    releases_in_time::RULE,
+    handshake_in_time::RULE,
+    idle_in_time::RULE,
+    answers_close::RULE,
+    closes_once::RULE,
+    silent_after_close::RULE,
+    legal_close::RULE,
+    refuses_illegal::RULE,
+    accepts_legal::RULE,
+    echoes_code::RULE,
+    lets_the_polite_finish::RULE,
+    frames_well::RULE,
+    quiet_application::RULE,
+    no_panic::RULE,
+    no_spin::RULE,
+    no_leak::RULE,
+    bounded_memory::RULE,
+];
+
+impl Invariant {
+    /// The rule of this name.
+    pub const fn rule(self) -> &'static Rule {
+        &RULES[self as usize]
+    }
+}
+
+/// What a check is given.
+pub(super) struct Case<'a> {
+    /// The connection.
+    pub view: &'a View<'a>,
+    /// What the subject promises.
+    pub bounds: &'a Bounds,
+    /// What it owes first, where it owes an end.
+    pub owed: Option<Owed>,
+}
+
+impl Case<'_> {
+    /// Whether an end is owed for such a cause.
+    pub fn owes(&self, is_it: impl Fn(Cause) -> bool) -> bool {
+        self.owed.is_some_and(|owed| is_it(owed.cause))
+    }
+}
+
+/// What checks found.
+pub(super) type Suspicions = Vec<Suspicion>;
+
+/// Something that looks as if a rule were broken, with what may excuse it.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    /// How strongly the RFC asks for it in this case.
+    pub level: Level,
+    /// What the server did: `sent Text after its Close`.
+    pub fact: Cow<'static, str>,
+    /// The events that prove it, the one with which it happened first; none where it
+    /// is a matter of the whole connection.
+    pub events: Vec<usize>,
+    /// Of a rule about time: what was owed, what the client did meanwhile, how it ended.
+    pub timing: Option<(Owed, Condition, Ending)>,
+    /// The excuses that hold, by name.
+    pub excuses: Vec<Excuse>,
+    /// Whether it is about an answer, and nobody saw what the server had read by then: it may
+    /// have acted by itself.
+    pub unsure_what_was_answered: bool,
+}
+
+impl Suspicion {
+    /// A suspicion that nothing excuses so far.
+    pub fn new(level: Level, fact: impl Into<Cow<'static, str>>, events: Vec<usize>) -> Self {
+        Self {
+            level,
+            fact: fact.into(),
+            events,
+            timing: None,
+            excuses: Vec::new(),
+            unsure_what_was_answered: false,
+        }
+    }
+
+    /// With an excuse, where it holds.
+    pub fn unless(mut self, excuse: Option<Excuse>) -> Self {
+        self.excuses.extend(excuse);
+        self
+    }
+
+    /// About an answer: where only the actor's end was seen, the server may have acted by itself.
+    pub fn about_an_answer(self, view: &View<'_>) -> Self {
+        Self { unsure_what_was_answered: !view.sees_both_ends(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_stand_in_the_order_of_their_names() {
+        let listed: Vec<Invariant> = RULES.iter().map(|rule| rule.invariant).collect();
+        assert_eq!(listed, Invariant::ALL);
+    }
+
+    #[test]
+    fn every_rule_is_asked_of_servers_and_says_why() {
+        for rule in RULES {
+            let (AskedOf::Both(why) | AskedOf::Server(why)) = rule.asked_of;
+            assert!(rule.asked_of.includes(Role::Server) && !why.is_empty(), "{}", rule.invariant);
+        }
+    }
+}

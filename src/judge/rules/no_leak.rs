@@ -1,0 +1,30 @@
+//! `no-leak`: no task outlives the connection. The RFC is silent: a SHOULD.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::exchange::What;
+use crate::verdict::{Class, Invariant, Level};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::NoLeak,
+    class: Class::Liveness,
+    section: "-",
+    quote: None,
+    says: "No task of the server's outlives the connection.",
+    explains: "The transport is gone, the time to close has passed once more, and tasks that the\n\
+              connection spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
+              channel which a registry keeps open. Abort them, or let them own what ends with the\n\
+              connection. Judged in virtual time only.",
+    asked_of: AskedOf::Both("every program"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let Some(event) = case.view.firsts.outlived else { return };
+    let What::Outlived { tasks } = case.view.exchange.events[event].what else { return };
+    let fact = match tasks {
+        1 => "left a task behind that outlives the connection".to_owned(),
+        tasks => format!("left {tasks} tasks behind that outlive the connection"),
+    };
+    out.push(Suspicion::new(Level::Should, fact, vec![event]));
+}

@@ -1,0 +1,30 @@
+//! `no-panic`: no task panics, and none ends its process. The RFC is silent: a SHOULD.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::exchange::{Death, What};
+use crate::verdict::{Class, Invariant, Level};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::NoPanic,
+    class: Class::Safety,
+    section: "-",
+    quote: None,
+    says: "No task of the server panics, and none ends its process, whatever the client sends.",
+    explains: "A panic in a connection's task is caught by the runtime and easily overlooked; what the\n\
+              task should have done afterwards is not done. An abort, a signal and a call of exit end\n\
+              every other connection with this one.",
+    asked_of: AskedOf::Both("every program"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    if let Some(event) = view.firsts.panicked {
+        let What::Panicked(message) = &view.exchange.events[event].what else { return };
+        let fact = format!("panicked: {message}");
+        out.push(Suspicion::new(Level::Should, fact, vec![event]));
+    } else if let Some((event, death @ (Death::Signal(_) | Death::Exited(_)))) = view.death() {
+        out.push(Suspicion::new(Level::Should, death.to_string(), vec![event]));
+    }
+}

@@ -1,0 +1,123 @@
+//! `quiet-application`: the application hears nothing after the client's Close but its code, once.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::exchange::Note;
+use crate::judge::excuses;
+use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::view::{Firsts, Frame, View, came_before};
+use std::borrow::Cow;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::QuietApplication,
+    class: Class::Safety,
+    section: "1.4, 5.5.1, 7.1.5",
+    quote: Some((
+        "1.4",
+        "After receiving a control frame indicating the connection should be closed, a peer \
+                 discards any further data received.",
+    )),
+    says: "The application is given no data after the client's Close, and is told of the end once, with the right code.",
+    explains: "Judged of applications that report what they hear (`Note::Reports`). Messages behind a\n\
+              Close are discarded. However a connection ends, its application is told, once: with the\n\
+              code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\
+              whose owner is never told are leaks.",
+    asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
+    check,
+};
+
+/// Judged only of an application that said [`Note::Reports`].
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    if view.notes.iter().any(|(_, note)| *note == Note::Reports) {
+        out.extend(given_after_close(view));
+        out.extend(told_wrongly(view));
+        out.extend(told_twice(view));
+        out.extend(never_told(view));
+    }
+}
+
+fn heard(fact: impl Into<Cow<'static, str>>, events: Vec<usize>) -> Suspicion {
+    Suspicion::new(Level::Should, fact, events)
+}
+
+/// The times at which the application was told of the end, and the code.
+fn told(view: &View<'_>) -> impl Iterator<Item = (usize, Option<u16>)> {
+    view.notes.iter().filter_map(|(event, note)| match note {
+        Note::ToldOfEnd { code } => Some((*event, *code)),
+        _ => None,
+    })
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-1.4
+//# After receiving a control frame indicating the connection should be
+//# closed, a peer discards any further data received.
+fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
+    let close = view.actor_close()?;
+    let ends = |frame: &&Frame| {
+        frame.opcode.is_data() && frame.head.is_some_and(|head| head.fin) && frame.ended.is_some()
+    };
+    let before = view.actor_frames.iter().take_while(|frame| !frame.is_close());
+    let messages = before.filter(ends).count();
+    let mut given = view.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. }));
+    let (event, _) = given.nth(messages)?;
+    let fact = "gave its application data that came after the client's Close";
+    Some(heard(fact, vec![*event, close.ended?]))
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
+//# _The WebSocket Connection Close Code_ is defined as the status code
+//# (Section 7.4) contained in the first Close control frame received by
+//# the application implementing this protocol.  If this Close control
+//# frame contains no status code, _The WebSocket Connection Close Code_
+//# is considered to be 1005.
+fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
+    let (event, code) = told(view).next()?;
+    let close = view.actor_close().filter(|close| close.fault.is_none())?;
+    let received = view.received(close).filter(|received| *received < event)?;
+    let sent = close.code().map(|code| code.0);
+    let right = code == sent || (sent.is_none() && code == Some(1005));
+    if right {
+        return None;
+    }
+    let words = |code: Option<u16>| code.map_or_else(|| "no code".to_owned(), |c| c.to_string());
+    let fact = format!(
+        "told its application that the connection ended with {}, where the client's Close had {}",
+        words(code),
+        words(sent)
+    );
+    // An end that the server had begun by itself may be told as it saw it; where it took
+    // the Close for a violation, `accepts-legal` says so.
+    let own = |is: fn(&Frame, usize) -> bool| view.own_close().is_some_and(|own| is(own, received));
+    // A reset that came with the Close may be what was seen of it; and who gave up a send
+    // that waited for room may have left the Close behind a ping where it was.
+    let reset = came_before(view.firsts.reset, event);
+    let suspicion = heard(fact, vec![event, received])
+        .unless(own(|own, received| own.started < received).then_some(Excuse::ServerClosedFirst))
+        .unless(own(|own, _| own.blames()).then_some(Excuse::BlamesTheClient))
+        .unless(excuses::wide_length(view, close))
+        .unless(excuses::application_left(view, received))
+        .unless(reset.then_some(Excuse::ClientGone))
+        .unless(excuses::waited_for_room(view, std::iter::once(event)))
+        .unless(excuses::application_closed(view, received));
+    Some(suspicion)
+}
+
+fn told_twice(view: &View<'_>) -> Option<Suspicion> {
+    let (first, _) = told(view).next()?;
+    let (second, _) = told(view).nth(1)?;
+    Some(heard("told its application twice of the end", vec![second, first]))
+}
+
+/// Of one that left by itself, or crashed, nobody need be told.
+fn never_told(view: &View<'_>) -> Option<Suspicion> {
+    let released = view.firsts.dropped?;
+    if told(view).next().is_some() {
+        return None;
+    }
+    let Firsts { began_to_return, panicked, spun, .. } = view.firsts;
+    let suspicion = heard("never told its application of the end", vec![released])
+        .unless(began_to_return.and(Some(Excuse::ApplicationLeft)))
+        .unless(panicked.or(spun).and(Some(Excuse::Crashed)));
+    Some(suspicion)
+}

@@ -1,0 +1,120 @@
+//! `refuses-illegal`: a protocol violation fails the connection, with a Close that says so.
+
+use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use crate::judge::excuses;
+use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::view::{ActorFault, Frame, View, came_before};
+use crate::wire::{CloseClass, CloseCode, Fault};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::RefusesIllegal,
+    class: Class::Safety,
+    section: "5.1, 7.1.7, 7.4.1",
+    quote: Some((
+        "7.1.7",
+        "If _The WebSocket Connection is Established_ prior to the point where the endpoint is \
+                 required to _Fail the WebSocket Connection_, the endpoint SHOULD send a Close frame with \
+                 an appropriate status code (Section 7.4) before proceeding to _Close the WebSocket \
+                 Connection_.",
+    )),
+    says: "A protocol violation is answered with a Close that says so; a bad code is not echoed.",
+    explains: "The client sent what no client may send: a frame without a mask, reserved bits or\n\
+              opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
+              with a code that no frame may carry. That the connection ends is asked by\n\
+              ends-in-time; here, that the client is told why: 1002, or 1007 for bad UTF-8.\n\n\
+              Servers break it by dropping the socket in the error path, by echoing whatever code came,\n\
+              or by reading one byte, or a bad reason, as none. Parse a Close's payload before you answer it.",
+    asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
+    check,
+};
+
+/// That the connection ends at all is asked by `ends-in-time`; here, what is said.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(answer_to_a_fault(case.view).map(|found| found.about_an_answer(case.view)));
+}
+
+fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
+    let fault = view.actor_fault?;
+    // Behind a Close everything is discarded.
+    if view.actor_close().is_some_and(|close| close.end_offset < fault.offset) {
+        return None;
+    }
+    let proven = view.read_upto(fault.offset, fault.event)?;
+    match view.own_close() {
+        None => fails_without_close(view, proven),
+        Some(close) => fails_with(view, fault, close),
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+//# If _The WebSocket Connection is Established_ prior to the point where
+//# the endpoint is required to _Fail the WebSocket Connection_, the
+//# endpoint SHOULD send a Close frame with an appropriate status code
+//# (Section 7.4) before proceeding to _Close the WebSocket Connection_.
+fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
+    let ended = view.told_end()?;
+    if ended < proven {
+        return None;
+    }
+    // A client that has said FIN ends its stream: what the server does then is about that.
+    let finished = came_before(view.firsts.fin, ended).then_some(Excuse::ClientFin);
+    let fact = "ended the connection on the client's protocol violation without a Close";
+    let suspicion = Suspicion::new(Level::Should, fact, vec![ended, proven])
+        .unless(finished)
+        .unless(excuses::silence(view, ended))
+        .unless(excuses::application_closed(view, usize::MAX));
+    Some(suspicion)
+}
+
+/// The Close that answers a violation says that it was one.
+fn fails_with(view: &View<'_>, fault: ActorFault, close: &Frame) -> Option<Suspicion> {
+    close.ended?;
+    // Some look at a frame once all of it is here. What they send before is about
+    // something else, as it is after the application's wish to end.
+    let frame = view.actor_frames.iter().find(|frame| frame.fault == Some(fault.fault))?;
+    let whole = view.received(frame)?;
+    if close.started < whole {
+        return None;
+    }
+    let code = close.code();
+    let fits_reason = code == Some(CloseCode::INVALID_DATA) && frame.has_bad_reason();
+    if fits_reason || code.is_some_and(|code| fits(code, fault.fault)) {
+        return None;
+    }
+    let echoes = matches!(fault.fault, Fault::CloseCode(bad) if code == Some(bad));
+    let level = match code.map(CloseCode::class) {
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+        //# 1005 is a reserved value and MUST NOT be set as a status code in a
+        //# Close control frame by an endpoint.
+        Some(CloseClass::NeverSent) if echoes => Level::Must,
+        _ => Level::Should,
+    };
+    let code = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
+    let how = if echoes { "echoed" } else { "answered" };
+    let fact = format!("{how} the client's protocol violation ({}) with {code}", fault.fault);
+    // One that has waited for room since before the frame came is about something else.
+    let came = [Some(whole), frame.ended].into_iter().flatten();
+    let suspicion = Suspicion::new(level, fact, vec![close.started, whole])
+        .unless(excuses::application_closed(view, close.started))
+        .unless(excuses::waited_for_room(view, came))
+        .unless(excuses::reason_of_its_own(view, frame));
+    Some(suspicion)
+}
+
+/// Whether `code` tells a client that `fault` was one.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+//# 1002 indicates that an endpoint is terminating the connection due
+//# to a protocol error.
+fn fits(code: CloseCode, fault: Fault) -> bool {
+    match code {
+        // 1008 "can be returned when there is no other more suitable status code".
+        CloseCode::PROTOCOL_ERROR | CloseCode::POLICY => true,
+        CloseCode::INVALID_DATA => {
+            matches!(fault, Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8)
+        }
+        CloseCode::TOO_BIG => matches!(fault, Fault::LongControl(_)),
+        CloseCode::UNSUPPORTED => matches!(fault, Fault::ReservedOpcode(_)),
+        _ => false,
+    }
+}

@@ -1,0 +1,29 @@
+//! `releases-in-time`: the transport is let go of by the deadline.
+
+use super::{AskedOf, Case, Rule, Suspicions};
+use crate::judge::deadlines;
+use crate::verdict::{Class, Invariant};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::ReleasesInTime,
+    class: Class::Liveness,
+    section: "7.1.1",
+    quote: Some((
+        "5.5.1",
+        "After both sending and receiving a Close message, an endpoint considers the WebSocket \
+                 connection closed and MUST close the underlying TCP connection.",
+    )),
+    says: "The server lets go of its transport by the deadline, not only of its sending half.",
+    explains: "The client has seen the end, or has reset the connection, and the server still holds\n\
+              the socket: it shut down its writing side and waits for the client's FIN without a\n\
+              deadline, or a task, a session or a split half keeps the transport alive.\n\n\
+              Such sockets sit in FIN_WAIT2 or CLOSE_WAIT and use up file descriptors. Bound the\n\
+              wait for the client's FIN, and drop every half of the stream.",
+    asked_of: AskedOf::Both("both ends hold a socket"),
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(deadlines::missed_release(case));
+}

@@ -1,0 +1,139 @@
+//! The actor's end in virtual time: the link, and the commands to the server's application.
+
+use super::idle_detector::IdleDetector;
+use crate::actor::{ActorEnd, Read};
+use crate::exchange::{Note, What};
+use crate::script::{Command, Setting, Size};
+use crate::target::{AppSteps, ApplicationControl};
+use crate::transport::memory::{ActorRead, Link};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Commands to the server's application, until it takes them.
+pub(super) struct CommandQueue {
+    link: Link,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    commands: VecDeque<Command>,
+    waker: Option<Waker>,
+    kept: Vec<Box<dyn Any + Send>>,
+}
+
+impl CommandQueue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of what the application kept: a handle may hold the queue itself.
+    pub fn clear(&self) {
+        let kept = std::mem::take(&mut self.waiting().kept);
+        drop(kept);
+    }
+}
+
+impl ApplicationControl for CommandQueue {
+    fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
+        let mut waiting = self.waiting();
+        if let Some(command) = waiting.commands.pop_front() {
+            return Poll::Ready(command);
+        }
+        waiting.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn note(&self, note: Note) {
+        self.link.record(What::Noted(note));
+    }
+
+    fn keep(&self, thing: Box<dyn Any + Send>) {
+        self.waiting().kept.push(thing);
+    }
+}
+
+/// The actor's end of one connection, and the way to the server's application.
+pub(super) struct SimulatedEnd {
+    link: Link,
+    idle: Arc<IdleDetector>,
+    obeys: AppSteps,
+    /// The ask for idleness that counts.
+    asked: u32,
+    pub commands: Arc<CommandQueue>,
+}
+
+impl SimulatedEnd {
+    pub fn new(link: &Link, idle: &Arc<IdleDetector>, obeys: AppSteps) -> Self {
+        let commands = Arc::new(CommandQueue { link: link.clone(), waiting: Mutex::default() });
+        Self { link: link.clone(), idle: Arc::clone(idle), asked: 0, obeys, commands }
+    }
+}
+
+impl ActorEnd for SimulatedEnd {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        self.link.poll_actor_read(cx).map(|read| match read {
+            ActorRead::Bytes => Read::Bytes,
+            ActorRead::End => Read::End,
+        })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.link.poll_actor_write(cx, bytes)
+    }
+
+    fn ask_settled(&mut self) {
+        self.asked = self.idle.ask();
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.idle.poll_answered(self.asked, cx)
+    }
+
+    fn is_over(&self) -> bool {
+        self.link.is_over()
+    }
+
+    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
+        self.link.with_received(|bytes| look(&bytes[from..]));
+    }
+
+    fn tell(&mut self, command: &Command) {
+        if !self.obeys.contain(AppSteps::of(command)) {
+            return;
+        }
+        self.link.actor_acted();
+        let mut waiting = self.commands.waiting();
+        waiting.commands.push_back(command.clone());
+        if let Some(waker) = waiting.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn fin(&mut self) {
+        self.link.actor_fin();
+    }
+
+    fn reset(&mut self) {
+        self.link.actor_reset();
+    }
+
+    fn drop_socket(&mut self) {
+        self.link.actor_drop();
+    }
+
+    fn cut(&mut self) {
+        self.link.cut();
+    }
+
+    fn set(&mut self, setting: Setting, size: Size) {
+        self.link.set(setting, size);
+    }
+
+    fn reading(&mut self, reads: bool) {
+        self.link.record(if reads { What::ResumedReading } else { What::StoppedReading });
+    }
+}

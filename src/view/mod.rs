@@ -1,0 +1,371 @@
+//! The one reading of an exchange: a connection, seen from where it was recorded.
+//!
+//! A [`View`] answers the questions that rules, sentences and timelines have: what was sent
+//! and when, what had been read by a moment, whether the client broke a rule before, what
+//! the application said. It is made in one pass. A view of an exchange that only the
+//! actor's end recorded is the same type with less in it. A view knows no bounds and no
+//! rules: what the answers mean is the judge's business.
+
+pub mod streams;
+
+pub use streams::{Frame, Stream};
+
+use crate::exchange::{Bytes, ConnectionId, Death, End, Event, Exchange, Note, Time, What};
+use crate::wire::{Fault, Role, handshake};
+
+/// The client's first fault.
+#[derive(Clone, Copy, Debug)]
+pub struct ActorFault {
+    /// The event that carried the byte that proves it.
+    pub event: usize,
+    /// What the client did wrong.
+    pub fault: Fault,
+    /// How many bytes of the whole stream came up to that byte, it included.
+    pub offset: usize,
+}
+
+/// The first event of each kind, as an index into the exchange.
+#[derive(Debug, Default)]
+pub struct Firsts {
+    pub fin: Option<usize>,
+    pub reset: Option<usize>,
+    pub began: Option<usize>,
+    pub began_to_return: Option<usize>,
+    pub shut: Option<usize>,
+    pub dropped: Option<usize>,
+    pub cut: Option<usize>,
+    pub got_end: Option<usize>,
+    pub got_reset: Option<usize>,
+    pub panicked: Option<usize>,
+    pub spun: Option<usize>,
+    pub outlived: Option<usize>,
+    pub became: Option<usize>,
+    pub died: Option<usize>,
+}
+
+/// Whether `event` happened, and before `other`.
+pub fn came_before(event: Option<usize>, other: usize) -> bool {
+    event.is_some_and(|event| event < other)
+}
+
+/// One connection of an exchange, read.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The exchange, with its other connections.
+    pub exchange: &'a Exchange,
+    connection: ConnectionId,
+    /// The connection's bytes.
+    pub bytes: &'a Bytes,
+    /// When what happened first.
+    pub firsts: Firsts,
+    /// The event that completed the client's request.
+    pub request: Option<usize>,
+    /// The event that completed the server's 101.
+    pub opened: Option<usize>,
+    /// Whether the client sent bytes behind its request before the 101 (4.1 forbids it).
+    pub early: bool,
+    /// The frames that the actor sent.
+    pub actor_frames: Vec<Frame>,
+    /// The frames that the subject sent, up to where they cannot be told apart any more.
+    pub subject_frames: Vec<Frame>,
+    /// The client's first fault.
+    pub actor_fault: Option<ActorFault>,
+    /// Whether the server's last wish to write was still waiting for room at the end.
+    pub blocked: bool,
+    /// When room came for a wish to write that had waited, and nothing was written since.
+    pub unused_room: Option<Time>,
+    /// What the server's application said, and when.
+    pub notes: Vec<(usize, Note)>,
+    /// The events at which the server's reading had got so far: `(event, bytes in all)`.
+    reads: Vec<(usize, usize)>,
+}
+
+impl<'a> View<'a> {
+    /// Reads one connection of an exchange, in one pass.
+    pub fn of(exchange: &'a Exchange, connection: ConnectionId) -> Self {
+        let bytes = exchange.bytes(connection);
+        let mut client = Stream::new(exchange.subject.other(), &bytes.to_subject);
+        let mut server = Stream::new(exchange.subject, &bytes.to_actor);
+        let mut view = Self {
+            exchange,
+            connection,
+            bytes,
+            firsts: Firsts::default(),
+            request: None,
+            opened: None,
+            early: false,
+            actor_frames: Vec::new(),
+            subject_frames: Vec::new(),
+            actor_fault: None,
+            blocked: false,
+            unused_room: None,
+            notes: Vec::new(),
+            reads: Vec::new(),
+        };
+        for (index, event) in exchange.events.iter().enumerate() {
+            let Event { at, what, .. } = event;
+            if event.connection != connection {
+                continue;
+            }
+            match what {
+                What::Arrived { bytes } => view.arrived(&mut client, *bytes, index),
+                What::Wrote { bytes } => {
+                    view.unused_room = None;
+                    view.sent(&mut server, *bytes, index);
+                }
+                What::Read { bytes } if event.end == End::Actor => {
+                    if !exchange.both_ends {
+                        view.sent(&mut server, *bytes, index);
+                    }
+                }
+                What::Read { bytes } => {
+                    let before = view.reads.last().map_or(0, |(_, total)| *total);
+                    view.reads.push((index, before + *bytes as usize));
+                }
+                What::WriteBlocked => view.blocked = true,
+                What::Writable => {
+                    view.blocked = false;
+                    view.unused_room = Some(*at);
+                }
+                What::Noted(note) => {
+                    view.notes.push((index, *note));
+                    view.firsts.note(event, index);
+                }
+                _ => view.firsts.note(event, index),
+            }
+        }
+        view.actor_frames = client.into_frames();
+        view.subject_frames = server.into_frames();
+        // Once a stream is out of step, its frames are noise.
+        let lost = view.subject_frames.iter().position(|frame| !frame.keeps_framing());
+        view.subject_frames.truncate(lost.map_or(usize::MAX, |last| last + 1));
+        view
+    }
+
+    fn arrived(&mut self, client: &mut Stream<'_>, bytes: u32, index: usize) {
+        client.take(bytes, index);
+        if self.request.is_none() && client.is_past_opening() {
+            self.request = Some(index);
+        }
+        let opening = client.opening();
+        self.early |=
+            self.opened.is_none() && opening.is_some_and(|opening| client.taken() > opening);
+        if self.actor_fault.is_none() {
+            let at = |(fault, offset)| ActorFault { event: index, fault, offset };
+            self.actor_fault = client.fault().map(at);
+        }
+    }
+
+    fn sent(&mut self, server: &mut Stream<'_>, bytes: u32, index: usize) {
+        server.take(bytes, index);
+        if self.opened.is_none() && server.is_past_opening() {
+            self.opened = Some(index);
+        }
+    }
+
+    /// The role of the endpoint under test.
+    pub const fn subject_role(&self) -> Role {
+        self.exchange.subject
+    }
+
+    /// The role of hangup's own end.
+    pub const fn actor_role(&self) -> Role {
+        self.exchange.subject.other()
+    }
+
+    /// Whether the subject's end was observed too.
+    pub const fn sees_both_ends(&self) -> bool {
+        self.exchange.both_ends
+    }
+
+    /// The events of this connection, in order.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &'a Event> + use<'a> {
+        self.events_before(self.exchange.events.len())
+    }
+
+    /// The events of this connection with their indices.
+    pub fn indexed_events(&self) -> impl Iterator<Item = (usize, &'a Event)> + use<'a> {
+        let connection = self.connection;
+        let events = self.exchange.events.iter().enumerate();
+        events.filter(move |(_, event)| event.connection == connection)
+    }
+
+    /// The events of this connection before that with this index.
+    pub fn events_before(
+        &self,
+        event: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a Event> + use<'a> {
+        let connection = self.connection;
+        self.exchange.events[..event].iter().filter(move |event| event.connection == connection)
+    }
+
+    /// When the event happened.
+    pub fn at(&self, event: usize) -> Time {
+        self.exchange.events[event].at
+    }
+
+    /// How the target's process ended, and the event.
+    pub fn death(&self) -> Option<(usize, Death)> {
+        let event = self.firsts.died?;
+        match self.exchange.events[event].what {
+            What::Died(death) => Some((event, death)),
+            _ => None,
+        }
+    }
+
+    /// The event from which on time stood still, as the server polled for ever.
+    pub fn stood_still(&self) -> Option<usize> {
+        let died = self.death().filter(|(_, death)| *death == Death::StoodStill);
+        self.firsts.spun.or(died.map(|(event, _)| event))
+    }
+
+    /// The event with which the connection ended, as far as the server has to
+    /// see to it: its FIN or RST, or the client's own reset.
+    pub fn ended(&self) -> Option<usize> {
+        let Firsts { shut, dropped, got_end, got_reset, reset, .. } = self.firsts;
+        [shut, dropped, got_end, got_reset, reset].into_iter().flatten().min()
+    }
+
+    /// The end as what the server did next to it is judged by. The kernel's table tells
+    /// of an end only that it came between two looks: there, what the client saw counts.
+    pub fn told_end(&self) -> Option<usize> {
+        let Firsts { got_end, got_reset, reset, .. } = self.firsts;
+        if self.exchange.both_ends {
+            self.ended()
+        } else {
+            [got_end, got_reset, reset].into_iter().flatten().min()
+        }
+    }
+
+    /// The event with which the server let go of its transport, where that was
+    /// observed; else the end stands for it.
+    pub fn released(&self) -> Option<usize> {
+        if self.exchange.sees_release { self.firsts.dropped } else { self.ended() }
+    }
+
+    /// The event with which the server left a client that said and did nothing since its
+    /// request, as far as that is certain to the client alone: by a reset, or because the
+    /// kernel's table showed it. Of one that did something, the table dates the end too
+    /// roughly: what was done in between may be what the server acted on.
+    pub fn left_a_silent_client(&self) -> Option<usize> {
+        let Firsts { fin, reset, cut, got_reset, dropped, .. } = self.firsts;
+        let dropped = dropped.filter(|_| self.exchange.sees_release);
+        let end = [got_reset, dropped].into_iter().flatten().min()?;
+        let said = streams::opening_length(self.actor_role(), &self.bytes.to_subject)
+            .is_none_or(|request| request < self.bytes.to_subject.len());
+        let left = [fin, reset, cut].into_iter().any(|event| event.is_some());
+        (!said && !left).then_some(end)
+    }
+
+    /// The event with which the server received the client's bytes up to `frame`'s
+    /// end. To arrive is not to be received: where the server's end was observed, it
+    /// counts when it read them. Elsewhere a clean end that came later shows it, since
+    /// a socket that is closed with bytes unread is reset; but not to a client that had
+    /// stopped reading, which cannot tell when the end came.
+    pub fn received(&self, frame: &Frame) -> Option<usize> {
+        self.read_upto(frame.end_offset, frame.ended?)
+    }
+
+    /// As [`received`](Self::received), of the client's bytes up to `offset`, which
+    /// the event `arrived` carried.
+    pub fn read_upto(&self, offset: usize, arrived: usize) -> Option<usize> {
+        if self.exchange.both_ends {
+            let read = self.reads.iter().find(|(_, total)| *total >= offset);
+            return read.map(|(event, _)| *event);
+        }
+        let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
+        let stops = |event: &Event| matches!(event.what, What::StoppedReading | What::Cut);
+        let was_deaf = self.events_before(end).any(stops);
+        let later = end > arrived && self.at(end) >= self.at(arrived).after(self.exchange.transit);
+        (later && !was_deaf).then_some(arrived)
+    }
+
+    /// As [`received`](Self::received), of a client's Close with nothing behind it, where the
+    /// end was a reset: a server that resets whoever closes has either read the Close, or
+    /// not waited for one, nor sent one.
+    pub fn received_by_reset(&self, close: &Frame) -> Option<usize> {
+        let Firsts { fin, got_end, got_reset, .. } = self.firsts;
+        let (arrived, reset) = (close.ended?, got_reset?);
+        let is_last = close.end_offset == self.bytes.to_subject.len() && fin.is_none();
+        let later =
+            reset > arrived && self.at(reset) >= self.at(arrived).after(self.exchange.transit);
+        let alone = !self.exchange.both_ends && got_end.is_none() && !self.is_deaf_at(reset);
+        (alone && is_last && later).then_some(arrived)
+    }
+
+    /// Whether the server's wish to write was waiting for room when `event` happened.
+    pub fn is_blocked_at(&self, event: usize) -> bool {
+        let before = self.events_before(event).rev();
+        let mut room = before.filter(|e| matches!(e.what, What::WriteBlocked | What::Writable));
+        room.next().is_some_and(|event| event.what == What::WriteBlocked)
+    }
+
+    /// Whether the client had stopped reading when `event` happened.
+    pub fn is_deaf_at(&self, event: usize) -> bool {
+        let before = self.events_before(event).rev();
+        let mut reading =
+            before.filter(|e| matches!(e.what, What::StoppedReading | What::ResumedReading));
+        reading.next().is_some_and(|event| event.what == What::StoppedReading)
+    }
+
+    /// Whether the response accepts the key that the client sent; `None` where the response is
+    /// no 101, or nobody knows the key: a script may open with one of its own.
+    pub fn accepts_the_key(&self) -> Option<bool> {
+        let response = handshake::response(&self.bytes.to_actor).ok().flatten()?;
+        let asked = handshake::request(&self.bytes.to_subject).ok().flatten();
+        let known = asked.is_some_and(|(_, accept)| accept == handshake::ACCEPT);
+        known.then_some(response.accepted)
+    }
+
+    /// How many bytes of the server's the client had read when `event` happened.
+    pub fn got_before(&self, event: usize) -> usize {
+        let got = |event: &Event| match event.what {
+            What::Read { bytes } if event.end == End::Actor => bytes as usize,
+            _ => 0,
+        };
+        self.events_before(event).map(got).sum()
+    }
+
+    /// The server's first Close, complete or not.
+    pub fn own_close(&self) -> Option<&Frame> {
+        self.subject_frames.iter().find(|frame| frame.is_close())
+    }
+
+    /// The client's first complete Close, unless it broke the protocol before or
+    /// with the frame itself; what is wrong with a Close's payload leaves it a Close.
+    pub fn actor_close(&self) -> Option<&Frame> {
+        let is_close = |frame: &&Frame| frame.is_close() && frame.has_sound_frame();
+        let sound = |frame: &&Frame| frame.fault.is_none() || is_close(frame);
+        self.actor_frames
+            .iter()
+            .take_while(sound)
+            .filter(is_close)
+            .find(|frame| frame.ended.is_some())
+    }
+}
+
+impl Firsts {
+    fn note(&mut self, event: &Event, index: usize) {
+        let slot = match &event.what {
+            What::FinArrived => &mut self.fin,
+            What::ResetArrived => &mut self.reset,
+            What::Noted(Note::BeganToClose) => &mut self.began,
+            What::Noted(Note::BeganToReturn) => {
+                self.began.get_or_insert(index);
+                &mut self.began_to_return
+            }
+            What::Shut => &mut self.shut,
+            What::Dropped { .. } => &mut self.dropped,
+            What::Cut => &mut self.cut,
+            What::ReadEnd if event.end == End::Actor => &mut self.got_end,
+            What::ReadReset if event.end == End::Actor => &mut self.got_reset,
+            What::Panicked(_) => &mut self.panicked,
+            What::Spun { .. } => &mut self.spun,
+            What::Outlived { .. } => &mut self.outlived,
+            What::Became(_) => &mut self.became,
+            What::Died(_) => &mut self.died,
+            _ => return,
+        };
+        slot.get_or_insert(index);
+    }
+}

@@ -1,0 +1,46 @@
+//! What somebody at the client's end alone can say, against what both ends show: it may be
+//! less, and never more.
+
+use hangup::Registry;
+use hangup::exchange::{ConnectionId, Exchange};
+use hangup::generate::GeneratorConfig;
+use hangup::judge::judge;
+use hangup::run::virtual_time::play;
+use hangup::verdict::{Invariant, Level, Verdict};
+use std::collections::BTreeMap;
+
+/// How many scripts are played against each target.
+const SCRIPTS: u64 = 120;
+
+/// The rules that must be kept and are certainly broken.
+fn musts(verdict: &Verdict) -> Vec<Invariant> {
+    let certain = verdict.violations.iter().filter(|violation| violation.control.is_none());
+    let musts = certain.filter(|violation| violation.level == Level::Must);
+    musts.map(|violation| violation.identity.invariant()).collect()
+}
+
+#[test]
+fn a_client_alone_never_finds_a_must_that_both_ends_do_not_show() {
+    let registry = Registry::built_in();
+    let (mut more, mut seen_musts) = (BTreeMap::new(), BTreeMap::<Invariant, u32>::new());
+    for target in registry.iter().filter(|target| !target.name().contains("nasty/")) {
+        let bounds = target.bounds();
+        let config = GeneratorConfig { bounds, app: target.obeys() };
+        for index in 0..SCRIPTS {
+            let script = config.nth(5, index);
+            let both: Exchange = play(target, &bounds, &script, index);
+            let alone = both.seen_by_actor();
+            assert!(alone.bytes(ConnectionId::FIRST).to_actor.len() <= 1 << 26);
+            let full = musts(&judge(&both, &bounds));
+            for invariant in musts(&judge(&alone, &bounds)) {
+                *seen_musts.entry(invariant).or_default() += 1;
+                if !full.contains(&invariant) {
+                    more.entry((target.name(), invariant)).or_insert((index, script.to_string()));
+                }
+            }
+        }
+    }
+    assert_eq!(more, BTreeMap::new(), "{} more", more.len());
+    // The client alone sees something at all.
+    assert!(seen_musts.len() >= 3, "{seen_musts:?}");
+}
