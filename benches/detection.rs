@@ -10,7 +10,7 @@ use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::Fault;
-use hangup::verdict::Key;
+use hangup::verdict::Identity;
 use hangup::{Script, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -113,7 +113,7 @@ fn row(fault: Fault) -> Row {
 /// How many scripts it takes from `seed`.
 fn first(target: &Arc<dyn Target>, fault: Fault, seed: u64) -> Option<u64> {
     let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
-    let caught = |index: &u64| key(target, fault, &config.nth(seed, *index), *index).is_some();
+    let caught = |index: &u64| identity(target, fault, &config.nth(seed, *index), *index).is_some();
     (0..LIMIT).find(caught).map(|index| index + 1)
 }
 
@@ -121,15 +121,20 @@ fn first(target: &Arc<dyn Target>, fault: Fault, seed: u64) -> Option<u64> {
 fn minimal(target: &Arc<dyn Target>, fault: Fault, seed: u64, index: u64) -> usize {
     let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
     let script = config.nth(seed, index);
-    let found = key(target, fault, &script, index);
-    let fails = |script: &Script| key(target, fault, script, index) == found;
+    let found = identity(target, fault, &script, index);
+    let fails = |script: &Script| identity(target, fault, script, index) == found;
     shrink(script, BUDGET, fails).script.steps.len()
 }
 
 /// The first violation of a rule that the fault is declared to break.
-fn key(target: &Arc<dyn Target>, fault: Fault, script: &Script, seed: u64) -> Option<Key> {
+fn identity(
+    target: &Arc<dyn Target>,
+    fault: Fault,
+    script: &Script,
+    seed: u64,
+) -> Option<Identity> {
     let bounds = target.bounds();
     let verdict = judge(&play(target, &bounds, script, seed), &bounds);
-    let mut keys = verdict.violations.into_iter().map(|violation| violation.key);
-    keys.find(|key| fault.breaks().contains(&key.invariant))
+    let mut found = verdict.violations.into_iter().map(|violation| violation.identity);
+    found.find(|identity| fault.breaks().contains(&identity.invariant()))
 }

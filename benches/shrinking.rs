@@ -10,7 +10,7 @@ use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, Shrunk, shrink};
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::Fault;
-use hangup::verdict::Key;
+use hangup::verdict::Identity;
 use hangup::{Script, Target};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,24 +45,25 @@ impl Row {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
         let bounds = target.bounds();
         let config = GeneratorConfig { bounds, app: target.obeys() };
-        let keys = |script: &Script| -> Vec<Key> {
+        let identities = |script: &Script| -> Vec<Identity> {
             let verdict = judge(&play(&target, &bounds, script, 0), &bounds);
-            verdict.violations.into_iter().map(|violation| violation.key).collect()
+            verdict.violations.into_iter().map(|violation| violation.identity).collect()
         };
         let mut shrunk = Vec::new();
-        let mut key = None;
+        let mut identity = None;
         for index in 0..LIMIT {
             let script = config.nth(42, index);
-            let found = keys(&script);
-            let key = *match key {
+            let found = identities(&script);
+            let identity = *match identity {
                 None => match found.first() {
-                    Some(first) => key.insert(*first),
+                    Some(first) => identity.insert(*first),
                     None => continue,
                 },
-                Some(ref key) => key,
+                Some(ref identity) => identity,
             };
-            if found.contains(&key) {
-                shrunk.push(shrink(script, BUDGET, |script| keys(script).contains(&key)));
+            if found.contains(&identity) {
+                shrunk
+                    .push(shrink(script, BUDGET, |script| identities(script).contains(&identity)));
                 if shrunk.len() == FAILING {
                     break;
                 }

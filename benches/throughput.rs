@@ -10,7 +10,7 @@ use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::verdict::{Cause, Condition, Invariant, Key};
+use hangup::verdict::{Cause, Condition, Identity, Invariant};
 use hangup::wire::handshake::REQUEST;
 use hangup::wire::{CloseCode, FrameHead, Opcode};
 use hangup::{Connection, Registry, Script, Target};
@@ -139,14 +139,11 @@ fn never(target: &Arc<dyn Target>) -> f64 {
 
 /// Plays to the minimum, from 100 different failing scripts of one bug.
 fn shrink_plays(target: &Arc<dyn Target>) -> Vec<u32> {
-    let key = Key {
-        invariant: Invariant::EndsInTime,
-        cause: Some(Cause::OwnClose),
-        condition: Some(Condition::Silent),
-    };
+    let identity = Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent);
     let bounds = target.bounds();
-    let fails =
-        |script: &Script| judge(&play(target, &bounds, script, 0), &bounds).find(key).is_some();
+    let fails = |script: &Script| {
+        judge(&play(target, &bounds, script, 0), &bounds).find(identity).is_some()
+    };
     let config = GeneratorConfig { bounds, app: target.obeys() };
     let failing = (0..).map(|index| config.nth(42, index)).filter(fails).take(100);
     let results: Vec<_> = failing.map(|script| shrink(script, BUDGET, fails)).collect();

@@ -38,6 +38,13 @@ impl Bounds {
         Self { close, release: close, handshake: None, idle: None, memory: None }
     }
 
+    /// The same but for `close`, where there is one: it takes the place of the bounds for
+    /// closing and for releasing, as [`close_within`](Self::close_within) sets both.
+    #[must_use]
+    pub fn held_to(self, close: Option<Duration>) -> Self {
+        close.map_or(self, |close| Self { close, release: close, ..self })
+    }
+
     /// The longest of the promised durations.
     pub fn longest(&self) -> Duration {
         [Some(self.close), Some(self.release), self.handshake, self.idle]

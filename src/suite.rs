@@ -10,12 +10,12 @@ use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
-use crate::report;
+use crate::report::{self, Style};
 use crate::run::campaign::Campaign;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::verdict::Violation;
+use crate::verdict::{Violation, groups};
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -214,7 +214,11 @@ impl Suite {
             trace,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);
-        let text = format!("{}: {}", self.target.name, report::finding(&repro, &finding));
+        let text = format!(
+            "{}: {}",
+            self.target.name,
+            report::finding(&repro, &finding, Style::default())
+        );
         Err(Failure { text })
     }
 
@@ -238,7 +242,7 @@ impl Suite {
         let bounds = self.target.bounds;
         let trace = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
-            self.target.deviations.iter().any(|deviation| deviation.accepts(violation.key))
+            Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
         let verdict = judge(&trace, &bounds);
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
@@ -249,20 +253,14 @@ impl Suite {
     /// others.
     fn failure(&self, first: &Finding, others: &[Finding]) -> Failure {
         let (repro, saved) = self.save(first);
-        let report = report::finding(&repro, first);
+        let report = report::finding(&repro, first, Style::default());
         let SuiteTarget { name, .. } = &self.target;
         let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
-        let mut group = None;
-        for other in others {
-            let (Repro { key, .. }, _) = self.save(other);
-            let condition = key.condition.map_or("", |condition| condition.id());
-            if group.replace((key.invariant, key.cause)) == Some((key.invariant, key.cause)) {
-                let _ = write!(text, ", {condition}");
-            } else {
-                let cause = key.cause.map_or("", |cause| cause.id());
-                let variant = [cause, condition].join(": ");
-                let variant = variant.trim_end_matches([':', ' ']);
-                let _ = write!(text, "\nalso saved: {}: {variant}", key.invariant);
+        let others = others.iter().map(|other| self.save(other).0.identity);
+        for group in groups(others, |identity| *identity) {
+            let _ = write!(text, "\nalso saved: {}", group[0].group());
+            for (index, one) in group.iter().filter_map(|other| other.within_group()).enumerate() {
+                let _ = write!(text, "{} {one}", if index == 0 { ":" } else { "," });
             }
         }
         Failure { text: text.trim_end().to_owned() }
@@ -305,7 +303,7 @@ impl Suite {
                 trace,
             };
             let now = report::repro(&self.target, self.target.bounds, &finding);
-            let report = report::finding(&now, &finding);
+            let report = report::finding(&now, &finding, Style::default());
             let SuiteTarget { name, .. } = &self.target;
             return Err(Failure {
                 text: format!("seed {}: {name} {how} {}\n\n{report}", self.seed, path.display()),

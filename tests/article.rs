@@ -75,7 +75,7 @@ fn ends_in_virtual_time(target: &Arc<dyn Target>) -> Ending {
     let late = verdict
         .violations
         .iter()
-        .find(|violation| violation.key.invariant == Invariant::EndsInTime);
+        .find(|violation| violation.identity.invariant() == Invariant::EndsInTime);
     late.map_or(Ending::InTime, |violation| violation.ending)
 }
 

@@ -9,7 +9,7 @@ use hangup::report;
 use hangup::run::campaign::{Campaign, CampaignOutcome};
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::verdict::{Cause, Condition, Ending, Invariant, Key};
+use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant};
 use hangup::{Connection, Registry, Script, Target};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -17,11 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The bug of the article: the own Close is sent, the client says nothing more.
-const STORY: Key = Key {
-    invariant: Invariant::EndsInTime,
-    cause: Some(Cause::OwnClose),
-    condition: Some(Condition::Silent),
-};
+const STORY: Identity =
+    Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent);
 
 fn target(name: &str) -> Arc<dyn Target> {
     Arc::clone(Registry::built_in().find(name).expect(name))
@@ -34,7 +31,7 @@ fn campaign(name: &str, seed: u64, scripts: u64) -> CampaignOutcome {
 }
 
 fn story_of(outcome: &CampaignOutcome) -> &Finding {
-    let found = outcome.findings.iter().find(|finding| finding.violation.key == STORY);
+    let found = outcome.findings.iter().find(|finding| finding.violation.identity == STORY);
     found.expect("the bug of the article is found")
 }
 
@@ -54,7 +51,8 @@ fn the_bug_of_the_article_is_found_and_proven_and_shrinks_to_two_steps_from_ever
 fn the_correct_servers_come_out_clean() {
     for name in ["reference", "tungstenite/read-deadline", "tungstenite/reader-task"] {
         let outcome = campaign(name, 1, 3_000);
-        let keys: Vec<Key> = outcome.findings.iter().map(|finding| finding.violation.key).collect();
+        let keys: Vec<Identity> =
+            outcome.findings.iter().map(|finding| finding.violation.identity).collect();
         assert_eq!(keys, [], "{name}");
     }
 }

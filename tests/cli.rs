@@ -5,6 +5,7 @@
 //! is `--scripts 200 --seed 1`, which finds the bug of `tungstenite/no-deadline` and
 //! nothing in the others. Signals, `/proc` and `/dev/full` are Linux's.
 
+use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
 use hangup::verdict::{Class, Invariant};
 use hangup::{Registry, Script, suite};
@@ -307,13 +308,13 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
             let repro = Repro::parse(&desk.read(path)).expect("a repro");
             assert_eq!(target["name"], repro.target.0);
             let since = finding["ending"]["since_seconds"].as_f64();
-            assert_eq!(since.is_some(), repro.key.invariant.rule().class == Class::Liveness);
+            assert_eq!(since.is_some(), repro.identity.invariant().rule().class == Class::Liveness);
             let expected = json!({
-                "invariant": repro.key.invariant,
+                "invariant": repro.identity.invariant(),
                 "level": repro.level,
-                "class": repro.key.invariant.rule().class,
-                "cause": repro.key.cause,
-                "condition": repro.key.condition,
+                "class": repro.identity.invariant().rule().class,
+                "cause": repro.identity.cause(),
+                "condition": repro.identity.condition(),
                 "ending": {
                     "kind": repro.ending,
                     "at_seconds": repro.at_seconds,
@@ -365,6 +366,31 @@ fn close_within_replaces_the_targets_own_bound() {
     assert_eq!(lax.code, 1, "{lax:?}");
     let repro = Repro::parse(&desk.read(REPRO)).expect("a repro");
     assert_eq!(repro.bounds.close.as_secs(), 90 * 60);
+}
+
+#[test]
+fn close_within_has_one_meaning_it_sets_the_bound_of_close_and_of_release() {
+    let desk = Desk::new();
+    let held_to = |repro: &str, seconds: u64| {
+        let Bounds { close, release, .. } = Repro::parse(&desk.read(repro)).expect(repro).bounds;
+        assert_eq!([close, release].map(|bound| bound.as_secs()), [seconds; 2], "{repro}");
+    };
+    desk.hangup(&format!("{CAMPAIGN} --close-within 7s"));
+    held_to(REPRO, 7);
+    desk.hangup(&format!("shrink {REPRO} --close-within 9s"));
+    held_to(REPRO, 9);
+    // This server keeps its connection for ever: the sentence has the bound.
+    desk.write("reset.hangup", "upgrade\nfin\nreset\n");
+    for command in ["replay", "show"] {
+        let options = "reset.hangup --target reference/fin-is-no-end --close-within 2s";
+        let run = desk.hangup(&format!("{command} {options}"));
+        let text = run.out.replace('\n', " ");
+        assert!(text.contains("releases-in-time"), "{run:?}");
+        assert!(
+            text.contains("by 2.000 s the server's hold on its transport had to end"),
+            "{run:?}"
+        );
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn broken(server: Reference) -> Broken {
     for finding in outcome.findings {
         let script = finding.script.to_string();
         let shortest =
-            broken.entry(finding.violation.key.invariant).or_insert_with(|| script.clone());
+            broken.entry(finding.violation.identity.invariant()).or_insert_with(|| script.clone());
         if script.lines().count() < shortest.lines().count() {
             *shortest = script;
         }

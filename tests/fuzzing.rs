@@ -4,7 +4,7 @@
 use hangup::finding::repro::Repro;
 use hangup::fuzzing::{self, Fuzz, Seed, seeds};
 use hangup::target::Deviation;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Pattern};
 use hangup::{Connection, Registry, Script, Target, secs};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -183,9 +183,7 @@ fn a_server_of_ones_own_is_fuzzed_by_its_suite_and_what_it_accepts_is_no_finding
     assert!(report.as_ref().is_some_and(|text| text.starts_with("mine: ")), "{report:?}");
     let accepting = Invariant::ALL.iter().fold(suite, |suite, invariant| {
         suite.accepting(Deviation {
-            invariant: *invariant,
-            cause: None,
-            condition: None,
+            pattern: Pattern::of(*invariant),
             reason: "this test",
             rfc: "-",
         })

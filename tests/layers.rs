@@ -149,3 +149,46 @@ fn only_the_command_line_prints() {
         }
     }
 }
+
+/// Who may ask an identity for a part of it beside its rule, and what for.
+const ASKS_FOR_A_PART: &[(&str, &str)] = &[
+    // The sentence says what the client did meanwhile.
+    ("report/sentence.rs", "condition"),
+    // The program checks from the byte on which the cause is, by the bound of the cause.
+    ("cli/export.rs", "cause"),
+];
+
+#[test]
+fn only_its_own_file_takes_an_identity_apart() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let own = root.join("verdict/identity.rs");
+    let text = std::fs::read_to_string(&own).expect("a source file");
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    for body in code.split("\npub struct ").skip(1) {
+        let fields = body.split("\n}").next().unwrap_or_default();
+        let fields =
+            if body.starts_with("Pattern(") { &body[.."Pattern(pub".len()] } else { fields };
+        assert!(!fields.contains("pub"), "a public part: pub struct {fields}");
+    }
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut asked = Vec::new();
+    for file in files.iter().filter(|file| **file != own) {
+        let inside = file.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(file).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for part in ["cause", "condition"] {
+            let calls = [format!(".{part}()"), format!("Identity::{part}")];
+            if calls.iter().any(|call| code.contains(call.as_str())) {
+                asked.push((inside.clone(), part.to_owned()));
+            }
+        }
+    }
+    asked.sort();
+    let mut may: Vec<_> = ASKS_FOR_A_PART
+        .iter()
+        .map(|(file, part)| ((*file).to_owned(), (*part).to_owned()))
+        .collect();
+    may.sort();
+    assert_eq!(asked, may, "Identity has `words`, `slug`, `group`, `Display` and its two halves");
+}

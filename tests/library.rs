@@ -1,7 +1,7 @@
 //! hangup as a user's tests see it: the suite, the strategy, the text of a failure.
 
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Connection, Script, Suite, secs};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -67,9 +67,7 @@ fn an_accepted_deviation_does_not_fail() {
     let directory = tempfile::tempdir().expect("a directory");
     let everything = Invariant::ALL.iter().fold(suite_in(&directory), |suite, invariant| {
         suite.accepting(Deviation {
-            invariant: *invariant,
-            cause: None,
-            condition: None,
+            pattern: Pattern::of(*invariant),
             reason: "this test",
             rfc: "-",
         })
@@ -77,9 +75,7 @@ fn an_accepted_deviation_does_not_fail() {
     assert_eq!(everything.try_check(), Ok(()));
     let fin: Script = "upgrade\nfin\n".parse().expect("a script");
     let only_resets = suite_in(&directory).accepting(Deviation {
-        invariant: Invariant::EndsInTime,
-        cause: Some(Cause::ClientReset),
-        condition: None,
+        pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientReset),
         reason: "this test",
         rfc: "-",
     });
@@ -91,9 +87,7 @@ fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() 
     let directory = tempfile::tempdir().expect("a directory");
     let suite = |scripts| {
         let accepted = Deviation {
-            invariant: Invariant::ClosesOnce,
-            cause: Some(Cause::ClientFin),
-            condition: None,
+            pattern: Pattern::of(Invariant::ClosesOnce).with_cause(Cause::ClientFin),
             reason: "this test",
             rfc: "-",
         };

@@ -77,7 +77,8 @@ fn the_four_deaths_of_a_process() {
         let [violation] = &verdict.violations[..] else { panic!("one rule: {verdict:?}") };
         let sentence = report::sentence(violation, &trace);
         let picture = report::timeline(&trace, Some(violation));
-        writeln!(pictures, "{}: {sentence}\n{picture}", violation.key.invariant).expect("a string");
+        writeln!(pictures, "{}: {sentence}\n{picture}", violation.identity.invariant())
+            .expect("a string");
     }
     insta::assert_snapshot!(pictures);
 }

@@ -107,7 +107,7 @@ fn play_seeded(target: &Arc<dyn Target>, script: &str, seed: u64) -> Played {
     Played {
         exchange,
         ending: violations.first().map_or(Ending::InTime, |violation| violation.ending),
-        broken: violations.iter().map(|violation| violation.key.invariant).collect(),
+        broken: violations.iter().map(|violation| violation.identity.invariant()).collect(),
     }
 }
 
@@ -566,7 +566,7 @@ fn two_connections_of_one_exchange_are_each_judged_as_they_would_be_alone() {
                 let alone = virtual_time::play(target, &bounds, script, 7);
                 let facts = |verdict: Verdict| -> Vec<_> {
                     let violations = verdict.violations.into_iter();
-                    violations.map(|violation| (violation.key, violation.fact)).collect()
+                    violations.map(|violation| (violation.identity, violation.fact)).collect()
                 };
                 let in_company = facts(judge_connection(&together, connection, &bounds));
                 let by_itself = facts(judge(&alone, &bounds));

@@ -16,7 +16,7 @@ const SCRIPTS: u64 = 120;
 fn musts(verdict: &Verdict) -> Vec<Invariant> {
     let certain = verdict.violations.iter().filter(|violation| violation.control.is_none());
     let musts = certain.filter(|violation| violation.level == Level::Must);
-    musts.map(|violation| violation.key.invariant).collect()
+    musts.map(|violation| violation.identity.invariant()).collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use hangup::Target;
 use hangup::finding::Finding;
 use hangup::report;
 use hangup::run::campaign::{Accepted, Campaign};
-use hangup::verdict::{Cause, Condition, Invariant, Level};
+use hangup::verdict::{Invariant, Level, Pattern, Problem, Variant};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -190,10 +190,11 @@ fn markdown(options: &Options, rows: &[Row]) -> String {
 impl Row {
     /// The finding that says most, of those that break `rule`.
     fn cell(&self, rule: Invariant) -> String {
-        let broken = self.findings.iter().filter(|finding| finding.violation.key.invariant == rule);
+        let broken =
+            self.findings.iter().filter(|finding| finding.violation.identity.invariant() == rule);
         let worst = broken.clone().min_by_key(|finding| {
             let Finding { violation, script, .. } = finding;
-            (violation.level != Level::Must, script.steps.len(), violation.key)
+            (violation.level != Level::Must, script.steps.len(), violation.identity)
         });
         let Some(worst) = worst else { return self.accepted(rule) };
         let ending = worst.violation.ending.kind();
@@ -211,7 +212,8 @@ impl Row {
     }
 
     fn accepted(&self, rule: Invariant) -> String {
-        let of = self.accepted.iter().filter(|accepted| accepted.deviation.invariant == rule);
+        let of =
+            self.accepted.iter().filter(|accepted| accepted.deviation.pattern.invariant() == rule);
         match of.map(|accepted| accepted.fired).sum() {
             0 => String::new(),
             fired => format!("*({fired})*"),
@@ -230,10 +232,9 @@ impl Row {
     fn finding(&self, finding: &Finding) -> JsonFinding {
         let repro = report::repro(&*self.target, self.target.bounds(), finding);
         JsonFinding {
-            invariant: repro.key.invariant.id(),
+            problem: repro.identity.problem(),
             level: repro.level.id(),
-            cause: repro.key.cause.map(Cause::id),
-            condition: repro.key.condition.map(Condition::id),
+            variant: repro.identity.variant(),
             ending: repro.ending,
             at_seconds: repro.at_seconds,
             steps: repro.script.steps.len(),
@@ -260,10 +261,11 @@ struct JsonTarget<'a> {
 
 #[derive(Serialize)]
 struct JsonFinding {
-    invariant: &'static str,
+    #[serde(flatten)]
+    problem: Problem,
     level: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
+    #[serde(flatten)]
+    variant: Variant,
     ending: String,
     at_seconds: Option<f64>,
     steps: usize,
@@ -273,9 +275,8 @@ struct JsonFinding {
 
 #[derive(Serialize)]
 struct JsonAccepted {
-    invariant: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
+    #[serde(flatten)]
+    pattern: Pattern,
     fired: u64,
     reason: &'static str,
     rfc: &'static str,
@@ -285,9 +286,7 @@ impl From<&Accepted> for JsonAccepted {
     fn from(accepted: &Accepted) -> Self {
         let Accepted { deviation, fired } = accepted;
         Self {
-            invariant: deviation.invariant.id(),
-            cause: deviation.cause.map(Cause::id),
-            condition: deviation.condition.map(Condition::id),
+            pattern: deviation.pattern,
             fired: *fired,
             reason: deviation.reason,
             rfc: deviation.rfc,

@@ -55,7 +55,7 @@ fn the_guides_servers_come_out_clean() {
         let found: Vec<(Invariant, String)> = outcome
             .findings
             .iter()
-            .map(|finding| (finding.violation.key.invariant, finding.script.to_string()))
+            .map(|finding| (finding.violation.identity.invariant(), finding.script.to_string()))
             .collect();
         assert_eq!(found, [], "{}", target.name());
     }

@@ -73,7 +73,8 @@ pub(super) struct Test {
     /// Play for so long instead, all targets together: 30s, 5min, 12h.
     #[arg(long = "for", value_name = "TIME")]
     pub lasting: Option<Millis>,
-    /// Hold every target to this bound instead of its own: 5s, 250ms.
+    /// Hold every target to this bound instead of its own, for closing and for letting go
+    /// of the connection after a reset: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
     /// How many worker processes play [default: one for each core]. The findings are
@@ -124,7 +125,7 @@ pub(super) struct Probe {
     /// How many new connections a second.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
-    /// The server's promise to end a connection: 5s, 250ms.
+    /// The server's promise to end a connection, and to let go of it after a reset: 5s, 250ms.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub close_within: Millis,
     /// Its promise to end a connection whose opening is not complete; none by default.
@@ -221,7 +222,8 @@ pub(super) struct File {
     /// The target to play it against, where not the one that the file names.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// Hold the target to this bound instead of the file's.
+    /// Hold the target to this bound instead of the file's, for closing and for letting go
+    /// of the connection after a reset.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
     /// How much memory the worker process that plays it may use, in MiB.

@@ -2,8 +2,7 @@
 
 use super::Trouble;
 use crate::finding::repro::Repro;
-use crate::finding::save::write_whole;
-use crate::verdict::{Cause, Condition, Invariant, Key};
+use crate::verdict::{Identity, Pattern, Problem, Variant};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -29,18 +28,23 @@ struct File {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    invariant: Invariant,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    condition: Option<Condition>,
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    variant: Variant,
     /// For people.
     #[serde(default)]
     sentence: String,
 }
 
-/// What the file accepts, as patterns ([`Key::is_of`]); `None` where there is no such file.
-pub(super) fn read(file: &Path) -> Result<Option<Vec<Key>>, Trouble> {
+impl Entry {
+    fn pattern(&self) -> Pattern {
+        Identity::of(self.problem, self.variant).into()
+    }
+}
+
+/// What the file accepts, as patterns; `None` where there is no such file.
+pub(super) fn read(file: &Path) -> Result<Option<Vec<Pattern>>, Trouble> {
     let at = file.display();
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -52,24 +56,34 @@ pub(super) fn read(file: &Path) -> Result<Option<Vec<Key>>, Trouble> {
     if format != FORMAT {
         return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
     }
-    let key = |entry: Entry| {
-        let Entry { invariant, cause, condition, .. } = entry;
-        Key { invariant, cause, condition }
-    };
-    Ok(Some(accepted.into_iter().map(key).collect()))
+    Ok(Some(accepted.iter().map(Entry::pattern).collect()))
 }
 
-/// Records findings as accepted.
-pub(super) fn write(file: &Path, found: &[Repro]) -> Result<(), Trouble> {
-    let entry = |repro: &Repro| {
-        let Key { invariant, cause, condition } = repro.key;
-        Entry { invariant, cause, condition, sentence: repro.sentence.clone() }
+/// The file that records findings as accepted.
+pub(super) fn text(found: &[Repro]) -> Result<String, Trouble> {
+    let entry = |repro: &Repro| Entry {
+        problem: repro.identity.problem(),
+        variant: repro.identity.variant(),
+        sentence: repro.sentence.clone(),
     };
     let content = File { format: FORMAT, accepted: found.iter().map(entry).collect() };
-    let at = file.display();
-    let body = toml::to_string_pretty(&content).map_err(|error| format!("{at}: {error}"))?;
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    write_whole(directory, file, format!("{HEADER}{body}").as_bytes())
-        .map_err(|error| format!("{at}: {error}"))
+    let body = toml::to_string_pretty(&content).map_err(|error| error.to_string())?;
+    Ok(format!("{HEADER}{body}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_the_parts_of_its_pattern_as_fields_and_no_others() {
+        let text =
+            "invariant = \"ends-in-time\"\ncondition = \"silent\"\nsentence = \"It did not.\"\n";
+        let entry: Entry = toml::from_str(text).expect(text);
+        assert_eq!(entry.pattern().to_string(), "ends-in-time: silent");
+        assert_eq!(toml::to_string(&entry).expect("TOML"), text);
+        let unknown = format!("{text}level = \"must\"\n");
+        let error = toml::from_str::<Entry>(&unknown).err().expect("an error");
+        assert!(error.message().contains("unknown field `level`"), "{error}");
+    }
 }

@@ -8,7 +8,7 @@ use super::files::{self, Content};
 use super::{CLEAN, Done, Trouble, output};
 use crate::finding::repro::Repro;
 use crate::report;
-use crate::script::{Act, Millis, Pace, Piece, Script, Send, Size, Unit};
+use crate::script::{Act, Command, Millis, Pace, Piece, Script, Send, Size, Unit};
 use crate::verdict::{Cause, Invariant};
 use crate::wire::{ClosePayload, Decoder, Item, Opcode, Role, handshake};
 use std::fmt::Write as _;
@@ -33,14 +33,14 @@ pub(super) fn run(options: &Export) -> Done {
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
     let question = question(repro)?;
-    let cause = repro.key.cause.map_or("", Cause::id);
+    let cause = repro.identity.cause().map_or("", Cause::id);
     let stream = Stream::of(&repro.script);
-    let offset = match repro.key.cause {
+    let offset = match repro.identity.cause() {
         Some(Cause::ClientClose) => stream.close,
         Some(Cause::ClientViolation) => stream.fault,
         _ => None,
     };
-    let bound = match repro.key.cause {
+    let bound = match repro.identity.cause() {
         Some(Cause::Handshake) => repro.bounds.handshake,
         Some(Cause::Idle) => repro.bounds.idle,
         _ => None,
@@ -49,7 +49,8 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let path = path(&repro.target.0);
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
     let sentence = report::wrap_to(&plain(&repro.sentence), 86);
-    let headline = format!("{}: {}", repro.key.invariant, repro.key.invariant.rule().says);
+    let headline =
+        format!("{}: {}", repro.identity.invariant(), repro.identity.invariant().rule().says);
     let headline = report::wrap_to(&headline, 86);
     let facts = [
         ("@HEADLINE@", headline.as_str()),
@@ -73,7 +74,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
 
 /// What is asked of the connection, in the file's words.
 fn question(repro: &Repro) -> Result<&'static str, Trouble> {
-    let rule = repro.key.invariant;
+    let rule = repro.identity.invariant();
     match rule {
         Invariant::EndsInTime | Invariant::HandshakeInTime | Invariant::IdleInTime => {
             Ok("ends in time")
@@ -97,10 +98,12 @@ fn path(target: &str) -> &str {
 
 /// What the server's application has to do by itself.
 fn needs(script: &Script) -> &'static str {
-    let told = |word: &str| script.steps.iter().any(|step| step.to_string().contains(word));
-    if told("app close") {
+    let acts = script.steps.iter().map(|step| &step.act);
+    let mut told = acts.filter(|act| matches!(act, Act::App(..))).peekable();
+    let tells_any = told.peek().is_some();
+    if told.any(|act| matches!(act, Act::App(Command::Close(..), _))) {
         "PATH must be where the server's application closes on its own, once it is open."
-    } else if told("app ") {
+    } else if tells_any {
         "PATH must be where the server's application sends on its own."
     } else {
         "PATH is where it opens a WebSocket."
@@ -306,6 +309,18 @@ mod tests {
         assert_eq!(close.pings, 2);
         assert_eq!(stream("upgrade\nping\nunmasked ping \"x\"\n").fault, Some(8));
         assert_eq!(stream("first 9 bytes of upgrade\nclose\n").close, None);
+    }
+
+    #[test]
+    fn what_the_application_must_do_is_told_by_its_steps_and_not_by_the_clients_words() {
+        let needs = |text: &str| needs(&text.parse().expect(text));
+        let opens = "PATH is where it opens a WebSocket.";
+        assert_eq!(needs("upgrade\ntext \"app close\"\nclose 1000 \"app send\"\n"), opens);
+        let sends = needs("upgrade\napp send text \"app close\"\n");
+        assert_eq!(sends, "PATH must be where the server's application sends on its own.");
+        for script in ["upgrade\napp close\n", "upgrade\napp send text\napp close 1000\n"] {
+            assert!(needs(script).contains("closes on its own"), "{script}");
+        }
     }
 
     #[test]

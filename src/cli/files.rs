@@ -6,13 +6,14 @@ use super::{CLEAN, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::finding::repro::{Replay, Repro};
+use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::judge::judge;
 use crate::report;
+use crate::report::model::{ReplayReport, ReplayResult};
 use crate::run::workers::WorkerPool;
-use crate::script::Script;
-use crate::target::{Registry, Target};
+use crate::script::{Millis, Script};
+use crate::target::{Deviation, Registry, Target};
 use crate::verdict::{Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
@@ -94,7 +95,7 @@ impl Case {
     /// The violation that this is about: the repro's, else the first that the target
     /// does not accept, else the first.
     fn violation(&self, verdict: &Verdict) -> Option<Violation> {
-        let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.key));
+        let saved = self.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let unaccepted = || self.unaccepted(verdict).next();
         saved.or_else(unaccepted).or(verdict.violations.first()).cloned()
     }
@@ -102,7 +103,7 @@ impl Case {
     /// The violations that the target does not accept.
     fn unaccepted<'a>(&self, verdict: &'a Verdict) -> impl Iterator<Item = &'a Violation> {
         let accepts = |violation: &Violation| {
-            self.target.deviations().iter().any(|known| known.accepts(violation.key))
+            Deviation::accepting(self.target.deviations(), violation.identity).is_some()
         };
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
@@ -142,7 +143,7 @@ fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
 }
 
 fn bounds(own: Bounds, options: &File) -> Bounds {
-    options.close_within.map_or(own, |close| Bounds { close: close.duration(), ..own })
+    own.held_to(options.close_within.map(Millis::duration))
 }
 
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
@@ -152,52 +153,24 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     let Some(repro) = &case.repro else {
         return Ok(replay_script(&case, &trace, &verdict));
     };
-    let code = match repro.compare(&verdict) {
-        Replay::Reproduced(violation) => {
-            output::line(&format!("{} on {name}", "reproduced".red().bold()));
-            print_violation(&violation, &trace);
-            if violation.ending.kind() != repro.ending {
-                output::line(&format!("It ended otherwise than saved: {} then.", repro.ending));
-            }
-            FINDINGS
-        }
-        Replay::Fixed => {
-            output::line(&format!("{} on {name}", "fixed".green().bold()));
-            output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
-            CLEAN
-        }
-        Replay::Different(violations) => {
-            output::line(&format!("{} on {name}", "different".yellow().bold()));
-            output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
-            output::line("Now:");
-            for violation in &violations {
-                print_violation(violation, &trace);
-            }
-            FINDINGS
-        }
-    };
-    Ok(code)
+    let replay = repro.compare(&verdict);
+    let report = ReplayReport::of(name, repro, &replay, &trace, false);
+    Ok(tell(&report))
 }
 
 /// A fuzzer's artifact says that a rule was broken, and not which.
 fn replay_script(case: &Case, trace: &Exchange, verdict: &Verdict) -> u8 {
-    let name = case.target.name();
-    let violations: Vec<&Violation> = case.unaccepted(verdict).collect();
-    if violations.is_empty() {
-        output::line(&format!("{} on {name}", "fixed".green().bold()));
-        output::line("every rule is kept");
-        return CLEAN;
-    }
-    output::line(&format!("{} on {name}", "reproduced".red().bold()));
-    for violation in violations {
-        print_violation(violation, trace);
-    }
-    FINDINGS
+    let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
+    tell(&ReplayReport::of_script(case.target.name(), &broken, trace))
 }
 
-fn print_violation(violation: &Violation, trace: &Exchange) {
-    let sentence = report::sentence(violation, trace);
-    output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
+/// Prints a replay; the exit code says whether anything is broken.
+pub(super) fn tell(report: &ReplayReport) -> u8 {
+    output::print(&report::replay(report, output::style()));
+    match report.result {
+        ReplayResult::Fixed => CLEAN,
+        ReplayResult::Reproduced | ReplayResult::Different => FINDINGS,
+    }
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
@@ -214,8 +187,8 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     output::print(&finding.script.to_string());
     output::note(&format!(
         "{} to {} in {} plays",
-        output::count(case.script.steps.len(), "step"),
-        output::count(finding.script.steps.len(), "step"),
+        report::count(case.script.steps.len(), "step"),
+        report::count(finding.script.steps.len(), "step"),
         finding.plays,
     ));
     if finding.is_flaky() {
@@ -239,7 +212,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
     if let Some(repro) = elsewhere(registry, options) {
         let (name, version) = &repro.target;
         output::line(&report::wrap(&format!("{name} ({version}), as it was saved")));
-        output::print(&report::saved(&repro));
+        output::print(&report::saved(&repro, output::style()));
         output::note(&report::wrap(
             "No timeline: this binary does not know the server. The binary or the test that wrote \
              the file does.",
@@ -255,7 +228,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         Some(violation) => {
             let finding = case.finding(violation, trace);
             let repro = report::repro(&*case.target, case.bounds, &finding);
-            output::print(&report::finding(&repro, &finding));
+            output::print(&report::finding(&repro, &finding, output::style()));
         }
         None => {
             if let Some(repro) = &case.repro {

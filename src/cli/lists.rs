@@ -20,7 +20,9 @@ pub(super) fn targets(registry: &Registry) -> u8 {
         for deviation in target.deviations() {
             let reason = format!(
                 "accepted: {}: {} ({})",
-                deviation.invariant, deviation.reason, deviation.rfc
+                deviation.pattern.invariant(),
+                deviation.reason,
+                deviation.rfc
             );
             for line in wrap_to(&reason, 76).lines() {
                 output::line(&format!("    {}", line.dimmed()));

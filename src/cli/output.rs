@@ -1,9 +1,9 @@
 //! Printing: colours where there is a terminal, and no panic where a pipe is closed.
 
+use crate::report::Style;
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::sync::OnceLock;
 
 /// Why results could not be written, where they could not.
@@ -45,27 +45,8 @@ fn stdout() -> AutoStream<io::Stdout> {
     AutoStream::new(io::stdout(), ColorChoice::Auto)
 }
 
-/// A path as a shell takes it back: in quotes where it needs them.
-pub(super) fn pasteable(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-/// A number with its thousands apart: `1,000,000`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 finding`, `2 findings`.
-pub(super) fn count(number: usize, word: &str) -> String {
-    format!("{} {word}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+/// How to lay out what goes to stdout.
+pub(super) fn style() -> Style {
+    let color = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+    Style { color, ..Style::default() }
 }

@@ -2,14 +2,15 @@
 
 use super::args::{Format, Probe as Options};
 use super::clock::{fresh_seed, now};
-use super::finding_view::Saved;
-use super::probe_report::Report;
-use super::remote::{allow, asking, endpoint, repro, runtime, seconds};
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, junit, output};
+use super::probe_report::repro;
+use super::remote::{allow, asking, endpoint, runtime, seconds};
+use super::saved::Saved;
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, output, probe_report};
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
-use crate::finding::save;
+use crate::finding::save::write_whole;
 use crate::report;
+use crate::report::model::Summary;
 use crate::run::real_time::{
     PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
     longest_script,
@@ -17,6 +18,7 @@ use crate::run::real_time::{
 use crate::script::Millis;
 use crate::verdict::Invariant;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
@@ -41,51 +43,55 @@ pub(super) fn run(options: &Options) -> Done {
     let stop = catch_ctrl_c()?;
     let began = now();
     let bar = bar(options.scripts);
-    let mut saved: Vec<Saved> = Vec::new();
+    let mut saved = Saved::default();
     let mut watch = |progress: ProbeProgress<'_>| {
         show(&bar, progress);
         if let ProbeProgress::News(found) = progress {
-            // At once: what comes later must not lose it.
-            let repro = repro(found, probe.limits.bounds);
-            let path = save::repro(&options.findings, &repro);
-            saved.push((repro, path));
+            saved.save(&options.findings, repro(found, probe.limits.bounds));
         }
     };
     let outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
     bar.finish_and_clear();
-    let report = Report { probe: &probe, outcome: &outcome, saved: &saved, took: began.elapsed() };
+    let seconds = began.elapsed().as_secs_f64();
+    let target = probe_report::report(&options.url, &probe, &outcome, &saved, seconds);
     match options.format {
-        Format::Human => output::print(&report.text(options)),
-        Format::Json => output::line(&report.json()?),
+        Format::Human => output::print(&report::target(&target, output::style())),
+        Format::Json => output::line(&report::json(&Summary {
+            seed: probe.seed,
+            scripts: outcome.scripts,
+            seconds,
+            scripts_per_second: outcome.scripts as f64 / seconds.max(1e-9),
+            interrupted: outcome.stopped,
+            trouble: Some(outcome.trouble.as_deref()),
+            targets: &[target],
+        })?),
     }
-    finish(options, &report, known.is_some())
+    finish(options, &probe, &outcome, &saved, seconds, known.is_some())
 }
 
 /// Writes what is to be written, says what went wrong, and decides the exit code.
-fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
-    let ProbeOutcome { trouble, stopped, findings, .. } = report.outcome;
+fn finish(
+    options: &Options,
+    probe: &Probe,
+    outcome: &ProbeOutcome,
+    saved: &Saved,
+    seconds: f64,
+    has_baseline: bool,
+) -> Done {
+    let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
     let held: Vec<&ProbeFinding> = findings.iter().filter(|found| !found.is_dismissed()).collect();
-    let is_held = |repro: &Repro| held.iter().any(|found| found.violation.key == repro.key);
-    let repros: Vec<Repro> = report
-        .saved
-        .iter()
-        .map(|(repro, _)| repro)
-        .filter(|repro| is_held(repro))
-        .cloned()
-        .collect();
+    let is_held =
+        |repro: &&Repro| held.iter().any(|found| found.violation.identity == repro.identity);
+    let repros: Vec<Repro> = saved.repros().filter(is_held).cloned().collect();
     if let Some(file) = &options.junit {
         let interrupted = stopped.then_some("interrupted");
         let trouble = trouble.as_deref().or(interrupted);
-        let judged = |rule| is_judged(rule, report);
-        junit::write(file, &options.url, &repros, &judged, trouble, report.took)?;
+        let judged = |rule| is_judged(rule, &probe.limits.bounds, outcome.sees_the_server);
+        let text = report::junit(&options.url, &repros, &judged, trouble, seconds);
+        write_file(file, &text)?;
     }
-    let mut whole = trouble.is_none() && !stopped;
-    for (repro, error) in
-        report.saved.iter().filter_map(|(r, path)| Some((r, path.as_ref().err()?)))
-    {
-        output::error(&format!("not saved: {}: {error}", report::headline(repro)));
-        whole = false;
-    }
+    saved.tell_failures();
+    let whole = trouble.is_none() && !stopped && saved.is_whole();
     if let Some(trouble) = trouble {
         output::error(trouble);
         return Ok(COULD_NOT);
@@ -94,8 +100,8 @@ fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
         output::note("interrupted: not tested to the end");
     }
     if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
-        baseline::write(file, &repros)?;
-        let findings = output::count(held.len(), "finding");
+        write_file(file, &baseline::text(&repros)?)?;
+        let findings = report::count(held.len(), "finding");
         output::note(&format!("{findings} recorded as accepted in {}", file.display()));
         return Ok(CLEAN);
     }
@@ -106,18 +112,25 @@ fn finish(options: &Options, report: &Report<'_>, has_baseline: bool) -> Done {
     })
 }
 
+/// Writes a file whole or not at all.
+fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    write_whole(directory, file, text.as_bytes())
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
-fn is_judged(rule: Invariant, report: &Report<'_>) -> bool {
+fn is_judged(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
         BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
         ReleasesInTime,
     };
-    let bounds = &report.probe.limits.bounds;
     match rule {
         NoPanic | NoSpin | NoLeak | BoundedMemory | QuietApplication => false,
         HandshakeInTime => bounds.handshake.is_some(),
         IdleInTime => bounds.idle.is_some(),
-        ReleasesInTime => report.outcome.sees_the_server,
+        ReleasesInTime => sees_the_server,
         _ => true,
     }
 }
@@ -163,9 +176,9 @@ fn announce(probe: &Probe, options: &Options) {
     say(&report::wrap(&format!(
         "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
          {} to close and {} of slack",
-        output::count(probe.scripts as usize, "script"),
+        report::count(probe.scripts as usize, "script"),
         options.url,
-        output::count(probe.concurrency, "connection"),
+        report::count(probe.concurrency, "connection"),
         probe.rate,
         seconds(longest_script(bounds)),
         seconds(bounds.close),
@@ -175,7 +188,7 @@ fn announce(probe: &Probe, options: &Options) {
 
 fn show(bar: &ProgressBar, progress: ProbeProgress<'_>) {
     let (at, of, message) = match progress {
-        ProbeProgress::Playing(at, of, found) => (at, of, output::count(found, "suspect")),
+        ProbeProgress::Playing(at, of, found) => (at, of, report::count(found, "suspect")),
         ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
         ProbeProgress::Confirming(at, of) => {
             (at as u64, of as u64, "played again alone".to_owned())

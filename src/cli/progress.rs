@@ -2,7 +2,7 @@
 //! findings, time left. One bar for all targets.
 
 use super::args::{SCRIPTS, Test};
-use super::output;
+use crate::report;
 use crate::run::campaign::CampaignProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
@@ -57,7 +57,7 @@ impl Bar {
         let (scripts, findings) = self.before.get();
         self.here.set((progress.scripts, progress.findings));
         self.bar.set_position(scripts + progress.scripts);
-        self.bar.set_message(output::count(findings + progress.findings, "finding"));
+        self.bar.set_message(report::count(findings + progress.findings, "finding"));
     }
 
     /// Prints something while the bar is out of the way.

@@ -3,20 +3,20 @@
 
 use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
-use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
-use crate::finding::repro::{Replay, Repro, ending_fields};
+use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::report;
+use crate::report::model::ReplayReport;
 use crate::run::real_time::{
     PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
 };
 use crate::script::{Millis, Script};
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
-use crate::verdict::{Cause, Condition, Key, Verdict, Violation};
-use owo_colors::OwoColorize as _;
+use crate::verdict::{Identity, Verdict, Violation};
 use std::path::Path;
 use std::time::Duration;
 
@@ -84,25 +84,6 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
     built.map_err(|error| format!("no runtime: {error}"))
 }
 
-/// The repro of something found over TCP.
-pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
-    let ProbeFinding { violation, script, url, trace, .. } = found;
-    let (ending, at_seconds) = ending_fields(violation.ending);
-    Repro {
-        hangup: env!("CARGO_PKG_VERSION").to_owned(),
-        target: (url.clone(), "over TCP".to_owned()),
-        bounds,
-        key: violation.key,
-        level: violation.level,
-        ending,
-        at_seconds,
-        sentence: report::sentence(violation, trace),
-        script: script.clone(),
-        runtime_seed: 0,
-        digest: trace.digest(),
-    }
-}
-
 /// A script to be played on one URL.
 struct Case {
     endpoint: Endpoint,
@@ -127,8 +108,7 @@ impl Case {
         })?;
         let asking = asking(&options.reach, &[url])?;
         let endpoint = endpoint(url, &asking, &options.reach)?;
-        let close = options.file.close_within.map(Millis::duration);
-        let bounds = close.map_or(own, |close| Bounds { close, release: close, ..own });
+        let bounds = own.held_to(options.file.close_within.map(Millis::duration));
         let slack = options.reach.slack.duration();
         let limits = PlayLimits { bounds, slack, horizon: bounds.longest() * 2 };
         Ok(Self { endpoint, part, script, limits, repro })
@@ -148,7 +128,7 @@ impl Case {
     /// twice at most.
     async fn play(&self, player: &Player) -> Result<(Exchange, Verdict), Trouble> {
         let wanted = |verdict: &Verdict| match &self.repro {
-            Some(repro) => verdict.find(repro.key).is_some(),
+            Some(repro) => verdict.find(repro.identity).is_some(),
             None => !verdict.is_clean(),
         };
         let mut played = player.play(&self.endpoint, &self.script).await?;
@@ -174,26 +154,14 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
         let player = case.meet().await?;
         case.play(&player).await
     })?;
-    let replayed = repro.compare(&verdict);
-    let (word, code) = match &replayed {
-        Replay::Reproduced(_) => ("reproduced".red().bold().to_string(), FINDINGS),
-        Replay::Fixed => ("fixed".green().bold().to_string(), CLEAN),
-        Replay::Different(_) => ("different".yellow().bold().to_string(), FINDINGS),
+    let replay = repro.compare(&verdict);
+    let code = files::tell(&ReplayReport::of(url, repro, &replay, &trace, true));
+    let shown = match &replay {
+        Replay::Reproduced(violation) => Some(violation),
+        Replay::Fixed => None,
+        Replay::Different(violations) => violations.first(),
     };
-    output::line(&format!("{word} on {url}"));
-    let shown = match &replayed {
-        Replay::Reproduced(violation) => vec![violation],
-        Replay::Fixed => Vec::new(),
-        Replay::Different(violations) => violations.iter().collect(),
-    };
-    if !matches!(replayed, Replay::Reproduced(_)) {
-        output::line(&report::wrap(&format!("Saved was: {}", repro.sentence)));
-    }
-    for violation in &shown {
-        let sentence = report::sentence(violation, &trace);
-        output::line(&report::wrap(&format!("{}: {sentence}", violation.key.invariant)));
-    }
-    if let Some(violation) = shown.first() {
+    if let Some(violation) = shown {
         output::print(&format!("\n{}", report::timeline(&trace, Some(violation))));
     }
     Ok(code)
@@ -205,23 +173,19 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
     let found = runtime()?.block_on(async {
         let player = case.meet().await?;
         let (_, verdict) = case.play(&player).await?;
-        let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.key));
-        let Some(key) = saved.or(verdict.violations.first()).map(|violation| violation.key) else {
-            return Ok(None);
-        };
-        let facts = [key.cause.map(Cause::id), key.condition.map(Condition::id)];
-        let facts: Vec<&str> = facts.into_iter().flatten().collect();
-        let what = format!("{}: {}", key.invariant, facts.join(", "));
-        output::note(&format!("shrinking {what}: at most {REMOTE_BUDGET} plays, many at once"));
-        minimal(&case, &player, key).await.map(Some)
+        let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
+        let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
+        let identity = violation.identity;
+        output::note(&format!("shrinking {identity}: at most {REMOTE_BUDGET} plays, many at once"));
+        minimal(&case, &player, identity).await.map(Some)
     })?;
     let Some(found) = found else {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = repro(&found, case.limits.bounds);
+    let repro = probe_report::repro(&found, case.limits.bounds);
     output::print(&found.script.to_string());
-    let steps = |script: &Script| output::count(script.steps.len(), "step");
+    let steps = |script: &Script| report::count(script.steps.len(), "step");
     output::note(&format!(
         "{} to {} in {} plays",
         steps(&case.script),
@@ -236,10 +200,14 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
 }
 
 /// The minimal script, and what it shows.
-async fn minimal(case: &Case, player: &Player, key: Key) -> Result<ProbeFinding, Trouble> {
+async fn minimal(
+    case: &Case,
+    player: &Player,
+    identity: Identity,
+) -> Result<ProbeFinding, Trouble> {
     let Case { endpoint, part, script, .. } = case;
     let RemoteShrunk { script, plays } =
-        player.shrink(endpoint, *part, key, script.clone(), AT_ONCE).await;
+        player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
@@ -247,7 +215,7 @@ async fn minimal(case: &Case, player: &Player, key: Key) -> Result<ProbeFinding,
         }
         replays += 1;
         let (trace, verdict) = player.play(endpoint, &script).await?;
-        shown = verdict.find(key).cloned().map(|violation| (violation, trace));
+        shown = verdict.find(identity).cloned().map(|violation| (violation, trace));
     }
     let (violation, trace) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();

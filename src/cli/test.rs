@@ -6,6 +6,7 @@ use super::progress::Bar;
 use super::test_report::Run;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, output};
 use crate::report;
+use crate::report::model::{Summary, TargetReport};
 use crate::run::workers::WorkerPool;
 use crate::target::{Registry, Target};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ fn campaigns(
             Ok(mut run) => {
                 run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
                 if options.format == Format::Human {
-                    bar.aside(|| output::print(&run.text()));
+                    bar.aside(|| output::print(&report::target(&run.report(), output::style())));
                 }
                 runs.push(run);
             }
@@ -91,45 +92,30 @@ fn finish(
     targets: usize,
 ) -> Result<(), String> {
     let scripts: u64 = runs.iter().map(|run| run.outcome.scripts).sum();
-    let findings: usize = runs.iter().map(|run| run.outcome.findings.len()).sum();
-    let rate = scripts as f64 / took.as_secs_f64().max(1e-9);
+    let reports: Vec<TargetReport> = runs.iter().map(Run::report).collect();
     let interrupted = left(runs, targets) > 0;
+    let summary = Summary {
+        seed,
+        scripts,
+        seconds: took.as_secs_f64(),
+        scripts_per_second: scripts as f64 / took.as_secs_f64().max(1e-9),
+        interrupted,
+        trouble: None,
+        targets: &reports,
+    };
     match options.format {
-        Format::Human => output::line(&format!(
-            "\n{} in {} of {}: {} scripts in {:.1} s, {} a second",
-            output::count(findings, "finding"),
-            runs.iter().filter(|run| !run.outcome.findings.is_empty()).count(),
-            output::count(targets, "target"),
-            output::thousands(scripts),
-            took.as_secs_f64(),
-            output::thousands(rate as u64),
-        )),
-        Format::Json => {
-            let seconds = took.as_secs_f64();
-            output::line(&super::test_report::json(
-                runs,
-                seed,
-                scripts,
-                seconds,
-                rate,
-                interrupted,
-            )?);
-        }
+        Format::Human => output::line(&report::summary(&summary, targets)),
+        Format::Json => output::line(&report::json(&summary)?),
     }
-    for (repro, error) in runs.iter().flat_map(Run::not_saved) {
-        output::error(&format!("not saved: {}: {error}", report::headline(repro)));
-    }
-    for run in runs {
-        for deviation in run.stale() {
-            output::error(&format!(
-                "stale: {}: {}",
-                run.target.name(),
-                report::stale(deviation, run.outcome.scripts)
-            ));
+    runs.iter().for_each(|run| run.saved.tell_failures());
+    for target in &reports {
+        for deviation in target.stale() {
+            let stale = report::stale(deviation, target.scripts);
+            output::error(&format!("stale: {}: {stale}", target.name));
         }
     }
     if interrupted {
-        let left = output::count(left(runs, targets), "target");
+        let left = report::count(left(runs, targets), "target");
         output::note(&format!("interrupted: {left} not tested to the end"));
     }
     Ok(())
@@ -141,10 +127,11 @@ fn left(runs: &[Run], targets: usize) -> usize {
 }
 
 fn code(runs: &[Run], targets: usize) -> u8 {
-    let broken = |run: &Run| !run.outcome.findings.is_empty() || run.stale().next().is_some();
+    let broken =
+        |run: &Run| !run.outcome.findings.is_empty() || run.report().stale().next().is_some();
     if runs.iter().any(broken) {
         FINDINGS
-    } else if left(runs, targets) > 0 || runs.iter().any(|run| run.not_saved().next().is_some()) {
+    } else if left(runs, targets) > 0 || !runs.iter().all(|run| run.saved.is_whole()) {
         COULD_NOT
     } else {
         CLEAN

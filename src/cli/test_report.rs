@@ -1,28 +1,23 @@
-//! One target's campaign, and what is told of it, to people and to machines.
+//! One target's campaign, and what is to be told of it.
 
 use super::args::{SCRIPTS, Test};
-use super::finding_view::{self, JsonFinding, Saved, Told};
-use super::output;
 use super::progress::Bar;
-use crate::bounds::Bounds;
-use crate::finding::repro::Repro;
-use crate::finding::save;
+use super::saved::Saved;
 use crate::report;
-use crate::run::campaign::{Accepted, Campaign, CampaignOutcome, CampaignProgress};
+use crate::report::model::{Accepted, FindingReport, Played, Repeats, TargetReport};
+use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Cause, Condition};
-use owo_colors::OwoColorize as _;
-use serde::Serialize;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
     pub target: Arc<dyn Target>,
     pub outcome: CampaignOutcome,
-    saved: Vec<Saved>,
+    pub saved: Saved,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
     /// How many scripts it was to be.
@@ -39,21 +34,16 @@ impl Run {
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
-        let own = target.bounds();
-        let close = options.close_within.map_or(own.close, Millis::duration);
-        let bounds = Bounds { close, ..own };
+        let bounds = target.bounds().held_to(options.close_within.map(Millis::duration));
         let scripts = match options.lasting {
             Some(_) => None,
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
         };
-        let mut saved = Vec::new();
+        let mut saved = Saved::default();
         let watch = |progress: CampaignProgress<'_>| {
             bar.tell(&progress);
             if let Some(finding) = progress.new_finding {
-                // At once: what comes later must not lose it.
-                let repro = report::repro(&**target, bounds, finding);
-                let path = save::repro(&options.findings, &repro);
-                saved.push((repro, path));
+                saved.save(&options.findings, report::repro(&**target, bounds, finding));
             }
             if stop(progress.scripts) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -62,152 +52,52 @@ impl Run {
         Ok(Self { target: Arc::clone(target), outcome, saved, held_otherwise, scripts })
     }
 
+    /// What is to be told of it.
+    pub fn report(&self) -> TargetReport {
+        let CampaignOutcome { scripts, given_up, .. } = self.outcome;
+        let findings = self.outcome.findings.iter().filter_map(|finding| {
+            let (repro, path) = self.saved.find(finding.violation.identity)?;
+            Some(FindingReport {
+                repro: repro.clone(),
+                ending: finding.violation.ending,
+                since: finding.violation.owed.map(|owed| owed.since),
+                plays: finding.plays,
+                repeats: Repeats::Share(finding.rate),
+                path: path.map(Path::to_owned),
+                url: None,
+            })
+        });
+        let accepted = self.outcome.accepted.iter().map(|accepted| Accepted::Deviation {
+            deviation: accepted.deviation,
+            fired: accepted.fired,
+            stale: self.stale().any(|stale| std::ptr::eq(stale, &raw const accepted.deviation)),
+        });
+        TargetReport {
+            name: self.target.name().to_owned(),
+            version: self.target.version().to_owned(),
+            scripts,
+            found: self.outcome.findings.len(),
+            findings: findings.collect(),
+            accepted: accepted.collect(),
+            played: Played::InProcess { given_up, planned: self.scripts },
+        }
+    }
+
     /// The accepted deviations that never fired where they should have: not where the
     /// campaign was cut short, or the target was held to another bound than its own.
-    pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
+    fn stale(&self) -> impl Iterator<Item = &Deviation> {
         let CampaignOutcome { stopped, given_up, .. } = self.outcome;
         let counts = !(stopped || given_up || self.held_otherwise);
         self.outcome.stale(self.target.stale_after()).filter(move |_| counts)
     }
-
-    /// The findings that could not be saved, and why.
-    pub fn not_saved(&self) -> impl Iterator<Item = (&Repro, &save::SaveError)> {
-        self.saved.iter().filter_map(|(repro, saved)| Some((repro, saved.as_ref().err()?)))
-    }
-
-    /// The findings that could be told: those with a repro.
-    fn findings(&self) -> impl Iterator<Item = Told<'_>> {
-        self.outcome.findings.iter().filter_map(|finding| {
-            let key = finding.violation.key;
-            let (repro, path) = self.saved.iter().find(|(repro, _)| repro.key == key)?;
-            Some(Told {
-                repro,
-                violation: &finding.violation,
-                plays: finding.plays,
-                rate: finding.rate,
-                flaky: finding.is_flaky(),
-                path: path.as_deref().ok(),
-                url: None,
-            })
-        })
-    }
-
-    /// The campaign's result, for people.
-    pub fn text(&self) -> String {
-        let CampaignOutcome { scripts, findings, accepted, .. } = &self.outcome;
-        let name = format!("{} ({})", self.target.name().bold(), self.target.version());
-        let scripts = output::thousands(*scripts);
-        let verdict = if findings.is_empty() {
-            format!("{}", "clean".green())
-        } else {
-            format!("{}", output::count(findings.len(), "finding").red())
-        };
-        let mut text = format!("\n{name}: {verdict}, {scripts} scripts\n");
-        for (number, group) in finding_view::groups(self.findings()).iter().enumerate() {
-            let Some(first) = group.first() else { continue };
-            let flaky = || format!("flaky: {:.0} % of replays show it", first.rate * 100.0);
-            first.write(&mut text, number + 1, first.flaky.then(flaky).as_deref());
-            finding_view::commands(&mut text, "more", group, |_, path| {
-                format!("hangup show {path}")
-            });
-        }
-        if self.outcome.given_up {
-            let of = self
-                .scripts
-                .map_or_else(String::new, |all| format!(" of {}", output::thousands(all)));
-            let said = format!(
-                "given up after {scripts}{of} scripts: too many of them took down the process that \
-                 they were played in. Mend that first; then the rest can be tested."
-            );
-            finding_view::remark(&mut text, &said);
-        }
-        for Accepted { deviation, fired } in accepted.iter().filter(|accepted| accepted.fired > 0) {
-            let times = output::count(*fired as usize, "time");
-            let head = format!("accepted, {times}: {}: {}.", deviation.invariant, deviation.reason);
-            finding_view::remark(&mut text, &head);
-            finding_view::indented(
-                &mut text,
-                "  ",
-                &report::wrap_to(&format!("RFC 6455 {}", deviation.rfc), 78),
-            );
-        }
-        for deviation in self.stale() {
-            let head =
-                format!("{}: {}", "stale".red(), report::stale(deviation, self.outcome.scripts));
-            finding_view::remark(&mut text, &head);
-        }
-        text
-    }
-
-    fn json(&self) -> JsonTarget<'_> {
-        let accepted = self.outcome.accepted.iter().map(|accepted| JsonAccepted {
-            invariant: accepted.deviation.invariant.id(),
-            cause: accepted.deviation.cause.map(Cause::id),
-            condition: accepted.deviation.condition.map(Condition::id),
-            reason: accepted.deviation.reason,
-            rfc: accepted.deviation.rfc,
-            fired: accepted.fired,
-            stale: self.stale().any(|stale| std::ptr::eq(stale, &raw const accepted.deviation)),
-        });
-        JsonTarget {
-            name: self.target.name(),
-            version: self.target.version(),
-            scripts: self.outcome.scripts,
-            given_up: self.outcome.given_up,
-            findings: self.findings().map(|told| told.json()).collect(),
-            accepted: accepted.collect(),
-        }
-    }
-}
-
-/// The results of all runs as one JSON object.
-pub(super) fn json(
-    runs: &[Run],
-    seed: u64,
-    scripts: u64,
-    seconds: f64,
-    scripts_per_second: f64,
-    interrupted: bool,
-) -> Result<String, String> {
-    let targets = runs.iter().map(Run::json).collect();
-    let json = Json { seed, scripts, seconds, scripts_per_second, interrupted, targets };
-    serde_json::to_string_pretty(&json).map_err(|error| error.to_string())
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
-    seed: u64,
-    scripts: u64,
-    seconds: f64,
-    scripts_per_second: f64,
-    interrupted: bool,
-    targets: Vec<JsonTarget<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonTarget<'a> {
-    name: &'a str,
-    version: &'a str,
-    scripts: u64,
-    given_up: bool,
-    findings: Vec<JsonFinding<'a>>,
-    accepted: Vec<JsonAccepted>,
-}
-
-#[derive(Serialize)]
-struct JsonAccepted {
-    invariant: &'static str,
-    cause: Option<&'static str>,
-    condition: Option<&'static str>,
-    reason: &'static str,
-    rfc: &'static str,
-    fired: u64,
-    stale: bool,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Arc, CampaignOutcome, Deviation, Run, Saved, Target, report};
+    use crate::report::Style;
+    use crate::report::model::Summary;
+    use crate::run::campaign::Accepted;
     use crate::target::Serving;
     use crate::{Connection, Registry};
 
@@ -219,11 +109,37 @@ mod tests {
         let accepted = deviations.map(|deviation| Accepted { deviation: *deviation, fired: 0 });
         let outcome =
             CampaignOutcome { scripts, accepted: accepted.collect(), ..CampaignOutcome::default() };
-        Run { target, outcome, saved: Vec::new(), held_otherwise: false, scripts: Some(scripts) }
+        Run {
+            target,
+            outcome,
+            saved: Saved::default(),
+            held_otherwise: false,
+            scripts: Some(scripts),
+        }
+    }
+
+    fn text(run: &Run) -> String {
+        report::target(&run.report(), Style::default())
+    }
+
+    fn json(run: &Run) -> serde_json::Value {
+        let targets = &[run.report()];
+        let summary = Summary {
+            seed: 0,
+            scripts: 0,
+            seconds: 0.0,
+            scripts_per_second: 0.0,
+            interrupted: false,
+            trouble: None,
+            targets,
+        };
+        let text = report::json(&summary).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        json["targets"][0].clone()
     }
 
     fn stale_in_json(run: &Run) -> usize {
-        let json = serde_json::to_value(run.json()).expect("JSON");
+        let json = json(run);
         let accepted = json["accepted"].as_array().expect("a list").iter();
         accepted.filter(|accepted| accepted["stale"] == true).count()
     }
@@ -233,9 +149,9 @@ mod tests {
         let run = run(20_000);
         let stale: Vec<Deviation> = run.stale().copied().collect();
         assert!(stale.len() > 1 && stale.len() == stale_in_json(&run), "{stale:?}");
-        let text = run.text().replace("\n  ", " ");
+        let text = text(&run).replace("\n  ", " ");
         for deviation in stale {
-            assert!(text.contains(&format!("`{}", deviation.invariant)), "{text}");
+            assert!(text.contains(&format!("`{}", deviation.pattern.invariant())), "{text}");
         }
         assert!(text.contains("take it out of the target's deviations"), "{text}");
         let mut fired = run;
@@ -255,7 +171,7 @@ mod tests {
             let mut run = run(20_000);
             change(&mut run);
             assert_eq!((run.stale().count(), stale_in_json(&run)), (0, 0));
-            assert!(!run.text().contains("stale"));
+            assert!(!text(&run).contains("stale"));
         }
     }
 
@@ -297,9 +213,8 @@ mod tests {
         let mut run = run(20_000);
         run.outcome.scripts = 1_234;
         run.outcome.given_up = true;
-        let text = run.text();
+        let text = text(&run);
         assert!(text.contains("given up after 1,234 of 20,000 scripts"), "{text}");
-        let json = serde_json::to_value(run.json()).expect("JSON");
-        assert_eq!(json["given_up"], true);
+        assert_eq!(json(&run)["given_up"], true);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::bounds::Bounds;
 use crate::script::Script;
-use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level, Verdict, Violation};
+use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub struct Repro {
     /// What the target was held to.
     pub bounds: Bounds,
     /// Which rule was broken, why and under what condition.
-    pub key: Key,
+    pub identity: Identity,
     /// How strongly the RFC asks for it.
     pub level: Level,
     /// How the connection ended: [`Ending::kind`].
@@ -113,12 +113,11 @@ struct FileTarget {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileViolation {
-    invariant: Invariant,
+    #[serde(flatten)]
+    problem: Problem,
     level: Level,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    condition: Option<Condition>,
+    #[serde(flatten)]
+    variant: Variant,
     #[serde(rename = "at-seconds", default, skip_serializing_if = "Option::is_none")]
     at_seconds: Option<f64>,
     ending: String,
@@ -147,7 +146,7 @@ impl Repro {
         }
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
         let script = file.script.parse().map_err(ReproError::Script)?;
-        let FileViolation { sentence, invariant, level, cause, condition, ending, at_seconds } =
+        let FileViolation { problem, level, variant, at_seconds, ending, sentence } =
             file.violation;
         if !Ending::KINDS.contains(&ending.as_str()) {
             let known = Ending::KINDS.join(", ");
@@ -157,7 +156,7 @@ impl Repro {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
             bounds: file.bounds,
-            key: Key { invariant, cause, condition },
+            identity: Identity::of(problem, variant),
             level,
             ending,
             at_seconds,
@@ -181,13 +180,12 @@ impl Repro {
             digest: self.digest.clone(),
             runtime_seed: self.runtime_seed,
             violation: FileViolation {
-                sentence: self.sentence.clone(),
-                invariant: self.key.invariant,
+                problem: self.identity.problem(),
                 level: self.level,
-                cause: self.key.cause,
-                condition: self.key.condition,
-                ending: self.ending.clone(),
+                variant: self.identity.variant(),
                 at_seconds: self.at_seconds,
+                ending: self.ending.clone(),
+                sentence: self.sentence.clone(),
             },
             target: FileTarget { name: self.target.0.clone(), version: self.target.1.clone() },
             bounds: self.bounds,
@@ -198,12 +196,12 @@ impl Repro {
 
     /// A name for the file, made of what findings are told apart by.
     pub fn file_name(&self) -> String {
-        file_name(&self.target.0, self.key)
+        file_name(&self.target.0, self.identity)
     }
 
     /// What a verdict over the replayed script says of this repro.
     pub fn compare(&self, verdict: &Verdict) -> Replay {
-        match verdict.find(self.key) {
+        match verdict.find(self.identity) {
             Some(violation) => Replay::Reproduced(violation.clone()),
             None if verdict.is_clean() => Replay::Fixed,
             None => Replay::Different(verdict.violations.clone()),
@@ -222,14 +220,9 @@ pub enum Replay {
     Different(Vec<Violation>),
 }
 
-/// The name of the file for `target`'s finding with this key.
-pub(crate) fn file_name(target: &str, key: Key) -> String {
-    let words = [Some(target), Some(key.invariant.id())]
-        .into_iter()
-        .chain([key.cause.map(Cause::id), key.condition.map(Condition::id)])
-        .flatten();
-    let slugs: Vec<String> = words.map(slug).collect();
-    format!("{}.toml", slugs.join("--"))
+/// The name of the file for `target`'s finding with this identity.
+pub(crate) fn file_name(target: &str, identity: Identity) -> String {
+    format!("{}--{}.toml", slug(target), identity.slug())
 }
 
 /// What `Ending` and its time look like in a file.
@@ -237,20 +230,46 @@ pub(crate) fn ending_fields(ending: Ending) -> (String, Option<f64>) {
     (ending.kind().to_owned(), ending.at().map(crate::exchange::Time::seconds))
 }
 
-/// Small letters, digits and single dashes: `tungstenite/no-deadline` -> `tungstenite-no-deadline`.
-fn slug(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.chars() {
-        if character.is_ascii_alphanumeric() {
-            out.push(character.to_ascii_lowercase());
-        } else if character != '\'' && !out.ends_with('-') {
-            out.push('-');
-        }
-    }
-    out.trim_matches('-').to_owned()
-}
-
 /// A TOML error without the excerpt of the file that comes with it.
 fn one_line(error: &toml::de::Error) -> String {
     error.message().replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VIOLATION: &str = "\
+invariant = \"ends-in-time\"
+level = \"should\"
+cause = \"the server's own Close\"
+condition = \"silent\"
+at-seconds = 6.0
+ending = \"late\"
+sentence = \"It ended.\"
+";
+
+    #[test]
+    fn a_violation_has_the_parts_of_its_identity_as_fields_and_no_others() {
+        let read = |text: &str| toml::from_str::<FileViolation>(text);
+        let whole = read(VIOLATION).expect(VIOLATION);
+        assert_eq!(toml::to_string(&whole).expect("TOML"), VIOLATION);
+        for (line, what) in [
+            ("symptoms = \"unknown\"\n", "unknown field `symptoms`"),
+            ("invariant = \"no-spin\"\n", "duplicate key"),
+        ] {
+            let error = read(&format!("{line}{VIOLATION}")).err().expect("an error");
+            assert!(error.message().contains(what), "{error}");
+        }
+        let no_condition = VIOLATION.replace("condition = \"silent\"\n", "");
+        let without = read(&no_condition).expect(&no_condition);
+        assert_eq!(toml::to_string(&without).expect("TOML"), no_condition);
+        for (name, what) in
+            [("invariant", "missing field `invariant`"), ("level", "missing field `level`")]
+        {
+            let cut = VIOLATION.lines().filter(|line| !line.starts_with(name));
+            let error = read(&cut.collect::<Vec<_>>().join("\n")).err().expect("an error");
+            assert!(error.message().contains(what), "{error}");
+        }
+    }
 }

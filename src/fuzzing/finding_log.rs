@@ -7,9 +7,9 @@ use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::finding::repro;
 use crate::finding::save;
-use crate::report;
+use crate::report::{self, Style};
 use crate::target::Target;
-use crate::verdict::Key;
+use crate::verdict::Identity;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub(super) struct FindingLog {
     directory: PathBuf,
     /// The fuzzer was given files to try again: every finding is reported again.
     retries_files: bool,
-    reported: Mutex<BTreeSet<Key>>,
+    reported: Mutex<BTreeSet<Identity>>,
 }
 
 impl FindingLog {
@@ -48,17 +48,17 @@ impl FindingLog {
     }
 
     /// Whether this finding was reported, by this process or another.
-    pub(super) fn has_reported(&self, target: &str, key: Key) -> bool {
+    pub(super) fn has_reported(&self, target: &str, identity: Identity) -> bool {
         if self.retries_files {
             return false;
         }
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.contains(&key) {
+        if reported.contains(&identity) {
             return true;
         }
-        let on_disk = self.directory.join(repro::file_name(target, key)).exists();
+        let on_disk = self.directory.join(repro::file_name(target, identity)).exists();
         if on_disk {
-            reported.insert(key);
+            reported.insert(identity);
         }
         on_disk
     }
@@ -70,10 +70,11 @@ impl FindingLog {
         bounds: Bounds,
         finding: &Finding,
     ) -> Option<String> {
-        let key = finding.violation.key;
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        let identity = finding.violation.identity;
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
         let repro = report::repro(target, bounds, finding);
-        let text = format!("{}: {}", repro.target.0, report::finding(&repro, finding));
+        let text =
+            format!("{}: {}", repro.target.0, report::finding(&repro, finding, Style::default()));
         let saved = if self.retries_files {
             save::repro(self.directory(), &repro).map(Some)
         } else {

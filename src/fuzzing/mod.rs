@@ -39,7 +39,7 @@ use crate::run::campaign::Campaign;
 use crate::run::virtual_time::play;
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
-use crate::target::{Registry, Target};
+use crate::target::{Deviation, Registry, Target};
 use finding_log::FindingLog;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -177,8 +177,8 @@ impl Fuzz {
         let deviations = self.target.deviations();
         let mut reports = String::new();
         for violation in verdict.violations {
-            let key = violation.key;
-            let accepted = deviations.iter().any(|deviation| deviation.accepts(key));
+            let key = violation.identity;
+            let accepted = Deviation::accepting(deviations, key).is_some();
             if accepted || self.log.has_reported(self.target.name(), key) {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::exchange::Time;
 use crate::finding::repro::Repro;
 use crate::generate::GeneratorConfig;
 use crate::script::{Act, Frame, Script, Unit};
-use crate::verdict::{Cause, Condition, Ending, Invariant, Key, Level};
+use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -226,11 +226,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
         hangup: "0.1.0".to_owned(),
         target: ("reference/no-deadline".to_owned(), "hangup".to_owned()),
         bounds: Bounds::default(),
-        key: Key {
-            invariant: Invariant::EndsInTime,
-            cause: Some(Cause::OwnClose),
-            condition: Some(Condition::Silent),
-        },
+        identity: Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent),
         level: Level::Should,
         ending: Ending::Never.kind().to_owned(),
         at_seconds: None,
@@ -261,7 +257,7 @@ close 1000 "'''\"\\\u{7}€"
         (
             "safety-with-quotes",
             Repro {
-                key: Key { invariant: Invariant::LegalClose, cause: None, condition: None },
+                identity: Identity::safety(Invariant::LegalClose, None),
                 level: Level::Must,
                 ending: Ending::InTime.kind().to_owned(),
                 script: quotes.parse().expect("a script"),

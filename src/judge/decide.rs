@@ -12,7 +12,7 @@ use super::rules::{Case, RULES, Rule, Suspicion};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange, Time};
 use crate::verdict::{
-    Control, Dismissal, Ending, Excuse, Invariant, Key, Reason, Verdict, Violation,
+    Control, Dismissal, Ending, Excuse, Identity, Invariant, Reason, Verdict, Violation,
 };
 use crate::view::View;
 
@@ -30,7 +30,7 @@ pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &
             decide(rule, suspicion, &case, &mut verdict);
         }
     }
-    verdict.violations.sort_by_key(|violation| violation.key);
+    verdict.violations.sort_by_key(|violation| violation.identity);
     verdict
 }
 
@@ -65,7 +65,7 @@ fn decide(rule: &Rule, suspicion: Suspicion, case: &Case<'_>, verdict: &mut Verd
     // of them is its choice, and only what it owes in time is judged.
     let early = case.view.early && is_about_frames(rule);
     let excuse = early.then_some(Excuse::EarlyBytes).or(suspicion.excuses.first().copied());
-    let convicted = |violation: &Violation| violation.key.invariant == rule.invariant;
+    let convicted = |violation: &Violation| violation.identity.invariant() == rule.invariant;
     match excuse {
         Some(excuse) => {
             let violation = violation(rule, suspicion, case);
@@ -83,8 +83,8 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     let Suspicion { level, fact, events, timing, .. } = suspicion;
     let (invariant, fact) = (rule.invariant, fact.into_owned());
     if let Some((owed, condition, ending)) = timing {
-        let key = Key { invariant, cause: Some(owed.cause), condition: Some(condition) };
-        return Violation { key, level, ending, owed: Some(owed), fact, events, control };
+        let identity = Identity::liveness(invariant, owed.cause, condition);
+        return Violation { identity, level, ending, owed: Some(owed), fact, events, control };
     }
     let view = case.view;
     let first = events.first().copied().unwrap_or(view.exchange.events.len());
@@ -97,8 +97,8 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
         Invariant::NoSpin => Ending::Spinning(view.at(first)),
         _ => deadlines::ending(view, case.owed),
     };
-    let key = Key { invariant, cause, condition: None };
-    Violation { key, level, ending, owed: None, fact, events, control }
+    let identity = Identity::safety(invariant, cause);
+    Violation { identity, level, ending, owed: None, fact, events, control }
 }
 
 /// The control that a suspicion about an answer needs: it lasts as long as this connection did

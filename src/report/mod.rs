@@ -1,110 +1,73 @@
-//! Findings in words and pictures, as plain text; only the command line prints.
+//! Findings and campaigns in words and pictures; only the command line prints.
+//!
+//! What is said is data (`model`), and the rest lays it out: `text` for people, `json` and
+//! `junit` for machines.
 
+#[cfg(feature = "cli")]
+mod json;
+#[cfg(feature = "cli")]
+mod junit;
+pub mod model;
 mod sentence;
+mod text;
 mod timeline;
 
+#[cfg(feature = "cli")]
+pub use json::json;
+#[cfg(feature = "cli")]
+pub use junit::junit;
 pub use sentence::sentence;
+pub use text::{
+    Style, count, finding, headline, pasteable, replay, saved, stale, summary, target, thousands,
+    wrap, wrap_to,
+};
 pub use timeline::{Lane, Row, Timeline, timeline};
 
 use crate::bounds::Bounds;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Repro, ending_fields};
-use crate::target::{Deviation, Target};
-use crate::verdict::{Cause, Condition};
-use std::fmt::Write as _;
+use crate::script::Script;
+use crate::target::Target;
+use crate::verdict::Violation;
 
 /// The repro of a finding.
 pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
-    let violation = &finding.violation;
-    let (ending, at_seconds) = ending_fields(violation.ending);
-    Repro {
-        hangup: env!("CARGO_PKG_VERSION").to_owned(),
-        target: (target.name().to_owned(), target.version().to_owned()),
-        bounds,
-        key: violation.key,
-        level: violation.level,
-        ending,
-        at_seconds,
-        sentence: sentence(violation, &finding.trace),
-        script: finding.script.clone(),
-        runtime_seed: finding.runtime_seed,
-        digest: finding.trace.digest(),
-    }
+    let Finding { violation, script, trace, runtime_seed, .. } = finding;
+    let shown = Shown { violation, script, trace, runtime_seed: *runtime_seed };
+    shown.repro((target.name(), target.version()), bounds)
 }
 
-/// What a violation is about, in a line: `ends-in-time (liveness, should): the server's own Close, silent, never`.
-pub fn headline(repro: &Repro) -> String {
-    let key = repro.key;
-    let mut line = format!("{} ({}, {})", key.invariant, key.invariant.rule().class, repro.level);
-    let cause = key.cause.map(Cause::id);
-    let condition = key.condition.map(Condition::id);
-    let ending = (repro.ending != "in time").then_some(repro.ending.as_str());
-    let facts: Vec<&str> = [cause, condition, ending].into_iter().flatten().collect();
-    if !facts.is_empty() {
-        let _ = write!(line, ": {}", facts.join(", "));
-    }
-    line
+/// What a repro is made of, wherever it was played.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The violation, as the script shows it.
+    pub violation: &'a Violation,
+    /// The minimal script.
+    pub script: &'a Script,
+    /// The script's trace.
+    pub trace: &'a Exchange,
+    /// The seed of the runtime's own choices; 0 in real time.
+    pub runtime_seed: u64,
 }
 
-/// The whole report of one finding: sentence, script, timeline.
-pub fn finding(repro: &Repro, finding: &Finding) -> String {
-    let mut out = saved(repro);
-    if finding.is_flaky() {
-        let _ = writeln!(out, "\nflaky: {:.0} % of replays show it", finding.rate * 100.0);
-    }
-    let _ = write!(out, "\n{}", timeline(&finding.trace, Some(&finding.violation)));
-    out
-}
-
-/// What a repro tells by itself: headline, sentence, script.
-pub fn saved(repro: &Repro) -> String {
-    let mut out = format!("{}\n{}\n", wrap(&headline(repro)), wrap(&repro.sentence));
-    let steps = repro.script.steps.len();
-    let plural = if steps == 1 { "" } else { "s" };
-    if steps == 0 {
-        out.push_str("\nno steps: the client connects, and does nothing\n");
-    } else {
-        let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
-    }
-    for line in repro.script.to_string().lines() {
-        let _ = writeln!(out, "    {line}");
-    }
-    out
-}
-
-/// What is wrong with an accepted deviation that never fired in so many scripts, and what to do.
-pub fn stale(deviation: &Deviation, scripts: u64) -> String {
-    let Deviation { invariant, cause, condition, reason, .. } = deviation;
-    let narrowed = [cause.map(Cause::id), condition.map(Condition::id)].into_iter().flatten();
-    let key: Vec<&str> = std::iter::once(invariant.id()).chain(narrowed).collect();
-    format!(
-        "`{}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
-         take it out of the target's deviations",
-        key.join(", "),
-    )
-}
-
-/// Breaks text at spaces into lines of at most 80 columns.
-pub fn wrap(text: &str) -> String {
-    wrap_to(text, 80)
-}
-
-/// Breaks text at spaces into lines of at most `columns`, where no word is longer.
-/// Control characters are replaced: a file from a stranger must not steer a terminal.
-pub fn wrap_to(text: &str, columns: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > columns {
-            out.push('\n');
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
+impl Shown<'_> {
+    /// The repro of something that `target`, a name and a version, showed.
+    pub fn repro(&self, target: (&str, &str), bounds: Bounds) -> Repro {
+        let Self { violation, script, trace, runtime_seed } = *self;
+        let (ending, at_seconds) = ending_fields(violation.ending);
+        Repro {
+            hangup: env!("CARGO_PKG_VERSION").to_owned(),
+            target: (target.0.to_owned(), target.1.to_owned()),
+            bounds,
+            identity: violation.identity,
+            level: violation.level,
+            ending,
+            at_seconds,
+            sentence: sentence(violation, trace),
+            script: script.clone(),
+            runtime_seed,
+            digest: trace.digest(),
         }
-        out.extend(word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-        column += width;
     }
-    out
 }

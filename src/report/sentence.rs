@@ -30,13 +30,13 @@ fn broken_promise(violation: &Violation, owed: Owed) -> String {
         Cause::ClientReset => "The client's RST arrived".to_owned(),
         Cause::Idle => "The last complete frame came".to_owned(),
     };
-    let (owed_thing, it) = match violation.key.invariant {
+    let (owed_thing, it) = match violation.identity.invariant() {
         Invariant::ReleasesInTime => {
             ("the server's hold on its transport had to end", "it was let go of")
         }
         _ => ("the connection had to end", "it ended"),
     };
-    let condition = match violation.key.condition {
+    let condition = match violation.identity.condition() {
         None => "",
         Some(Condition::Silent) => "; the client read, and said nothing more",
         Some(Condition::Dripping) => "; the client went on sending",

@@ -167,7 +167,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     for row in rows.iter_mut() {
         row.marked = row.event.is_some_and(|event| violation.events.contains(&event));
     }
-    let id = violation.key.invariant;
+    let id = violation.identity.invariant();
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
         let text = format!("{id}: deadline, set at {}", owed.since);

@@ -106,7 +106,7 @@ mod tests {
         let shown = seen(Some(1001), Some(1000));
         let verdict = judge(&shown, &Bounds::default());
         assert_eq!(verdict.violations.len(), 1);
-        assert_eq!(verdict.violations[0].key.invariant, Invariant::EchoesCode);
+        assert_eq!(verdict.violations[0].identity.invariant(), Invariant::EchoesCode);
         assert!(verdict.violations[0].control.is_some(), "it is not certain yet");
         for (unasked, convicted) in [(Some(1000), false), (Some(1002), true), (None, true)] {
             let mut play = |control: &Script| {

@@ -15,7 +15,7 @@ pub use connection::{Application, ApplicationControl, Connection};
 pub use crate::script::AppSteps;
 
 use crate::bounds::Bounds;
-use crate::verdict::{Cause, Condition, Invariant, Key};
+use crate::verdict::{Identity, Pattern};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -74,12 +74,8 @@ pub trait Target: Send + Sync {
 /// A rule that a target is known to break, accepted with a reason.
 #[derive(Clone, Copy, Debug)]
 pub struct Deviation {
-    /// The rule.
-    pub invariant: Invariant,
-    /// Only with this cause; `None` for any.
-    pub cause: Option<Cause>,
-    /// Only under this condition; `None` for any.
-    pub condition: Option<Condition>,
+    /// What it accepts: a rule, and where it says so only with one cause or condition.
+    pub pattern: Pattern,
     /// Why it is accepted: whose fault it is and what settles it.
     pub reason: &'static str,
     /// The sentence of RFC 6455 at stake, with its section.
@@ -87,10 +83,14 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Whether it accepts findings with this key.
-    pub fn accepts(&self, key: Key) -> bool {
-        let Self { invariant, cause, condition, .. } = *self;
-        key.is_of(&Key { invariant, cause, condition })
+    /// Whether it accepts findings with this identity.
+    pub fn accepts(&self, identity: Identity) -> bool {
+        self.pattern.matches(identity)
+    }
+
+    /// The place of the first of `deviations` that accepts findings with this identity.
+    pub fn accepting(deviations: &[Self], identity: Identity) -> Option<usize> {
+        deviations.iter().position(|deviation| deviation.accepts(identity))
     }
 }
 

@@ -8,7 +8,7 @@
 use super::{AppSteps, Application, Connection, Deviation, Serving, Target};
 use crate::bounds::Bounds;
 use crate::script::{Command, Content};
-use crate::verdict::{Cause, Condition, Invariant};
+use crate::verdict::{Cause, Condition, Invariant, Pattern};
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,13 +52,13 @@ pub struct Tungstenite(
 /// over a server of one's own, `.accepting(deviations::LATE_REFUSAL)`. One that never
 /// occurs for a server is stale there, and fails a long campaign: accept only what applies.
 pub mod deviations {
-    use super::{Cause, Condition, Deviation, Invariant};
+    use super::{Cause, Condition, Deviation, Invariant, Pattern};
 
     /// It looks at a frame once all of it has come.
     pub const LATE_REFUSAL: Deviation = Deviation {
-        invariant: Invariant::EndsInTime,
-        cause: Some(Cause::ClientViolation),
-        condition: Some(Condition::HalfSent),
+        pattern: Pattern::of(Invariant::EndsInTime)
+            .with_cause(Cause::ClientViolation)
+            .with_condition(Condition::HalfSent),
         reason: "tungstenite looks at a frame once all of it has come: a frame that its header \
                  proves illegal, and that never becomes complete, is no error yet, and the server \
                  promises nothing for idle clients",
@@ -67,9 +67,7 @@ pub mod deviations {
 
     /// It returns an error on a protocol violation, and sends no Close by itself.
     pub const SILENT_REFUSAL: Deviation = Deviation {
-        invariant: Invariant::RefusesIllegal,
-        cause: None,
-        condition: None,
+        pattern: Pattern::of(Invariant::RefusesIllegal),
         reason: "on a protocol violation tungstenite returns an error, and sends nothing by itself; \
                  to say why is left to the caller, and these servers hang up",
         rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
@@ -78,9 +76,7 @@ pub mod deviations {
 
     /// It takes close code 1014 for a violation.
     pub const CODE_1014: Deviation = Deviation {
-        invariant: Invariant::AcceptsLegal,
-        cause: Some(Cause::ClientClose),
-        condition: None,
+        pattern: Pattern::of(Invariant::AcceptsLegal).with_cause(Cause::ClientClose),
         reason: "tungstenite takes 1014, which was registered after the RFC, for a code that no \
                  frame may carry",
         rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
@@ -89,9 +85,7 @@ pub mod deviations {
 
     /// It sends the code and the reason that the application passes it, legal or not.
     pub const CLOSE_AS_PASSED: Deviation = Deviation {
-        invariant: Invariant::LegalClose,
-        cause: None,
-        condition: None,
+        pattern: Pattern::of(Invariant::LegalClose),
         reason: "tungstenite's close() sends the code and the reason that the application passes \
                  it as they are, 1005 and 200 bytes of reason included; to pass legal ones is left \
                  to the caller",

@@ -39,7 +39,7 @@ fn a_server_that_refuses_a_length_wider_than_it_needs_owes_that_client_no_answer
 fn a_close_that_was_read_gets_a_whole_close_before_the_end() {
     asked().server(BYE).server_drops().is_clean();
     let missing = asked().server_drops().breaks(Invariant::AnswersClose);
-    assert_eq!((missing.level, missing.key.cause), (Level::Must, Some(Cause::ClientClose)));
+    assert_eq!((missing.level, missing.identity.cause()), (Level::Must, Some(Cause::ClientClose)));
     asked().server_shuts().server_drops().breaks(Invariant::AnswersClose);
     asked().server(TEXT).server_drops().breaks(Invariant::AnswersClose);
     asked().fin().server_drops().breaks(Invariant::AnswersClose);

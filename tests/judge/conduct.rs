@@ -13,7 +13,7 @@ fn a_panic_is_reported_and_excuses_the_missing_answer_alone() {
     assert_eq!((panic.level, panic.ending), (Level::Should, Ending::InTime));
     assert_eq!(asked().panics().quiet().broken(), [Invariant::EndsInTime, Invariant::NoPanic]);
     let alone = Story::open().panics().quiet().breaks(Invariant::NoPanic);
-    assert_eq!((alone.ending, alone.key.cause), (Ending::InTime, None), "nothing was owed");
+    assert_eq!((alone.ending, alone.identity.cause()), (Ending::InTime, None), "nothing was owed");
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_spin_is_not_also_lateness() {
         assert_eq!(spin.ending, Ending::Spinning(Time(8_000_000)));
         // What the server did itself, or did not see, did not set it off.
         let none = matches!(cause, Cause::OwnClose | Cause::Handshake | Cause::Idle);
-        assert_eq!((spin.level, spin.key.cause), (Level::Should, (!none).then_some(cause)));
+        assert_eq!((spin.level, spin.identity.cause()), (Level::Should, (!none).then_some(cause)));
     }
     asked().spins().server_drops().breaks(Invariant::NoSpin);
 }
@@ -37,8 +37,8 @@ fn a_death_of_the_process_breaks_the_rule_of_its_kind_whatever_led_to_it() {
         (Story::stands_still, Invariant::NoSpin),
     ] {
         let broken = death(asked().at(3000)).breaks(invariant);
-        assert_eq!((broken.level, broken.key.cause), (Level::Should, None));
-        assert_eq!(death(Story::open()).breaks(invariant).key, broken.key);
+        assert_eq!((broken.level, broken.identity.cause()), (Level::Should, None));
+        assert_eq!(death(Story::open()).breaks(invariant).identity, broken.identity);
     }
     assert_eq!(asked().aborts().breaks(Invariant::NoPanic).fact, "aborted its process (signal 6)");
 }
@@ -47,7 +47,7 @@ fn a_death_of_the_process_breaks_the_rule_of_its_kind_whatever_led_to_it() {
 fn a_panic_that_aborts_is_one_finding_that_tells_the_panic() {
     let both = asked().panics().aborts().breaks(Invariant::NoPanic);
     let alone = asked().aborts().breaks(Invariant::NoPanic);
-    assert_eq!((both.fact.as_str(), both.key), ("panicked: oops", alone.key));
+    assert_eq!((both.fact.as_str(), both.identity), ("panicked: oops", alone.identity));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_violation_that_is_not_about_time_says_how_the_connection_ended_all_the_same
 fn tasks_that_outlive_the_connection_are_a_leak_that_is_counted() {
     let ended = || asked().server(BYE).server_drops().later(5000);
     let one = ended().outlives().breaks(Invariant::NoLeak);
-    assert_eq!((one.level, one.key.cause), (Level::Should, Some(Cause::ClientClose)));
+    assert_eq!((one.level, one.identity.cause()), (Level::Should, Some(Cause::ClientClose)));
     assert_eq!((one.ending, &one.events[..]), (Ending::InTime, &[7][..]));
     assert_eq!(one.fact, "left a task behind that outlives the connection");
     let three = ended().then(What::Outlived { tasks: 3 }).breaks(Invariant::NoLeak);
@@ -96,7 +96,7 @@ fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_muc
         held(peak, memory).is_clean();
     }
     let over = held(Some(1001), Some(1000)).breaks(Invariant::BoundedMemory);
-    assert_eq!((over.level, over.events.len(), over.key.cause), (Level::Should, 0, None));
+    assert_eq!((over.level, over.events.len(), over.identity.cause()), (Level::Should, 0, None));
     assert_eq!(over.fact, "held 1001 bytes of heap for one connection, and promises at most 1000");
     let exhausted = held(Some(1001), Some(1000)).eats_all_memory();
     let found = exhausted.breaks(Invariant::BoundedMemory);
@@ -104,7 +104,7 @@ fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_muc
     // It is a matter of the whole connection: what obliged the server is its cause.
     let mut closed = asked().server(BYE).server_drops().promising(|bounds| bounds.memory = Some(1));
     closed.exchange.peak_heap = Some(2);
-    assert_eq!(closed.breaks(Invariant::BoundedMemory).key.cause, Some(Cause::ClientClose));
+    assert_eq!(closed.breaks(Invariant::BoundedMemory).identity.cause(), Some(Cause::ClientClose));
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn what_the_server_did_as_a_program_is_told_in_its_own_words() {
 #[test]
 fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
     let cause = Some(Cause::ClientClose);
-    assert_eq!(asked().panics().breaks(Invariant::NoPanic).key.cause, cause);
+    assert_eq!(asked().panics().breaks(Invariant::NoPanic).identity.cause(), cause);
     let story = asked().server(BYE).server(TEXT).aborts();
     assert_eq!(story.broken(), [Invariant::SilentAfterClose, Invariant::NoPanic]);
     let causes = judge(&story.exchange, &story.bounds).violations;
-    assert_eq!([causes[0].key.cause, causes[1].key.cause], [cause, None]);
+    assert_eq!([causes[0].identity.cause(), causes[1].identity.cause()], [cause, None]);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_violation_is_a_must_where_the_rfc_asks_the_receiver_to_fail_the_connection(
         (&long, Level::Should),
     ] {
         let late = Story::open().client_bytes(bytes).quiet().breaks(Invariant::EndsInTime);
-        assert_eq!((late.key.cause, late.level), (Some(Cause::ClientViolation), level));
+        assert_eq!((late.identity.cause(), late.level), (Some(Cause::ClientViolation), level));
     }
 }
 
@@ -99,7 +99,7 @@ fn who_was_in_time_by_the_end_of_a_bad_frame_was_late_for_its_half() {
     let late = |whole, ms| {
         let ended = half.clone().at(whole).client_bytes(&bytes[7..]).at(ms).server_drops();
         let late = ended.breaks(Invariant::EndsInTime);
-        (late.key.condition, late.level)
+        (late.identity.condition(), late.level)
     };
     for ms in [6003, 8002] {
         assert_eq!(late(3000, ms), (Some(Condition::HalfSent), Level::Should), "at {ms} ms");
@@ -219,8 +219,8 @@ fn each_condition_has_its_name_and_of_several_the_gravest_is_named() {
         let after = act(owing(Cause::OwnClose).at(6001));
         assert_eq!(after.never(), (Cause::OwnClose, Condition::Silent));
     }
-    let gone = all.reset().quiet().breaks(Invariant::ReleasesInTime).key;
-    assert_eq!((gone.cause, gone.condition), (Some(Cause::OwnClose), Some(Condition::Gone)));
+    let gone = all.reset().quiet().breaks(Invariant::ReleasesInTime).identity;
+    assert_eq!((gone.cause(), gone.condition()), (Some(Cause::OwnClose), Some(Condition::Gone)));
     let hears_again = owing(Cause::OwnClose).deaf().hears();
     assert_eq!(hears_again.never(), (Cause::OwnClose, Condition::Silent));
 }
@@ -246,7 +246,10 @@ fn a_server_that_sent_fin_and_keeps_its_transport_ended_but_did_not_release() {
         let shut = owing(cause).at(3000).server_shuts();
         shut.clone().at(6002).server_drops().is_clean();
         let late = shut.clone().at(6003).server_drops().breaks(Invariant::ReleasesInTime);
-        assert_eq!((late.ending, late.key.cause), (Ending::Late(Time(6_003_000)), Some(cause)));
+        assert_eq!(
+            (late.ending, late.identity.cause()),
+            (Ending::Late(Time(6_003_000)), Some(cause))
+        );
         assert_eq!(shut.quiet().breaks(Invariant::ReleasesInTime).ending, Ending::Never);
     }
     let kept = owing(Cause::ClientFin).server_shuts().quiet().breaks(Invariant::ReleasesInTime);
@@ -267,7 +270,7 @@ fn a_reset_is_counted_by_the_release_bound_and_excuses_nothing_after_the_deadlin
     }
     assert_eq!(reset(owing(Cause::OwnClose), 1).due(2000).0, Cause::ClientReset);
     let long = reset(owing(Cause::OwnClose), 9).quiet().breaks(Invariant::ReleasesInTime);
-    assert_eq!(long.key.cause, Some(Cause::OwnClose));
+    assert_eq!(long.identity.cause(), Some(Cause::OwnClose));
     let late = owing(Cause::OwnClose).at(9000).reset().server_drops();
     assert_eq!(late.breaks(Invariant::EndsInTime).ending, Ending::Late(Time(9_000_000)));
 }

@@ -114,11 +114,11 @@ fn judge_nonsense(fits: bool) {
     for seed in 0..6_000 {
         let Story { exchange, bounds, .. } = nonsense(seed, fits);
         let Verdict { violations, .. } = judge(&exchange, &bounds);
-        assert!(violations.is_sorted_by_key(|violation| violation.key), "seed {seed}");
+        assert!(violations.is_sorted_by_key(|violation| violation.identity), "seed {seed}");
         for violation in violations {
             let in_trace = violation.events.iter().all(|&event| event < exchange.events.len());
             assert!(in_trace, "seed {seed}: {violation:?}");
-            broken.insert(violation.key.invariant);
+            broken.insert(violation.identity.invariant());
         }
         let _ = next_deadline(&exchange, ConnectionId::FIRST, &bounds);
     }

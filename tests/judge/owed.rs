@@ -42,7 +42,7 @@ fn proof(before: &[u8], bytes: &[u8]) -> Option<usize> {
     (1..=bytes.len()).find(|&upto| {
         let story = Story::open().client_bytes(before).client_bytes(&bytes[..upto]).quiet();
         let violations = judge(&story.exchange, &story.bounds).violations;
-        violations.iter().any(|v| v.key.cause == Some(Cause::ClientViolation))
+        violations.iter().any(|v| v.identity.cause() == Some(Cause::ClientViolation))
     })
 }
 

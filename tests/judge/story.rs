@@ -204,7 +204,7 @@ impl Story {
 
     pub fn broken(&self) -> Vec<Invariant> {
         let Verdict { violations, .. } = judge(&self.exchange, &self.bounds);
-        violations.iter().map(|violation| violation.key.invariant).collect()
+        violations.iter().map(|violation| violation.identity.invariant()).collect()
     }
 
     #[track_caller]
@@ -228,10 +228,10 @@ impl Story {
     #[track_caller]
     pub fn never(&self) -> (Cause, Condition) {
         let never = self.clone().quiet();
-        let key = judge(&never.exchange, &never.bounds).violations[0].key;
-        let cause = key.cause.expect("a rule about time");
+        let identity = judge(&never.exchange, &never.bounds).violations[0].identity;
+        let cause = identity.cause().expect("a rule about time");
         assert_eq!(never.breaks(rule(cause)).ending, Ending::Never);
-        (cause, key.condition.expect("a rule about time"))
+        (cause, identity.condition().expect("a rule about time"))
     }
 
     /// Hanging up by `deadline` and 2 ms is in time, and 1 ms later is late, for this.
@@ -239,14 +239,14 @@ impl Story {
     pub fn due(&self, deadline: u64) -> (Cause, Condition) {
         self.clone().at(deadline + 2).server_drops().is_clean();
         let late = self.clone().at(deadline + 3).server_drops();
-        let key = judge(&late.exchange, &late.bounds).violations[0].key;
-        let cause = key.cause.expect("a rule about time");
+        let identity = judge(&late.exchange, &late.bounds).violations[0].identity;
+        let cause = identity.cause().expect("a rule about time");
         let Violation { ending, owed, events, .. } = late.breaks(rule(cause));
         let owed = owed.expect("a rule about time");
         assert_eq!((owed.cause, owed.deadline), (cause, Time(deadline * 1000)));
         assert_eq!(ending, Ending::Late(late.now));
         assert_eq!(events, [owed.event, late.exchange.events.len() - 1]);
-        (cause, key.condition.expect("a rule about time"))
+        (cause, identity.condition().expect("a rule about time"))
     }
 }
 

@@ -3,18 +3,17 @@
 use crate::server::{Desk, Server, bad};
 use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
-use hangup::verdict::{Cause, Condition, Invariant, Key, Level};
+use hangup::verdict::{Cause, Identity, Invariant, Level};
 use std::process::{Command, Output};
 use std::time::Duration;
 
 /// A finding as hangup would save it, with a bound of one second.
 fn repro(invariant: Invariant, cause: Cause, script: &str) -> String {
-    let condition = None::<Condition>;
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("ws://127.0.0.1:1/".to_owned(), "over TCP".to_owned()),
         bounds: Bounds::close_within(Duration::from_secs(1)),
-        key: Key { invariant, cause: Some(cause), condition },
+        identity: Identity::safety(invariant, Some(cause)),
         level: Level::Should,
         ending: "open".to_owned(),
         at_seconds: Some(2.0),

@@ -47,9 +47,9 @@ async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
     let script: Script = "upgrade\napp close\n".parse().expect("a script");
     let (_, verdict) = player.play(&bye, &script).await.expect("it is there");
     let late = |violation: &hangup::verdict::Violation| {
-        let key = violation.key;
-        let is_it =
-            (key.invariant, key.condition) == (Invariant::EndsInTime, Some(Condition::Silent));
+        let identity = violation.identity;
+        let is_it = (identity.invariant(), identity.condition())
+            == (Invariant::EndsInTime, Some(Condition::Silent));
         let (Ending::Late(at), Some(owed), true) = (violation.ending, violation.owed, is_it) else {
             panic!("{violation:?}");
         };

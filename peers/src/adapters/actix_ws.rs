@@ -22,7 +22,7 @@ use actix_ws::{
 use futures_util::SinkExt as _;
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, secs};
 use send_wrapper::SendWrapper;
 use std::future::Future;
@@ -36,9 +36,7 @@ use tokio_io_timeout::TimeoutStream;
 const VERSION: &str = "actix-ws 0.4.0";
 
 const FIN_FIRST: Deviation = Deviation {
-    invariant: Invariant::EchoesCode,
-    cause: Some(Cause::ClientClose),
-    condition: None,
+    pattern: Pattern::of(Invariant::EchoesCode).with_cause(Cause::ClientClose),
     reason: "a Close that comes together with FIN is not delivered: the error that FIN is \
              reported as comes first, and the code is lost",
     rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
@@ -78,7 +76,10 @@ pub(crate) fn targets() -> Vec<Peer> {
             },
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(Deviation { condition: None, ..known::WHOLE_FRAMES })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientViolation),
+            ..known::WHOLE_FRAMES
+        })
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(known::MALFORMED_CLOSE)
         .accepting(FIN_FIRST),

@@ -16,7 +16,7 @@ use ezsockets::{
 use hangup::exchange::Note;
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,9 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 const VERSION: &str = "ezsockets 0.7.2";
 
 const LOSES_ANSWER: Deviation = Deviation {
-    invariant: Invariant::AnswersClose,
-    cause: Some(Cause::ClientClose),
-    condition: None,
+    pattern: Pattern::of(Invariant::AnswersClose).with_cause(Cause::ClientClose),
     reason: "where both sides close at once, the library drops the stream with the answer still \
              queued (findings/ezsockets-crossing-closes-lose-the-answer.toml)",
     rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close \
@@ -40,18 +38,14 @@ const LOSES_ANSWER: Deviation = Deviation {
 };
 
 const NO_CLOSE: Deviation = Deviation {
-    invariant: Invariant::RefusesIllegal,
-    cause: Some(Cause::ClientViolation),
-    condition: None,
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
     reason: "the library fails a connection without a Close, and ends the session before its \
              handler could send one",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
 };
 
 const CUTS: Deviation = Deviation {
-    invariant: Invariant::LetsThePoliteFinish,
-    cause: Some(Cause::AppClose),
-    condition: None,
+    pattern: Pattern::of(Invariant::LetsThePoliteFinish).with_cause(Cause::AppClose),
     reason: "a session that closes is gone with its Close: the first message that comes then \
              ends the connection",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
@@ -59,9 +53,7 @@ const CUTS: Deviation = Deviation {
 };
 
 const TOLD_1002: Deviation = Deviation {
-    invariant: Invariant::QuietApplication,
-    cause: Some(Cause::ClientClose),
-    condition: None,
+    pattern: Pattern::of(Invariant::QuietApplication).with_cause(Cause::ClientClose),
     reason: "the library does not know 1014, and reports it as 1002",
     rfc: "7.1.5: _The WebSocket Connection Close Code_ is defined as the status code contained \
           in the first Close control frame received",
@@ -88,7 +80,10 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::CODE_1014)
         .accepting(LOSES_ANSWER)
         .accepting(NO_CLOSE)
-        .accepting(Deviation { cause: Some(Cause::ClientClose), ..NO_CLOSE })
+        .accepting(Deviation {
+            pattern: NO_CLOSE.pattern.with_cause(Cause::ClientClose),
+            ..NO_CLOSE
+        })
         .accepting(CUTS)
         .accepting(TOLD_1002)
         .with_handshake(),

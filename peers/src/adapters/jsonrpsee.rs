@@ -9,7 +9,7 @@ use crate::known;
 use crate::peer::{CLOSE, Peer, SEND};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, secs};
 use jsonrpsee_server::{Methods, RpcModule, Server, serve_with_graceful_shutdown, stop_channel};
 use std::pin::pin;
@@ -21,9 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 const VERSION: &str = "jsonrpsee-server 0.26.1";
 
 const CUTS: Deviation = Deviation {
-    invariant: Invariant::LetsThePoliteFinish,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::LetsThePoliteFinish),
     reason: "a server that is stopped closes its connections without waiting for the clients' \
              Closes",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
@@ -31,9 +29,7 @@ const CUTS: Deviation = Deviation {
 };
 
 const DOES_NOT_END: Deviation = Deviation {
-    invariant: Invariant::EndsInTime,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::EndsInTime),
     reason: "frames without a mask are served (findings/jsonrpsee-serves-a-frame-without-a-mask.toml); \
              a server that is stopped while an answer waits for room no longer polls the reader, \
              which holds the writer's lock, and waits for the writer \
@@ -45,9 +41,7 @@ const DOES_NOT_END: Deviation = Deviation {
 };
 
 const CALL_BEHIND_CLOSE: Deviation = Deviation {
-    invariant: Invariant::SilentAfterClose,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::SilentAfterClose),
     reason: "what a call is answered goes out whatever was sent before, a Close that waited for \
              room too (findings/jsonrpsee-answers-a-call-behind-its-close.toml)",
     rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
@@ -70,15 +64,15 @@ pub(crate) fn targets() -> Vec<Peer> {
             closing_well,
         )
         .obeying(AppSteps::CLOSE)
-        .accepting(Deviation { cause: None, ..known::ECHOES_1015 })
+        .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
         .accepting(known::MALFORMED_CLOSE)
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(known::CODE_1014)
         .accepting(CUTS)
-        .accepting(Deviation { cause: None, ..known::SECOND_CLOSE })
+        .accepting(Deviation { pattern: Pattern::of(Invariant::ClosesOnce), ..known::SECOND_CLOSE })
         .accepting(CALL_BEHIND_CLOSE)
         .accepting(DOES_NOT_END)
-        .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..DOES_NOT_END })
+        .accepting(Deviation { pattern: Pattern::of(Invariant::ReleasesInTime), ..DOES_NOT_END })
         // What the server is given for the first request, and what it is given to stop.
         .handshake_within(secs(34)),
     ]

@@ -10,7 +10,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, secs};
 use sockudo_ws::error::CloseReason;
 use sockudo_ws::server::WebSocketServer;
@@ -21,26 +21,20 @@ use tokio::time::timeout;
 const VERSION: &str = "sockudo-ws 3.1.0";
 
 const NO_CLOSE: Deviation = Deviation {
-    invariant: Invariant::RefusesIllegal,
-    cause: Some(Cause::ClientViolation),
-    condition: None,
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
     reason: "after an error the library takes no message any more, a Close neither",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
 };
 
 const TEXT_AFTER_CLOSE: Deviation = Deviation {
-    invariant: Invariant::SilentAfterClose,
-    cause: Some(Cause::ClientClose),
-    condition: None,
+    pattern: Pattern::of(Invariant::SilentAfterClose).with_cause(Cause::ClientClose),
     reason: "while its answer to the client's Close waits for room, the library takes a message \
              and sends it behind (findings/sockudo-ws-sends-text-after-its-close.toml)",
     rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
 };
 
 const PRESUMED_DEAD: Deviation = Deviation {
-    invariant: Invariant::LetsThePoliteFinish,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::LetsThePoliteFinish),
     reason: "a client that did not answer a ping for ten seconds is presumed dead: the Close \
              that says so is not waited for",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
@@ -79,7 +73,10 @@ pub(crate) fn targets() -> Vec<Peer> {
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::WHOLE_FRAMES)
         .accepting(NO_CLOSE)
-        .accepting(Deviation { cause: Some(Cause::ClientClose), ..NO_CLOSE })
+        .accepting(Deviation {
+            pattern: NO_CLOSE.pattern.with_cause(Cause::ClientClose),
+            ..NO_CLOSE
+        })
         .accepting(PRESUMED_DEAD)
         .accepting(known::SECOND_CLOSE)
         .accepting(TEXT_AFTER_CLOSE)

@@ -11,7 +11,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use ::http::{Request, Response};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection};
 use http_body_util::Empty;
 use hyper::body::{self, Bytes};
@@ -32,18 +32,14 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 const VERSION: &str = "soketto 0.8.1";
 
 const NO_CODE: Deviation = Deviation {
-    invariant: Invariant::RefusesIllegal,
-    cause: Some(Cause::ClientViolation),
-    condition: None,
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
     reason: "the library fails a connection without a Close, and its own `close()` sends 1000 \
              and no other code",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
 };
 
 const DEAF_AFTER_CLOSE: Deviation = Deviation {
-    invariant: Invariant::LetsThePoliteFinish,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::LetsThePoliteFinish),
     reason: "the library's `close()` ends its sending side at once: a ping that comes before \
              the client's Close cannot be answered, and ends receiving with an error",
     rfc: "5.5.2: Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, \
@@ -79,8 +75,11 @@ pub(crate) fn targets() -> Vec<Peer> {
         )
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::UNMASKED)
-        .accepting(Deviation { invariant: Invariant::ReleasesInTime, ..known::UNMASKED })
-        .accepting(Deviation { cause: None, ..known::ECHOES_1015 })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::ReleasesInTime).with_cause(Cause::ClientViolation),
+            ..known::UNMASKED
+        })
+        .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
         .accepting(known::MALFORMED_CLOSE)
         .accepting(NO_CODE)
         .accepting(known::CODE_1014)

@@ -10,7 +10,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Pattern};
 use hangup::{AppSteps, Application};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -34,9 +34,7 @@ const RESERVED_BIT: Deviation = Deviation {
 };
 
 const SECOND_CLOSE: Deviation = Deviation {
-    invariant: Invariant::ClosesOnce,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::ClosesOnce),
     reason: "the library answers the client's Close by itself, after an own Close too \
              (findings/yawc-closes-twice.toml)",
     rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close \
@@ -44,9 +42,7 @@ const SECOND_CLOSE: Deviation = Deviation {
 };
 
 const LONG_ANSWER: Deviation = Deviation {
-    invariant: Invariant::LegalClose,
-    cause: None,
-    condition: None,
+    pattern: Pattern::of(Invariant::LegalClose),
     reason: "the library sends back the payload of a Close, however long it is \
              (findings/a-close-that-is-too-long-is-sent-back.toml)",
     rfc: "5.5: All control frames MUST have a payload length of 125 bytes or less and MUST NOT \

@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::judge::judge;
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::verdict::{Key, Violation};
+use crate::verdict::{Identity, Violation};
 
 /// How often a finding is played again to see whether it repeats.
 const REPEATS: u32 = 10;
@@ -46,7 +46,7 @@ impl Campaign {
         play_again: &mut PlayScript<'_, E>,
         stop_requested: &dyn Fn() -> bool,
     ) -> Result<Finding, E> {
-        let key = first.key;
+        let key = first.identity;
         let mut replayer =
             Replayer { campaign: self, key, play_again, last_failure: None, crash_cost: 0 };
         replayer.fails(&script)?;
@@ -75,7 +75,7 @@ impl Campaign {
 /// Plays candidates, and keeps the last trace that had the violation.
 struct Replayer<'a, 'b, E> {
     campaign: &'a Campaign,
-    key: Key,
+    key: Identity,
     play_again: &'a mut PlayScript<'b, E>,
     last_failure: Option<(Exchange, Violation)>,
     /// The cost of its crashes so far.

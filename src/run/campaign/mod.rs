@@ -1,7 +1,7 @@
 //! A campaign: many scripts against one target, and its findings.
 //!
 //! It draws, plays and judges one script after another, de-duplicates violations by their
-//! [`Key`], shrinks the first script of each, and checks that it repeats. The same seed gives
+//! [`Identity`], shrinks the first script of each, and checks that it repeats. The same seed gives
 //! the same findings. It uses no files, no terminal and no clock: a callback gets
 //! [`CampaignProgress`] and can stop the campaign.
 //!
@@ -21,7 +21,7 @@ use crate::judge::judge;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Key, Violation};
+use crate::verdict::{Identity, Violation};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -97,7 +97,7 @@ impl Campaign {
         let config = self.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
-        let mut found: BTreeMap<Key, Finding> = BTreeMap::new();
+        let mut found: BTreeMap<Identity, Finding> = BTreeMap::new();
         let mut outcome = CampaignOutcome::default();
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
@@ -107,7 +107,7 @@ impl Campaign {
             outcome.scripts += 1;
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
-                let key = violation.key;
+                let key = violation.identity;
                 if found.contains_key(&key) {
                     continue;
                 }
@@ -149,7 +149,7 @@ impl Campaign {
     ) -> Vec<Violation> {
         let mut violations = judge(trace, &self.bounds).violations;
         violations.retain(|violation| {
-            let known = deviations.iter().position(|deviation| deviation.accepts(violation.key));
+            let known = Deviation::accepting(deviations, violation.identity);
             if let Some(known) = known {
                 fired[known] += 1;
             }

@@ -15,7 +15,7 @@ use crate::run::control::script_of;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Dismissal, Key, Verdict, Violation};
+use crate::verdict::{Dismissal, Identity, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl Player {
         &self,
         endpoint: &Endpoint,
         role: UrlRole,
-        key: Key,
+        key: Identity,
         script: Script,
         width: usize,
     ) -> RemoteShrunk {
@@ -178,7 +178,12 @@ impl Player {
     }
 
     /// Whether `script` breaks the rule with `key` again, in two plays at most.
-    pub(super) async fn repeats(&self, endpoint: &Endpoint, key: Key, script: &Script) -> bool {
+    pub(super) async fn repeats(
+        &self,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+    ) -> bool {
         let twice = vec![script.clone(), script.clone()];
         self.which_fail(endpoint, key, twice, Watching::ToDeadline)
             .await
@@ -190,7 +195,7 @@ impl Player {
     async fn which_fail(
         &self,
         endpoint: &Endpoint,
-        key: Key,
+        key: Identity,
         batch: Vec<Script>,
         watching: Watching,
     ) -> Vec<(Script, bool)> {

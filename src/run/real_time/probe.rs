@@ -12,7 +12,7 @@ use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Control, Dismissal, Key, Reason, Violation};
+use crate::verdict::{Control, Dismissal, Identity, Pattern, Reason, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -43,9 +43,9 @@ pub struct Probe {
     pub concurrency: usize,
     /// How many new connections a second, at most 1,000.
     pub rate: u32,
-    /// What is known and accepted, as patterns ([`Key::is_of`]): it is counted, and neither
+    /// What is known and accepted, as patterns ([`Pattern::matches`]): it is counted, and neither
     /// shrunk nor reported.
-    pub accepted: Vec<Key>,
+    pub accepted: Vec<Pattern>,
 }
 
 /// A finding over TCP.
@@ -88,7 +88,7 @@ impl ProbeFinding {
     fn take_shrunk(&mut self, shrunk: RemoteShrunk, last: Option<Played>) {
         self.plays = shrunk.plays;
         let Some(last) = last else { return };
-        if let Some(violation) = last.verdict.find(self.violation.key) {
+        if let Some(violation) = last.verdict.find(self.violation.identity) {
             self.violation = violation.clone();
             self.script = shrunk.script;
             self.trace = last.exchange;
@@ -109,7 +109,7 @@ pub struct ProbeOutcome {
     /// The findings, by key.
     pub findings: Vec<ProbeFinding>,
     /// What of the accepted was seen, and in how many scripts.
-    pub accepted: BTreeMap<Key, u64>,
+    pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
@@ -228,7 +228,7 @@ impl Probe {
         &self,
         player: &Player,
         outcome: &mut ProbeOutcome,
-        raw_findings: &mut BTreeMap<Key, RawFinding>,
+        raw_findings: &mut BTreeMap<Identity, RawFinding>,
         on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
     ) {
         let mut waiting = self.pending_scripts();
@@ -275,7 +275,7 @@ impl Probe {
         mut pending: PendingScript,
         played: Played,
         outcome: &mut ProbeOutcome,
-        raw_findings: &mut BTreeMap<Key, RawFinding>,
+        raw_findings: &mut BTreeMap<Identity, RawFinding>,
         waiting: &mut VecDeque<PendingScript>,
     ) {
         if played.was_late && !played.verdict.is_clean() {
@@ -294,8 +294,8 @@ impl Probe {
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
         for violation in played.verdict.violations {
-            let key = violation.key;
-            if self.accepted.iter().any(|pattern| key.is_of(pattern)) {
+            let key = violation.identity;
+            if self.accepted.iter().any(|pattern| pattern.matches(key)) {
                 *outcome.accepted.entry(key).or_default() += 1;
                 continue;
             }
@@ -339,7 +339,8 @@ impl Probe {
         let width = self.concurrency / all.max(1);
         let mut shrinking = JoinSet::new();
         for (place, found) in found.iter().enumerate() {
-            let (player, key, script) = (player.clone(), found.violation.key, found.script.clone());
+            let (player, key, script) =
+                (player.clone(), found.violation.identity, found.script.clone());
             let role = self.role_of(found);
             let endpoint = self.url(role).clone();
             shrinking.spawn(async move {
@@ -362,7 +363,7 @@ impl Probe {
         }
         // The first of each rule and cause alone; then its others, which differ in what
         // the client did, all together.
-        let of = |found: &ProbeFinding| (found.violation.key.invariant, found.violation.key.cause);
+        let of = |found: &ProbeFinding| found.violation.identity.group();
         let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
         let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(|p| is_first(*p));
         for (number, place) in firsts.iter().enumerate() {
@@ -414,7 +415,7 @@ impl Probe {
             let played =
                 player.play_until_on_time(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
-            shown += u32::from(played.verdict.find(found.violation.key).is_some());
+            shown += u32::from(played.verdict.find(found.violation.identity).is_some());
         }
         (found.replays, found.shown) = (replays, shown);
         Ok(())

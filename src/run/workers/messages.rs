@@ -5,7 +5,7 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange};
-use crate::verdict::{Ending, Key, Level, Violation};
+use crate::verdict::{Ending, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub(super) struct RangeResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ViolationSummary {
     pub index: u64,
-    pub key: Key,
+    pub identity: Identity,
     pub level: Level,
     pub ending: Ending,
     pub fact: String,
@@ -61,13 +61,13 @@ pub(super) struct ViolationSummary {
 
 impl ViolationSummary {
     pub fn of(index: u64, violation: Violation) -> Self {
-        let Violation { key, level, ending, fact, .. } = violation;
-        Self { index, key, level, ending, fact }
+        let Violation { identity, level, ending, fact, .. } = violation;
+        Self { index, identity, level, ending, fact }
     }
 
     pub fn into_violation(self) -> Violation {
-        let Self { key, level, ending, fact, .. } = self;
-        Violation { key, level, ending, owed: None, fact, events: Vec::new(), control: None }
+        let Self { identity, level, ending, fact, .. } = self;
+        Violation { identity, level, ending, owed: None, fact, events: Vec::new(), control: None }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, crash_cost};
 use crate::script::Script;
 use crate::target::Target;
-use crate::verdict::{Invariant, Key, Violation};
+use crate::verdict::{Identity, Invariant, Violation};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -91,7 +91,7 @@ impl WorkerPool {
         runtime_seed: u64,
     ) -> Result<Finding, String> {
         let campaign = Campaign { bounds, seed: 0, scripts: None };
-        let timeout = stall_timeout_for(first.key);
+        let timeout = stall_timeout_for(first.identity);
         let mut play =
             |script: &Script| self.slots[0].play(target, bounds, script, runtime_seed, timeout);
         campaign.investigate(script, runtime_seed, first, &mut play, &|| false)
@@ -141,8 +141,8 @@ impl WorkerSlot {
 }
 
 /// A short timeout for a finding that is known to stall.
-fn stall_timeout_for(key: Key) -> StallTimeout {
-    if key.invariant == Invariant::NoSpin { StallTimeout::Short } else { StallTimeout::Full }
+fn stall_timeout_for(key: Identity) -> StallTimeout {
+    if key.invariant() == Invariant::NoSpin { StallTimeout::Short } else { StallTimeout::Full }
 }
 
 /// The trace of a script whose worker died while it played a range: the death alone.
@@ -174,7 +174,7 @@ struct CampaignRun<'a> {
 struct RunState {
     schedule: Schedule,
     /// Keys of findings that were not given to the progress callback yet.
-    unreported: Vec<Key>,
+    unreported: Vec<Identity>,
     error: Option<String>,
     /// How many threads have not left.
     active_threads: usize,
@@ -360,13 +360,13 @@ impl<'a> CampaignRun<'a> {
         let target = self.target;
         let index = violation.index;
         let script = campaign.generator_config(&**target).nth(campaign.seed, index);
-        let timeout = stall_timeout_for(violation.key);
+        let timeout = stall_timeout_for(violation.identity);
         let mut play = |script: &Script| slot.play(target, campaign.bounds, script, index, timeout);
         let stopped = || self.is_stopped();
         let finding =
             campaign.investigate(script, index, violation.into_violation(), &mut play, &stopped)?;
         let mut state = self.state();
-        state.unreported.push(finding.violation.key);
+        state.unreported.push(finding.violation.identity);
         state.schedule.add_finding(finding);
         Ok(())
     }

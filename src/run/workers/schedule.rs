@@ -10,7 +10,7 @@ use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::Finding;
 use crate::run::campaign::{CampaignOutcome, accepted_counts};
 use crate::target::Deviation;
-use crate::verdict::Key;
+use crate::verdict::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -55,10 +55,10 @@ pub(super) struct Schedule {
     fired: Vec<u64>,
     crash_cost: u32,
     /// The earliest violation of each key so far.
-    first_violations: BTreeMap<Key, ViolationSummary>,
+    first_violations: BTreeMap<Identity, ViolationSummary>,
     /// The keys whose investigation has begun.
-    investigated: BTreeSet<Key>,
-    findings: BTreeMap<Key, Finding>,
+    investigated: BTreeSet<Identity>,
+    findings: BTreeMap<Identity, Finding>,
     stopped: bool,
     given_up: bool,
 }
@@ -89,7 +89,7 @@ impl Schedule {
     /// The next work. A range counts as in progress until [`finish_range`](Self::finish_range).
     pub fn next_work(&mut self) -> Work {
         if let Some(violation) = self.next_violation() {
-            self.investigated.insert(violation.key);
+            self.investigated.insert(violation.identity);
             return Work::Investigate(violation);
         }
         if let Some(range) = self.next_range().filter(|range| !range.is_empty()) {
@@ -104,7 +104,8 @@ impl Schedule {
     fn next_violation(&self) -> Option<ViolationSummary> {
         let all = self.stopped && self.in_progress == 0;
         let is_first = |violation: &&ViolationSummary| {
-            (all || violation.index < self.settled) && !self.investigated.contains(&violation.key)
+            (all || violation.index < self.settled)
+                && !self.investigated.contains(&violation.identity)
         };
         self.first_violations.values().find(is_first).cloned()
     }
@@ -136,8 +137,10 @@ impl Schedule {
             return;
         }
         for violation in &played.violations {
-            let first =
-                self.first_violations.entry(violation.key).or_insert_with(|| violation.clone());
+            let first = self
+                .first_violations
+                .entry(violation.identity)
+                .or_insert_with(|| violation.clone());
             if violation.index < first.index {
                 *first = violation.clone();
             }
@@ -178,11 +181,11 @@ impl Schedule {
 
     /// Adds the finding that an investigation led to.
     pub fn add_finding(&mut self, finding: Finding) {
-        self.findings.insert(finding.violation.key, finding);
+        self.findings.insert(finding.violation.identity, finding);
     }
 
     /// The finding of a key, where there is one.
-    pub fn finding(&self, key: Key) -> Option<&Finding> {
+    pub fn finding(&self, key: Identity) -> Option<&Finding> {
         self.findings.get(&key)
     }
 
@@ -227,10 +230,10 @@ mod tests {
     use crate::verdict::{Ending, Invariant, Level};
 
     fn violation(index: u64, invariant: Invariant) -> ViolationSummary {
-        let key = Key { invariant, cause: None, condition: None };
+        let identity = Identity::safety(invariant, None);
         ViolationSummary {
             index,
-            key,
+            identity,
             level: Level::Should,
             ending: Ending::InTime,
             fact: String::new(),

@@ -149,7 +149,7 @@ impl JobRunner<'_> {
             state.target_running.store(0, Relaxed);
             for violation in campaign.unaccepted_violations(&trace, deviations, &mut fired) {
                 violations
-                    .entry(violation.key)
+                    .entry(violation.identity)
                     .or_insert_with(|| ViolationSummary::of(index, violation));
             }
             index += 1;

@@ -1,43 +1,24 @@
 //! A report in the form that JUnit made common: one case for each finding, and one
 //! for each rule that was kept, or skipped, since it could not be judged.
 
-use super::Trouble;
+use super::text::headline;
 use crate::finding::repro::Repro;
-use crate::finding::save::write_whole;
-use crate::report;
 use crate::verdict::Invariant;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::Duration;
 
-/// Writes what was found on `server`, which rules were not `judged`, and why testing ended
+/// The report on `server`: what was `found`, which rules were `judged`, and why testing ended
 /// early, where it did.
-pub(super) fn write(
-    file: &Path,
+pub fn junit(
     server: &str,
     found: &[Repro],
     judged: &dyn Fn(Invariant) -> bool,
     trouble: Option<&str>,
-    took: Duration,
-) -> Result<(), Trouble> {
-    let text = text(server, found, judged, trouble, took);
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    write_whole(directory, file, text.as_bytes())
-        .map_err(|error| format!("{}: {error}", file.display()))
-}
-
-fn text(
-    server: &str,
-    found: &[Repro],
-    judged: &dyn Fn(Invariant) -> bool,
-    trouble: Option<&str>,
-    took: Duration,
+    seconds: f64,
 ) -> String {
-    let broken = |rule: &Invariant| found.iter().any(|repro| repro.key.invariant == *rule);
+    let broken = |rule: &Invariant| found.iter().any(|repro| repro.identity.invariant() == *rule);
     let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
     let tests = found.len() + kept.len() + usize::from(trouble.is_some());
-    let (server, seconds) = (escaped(server), took.as_secs_f64());
+    let server = escaped(server);
     let skipped = kept.iter().filter(|rule| !judged(***rule)).count();
     let counts = format!(
         "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"",
@@ -49,13 +30,13 @@ fn text(
          <testsuite name=\"{server}\" {counts}>\n"
     );
     for repro in found {
-        let headline = escaped(&report::headline(repro));
+        let headline = escaped(&headline(repro));
         let body = escaped(&format!("{}\n\n{}", repro.sentence, repro.script));
         let _ = write!(
             out,
             "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
              <failure type=\"{}\" message=\"{headline}\">{body}</failure>\n    </testcase>\n",
-            repro.key.invariant,
+            repro.identity.invariant(),
         );
     }
     for rule in kept {
@@ -102,7 +83,7 @@ mod tests {
     #[test]
     fn every_rule_is_a_case_and_trouble_an_error() {
         let judged = |rule| rule != Invariant::NoSpin;
-        let out = text("ws://[::1]/?a&b", &[], &judged, Some("it <died>"), Duration::from_secs(2));
+        let out = junit("ws://[::1]/?a&b", &[], &judged, Some("it <died>"), 2.0);
         for rule in Invariant::ALL {
             let end = if judged(*rule) { "/>" } else { ">\n      <skipped/>" };
             assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");

@@ -1,0 +1,186 @@
+//! A report for machines: one JSON object.
+
+use super::model::{Accepted, FindingReport, Played, Repeats, Summary, TargetReport};
+use crate::exchange::Time;
+use crate::verdict::{Pattern, Problem, Variant};
+use serde::Serialize;
+
+/// The results of a command.
+///
+/// # Errors
+///
+/// What `serde_json` says; numbers and strings make JSON.
+pub fn json(summary: &Summary<'_>) -> Result<String, String> {
+    let json = Json {
+        seed: summary.seed,
+        scripts: summary.scripts,
+        seconds: summary.seconds,
+        scripts_per_second: summary.scripts_per_second,
+        interrupted: summary.interrupted,
+        trouble: summary.trouble,
+        targets: summary.targets.iter().map(JsonTarget::of).collect(),
+    };
+    serde_json::to_string_pretty(&json).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    seed: u64,
+    scripts: u64,
+    seconds: f64,
+    scripts_per_second: f64,
+    interrupted: bool,
+    /// Over TCP only, and there `null` where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<Option<&'a str>>,
+    targets: Vec<JsonTarget<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTarget<'a> {
+    name: &'a str,
+    version: &'a str,
+    scripts: u64,
+    /// In process only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_up: Option<bool>,
+    #[serde(flatten)]
+    tcp: Option<JsonOverTcp<'a>>,
+    findings: Vec<JsonFinding<'a>>,
+    /// Over TCP only: what showed once, and is not held against the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dismissed: Option<Vec<JsonFinding<'a>>>,
+    accepted: Vec<JsonAccepted>,
+}
+
+#[derive(Serialize)]
+struct JsonOverTcp<'a> {
+    unjudged: u64,
+    refused: u64,
+    sees_the_server: bool,
+    not_tested: &'a [&'static str],
+}
+
+impl<'a> JsonTarget<'a> {
+    fn of(report: &'a TargetReport) -> Self {
+        let (name, given_up, tcp, dismissed) = match &report.played {
+            Played::InProcess { given_up, .. } => (&report.name, Some(*given_up), None, None),
+            Played::OverTcp(tcp) => {
+                let facts = JsonOverTcp {
+                    unjudged: tcp.unjudged,
+                    refused: tcp.refused,
+                    sees_the_server: tcp.sees_the_server,
+                    not_tested: &tcp.not_tested,
+                };
+                let dismissed = tcp.dismissed.iter().map(|(found, _)| JsonFinding::of(found));
+                (&tcp.url, None, Some(facts), Some(dismissed.collect()))
+            }
+        };
+        Self {
+            name,
+            version: &report.version,
+            scripts: report.scripts,
+            given_up,
+            tcp,
+            findings: report.findings.iter().map(JsonFinding::of).collect(),
+            dismissed,
+            accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    #[serde(flatten)]
+    problem: Problem,
+    level: &'static str,
+    class: &'static str,
+    #[serde(flatten)]
+    variant: Variant,
+    ending: JsonEnding,
+    steps: usize,
+    plays: u32,
+    flaky: bool,
+    rate: f64,
+    sentence: &'a str,
+    script: String,
+    /// Over TCP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    repro: Option<String>,
+    /// Over TCP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replays: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct JsonEnding {
+    kind: &'static str,
+    at_seconds: Option<f64>,
+    /// Since when the end was owed, if it was.
+    since_seconds: Option<f64>,
+}
+
+impl<'a> JsonFinding<'a> {
+    fn of(finding: &'a FindingReport) -> Self {
+        let repro = &finding.repro;
+        Self {
+            problem: repro.identity.problem(),
+            level: repro.level.id(),
+            class: repro.identity.invariant().rule().class.id(),
+            variant: repro.identity.variant(),
+            ending: JsonEnding {
+                kind: finding.ending.kind(),
+                at_seconds: finding.ending.at().map(Time::seconds),
+                since_seconds: finding.since.map(Time::seconds),
+            },
+            steps: repro.script.steps.len(),
+            plays: finding.plays,
+            flaky: finding.repeats.is_flaky(),
+            rate: finding.repeats.rate(),
+            sentence: &repro.sentence,
+            script: repro.script.to_string(),
+            url: finding.url.as_deref(),
+            repro: finding.path.as_ref().map(|path| path.display().to_string()),
+            replays: match finding.repeats {
+                Repeats::Share(_) => None,
+                Repeats::Counted { replays, .. } => Some(replays),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonAccepted {
+    #[serde(flatten)]
+    pattern: Pattern,
+    #[serde(flatten)]
+    why: Option<JsonReason>,
+    fired: u64,
+    /// Of a deviation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+}
+
+/// Of a deviation only.
+#[derive(Serialize)]
+struct JsonReason {
+    reason: &'static str,
+    rfc: &'static str,
+}
+
+impl JsonAccepted {
+    fn of(accepted: &Accepted) -> Self {
+        match *accepted {
+            Accepted::Deviation { deviation, fired, stale } => Self {
+                pattern: deviation.pattern,
+                why: Some(JsonReason { reason: deviation.reason, rfc: deviation.rfc }),
+                fired,
+                stale: Some(stale),
+            },
+            Accepted::Known { identity, fired } => {
+                Self { pattern: identity.into(), why: None, fired, stale: None }
+            }
+        }
+    }
+}

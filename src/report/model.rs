@@ -1,0 +1,321 @@
+//! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
+
+use crate::exchange::{Exchange, Time};
+use crate::finding::repro::{Replay, Repro};
+use crate::target::Deviation;
+use crate::verdict::{Ending, Identity, Invariant, Violation, groups};
+use std::path::PathBuf;
+
+/// The campaigns of one command.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a> {
+    /// Names the scripts, together with their index.
+    pub seed: u64,
+    /// How many scripts were played, on all targets.
+    pub scripts: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Scripts a second.
+    pub scripts_per_second: f64,
+    /// Whether somebody interrupted it.
+    pub interrupted: bool,
+    /// Over TCP: why it could not go on, where it could not. `None` in virtual time.
+    pub trouble: Option<Option<&'a str>>,
+    /// What was found, by target.
+    pub targets: &'a [TargetReport],
+}
+
+/// One target's campaign.
+#[derive(Clone, Debug)]
+pub struct TargetReport {
+    /// The target's name, or the server's URL.
+    pub name: String,
+    /// The version of the library that it runs on.
+    pub version: String,
+    /// How many scripts were played and judged.
+    pub scripts: u64,
+    /// How many findings it has, those included that could not be looked into.
+    pub found: usize,
+    /// What is held against it.
+    pub findings: Vec<FindingReport>,
+    /// What is known of it and accepted.
+    pub accepted: Vec<Accepted>,
+    /// What only one way of playing has to say.
+    pub played: Played,
+}
+
+/// How a target was played, and what there is to say about that.
+#[derive(Clone, Debug)]
+pub enum Played {
+    /// In virtual time.
+    InProcess {
+        /// Whether it ended early because too many scripts took their process down.
+        given_up: bool,
+        /// How many scripts it was to be, where that was said.
+        planned: Option<u64>,
+    },
+    /// A running server, over real TCP.
+    OverTcp(OverTcp),
+}
+
+/// What a campaign over real TCP could not tell.
+#[derive(Clone, Debug)]
+pub struct OverTcp {
+    /// The first of the server's URLs, as it was resolved.
+    pub url: String,
+    /// What showed once and is not held against the server, with the reason.
+    pub dismissed: Vec<(FindingReport, Dismissal)>,
+    /// What was not tested for want of a URL.
+    pub not_tested: Vec<&'static str>,
+    /// Whether the server's end of its connections was seen.
+    pub sees_the_server: bool,
+    /// Opening requests that were not answered with 101.
+    pub refused: u64,
+    /// Scripts that were not judged, since this machine was too busy.
+    pub unjudged: u64,
+    /// Findings beyond those that were looked into.
+    pub passed_over: usize,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// A finding, as much of it as a report tells.
+#[derive(Clone, Debug)]
+pub struct FindingReport {
+    /// Its repro.
+    pub repro: Repro,
+    /// How the connection ended.
+    pub ending: Ending,
+    /// Since when the end was owed, where it was.
+    pub since: Option<Time>,
+    /// How many plays shrinking took.
+    pub plays: u32,
+    /// How surely it repeats.
+    pub repeats: Repeats,
+    /// Where it was saved, where it was.
+    pub path: Option<PathBuf>,
+    /// Where it was played, where that was over TCP.
+    pub url: Option<String>,
+}
+
+/// How surely a finding shows again.
+#[derive(Clone, Copy, Debug)]
+pub enum Repeats {
+    /// In virtual time: the share of replays that show it.
+    Share(f64),
+    /// Over TCP: so many of so many replays, alone. None where testing ended before.
+    Counted {
+        /// How many showed it.
+        shown: u32,
+        /// Of how many.
+        replays: u32,
+    },
+}
+
+/// Why something that showed is not held against a server.
+#[derive(Clone, Copy, Debug)]
+pub enum Dismissal {
+    /// The server does the same where the client does not do what it seemed to be about.
+    Unprovoked,
+    /// No replay alone showed it, of so many.
+    NotAgain(u32),
+}
+
+/// What is accepted, and how often it was seen.
+#[derive(Clone, Copy, Debug)]
+pub enum Accepted {
+    /// A deviation that the target declares.
+    Deviation {
+        /// The deviation.
+        deviation: Deviation,
+        /// How many violations it accepted.
+        fired: u64,
+        /// Whether it never occurred where it should have.
+        stale: bool,
+    },
+    /// A finding of a baseline.
+    Known {
+        /// The finding.
+        identity: Identity,
+        /// In how many scripts it showed.
+        fired: u64,
+    },
+}
+
+/// A command to paste.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Draw it.
+    Show(PathBuf),
+    /// Play it again on a URL.
+    Replay(PathBuf, String),
+}
+
+/// What is to be known about a campaign beside its findings.
+#[derive(Clone, Copy, Debug)]
+pub enum Remark<'a> {
+    /// It was given up after so many scripts of so many.
+    GivenUp(u64, Option<u64>),
+    /// An accepted deviation occurred so many times.
+    AcceptedDeviation(&'a Deviation, u64),
+    /// An accepted deviation did not occur in so many scripts.
+    Stale(&'a Deviation, u64),
+    /// Something showed that is no finding.
+    Dismissed(&'a FindingReport, Dismissal),
+    /// A finding of the baseline was seen so many times.
+    AcceptedKnown(Identity, u64),
+    /// Parts of the server were not tested.
+    NotTested(&'a [&'static str]),
+    /// The server's end of its connections was not seen.
+    NotObserved,
+    /// So many opening requests were refused.
+    Refused(u64),
+    /// So many scripts were not judged.
+    Unjudged(u64),
+    /// So many findings were not looked into.
+    PassedOver(usize),
+}
+
+impl FindingReport {
+    /// What to paste, where it was saved.
+    pub fn command(&self) -> Option<Command> {
+        let path = self.path.clone()?;
+        Some(match &self.url {
+            None => Command::Show(path),
+            Some(url) => Command::Replay(path, url.clone()),
+        })
+    }
+}
+
+impl Repeats {
+    /// The share of replays that showed it; 1 where there were none.
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Share(rate) => rate,
+            Self::Counted { replays: 0, .. } => 1.0,
+            Self::Counted { shown, replays } => f64::from(shown) / f64::from(replays),
+        }
+    }
+
+    /// Whether it did not show every time.
+    pub fn is_flaky(self) -> bool {
+        self.rate() < 1.0
+    }
+}
+
+impl TargetReport {
+    /// The findings of one rule and cause together, whatever the client's condition.
+    pub fn groups(&self) -> Vec<Vec<&FindingReport>> {
+        groups(&self.findings, |finding| finding.repro.identity)
+    }
+
+    /// What is to be known beside the findings, in the order in which it is told.
+    pub fn remarks(&self) -> Vec<Remark<'_>> {
+        let mut remarks = Vec::new();
+        match &self.played {
+            Played::InProcess { given_up, planned } => {
+                remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
+                remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
+            }
+            Played::OverTcp(tcp) => {
+                let dismissed = tcp.dismissed.iter();
+                remarks.extend(dismissed.map(|(found, why)| Remark::Dismissed(found, *why)));
+                remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
+                let nothing = tcp.not_tested.is_empty();
+                remarks.extend((!nothing).then_some(Remark::NotTested(&tcp.not_tested)));
+                let unseen = !tcp.sees_the_server && self.scripts > 0;
+                remarks.extend(unseen.then_some(Remark::NotObserved));
+                remarks.extend((tcp.refused > 0).then_some(Remark::Refused(tcp.refused)));
+                remarks.extend((tcp.unjudged > 0).then_some(Remark::Unjudged(tcp.unjudged)));
+                let passed_over = tcp.passed_over;
+                remarks.extend((passed_over > 0).then_some(Remark::PassedOver(passed_over)));
+            }
+        }
+        remarks.extend(self.stale().map(|deviation| Remark::Stale(deviation, self.scripts)));
+        remarks
+    }
+
+    /// The accepted deviations that never occurred where they should have.
+    pub fn stale(&self) -> impl Iterator<Item = &Deviation> {
+        self.accepted.iter().filter_map(|accepted| match accepted {
+            Accepted::Deviation { deviation, stale: true, .. } => Some(deviation),
+            _ => None,
+        })
+    }
+}
+
+impl Accepted {
+    fn seen(&self) -> Option<Remark<'_>> {
+        match self {
+            Self::Deviation { fired: 0, .. } => None,
+            Self::Deviation { deviation, fired, .. } => {
+                Some(Remark::AcceptedDeviation(deviation, *fired))
+            }
+            Self::Known { identity, fired } => Some(Remark::AcceptedKnown(*identity, *fired)),
+        }
+    }
+}
+
+/// What a replay showed.
+#[derive(Clone, Debug)]
+pub struct ReplayReport {
+    /// Where it was played: a target's name, or a URL.
+    pub on: String,
+    /// How it compares.
+    pub result: ReplayResult,
+    /// The sentence that was saved; `None` of a script, which has none.
+    pub saved: Option<String>,
+    /// The rules that are broken now, each with its sentence.
+    pub broken: Vec<(Invariant, String)>,
+    /// How the connection ended when it was saved, where that is another way. Not over TCP,
+    /// where how a hang ends is a matter of how long it is watched.
+    pub ended: Option<String>,
+    /// Whether it was played over TCP.
+    pub over_tcp: bool,
+}
+
+/// How a replay compares with what was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayResult {
+    /// The same is broken.
+    Reproduced,
+    /// Nothing is broken.
+    Fixed,
+    /// Something else is broken.
+    Different,
+}
+
+impl ReplayReport {
+    /// A repro's replay.
+    pub fn of(on: &str, repro: &Repro, replay: &Replay, trace: &Exchange, over_tcp: bool) -> Self {
+        let (result, broken) = match replay {
+            Replay::Reproduced(violation) => {
+                (ReplayResult::Reproduced, std::slice::from_ref(violation))
+            }
+            Replay::Fixed => (ReplayResult::Fixed, [].as_slice()),
+            Replay::Different(violations) => (ReplayResult::Different, violations.as_slice()),
+        };
+        let ended = match replay {
+            Replay::Reproduced(violation)
+                if !over_tcp && violation.ending.kind() != repro.ending =>
+            {
+                Some(repro.ending.clone())
+            }
+            _ => None,
+        };
+        let saved = Some(repro.sentence.clone());
+        let broken = broken.iter().map(|violation| sentence_of(violation, trace)).collect();
+        Self { on: on.to_owned(), result, saved, broken, ended, over_tcp }
+    }
+
+    /// A script's replay, which says that a rule was broken, and not which.
+    pub fn of_script(on: &str, broken: &[&Violation], trace: &Exchange) -> Self {
+        let result = if broken.is_empty() { ReplayResult::Fixed } else { ReplayResult::Reproduced };
+        let broken = broken.iter().map(|violation| sentence_of(violation, trace)).collect();
+        Self { on: on.to_owned(), result, saved: None, broken, ended: None, over_tcp: false }
+    }
+}
+
+fn sentence_of(violation: &Violation, trace: &Exchange) -> (Invariant, String) {
+    (violation.identity.invariant(), super::sentence(violation, trace))
+}

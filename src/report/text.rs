@@ -1,0 +1,361 @@
+//! A report for people: lines of text, as wide and as colourful as they are asked for.
+
+use super::model::{
+    Command, Dismissal, FindingReport, OverTcp, Played, Remark, Repeats, ReplayReport,
+    ReplayResult, Summary, TargetReport,
+};
+use super::timeline::Timeline;
+use crate::exchange::ConnectionId;
+use crate::finding::Finding;
+use crate::finding::repro::Repro;
+use crate::target::Deviation;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// How many columns a line may have, where no word is longer.
+    pub width: usize,
+    /// Whether there may be colours, as ANSI escapes.
+    pub color: bool,
+}
+
+/// 80 columns, no colours.
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: 80, color: false }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Paint {
+    Bold,
+    Red,
+    Green,
+    Yellow,
+}
+
+impl Style {
+    fn paint(self, paint: Paint, text: &str) -> String {
+        let (on, off) = match paint {
+            Paint::Bold => (1, 0),
+            Paint::Red => (31, 39),
+            Paint::Green => (32, 39),
+            Paint::Yellow => (33, 39),
+        };
+        if self.color { format!("\x1b[{on}m{text}\x1b[{off}m") } else { text.to_owned() }
+    }
+
+    /// Breaks text for lines that are indented by so many columns.
+    fn wrap(self, text: &str, indent: usize) -> String {
+        wrap_to(text, self.width.saturating_sub(indent))
+    }
+}
+
+/// One target's campaign.
+pub fn target(report: &TargetReport, style: Style) -> String {
+    let name = style.paint(Paint::Bold, &report.name);
+    let verdict = match report.found {
+        _ if report.scripts == 0 && matches!(report.played, Played::OverTcp(_)) => {
+            style.paint(Paint::Yellow, "not tested")
+        }
+        0 => style.paint(Paint::Green, "clean"),
+        found => style.paint(Paint::Red, &count(found, "finding")),
+    };
+    let scripts = thousands(report.scripts);
+    let mut text = match &report.played {
+        Played::InProcess { .. } => {
+            format!("\n{name} ({}): {verdict}, {scripts} scripts\n", report.version)
+        }
+        Played::OverTcp(_) => format!("\n{name}: {verdict}\n"),
+    };
+    for (number, group) in report.groups().iter().enumerate() {
+        let Some(first) = group.first() else { continue };
+        first_of_group(&mut text, first, number + 1, style);
+        commands(&mut text, group);
+    }
+    for remark in report.remarks() {
+        text.push('\n');
+        for line in remark_lines(&remark, style) {
+            indented(&mut text, "  ", &line);
+        }
+    }
+    if let Played::OverTcp(OverTcp { seconds, .. }) = &report.played {
+        let findings = count(report.found, "finding");
+        let _ = writeln!(text, "\n{findings} in {scripts} scripts in {seconds:.1} s");
+    }
+    text
+}
+
+/// A finding up to its script, behind its number.
+fn first_of_group(out: &mut String, finding: &FindingReport, number: usize, style: Style) {
+    let headline = style.wrap(&headline(&finding.repro), 5);
+    for (index, line) in headline.lines().enumerate() {
+        let number = if index == 0 { format!("\n  {number}.") } else { "    ".to_owned() };
+        let _ = writeln!(out, "{number} {}", style.paint(Paint::Bold, line));
+    }
+    indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
+    if let Some(repeats) = repeats(finding.repeats) {
+        indented(out, "     ", &repeats);
+    }
+    out.push('\n');
+    indented(out, "         ", &finding.repro.script.to_string());
+}
+
+/// How surely it shows again, where that is to be said.
+fn repeats(repeats: Repeats) -> Option<String> {
+    match repeats {
+        Repeats::Share(rate) => repeats.is_flaky().then(|| flaky(rate)),
+        Repeats::Counted { replays: 0, .. } => {
+            Some("not confirmed: testing ended before it was played again".to_owned())
+        }
+        Repeats::Counted { shown, replays } if repeats.is_flaky() => {
+            Some(format!("flaky: {shown} of {replays} replays show it"))
+        }
+        Repeats::Counted { shown, replays } => {
+            Some(format!("confirmed: played alone, {shown} of {replays} times"))
+        }
+    }
+}
+
+/// That not every replay shows it.
+fn flaky(rate: f64) -> String {
+    format!("flaky: {:.0} % of replays show it", rate * 100.0)
+}
+
+/// What to do with the saved files of a group: a heading, then a line to paste for each.
+fn commands(out: &mut String, group: &[&FindingReport]) {
+    let saved = group.iter().filter_map(|finding| finding.command());
+    for (index, command) in saved.enumerate() {
+        let (heading, line) = match command {
+            Command::Show(path) => ("more", format!("hangup show {}", pasteable(&path))),
+            Command::Replay(path, url) => {
+                ("again", format!("hangup replay {} --url {url}", pasteable(&path)))
+            }
+        };
+        if index == 0 {
+            let _ = writeln!(out, "\n     {heading}:");
+        }
+        let _ = writeln!(out, "     {line}");
+    }
+}
+
+/// A remark below the findings.
+fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
+    let wrapped = |text: &str| style.wrap(text, 2);
+    let times = |fired: u64| count(fired as usize, "time");
+    match *remark {
+        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc }, fired) => {
+            let rule = pattern.invariant();
+            let accepted = format!("accepted, {}: {rule}: {reason}.", times(fired));
+            vec![wrapped(&accepted), wrapped(&format!("RFC 6455 {rfc}"))]
+        }
+        Remark::Stale(deviation, scripts) => {
+            // A colour is no part of the width, and no word of a stranger's.
+            let text = wrapped(&format!("stale: {}", stale(deviation, scripts)));
+            vec![text.replacen("stale", &style.paint(Paint::Red, "stale"), 1)]
+        }
+        Remark::AcceptedKnown(identity, fired) => {
+            vec![wrapped(&format!("accepted, {}: {identity}", times(fired)))]
+        }
+        Remark::GivenUp(scripts, planned) => {
+            let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
+            vec![wrapped(&format!(
+                "given up after {}{of} scripts: too many of them took down the process that \
+                 they were played in. Mend that first; then the rest can be tested.",
+                thousands(scripts)
+            ))]
+        }
+        Remark::Dismissed(finding, why) => vec![wrapped(&dismissed(finding, why))],
+        Remark::NotTested(lacks) => vec![wrapped(&format!("not tested: {}", lacks.join("; ")))],
+        Remark::NotObserved => vec![wrapped(
+            "not observed: when the server lets go of its sockets, since it is not on this \
+             machine: releases-in-time, and ends-in-time for clients that do not read or are \
+             cut off",
+        )],
+        Remark::Refused(refused) => vec![wrapped(&format!(
+            "{} of the opening requests were not answered with 101: too many at once, or too \
+             fast? --concurrency, --rate",
+            thousands(refused)
+        ))],
+        Remark::Unjudged(unjudged) => vec![wrapped(&format!(
+            "{} not judged: this machine was too busy to keep the time; --concurrency, --slack",
+            count(unjudged as usize, "script")
+        ))],
+        Remark::PassedOver(passed_over) => {
+            vec![wrapped(&format!("{} more, not looked into", count(passed_over, "finding")))]
+        }
+    }
+}
+
+/// What showed once and is no finding, and why not.
+fn dismissed(finding: &FindingReport, why: Dismissal) -> String {
+    let why = match why {
+        Dismissal::Unprovoked => {
+            "the server does the same where the client does not do that".to_owned()
+        }
+        Dismissal::NotAgain(replays) => format!(
+            "none of {replays} replays alone shows it; was it too much at once? --concurrency"
+        ),
+    };
+    let path = finding.path.as_deref();
+    let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
+    format!("no finding: {}: {why}{path}", headline(&finding.repro))
+}
+
+/// The last line of a run over several targets, of which so many were asked for.
+pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
+    let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
+    let findings = summary.targets.iter().map(|target| target.found);
+    format!(
+        "\n{} in {} of {}: {} scripts in {seconds:.1} s, {} a second",
+        count(findings.clone().sum(), "finding"),
+        findings.filter(|found| *found > 0).count(),
+        count(targets, "target"),
+        thousands(scripts),
+        thousands(scripts_per_second as u64),
+    )
+}
+
+/// What a replay showed.
+pub fn replay(report: &ReplayReport, style: Style) -> String {
+    let (paint, word) = match report.result {
+        ReplayResult::Reproduced => (Paint::Red, "reproduced"),
+        ReplayResult::Fixed => (Paint::Green, "fixed"),
+        ReplayResult::Different => (Paint::Yellow, "different"),
+    };
+    let word = style.paint(Paint::Bold, &style.paint(paint, word));
+    let mut text = format!("{word} on {}\n", report.on);
+    let mut say = |line: &str| {
+        let _ = writeln!(text, "{}", style.wrap(line, 0));
+    };
+    match &report.saved {
+        Some(saved) if report.result != ReplayResult::Reproduced => {
+            say(&format!("Saved was: {saved}"));
+        }
+        None if report.result == ReplayResult::Fixed => say("every rule is kept"),
+        _ => {}
+    }
+    if report.result == ReplayResult::Different && !report.over_tcp {
+        say("Now:");
+    }
+    for (rule, sentence) in &report.broken {
+        say(&format!("{rule}: {sentence}"));
+    }
+    if let Some(ended) = &report.ended {
+        say(&format!("It ended otherwise than saved: {ended} then."));
+    }
+    text
+}
+
+/// What a violation is about, in a line: `ends-in-time (liveness, should): the server's own Close, silent, never`.
+pub fn headline(repro: &Repro) -> String {
+    let identity = repro.identity;
+    let rule = identity.invariant();
+    let mut line = format!("{rule} ({}, {})", rule.rule().class, repro.level);
+    let words = Some(identity.words()).filter(|words| !words.is_empty());
+    let ending = (repro.ending != "in time").then(|| repro.ending.clone());
+    let facts: Vec<String> = [words, ending].into_iter().flatten().collect();
+    if !facts.is_empty() {
+        let _ = write!(line, ": {}", facts.join(", "));
+    }
+    line
+}
+
+/// The whole report of one finding: sentence, script, timeline.
+pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
+    let mut out = saved(repro, style);
+    if finding.is_flaky() {
+        let _ = writeln!(out, "\n{}", flaky(finding.rate));
+    }
+    let timeline = Timeline::of(&finding.trace, ConnectionId::FIRST, Some(&finding.violation));
+    let _ = write!(out, "\n{}", timeline.text(style.width));
+    out
+}
+
+/// What a repro tells by itself: headline, sentence, script.
+pub fn saved(repro: &Repro, style: Style) -> String {
+    let (headline, sentence) = (style.wrap(&headline(repro), 0), style.wrap(&repro.sentence, 0));
+    let mut out = format!("{headline}\n{sentence}\n");
+    let steps = repro.script.steps.len();
+    let plural = if steps == 1 { "" } else { "s" };
+    if steps == 0 {
+        out.push_str("\nno steps: the client connects, and does nothing\n");
+    } else {
+        let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
+    }
+    for line in repro.script.to_string().lines() {
+        let _ = writeln!(out, "    {line}");
+    }
+    out
+}
+
+/// What is wrong with an accepted deviation that never fired in so many scripts, and what to do.
+pub fn stale(deviation: &Deviation, scripts: u64) -> String {
+    let Deviation { pattern, reason, .. } = deviation;
+    let mut what = pattern.invariant().to_string();
+    if !pattern.words().is_empty() {
+        let _ = write!(what, ", {}", pattern.words());
+    }
+    format!(
+        "`{what}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
+         take it out of the target's deviations"
+    )
+}
+
+/// A path as a shell takes it back: in quotes where it needs them.
+pub fn pasteable(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// A number with its thousands apart: `1,000,000`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 finding`, `2 findings`.
+pub fn count(number: usize, word: &str) -> String {
+    format!("{} {word}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+}
+
+fn indented(out: &mut String, by: &str, text: &str) {
+    for line in text.lines() {
+        let _ = writeln!(out, "{by}{line}");
+    }
+}
+
+/// Breaks text at spaces into lines of at most 80 columns.
+pub fn wrap(text: &str) -> String {
+    wrap_to(text, 80)
+}
+
+/// Breaks text at spaces into lines of at most `columns`, where no word is longer.
+/// Control characters are replaced: a file from a stranger must not steer a terminal.
+pub fn wrap_to(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > columns {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.extend(word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+        column += width;
+    }
+    out
+}

@@ -1,0 +1,405 @@
+//! What tells the findings of one target apart, and patterns over it.
+//!
+//! Only this file takes an identity apart: its parts are private, and `tests/layers.rs`
+//! lists who may ask for one of them. To add a part is to change this file, and the judge,
+//! which makes identities.
+
+use super::{Cause, Condition, Invariant};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What tells the findings of one target apart: a problem, and the variant of it.
+///
+/// Its text form reads back as the same identity:
+///
+/// ```
+/// use hangup::verdict::{Cause, Condition, Identity, Invariant};
+///
+/// let invariant = Invariant::EndsInTime;
+/// let identity = Identity::liveness(invariant, Cause::OwnClose, Condition::Silent);
+/// assert_eq!(identity.to_string(), "ends-in-time: the server's own Close, silent");
+/// assert_eq!(identity.to_string().parse(), Ok(identity));
+/// ```
+///
+/// Files and JSON have the parts as fields beside others: flatten it there, and where other
+/// fields are errors, flatten [`problem`](Self::problem) and [`variant`](Self::variant).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    variant: Variant,
+}
+
+/// What is broken: the part of an [`Identity`] that a maintainer mends once. Where fields
+/// stand between the two parts of an identity, flatten each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Problem {
+    invariant: Invariant,
+}
+
+/// Where a problem shows: the other part of an [`Identity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Variant {
+    /// What obliged the server, where something did.
+    cause: Option<Cause>,
+    /// The client's part, where the rule is about time.
+    condition: Option<Condition>,
+}
+
+impl Identity {
+    /// Of a rule about time: what obliged the server, and what the client did meanwhile.
+    pub const fn liveness(invariant: Invariant, cause: Cause, condition: Condition) -> Self {
+        let variant = Variant { cause: Some(cause), condition: Some(condition) };
+        Self { problem: Problem { invariant }, variant }
+    }
+
+    /// Of a rule about what the server did: what made it act, where something did.
+    pub const fn safety(invariant: Invariant, cause: Option<Cause>) -> Self {
+        Self { problem: Problem { invariant }, variant: Variant { cause, condition: None } }
+    }
+
+    /// Both parts together again.
+    pub const fn of(problem: Problem, variant: Variant) -> Self {
+        Self { problem, variant }
+    }
+
+    /// What is broken.
+    pub const fn problem(self) -> Problem {
+        self.problem
+    }
+
+    /// Where it shows.
+    pub const fn variant(self) -> Variant {
+        self.variant
+    }
+
+    /// The rule that is broken.
+    pub const fn invariant(self) -> Invariant {
+        self.problem.invariant
+    }
+
+    /// What obliged the server, where something did.
+    pub const fn cause(self) -> Option<Cause> {
+        self.variant.cause
+    }
+
+    /// What the client did, where the rule is about time.
+    pub const fn condition(self) -> Option<Condition> {
+        self.variant.condition
+    }
+
+    /// Cause and condition in words, where it has any: `the server's own Close, silent`.
+    pub fn words(self) -> String {
+        self.variant.words().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The identity as part of a file's name: `ends-in-time--the-servers-own-close--silent`.
+    pub fn slug(self) -> String {
+        let words = std::iter::once(self.invariant().id()).chain(self.variant.words());
+        words.map(slug).collect::<Vec<_>>().join("--")
+    }
+
+    /// Its rule and cause: reports tell findings that share them together.
+    pub const fn group(self) -> Group {
+        Group { problem: self.problem, cause: self.variant.cause }
+    }
+
+    /// What tells it apart within its [`group`](Self::group), in words.
+    pub fn within_group(self) -> Option<&'static str> {
+        self.variant.condition.map(Condition::id)
+    }
+}
+
+impl Variant {
+    fn words(self) -> impl Iterator<Item = &'static str> {
+        [self.cause.map(Cause::id), self.condition.map(Condition::id)].into_iter().flatten()
+    }
+}
+
+/// The rule and the cause of an [`Identity`], whatever the client's condition. Prints as
+/// `ends-in-time: the server's own Close`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    problem: Problem,
+    cause: Option<Cause>,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = Variant { cause: self.cause, condition: None };
+        fmt::Display::fmt(&Identity::of(self.problem, variant), f)
+    }
+}
+
+/// Neighbours of one [`Group`] together, in their order.
+pub(crate) fn groups<T>(
+    items: impl IntoIterator<Item = T>,
+    identity: impl Fn(&T) -> Identity,
+) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for item in items {
+        let group = identity(&item).group();
+        match groups.last_mut().filter(|last| identity(&last[0]).group() == group) {
+            Some(last) => last.push(item),
+            None => groups.push(vec![item]),
+        }
+    }
+    groups
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.invariant())?;
+        for (index, word) in self.variant.words().enumerate() {
+            write!(f, "{} {word}", if index == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a text is no [`Identity`] and no [`Pattern`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParseIdentityError {
+    /// It does not begin with a rule's id.
+    Rule(String),
+    /// What comes next is no cause and no condition.
+    Variant(String),
+    /// A cause or a condition, but not in its place: the cause comes first, each once.
+    Order(String),
+}
+
+impl fmt::Display for ParseIdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = |ids: &mut dyn Iterator<Item = &'static str>| ids.collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Rule(text) => {
+                let rules = ids(&mut Invariant::ALL.iter().map(|rule| rule.id()));
+                write!(f, "no rule `{text}`; expected one of: {rules}")
+            }
+            Self::Variant(text) => {
+                let causes = ids(&mut Cause::ALL.iter().map(|cause| cause.id()));
+                let conditions = ids(&mut Condition::ALL.iter().map(|condition| condition.id()));
+                write!(
+                    f,
+                    "no cause and no condition `{text}`; expected a cause ({causes}) or a condition \
+                     ({conditions})"
+                )
+            }
+            Self::Order(text) => write!(
+                f,
+                "`{text}` is out of place; expected `rule: cause, condition`, with at most one of each"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ParseIdentityError {}
+
+impl FromStr for Identity {
+    type Err = ParseIdentityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (rule, words) = match text.split_once(": ") {
+            Some((rule, words)) => (rule, Some(words)),
+            None => (text, None),
+        };
+        let invariant = Invariant::from_id(rule);
+        let invariant = invariant.ok_or_else(|| ParseIdentityError::Rule(rule.to_owned()))?;
+        let mut variant = Variant { cause: None, condition: None };
+        for word in words.into_iter().flat_map(|words| words.split(", ")) {
+            let in_place = match (Cause::from_id(word), Condition::from_id(word)) {
+                (Some(cause), _) => {
+                    variant.condition.is_none() && variant.cause.replace(cause).is_none()
+                }
+                (_, Some(condition)) => variant.condition.replace(condition).is_none(),
+                (None, None) => return Err(ParseIdentityError::Variant(word.to_owned())),
+            };
+            if !in_place {
+                return Err(ParseIdentityError::Order(word.to_owned()));
+            }
+        }
+        Ok(Self { problem: Problem { invariant }, variant })
+    }
+}
+
+/// An [`Identity`] whose cause and condition may be left open. Same text form and fields:
+/// what is left out is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Pattern(Identity);
+
+impl Pattern {
+    /// A rule, whatever the cause and the condition.
+    pub const fn of(invariant: Invariant) -> Self {
+        Self(Identity::safety(invariant, None))
+    }
+
+    /// Only with this cause.
+    pub const fn with_cause(mut self, cause: Cause) -> Self {
+        self.0.variant.cause = Some(cause);
+        self
+    }
+
+    /// Only under this condition.
+    pub const fn with_condition(mut self, condition: Condition) -> Self {
+        self.0.variant.condition = Some(condition);
+        self
+    }
+
+    /// The rule.
+    pub const fn invariant(self) -> Invariant {
+        self.0.invariant()
+    }
+
+    /// Its rule, for a report's fields.
+    pub const fn problem(self) -> Problem {
+        self.0.problem
+    }
+
+    /// Its cause and condition, for a report's fields.
+    pub const fn variant(self) -> Variant {
+        self.0.variant
+    }
+
+    /// Cause and condition in words, as far as it has them.
+    pub fn words(self) -> String {
+        self.0.words()
+    }
+
+    /// Whether it takes `identity` in: the same rule, and the same cause and condition
+    /// where the pattern has one.
+    pub fn matches(self, identity: Identity) -> bool {
+        let Self(Identity { problem, variant: Variant { cause, condition } }) = self;
+        problem == identity.problem
+            && (cause.is_none() || cause == identity.variant.cause)
+            && (condition.is_none() || condition == identity.variant.condition)
+    }
+}
+
+/// The narrowest pattern that takes it in.
+impl From<Identity> for Pattern {
+    fn from(identity: Identity) -> Self {
+        Self(identity)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = ParseIdentityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Small letters, digits and single dashes: `tungstenite/no-deadline` -> `tungstenite-no-deadline`.
+pub(crate) fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        if character.is_ascii_alphanumeric() {
+            out.push(character.to_ascii_lowercase());
+        } else if character != '\'' && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn all() -> impl Iterator<Item = Identity> {
+        let options = |count: usize| (0..count).map(Some).chain([None]);
+        Invariant::ALL.iter().flat_map(move |invariant| {
+            options(Cause::ALL.len()).flat_map(move |cause| {
+                options(Condition::ALL.len()).map(move |condition| {
+                    let cause = cause.map(|index| Cause::ALL[index]);
+                    let condition = condition.map(|index| Condition::ALL[index]);
+                    let variant = Variant { cause, condition };
+                    Identity::of(Problem { invariant: *invariant }, variant)
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn every_identity_has_a_text_of_its_own_that_reads_back() {
+        let mut texts = BTreeSet::new();
+        let mut slugs = BTreeSet::new();
+        for identity in all() {
+            let text = identity.to_string();
+            assert_eq!(text.parse(), Ok(identity));
+            assert_eq!(text.parse(), Ok(Pattern::from(identity)));
+            assert!(texts.insert(text.clone()), "{text}");
+            assert!(slugs.insert(identity.slug()), "{text}");
+            let fields = toml::to_string(&identity).expect("TOML");
+            assert_eq!(toml::from_str::<Identity>(&fields), Ok(identity), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_identity_says_what_was_expected() {
+        let error = |text: &str| match text.parse::<Identity>() {
+            Ok(identity) => panic!("{text} is {identity}"),
+            Err(error) => error.to_string(),
+        };
+        for rule in ["", "ends", "ends-in-time:", "ends-in-time,silent", " ends-in-time"] {
+            let error = error(rule);
+            assert!(
+                error.starts_with(&format!("no rule `{rule}`; expected one of: ends-in-time,"))
+            );
+        }
+        for (text, word) in [
+            ("no-spin: ", ""),
+            ("no-spin: Silent", "Silent"),
+            ("no-spin: idle client, ", ""),
+            ("no-spin: idle client,silent", "idle client,silent"),
+        ] {
+            let error = error(text);
+            assert!(error.starts_with(&format!("no cause and no condition `{word}`; ")), "{error}");
+            assert!(error.contains("a condition (silent, "), "{error}");
+        }
+        for (text, word) in [
+            ("no-spin: silent, idle client", "idle client"),
+            ("no-spin: silent, silent", "silent"),
+            ("no-spin: idle client, the client's FIN", "the client's FIN"),
+        ] {
+            assert!(error(text).starts_with(&format!("`{word}` is out of place")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_takes_in_what_it_leaves_open_and_nothing_else() {
+        let rule = Invariant::EndsInTime;
+        let own = Identity::liveness(rule, Cause::OwnClose, Condition::Silent);
+        let open = Pattern::of(rule);
+        assert!(Pattern::from(own).matches(own) && open.matches(own));
+        assert!(open.with_cause(Cause::OwnClose).matches(own));
+        assert!(open.with_condition(Condition::Silent).matches(own));
+        assert!(!open.with_condition(Condition::Deaf).matches(own));
+        assert!(!open.with_cause(Cause::ClientClose).matches(own));
+        assert!(!Pattern::of(Invariant::AnswersClose).matches(own));
+        assert!(!Pattern::from(own).matches(Identity::safety(rule, Some(Cause::OwnClose))));
+    }
+
+    #[test]
+    fn a_group_is_a_rule_and_a_cause() {
+        let rule = Invariant::EndsInTime;
+        let own = |condition| Identity::liveness(rule, Cause::OwnClose, condition);
+        let idle = Identity::liveness(rule, Cause::Idle, Condition::Deaf);
+        let found = [own(Condition::Silent), own(Condition::Deaf), idle];
+        let sizes = groups(found, |identity| *identity).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes, [2, 1]);
+        assert_eq!(found[0].group().to_string(), "ends-in-time: the server's own Close");
+        assert_eq!(found[0].within_group(), Some("silent"));
+    }
+}

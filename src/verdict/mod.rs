@@ -1,0 +1,138 @@
+//! The judge's words: invariants, causes, conditions, endings, violations.
+
+mod identity;
+mod ids;
+
+pub use identity::{Group, Identity, ParseIdentityError, Pattern, Problem, Variant};
+pub(crate) use identity::{groups, slug};
+pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
+
+use crate::exchange::Time;
+use crate::wire::Fault;
+use serde::{Deserialize, Serialize};
+
+/// Another play, which decides whether a server acted on what the client did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// The same without the last thing that the client sent, and lasting as long.
+    WithoutTheLastSend {
+        /// When the connection had shown what the suspicion is about.
+        lasting: Time,
+    },
+}
+
+/// Why a suspicion is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An excuse holds.
+    Excuse(Excuse),
+    /// The server did the same in a control.
+    Control(Control),
+}
+
+/// A suspicion that is not held against the server, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissal {
+    /// What it would have been.
+    pub violation: Violation,
+    /// Why it is none.
+    pub reason: Reason,
+}
+
+/// How a connection ended, measured against what was owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// By its deadline, or with nothing owed.
+    InTime,
+    /// After its deadline, at exactly this time.
+    Late(Time),
+    /// Never: proven, nothing is left that could end it.
+    Never,
+    /// Not yet, while timers keep firing, this many microseconds apart on average.
+    Ticking(u64),
+    /// Not, because the server polls for ever while time stands still, from this time on.
+    Spinning(Time),
+    /// Not by this time, when watching ended; nothing was proven (real time only).
+    Open(Time),
+}
+
+impl Ending {
+    /// The names of all of them.
+    pub const KINDS: [&'static str; 6] =
+        ["in time", "late", "never", "ticking", "spinning", "open"];
+
+    /// The ending's name in files and JSON.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::InTime => "in time",
+            Self::Late(_) => "late",
+            Self::Never => "never",
+            Self::Ticking(_) => "ticking",
+            Self::Spinning(_) => "spinning",
+            Self::Open(_) => "open",
+        }
+    }
+
+    /// The time that belongs to it, where one does.
+    pub const fn at(self) -> Option<Time> {
+        match self {
+            Self::Late(at) | Self::Spinning(at) | Self::Open(at) => Some(at),
+            Self::InTime | Self::Never | Self::Ticking(_) => None,
+        }
+    }
+}
+
+/// An obligation: the end of the connection is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// What obliges.
+    pub cause: Cause,
+    /// Since when.
+    pub since: Time,
+    /// By when.
+    pub deadline: Time,
+    /// The event that armed it; for [`Cause::Handshake`] the first of the trace.
+    pub event: usize,
+    /// For [`Cause::ClientViolation`], what the client did wrong.
+    pub fault: Option<Fault>,
+}
+
+/// One rule broken on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule, why and under what condition.
+    pub identity: Identity,
+    /// How strongly the RFC asks for it in this case.
+    pub level: Level,
+    /// How the connection ended.
+    pub ending: Ending,
+    /// What was owed, where the rule is about time.
+    pub owed: Option<Owed>,
+    /// What happened, in a few words without a subject's feelings: `sent Text after its Close`.
+    pub fact: String,
+    /// Indices into the exchange of the events that prove it.
+    pub events: Vec<usize>,
+    /// The control without which it is not certain; `None` where it is. Real time only.
+    pub control: Option<Control>,
+}
+
+/// All that the judge found on one connection; empty is good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The rules broken, in the order of [`Invariant::ALL`].
+    pub violations: Vec<Violation>,
+    /// What looked like a broken rule and is none, with the reason.
+    pub dismissals: Vec<Dismissal>,
+}
+
+impl Verdict {
+    /// Whether no rule was broken.
+    pub const fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// The violation with this identity, where there is one.
+    pub fn find(&self, identity: Identity) -> Option<&Violation> {
+        self.violations.iter().find(|violation| violation.identity == identity)
+    }
+}
