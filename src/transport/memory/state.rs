@@ -458,7 +458,8 @@ impl State<'_> {
     }
 
     pub fn drop_subject(&mut self) {
-        let unread = self.unread() > 0;
+        // Also after the exchange was taken, and the bytes with it: the target's kept handles go last.
+        let unread = self.bytes().to_subject.len() > self.subject.read;
         let gone = self.actor.reset || self.actor.gone;
         let reset = unread && !gone;
         self.subject.dropped = true;
