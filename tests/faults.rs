@@ -230,8 +230,12 @@ fn every_rule_and_every_class_of_bugs_has_a_fault() {
 fn every_quotation_stands_at_the_code_that_decides_it() {
     let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge");
     let mut quoted = String::new();
-    for entry in std::fs::read_dir(judge).expect("sources") {
-        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a source file");
+    let files = [judge.clone(), judge.join("rules")].into_iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(folder).expect("sources");
+        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file())
+    });
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("a source file");
         let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("//#"));
         quoted.extend(lines.flat_map(|line| [line.trim(), " "]));
     }
