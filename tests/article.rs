@@ -80,6 +80,7 @@ fn ends_in_virtual_time(target: &Arc<dyn Target>) -> Ending {
 }
 
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn slow_real_tcp_and_virtual_time_say_the_same_of_the_articles_server() {
     let registry = Registry::built_in();
     let target = |name: &str| registry.find(name).expect("built in");

@@ -119,9 +119,11 @@ impl FaultyReader {
     fn inspect(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         if let Some(head) = &mut self.head {
+            // Looked at only where new bytes could complete it.
+            let seen = head.len().saturating_sub(3);
             head.extend_from_slice(bytes);
-            let Some(length) = handshake::head_length(head) else { return };
-            rest = &bytes[bytes.len() - (head.len() - length)..];
+            let Some(length) = handshake::head_length(&head[seen..]) else { return };
+            rest = &bytes[bytes.len() - (head.len() - seen - length)..];
             self.head = None;
         }
         while let Some(item) = self.decoder.next(&mut rest) {

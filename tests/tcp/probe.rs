@@ -10,6 +10,7 @@ fn probe(desk: &Desk, server: &Server, more: &str) -> Run {
 }
 
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn the_reference_is_clean_over_tcp_and_a_campaign_takes_two_bounds_and_not_their_sum() {
     let server = Server::hangup("reference");
     let began = now();
@@ -22,6 +23,7 @@ fn the_reference_is_clean_over_tcp_and_a_campaign_takes_two_bounds_and_not_their
 
 /// The same rule, cause and condition, and the same script.
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn a_hang_is_found_over_tcp_as_it_is_in_virtual_time() {
     let desk = Desk::new();
     let here = desk.hangup("test tungstenite/no-deadline --scripts 500 --seed 1 --format json");
@@ -42,6 +44,7 @@ fn a_hang_is_found_over_tcp_as_it_is_in_virtual_time() {
 
 /// Each bad server breaks its rule; what else it breaks follows from that.
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn every_bad_server_is_found_by_its_rule() {
     for (fault, scripts, key) in [
         ("waits", 60, "ends-in-time: the server's own Close: silent"),
@@ -62,6 +65,7 @@ fn every_bad_server_is_found_by_its_rule() {
 
 /// Its Close comes after the client's, and answers it only by the look of it.
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_answers() {
     let Some(server) = bad("reads-late", "0.8") else { return };
     let run = Desk::new().hangup(&format!(
@@ -78,6 +82,7 @@ fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_ans
 }
 
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn the_same_server_without_a_fault_is_clean() {
     let Some(server) = bad("control", "0.6") else { return };
     let [plain, bye, push, echo] = ["/", "/bye", "/push", "/echo"].map(|path| server.url(path));
@@ -90,6 +95,7 @@ fn the_same_server_without_a_fault_is_clean() {
 }
 
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
     let desk = Desk::new();
     let Some(server) = bad("waits", "1") else { return };
@@ -118,6 +124,7 @@ fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
 }
 
 #[test]
+#[ignore = "real time: .ci/run plays it"]
 fn a_repro_is_replayed_and_shrunk_on_a_url() {
     let desk = Desk::new();
     let (Some(waits), Some(fixed)) = (bad("waits", "1"), bad("control", "0.6")) else { return };

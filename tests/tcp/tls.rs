@@ -42,6 +42,7 @@ async fn hangup(desk: &Arc<Desk>, arguments: String) -> crate::server::Run {
 }
 
 #[tokio::test]
+#[ignore = "real time: .ci/run plays it"]
 async fn a_hang_is_found_through_tls_whose_certificate_is_trusted_by_file_or_not_looked_at() {
     let server = Server::hangup("tungstenite/no-deadline");
     let (port, pem) = in_front_of(&server).await;

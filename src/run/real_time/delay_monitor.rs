@@ -66,6 +66,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[ignore = "real time: .ci/run plays it"]
     #[expect(clippy::disallowed_methods, reason = "a process that is late is what is tested")]
     async fn a_blocked_runtime_is_reported_late_by_the_time_that_it_was_blocked() {
         let monitor = DelayMonitor::start();
