@@ -206,7 +206,7 @@ fn was_waited_for(facts: &Facts<'_>, owed: Owed, came: Option<usize>) -> bool {
 
 /// Whether a client that had sent `bytes` was in the middle of a frame or of its request.
 fn is_half_sent(bytes: &[u8]) -> bool {
-    let Some(head) = handshake::head_length(bytes) else { return !bytes.is_empty() };
+    let Some(head) = handshake::request_length(bytes) else { return !bytes.is_empty() };
     let mut decoder = Decoder::new(Role::Client);
     let mut rest = &bytes[head..];
     while decoder.next(&mut rest).is_some() {}

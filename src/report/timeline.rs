@@ -263,7 +263,10 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(bytes: &'a [u8], sender: Role) -> Self {
-        let head = handshake::head_length(bytes);
+        let head = match sender {
+            Role::Client => handshake::request_length(bytes),
+            Role::Server => handshake::head_length(bytes),
+        };
         Self { bytes, taken: 0, sender, head, decoder: Decoder::new(sender) }
     }
 
