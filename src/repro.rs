@@ -153,6 +153,10 @@ impl Repro {
             let known = Ending::KINDS.join(", ");
             return Err(ReproError::Field(format!("no ending `{ending}`; there are: {known}")));
         }
+        // Cut behind the second of three quotes, text reads as none.
+        if sentence.is_empty() {
+            return Err(ReproError::Field("`sentence` is empty: the file was cut".to_owned()));
+        }
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
@@ -228,7 +232,8 @@ pub(crate) fn file_name(target: &str, key: Key) -> String {
         .into_iter()
         .chain([key.cause.map(Cause::id), key.condition.map(Condition::id)])
         .flatten();
-    let slugs: Vec<String> = words.map(slug).collect();
+    // A name without an ASCII letter or digit leaves nothing, and the rule comes first.
+    let slugs: Vec<String> = words.map(slug).filter(|slug| !slug.is_empty()).collect();
     format!("{}.toml", slugs.join("--"))
 }
 
