@@ -157,7 +157,7 @@ impl Stream {
             }
         }
         let mut stream = Self { close: None, fault: None, code: None, pings: 0 };
-        let Some(head) = handshake::head_length(&bytes) else { return stream };
+        let Some(head) = handshake::request_length(&bytes) else { return stream };
         let mut decoder = Decoder::new(Role::Client);
         let mut rest = &bytes[head..];
         let all = rest.len();

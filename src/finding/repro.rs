@@ -152,6 +152,10 @@ impl Repro {
             let known = Ending::KINDS.join(", ");
             return Err(ReproError::Field(format!("no ending `{ending}`; there are: {known}")));
         }
+        // Cut behind the second of three quotes, text reads as none.
+        if sentence.is_empty() {
+            return Err(ReproError::Field("`sentence` is empty: the file was cut".to_owned()));
+        }
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
@@ -222,7 +226,10 @@ pub enum Replay {
 
 /// The name of the file for `target`'s finding with this identity.
 pub(crate) fn file_name(target: &str, identity: Identity) -> String {
-    format!("{}--{}.toml", slug(target), identity.slug())
+    // A name without an ASCII letter or digit leaves nothing, and the rule comes first.
+    let target = Some(slug(target)).filter(|slug| !slug.is_empty());
+    let parts: Vec<String> = target.into_iter().chain([identity.slug()]).collect();
+    format!("{}.toml", parts.join("--"))
 }
 
 /// What `Ending` and its time look like in a file.

@@ -152,7 +152,13 @@ impl Row {
 /// A time in at most twelve columns.
 fn short(at: Time) -> String {
     let exact = at.to_string();
-    if exact.len() <= 12 { exact } else { format!("{} s", at.0 / 1_000_000) }
+    let seconds = at.0 / 1_000_000;
+    match exact.len() {
+        ..=12 => exact,
+        // Without milliseconds it fits up to 317 years.
+        _ if seconds < 10_000_000_000 => format!("{seconds} s"),
+        _ => format!("{:.3e} s", at.seconds()),
+    }
 }
 
 fn clip(text: &str, width: usize) -> String {

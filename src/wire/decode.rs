@@ -331,6 +331,10 @@ impl Decoder {
         } else {
             self.text.feed(payload)
         };
+        // One fault a message: what follows bad text in it is not looked at.
+        if result.is_err() {
+            self.message = Some(false);
+        }
         self.first_fault(result.is_err().then_some(Fault::TextNotUtf8))
     }
 
