@@ -62,7 +62,7 @@ pub(super) fn run(options: &Options) -> Done {
             seconds,
             scripts_per_second: outcome.scripts as f64 / seconds.max(1e-9),
             interrupted: outcome.stopped,
-            trouble: Some(outcome.trouble.as_deref()),
+            trouble: outcome.trouble.as_deref(),
             targets: &[target],
         })?),
     }

@@ -33,7 +33,7 @@ pub(super) fn report(
         let Some(report) = finding(found, saved) else { continue };
         match found {
             ProbeFinding { acquitted: Some(_), .. } => {
-                dismissed.push((report, Dismissal::Unprovoked))
+                dismissed.push((report, Dismissal::Unprovoked));
             }
             _ if found.is_dismissed() => {
                 dismissed.push((report, Dismissal::NotAgain(found.replays)));

@@ -107,7 +107,9 @@ fn finish(
         Format::Human => output::line(&report::summary(&summary, targets)),
         Format::Json => output::line(&report::json(&summary)?),
     }
-    runs.iter().for_each(|run| run.saved.tell_failures());
+    for run in runs {
+        run.saved.tell_failures();
+    }
     for target in &reports {
         for deviation in target.stale() {
             let stale = report::stale(deviation, target.scripts);

@@ -11,13 +11,15 @@ use serde::Serialize;
 ///
 /// What `serde_json` says; numbers and strings make JSON.
 pub fn json(summary: &Summary<'_>) -> Result<String, String> {
+    let is_over_tcp = |target: &TargetReport| matches!(target.played, Played::OverTcp(_));
+    let over_tcp = summary.targets.iter().any(is_over_tcp);
     let json = Json {
         seed: summary.seed,
         scripts: summary.scripts,
         seconds: summary.seconds,
         scripts_per_second: summary.scripts_per_second,
         interrupted: summary.interrupted,
-        trouble: summary.trouble,
+        trouble: over_tcp.then_some(JsonTrouble { trouble: summary.trouble }),
         targets: summary.targets.iter().map(JsonTarget::of).collect(),
     };
     serde_json::to_string_pretty(&json).map_err(|error| error.to_string())
@@ -30,10 +32,15 @@ struct Json<'a> {
     seconds: f64,
     scripts_per_second: f64,
     interrupted: bool,
-    /// Over TCP only, and there `null` where there was none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<Option<&'a str>>,
+    #[serde(flatten)]
+    trouble: Option<JsonTrouble<'a>>,
     targets: Vec<JsonTarget<'a>>,
+}
+
+/// Over TCP only, and there `null` where there was none.
+#[derive(Serialize)]
+struct JsonTrouble<'a> {
+    trouble: Option<&'a str>,
 }
 
 #[derive(Serialize)]

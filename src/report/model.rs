@@ -19,8 +19,8 @@ pub struct Summary<'a> {
     pub scripts_per_second: f64,
     /// Whether somebody interrupted it.
     pub interrupted: bool,
-    /// Over TCP: why it could not go on, where it could not. `None` in virtual time.
-    pub trouble: Option<Option<&'a str>>,
+    /// Why it could not go on, where it could not.
+    pub trouble: Option<&'a str>,
     /// What was found, by target.
     pub targets: &'a [TargetReport],
 }
