@@ -3,7 +3,7 @@
 //! same campaigns.
 
 use hangup::Target;
-use hangup::generate::Grammar;
+use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
@@ -78,13 +78,13 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
     let faults = on_all_cores(Fault::ALL, |fault| {
         let target: Arc<dyn Target> = Arc::new(Reference::with(*fault));
         let bounds = target.bounds();
-        let grammar = Grammar { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys() };
         let mut found = BTreeSet::new();
         for index in 0..SCRIPTS {
             if index >= AT_LEAST && !found.is_empty() {
                 break;
             }
-            let verdict = judge(&play(&target, &bounds, &grammar.nth(1, index), index), &bounds);
+            let verdict = judge(&play(&target, &bounds, &config.nth(1, index), index), &bounds);
             found.extend(verdict.violations.iter().map(|violation| violation.identity.invariant()));
         }
         found
