@@ -85,7 +85,7 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
                 break;
             }
             let verdict = judge(&play(&target, &bounds, &grammar.nth(1, index), index), &bounds);
-            found.extend(verdict.violations.iter().map(|violation| violation.key.invariant));
+            found.extend(verdict.violations.iter().map(|violation| violation.identity.invariant()));
         }
         found
     });
