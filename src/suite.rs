@@ -9,13 +9,14 @@ use crate::finding::Finding;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::generate::GeneratorConfig;
-use crate::judge::judge;
 use crate::report::{self, Style};
 use crate::run::campaign::Campaign;
+use crate::run::control::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
 use crate::verdict::{Violation, groups};
+use std::convert::Infallible;
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -212,6 +213,7 @@ impl Suite {
             plays: 0,
             rate: 1.0,
             trace,
+            acquitted: None,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);
         let text = format!(
@@ -244,7 +246,9 @@ impl Suite {
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
-        let verdict = judge(&trace, &bounds);
+        let mut again = |script: &Script| Ok(play(target, &bounds, script, runtime_seed));
+        let decided = judge_and_decide::<Infallible>(&trace, &bounds, script, &mut again);
+        let Ok(verdict) = decided;
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
         (trace, violation)
     }
@@ -291,7 +295,9 @@ impl Suite {
             };
             let how = match repro.compare(&verdict) {
                 Replay::Reproduced(_) => "still fails as saved in",
-                Replay::Fixed | Replay::Different(_) => "fails, in another way than that saved in",
+                Replay::Dismissed | Replay::Fixed | Replay::Different(_) => {
+                    "fails, in another way than that saved in"
+                }
             };
             let finding = Finding {
                 violation,
@@ -301,6 +307,7 @@ impl Suite {
                 plays: 0,
                 rate: 1.0,
                 trace,
+                acquitted: None,
             };
             let now = report::repro(&self.target, self.target.bounds, &finding);
             let report = report::finding(&now, &finding, Style::default());

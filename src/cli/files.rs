@@ -8,9 +8,9 @@ use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::save;
-use crate::judge::judge;
 use crate::report;
 use crate::report::model::{ReplayReport, ReplayResult};
+use crate::run::control::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
 use crate::target::{Deviation, Registry, Target};
@@ -87,8 +87,10 @@ impl Case {
 
     fn play(&mut self) -> Result<(Exchange, Verdict), Trouble> {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
-        let trace = self.pool.play(&self.target, bounds, &self.script, seed)?;
-        let verdict = judge(&trace, &self.bounds);
+        let Self { pool, target, script, .. } = self;
+        let mut play = |script: &Script| pool.play(target, bounds, script, seed);
+        let trace = play(script)?;
+        let verdict = judge_and_decide(&trace, &bounds, script, &mut play)?;
         Ok((trace, verdict))
     }
 
@@ -110,7 +112,16 @@ impl Case {
 
     fn finding(&self, violation: Violation, trace: Exchange) -> Finding {
         let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
-        Finding { violation, script, index: 0, runtime_seed, plays: 0, rate: 1.0, trace }
+        Finding {
+            violation,
+            script,
+            index: 0,
+            runtime_seed,
+            plays: 0,
+            rate: 1.0,
+            trace,
+            acquitted: None,
+        }
     }
 }
 
@@ -168,7 +179,7 @@ fn replay_script(case: &Case, trace: &Exchange, verdict: &Verdict) -> u8 {
 pub(super) fn tell(report: &ReplayReport) -> u8 {
     output::print(&report::replay(report, output::style()));
     match report.result {
-        ReplayResult::Fixed => CLEAN,
+        ReplayResult::Fixed | ReplayResult::Dismissed => CLEAN,
         ReplayResult::Reproduced | ReplayResult::Different => FINDINGS,
     }
 }

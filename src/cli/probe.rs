@@ -47,7 +47,12 @@ pub(super) fn run(options: &Options) -> Done {
     let mut watch = |progress: ProbeProgress<'_>| {
         show(&bar, progress);
         if let ProbeProgress::News(found) = progress {
-            saved.save(&options.findings, repro(found, probe.limits.bounds));
+            let repro = repro(found, probe.limits.bounds);
+            if found.is_dismissed() {
+                saved.dismiss(repro);
+            } else {
+                saved.save(&options.findings, repro);
+            }
         }
     };
     let outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;

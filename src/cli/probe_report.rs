@@ -16,7 +16,8 @@ const VERSION: &str = "over TCP";
 /// The repro of something found over TCP.
 pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
     let ProbeFinding { violation, script, trace, url, .. } = found;
-    Shown { violation, script, trace, runtime_seed: 0 }.repro((url, VERSION), bounds)
+    let repro = Shown { violation, script, trace, runtime_seed: 0 }.repro((url, VERSION), bounds);
+    Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
 }
 
 /// The campaign's report; the server goes by the `url` that it was given as.

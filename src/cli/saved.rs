@@ -9,19 +9,24 @@ use std::path::{Path, PathBuf};
 
 /// Repros in the order in which they were found, and where each was saved.
 #[derive(Default)]
-pub(super) struct Saved(Vec<(Repro, Result<PathBuf, SaveError>)>);
+pub(super) struct Saved(Vec<(Repro, Option<Result<PathBuf, SaveError>>)>);
 
 impl Saved {
     /// Saves one at once: what comes later must not lose it.
     pub fn save(&mut self, directory: &Path, repro: Repro) {
         let path = save::repro(directory, &repro);
-        self.0.push((repro, path));
+        self.0.push((repro, Some(path)));
+    }
+
+    /// Remembers one that is no finding: it is told of, and no file is kept.
+    pub fn dismiss(&mut self, repro: Repro) {
+        self.0.push((repro, None));
     }
 
     /// The repro of a finding, and its file where it could be saved.
     pub fn find(&self, identity: Identity) -> Option<(&Repro, Option<&Path>)> {
         let (repro, path) = self.0.iter().find(|(repro, _)| repro.identity == identity)?;
-        Some((repro, path.as_deref().ok()))
+        Some((repro, path.as_ref().and_then(|path| path.as_deref().ok())))
     }
 
     /// All of them.
@@ -31,13 +36,13 @@ impl Saved {
 
     /// Whether all could be saved.
     pub fn is_whole(&self) -> bool {
-        self.0.iter().all(|(_, path)| path.is_ok())
+        self.0.iter().flat_map(|(_, path)| path).all(Result::is_ok)
     }
 
     /// Says which could not be saved, and why.
     pub fn tell_failures(&self) {
         for (repro, path) in &self.0 {
-            if let Err(error) = path {
+            if let Some(Err(error)) = path {
                 output::error(&format!("not saved: {}: {error}", headline(repro)));
             }
         }

@@ -7,7 +7,7 @@ pub mod save;
 
 use crate::exchange::Exchange;
 use crate::script::Script;
-use crate::verdict::Violation;
+use crate::verdict::{Control, Violation};
 
 /// Something found: the first script that broke a rule in this way, shrunk.
 #[derive(Clone, Debug)]
@@ -25,11 +25,18 @@ pub struct Finding {
     /// Of ten more plays of the minimal script (of three, where each takes real time),
     /// the share that failed: 1 unless flaky.
     pub rate: f64,
-    /// The minimal script's trace.
+    /// The minimal script's exchange.
     pub trace: Exchange,
+    /// The control that acquitted the server, where one did: then it is no finding.
+    pub acquitted: Option<Control>,
 }
 
 impl Finding {
+    /// Whether it is not held against the server.
+    pub const fn is_dismissed(&self) -> bool {
+        self.acquitted.is_some()
+    }
+
     /// Whether the minimal script does not fail every time.
     pub fn is_flaky(&self) -> bool {
         self.rate < 1.0

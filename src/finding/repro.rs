@@ -50,8 +50,11 @@ pub struct Repro {
     pub script: Script,
     /// The seed of the runtime's own choices.
     pub runtime_seed: u64,
-    /// The digest of the trace that was judged.
+    /// The digest of the exchange that was judged.
     pub digest: String,
+    /// Whether it was decided that it is a finding. A long run saves what it has found at
+    /// once, and may be cut short before it has played the controls.
+    pub confirmed: bool,
 }
 
 /// Why a text is no repro that this version can read.
@@ -120,6 +123,9 @@ struct FileViolation {
     variant: Variant,
     #[serde(rename = "at-seconds", default, skip_serializing_if = "Option::is_none")]
     at_seconds: Option<f64>,
+    /// Only written where it is false.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    confirmed: bool,
     ending: String,
     sentence: String,
 }
@@ -146,7 +152,7 @@ impl Repro {
         }
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
         let script = file.script.parse().map_err(ReproError::Script)?;
-        let FileViolation { problem, level, variant, at_seconds, ending, sentence } =
+        let FileViolation { problem, level, variant, at_seconds, confirmed, ending, sentence } =
             file.violation;
         if !Ending::KINDS.contains(&ending.as_str()) {
             let known = Ending::KINDS.join(", ");
@@ -168,6 +174,7 @@ impl Repro {
             script,
             runtime_seed: file.runtime_seed,
             digest: file.digest,
+            confirmed,
         })
     }
 
@@ -188,6 +195,7 @@ impl Repro {
                 level: self.level,
                 variant: self.identity.variant(),
                 at_seconds: self.at_seconds,
+                confirmed: self.confirmed,
                 ending: self.ending.clone(),
                 sentence: self.sentence.clone(),
             },
@@ -207,6 +215,7 @@ impl Repro {
     pub fn compare(&self, verdict: &Verdict) -> Replay {
         match verdict.find(self.identity) {
             Some(violation) => Replay::Reproduced(violation.clone()),
+            None if verdict.acquitted(self.identity).is_some() => Replay::Dismissed,
             None if verdict.is_clean() => Replay::Fixed,
             None => Replay::Different(verdict.violations.clone()),
         }
@@ -218,10 +227,21 @@ impl Repro {
 pub enum Replay {
     /// The same rule is broken for the same cause under the same condition.
     Reproduced(Violation),
+    /// It looks the same, and a control acquits the server: it is no finding.
+    Dismissed,
     /// Nothing is broken any more.
     Fixed,
     /// Something else is broken.
     Different(Vec<Violation>),
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with this type")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// The name of the file for `target`'s finding with this identity.

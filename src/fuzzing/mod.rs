@@ -187,6 +187,9 @@ impl Fuzz {
                 |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
             let Ok(finding) =
                 campaign.investigate(script.clone(), 0, violation, &mut play_again, &|| false);
+            if finding.is_dismissed() {
+                continue;
+            }
             if let Some(report) = self.log.report(&*self.target, self.bounds, &finding) {
                 reports.push_str(&report);
             }

@@ -234,6 +234,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
         script: "upgrade\napp close\n".parse().expect("a script"),
         runtime_seed: 0,
         digest: "0123456789abcdef".to_owned(),
+        confirmed: true,
     };
     let quotes = r#"upgrade
 close 1000 "'''\"\\\u{7}€"

@@ -68,6 +68,7 @@ impl Shown<'_> {
             script: script.clone(),
             runtime_seed,
             digest: trace.digest(),
+            confirmed: violation.control.is_none(),
         }
     }
 }

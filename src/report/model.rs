@@ -279,6 +279,8 @@ pub struct ReplayReport {
 pub enum ReplayResult {
     /// The same is broken.
     Reproduced,
+    /// It looks the same, and is no finding.
+    Dismissed,
     /// Nothing is broken.
     Fixed,
     /// Something else is broken.
@@ -292,6 +294,7 @@ impl ReplayReport {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
             }
+            Replay::Dismissed => (ReplayResult::Dismissed, [].as_slice()),
             Replay::Fixed => (ReplayResult::Fixed, [].as_slice()),
             Replay::Different(violations) => (ReplayResult::Different, violations.as_slice()),
         };

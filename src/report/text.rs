@@ -222,6 +222,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
 pub fn replay(report: &ReplayReport, style: Style) -> String {
     let (paint, word) = match report.result {
         ReplayResult::Reproduced => (Paint::Red, "reproduced"),
+        ReplayResult::Dismissed => (Paint::Green, "no finding"),
         ReplayResult::Fixed => (Paint::Green, "fixed"),
         ReplayResult::Different => (Paint::Yellow, "different"),
     };
@@ -236,6 +237,9 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         }
         None if report.result == ReplayResult::Fixed => say("every rule is kept"),
         _ => {}
+    }
+    if report.result == ReplayResult::Dismissed {
+        say("The server does the same where the client does not do that: it answered nothing.");
     }
     if report.result == ReplayResult::Different && !report.over_tcp {
         say("Now:");

@@ -3,10 +3,11 @@
 //! [`Decision`] says which control it wants, and what the answer means. Here is what such a
 //! play is as a script, and the loop that plays it. It judges nothing by itself.
 
+use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
-use crate::judge::Decision;
+use crate::judge::{Decision, judge};
 use crate::script::{Act, Millis, Script};
-use crate::verdict::{Control, Verdict};
+use crate::verdict::{Control, Dismissal, Verdict, Violation};
 
 /// The script of a control of `script`; `None` where there is none, because the script would
 /// be empty, or sends nothing.
@@ -19,37 +20,48 @@ pub(crate) fn script_of(control: Control, script: &Script) -> Option<Script> {
     (last > 0).then_some(Script { steps })
 }
 
-/// What becomes of a verdict once every control that it needs was played.
+/// Plays a script.
+pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 'a;
+
+/// Decides on a violation that `script` showed in `exchange`, playing its controls.
 pub(crate) fn decide<E>(
-    verdict: Verdict,
+    violation: Violation,
     exchange: &Exchange,
     script: &Script,
-    play: &mut dyn FnMut(&Script) -> Result<Exchange, E>,
-) -> Result<Verdict, E> {
-    let Verdict { violations, mut dismissals } = verdict;
-    let mut convicted = Vec::with_capacity(violations.len());
-    for violation in violations {
-        let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
-        while let Some(control) = decision.control() {
-            match script_of(control, script) {
-                Some(script) => decision.tell(&play(&script)?),
-                None => decision.cannot_play(),
-            }
-        }
-        match decision.made() {
-            Ok(violation) => convicted.push(violation),
-            Err(dismissal) => dismissals.push(dismissal),
+    play: &mut PlayScript<'_, E>,
+) -> Result<Result<Violation, Dismissal>, E> {
+    let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
+    while let Some(control) = decision.control() {
+        match script_of(control, script) {
+            Some(script) => decision.tell(&play(&script)?),
+            None => decision.cannot_play(),
         }
     }
-    Ok(Verdict { violations: convicted, dismissals })
+    Ok(decision.made())
+}
+
+/// The verdict on the `exchange` that `script` led to, with every control played that it needs.
+pub(crate) fn judge_and_decide<E>(
+    exchange: &Exchange,
+    bounds: &Bounds,
+    script: &Script,
+    play: &mut PlayScript<'_, E>,
+) -> Result<Verdict, E> {
+    let Verdict { violations, dismissals } = judge(exchange, bounds);
+    let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
+    for violation in violations {
+        match decide(violation, exchange, script, play)? {
+            Ok(violation) => verdict.violations.push(violation),
+            Err(dismissal) => verdict.dismissals.push(dismissal),
+        }
+    }
+    Ok(verdict)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::Bounds;
     use crate::exchange::{Time, What};
-    use crate::judge::judge;
     use crate::verdict::{Invariant, Reason};
     use crate::wire::{FrameHead, Opcode, handshake};
     use std::convert::Infallible;
@@ -113,7 +125,7 @@ mod tests {
                 assert_eq!(control.to_string(), "upgrade\nwait 1ms\n");
                 Ok::<_, Infallible>(seen(None, unasked))
             };
-            let Ok(decided) = decide(verdict.clone(), &shown, &script, &mut play);
+            let Ok(decided) = judge_and_decide(&shown, &Bounds::default(), &script, &mut play);
             assert_eq!(decided.violations.len(), usize::from(convicted), "{unasked:?}");
             assert!(decided.violations.iter().all(|violation| violation.control.is_none()));
             let by_control =

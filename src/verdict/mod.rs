@@ -30,6 +30,16 @@ pub enum Reason {
     Control(Control),
 }
 
+impl Reason {
+    /// The control that acquitted, where one did.
+    pub const fn control(self) -> Option<Control> {
+        match self {
+            Self::Excuse(_) => None,
+            Self::Control(control) => Some(control),
+        }
+    }
+}
+
 /// A suspicion that is not held against the server, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dismissal {
@@ -129,6 +139,14 @@ impl Verdict {
     /// Whether no rule was broken.
     pub const fn is_clean(&self) -> bool {
         self.violations.is_empty()
+    }
+
+    /// The control that acquitted the server of a violation with this identity, where one did.
+    pub fn acquitted(&self, identity: Identity) -> Option<Control> {
+        let mut dismissals = self.dismissals.iter();
+        dismissals.find_map(|dismissal| {
+            (dismissal.violation.identity == identity).then(|| dismissal.reason.control())?
+        })
     }
 
     /// The violation with this identity, where there is one.

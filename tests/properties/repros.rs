@@ -43,6 +43,7 @@ fn repro() -> impl Strategy<Value = Repro> {
             script,
             runtime_seed,
             digest: about.3,
+            confirmed: runtime_seed % 2 == 0,
         },
     )
 }
@@ -140,5 +141,6 @@ pub fn plain() -> Repro {
         script: Script::default(),
         runtime_seed: 0,
         digest: String::new(),
+        confirmed: true,
     }
 }

@@ -21,6 +21,7 @@ fn repro(invariant: Invariant, cause: Cause, script: &str) -> String {
         script: script.parse().expect(script),
         runtime_seed: 0,
         digest: String::new(),
+        confirmed: true,
     };
     repro.to_text()
 }

@@ -7,9 +7,10 @@ use super::Campaign;
 use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::judge::judge;
+use crate::run::control::{PlayScript, decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::verdict::{Identity, Violation};
+use crate::verdict::{Dismissal, Identity, Violation};
 
 /// How often a finding is played again to see whether it repeats.
 const REPEATS: u32 = 10;
@@ -31,9 +32,6 @@ pub(crate) fn crash_cost(trace: &Exchange) -> u32 {
         _ => 0,
     }
 }
-
-/// Plays a script.
-pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 'a;
 
 impl Campaign {
     /// Shrinks a script that broke a rule, and measures how often it fails. Once
@@ -68,7 +66,13 @@ impl Campaign {
             // The violation never repeated: the finding has the first one, and a trace without it.
             None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
         };
-        Ok(Finding { violation, script, index, runtime_seed: index, plays, rate, trace })
+        let decided = decide(violation, &trace, &script, replayer.play_again)?;
+        let (violation, acquitted) = match decided {
+            Ok(violation) => (violation, None),
+            Err(Dismissal { violation, reason }) => (violation, reason.control()),
+        };
+        let runtime_seed = index;
+        Ok(Finding { violation, script, index, runtime_seed, plays, rate, trace, acquitted })
     }
 }
 

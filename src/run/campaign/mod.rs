@@ -57,6 +57,8 @@ pub struct CampaignOutcome {
     pub scripts: u64,
     /// The findings, by key.
     pub findings: Vec<Finding>,
+    /// What looked like a finding, and of which a control acquitted the target.
+    pub dismissed: Vec<Finding>,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
@@ -114,14 +116,16 @@ impl Campaign {
                 let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
                 let Ok(finding) =
                     self.investigate(script.clone(), index, violation, &mut play_again, &|| false);
-                let (scripts, findings) = (outcome.scripts, found.len() + 1);
-                let answer =
-                    watch(CampaignProgress { scripts, findings, new_finding: Some(&finding) });
+                if !finding.is_dismissed() {
+                    let (scripts, findings) = (outcome.scripts, held(&found) + 1);
+                    let new_finding = Some(&finding);
+                    let answer = watch(CampaignProgress { scripts, findings, new_finding });
+                    go_on = if answer.is_break() { answer } else { go_on };
+                }
                 found.insert(key, finding);
-                go_on = if answer.is_break() { answer } else { go_on };
             }
             if outcome.scripts.is_multiple_of(PROGRESS_EVERY) && go_on.is_continue() {
-                let (scripts, findings) = (outcome.scripts, found.len());
+                let (scripts, findings) = (outcome.scripts, held(&found));
                 go_on = watch(CampaignProgress { scripts, findings, new_finding: None });
             }
             if go_on.is_break() {
@@ -129,7 +133,8 @@ impl Campaign {
                 break;
             }
         }
-        outcome.findings = found.into_values().collect();
+        (outcome.dismissed, outcome.findings) =
+            found.into_values().partition(Finding::is_dismissed);
         outcome.accepted = accepted_counts(deviations, &fired);
         outcome
     }
@@ -157,6 +162,11 @@ impl Campaign {
         });
         violations
     }
+}
+
+/// How many of what was found are findings.
+fn held(found: &BTreeMap<Identity, Finding>) -> usize {
+    found.values().filter(|finding| !finding.is_dismissed()).count()
 }
 
 /// The deviations, each with how often it fired.

@@ -226,8 +226,8 @@ impl<'a> CampaignRun<'a> {
             }
             let (scripts, findings) = (state.schedule.played(), state.schedule.finding_count());
             let unreported = std::mem::take(&mut state.unreported);
-            let reports: Vec<Finding> =
-                unreported.iter().filter_map(|key| state.schedule.finding(*key).cloned()).collect();
+            let reports = unreported.iter().filter_map(|key| state.schedule.finding(*key)).cloned();
+            let reports: Vec<Finding> = reports.filter(|finding| !finding.is_dismissed()).collect();
             let done = state.active_threads == 0;
             drop(state);
             let mut go_on = watch(CampaignProgress { scripts, findings, new_finding: None });

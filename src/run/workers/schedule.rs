@@ -201,7 +201,7 @@ impl Schedule {
 
     /// How many findings there are.
     pub fn finding_count(&self) -> usize {
-        self.findings.len()
+        self.findings.values().filter(|finding| !finding.is_dismissed()).count()
     }
 
     /// The outcome of the campaign.
@@ -212,9 +212,11 @@ impl Schedule {
                 *sum += fired;
             }
         }
+        let (dismissed, findings) = self.findings.into_values().partition(Finding::is_dismissed);
         CampaignOutcome {
             scripts,
-            findings: self.findings.into_values().collect(),
+            findings,
+            dismissed,
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
@@ -249,6 +251,7 @@ mod tests {
             plays: 0,
             rate: 1.0,
             trace: Exchange::new(true),
+            acquitted: None,
         }
     }
 
