@@ -192,3 +192,70 @@ fn only_its_own_file_takes_an_identity_apart() {
     may.sort();
     assert_eq!(asked, may, "Identity has `words`, `slug`, `group`, `Display` and its two halves");
 }
+
+/// The files of `src/` below none of `may`, with their code outside of tests and comments.
+fn code_outside(may: &[&str]) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let outside =
+        files.into_iter().filter(|file| !may.iter().any(|may| file.starts_with(root.join(may))));
+    let code = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        (file, code)
+    };
+    outside.map(code).collect()
+}
+
+#[test]
+fn the_bytes_of_an_exchange_become_frames_in_one_place() {
+    // Beside `view` decode only those who have no exchange yet: the actor that waits for a frame,
+    // the look at a server before it is tested, servers under test, and the decoder's own fuzzing.
+    let may = ["wire", "view", "actor.rs", "run/real_time/preflight.rs", "target", "fuzzing"];
+    for (file, code) in code_outside(&may) {
+        assert!(!code.contains("Decoder::new"), "{} decodes by itself", file.display());
+    }
+    for (file, code) in
+        code_outside(&["wire", "view", "target", "actor.rs", "run/real_time/preflight.rs"])
+    {
+        let heads = ["handshake::request_length(", "handshake::request("];
+        assert!(
+            heads.iter().all(|head| !code.contains(head)),
+            "{} looks for openings",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn a_suspicion_becomes_a_violation_in_one_place() {
+    for (file, code) in code_outside(&["judge/decide.rs", "verdict"]) {
+        let makes = ["Violation { identity", "Dismissal { violation, reason: "];
+        let made = makes.iter().find(|makes| code.contains(**makes));
+        let is_back_from_a_worker = file.ends_with("run/workers/messages.rs");
+        assert!(made.is_none() || is_back_from_a_worker, "{} decides by itself", file.display());
+    }
+    for (file, code) in code_outside(&["judge", "run/control.rs", "run/real_time/player.rs"]) {
+        assert!(!code.contains("Decision::on"), "{} decides by itself", file.display());
+    }
+}
+
+#[test]
+fn a_rule_acquits_nobody() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge/rules");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 18, "{}", files.len());
+    // Excuses are attached by name; none is a condition of a return.
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        for line in text.lines().filter(|line| line.contains("excuses::") && !line.contains("use "))
+        {
+            let attached = line.trim_start().starts_with(".unless(");
+            assert!(attached, "{}: {line}", file.display());
+        }
+    }
+}

@@ -10,7 +10,8 @@ use crate::finding::repro::Repro;
 use crate::report;
 use crate::script::{Act, Command, Millis, Pace, Piece, Script, Send, Size, Unit};
 use crate::verdict::{Cause, Invariant};
-use crate::wire::{ClosePayload, Decoder, Item, Opcode, Role, handshake};
+use crate::view::{Frame, Stream};
+use crate::wire::{Opcode, Role};
 use std::fmt::Write as _;
 
 /// What plays and judges: plain Python, with places for what is of one finding.
@@ -34,7 +35,7 @@ pub(super) fn run(options: &Export) -> Done {
 fn python(repro: &Repro) -> Result<String, Trouble> {
     let question = question(repro)?;
     let cause = repro.identity.cause().map_or("", Cause::id);
-    let stream = Stream::of(&repro.script);
+    let stream = Milestones::of(&repro.script);
     let offset = match repro.identity.cause() {
         Some(Cause::ClientClose) => stream.close,
         Some(Cause::ClientViolation) => stream.fault,
@@ -129,7 +130,8 @@ fn indented(text: &str) -> String {
 
 /// The client's bytes as one stream, from the end of its request on: where what
 /// matters stands in it.
-struct Stream {
+#[derive(Default)]
+struct Milestones {
     /// The end of the first legal Close.
     close: Option<usize>,
     /// The byte that proves the first fault.
@@ -140,7 +142,7 @@ struct Stream {
     pings: usize,
 }
 
-impl Stream {
+impl Milestones {
     fn of(script: &Script) -> Self {
         let mut bytes = Vec::new();
         for step in &script.steps {
@@ -156,28 +158,18 @@ impl Stream {
                 }
             }
         }
-        let mut stream = Self { close: None, fault: None, code: None, pings: 0 };
-        let Some(head) = handshake::request_length(&bytes) else { return stream };
-        let mut decoder = Decoder::new(Role::Client);
-        let mut rest = &bytes[head..];
-        let all = rest.len();
-        while let Some(item) = decoder.next(&mut rest) {
-            let offset = all - rest.len();
-            match item {
-                Item::Fault(fault) if fault != crate::wire::Fault::LengthNotMinimal => {
-                    stream.fault = stream.fault.or(Some(offset));
-                }
-                Item::Frame(head) if head.opcode == Opcode::CLOSE && stream.close.is_none() => {
-                    stream.close = Some(offset);
-                    stream.code = ClosePayload::parse(decoder.body()).code().map(|code| code.0);
-                }
-                Item::Frame(head) if head.opcode == Opcode::PING && stream.close.is_none() => {
-                    stream.pings += 1;
-                }
-                _ => {}
-            }
+        let mut stream = Stream::new(Role::Client, &bytes);
+        let Some(opening) = stream.opening() else { return Self::default() };
+        stream.take(u32::try_from(bytes.len()).unwrap_or(u32::MAX), 0);
+        let close = stream.frames().iter().position(|frame| frame.is_whole(Opcode::CLOSE));
+        let before = &stream.frames()[..close.unwrap_or(stream.frames().len())];
+        let close = close.map(|close| &stream.frames()[close]);
+        Self {
+            close: close.map(|close| close.end_offset - opening),
+            fault: stream.fault().map(|(_, offset)| offset - opening),
+            code: close.and_then(Frame::code).map(|code| code.0),
+            pings: before.iter().filter(|frame| frame.is_whole(Opcode::PING)).count(),
         }
-        stream
     }
 }
 
@@ -303,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_obliges_is_found_behind_the_request() {
-        let stream = |text: &str| Stream::of(&text.parse().expect(text));
+        let stream = |text: &str| Milestones::of(&text.parse().expect(text));
         let close = stream("upgrade\nping x 2\nclose 1001\nclose\n");
         assert_eq!((close.close, close.fault, close.code), (Some(20), None, Some(1001)));
         assert_eq!(close.pings, 2);

@@ -115,7 +115,7 @@ fn control(suspicion: &Suspicion, view: &View<'_>) -> Option<Control> {
 /// while let Some(control) = decision.control() {
 ///     decision.tell(&play(control));       // or decision.cannot_play()
 /// }
-/// match decision.made() { Ok(violation) => .., Err(dismissal) => .. }
+/// match decision.made() { Decided::Violation(..) => .., Decided::Dismissed(..) => .. }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Decision {
@@ -150,16 +150,41 @@ impl Decision {
         self.violation.control = None;
     }
 
-    /// The violation, or why it is none.
-    ///
-    /// # Errors
-    ///
-    /// The dismissal, where a control acquitted the server.
-    pub fn made(self) -> Result<Violation, Dismissal> {
+    /// What was decided.
+    pub fn made(self) -> Decided {
         let Self { violation, acquitted, .. } = self;
         match acquitted {
-            None => Ok(violation),
-            Some(control) => Err(Dismissal { violation, reason: Reason::Control(control) }),
+            None => Decided::Violation(violation),
+            Some(control) => {
+                Decided::Dismissed(Dismissal { violation, reason: Reason::Control(control) })
+            }
+        }
+    }
+}
+
+/// What a [`Decision`] came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is a violation, for certain.
+    Violation(Violation),
+    /// A control acquitted the server.
+    Dismissed(Dismissal),
+}
+
+impl Decided {
+    /// The violation, or what it would have been, and the control that acquitted the server of it.
+    pub fn into_parts(self) -> (Violation, Option<Control>) {
+        match self {
+            Self::Violation(violation) => (violation, None),
+            Self::Dismissed(Dismissal { violation, reason }) => (violation, reason.control()),
+        }
+    }
+
+    /// Takes it into a verdict.
+    pub fn add_to(self, verdict: &mut Verdict) {
+        match self {
+            Self::Violation(violation) => verdict.violations.push(violation),
+            Self::Dismissed(dismissal) => verdict.dismissals.push(dismissal),
         }
     }
 }

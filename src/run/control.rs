@@ -5,9 +5,9 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
-use crate::judge::{Decision, judge};
+use crate::judge::{Decided, Decision, judge};
 use crate::script::{Act, Millis, Script};
-use crate::verdict::{Control, Dismissal, Verdict, Violation};
+use crate::verdict::{Control, Verdict, Violation};
 
 /// The script of a control of `script`; `None` where there is none, because the script would
 /// be empty, or sends nothing.
@@ -29,7 +29,7 @@ pub(crate) fn decide<E>(
     exchange: &Exchange,
     script: &Script,
     play: &mut PlayScript<'_, E>,
-) -> Result<Result<Violation, Dismissal>, E> {
+) -> Result<Decided, E> {
     let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
     while let Some(control) = decision.control() {
         match script_of(control, script) {
@@ -50,10 +50,7 @@ pub(crate) fn judge_and_decide<E>(
     let Verdict { violations, dismissals } = judge(exchange, bounds);
     let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
     for violation in violations {
-        match decide(violation, exchange, script, play)? {
-            Ok(violation) => verdict.violations.push(violation),
-            Err(dismissal) => verdict.dismissals.push(dismissal),
-        }
+        decide(violation, exchange, script, play)?.add_to(&mut verdict);
     }
     Ok(verdict)
 }

@@ -12,6 +12,7 @@ pub mod tungstenite;
 
 pub use connection::{Application, ApplicationControl, Connection};
 
+pub use crate::exchange::Note;
 pub use crate::script::AppSteps;
 
 use crate::bounds::Bounds;

@@ -7,7 +7,7 @@ pub use identity::{Group, Identity, ParseIdentityError, Pattern, Problem, Varian
 pub(crate) use identity::{groups, slug};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 
-use crate::exchange::Time;
+pub use crate::exchange::Time;
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 

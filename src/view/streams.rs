@@ -37,6 +37,11 @@ impl Frame {
         self.opcode == Opcode::CLOSE && !matches!(self.fault, Some(Fault::ReservedBits(_)))
     }
 
+    /// Whether it is complete, and has this opcode.
+    pub fn is_whole(&self, opcode: Opcode) -> bool {
+        self.ended.is_some() && self.opcode == opcode
+    }
+
     /// Whether what comes behind it can still be told apart into frames.
     pub(super) fn keeps_framing(&self) -> bool {
         let closes =

@@ -18,7 +18,7 @@ fn keys(trace: &Exchange, bounds: &Bounds) -> BTreeSet<Identity> {
 
 /// The rules about time that were broken.
 fn late(trace: &Exchange, bounds: &Bounds) -> BTreeSet<Invariant> {
-    let rules = keys(trace, bounds).into_iter().map(|key| key.invariant());
+    let rules = keys(trace, bounds).into_iter().map(hangup::verdict::Identity::invariant);
     rules.filter(|rule| rule.rule().class == Class::Liveness && is_timed(*rule)).collect()
 }
 

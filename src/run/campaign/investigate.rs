@@ -10,7 +10,7 @@ use crate::judge::judge;
 use crate::run::control::{PlayScript, decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::verdict::{Dismissal, Identity, Violation};
+use crate::verdict::{Identity, Violation};
 
 /// How often a finding is played again to see whether it repeats.
 const REPEATS: u32 = 10;
@@ -67,10 +67,7 @@ impl Campaign {
             None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
         };
         let decided = decide(violation, &trace, &script, replayer.play_again)?;
-        let (violation, acquitted) = match decided {
-            Ok(violation) => (violation, None),
-            Err(Dismissal { violation, reason }) => (violation, reason.control()),
-        };
+        let (violation, acquitted) = decided.into_parts();
         let runtime_seed = index;
         Ok(Finding { violation, script, index, runtime_seed, plays, rate, trace, acquitted })
     }

@@ -10,12 +10,12 @@ use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
-use crate::judge::Decision;
+use crate::judge::{Decided, Decision};
 use crate::run::control::script_of;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Dismissal, Identity, Verdict, Violation};
+use crate::verdict::{Identity, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,15 +104,13 @@ impl Player {
         script: &Script,
     ) -> Result<(Exchange, Verdict), String> {
         let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
-        let Verdict { violations, mut dismissals } = played.verdict;
-        let mut convicted = Vec::with_capacity(violations.len());
+        let Verdict { violations, dismissals } = played.verdict;
+        let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
         for violation in violations {
-            match self.decide(endpoint, script, violation, &played.exchange).await? {
-                Ok(violation) => convicted.push(violation),
-                Err(dismissal) => dismissals.push(dismissal),
-            }
+            let decided = self.decide(endpoint, script, violation, &played.exchange).await?;
+            decided.add_to(&mut verdict);
         }
-        Ok((played.exchange, Verdict { violations: convicted, dismissals }))
+        Ok((played.exchange, verdict))
     }
 
     /// Decides on a violation that `script` showed in `exchange`, playing its controls.
@@ -126,7 +124,7 @@ impl Player {
         script: &Script,
         violation: Violation,
         exchange: &Exchange,
-    ) -> Result<Result<Violation, Dismissal>, String> {
+    ) -> Result<Decided, String> {
         let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
         while let Some(control) = decision.control() {
             match script_of(control, script) {

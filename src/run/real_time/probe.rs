@@ -12,7 +12,7 @@ use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Control, Dismissal, Identity, Pattern, Reason, Violation};
+use crate::verdict::{Control, Identity, Pattern, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -403,13 +403,7 @@ impl Probe {
         let endpoint = self.url(self.role_of(found));
         let decided =
             player.decide(endpoint, &found.script, found.violation.clone(), &found.trace).await?;
-        match decided {
-            Ok(violation) => found.violation = violation,
-            Err(Dismissal { reason: Reason::Control(control), .. }) => {
-                found.acquitted = Some(control);
-            }
-            Err(_) => {}
-        }
+        (found.violation, found.acquitted) = decided.into_parts();
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
             let played =
