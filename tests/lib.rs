@@ -6,7 +6,6 @@
 static HEAP: hangup::heap::Counting = hangup::heap::Counting;
 
 mod article;
-mod campaign;
 mod cli;
 mod faults;
 mod fuzzing;
@@ -15,7 +14,5 @@ mod layers;
 mod library;
 mod link;
 mod pictures;
-mod sim;
+mod run;
 mod vantage;
-#[cfg(unix)]
-mod workers;
