@@ -11,13 +11,14 @@ use super::record::Record;
 use super::tcp_end::TcpEnd;
 use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{AfterDeadline, ConnectionId, Event, Exchange, Note, Time, What};
+use crate::exchange::{AfterDeadline, ConnectionId, End, Event, Exchange, Note, Time, What};
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Script, Setting};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::Verdict;
-use crate::view::View;
+use crate::view::Stream;
+use crate::wire::Opcode;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -197,13 +198,25 @@ impl PlayConfig {
 /// Notes, where the application closes by itself, that it had begun to when its Close
 /// came: so that a Close of the client's that crossed it is not taken for the reason.
 fn note_who_began(exchange: &mut Exchange) {
-    let view = View::of(exchange, ConnectionId::FIRST);
-    let Some(event) = view.own_close().map(|close| close.started) else { return };
+    let Some(event) = first_close(exchange) else { return };
     let began = What::Noted(Note::BeganToClose);
     if !exchange.events[..event].iter().any(|event| event.what == began) {
         let at = exchange.events[event].at;
         exchange.events.insert(event, Event::new(at, began).inferred());
     }
+}
+
+/// The event that brought the first byte of the server's first Close.
+fn first_close(exchange: &Exchange) -> Option<usize> {
+    let bytes = &exchange.bytes(ConnectionId::FIRST).to_actor;
+    let mut stream = Stream::new(exchange.subject, bytes);
+    for (index, event) in exchange.events.iter().enumerate() {
+        if let (End::Actor, What::Read { bytes }) = (event.end, &event.what) {
+            stream.take(*bytes, index);
+        }
+    }
+    let close = stream.frames().iter().find(|frame| frame.opcode == Opcode::CLOSE)?;
+    Some(close.started)
 }
 
 /// Until just after `time`, or the next change.
@@ -231,7 +244,7 @@ fn leaves(script: &Script) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{FrameHead, Opcode, handshake};
+    use crate::wire::{FrameHead, handshake};
 
     #[test]
     fn an_application_that_closes_by_itself_had_begun_when_its_close_came() {
