@@ -1,21 +1,20 @@
-//! The integration tests, one binary: proptest then finds the top-level
-//! `proptest-regressions/`.
+//! The integration tests, laid out like `src/`; beside them stand the binaries `judge`,
+//! `properties`, `tcp` and `process`.
+//!
+//! They are one binary: proptest then finds the top-level `proptest-regressions/`.
 
 /// What targets take from the heap is measured here too.
 #[global_allocator]
 static HEAP: hangup::heap::Counting = hangup::heap::Counting;
 
+mod architecture;
 mod article;
-mod campaign;
 mod cli;
 mod faults;
 mod fuzzing;
 mod heap;
-mod layers;
-mod library;
-mod link;
-mod pictures;
-mod sim;
-mod vantage;
-#[cfg(unix)]
-mod workers;
+mod report;
+mod run;
+mod suite;
+mod transport;
+mod view;

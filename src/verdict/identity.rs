@@ -1,6 +1,6 @@
 //! What tells the findings of one target apart, and patterns over it.
 //!
-//! Only this file takes an identity apart: its parts are private, and `tests/layers.rs`
+//! Only this file takes an identity apart: its parts are private, and `tests/architecture.rs`
 //! lists who may ask for one of them. To add a part is to change this file, and the judge,
 //! which makes identities.
 

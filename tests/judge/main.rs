@@ -5,13 +5,10 @@
 //! promises to close and to release within five seconds, and no more. They need no
 //! feature of the library: a binary of its own, which builds fast.
 
-mod application;
-mod closing;
-mod conduct;
-mod frames;
-mod legality;
-mod liveness;
-mod manners;
+mod conditions;
+mod deadlines;
 mod nonsense;
-mod owed;
+mod obligations;
+mod rules;
+mod seen_from_outside;
 mod story;

@@ -289,3 +289,19 @@ pub fn owing(cause: Cause) -> Story {
 pub fn asked() -> Story {
     Story::open().at(1000).client(BYE).server_reads_all()
 }
+
+/// The client has sent `bytes`, and the server has read them.
+pub fn has_read(bytes: &[u8]) -> Story {
+    Story::open().at(1000).client_bytes(bytes).server_reads_all()
+}
+
+/// Both Closes are through, the own one first; `before` came before the client's.
+pub fn both_closes(before: &[Frame<'_>]) -> Story {
+    let own = owing(Cause::OwnClose).at(1500);
+    before.iter().fold(own, |story, frame| story.client(*frame)).client(BYE).server_reads_all()
+}
+
+/// Only the own Close, both, and the own as the client sees it.
+pub fn own_closes() -> [Story; 3] {
+    [owing(Cause::OwnClose), both_closes(&[]), Story::open_seen_by_client().server(BYE)]
+}

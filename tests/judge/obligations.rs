@@ -1,10 +1,10 @@
 //! What obliges a server to end the connection, and by when.
 
-use crate::story::{BYE, Story, TEXT, UNMASKED, encoded, masked, plain};
-use hangup::exchange::What;
-use hangup::judge::judge;
+use crate::story::{BYE, Story, TEXT, UNMASKED, close, encoded, masked, plain, wide};
+use hangup::exchange::{ConnectionId, What};
+use hangup::judge::{judge, next_deadline};
 use hangup::verdict::{Cause, Condition, Invariant};
-use hangup::wire::{FrameHead, LengthForm, Opcode};
+use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
 
 #[test]
 fn of_several_causes_the_earliest_is_named_but_the_close_before_the_wish_that_led_to_it() {
@@ -93,4 +93,25 @@ fn a_close_stuck_behind_a_full_buffer_is_owed_from_the_applications_wish_or_retu
         let stuck = wish(Story::open().deaf().at(1000)).then(What::WriteBlocked);
         assert_eq!(stuck.due(6000), (Cause::AppClose, Condition::Deaf));
     }
+}
+
+#[test]
+fn a_length_wider_than_it_needs_obliges_to_nothing_and_hides_nothing() {
+    let wide = |frame| Story::open().at(1000).client_bytes(wide(frame));
+    wide(TEXT).quiet().is_clean();
+    let latin = wide((Opcode::TEXT, b"caf\xe9 noir"));
+    let stories = [wide(TEXT).client(BYE), wide(TEXT).client_bytes(UNMASKED), latin, wide(BYE)];
+    let obliges = stories
+        .map(|story| next_deadline(&story.exchange, ConnectionId::FIRST, &story.bounds).is_some());
+    assert_eq!(obliges, [true; 4], "behind it: a Close, no mask; in it: Latin-1, a Close");
+}
+
+#[test]
+fn of_bytes_before_the_101_only_liveness_is_judged() {
+    let early = Story::accepted().client_bytes(handshake::REQUEST).client(BYE).server_reads_all();
+    early.clone().server_bytes("HTTP/1.1 400 No\r\n\r\n").quiet().is_clean();
+    let open = early.at(2000).server_accepts();
+    assert_eq!(open.due(7000), (Cause::ClientClose, Condition::Silent));
+    let bad = close(1005, b"");
+    open.server((Opcode::CLOSE, &bad)).server(TEXT).server(BYE).server_drops().is_clean();
 }

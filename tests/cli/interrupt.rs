@@ -1,0 +1,43 @@
+//! Ctrl-C: what was found is printed and saved.
+
+use crate::cli::{BUGGY, CLEAN, Desk, REPRO, Run, listens};
+use serde_json::json;
+use std::process::{Command, Stdio};
+
+impl Desk {
+    /// Starts the binary and interrupts it, as Ctrl-C does, once it listens to that
+    /// and `ready` says so.
+    fn interrupt(&self, arguments: &str, ready: impl Fn() -> bool) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_hangup"));
+        command.args(arguments.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        while !(listens(&child) && ready()) {
+            assert_eq!(child.try_wait().expect("a status"), None, "it ended by itself");
+            std::thread::yield_now();
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        Run::of(child.wait_with_output().expect("it ends"))
+    }
+}
+
+#[test]
+fn an_interrupted_campaign_prints_and_saves_what_it_has_found() {
+    for (target, code) in [(BUGGY, 1), (CLEAN, 2)] {
+        for format in ["human", "json"] {
+            let desk = Desk::new();
+            let found = || target == CLEAN || desk.path(REPRO).is_file();
+            let run = desk.interrupt(&format!("test {target} --for 30s --format {format}"), found);
+            assert_eq!(run.code, code, "{run:?}");
+            assert!(run.err.contains("interrupted: 1 target not tested to the end"), "{run:?}");
+            let saved = desk.files("hangup-findings");
+            assert_eq!(saved.is_empty(), target == CLEAN);
+            assert!(saved.keys().all(|name| run.out.contains(name)), "{run:?}");
+            if format == "json" {
+                let json = run.json();
+                let findings = json["targets"][0]["findings"].as_array().map(Vec::len);
+                assert_eq!((findings, &json["interrupted"]), (Some(saved.len()), &json!(true)));
+            }
+        }
+    }
+}

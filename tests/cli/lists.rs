@@ -1,0 +1,70 @@
+//! `targets`, `invariants`, `explain` and the helps: complete, and within 80 columns.
+
+use crate::cli::{ALL, Desk, planted};
+use hangup::verdict::Invariant;
+
+const COMMANDS: [&str; 10] = [
+    "test",
+    "replay",
+    "shrink",
+    "show",
+    "probe",
+    "export",
+    "serve",
+    "targets",
+    "invariants",
+    "explain",
+];
+
+#[test]
+fn targets_lists_every_target_with_its_promises() {
+    let run = Desk::new().hangup("targets");
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let lines = run.out.lines().filter(|line| line.contains('/') || line.contains("  ("));
+    let names =
+        lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    assert_eq!(names.collect::<Vec<_>>(), [ALL.map(str::to_owned).to_vec(), planted()].concat());
+    assert_eq!(run.out.matches("promises: close within 5 s").count(), ALL.len(), "{run:?}");
+}
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let desk = Desk::new();
+    let run = desk.hangup("invariants");
+    let lines = run.out.lines().filter(|line| !line.starts_with(' '));
+    let ids: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(ids, Invariant::ALL.iter().map(|invariant| invariant.id()).collect::<Vec<_>>());
+    for id in &ids {
+        let run = desk.hangup(&format!("explain {id}"));
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+        assert!(run.out.starts_with(id) && run.out.lines().count() > 4, "{run:?}");
+    }
+    let unknown = desk.hangup("explain ends-on-time");
+    for id in ids {
+        assert!(unknown.refusal().contains(id), "{id}: {unknown:?}");
+    }
+}
+
+#[test]
+fn every_list_is_at_most_80_columns_wide() {
+    let desk = Desk::new();
+    let explained = Invariant::ALL.iter().map(|invariant| format!("explain {invariant}"));
+    for list in explained.chain(["targets".to_owned(), "invariants".to_owned()]) {
+        let out = desk.hangup(&list).out;
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{list}:\n{out}");
+    }
+}
+
+#[test]
+fn every_command_has_a_help_of_at_most_80_columns() {
+    let desk = Desk::new();
+    let helps = COMMANDS.iter().flat_map(|name| [format!("{name} --help"), format!("help {name}")]);
+    for help in helps.chain(["--help".to_owned(), "-h".to_owned(), "help".to_owned()]) {
+        let run = desk.sh(&format!("COLUMNS=200 hangup {help}"));
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{help}: {run:?}");
+        assert!(run.out.contains("Usage: hangup"), "{help}: {run:?}");
+        assert!(run.out.lines().all(|line| line.chars().count() <= 80), "{help}: {run:?}");
+    }
+    let help = desk.hangup("--help").out;
+    assert!(COMMANDS.iter().all(|name| help.contains(&format!("\n  {name} "))), "{help}");
+}

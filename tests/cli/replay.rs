@@ -1,0 +1,65 @@
+//! `hangup replay`: reproduced, fixed or different; scripts of a fuzzer; servers known elsewhere.
+
+use crate::cli::{BUGGY, CLEAN, Desk, FIXED, HANG, REPRO, assert_fits};
+
+#[test]
+fn a_replay_is_reproduced_fixed_or_different() {
+    let desk = Desk::with_repro();
+    desk.edit("\"the server's own Close\"", "\"idle client\"");
+    desk.write("condition.toml", desk.read(REPRO).replace("\"silent\"", "\"deaf\""));
+    for (arguments, code, said) in [
+        (REPRO, 1, "reproduced on tungstenite/no-deadline\n"),
+        (&format!("{REPRO} --close-within 12h"), 1, "reproduced on tungstenite/no-deadline\n"),
+        (&format!("{REPRO} --target {FIXED}"), 0, "fixed on tungstenite/read-deadline\n"),
+        (&format!("{REPRO} --target {CLEAN}"), 0, "fixed on reference\n"),
+        ("edited.toml", 1, "different on tungstenite/no-deadline\n"),
+        ("condition.toml", 1, "different on tungstenite/no-deadline\n"),
+    ] {
+        let run = desk.hangup(&format!("replay {arguments}"));
+        assert_eq!((run.code, run.err.as_str()), (code, ""), "{arguments}: {run:?}");
+        assert!(run.out.starts_with(said), "{arguments}: {run:?}");
+        assert!(run.out.contains("It never does"), "{arguments}: {run:?}");
+        assert_fits(&run.out);
+    }
+}
+
+/// An artifact of a fuzzer, in a file with a fuzzer's name for it.
+#[test]
+fn a_fuzzers_script_is_replayed_shrunk_and_shown_as_it_is() {
+    let desk = Desk::new();
+    desk.write("crash-07005e48", "upgrade\nping \"x\" x 3\napp close 1001\nawait close\n");
+    let on = |command: &str, target: &str| {
+        let run = desk.hangup(&format!("{command} crash-07005e48 --target {target}"));
+        (run.code, run.out)
+    };
+    let (code, out) = on("replay", BUGGY);
+    assert!(code == 1 && out.starts_with(&format!("reproduced on {BUGGY}\n")), "{out}");
+    assert!(out.contains("It never does"), "{out}");
+    let kept = (0, format!("fixed on {CLEAN}\nevery rule is kept\n"));
+    assert_eq!(on("replay", CLEAN), kept);
+    assert_eq!(on("shrink", BUGGY), (1, HANG.to_owned()));
+    let (code, out) = on("show", BUGGY);
+    assert!(code == 0 && out.contains("ends-in-time"), "{out}");
+}
+
+#[test]
+fn a_replayed_script_is_not_blamed_for_what_its_target_accepts() {
+    let desk = Desk::new();
+    desk.write("crash-1", "upgrade\napp close 1005\n");
+    let run = desk.hangup(&format!("replay crash-1 --target {FIXED}"));
+    assert_eq!((run.code, run.out), (0, format!("fixed on {FIXED}\nevery rule is kept\n")));
+}
+
+#[test]
+fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
+    let desk = Desk::with_repro();
+    desk.edit("\"tungstenite/no-deadline\"", "\"mine\"");
+    for command in ["replay", "shrink"] {
+        let run = desk.hangup(&format!("{command} edited.toml"));
+        assert!(run.refusal().contains("`mine`"), "{run:?}");
+    }
+    let run = desk.hangup("show edited.toml");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("mine (") && run.out.contains("app close"), "{run:?}");
+    assert!(run.err.contains("does not know the server"), "{run:?}");
+}

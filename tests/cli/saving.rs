@@ -1,0 +1,54 @@
+//! Findings that cannot be saved: they are still told, and no file is left in part.
+
+use crate::cli::{BUGGY, CAMPAIGN, Desk, HANG, REPRO};
+
+#[test]
+fn a_finding_that_cannot_be_saved_is_still_printed_and_named_on_stderr() {
+    for directory in ["a-file", "a-file/below"] {
+        let desk = Desk::new();
+        desk.write("a-file", "mine");
+        let run = desk.hangup(&format!("{CAMPAIGN} --findings {directory} --format json"));
+        let json = run.json();
+        let findings = json["targets"][0]["findings"].as_array().expect("findings");
+        assert_eq!((run.code, findings.len() > 2), (1, true), "{run:?}");
+        for finding in findings {
+            assert!(finding["repro"].is_null(), "{finding}");
+            let named = ["invariant", "cause", "condition"].map(|name| finding[name].as_str());
+            let told = |line: &str| named.iter().flatten().all(|name| line.contains(name));
+            let mut lines = run.err.lines().filter(|line| line.contains("not saved: "));
+            assert!(lines.any(|line| told(line) && line.contains(directory)), "{run:?}");
+        }
+        assert_eq!(run.err.matches("not saved: ").count(), findings.len(), "{run:?}");
+        assert_eq!(desk.read("a-file"), "mine");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_no_part_of_a_file_and_the_earlier_ones_untouched() {
+    let desk = Desk::new();
+    let full =
+        |command: &str| desk.sh(&format!("trap '' XFSZ; ulimit -f 1; exec hangup {command}"));
+    let first = full(CAMPAIGN);
+    assert_eq!((first.code, desk.files("hangup-findings").len()), (1, 0), "{first:?}");
+    desk.hangup(CAMPAIGN);
+    desk.write(REPRO, "an earlier one");
+    let before = desk.files("hangup-findings");
+    assert_eq!(first.err.matches("error: not saved: ").count(), before.len(), "{first:?}");
+    assert!(first.out.contains(&format!(": {} findings, 200", before.len())), "{first:?}");
+    assert_eq!((full(CAMPAIGN).code, desk.files("hangup-findings")), (1, before.clone()));
+    desk.write("hang.script", HANG);
+    let shrunk = full(&format!("shrink hang.script --target {BUGGY}"));
+    assert_eq!((shrunk.out.as_str(), desk.files("hangup-findings")), (HANG, before));
+    assert!(shrunk.code != 0 && shrunk.err.contains("not saved: ends-in-time"), "{shrunk:?}");
+}
+
+#[test]
+fn one_file_that_cannot_be_written_does_not_keep_the_others_from_it() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path(REPRO).join("in the way")).expect("made");
+    let run = desk.hangup(CAMPAIGN);
+    assert_eq!((run.code, run.err.matches("not saved: ").count()), (1, 1), "{run:?}");
+    assert!(run.err.contains(", silent, ") && run.err.contains(REPRO), "{run:?}");
+    let files = desk.files("hangup-findings").into_keys().collect::<Vec<_>>();
+    assert!(files.len() > 2 && !files.iter().any(|name| name.starts_with('.')), "{files:?}");
+}

@@ -1,0 +1,3 @@
+//! What is told of a connection: the timeline.
+
+mod timeline;

@@ -1,0 +1,6 @@
+//! Playing scripts: one in virtual time, campaigns of many, campaigns in worker processes.
+
+mod campaign;
+mod virtual_time;
+#[cfg(unix)]
+mod workers;

@@ -1,0 +1,3 @@
+//! Transports: the simulated TCP connection.
+
+mod memory;
