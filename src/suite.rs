@@ -203,7 +203,7 @@ impl Suite {
     /// The first rule that it breaks and that is not accepted, not shrunk.
     pub fn play(&self, script: &Script) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
-        let (trace, violation) = self.first_violation(&target, script, 0);
+        let (exchange, violation) = self.first_violation(&target, script, 0);
         let Some(violation) = violation else { return Ok(()) };
         let finding = Finding {
             violation,
@@ -212,7 +212,7 @@ impl Suite {
             runtime_seed: 0,
             plays: 0,
             rate: 1.0,
-            trace,
+            exchange,
             acquitted: None,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);
@@ -242,15 +242,15 @@ impl Suite {
         runtime_seed: u64,
     ) -> (Exchange, Option<Violation>) {
         let bounds = self.target.bounds;
-        let trace = play(target, &bounds, script, runtime_seed);
+        let exchange = play(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
         let mut again = |script: &Script| Ok(play(target, &bounds, script, runtime_seed));
-        let decided = judge_and_decide::<Infallible>(&trace, &bounds, script, &mut again);
+        let decided = judge_and_decide::<Infallible>(&exchange, &bounds, script, &mut again);
         let Ok(verdict) = decided;
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
-        (trace, violation)
+        (exchange, violation)
     }
 
     /// The failure: a full report of the first finding, and a line for each rule and cause of the
@@ -286,7 +286,7 @@ impl Suite {
             if repro.target.0 != self.target.name {
                 continue;
             }
-            let (trace, violation) =
+            let (exchange, violation) =
                 self.first_violation(target, &repro.script, repro.runtime_seed);
             let Some(violation) = violation else { continue };
             let verdict = crate::verdict::Verdict {
@@ -306,7 +306,7 @@ impl Suite {
                 runtime_seed: repro.runtime_seed,
                 plays: 0,
                 rate: 1.0,
-                trace,
+                exchange,
                 acquitted: None,
             };
             let now = report::repro(&self.target, self.target.bounds, &finding);

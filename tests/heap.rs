@@ -64,7 +64,7 @@ fn memory_taken_in_another_task_and_after_a_pause_counts_too() {
     assert!(peak(later, "fin\n") >= MIB);
 }
 
-/// The link keeps all bytes for the trace, the client encodes them: a megabyte of each.
+/// The link keeps all bytes for the exchange, the client encodes them: a megabyte of each.
 #[test]
 fn memory_that_hangup_itself_keeps_does_not_count() {
     let script = "binary 1MiB\nfin\n";

@@ -30,8 +30,8 @@ fn read(path: &Path) -> (String, Repro) {
 fn replayed(repro: &Repro) -> (Replay, Repro) {
     let registry = hangup_peers::registry();
     let target = registry.find(&repro.target.0).expect("a target that is still there");
-    let trace = play(target, &repro.bounds, &repro.script, repro.runtime_seed);
-    let replay = repro.compare(&judge(&trace, &repro.bounds));
+    let exchange = play(target, &repro.bounds, &repro.script, repro.runtime_seed);
+    let replay = repro.compare(&judge(&exchange, &repro.bounds));
     let Replay::Reproduced(violation) = &replay else { return (replay, repro.clone()) };
     let finding = Finding {
         violation: violation.clone(),
@@ -40,7 +40,7 @@ fn replayed(repro: &Repro) -> (Replay, Repro) {
         runtime_seed: repro.runtime_seed,
         plays: 0,
         rate: 1.0,
-        trace,
+        exchange,
         acquitted: None,
     };
     let anew = report::repro(&**target, repro.bounds, &finding);

@@ -16,15 +16,16 @@ fn every_target_opens_answers_a_message_and_ends_with_a_polite_client() {
     let script: Script = POLITE.parse().expect("a script");
     for target in hangup_peers::registry().iter() {
         let bounds = target.bounds();
-        let trace = play(target, &bounds, &script, 0);
+        let exchange = play(target, &bounds, &script, 0);
         let name = target.name();
-        let said = String::from_utf8_lossy(&trace.bytes(ConnectionId::FIRST).to_actor);
+        let said = String::from_utf8_lossy(&exchange.bytes(ConnectionId::FIRST).to_actor);
         assert!(said.starts_with("HTTP/1.1 101 "), "{name} said {said:?}");
         // Behind the response: a message that is an echo, or an error in JSON.
         let head = said.find("\r\n\r\n").expect("a response's end") + 4;
-        let first = trace.bytes(ConnectionId::FIRST).to_actor.get(head);
+        let first = exchange.bytes(ConnectionId::FIRST).to_actor.get(head);
         assert!(matches!(first, Some(0x81 | 0x82)), "{name} sent no message: {first:?}");
-        let dropped = trace.events.iter().any(|event| matches!(event.what, What::Dropped { .. }));
+        let dropped =
+            exchange.events.iter().any(|event| matches!(event.what, What::Dropped { .. }));
         assert!(dropped, "{name} keeps the connection");
     }
 }

@@ -89,9 +89,9 @@ impl Case {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
         let Self { pool, target, script, .. } = self;
         let mut play = |script: &Script| pool.play(target, bounds, script, seed);
-        let trace = play(script)?;
-        let verdict = judge_and_decide(&trace, &bounds, script, &mut play)?;
-        Ok((trace, verdict))
+        let exchange = play(script)?;
+        let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
+        Ok((exchange, verdict))
     }
 
     /// The violation that this is about: the repro's, else the first that the target
@@ -110,7 +110,7 @@ impl Case {
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
-    fn finding(&self, violation: Violation, trace: Exchange) -> Finding {
+    fn finding(&self, violation: Violation, exchange: Exchange) -> Finding {
         let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
         Finding {
             violation,
@@ -119,7 +119,7 @@ impl Case {
             runtime_seed,
             plays: 0,
             rate: 1.0,
-            trace,
+            exchange,
             acquitted: None,
         }
     }
@@ -159,20 +159,20 @@ fn bounds(own: Bounds, options: &File) -> Bounds {
 
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
-    let (trace, verdict) = case.play()?;
+    let (exchange, verdict) = case.play()?;
     let name = case.target.name();
     let Some(repro) = &case.repro else {
-        return Ok(replay_script(&case, &trace, &verdict));
+        return Ok(replay_script(&case, &exchange, &verdict));
     };
     let replay = repro.compare(&verdict);
-    let report = ReplayReport::of(name, repro, &replay, &trace, false);
+    let report = ReplayReport::of(name, repro, &replay, &exchange, false);
     Ok(tell(&report))
 }
 
 /// A fuzzer's artifact says that a rule was broken, and not which.
-fn replay_script(case: &Case, trace: &Exchange, verdict: &Verdict) -> u8 {
+fn replay_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> u8 {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
-    tell(&ReplayReport::of_script(case.target.name(), &broken, trace))
+    tell(&ReplayReport::of_script(case.target.name(), &broken, exchange))
 }
 
 /// Prints a replay; the exit code says whether anything is broken.
@@ -231,13 +231,13 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         return Ok(CLEAN);
     }
     let mut case = Case::open(registry, options)?;
-    let (trace, verdict) = case.play()?;
+    let (exchange, verdict) = case.play()?;
     let name = case.target.name();
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
     match case.violation(&verdict) {
         Some(violation) => {
-            let finding = case.finding(violation, trace);
+            let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
         }
@@ -246,7 +246,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
                 output::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
             }
             output::line("every rule is kept\n");
-            output::print(&report::timeline(&trace, None));
+            output::print(&report::timeline(&exchange, None));
         }
     }
     Ok(CLEAN)

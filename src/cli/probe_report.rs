@@ -15,8 +15,9 @@ const VERSION: &str = "over TCP";
 
 /// The repro of something found over TCP.
 pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
-    let ProbeFinding { violation, script, trace, url, .. } = found;
-    let repro = Shown { violation, script, trace, runtime_seed: 0 }.repro((url, VERSION), bounds);
+    let ProbeFinding { violation, script, exchange, url, .. } = found;
+    let repro =
+        Shown { violation, script, exchange, runtime_seed: 0 }.repro((url, VERSION), bounds);
     Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
 }
 

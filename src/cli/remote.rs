@@ -150,19 +150,19 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
              it, and saves what it finds"
         ));
     };
-    let (trace, verdict) = runtime()?.block_on(async {
+    let (exchange, verdict) = runtime()?.block_on(async {
         let player = case.meet().await?;
         case.play(&player).await
     })?;
     let replay = repro.compare(&verdict);
-    let code = files::tell(&ReplayReport::of(url, repro, &replay, &trace, true));
+    let code = files::tell(&ReplayReport::of(url, repro, &replay, &exchange, true));
     let shown = match &replay {
         Replay::Reproduced(violation) => Some(violation),
         Replay::Dismissed | Replay::Fixed => None,
         Replay::Different(violations) => violations.first(),
     };
     if let Some(violation) = shown {
-        output::print(&format!("\n{}", report::timeline(&trace, Some(violation))));
+        output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
     }
     Ok(code)
 }
@@ -214,13 +214,13 @@ async fn minimal(
             return Err("what was shrunk does not show again: the finding is flaky".to_owned());
         }
         replays += 1;
-        let (trace, verdict) = player.play(endpoint, &script).await?;
-        shown = verdict.find(identity).cloned().map(|violation| (violation, trace));
+        let (exchange, verdict) = player.play(endpoint, &script).await?;
+        shown = verdict.find(identity).cloned().map(|violation| (violation, exchange));
     }
-    let (violation, trace) = shown.expect("the loop has ended");
+    let (violation, exchange) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
     let (index, shown, acquitted) = (0, 1, None);
-    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace })
+    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, exchange })
 }
 
 /// A duration as people say it.

@@ -26,7 +26,7 @@ pub struct Finding {
     /// the share that failed: 1 unless flaky.
     pub rate: f64,
     /// The minimal script's exchange.
-    pub trace: Exchange,
+    pub exchange: Exchange,
     /// The control that acquitted the server, where one did: then it is no finding.
     pub acquitted: Option<Control>,
 }

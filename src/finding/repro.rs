@@ -1,5 +1,5 @@
 //! The repro file: a saved minimal script with its target, bounds, verdict and the
-//! digest of its trace. Format 1, TOML; `docs/repro.md` describes it.
+//! digest of its exchange. Format 1, TOML; `docs/repro.md` describes it.
 //!
 //! Text in, text out: files are the faces' business.
 

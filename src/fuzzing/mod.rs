@@ -172,8 +172,8 @@ impl Fuzz {
         if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
             return false;
         }
-        let trace = play(&self.target, &self.bounds, script, 0);
-        let verdict = judge(&trace, &self.bounds);
+        let exchange = play(&self.target, &self.bounds, script, 0);
+        let verdict = judge(&exchange, &self.bounds);
         let deviations = self.target.deviations();
         let mut reports = String::new();
         for violation in verdict.violations {

@@ -33,8 +33,8 @@ use crate::verdict::Violation;
 
 /// The repro of a finding.
 pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
-    let Finding { violation, script, trace, runtime_seed, .. } = finding;
-    let shown = Shown { violation, script, trace, runtime_seed: *runtime_seed };
+    let Finding { violation, script, exchange, runtime_seed, .. } = finding;
+    let shown = Shown { violation, script, exchange, runtime_seed: *runtime_seed };
     shown.repro((target.name(), target.version()), bounds)
 }
 
@@ -45,8 +45,8 @@ pub struct Shown<'a> {
     pub violation: &'a Violation,
     /// The minimal script.
     pub script: &'a Script,
-    /// The script's trace.
-    pub trace: &'a Exchange,
+    /// The script's exchange.
+    pub exchange: &'a Exchange,
     /// The seed of the runtime's own choices; 0 in real time.
     pub runtime_seed: u64,
 }
@@ -54,7 +54,7 @@ pub struct Shown<'a> {
 impl Shown<'_> {
     /// The repro of something that `target`, a name and a version, showed.
     pub fn repro(&self, target: (&str, &str), bounds: Bounds) -> Repro {
-        let Self { violation, script, trace, runtime_seed } = *self;
+        let Self { violation, script, exchange, runtime_seed } = *self;
         let (ending, at_seconds) = ending_fields(violation.ending);
         Repro {
             hangup: env!("CARGO_PKG_VERSION").to_owned(),
@@ -64,10 +64,10 @@ impl Shown<'_> {
             level: violation.level,
             ending,
             at_seconds,
-            sentence: sentence(violation, trace),
+            sentence: sentence(violation, exchange),
             script: script.clone(),
             runtime_seed,
-            digest: trace.digest(),
+            digest: exchange.digest(),
             confirmed: violation.control.is_none(),
         }
     }

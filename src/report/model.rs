@@ -289,7 +289,13 @@ pub enum ReplayResult {
 
 impl ReplayReport {
     /// A repro's replay.
-    pub fn of(on: &str, repro: &Repro, replay: &Replay, trace: &Exchange, over_tcp: bool) -> Self {
+    pub fn of(
+        on: &str,
+        repro: &Repro,
+        replay: &Replay,
+        exchange: &Exchange,
+        over_tcp: bool,
+    ) -> Self {
         let (result, broken) = match replay {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
@@ -307,18 +313,18 @@ impl ReplayReport {
             _ => None,
         };
         let saved = Some(repro.sentence.clone());
-        let broken = broken.iter().map(|violation| sentence_of(violation, trace)).collect();
+        let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
         Self { on: on.to_owned(), result, saved, broken, ended, over_tcp }
     }
 
     /// A script's replay, which says that a rule was broken, and not which.
-    pub fn of_script(on: &str, broken: &[&Violation], trace: &Exchange) -> Self {
+    pub fn of_script(on: &str, broken: &[&Violation], exchange: &Exchange) -> Self {
         let result = if broken.is_empty() { ReplayResult::Fixed } else { ReplayResult::Reproduced };
-        let broken = broken.iter().map(|violation| sentence_of(violation, trace)).collect();
+        let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
         Self { on: on.to_owned(), result, saved: None, broken, ended: None, over_tcp: false }
     }
 }
 
-fn sentence_of(violation: &Violation, trace: &Exchange) -> (Invariant, String) {
-    (violation.identity.invariant(), super::sentence(violation, trace))
+fn sentence_of(violation: &Violation, exchange: &Exchange) -> (Invariant, String) {
+    (violation.identity.invariant(), super::sentence(violation, exchange))
 }

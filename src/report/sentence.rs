@@ -4,12 +4,12 @@ use crate::exchange::{Exchange, Time};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
 
 /// Says in one or two plain sentences what a violation is.
-pub fn sentence(violation: &Violation, trace: &Exchange) -> String {
+pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     match violation.owed {
         Some(owed) => broken_promise(violation, owed),
         None if violation.events.is_empty() => format!("The server {}.", violation.fact),
         None => {
-            let at = violation.events.first().and_then(|event| trace.events.get(*event));
+            let at = violation.events.first().and_then(|event| exchange.events.get(*event));
             let at = at.map_or(Time::ZERO, |event| event.at);
             format!("At {at} the server {}.", violation.fact)
         }

@@ -273,7 +273,7 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     if finding.is_flaky() {
         let _ = writeln!(out, "\n{}", flaky(finding.rate));
     }
-    let timeline = Timeline::of(&finding.trace, ConnectionId::FIRST, Some(&finding.violation));
+    let timeline = Timeline::of(&finding.exchange, ConnectionId::FIRST, Some(&finding.violation));
     let _ = write!(out, "\n{}", timeline.text(style.width));
     out
 }

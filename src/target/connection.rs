@@ -110,7 +110,7 @@ impl fmt::Debug for Application {
 impl Application {
     /// Waits for the next command, as a real application waits for a shutdown
     /// signal or a broadcast: beside its reads. Safe to cancel. Taking a command
-    /// to close or to return is noted in the trace: from then on the end is owed.
+    /// to close or to return is noted in the exchange: from then on the end is owed.
     pub async fn command(&self) -> Command {
         let command = std::future::poll_fn(|cx| self.0.poll_command(cx)).await;
         match command {
@@ -121,7 +121,7 @@ impl Application {
         command
     }
 
-    /// Notes something in the trace: that the application began to close of its
+    /// Notes something in the exchange: that the application began to close of its
     /// own will, received a message, or learned of the end. One that reports the
     /// last two says so first, with [`Note::Reports`].
     pub fn note(&self, note: Note) {

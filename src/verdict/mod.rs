@@ -101,7 +101,7 @@ pub struct Owed {
     pub since: Time,
     /// By when.
     pub deadline: Time,
-    /// The event that armed it; for [`Cause::Handshake`] the first of the trace.
+    /// The event that armed it; for [`Cause::Handshake`] the first of the exchange.
     pub event: usize,
     /// For [`Cause::ClientViolation`], what the client did wrong.
     pub fault: Option<Fault>,

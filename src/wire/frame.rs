@@ -3,7 +3,7 @@
 use super::{Opcode, Role};
 
 /// The masking key of every frame that hangup sends: the one of RFC 6455's own
-/// examples (section 5.7). A fixed key keeps traces reproducible, and one that is
+/// examples (section 5.7). A fixed key keeps exchanges reproducible, and one that is
 /// not zero shows a server that forgets to unmask.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

@@ -2,7 +2,7 @@
 //!
 //! Opcodes, close codes, a frame encoder that can build any illegal frame, a
 //! strict incremental decoder for either role, and the opening handshake. This
-//! module knows nothing of scripts, traces or servers, and keeps no clock.
+//! module knows nothing of scripts, exchanges or servers, and keeps no clock.
 
 mod close;
 mod decode;

@@ -1,4 +1,4 @@
-//! Properties of the pure halves: they hold for arbitrary frames, scripts and traces.
+//! Properties of the pure halves: they hold for arbitrary frames, scripts and exchanges.
 //!
 //! They are a binary of their own: a change here does not build and link the tests of the
 //! command line, the workers and the fuzz targets. Each property names the file of its seeds

@@ -82,8 +82,8 @@ fn a_script_that_is_played_twice_leaves_one_trace() {
     let registry = hangup::Registry::built_in();
     check(500, (servers, script(Scale::Small), any::<u64>()), |(name, script, seed)| {
         let target = registry.find(name).expect("built in");
-        let trace = || play(target, &target.bounds(), &script, seed).digest();
-        prop_assert_eq!(trace(), trace());
+        let exchange = || play(target, &target.bounds(), &script, seed).digest();
+        prop_assert_eq!(exchange(), exchange());
         Ok(())
     });
 }

@@ -104,8 +104,8 @@ impl Case {
             }
             "any_timeline_fits_into_80_columns_and_steers_no_terminal" => {
                 let target = self.target();
-                let trace = play(&target, &target.bounds(), &self.script(), 0);
-                judging::fits_a_terminal(&trace, &target.bounds())
+                let exchange = play(&target, &target.bounds(), &self.script(), 0);
+                judging::fits_a_terminal(&exchange, &target.bounds())
             }
             "an_honest_server_is_blamed_for_nothing_whatever_the_script" => {
                 let blamed = playing::blamed(&self.target(), &self.script());
@@ -121,8 +121,8 @@ impl Case {
             }
             "what_a_planted_fault_shows_shrinks_to_a_minimum" => {
                 let (target, script) = (self.target(), self.script());
-                let trace = play(&target, &target.bounds(), &script, 0);
-                let shown = judge(&trace, &target.bounds()).violations;
+                let exchange = play(&target, &target.bounds(), &script, 0);
+                let shown = judge(&exchange, &target.bounds()).violations;
                 prop_assert!(!shown.is_empty(), "it shows nothing");
                 let mut keys = shown.iter().map(|violation| violation.identity);
                 keys.try_for_each(|key| playing::shrinks_well(&target, &script, key))

@@ -1,4 +1,4 @@
-//! What the properties are about: arbitrary frames, scripts, bounds and traces, and how a
+//! What the properties are about: arbitrary frames, scripts, bounds and exchanges, and how a
 //! property is checked.
 
 use hangup::bounds::Bounds;
@@ -456,57 +456,57 @@ pub fn happenings(most: usize) -> impl Strategy<Value = Vec<(u64, Event)>> {
     vec((pause, what()), 0..most)
 }
 
-/// Appends what happens to `trace`, in order of time.
-pub fn tell(trace: &mut Exchange, happenings: &[(u64, Event)]) {
-    let mut now = trace.events.last().map_or(0, |event| event.at.0);
+/// Appends what happens to `exchange`, in order of time.
+pub fn tell(exchange: &mut Exchange, happenings: &[(u64, Event)]) {
+    let mut now = exchange.events.last().map_or(0, |event| event.at.0);
     for (pause, event) in happenings {
         now = now.saturating_add(*pause);
-        trace.events.push(Event { at: Time(now), ..event.clone() });
+        exchange.events.push(Event { at: Time(now), ..event.clone() });
     }
 }
 
 /// A connection on which anything happens in any order, but with time going forward. Mostly
 /// it is an open WebSocket, with bytes that are almost frames.
-pub fn trace() -> impl Strategy<Value = Exchange> {
-    traces(prop::bool::weighted(0.8))
+pub fn exchange() -> impl Strategy<Value = Exchange> {
+    exchanges(prop::bool::weighted(0.8))
 }
 
 /// The same, of a connection that is an open WebSocket.
 pub fn open_trace() -> impl Strategy<Value = Exchange> {
-    traces(Just(true))
+    exchanges(Just(true))
 }
 
-fn traces(opens: impl Strategy<Value = bool>) -> impl Strategy<Value = Exchange> {
+fn exchanges(opens: impl Strategy<Value = bool>) -> impl Strategy<Value = Exchange> {
     let seen = (prop::bool::weighted(0.7), any::<bool>(), 0..3000_u64, 0..3000_u64);
     let bytes = (stream(Role::Client), stream(Role::Server));
     let heap = proptest::option::of(any::<u64>());
     let parts = (opens, bytes, happenings(24), seen, heap);
     parts.prop_map(|(opens, (to_server, to_client), happenings, seen, heap)| {
         let (both_ends, sees_release, transit, grain) = seen;
-        let mut trace = Exchange::new(both_ends);
-        trace.sees_release = both_ends || sees_release;
-        (trace.transit, trace.timing_slack) =
+        let mut exchange = Exchange::new(both_ends);
+        exchange.sees_release = both_ends || sees_release;
+        (exchange.transit, exchange.timing_slack) =
             (Duration::from_micros(transit), Duration::from_micros(grain));
-        trace.peak_heap = heap;
+        exchange.peak_heap = heap;
         if opens {
             let answer = handshake::switching_protocols(handshake::ACCEPT);
             let (request, response) = (handshake::REQUEST.len() as u32, answer.len() as u32);
-            trace
+            exchange
                 .bytes_mut(ConnectionId::FIRST)
                 .to_subject
                 .extend_from_slice(handshake::REQUEST.as_bytes());
-            trace.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(answer.as_bytes());
-            trace.push(Time::ZERO, What::Arrived { bytes: request });
-            trace.push(Time::ZERO, What::Read { bytes: request });
+            exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(answer.as_bytes());
+            exchange.push(Time::ZERO, What::Arrived { bytes: request });
+            exchange.push(Time::ZERO, What::Read { bytes: request });
             if both_ends {
-                trace.push(Time::ZERO, What::Wrote { bytes: response });
+                exchange.push(Time::ZERO, What::Wrote { bytes: response });
             } else {
-                trace.push_at_actor(Time::ZERO, What::Read { bytes: response });
+                exchange.push_at_actor(Time::ZERO, What::Read { bytes: response });
             }
         }
-        trace.bytes_mut(ConnectionId::FIRST).to_subject.extend(to_server);
-        trace.bytes_mut(ConnectionId::FIRST).to_actor.extend(to_client);
-        tell(&mut trace, &happenings);
-        trace
+        exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend(to_server);
+        exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend(to_client);
+        tell(&mut exchange, &happenings);
+        exchange
     })
 }

@@ -12,12 +12,12 @@ fn shown(target: &str, script: &str) -> String {
     let registry = Registry::built_in();
     let target = registry.find(target).expect("built in");
     let bounds = target.bounds();
-    let trace = virtual_time::play(target, &bounds, &script, 0);
-    let verdict = judge(&trace, &bounds);
+    let exchange = virtual_time::play(target, &bounds, &script, 0);
+    let verdict = judge(&exchange, &bounds);
     let violation = verdict.violations.first();
     let sentence =
-        violation.map_or_else(String::new, |violation| report::sentence(violation, &trace));
-    let picture = report::timeline(&trace, violation);
+        violation.map_or_else(String::new, |violation| report::sentence(violation, &exchange));
+    let picture = report::timeline(&exchange, violation);
     for line in picture.lines() {
         assert!(line.chars().count() <= 80, "more than 80 columns: {line}");
     }
@@ -66,17 +66,17 @@ fn the_four_deaths_of_a_process() {
     let bounds = target.bounds();
     let mut pictures = String::new();
     for death in [Death::Signal(6), Death::Exited(3), Death::OutOfMemory, Death::StoodStill] {
-        let mut trace = virtual_time::play(target, &bounds, &script, 0);
+        let mut exchange = virtual_time::play(target, &bounds, &script, 0);
         // Up to the server's reading of the Close.
         let is_read =
             |event: &Event| event.end == End::Subject && matches!(event.what, What::Read { .. });
-        let read = trace.events.iter().rposition(is_read);
-        trace.events.truncate(read.expect("it reads") + 1);
-        trace.push(Time(250_000), What::Died(death));
-        let verdict = judge(&trace, &bounds);
+        let read = exchange.events.iter().rposition(is_read);
+        exchange.events.truncate(read.expect("it reads") + 1);
+        exchange.push(Time(250_000), What::Died(death));
+        let verdict = judge(&exchange, &bounds);
         let [violation] = &verdict.violations[..] else { panic!("one rule: {verdict:?}") };
-        let sentence = report::sentence(violation, &trace);
-        let picture = report::timeline(&trace, Some(violation));
+        let sentence = report::sentence(violation, &exchange);
+        let picture = report::timeline(&exchange, Some(violation));
         writeln!(pictures, "{}: {sentence}\n{picture}", violation.identity.invariant())
             .expect("a string");
     }

@@ -80,8 +80,8 @@ fn a_repro_is_reproduced_by_the_bug_and_fixed_by_either_fix() {
     let text = report::repro(&*bug, bug.bounds(), story_of(&outcome)).to_text();
     let repro = Repro::parse(&text).expect("what was written can be read");
     let on = |name: &str| {
-        let trace = play(&target(name), &repro.bounds, &repro.script, repro.runtime_seed);
-        (repro.compare(&judge(&trace, &repro.bounds)), trace.digest())
+        let exchange = play(&target(name), &repro.bounds, &repro.script, repro.runtime_seed);
+        (repro.compare(&judge(&exchange, &repro.bounds)), exchange.digest())
     };
     let (replay, digest) = on("tungstenite/no-deadline");
     assert!(matches!(replay, Replay::Reproduced(_)));
@@ -102,7 +102,7 @@ fn a_stopped_campaign_keeps_its_findings() {
     assert_eq!(outcome.findings.len(), 2);
 }
 
-/// One script, many plays, one trace: digests are compared across processes by the
+/// One script, many plays, one exchange: digests are compared across processes by the
 /// tests of the command line.
 #[test]
 fn a_thousand_plays_of_a_script_give_one_digest() {

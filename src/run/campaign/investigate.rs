@@ -24,8 +24,8 @@ const MAX_SHRINK_CRASH_COST: u32 = 400;
 /// The cost of the death of a process: 1 for a crash, of which a few hundred take about a
 /// second; more for a full memory, and most for a stall, which takes its whole timeout.
 /// 0 if the process survived.
-pub(crate) fn crash_cost(trace: &Exchange) -> u32 {
-    match trace.events.last().map(|event| &event.what) {
+pub(crate) fn crash_cost(exchange: &Exchange) -> u32 {
+    match exchange.events.last().map(|event| &event.what) {
         Some(What::Died(Death::Signal(_) | Death::Exited(_))) => 1,
         Some(What::Died(Death::OutOfMemory)) => 10,
         Some(What::Died(Death::StoodStill)) => 25,
@@ -61,19 +61,19 @@ impl Campaign {
         }
         let script = shrinker.into_best();
         let rate = replayer.rate(&script, stop_requested)?;
-        let (trace, violation) = match replayer.last_failure {
+        let (exchange, violation) = match replayer.last_failure {
             Some(shown) => shown,
-            // The violation never repeated: the finding has the first one, and a trace without it.
+            // The violation never repeated: the finding has the first one, and an exchange without it.
             None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
         };
-        let decided = decide(violation, &trace, &script, replayer.play_again)?;
+        let decided = decide(violation, &exchange, &script, replayer.play_again)?;
         let (violation, acquitted) = decided.into_parts();
         let runtime_seed = index;
-        Ok(Finding { violation, script, index, runtime_seed, plays, rate, trace, acquitted })
+        Ok(Finding { violation, script, index, runtime_seed, plays, rate, exchange, acquitted })
     }
 }
 
-/// Plays candidates, and keeps the last trace that had the violation.
+/// Plays candidates, and keeps the last exchange that had the violation.
 struct Replayer<'a, 'b, E> {
     campaign: &'a Campaign,
     key: Identity,
@@ -85,20 +85,21 @@ struct Replayer<'a, 'b, E> {
 
 impl<E> Replayer<'_, '_, E> {
     fn fails(&mut self, script: &Script) -> Result<bool, E> {
-        let trace = (self.play_again)(script)?;
-        self.crash_cost += crash_cost(&trace);
-        let verdict = judge(&trace, &self.campaign.bounds);
+        let exchange = (self.play_again)(script)?;
+        self.crash_cost += crash_cost(&exchange);
+        let verdict = judge(&exchange, &self.campaign.bounds);
         let violation = verdict.find(self.key).cloned();
         let failed = violation.is_some();
         if let Some(violation) = violation {
-            self.last_failure = Some((trace, violation));
+            self.last_failure = Some((exchange, violation));
         }
         Ok(failed)
     }
 
     /// The share of more plays of `script` that fail.
     fn rate(&mut self, script: &Script, stop_requested: &dyn Fn() -> bool) -> Result<f64, E> {
-        let costly = self.last_failure.as_ref().is_some_and(|(trace, _)| crash_cost(trace) > 1);
+        let costly =
+            self.last_failure.as_ref().is_some_and(|(exchange, _)| crash_cost(exchange) > 1);
         let repeats = if costly { REPEATS_OF_STALLS } else { REPEATS };
         let (mut played, mut failed) = (0, 0);
         while played < repeats && !(costly && played > 0 && stop_requested()) {

@@ -144,15 +144,15 @@ impl Campaign {
         GeneratorConfig { bounds: self.bounds, app: target.obeys() }
     }
 
-    /// The rules that a trace breaks but for those that `deviations` accept, which
+    /// The rules that an exchange breaks but for those that `deviations` accept, which
     /// are counted in `fired`.
     pub(crate) fn unaccepted_violations(
         &self,
-        trace: &Exchange,
+        exchange: &Exchange,
         deviations: &[Deviation],
         fired: &mut [u64],
     ) -> Vec<Violation> {
-        let mut violations = judge(trace, &self.bounds).violations;
+        let mut violations = judge(exchange, &self.bounds).violations;
         violations.retain(|violation| {
             let known = Deviation::accepting(deviations, violation.identity);
             if let Some(known) = known {

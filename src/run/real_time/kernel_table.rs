@@ -354,7 +354,7 @@ mod tests {
     }
 
     fn events(record: &Record) -> Vec<What> {
-        record.look(|trace| trace.events.iter().map(|event| event.what.clone()).collect())
+        record.look(|exchange| exchange.events.iter().map(|event| event.what.clone()).collect())
     }
 
     async fn pair() -> Pair {

@@ -67,8 +67,8 @@ pub struct ProbeFinding {
     pub shown: u32,
     /// Why it is not held against the server, where that is decided: a control acquitted it.
     pub acquitted: Option<Control>,
-    /// The minimal script's trace.
-    pub trace: Exchange,
+    /// The minimal script's exchange.
+    pub exchange: Exchange,
 }
 
 impl ProbeFinding {
@@ -91,7 +91,7 @@ impl ProbeFinding {
         if let Some(violation) = last.verdict.find(self.violation.identity) {
             self.violation = violation.clone();
             self.script = shrunk.script;
-            self.trace = last.exchange;
+            self.exchange = last.exchange;
         }
     }
 
@@ -151,7 +151,7 @@ struct PendingScript {
 struct RawFinding {
     pending: PendingScript,
     violation: Violation,
-    trace: Exchange,
+    exchange: Exchange,
 }
 
 impl Probe {
@@ -204,11 +204,11 @@ impl Probe {
         self.server.endpoint(role).expect("scripts are drawn for parts that there are")
     }
 
-    fn unconfirmed(&self, RawFinding { pending, violation, trace }: RawFinding) -> ProbeFinding {
+    fn unconfirmed(&self, RawFinding { pending, violation, exchange }: RawFinding) -> ProbeFinding {
         let url = self.url(pending.role).url.clone();
         let PendingScript { index, script, .. } = pending;
         let (plays, replays, shown, acquitted) = (0, 0, 0, None);
-        ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, trace }
+        ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, exchange }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -302,8 +302,8 @@ impl Probe {
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
             if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {
-                let (pending, trace) = (pending.clone(), played.exchange.clone());
-                raw_findings.insert(key, RawFinding { pending, violation, trace });
+                let (pending, exchange) = (pending.clone(), played.exchange.clone());
+                raw_findings.insert(key, RawFinding { pending, violation, exchange });
             }
         }
     }
@@ -401,8 +401,9 @@ impl Probe {
     /// Plays the minimal script again.
     async fn confirm(&self, player: &Player, found: &mut ProbeFinding) -> Result<(), String> {
         let endpoint = self.url(self.role_of(found));
-        let decided =
-            player.decide(endpoint, &found.script, found.violation.clone(), &found.trace).await?;
+        let decided = player
+            .decide(endpoint, &found.script, found.violation.clone(), &found.exchange)
+            .await?;
         (found.violation, found.acquitted) = decided.into_parts();
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {

@@ -49,7 +49,7 @@ pub(super) struct RangeResult {
     pub crash_cost: u32,
 }
 
-/// A violation without the events of its trace, as a worker reports it.
+/// A violation without the events of its exchange, as a worker reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ViolationSummary {
     pub index: u64,
@@ -81,7 +81,7 @@ pub(super) struct EventMessage {
     to_client: String,
 }
 
-/// Finds the part of a growing trace that was not sent yet.
+/// Finds the part of a growing exchange that was not sent yet.
 #[derive(Debug, Default)]
 pub(super) struct UnsentEvents {
     events: usize,
@@ -90,16 +90,16 @@ pub(super) struct UnsentEvents {
 }
 
 impl UnsentEvents {
-    /// The events and bytes that `trace` has gained since the last call. The bytes go with the
+    /// The events and bytes that `exchange` has gained since the last call. The bytes go with the
     /// first event.
-    pub fn take(&mut self, trace: &Exchange) -> Vec<EventMessage> {
+    pub fn take(&mut self, exchange: &Exchange) -> Vec<EventMessage> {
         let since = |bytes: &[u8], sent: &mut usize| {
             let unsent = STANDARD.encode(&bytes[(*sent).min(bytes.len())..]);
             *sent = bytes.len();
             unsent
         };
-        let events = &trace.events[self.events.min(trace.events.len())..];
-        self.events = trace.events.len();
+        let events = &exchange.events[self.events.min(exchange.events.len())..];
+        self.events = exchange.events.len();
         let mut messages: Vec<EventMessage> = events
             .iter()
             .map(|event| EventMessage {
@@ -110,27 +110,27 @@ impl UnsentEvents {
             .collect();
         if let Some(first) = messages.first_mut() {
             first.to_server =
-                since(&trace.bytes(ConnectionId::FIRST).to_subject, &mut self.to_server);
+                since(&exchange.bytes(ConnectionId::FIRST).to_subject, &mut self.to_server);
             first.to_client =
-                since(&trace.bytes(ConnectionId::FIRST).to_actor, &mut self.to_client);
+                since(&exchange.bytes(ConnectionId::FIRST).to_actor, &mut self.to_client);
         }
         messages
     }
 }
 
 impl EventMessage {
-    /// Appends it to `trace`; bytes that are not base64 are ignored.
-    pub fn append_to(self, trace: &mut Exchange) {
+    /// Appends it to `exchange`; bytes that are not base64 are ignored.
+    pub fn append_to(self, exchange: &mut Exchange) {
         let Self { event, to_server, to_client } = self;
-        trace
+        exchange
             .bytes_mut(ConnectionId::FIRST)
             .to_subject
             .extend(STANDARD.decode(to_server).unwrap_or_default());
-        trace
+        exchange
             .bytes_mut(ConnectionId::FIRST)
             .to_actor
             .extend(STANDARD.decode(to_client).unwrap_or_default());
-        trace.events.push(event);
+        exchange.events.push(event);
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_trace_that_is_sent_piece_by_piece_arrives_whole() {
-        let mut trace = Exchange::new(true);
+        let mut exchange = Exchange::new(true);
         let mut unsent = UnsentEvents::default();
         let mut copy = Exchange::new(true);
         for (time, what) in [
@@ -157,24 +157,24 @@ mod tests {
         {
             match what {
                 What::Arrived { .. } => {
-                    trace.bytes_mut(ConnectionId::FIRST).to_subject.extend(b"\x00\xffa");
+                    exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend(b"\x00\xffa");
                 }
                 What::Wrote { .. } => {
-                    trace.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\n\x80");
+                    exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend(b"\n\x80");
                 }
                 _ => {}
             }
-            trace.push(Time(time as u64), what);
+            exchange.push(Time(time as u64), what);
             if time % 2 == 0 {
                 continue;
             }
-            for message in unsent.take(&trace) {
+            for message in unsent.take(&exchange) {
                 let line = serde_json::to_string(&message).expect("JSON");
                 assert!(!line.contains('\n'));
                 let back: EventMessage = serde_json::from_str(&line).expect("the same");
                 back.append_to(&mut copy);
             }
         }
-        assert_eq!(copy, trace);
+        assert_eq!(copy, exchange);
     }
 }

@@ -5,7 +5,7 @@
 //! same targets. A worker draws, plays and judges ranges of scripts by itself, and writes the
 //! index of the script in play into shared memory. A worker that dies, or makes no progress
 //! for two seconds, is a finding about that script: another worker plays the script again and
-//! reports each event as it happens, and the trace up to the death is judged as any other.
+//! reports each event as it happens, and the exchange up to the death is judged as any other.
 //! Then the campaign goes on.
 //!
 //! | file | has |

@@ -62,7 +62,7 @@ impl WorkerPool {
     }
 
     /// Plays a script; [`play`](crate::run::virtual_time::play) in a worker process. Where the target
-    /// takes that down, the trace says so.
+    /// takes that down, the exchange says so.
     ///
     /// # Errors
     ///
@@ -128,11 +128,11 @@ impl WorkerSlot {
         let target = target.name().to_owned();
         let job = Job::PlayScript { target, bounds, script: script.to_string(), runtime_seed };
         match self.worker()?.play_script(&job, timeout) {
-            Ok((trace, death)) => {
+            Ok((exchange, death)) => {
                 if death.is_some() {
                     self.worker = None;
                 }
-                Ok(trace)
+                Ok(exchange)
             }
             Err(WorkerFailure::Internal(why)) => Err(internal_error(&why, script)),
             Err(WorkerFailure::Died(..)) => Err(internal_error("it died", script)),
@@ -145,11 +145,11 @@ fn stall_timeout_for(key: Identity) -> StallTimeout {
     if key.invariant() == Invariant::NoSpin { StallTimeout::Short } else { StallTimeout::Full }
 }
 
-/// The trace of a script whose worker died while it played a range: the death alone.
-fn trace_of_death(death: Death) -> Exchange {
-    let mut trace = Exchange::new(true);
-    trace.push(Time::ZERO, What::Died(death));
-    trace
+/// The exchange of a script whose worker died while it played a range: the death alone.
+fn exchange_of_death(death: Death) -> Exchange {
+    let mut exchange = Exchange::new(true);
+    exchange.push(Time::ZERO, What::Died(death));
+    exchange
 }
 
 /// An error of hangup itself, on one line.
@@ -330,20 +330,20 @@ impl<'a> CampaignRun<'a> {
         timeout: StallTimeout,
     ) -> Result<RangeResult, String> {
         let campaign = self.campaign;
-        let mut trace = trace_of_death(death);
+        let mut exchange = exchange_of_death(death);
         if timeout == StallTimeout::Short && death == Death::StoodStill {
             // The short timeout proves little: the script is played once more.
             let script = campaign.generator_config(&**self.target).nth(campaign.seed, index);
             let again = slot.play(self.target, campaign.bounds, &script, index, timeout)?;
-            trace = if crash_cost(&again) > 0 { trace } else { again };
+            exchange = if crash_cost(&again) > 0 { exchange } else { again };
         }
-        let crash_cost = crash_cost(&trace);
+        let crash_cost = crash_cost(&exchange);
         if crash_cost > 0 && death == Death::StoodStill {
             self.stalls.store(true, Ordering::Relaxed);
         }
         let deviations = self.target.deviations();
         let mut fired = vec![0; deviations.len()];
-        let violations = campaign.unaccepted_violations(&trace, deviations, &mut fired);
+        let violations = campaign.unaccepted_violations(&exchange, deviations, &mut fired);
         let violations = violations
             .into_iter()
             .map(|violation| ViolationSummary::of(index, violation))

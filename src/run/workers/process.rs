@@ -132,14 +132,14 @@ impl WorkerProcess {
         }
     }
 
-    /// Has one script played. If the worker dies, the trace ends with that.
+    /// Has one script played. If the worker dies, the exchange ends with that.
     pub fn play_script(
         &mut self,
         job: &Job,
         timeout: StallTimeout,
     ) -> Result<(Exchange, Option<Death>), WorkerFailure> {
         self.send(job);
-        let mut trace = Exchange::new(true);
+        let mut exchange = Exchange::new(true);
         loop {
             let mut stall = StallDetector::default();
             let mut on_poll = |worker: &Self| {
@@ -147,26 +147,26 @@ impl WorkerProcess {
                 still.then_some(WorkerFailure::Died(0, Death::StoodStill))
             };
             match self.receive(&mut on_poll) {
-                Ok(Report::Event(happened)) => happened.append_to(&mut trace),
+                Ok(Report::Event(happened)) => happened.append_to(&mut exchange),
                 Ok(Report::ScriptPlayed { peak_heap }) => {
-                    trace.peak_heap = peak_heap;
-                    return Ok((trace, None));
+                    exchange.peak_heap = peak_heap;
+                    return Ok((exchange, None));
                 }
                 Ok(report) => return Err(Self::unexpected(&report)),
                 Err(WorkerFailure::Died(_, death)) => {
-                    return Ok((self.with_death(trace, death), Some(death)));
+                    return Ok((self.with_death(exchange, death), Some(death)));
                 }
                 Err(broken) => return Err(broken),
             }
         }
     }
 
-    /// The trace so far, ended by the death of the process.
-    fn with_death(&self, mut trace: Exchange, death: Death) -> Exchange {
-        let last = trace.events.last().map_or(Time::ZERO, |event| event.at);
+    /// The exchange so far, ended by the death of the process.
+    fn with_death(&self, mut exchange: Exchange, death: Death) -> Exchange {
+        let last = exchange.events.last().map_or(Time::ZERO, |event| event.at);
         let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
-        trace.push(now, What::Died(death));
-        trace
+        exchange.push(now, What::Died(death));
+        exchange
     }
 
     fn script_index(&self) -> u64 {

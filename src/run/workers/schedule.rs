@@ -250,7 +250,7 @@ mod tests {
             script: Script::default(),
             plays: 0,
             rate: 1.0,
-            trace: Exchange::new(true),
+            exchange: Exchange::new(true),
             acquitted: None,
         }
     }

@@ -121,8 +121,8 @@ impl JobRunner<'_> {
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let trace = self.play_script(find(&target)?, &bounds, &script, runtime_seed);
-                Ok(Report::ScriptPlayed { peak_heap: trace.peak_heap })
+                let exchange = self.play_script(find(&target)?, &bounds, &script, runtime_seed);
+                Ok(Report::ScriptPlayed { peak_heap: exchange.peak_heap })
             }
         }
     }
@@ -145,9 +145,9 @@ impl JobRunner<'_> {
             let script = config.nth(campaign.seed, index);
             state.script_index.store(index, Relaxed);
             state.target_running.store(1, Relaxed);
-            let trace = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
+            let exchange = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
             state.target_running.store(0, Relaxed);
-            for violation in campaign.unaccepted_violations(&trace, deviations, &mut fired) {
+            for violation in campaign.unaccepted_violations(&exchange, deviations, &mut fired) {
                 violations
                     .entry(violation.identity)
                     .or_insert_with(|| ViolationSummary::of(index, violation));
@@ -178,10 +178,10 @@ impl JobRunner<'_> {
         let observer: Arc<dyn Observer> = Arc::clone(&sender) as _;
         state.now_micros.store(0, Relaxed);
         state.target_running.store(1, Relaxed);
-        let trace = play_observed(Some(&observer), target, bounds, script, runtime_seed);
+        let exchange = play_observed(Some(&observer), target, bounds, script, runtime_seed);
         state.target_running.store(0, Relaxed);
-        sender.send_events(&trace);
-        trace
+        sender.send_events(&exchange);
+        exchange
     }
 }
 
@@ -234,8 +234,8 @@ struct EventObserver {
 }
 
 impl EventObserver {
-    fn send_events(&self, trace: &Exchange) {
-        let messages = self.unsent.lock().unwrap_or_else(PoisonError::into_inner).take(trace);
+    fn send_events(&self, exchange: &Exchange) {
+        let messages = self.unsent.lock().unwrap_or_else(PoisonError::into_inner).take(exchange);
         for message in messages {
             self.supervisor.send(&Report::Event(message));
         }
@@ -243,9 +243,9 @@ impl EventObserver {
 }
 
 impl Observer for EventObserver {
-    fn recorded(&self, trace: &Exchange) {
+    fn recorded(&self, exchange: &Exchange) {
         self.supervisor.progress();
-        self.send_events(trace);
+        self.send_events(exchange);
     }
 
     fn rested(&self) {

@@ -1,4 +1,4 @@
-//! Panics are recorded and not printed; what is torn down leaves no trace.
+//! Panics are recorded and not printed; what is torn down leaves no exchange.
 
 use crate::run::virtual_time::{alone, holding, play, server};
 use hangup::exchange::{Note, What};

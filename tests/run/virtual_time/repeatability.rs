@@ -1,4 +1,4 @@
-//! One script has one trace, in any process, and leaves no memory behind.
+//! One script has one exchange, in any process, and leaves no memory behind.
 
 use crate::run::virtual_time::{HOUR, alone, dropping_after, holding, play, server};
 use hangup::target::Target;
