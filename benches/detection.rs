@@ -9,7 +9,7 @@ use hangup::judge::judge;
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::target::reference::Reference;
-use hangup::target::reference::faults::Fault;
+use hangup::target::reference::faults::PlantedFault;
 use hangup::verdict::Identity;
 use hangup::{Script, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,10 +27,10 @@ const LIMIT: u64 = 40_000;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |fault: &Fault| {
+    let chosen = |fault: &PlantedFault| {
         wanted.is_empty() || wanted.iter().any(|word| fault.target().contains(word.as_str()))
     };
-    let faults: Vec<Fault> = Fault::ALL.iter().copied().filter(chosen).collect();
+    let faults: Vec<PlantedFault> = PlantedFault::ALL.iter().copied().filter(chosen).collect();
     println!("{:40} class  median  maximum  missed  steps", "fault");
     let rows = rows(&faults);
     for row in &rows {
@@ -50,7 +50,7 @@ fn main() {
 
 /// What it took to catch one fault.
 struct Row {
-    fault: Fault,
+    fault: PlantedFault,
     /// Scripts to the first detection, sorted; a miss counts as [`LIMIT`].
     scripts: Vec<u64>,
     missed: usize,
@@ -77,7 +77,7 @@ impl Row {
 }
 
 /// Measures all of them, a thread a core: each play has a runtime and a clock of its own.
-fn rows(faults: &[Fault]) -> Vec<Row> {
+fn rows(faults: &[PlantedFault]) -> Vec<Row> {
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -97,7 +97,7 @@ fn rows(faults: &[Fault]) -> Vec<Row> {
     rows
 }
 
-fn row(fault: Fault) -> Row {
+fn row(fault: PlantedFault) -> Row {
     let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
     let found: Vec<Option<u64>> = (0..SEEDS).map(|seed| first(&target, fault, seed)).collect();
     let missed = found.iter().filter(|found| found.is_none()).count();
@@ -111,14 +111,14 @@ fn row(fault: Fault) -> Row {
 }
 
 /// How many scripts it takes from `seed`.
-fn first(target: &Arc<dyn Target>, fault: Fault, seed: u64) -> Option<u64> {
+fn first(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64) -> Option<u64> {
     let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
     let caught = |index: &u64| identity(target, fault, &config.nth(seed, *index), *index).is_some();
     (0..LIMIT).find(caught).map(|index| index + 1)
 }
 
 /// The steps of the minimal script of a finding.
-fn minimal(target: &Arc<dyn Target>, fault: Fault, seed: u64, index: u64) -> usize {
+fn minimal(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64, index: u64) -> usize {
     let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
     let script = config.nth(seed, index);
     let found = identity(target, fault, &script, index);
@@ -129,7 +129,7 @@ fn minimal(target: &Arc<dyn Target>, fault: Fault, seed: u64, index: u64) -> usi
 /// The first violation of a rule that the fault is declared to break.
 fn identity(
     target: &Arc<dyn Target>,
-    fault: Fault,
+    fault: PlantedFault,
     script: &Script,
     seed: u64,
 ) -> Option<Identity> {

@@ -9,7 +9,7 @@ use hangup::judge::judge;
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, Shrunk, shrink};
 use hangup::target::reference::Reference;
-use hangup::target::reference::faults::Fault;
+use hangup::target::reference::faults::PlantedFault;
 use hangup::verdict::Identity;
 use hangup::{Script, Target};
 use std::collections::BTreeMap;
@@ -23,11 +23,12 @@ const LIMIT: u64 = 40_000;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |fault: &&Fault| {
+    let chosen = |fault: &&PlantedFault| {
         wanted.is_empty() || wanted.iter().any(|word| fault.target().ends_with(word.as_str()))
     };
     println!("{:36} scripts minima median maximum  minimum", "fault");
-    let rows: Vec<Row> = Fault::ALL.iter().filter(chosen).map(|fault| Row::of(*fault)).collect();
+    let rows: Vec<Row> =
+        PlantedFault::ALL.iter().filter(chosen).map(|fault| Row::of(*fault)).collect();
     let whole = rows.iter().filter(|row| row.shrunk.len() == FAILING);
     let canonical = whole.filter(|row| row.minima().len() == 1 && row.most() <= 200).count();
     println!(
@@ -41,7 +42,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(fault: Fault) -> Self {
+    fn of(fault: PlantedFault) -> Self {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
         let bounds = target.bounds();
         let config = GeneratorConfig { bounds, app: target.obeys() };
@@ -87,7 +88,7 @@ impl Row {
         self.shrunk.iter().map(|shrunk| shrunk.plays).max().unwrap_or_default()
     }
 
-    fn print(&self, fault: Fault) {
+    fn print(&self, fault: PlantedFault) {
         let mut plays: Vec<u32> = self.shrunk.iter().map(|shrunk| shrunk.plays).collect();
         plays.sort_unstable();
         let minima = self.minima();

@@ -1,7 +1,7 @@
-//! The misbehaving client: acts a script out on a [`ActorEnd`].
+//! The actor, hangup's own end of a connection: the misbehaving client. It acts a script out on an [`ActorEnd`].
 //!
 //! It speaks raw bytes, keeps no protocol state but what `await` needs, and
-//! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it a end in virtual
+//! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it an end in virtual
 //! time, real TCP another. Pauses go through tokio's clock, whichever runs.
 
 use crate::script::{Act, Awaited, Command, Millis, Pace, Script, Send, Setting, Size, Step, Unit};
@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// What a read on a end found.
+/// What a read on an end found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// Some bytes, which the end keeps.

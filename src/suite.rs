@@ -213,7 +213,7 @@ impl Suite {
             plays: 0,
             rate: 1.0,
             exchange,
-            acquitted: None,
+            dismissed: None,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);
         let text = format!(
@@ -307,7 +307,7 @@ impl Suite {
                 plays: 0,
                 rate: 1.0,
                 exchange,
-                acquitted: None,
+                dismissed: None,
             };
             let now = report::repro(&self.target, self.target.bounds, &finding);
             let report = report::finding(&now, &finding, Style::default());

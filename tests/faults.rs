@@ -8,7 +8,7 @@ use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
 use hangup::target::reference::Reference;
-use hangup::target::reference::faults::Fault;
+use hangup::target::reference::faults::PlantedFault;
 use hangup::verdict::Invariant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -75,7 +75,7 @@ fn on_all_cores<T: Sync, R: Clone + Default + Send>(
 /// one of its rules shows.
 #[test]
 fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
-    let faults = on_all_cores(Fault::ALL, |fault| {
+    let faults = on_all_cores(PlantedFault::ALL, |fault| {
         let target: Arc<dyn Target> = Arc::new(Reference::with(*fault));
         let bounds = target.bounds();
         let config = GeneratorConfig { bounds, app: target.obeys() };
@@ -89,7 +89,7 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
         }
         found
     });
-    for (fault, found) in Fault::ALL.iter().zip(faults) {
+    for (fault, found) in PlantedFault::ALL.iter().zip(faults) {
         let declared: BTreeSet<Invariant> = fault.breaks().iter().copied().collect();
         let target = fault.target();
         assert!(!found.is_empty(), "{target}: not caught by {SCRIPTS} scripts");
@@ -100,10 +100,11 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
 #[test]
 #[ignore = "long: .ci/run plays it"]
 fn every_fault_breaks_the_rules_that_it_declares_and_no_other() {
-    let servers: Vec<Reference> = Fault::ALL.iter().map(|fault| Reference::with(*fault)).collect();
+    let servers: Vec<Reference> =
+        PlantedFault::ALL.iter().map(|fault| Reference::with(*fault)).collect();
     let all = all_broken(&servers);
     let mut wrong = Vec::new();
-    for (fault, found) in Fault::ALL.iter().zip(&all) {
+    for (fault, found) in PlantedFault::ALL.iter().zip(&all) {
         let declared: BTreeSet<Invariant> = fault.breaks().iter().copied().collect();
         if found.keys().copied().collect::<BTreeSet<_>>() != declared {
             wrong.push(format!("{}: declared {declared:?}, found {found:#?}", fault.target()));
@@ -111,14 +112,17 @@ fn every_fault_breaks_the_rules_that_it_declares_and_no_other() {
     }
     println!("{}", matrix(&all));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let cells: Vec<String> =
-        Fault::ALL.iter().zip(&all).flat_map(|(fault, found)| cells(*fault, found)).collect();
+    let cells: Vec<String> = PlantedFault::ALL
+        .iter()
+        .zip(&all)
+        .flat_map(|(fault, found)| cells(*fault, found))
+        .collect();
     insta::assert_snapshot!(cells.concat());
     is_fresh("docs/invariants.md", &document(&all));
 }
 
 /// A line for each cell of the matrix, with its script.
-fn cells(fault: Fault, found: &Broken) -> Vec<String> {
+fn cells(fault: PlantedFault, found: &Broken) -> Vec<String> {
     let line = |(invariant, script): (&Invariant, &String)| {
         let script = script.trim_end().replace('\n', "; ");
         format!("{:38} {invariant:22} {script}\n", fault.target())
@@ -133,7 +137,7 @@ fn matrix(all: &[Broken]) -> String {
         let bars = "| ".repeat(column);
         writeln!(out, "{:40}{bars}+ {invariant}", "").expect("a string");
     }
-    for (fault, found) in Fault::ALL.iter().zip(all) {
+    for (fault, found) in PlantedFault::ALL.iter().zip(all) {
         let marks: Vec<&str> = Invariant::ALL
             .iter()
             .map(|rule| if found.contains_key(rule) { "#" } else { "." })
@@ -158,13 +162,13 @@ fn document(all: &[Broken]) -> String {
             write!(out, "\n> {quote} ({section})\n").expect("a string");
         }
         out.push_str("\n| planted fault | class | what it gets wrong |\n|---|---|---|\n");
-        let breaks = |(fault, _): &(&Fault, &Broken)| fault.breaks().contains(invariant);
-        for (fault, _) in Fault::ALL.iter().zip(all).filter(breaks) {
+        let breaks = |(fault, _): &(&PlantedFault, &Broken)| fault.breaks().contains(invariant);
+        for (fault, _) in PlantedFault::ALL.iter().zip(all).filter(breaks) {
             let about = fault.about().split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(out, "| `{}` | {} | {about} |", fault.target(), fault.class())
                 .expect("a string");
         }
-        let scripts = Fault::ALL
+        let scripts = PlantedFault::ALL
             .iter()
             .zip(all)
             .filter_map(|(fault, found)| Some((fault, found.get(invariant)?)));
@@ -177,7 +181,7 @@ fn document(all: &[Broken]) -> String {
     }
     out.push_str(CLASSES);
     for class in 'A'..='Q' {
-        let faults: Vec<String> = Fault::ALL
+        let faults: Vec<String> = PlantedFault::ALL
             .iter()
             .filter(|fault| fault.class() == class)
             .map(|fault| format!("`{}`", fault.target()))
@@ -219,9 +223,9 @@ fn an_honest_server_breaks_none_in_any_style() {
 #[test]
 fn every_rule_and_every_class_of_bugs_has_a_fault() {
     let tripped: BTreeSet<Invariant> =
-        Fault::ALL.iter().flat_map(|fault| fault.breaks()).copied().collect();
+        PlantedFault::ALL.iter().flat_map(|fault| fault.breaks()).copied().collect();
     assert_eq!(tripped, Invariant::ALL.iter().copied().collect());
-    let classes: BTreeSet<char> = Fault::ALL.iter().map(|fault| fault.class()).collect();
+    let classes: BTreeSet<char> = PlantedFault::ALL.iter().map(|fault| fault.class()).collect();
     assert_eq!(classes, ('A'..='Q').collect());
 }
 

@@ -41,7 +41,7 @@ fn replayed(repro: &Repro) -> (Replay, Repro) {
         plays: 0,
         rate: 1.0,
         exchange,
-        acquitted: None,
+        dismissed: None,
     };
     let anew = report::repro(&**target, repro.bounds, &finding);
     (replay, anew)

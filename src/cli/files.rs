@@ -120,7 +120,7 @@ impl Case {
             plays: 0,
             rate: 1.0,
             exchange,
-            acquitted: None,
+            dismissed: None,
         }
     }
 }

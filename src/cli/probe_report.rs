@@ -4,9 +4,7 @@ use super::saved::Saved;
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::report::Shown;
-use crate::report::model::{
-    Accepted, Dismissal, FindingReport, OverTcp, Played, Repeats, TargetReport,
-};
+use crate::report::model::{Accepted, FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
 use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use std::path::Path;
 
@@ -33,14 +31,9 @@ pub(super) fn report(
     let mut dismissed = Vec::new();
     for found in &outcome.findings {
         let Some(report) = finding(found, saved) else { continue };
-        match found {
-            ProbeFinding { acquitted: Some(_), .. } => {
-                dismissed.push((report, Dismissal::Unprovoked));
-            }
-            _ if found.is_dismissed() => {
-                dismissed.push((report, Dismissal::NotAgain(found.replays)));
-            }
-            _ => findings.push(report),
+        match found.dismissed {
+            Some(reason) => dismissed.push((report, reason)),
+            None => findings.push(report),
         }
     }
     let known = outcome.accepted.iter();
@@ -54,7 +47,7 @@ pub(super) fn report(
         accepted: known
             .map(|(identity, fired)| Accepted::Known { identity: *identity, fired: *fired })
             .collect(),
-        played: Played::OverTcp(OverTcp {
+        played: HowPlayed::OverTcp(OverTcp {
             url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
             dismissed,
             not_tested: probe.server.missing_roles().map(UrlRole::untested_without).collect(),

@@ -219,8 +219,8 @@ async fn minimal(
     }
     let (violation, exchange) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
-    let (index, shown, acquitted) = (0, 1, None);
-    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, exchange })
+    let (index, shown, dismissed) = (0, 1, None);
+    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, dismissed, exchange })
 }
 
 /// A duration as people say it.

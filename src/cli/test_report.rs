@@ -4,7 +4,7 @@ use super::args::{SCRIPTS, Test};
 use super::progress::Bar;
 use super::saved::Saved;
 use crate::report;
-use crate::report::model::{Accepted, FindingReport, Played, Repeats, TargetReport};
+use crate::report::model::{Accepted, FindingReport, HowPlayed, Repeats, TargetReport};
 use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
@@ -79,7 +79,7 @@ impl Run {
             found: self.outcome.findings.len(),
             findings: findings.collect(),
             accepted: accepted.collect(),
-            played: Played::InProcess { given_up, planned: self.scripts },
+            played: HowPlayed::InProcess { given_up, planned: self.scripts },
         }
     }
 

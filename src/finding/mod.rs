@@ -7,7 +7,7 @@ pub mod save;
 
 use crate::exchange::Exchange;
 use crate::script::Script;
-use crate::verdict::{Control, Violation};
+use crate::verdict::{Reason, Violation};
 
 /// Something found: the first script that broke a rule in this way, shrunk.
 #[derive(Clone, Debug)]
@@ -27,14 +27,14 @@ pub struct Finding {
     pub rate: f64,
     /// The minimal script's exchange.
     pub exchange: Exchange,
-    /// The control that acquitted the server, where one did: then it is no finding.
-    pub acquitted: Option<Control>,
+    /// Why it is not held against the server, where it is not: then it is no finding.
+    pub dismissed: Option<Reason>,
 }
 
 impl Finding {
     /// Whether it is not held against the server.
     pub const fn is_dismissed(&self) -> bool {
-        self.acquitted.is_some()
+        self.dismissed.is_some()
     }
 
     /// Whether the minimal script does not fail every time.

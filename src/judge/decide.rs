@@ -162,6 +162,11 @@ impl Decision {
     }
 }
 
+/// Why something is no finding that showed in `shown` of so many plays again.
+pub const fn not_repeated(shown: u32, plays: u32) -> Option<Reason> {
+    if plays > 0 && shown == 0 { Some(Reason::NotRepeated { plays }) } else { None }
+}
+
 /// What a [`Decision`] came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decided {
@@ -172,11 +177,11 @@ pub enum Decided {
 }
 
 impl Decided {
-    /// The violation, or what it would have been, and the control that acquitted the server of it.
-    pub fn into_parts(self) -> (Violation, Option<Control>) {
+    /// The violation, or what it would have been, and why it is none.
+    pub fn into_parts(self) -> (Violation, Option<Reason>) {
         match self {
             Self::Violation(violation) => (violation, None),
-            Self::Dismissed(Dismissal { violation, reason }) => (violation, reason.control()),
+            Self::Dismissed(Dismissal { violation, reason }) => (violation, Some(reason)),
         }
     }
 

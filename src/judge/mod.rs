@@ -19,7 +19,7 @@ mod excuses;
 mod obligations;
 mod rules;
 
-pub use decide::{Decided, Decision, judge_connection, next_deadline};
+pub use decide::{Decided, Decision, judge_connection, next_deadline, not_repeated};
 pub use rules::{AskedOf, RULES, Rule};
 
 use crate::bounds::Bounds;

@@ -1,6 +1,6 @@
 //! A report for machines: one JSON object.
 
-use super::model::{Accepted, FindingReport, Played, Repeats, Summary, TargetReport};
+use super::model::{Accepted, FindingReport, HowPlayed, Repeats, Summary, TargetReport};
 use crate::exchange::Time;
 use crate::verdict::{Pattern, Problem, Variant};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 ///
 /// What `serde_json` says; numbers and strings make JSON.
 pub fn json(summary: &Summary<'_>) -> Result<String, String> {
-    let is_over_tcp = |target: &TargetReport| matches!(target.played, Played::OverTcp(_));
+    let is_over_tcp = |target: &TargetReport| matches!(target.played, HowPlayed::OverTcp(_));
     let over_tcp = summary.targets.iter().any(is_over_tcp);
     let json = Json {
         seed: summary.seed,
@@ -71,8 +71,8 @@ struct JsonOverTcp<'a> {
 impl<'a> JsonTarget<'a> {
     fn of(report: &'a TargetReport) -> Self {
         let (name, given_up, tcp, dismissed) = match &report.played {
-            Played::InProcess { given_up, .. } => (&report.name, Some(*given_up), None, None),
-            Played::OverTcp(tcp) => {
+            HowPlayed::InProcess { given_up, .. } => (&report.name, Some(*given_up), None, None),
+            HowPlayed::OverTcp(tcp) => {
                 let facts = JsonOverTcp {
                     unjudged: tcp.unjudged,
                     refused: tcp.refused,

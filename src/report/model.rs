@@ -3,7 +3,7 @@
 use crate::exchange::{Exchange, Time};
 use crate::finding::repro::{Replay, Repro};
 use crate::target::Deviation;
-use crate::verdict::{Ending, Identity, Invariant, Violation, groups};
+use crate::verdict::{Ending, Identity, Invariant, Reason, Violation, groups};
 use std::path::PathBuf;
 
 /// The campaigns of one command.
@@ -41,12 +41,12 @@ pub struct TargetReport {
     /// What is known of it and accepted.
     pub accepted: Vec<Accepted>,
     /// What only one way of playing has to say.
-    pub played: Played,
+    pub played: HowPlayed,
 }
 
 /// How a target was played, and what there is to say about that.
 #[derive(Clone, Debug)]
-pub enum Played {
+pub enum HowPlayed {
     /// In virtual time.
     InProcess {
         /// Whether it ended early because too many scripts took their process down.
@@ -64,7 +64,7 @@ pub struct OverTcp {
     /// The first of the server's URLs, as it was resolved.
     pub url: String,
     /// What showed once and is not held against the server, with the reason.
-    pub dismissed: Vec<(FindingReport, Dismissal)>,
+    pub dismissed: Vec<(FindingReport, Reason)>,
     /// What was not tested for want of a URL.
     pub not_tested: Vec<&'static str>,
     /// Whether the server's end of its connections was seen.
@@ -112,15 +112,6 @@ pub enum Repeats {
     },
 }
 
-/// Why something that showed is not held against a server.
-#[derive(Clone, Copy, Debug)]
-pub enum Dismissal {
-    /// The server does the same where the client does not do what it seemed to be about.
-    Unprovoked,
-    /// No replay alone showed it, of so many.
-    NotAgain(u32),
-}
-
 /// What is accepted, and how often it was seen.
 #[derive(Clone, Copy, Debug)]
 pub enum Accepted {
@@ -161,7 +152,7 @@ pub enum Remark<'a> {
     /// An accepted deviation did not occur in so many scripts.
     Stale(&'a Deviation, u64),
     /// Something showed that is no finding.
-    Dismissed(&'a FindingReport, Dismissal),
+    Dismissed(&'a FindingReport, Reason),
     /// A finding of the baseline was seen so many times.
     AcceptedKnown(Identity, u64),
     /// Parts of the server were not tested.
@@ -213,11 +204,11 @@ impl TargetReport {
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
         match &self.played {
-            Played::InProcess { given_up, planned } => {
+            HowPlayed::InProcess { given_up, planned } => {
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
                 remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
             }
-            Played::OverTcp(tcp) => {
+            HowPlayed::OverTcp(tcp) => {
                 let dismissed = tcp.dismissed.iter();
                 remarks.extend(dismissed.map(|(found, why)| Remark::Dismissed(found, *why)));
                 remarks.extend(self.accepted.iter().filter_map(Accepted::seen));

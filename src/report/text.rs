@@ -1,14 +1,15 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
 use super::model::{
-    Command, Dismissal, FindingReport, OverTcp, Played, Remark, Repeats, ReplayReport,
-    ReplayResult, Summary, TargetReport,
+    Command, FindingReport, HowPlayed, OverTcp, Remark, Repeats, ReplayReport, ReplayResult,
+    Summary, TargetReport,
 };
 use super::timeline::Timeline;
 use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::target::Deviation;
+use crate::verdict::Reason;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -57,7 +58,7 @@ impl Style {
 pub fn target(report: &TargetReport, style: Style) -> String {
     let name = style.paint(Paint::Bold, &report.name);
     let verdict = match report.found {
-        _ if report.scripts == 0 && matches!(report.played, Played::OverTcp(_)) => {
+        _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
             style.paint(Paint::Yellow, "not tested")
         }
         0 => style.paint(Paint::Green, "clean"),
@@ -65,10 +66,10 @@ pub fn target(report: &TargetReport, style: Style) -> String {
     };
     let scripts = thousands(report.scripts);
     let mut text = match &report.played {
-        Played::InProcess { .. } => {
+        HowPlayed::InProcess { .. } => {
             format!("\n{name} ({}): {verdict}, {scripts} scripts\n", report.version)
         }
-        Played::OverTcp(_) => format!("\n{name}: {verdict}\n"),
+        HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
     for (number, group) in report.groups().iter().enumerate() {
         let Some(first) = group.first() else { continue };
@@ -81,7 +82,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
             indented(&mut text, "  ", &line);
         }
     }
-    if let Played::OverTcp(OverTcp { seconds, .. }) = &report.played {
+    if let HowPlayed::OverTcp(OverTcp { seconds, .. }) = &report.played {
         let findings = count(report.found, "finding");
         let _ = writeln!(text, "\n{findings} in {scripts} scripts in {seconds:.1} s");
     }
@@ -190,14 +191,15 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
 }
 
 /// What showed once and is no finding, and why not.
-fn dismissed(finding: &FindingReport, why: Dismissal) -> String {
+fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let why = match why {
-        Dismissal::Unprovoked => {
+        Reason::Control(_) => {
             "the server does the same where the client does not do that".to_owned()
         }
-        Dismissal::NotAgain(replays) => format!(
-            "none of {replays} replays alone shows it; was it too much at once? --concurrency"
+        Reason::NotRepeated { plays } => format!(
+            "none of {plays} replays alone shows it; was it too much at once? --concurrency"
         ),
+        Reason::Excuse(excuse) => excuse.to_string(),
     };
     let path = finding.path.as_deref();
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));

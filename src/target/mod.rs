@@ -111,7 +111,7 @@ impl Registry {
     pub fn built_in() -> Self {
         let styles = reference::Reference::STYLES;
         let registry = styles.into_iter().fold(Self::new(), Self::with);
-        let registry = reference::faults::Fault::ALL
+        let registry = reference::faults::PlantedFault::ALL
             .iter()
             .fold(registry, |registry, fault| registry.with(reference::Reference::with(*fault)));
         let registry =

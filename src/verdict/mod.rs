@@ -28,13 +28,18 @@ pub enum Reason {
     Excuse(Excuse),
     /// The server did the same in a control.
     Control(Control),
+    /// It showed once, and in none of so many plays again, alone. Real time only.
+    NotRepeated {
+        /// How many plays there were.
+        plays: u32,
+    },
 }
 
 impl Reason {
     /// The control that acquitted, where one did.
     pub const fn control(self) -> Option<Control> {
         match self {
-            Self::Excuse(_) => None,
+            Self::Excuse(_) | Self::NotRepeated { .. } => None,
             Self::Control(control) => Some(control),
         }
     }

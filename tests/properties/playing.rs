@@ -8,7 +8,7 @@ use hangup::script::Script;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::target::Target;
 use hangup::target::reference::Reference;
-use hangup::target::reference::faults::Fault;
+use hangup::target::reference::faults::PlantedFault;
 use hangup::verdict::Identity;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -54,7 +54,7 @@ pub fn shrinks_well(target: &Arc<dyn Target>, script: &Script, key: Identity) ->
 
 #[test]
 fn what_a_planted_fault_shows_shrinks_to_a_minimum() {
-    check(40, (select(Fault::ALL), any::<u64>()), |(fault, seed)| {
+    check(40, (select(PlantedFault::ALL), any::<u64>()), |(fault, seed)| {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
         let grammar = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
         let scripts = (0..DRAWN).map(|index| grammar.nth(seed, index));

@@ -67,9 +67,9 @@ impl Campaign {
             None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
         };
         let decided = decide(violation, &exchange, &script, replayer.play_again)?;
-        let (violation, acquitted) = decided.into_parts();
+        let (violation, dismissed) = decided.into_parts();
         let runtime_seed = index;
-        Ok(Finding { violation, script, index, runtime_seed, plays, rate, exchange, acquitted })
+        Ok(Finding { violation, script, index, runtime_seed, plays, rate, exchange, dismissed })
     }
 }
 

@@ -10,9 +10,10 @@ use super::play::{Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
+use crate::judge::not_repeated;
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Control, Identity, Pattern, Violation};
+use crate::verdict::{Identity, Pattern, Reason, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -65,8 +66,9 @@ pub struct ProbeFinding {
     pub replays: u32,
     /// How many of these showed it.
     pub shown: u32,
-    /// Why it is not held against the server, where that is decided: a control acquitted it.
-    pub acquitted: Option<Control>,
+    /// Why it is not held against the server, where it is not: a control acquitted it, or it
+    /// never showed again alone.
+    pub dismissed: Option<Reason>,
     /// The minimal script's exchange.
     pub exchange: Exchange,
 }
@@ -75,7 +77,7 @@ impl ProbeFinding {
     /// Whether it is not held against the server: it never showed again alone, or is no
     /// answer to what the client did.
     pub fn is_dismissed(&self) -> bool {
-        self.acquitted.is_some() || (self.replays > 0 && self.shown == 0)
+        self.dismissed.is_some()
     }
 
     /// Whether it did not show every time that it was played again.
@@ -207,8 +209,8 @@ impl Probe {
     fn unconfirmed(&self, RawFinding { pending, violation, exchange }: RawFinding) -> ProbeFinding {
         let url = self.url(pending.role).url.clone();
         let PendingScript { index, script, .. } = pending;
-        let (plays, replays, shown, acquitted) = (0, 0, 0, None);
-        ProbeFinding { violation, script, url, index, plays, replays, shown, acquitted, exchange }
+        let (plays, replays, shown, dismissed) = (0, 0, 0, None);
+        ProbeFinding { violation, script, url, index, plays, replays, shown, dismissed, exchange }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -404,7 +406,7 @@ impl Probe {
         let decided = player
             .decide(endpoint, &found.script, found.violation.clone(), &found.exchange)
             .await?;
-        (found.violation, found.acquitted) = decided.into_parts();
+        (found.violation, found.dismissed) = decided.into_parts();
         let (mut replays, mut shown) = (0, 0);
         while replays < if shown == replays { REPLAYS } else { MORE_REPLAYS } {
             let played =
@@ -413,6 +415,7 @@ impl Probe {
             shown += u32::from(played.verdict.find(found.violation.identity).is_some());
         }
         (found.replays, found.shown) = (replays, shown);
+        found.dismissed = found.dismissed.or(not_repeated(shown, replays));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The record of one connection in real time: an exchange that several hands write.
 //!
-//! The client's stage writes what it sends and gets, the kernel's socket table what it
+//! The actor's end writes what it sends and gets, the kernel's socket table what it
 //! shows of the server's end. Whoever watches is told of every change.
 
 use crate::exchange::{ConnectionId, Event, Exchange, Time, What};

@@ -1,4 +1,4 @@
-//! The client's stage over a real socket: what it does and gets is recorded.
+//! The actor's end of a real socket: what it does and gets is recorded.
 
 use super::record::Record;
 use crate::actor::{ActorEnd, Read};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 /// The most bytes that a client takes from one server: then it stops reading.
 const ENOUGH: usize = 16 << 20;
 
-/// The stage of one connection.
+/// The actor's end of one connection.
 pub(super) struct TcpEnd {
     socket: ClientSocket,
     record: Record,

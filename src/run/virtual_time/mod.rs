@@ -123,10 +123,10 @@ fn play_connections(
         }
         let recording = Recording::begin(&first);
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
-        let mut connections: Vec<Played<'_>> = Vec::with_capacity(scripts.len());
+        let mut connections: Vec<OpenConnection<'_>> = Vec::with_capacity(scripts.len());
         for script in scripts {
             let link = if connections.is_empty() { first.clone() } else { first.connect() };
-            connections.push(Played::begin(link, script, target, &idle, patience));
+            connections.push(OpenConnection::begin(link, script, target, &idle, patience));
         }
         idle.watch_for_spins(&first);
         let play = async {
@@ -136,13 +136,13 @@ fn play_connections(
         };
         either(play, poll_fn(|cx| idle.poll_spun(cx))).await;
         let mut lost_panic = false;
-        for played in &mut connections {
-            let task = &mut played.task;
+        for connection in &mut connections {
+            let task = &mut connection.task;
             lost_panic |= task.is_finished() && task.await.is_err_and(|error| error.is_panic());
         }
         let mut exchange = first.take_exchange();
-        for played in &connections {
-            played.commands.clear();
+        for connection in &connections {
+            connection.commands.clear();
         }
         if lost_panic
             && !exchange.events.iter().any(|event| matches!(event.what, What::Panicked(_)))
@@ -167,7 +167,7 @@ fn play_connections(
 }
 
 /// One connection in play.
-struct Played<'a> {
+struct OpenConnection<'a> {
     link: Link,
     script: &'a Script,
     actor: Actor<SimulatedEnd>,
@@ -176,7 +176,7 @@ struct Played<'a> {
     task: JoinHandle<()>,
 }
 
-impl<'a> Played<'a> {
+impl<'a> OpenConnection<'a> {
     /// Accepts a connection: the target serves it from now on.
     fn begin(
         link: Link,
@@ -205,11 +205,12 @@ async fn serve(target: Arc<dyn Target>, connection: Connection, link: Link) {
 }
 
 /// Acts all scripts out, at the same time; each actor then freezes.
-async fn act_all(connections: &mut [Played<'_>]) {
+async fn act_all(connections: &mut [OpenConnection<'_>]) {
     if let [only] = connections {
         return only.act().await;
     }
-    let mut acting: Vec<_> = connections.iter_mut().map(|played| Box::pin(played.act())).collect();
+    let mut acting: Vec<_> =
+        connections.iter_mut().map(|connection| Box::pin(connection.act())).collect();
     poll_fn(|cx| {
         acting.retain_mut(|acting| acting.as_mut().poll(cx).is_pending());
         if acting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
@@ -237,7 +238,7 @@ fn runtime(idle: &Arc<IdleDetector>, seed: u64) -> tokio::runtime::Runtime {
 }
 
 /// After the scripts: runs to the deadline and, where that passed, to the proof.
-async fn watch(connections: &mut [Played<'_>], idle: &IdleDetector, bounds: &Bounds) {
+async fn watch(connections: &mut [OpenConnection<'_>], idle: &IdleDetector, bounds: &Bounds) {
     if is_over(connections) {
         return;
     }
@@ -270,31 +271,31 @@ async fn watch(connections: &mut [Played<'_>], idle: &IdleDetector, bounds: &Bou
 }
 
 /// By when everything is due that servers owe on connections that are not over.
-fn last_due(connections: &[Played<'_>], bounds: &Bounds) -> Option<Time> {
-    let open = connections.iter().filter(|played| !played.link.is_over());
-    let due = |played: &Played<'_>| {
-        let id = played.link.connection();
-        played.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds))
+fn last_due(connections: &[OpenConnection<'_>], bounds: &Bounds) -> Option<Time> {
+    let open = connections.iter().filter(|connection| !connection.link.is_over());
+    let due = |connection: &OpenConnection<'_>| {
+        let id = connection.link.connection();
+        connection.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds))
     };
     open.filter_map(due).max()
 }
 
-fn is_over(connections: &[Played<'_>]) -> bool {
-    connections.iter().all(|played| played.link.is_over())
+fn is_over(connections: &[OpenConnection<'_>]) -> bool {
+    connections.iter().all(|connection| connection.link.is_over())
 }
 
 /// Lets time pass up to `time`; true where all connections were over before.
-async fn run_to(connections: &mut [Played<'_>], time: Time) -> bool {
+async fn run_to(connections: &mut [OpenConnection<'_>], time: Time) -> bool {
     let now = connections[0].link.now();
     let at = Instant::now() + time.since_accept().saturating_sub(now.since_accept());
     over_or(connections, sleep_until(at)).await
 }
 
 /// Phase B: finds out whether anything is left that could end the connections.
-async fn prove(connections: &mut [Played<'_>], idle: &IdleDetector) {
+async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     let began = connections[0].link.now();
-    let polls = |connections: &[Played<'_>]| -> u64 {
-        connections.iter().map(|played| played.link.polls()).sum()
+    let polls = |connections: &[OpenConnection<'_>]| -> u64 {
+        connections.iter().map(|connection| connection.link.polls()).sum()
     };
     let polls_before = polls(connections);
     idle.count_to(WAKES);
@@ -311,17 +312,17 @@ async fn prove(connections: &mut [Played<'_>], idle: &IdleDetector) {
     } else {
         AfterDeadline::Ticking { wakes, lasting }
     };
-    for played in connections.iter().filter(|played| !played.link.is_over()) {
-        played.link.record(What::Became(became));
+    for connection in connections.iter().filter(|connection| !connection.link.is_over()) {
+        connection.link.record(What::Became(became));
     }
 }
 
 /// After all transports were dropped: whether tasks of the target's outlive them by more than
 /// the time to close. Of several connections nobody knows whose a task is: it is recorded
 /// on the first.
-async fn check_leftover_tasks(connections: &[Played<'_>], bounds: &Bounds) {
+async fn check_leftover_tasks(connections: &[OpenConnection<'_>], bounds: &Bounds) {
     let metrics = tokio::runtime::Handle::current().metrics();
-    let dropped = connections.iter().all(|played| played.link.is_dropped());
+    let dropped = connections.iter().all(|connection| connection.link.is_dropped());
     if metrics.num_alive_tasks() == 0 || !dropped {
         return;
     }
@@ -346,13 +347,13 @@ fn far_ahead(now: Time) -> Instant {
 
 /// True once all connections are over, false once `other` is ready. Meanwhile every actor
 /// reads, where it reads.
-async fn over_or(connections: &mut [Played<'_>], other: impl Future<Output = ()>) -> bool {
+async fn over_or(connections: &mut [OpenConnection<'_>], other: impl Future<Output = ()>) -> bool {
     let mut other = pin!(other);
     poll_fn(|cx| {
         let mut over = true;
-        for played in connections.iter_mut() {
-            played.actor.poll_reads(cx);
-            over &= played.link.poll_over(cx).is_ready();
+        for connection in connections.iter_mut() {
+            connection.actor.poll_reads(cx);
+            over &= connection.link.poll_over(cx).is_ready();
         }
         if over { Poll::Ready(true) } else { other.as_mut().poll(cx).map(|()| false) }
     })

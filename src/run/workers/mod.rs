@@ -16,12 +16,10 @@
 //! | [`worker`] | the worker's side |
 //! | [`messages`] | the wire protocol between the two |
 //! | [`shared_memory`] | the counters that both map |
-//! | `isolated` | the same interface without processes, where the system is not Unix |
+//! | `without_processes` | the same interface without processes, where the system is not Unix |
 //!
 //! A target that takes the process down ends the campaign where the system is not Unix.
 
-#[cfg(not(unix))]
-mod isolated;
 #[cfg(unix)]
 mod messages;
 #[cfg(unix)]
@@ -32,13 +30,15 @@ mod process;
 mod schedule;
 #[cfg(unix)]
 mod shared_memory;
+#[cfg(not(unix))]
+mod without_processes;
 #[cfg(unix)]
 mod worker;
 
-#[cfg(not(unix))]
-pub(crate) use isolated::{WorkerPool, serve};
 #[cfg(unix)]
 pub(crate) use pool::WorkerPool;
+#[cfg(not(unix))]
+pub(crate) use without_processes::{WorkerPool, serve};
 #[cfg(unix)]
 pub(crate) use worker::serve;
 

@@ -251,7 +251,7 @@ mod tests {
             plays: 0,
             rate: 1.0,
             exchange: Exchange::new(true),
-            acquitted: None,
+            dismissed: None,
         }
     }
 

@@ -5,7 +5,7 @@
 //! nothing any more, since the next frame would land inside that one; and the time that
 //! a send may take is part of the time to close, since nothing is read in it.
 
-use super::faults::Fault;
+use super::faults::PlantedFault;
 use super::habits::{CorrectHabits, Habits as _, legal_close};
 use super::inbox::{Inbox, InboxEvent, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
@@ -30,7 +30,7 @@ const CLOSING: Duration = CLOSE.saturating_sub(SEND).saturating_sub(ROUNDING);
 const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE).saturating_sub(SEND);
 
 /// Serves one connection. Returning drops it.
-pub(super) async fn serve(io: Connection, fault: Option<Fault>) {
+pub(super) async fn serve(io: Connection, fault: Option<PlantedFault>) {
     let application = io.application();
     application.note(Note::Reports);
     let mut server = CancellingServer {
@@ -54,7 +54,7 @@ struct CancellingServer {
     deadline: Instant,
     /// The code of the client's Close.
     code: Option<u16>,
-    fault: Option<Fault>,
+    fault: Option<PlantedFault>,
 }
 
 /// Why an open connection is to be closed.
@@ -170,8 +170,8 @@ impl CancellingServer {
         FrameHead::server(opcode).encode(payload, &mut frame);
         let sending = self.io.write_all(&frame);
         match self.fault {
-            Some(Fault::SendsBeforeItReads) => sending.await,
-            Some(Fault::CancelsSendHalfway) => {
+            Some(PlantedFault::SendsBeforeItReads) => sending.await,
+            Some(PlantedFault::CancelsSendHalfway) => {
                 // "The client is slow; it will be told next time."
                 timeout(SEND, sending).await.unwrap_or(Ok(()))
             }

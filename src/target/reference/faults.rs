@@ -11,7 +11,7 @@ use super::session::{Phase, Session};
 use super::{CLOSE, HANDSHAKE, Style};
 use crate::script::{Command, Content};
 use crate::verdict::Invariant;
-use crate::wire::{CloseCode, Fault as Wire, FrameHead, Head, LengthForm, Opcode};
+use crate::wire::{CloseCode, Fault as WireFault, FrameHead, Head, LengthForm, Opcode};
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,11 +25,11 @@ macro_rules! faults {
         class $class:literal, breaks [$($rule:ident),+] { $($habits:tt)* })+) => {
         /// A bug that the reference server can be given.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Fault {
+        pub enum PlantedFault {
             $($(#[doc = $about])+ $variant,)+
         }
 
-        impl Fault {
+        impl PlantedFault {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
@@ -202,7 +202,7 @@ faults! {
     /// A protocol violation is an error, and an error drops the transport.
     FailsWithoutClose = "fails-without-close" in OneLoop, class 'D',
     breaks [RefusesIllegal] {
-        fn failure_code(&self, _: Wire) -> Option<CloseCode> {
+        fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
             None
         }
     }
@@ -307,29 +307,29 @@ faults! {
     /// The client's code is echoed whatever it is.
     EchoesAnyCode = "echoes-any-code" in OneLoop, class 'G',
     breaks [LegalClose, RefusesIllegal] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            matches!(fault, Wire::CloseCode(_))
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::CloseCode(_))
         }
     }
     /// A Close payload of one byte is taken for none.
     TakesOneByteForNone = "takes-one-byte-for-none" in OneLoop, class 'G',
     breaks [RefusesIllegal] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            fault == Wire::CloseOneByte
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::CloseOneByte
         }
     }
     /// A Close's reason is not looked at.
     TakesAnyReason = "takes-any-reason" in OneLoop, class 'G',
     breaks [RefusesIllegal] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            fault == Wire::CloseReasonNotUtf8
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::CloseReasonNotUtf8
         }
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
     breaks [EndsInTime, ReleasesInTime, LegalClose, RefusesIllegal] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            matches!(fault, Wire::LongControl(_))
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::LongControl(_))
         }
     }
 
@@ -338,23 +338,23 @@ faults! {
     /// A Close without a payload is refused: "a code is missing".
     RefusesEmptyClose = "refuses-empty-close" in OneLoop, class 'H',
     breaks [AcceptsLegal] {
-        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
-            (head.opcode == Opcode::CLOSE && head.length == 0).then_some(Wire::CloseOneByte)
+        fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
+            (head.opcode == Opcode::CLOSE && head.length == 0).then_some(WireFault::CloseOneByte)
         }
     }
     /// A Close with a code and no reason is refused.
     RefusesBareCode = "refuses-bare-code" in OneLoop, class 'H',
     breaks [AcceptsLegal] {
-        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
-            (head.opcode == Opcode::CLOSE && head.length == 2).then_some(Wire::CloseReasonNotUtf8)
+        fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
+            (head.opcode == Opcode::CLOSE && head.length == 2).then_some(WireFault::CloseReasonNotUtf8)
         }
     }
     /// A Close of the 125 bytes that it may have is one byte too long.
     RefusesLongestClose = "refuses-longest-close" in OneLoop, class 'H',
     breaks [AcceptsLegal] {
-        fn refuses(&self, head: Head, _: &Session) -> Option<Wire> {
+        fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && head.length > 124)
-                .then_some(Wire::LongControl(Opcode::CLOSE))
+                .then_some(WireFault::LongControl(Opcode::CLOSE))
         }
     }
     /// A Close without a code is reported as one with 1000.
@@ -370,8 +370,8 @@ faults! {
     /// The first two bytes of a Close's payload are read without a look at its length.
     ReadsCodeOfOneByte = "reads-code-of-one-byte" in OneLoop, class 'I',
     breaks [NoPanic] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            fault == Wire::CloseOneByte
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::CloseOneByte
         }
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             let code = (!payload.is_empty()).then(|| [payload[0], payload[1]]);
@@ -513,24 +513,24 @@ faults! {
     /// A Close between the fragments of a message is refused.
     RefusesCloseInMessage = "refuses-close-in-message" in OneLoop, class 'P',
     breaks [AcceptsLegal] {
-        fn refuses(&self, head: Head, session: &Session) -> Option<Wire> {
+        fn refuses(&self, head: Head, session: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && session.is_inside_message())
-                .then_some(Wire::InterruptedMessage)
+                .then_some(WireFault::InterruptedMessage)
         }
     }
     /// A ping between the fragments of a message is refused.
     RefusesPingInMessage = "refuses-ping-in-message" in OneLoop, class 'P',
     breaks [AcceptsLegal] {
-        fn refuses(&self, head: Head, session: &Session) -> Option<Wire> {
+        fn refuses(&self, head: Head, session: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::PING && session.is_inside_message())
-                .then_some(Wire::InterruptedMessage)
+                .then_some(WireFault::InterruptedMessage)
         }
     }
     /// A new message may begin inside a fragmented one.
     TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
     breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
-        fn overlooks(&self, fault: Wire) -> bool {
-            matches!(fault, Wire::InterruptedMessage | Wire::LoneContinuation)
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::InterruptedMessage | WireFault::LoneContinuation)
         }
     }
 

@@ -29,7 +29,7 @@ pub mod split;
 use super::{AppSteps, Application, Connection, Serving, Target};
 use crate::bounds::Bounds;
 use crate::exchange::Note;
-use faults::Fault;
+use faults::PlantedFault;
 use habits::Habits;
 use session::Session;
 use std::future::poll_fn;
@@ -78,7 +78,7 @@ pub struct Reference {
     /// How it is written.
     pub style: Style,
     /// What it gets wrong on purpose; `None` for the honest server.
-    pub fault: Option<Fault>,
+    pub fault: Option<PlantedFault>,
 }
 
 impl Reference {
@@ -91,7 +91,7 @@ impl Reference {
     }
 
     /// A server with a planted fault, in the style in which people write it.
-    pub const fn with(fault: Fault) -> Self {
+    pub const fn with(fault: PlantedFault) -> Self {
         Self { style: fault.style(), fault: Some(fault) }
     }
 
@@ -141,7 +141,7 @@ impl Target for Reference {
         match self.style {
             Style::OneLoop => {
                 let habits =
-                    self.fault.map_or(&habits::CorrectHabits as &dyn Habits, Fault::habits);
+                    self.fault.map_or(&habits::CorrectHabits as &dyn Habits, PlantedFault::habits);
                 Box::pin(serve(connection, habits))
             }
             Style::SplitTasks => Box::pin(split::serve(connection, self.fault)),

@@ -5,7 +5,7 @@
 //! their events, and none is lost; it never waits for one of them without a deadline; and it
 //! ends both before it returns, since each holds a half of the transport.
 
-use super::faults::Fault;
+use super::faults::PlantedFault;
 use super::habits::{CorrectHabits, Habits as _, legal_close};
 use super::inbox::{Inbox, InboxEvent, open};
 use super::{CLOSE, HANDSHAKE, IDLE, QUEUE};
@@ -30,7 +30,7 @@ const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Serves one connection.
-pub(super) async fn serve(mut io: Connection, fault: Option<Fault>) {
+pub(super) async fn serve(mut io: Connection, fault: Option<PlantedFault>) {
     let application = io.application();
     application.note(Note::Reports);
     let opening = timeout(HANDSHAKE, open(&mut io, &application)).await;
@@ -123,7 +123,7 @@ struct SplitServer {
     deadline: Instant,
     /// The code of the client's Close.
     code: Option<u16>,
-    fault: Option<Fault>,
+    fault: Option<PlantedFault>,
 }
 
 impl SplitServer {
@@ -131,7 +131,7 @@ impl SplitServer {
     fn start(
         io: Connection,
         application: Application,
-        fault: Option<Fault>,
+        fault: Option<PlantedFault>,
         behind: &[u8],
     ) -> Self {
         let (reader, writer) = tokio::io::split(io);
@@ -142,12 +142,12 @@ impl SplitServer {
         let close_signal = Arc::new(CloseSignal::default());
         let gate = Arc::new(Mutex::new(()));
         let writer = Arc::new(Mutex::new(writer));
-        let signals = (fault == Some(Fault::LosesWakeUp)).then(|| Arc::clone(&close_signal));
+        let signals = (fault == Some(PlantedFault::LosesWakeUp)).then(|| Arc::clone(&close_signal));
         let mut inbox = Inbox::new();
         if !behind.is_empty() {
             inbox.take(behind).into_iter().for_each(|event| drop(event_sender.send(event)));
         }
-        if fault == Some(Fault::DetachedTicker) {
+        if fault == Some(PlantedFault::DetachedTicker) {
             drop(tokio::spawn(tick(outbox.clone())));
         }
         Self {
@@ -168,7 +168,7 @@ impl SplitServer {
         }
     }
 
-    fn has(&self, fault: Fault) -> bool {
+    fn has(&self, fault: PlantedFault) -> bool {
         self.fault == Some(fault)
     }
 
@@ -176,9 +176,10 @@ impl SplitServer {
     async fn converse(mut self) -> Option<u16> {
         while self.phase != SplitPhase::Over {
             let closing = self.phase != SplitPhase::Open;
-            let obeys = !closing || (self.has(Fault::SendsWhileClosing) && self.awaits_close());
+            let obeys =
+                !closing || (self.has(PlantedFault::SendsWhileClosing) && self.awaits_close());
             // "The timer will have set its flag when the reader comes back."
-            let timer_acts = !(closing && self.has(Fault::TimerWakesNobody));
+            let timer_acts = !(closing && self.has(PlantedFault::TimerWakesNobody));
             let close_signal = Arc::clone(&self.close_signal);
             tokio::select! {
                 biased;
@@ -209,7 +210,7 @@ impl SplitServer {
     async fn end(&mut self) {
         self.reading.abort();
         let _ = (&mut self.reading).await;
-        if self.has(Fault::KeepsWriterHalf) {
+        if self.has(PlantedFault::KeepsWriterHalf) {
             // "It ends by itself once it has written what there is."
             let _ = self.outbox.orders.send(WriterOrder::Finish);
             return;
@@ -287,7 +288,7 @@ impl SplitServer {
             Command::SendText(_) | Command::SendBinary(_) | Command::Return => {
                 self.phase = SplitPhase::Over;
             }
-            Command::Keep if self.has(Fault::KeptHandleHoldsTransport) => {
+            Command::Keep if self.has(PlantedFault::KeptHandleHoldsTransport) => {
                 self.application.keep(Arc::clone(&self.writer));
             }
             Command::Keep => self.application.keep(self.outbox.clone()),
@@ -302,7 +303,7 @@ impl SplitServer {
     }
 
     async fn close(&mut self, payload: &[u8]) {
-        if self.has(Fault::CloseWaitsForSend) {
+        if self.has(PlantedFault::CloseWaitsForSend) {
             // "No send is cut in two by the Close."
             let gate = Arc::clone(&self.gate);
             let _turn = gate.lock().await;
