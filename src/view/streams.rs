@@ -91,6 +91,10 @@ impl Frame {
 /// Empty lines before a request are part of it (RFC 9112 section 2.2).
 pub fn opening_length(sender: Role, bytes: &[u8]) -> Option<usize> {
     match sender {
+        // The usual request is known by sight.
+        Role::Client if bytes.starts_with(handshake::REQUEST.as_bytes()) => {
+            Some(handshake::REQUEST.len())
+        }
         Role::Client => handshake::request_length(bytes),
         Role::Server => {
             let response = handshake::response(bytes).ok().flatten();
