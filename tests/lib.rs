@@ -13,6 +13,7 @@ mod cli;
 mod faults;
 mod fuzzing;
 mod heap;
+mod public_api;
 mod report;
 mod run;
 mod suite;
