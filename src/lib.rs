@@ -87,7 +87,8 @@ pub mod target;
 #[doc(hidden)]
 pub mod transport;
 pub mod verdict;
-pub(crate) mod view;
+#[doc(hidden)]
+pub mod view;
 pub mod wire;
 
 /// The old name of [`exchange`].

@@ -27,19 +27,33 @@ pub struct ActorFault {
 /// The first event of each kind, as an index into the exchange.
 #[derive(Debug, Default)]
 pub struct Firsts {
+    /// The actor's FIN arrived.
     pub fin: Option<usize>,
+    /// The actor's RST arrived.
     pub reset: Option<usize>,
+    /// The application began to close, or to return.
     pub began: Option<usize>,
+    /// The application began to return without closing.
     pub began_to_return: Option<usize>,
+    /// The subject sent FIN.
     pub shut: Option<usize>,
+    /// The subject dropped its transport.
     pub dropped: Option<usize>,
+    /// The network was cut.
     pub cut: Option<usize>,
+    /// The actor read the end of the subject's stream.
     pub got_end: Option<usize>,
+    /// The actor was told of the subject's RST.
     pub got_reset: Option<usize>,
+    /// A task of the subject panicked.
     pub panicked: Option<usize>,
+    /// The subject polled while time stood still.
     pub spun: Option<usize>,
+    /// Tasks of the subject outlived the connection.
     pub outlived: Option<usize>,
+    /// What became of a connection that had not ended by its deadline.
     pub became: Option<usize>,
+    /// The subject's process died.
     pub died: Option<usize>,
 }
 

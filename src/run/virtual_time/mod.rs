@@ -89,7 +89,7 @@ pub fn play_observed(
 }
 
 /// Plays several scripts at once, each on a connection of its own, in one exchange: the
-/// first script is [`ConnectionId`] 0. All connections are accepted at time zero.
+/// first script is [`ConnectionId`](crate::exchange::ConnectionId) 0. All connections are accepted at time zero.
 ///
 /// # Panics
 ///
