@@ -8,7 +8,7 @@
 
 use super::deadlines;
 use super::obligations::{self, cause_of};
-use super::rules::{Case, RULES, Rule, Suspicion};
+use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange, Time};
 use crate::verdict::{
@@ -34,36 +34,17 @@ pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &
     verdict
 }
 
-/// Frames mean something once the connection is open. A rule about time, or about the server
-/// as a program, holds from the start.
+/// Whether a rule holds for this subject, and from when this connection has got to.
 fn is_judged(rule: &Rule, view: &View<'_>) -> bool {
-    rule.asked_of.includes(view.subject_role()) && (view.opened.is_some() || !is_about_frames(rule))
-}
-
-/// Whether a rule is about what the server says, and not about time or the process.
-fn is_about_frames(rule: &Rule) -> bool {
-    use Invariant::{
-        BoundedMemory, EndsInTime, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin,
-        ReleasesInTime,
-    };
-    !matches!(
-        rule.invariant,
-        EndsInTime
-            | ReleasesInTime
-            | HandshakeInTime
-            | IdleInTime
-            | NoPanic
-            | NoSpin
-            | NoLeak
-            | BoundedMemory
-    )
+    let open = rule.judged_from == JudgedFrom::Accept || view.opened.is_some();
+    rule.asked_of.includes(view.subject_role()) && open
 }
 
 /// Convicts or dismisses. Of one rule the first suspicion that nothing excuses convicts.
 fn decide(rule: &Rule, suspicion: Suspicion, case: &Case<'_>, verdict: &mut Verdict) {
     // Bytes before the 101 are the client's own violation (4.1): what a server makes
     // of them is its choice, and only what it owes in time is judged.
-    let early = case.view.early && is_about_frames(rule);
+    let early = case.view.early && rule.judged_from == JudgedFrom::Opening;
     let excuse = early.then_some(Excuse::EarlyBytes).or(suspicion.excuses.first().copied());
     let convicted = |violation: &Violation| violation.identity.invariant() == rule.invariant;
     match excuse {

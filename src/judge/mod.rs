@@ -20,7 +20,7 @@ mod obligations;
 mod rules;
 
 pub use decide::{Decided, Decision, judge_connection, next_deadline, not_repeated};
-pub use rules::{AskedOf, RULES, Rule};
+pub use rules::{AskedOf, JudgedFrom, RULES, Rule};
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};

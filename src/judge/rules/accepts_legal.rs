@@ -1,6 +1,6 @@
 //! `accepts-legal`: what is legal is not taken for a violation.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
 use crate::verdict::{Class, Excuse, Invariant, Level};
 use crate::view::{Frame, View, came_before};
@@ -22,6 +22,7 @@ pub(super) const RULE: Rule = Rule {
               between the fragments of a message, which every endpoint must be able to take; a Close\n\
               that crosses the server's own.",
     asked_of: AskedOf::Both("5.4 says: an endpoint"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

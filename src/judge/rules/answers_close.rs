@@ -1,6 +1,6 @@
 //! `answers-close`: a Close gets a Close, before the end.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level};
 use crate::view::View;
@@ -20,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
               sending its own. Often the reply was queued and the transport dropped before it was\n\
               flushed. The client then reports 1006, an abnormal closure.",
     asked_of: AskedOf::Both("5.5.1 says: an endpoint"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `bounded-memory`: the client cannot make the server buffer without limit.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Death;
 use crate::verdict::{Class, Invariant, Level};
 
@@ -21,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
               message, and refuse what is larger. Judged where the target promises a bound, and where it\n\
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

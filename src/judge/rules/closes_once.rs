@@ -1,6 +1,6 @@
 //! `closes-once`: at most one Close.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level};
 
 /// The rule.
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     explains: "Two places in the server close: the application and the reply to the client's Close,\n\
               say. Two ends that answer every Close with a Close would never stop.",
     asked_of: AskedOf::Both("5.5.1 speaks of endpoints"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

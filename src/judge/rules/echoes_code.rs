@@ -1,6 +1,6 @@
 //! `echoes-code`: the answer to a Close repeats its code.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
 use crate::verdict::{Class, Excuse, Invariant, Level};
 use crate::view::View;
@@ -20,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
               The client's log then shows a reason that nobody gave. Not judged where the application\n\
               wanted to close as well, or where the answer is a complaint about data sent before.",
     asked_of: AskedOf::Both("5.5.1 says: the endpoint"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `ends-in-time`: the client sees the end by the deadline.
 
-use super::{AskedOf, Case, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::deadlines;
 use crate::verdict::{Cause, Class, Invariant};
 
@@ -26,6 +26,7 @@ pub(super) const RULE: Rule = Rule {
     asked_of: AskedOf::Both(
         "either end that has closed, failed or lost its peer closes TCP (7.1.1)",
     ),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

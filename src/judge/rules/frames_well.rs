@@ -1,6 +1,6 @@
 //! `frames-well`: every byte is part of an opening or a frame that this end may send.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level};
 use crate::view::{Frame, View};
 use crate::wire::Fault;
@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
     asked_of: AskedOf::Both(
         "5.1 asks a client for masks and a server for none; the rest of 5.2 binds both",
     ),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

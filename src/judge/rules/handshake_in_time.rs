@@ -1,6 +1,6 @@
 //! `handshake-in-time`: an unfinished opening does not hold a connection.
 
-use super::{AskedOf, Case, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::deadlines;
 use crate::verdict::{Cause, Class, Invariant};
 
@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
               one header byte now and then. One deadline over the whole opening ends that; a time-out\n\
               for each read does not. Judged only where the target promises a bound.",
     asked_of: AskedOf::Server("it waits for the request; what a client waits for is the response"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `idle-in-time`: a silent client does not hold a connection, where that is promised.
 
-use super::{AskedOf, Case, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::deadlines;
 use crate::verdict::{Cause, Class, Invariant};
 
@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     explains: "Judged only where the target promises it. The server's own pings and pushes are no sign\n\
               of life of the client's, and neither is half a frame.",
     asked_of: AskedOf::Both("whoever promises it"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `legal-close`: a Close frame is well formed and its code sendable.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level};
 use crate::view::Frame;
 use crate::wire::{CloseClass, CloseCode, ClosePayload, Fault};
@@ -20,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
               1016-2999 and 5000 up should not. The payload is empty or begins with two bytes, has\n\
               at most 125, and its reason is UTF-8 (cut at a character's border, not at byte 123).",
     asked_of: AskedOf::Both("5.5.1 and 7.4.1 speak of endpoints"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `lets-the-polite-finish`: a client that behaves gets the Close, and the time for its own.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
 use crate::judge::excuses;
 use crate::verdict::{Class, Excuse, Invariant, Level};
@@ -26,6 +26,7 @@ pub(super) const RULE: Rule = Rule {
     asked_of: AskedOf::Server(
         "a server closes TCP first, and by that may cut the client short (7.1.1)",
     ),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

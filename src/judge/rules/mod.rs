@@ -48,6 +48,8 @@ pub struct Rule {
     pub explains: &'static str,
     /// Of whom it is asked, and why of them.
     pub asked_of: AskedOf,
+    /// From when on it is judged.
+    pub judged_from: JudgedFrom,
     /// Finds what looks as if the rule were broken.
     pub(super) check: fn(&Case<'_>, &mut Suspicions),
 }
@@ -59,6 +61,16 @@ pub enum AskedOf {
     Both(&'static str),
     /// Of servers alone.
     Server(&'static str),
+}
+
+/// From when on a rule is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedFrom {
+    /// From the start: it is about time, or about the server as a program.
+    Accept,
+    /// Once the connection is open: it is about what the server says, and frames mean nothing
+    /// before. It is not judged where the client sent bytes before the 101 ([`Excuse::EarlyBytes`]).
+    Opening,
 }
 
 impl AskedOf {

@@ -1,6 +1,6 @@
 //! `no-leak`: no task outlives the connection. The RFC is silent: a SHOULD.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
 use crate::verdict::{Class, Invariant, Level};
 
@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
               channel which a registry keeps open. Abort them, or let them own what ends with the\n\
               connection. Judged in virtual time only.",
     asked_of: AskedOf::Both("every program"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `no-panic`: no task panics, and none ends its process. The RFC is silent: a SHOULD.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::{Death, What};
 use crate::verdict::{Class, Invariant, Level};
 
@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
               task should have done afterwards is not done. An abort, a signal and a call of exit end\n\
               every other connection with this one.",
     asked_of: AskedOf::Both("every program"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

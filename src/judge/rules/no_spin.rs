@@ -1,6 +1,6 @@
 //! `no-spin`: progress or sleep. The RFC is silent: a SHOULD.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
 use crate::verdict::{Class, Invariant, Level};
 
@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
               polls without progress does not. A poll that does not return at all is worse: it stops\n\
               every task of its thread, and no time-out around it can fire.",
     asked_of: AskedOf::Both("every program"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

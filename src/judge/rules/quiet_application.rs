@@ -1,6 +1,6 @@
 //! `quiet-application`: the application hears nothing after the client's Close but its code, once.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::excuses;
 use crate::verdict::{Class, Excuse, Invariant, Level};
@@ -23,6 +23,7 @@ pub(super) const RULE: Rule = Rule {
               code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\
               whose owner is never told are leaks.",
     asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

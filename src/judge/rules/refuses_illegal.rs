@@ -1,6 +1,6 @@
 //! `refuses-illegal`: a protocol violation fails the connection, with a Close that says so.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
 use crate::verdict::{Class, Excuse, Invariant, Level};
 use crate::view::{ActorFault, Frame, View, came_before};
@@ -26,6 +26,7 @@ pub(super) const RULE: Rule = Rule {
               Servers break it by dropping the socket in the error path, by echoing whatever code came,\n\
               or by reading one byte, or a bad reason, as none. Parse a Close's payload before you answer it.",
     asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `releases-in-time`: the transport is let go of by the deadline.
 
-use super::{AskedOf, Case, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::deadlines;
 use crate::verdict::{Class, Invariant};
 
@@ -21,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
               Such sockets sit in FIN_WAIT2 or CLOSE_WAIT and use up file descriptors. Bound the\n\
               wait for the client's FIN, and drop every half of the stream.",
     asked_of: AskedOf::Both("both ends hold a socket"),
+    judged_from: JudgedFrom::Accept,
     check,
 };
 

@@ -1,6 +1,6 @@
 //! `silent-after-close`: no data behind the own Close, and only what the RFC allows.
 
-use super::{AskedOf, Case, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level};
 use crate::view::{Frame, View};
 use crate::wire::Opcode;
@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
               that arrive between the own Close and the client's are still answered: that is asked\n\
               for, and not counted here.",
     asked_of: AskedOf::Both("5.5.1 and 5.5.2 speak of applications and endpoints"),
+    judged_from: JudgedFrom::Opening,
     check,
 };
 
