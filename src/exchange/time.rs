@@ -36,7 +36,7 @@ impl From<Duration> for Time {
     }
 }
 
-/// Prints seconds with three decimals, a millisecond being the simulator's grain: `5.000 s`.
+/// Prints seconds with three decimals, a millisecond being the step of virtual time: `5.000 s`.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.div_ceil(1000);

@@ -51,10 +51,10 @@ fn is_blind(view: &View<'_>, time: Time) -> bool {
 /// Whether `event` came by the deadline. What was not watched up to the deadline
 /// is not held against anybody.
 fn kept(view: &View<'_>, event: Option<usize>, owed: Owed) -> bool {
-    // A server's timer may fire within the grain; the client's reset is no merit of its.
+    // A server's timer may fire within the slack; the client's reset is no merit of its.
     let is_reset = event.is_some() && event == view.firsts.reset;
-    let grain = if is_reset { Duration::ZERO } else { view.exchange.timing_slack };
-    let deadline = owed.deadline.after(grain);
+    let slack = if is_reset { Duration::ZERO } else { view.exchange.timing_slack };
+    let deadline = owed.deadline.after(slack);
     match event {
         Some(event) => view.at(event) <= deadline,
         None => view.events().next_back().is_none_or(|last| last.at <= deadline),

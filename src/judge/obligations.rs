@@ -68,9 +68,9 @@ fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
 /// Accepted, and no complete request within the promised time.
 fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let deadline = Time::ZERO.after(bounds.handshake?);
-    // A server's timer may fire within the grain: what came before that, it had.
-    let grain = view.exchange.timing_slack;
-    let in_time = view.request.is_some_and(|event| view.at(event) <= deadline.after(grain));
+    // A server's timer may fire within the slack: what came before that, it had.
+    let slack = view.exchange.timing_slack;
+    let in_time = view.request.is_some_and(|event| view.at(event) <= deadline.after(slack));
     (!in_time).then_some(Owed {
         cause: Cause::Handshake,
         since: Time::ZERO,

@@ -249,7 +249,7 @@ impl Size {
     pub const MAX: Self = Self(16 << 20);
 }
 
-/// A duration in whole milliseconds, the grain of virtual time.
+/// A duration in whole milliseconds, the step of virtual time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u32);
 
