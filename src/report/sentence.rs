@@ -2,51 +2,57 @@
 
 use crate::exchange::{Exchange, Time};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
+use crate::wire::Role;
 
-/// Says in one or two plain sentences what a violation is.
+/// Says in one or two plain sentences what a violation is. The exchange says which end is the
+/// server.
 pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
+    let subject = exchange.subject.word();
     match violation.owed {
-        Some(owed) => broken_promise(violation, owed),
-        None if violation.events.is_empty() => format!("The server {}.", violation.fact),
+        Some(owed) => broken_promise(violation, owed, exchange.subject),
+        None if violation.events.is_empty() => format!("The {subject} {}.", violation.fact),
         None => {
             let at = violation.events.first().and_then(|event| exchange.events.get(*event));
             let at = at.map_or(Time::ZERO, |event| event.at);
-            format!("At {at} the server {}.", violation.fact)
+            format!("At {at} the {subject} {}.", violation.fact)
         }
     }
 }
 
-fn broken_promise(violation: &Violation, owed: Owed) -> String {
+fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
+    let (subject, actor) = (role.word(), role.other().word());
     let since = match owed.cause {
-        Cause::Handshake => "The server accepted the connection".to_owned(),
-        Cause::ClientClose => "The client's Close arrived".to_owned(),
-        Cause::OwnClose => "The server sent its own Close".to_owned(),
-        Cause::AppClose => "The server's application began to close".to_owned(),
+        Cause::Handshake => format!("The {subject} accepted the connection"),
+        Cause::ClientClose => format!("The {actor}'s Close arrived"),
+        Cause::OwnClose => format!("The {subject} sent its own Close"),
+        Cause::AppClose => format!("The {subject}'s application began to close"),
         Cause::ClientViolation => match owed.fault {
-            Some(fault) => format!("The client broke the protocol ({fault})"),
-            None => "The client broke the protocol".to_owned(),
+            Some(fault) => format!("The {actor} broke the protocol ({fault})"),
+            None => format!("The {actor} broke the protocol"),
         },
-        Cause::ClientFin => "The client's FIN arrived".to_owned(),
-        Cause::ClientReset => "The client's RST arrived".to_owned(),
+        Cause::ClientFin => format!("The {actor}'s FIN arrived"),
+        Cause::ClientReset => format!("The {actor}'s RST arrived"),
         Cause::Idle => "The last complete frame came".to_owned(),
     };
     let (owed_thing, it) = match violation.identity.invariant() {
         Invariant::ReleasesInTime => {
-            ("the server's hold on its transport had to end", "it was let go of")
+            (format!("the {subject}'s hold on its transport had to end"), "it was let go of")
         }
-        _ => ("the connection had to end", "it ended"),
+        _ => ("the connection had to end".to_owned(), "it ended"),
     };
-    let condition = match violation.identity.condition() {
-        None => "",
-        Some(Condition::Silent) => "; the client read, and said nothing more",
-        Some(Condition::Dripping) => "; the client went on sending",
-        Some(Condition::Replied) => "; the client had sent its Close, and held TCP open",
-        Some(Condition::HalfSent) => "; the client left what it was sending half sent",
-        Some(Condition::HalfClosed) => "; the client had sent FIN",
-        Some(Condition::Deaf) => "; the client did not read",
-        Some(Condition::CutOff) => "; the network was cut",
-        Some(Condition::Gone) => "; the client was gone",
-    };
+    let condition = violation.identity.condition().map_or_else(String::new, |condition| {
+        let did = match condition {
+            Condition::Silent => "read, and said nothing more",
+            Condition::Dripping => "went on sending",
+            Condition::Replied => "had sent its Close, and held TCP open",
+            Condition::HalfSent => "left what it was sending half sent",
+            Condition::HalfClosed => "had sent FIN",
+            Condition::Deaf => "did not read",
+            Condition::CutOff => return "; the network was cut".to_owned(),
+            Condition::Gone => "was gone",
+        };
+        format!("; the {actor} {did}")
+    });
     let happened = match violation.ending {
         Ending::InTime => "It did".to_owned(),
         Ending::Late(at) => format!("In fact {it} at {at}"),
@@ -57,11 +63,35 @@ fn broken_promise(violation: &Violation, owed: Owed) -> String {
                 Time(period)
             )
         }
-        Ending::Spinning(at) => format!("It does not: from {at} on the server spins"),
+        Ending::Spinning(at) => format!("It does not: from {at} on the {subject} spins"),
         Ending::Open(at) => format!("At {at} it had not, and watching ended"),
     };
     format!(
         "{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
         owed.since, owed.deadline
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::Bounds;
+    use crate::exchange::{AfterDeadline, What};
+    use crate::judge::judge;
+
+    #[test]
+    fn a_sentence_names_the_ends_by_their_roles() {
+        for (subject, sent, kept) in [
+            (Role::Server, "The client's FIN arrived", "the client had sent"),
+            (Role::Client, "The server's FIN arrived", "the server had sent"),
+        ] {
+            let mut exchange = Exchange::new(true);
+            exchange.subject = subject;
+            exchange.push(Time(1_000_000), What::FinArrived);
+            exchange.push(Time(60_000_000), What::Became(AfterDeadline::Quiet));
+            let verdict = judge(&exchange, &Bounds::default());
+            let said = sentence(&verdict.violations[0], &exchange);
+            assert!(said.starts_with(sent) && !said.contains(kept), "{said}");
+        }
+    }
 }

@@ -28,6 +28,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role in a sentence: `client`, `server`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
     /// The role of the other end.
     pub const fn other(self) -> Self {
         match self {
