@@ -1,8 +1,9 @@
 //! Deadlines: whether the end, or the release, came by the time that it was owed.
 
+use super::excuses;
 use super::rules::{Case, Suspicion};
 use crate::exchange::{AfterDeadline, Event, Time, What};
-use crate::verdict::{Cause, Condition, Ending, Excuse, Level, Owed};
+use crate::verdict::{Cause, Condition, Ending, Level, Owed};
 use crate::view::{Stream, View};
 use crate::wire::Fault;
 use std::time::Duration;
@@ -33,21 +34,6 @@ fn judged(case: &Case<'_>) -> Option<Owed> {
     case.owed.filter(|_| case.view.stood_still().is_none())
 }
 
-/// Whether the client could not see an end at `time`: it did not read, or was cut
-/// off. Without a look at the server's end there was nobody else to see it.
-fn is_blind(view: &View<'_>, time: Time) -> bool {
-    let (mut deaf, mut cut) = (false, false);
-    for event in view.events().take_while(|event| event.at <= time) {
-        match event.what {
-            What::StoppedReading => deaf = true,
-            What::ResumedReading => deaf = false,
-            What::Cut => cut = true,
-            _ => {}
-        }
-    }
-    deaf || cut
-}
-
 /// Whether `event` came by the deadline. What was not watched up to the deadline
 /// is not held against anybody.
 fn kept(view: &View<'_>, event: Option<usize>, owed: Owed) -> bool {
@@ -67,9 +53,8 @@ fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize
     let condition = if waited { Condition::HalfSent } else { condition(view, owed) };
     let events = [Some(owed.event), came.or(view.firsts.became)].into_iter().flatten().collect();
     let level = level(view, owed, condition == Condition::HalfSent);
-    let unseen = !view.exchange.sees_release && is_blind(view, owed.deadline);
     Suspicion { timing: Some((owed, condition, ending)), ..Suspicion::new(level, fact, events) }
-        .unless(unseen.then_some(Excuse::NobodyCouldSee))
+        .unless(excuses::nobody_could_see(view, owed.deadline))
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.

@@ -3,9 +3,10 @@
 //! A rule attaches to each suspicion the excuses that hold, by name; [`decide`](super::decide)
 //! says what becomes of them. Here is what each name means, and when it holds.
 
+use crate::exchange::{Time, What};
 use crate::verdict::Excuse;
-use crate::view::{Firsts, Frame, View};
-use crate::wire::CloseCode;
+use crate::view::{Firsts, Frame, View, came_before};
+use crate::wire::{CloseClass, CloseCode};
 use std::time::Duration;
 
 /// What a server may take for idleness: few have less patience.
@@ -103,4 +104,78 @@ pub(super) fn about_data(view: &View<'_>, own: &Frame) -> Option<Excuse> {
     let had_data = view.actor_frames.iter().any(|frame| frame.opcode.is_data());
     let complains = matches!(own.code(), Some(CloseCode(1003 | 1008..=1011)));
     (had_data && complains).then_some(Excuse::AboutData)
+}
+
+/// Whether the server had panicked, or spun, by the event `at`.
+pub(super) fn crashed(view: &View<'_>, at: usize) -> Option<Excuse> {
+    let by = |event: Option<usize>| event.is_some_and(|event| event <= at);
+    (by(view.firsts.panicked) || by(view.firsts.spun)).then_some(Excuse::Crashed)
+}
+
+/// Whether the application had returned by itself by the event `at`.
+pub(super) fn application_returned(view: &View<'_>, at: usize) -> Option<Excuse> {
+    view.firsts.began_to_return.is_some_and(|left| left <= at).then_some(Excuse::ApplicationLeft)
+}
+
+/// Whether the client had sent FIN before the event `at`: what the server does then is about that.
+pub(super) fn client_fin(view: &View<'_>, at: usize) -> Option<Excuse> {
+    came_before(view.firsts.fin, at).then_some(Excuse::ClientFin)
+}
+
+/// Whether the client had reset the connection before the event `at`.
+pub(super) fn client_gone(view: &View<'_>, at: usize) -> Option<Excuse> {
+    came_before(view.firsts.reset, at).then_some(Excuse::ClientGone)
+}
+
+/// Whether the client's Close has the code `blame` itself.
+pub(super) fn clients_own_code(view: &View<'_>, blame: CloseCode) -> Option<Excuse> {
+    let sent = view.actor_close().and_then(Frame::code);
+    (sent == Some(blame)).then_some(Excuse::ClientsOwnCode)
+}
+
+/// Whether the server had begun its own Close before the event `at`.
+pub(super) fn server_closed_first(view: &View<'_>, at: usize) -> Option<Excuse> {
+    view.own_close().is_some_and(|own| own.started < at).then_some(Excuse::ServerClosedFirst)
+}
+
+/// Whether a Close of the server's blames the client: of that, `accepts-legal` speaks.
+pub(super) fn blames_the_client(own: Option<&Frame>) -> Option<Excuse> {
+    own.is_some_and(Frame::blames).then_some(Excuse::BlamesTheClient)
+}
+
+/// Whether a Close of the server's says that something went wrong: then nobody need wait for
+/// an answer (7.1.7).
+pub(super) fn server_failed(own: &Frame) -> Option<Excuse> {
+    let failed = match own.code() {
+        None | Some(CloseCode::NORMAL | CloseCode::GOING_AWAY) => false,
+        Some(code) => matches!(code.class(), CloseClass::Defined),
+    };
+    failed.then_some(Excuse::ServerFailed)
+}
+
+/// Whether the server had to wait for room before the event `sent`: what was sent then may have
+/// run out of time since it was meant.
+pub(super) fn had_to_wait_for_room(view: &View<'_>, sent: usize) -> Option<Excuse> {
+    let waited = view.events_before(sent).any(|event| event.what == What::WriteBlocked);
+    waited.then_some(Excuse::WaitedForRoom)
+}
+
+/// Whether the client could not see an end at `time`, since it did not read or was cut off, and
+/// nobody looked at the server's end.
+pub(super) fn nobody_could_see(view: &View<'_>, time: Time) -> Option<Excuse> {
+    let unseen = !view.exchange.sees_release && is_blind(view, time);
+    unseen.then_some(Excuse::NobodyCouldSee)
+}
+
+fn is_blind(view: &View<'_>, time: Time) -> bool {
+    let (mut deaf, mut cut) = (false, false);
+    for event in view.events().take_while(|event| event.at <= time) {
+        match event.what {
+            What::StoppedReading => deaf = true,
+            What::ResumedReading => deaf = false,
+            What::Cut => cut = true,
+            _ => {}
+        }
+    }
+    deaf || cut
 }

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level};
 use crate::view::{Frame, View, came_before};
 use crate::wire::Opcode;
 
@@ -50,12 +50,11 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // The client may have sent the code itself, and a stream that ends in the middle of a
     // frame is no legal one.
-    let sent = view.actor_close().and_then(Frame::code);
     let suspicion = Suspicion::new(level, fact, events)
         .unless(excuses::refusable(view, at))
         .unless(excuses::application_closed(view, at))
-        .unless((sent == Some(blame)).then_some(Excuse::ClientsOwnCode))
-        .unless(came_before(view.firsts.fin, at).then_some(Excuse::ClientFin));
+        .unless(excuses::clients_own_code(view, blame))
+        .unless(excuses::client_fin(view, at));
     Some(suspicion)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level};
 use crate::view::View;
 
 /// The rule.
@@ -47,7 +47,7 @@ fn other_code(view: &View<'_>) -> Option<Suspicion> {
         .unless(excuses::application_closed(view, own.started))
         .unless(excuses::waited_for_room(view, std::iter::once(received)))
         .unless(excuses::about_data(view, own))
-        .unless(own.blames().then_some(Excuse::BlamesTheClient))
+        .unless(excuses::blames_the_client(Some(own)))
         .unless(excuses::reason_of_its_own(view, theirs));
     Some(suspicion)
 }

@@ -1,11 +1,9 @@
 //! `lets-the-polite-finish`: a client that behaves gets the Close, and the time for its own.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::What;
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level};
 use crate::view::{Frame, View};
-use crate::wire::{CloseClass, CloseCode};
 use std::time::Duration;
 
 /// The rule.
@@ -55,13 +53,11 @@ fn is_polite(view: &View<'_>, at: usize) -> bool {
 
 /// Why a server need not wait although the client is polite.
 fn hurried(suspicion: Suspicion, view: &View<'_>, own: &Frame, at: usize) -> Suspicion {
-    let came = |event: Option<usize>| event.is_some_and(|event| event <= at);
-    let crashed = came(view.firsts.panicked) || came(view.firsts.spun);
     suspicion
         .unless(excuses::refusable(view, at))
-        .unless(came(view.firsts.began_to_return).then_some(Excuse::ApplicationLeft))
-        .unless(crashed.then_some(Excuse::Crashed))
-        .unless(is_failing(own).then_some(Excuse::ServerFailed))
+        .unless(excuses::application_returned(view, at))
+        .unless(excuses::crashed(view, at))
+        .unless(excuses::server_failed(own))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
@@ -104,18 +100,8 @@ fn cut_at_once(view: &View<'_>) -> Option<Suspicion> {
     if !at_once || view.actor_frames.iter().any(answers) || !is_polite(view, ended) {
         return None;
     }
-    // One that had to wait for room may have run out of time since it was meant.
-    let waited = view.events_before(sent).any(|event| event.what == What::WriteBlocked);
     let fact = "ended the connection with its Close, before an answer could come";
     let suspicion = Suspicion::new(Level::Should, fact, vec![ended, own.started])
-        .unless(waited.then_some(Excuse::WaitedForRoom));
+        .unless(excuses::had_to_wait_for_room(view, sent));
     Some(hurried(suspicion, view, own, ended))
-}
-
-/// Whether a Close says that something went wrong: then nobody need wait for an answer (7.1.7).
-fn is_failing(own: &Frame) -> bool {
-    match own.code() {
-        None | Some(CloseCode::NORMAL | CloseCode::GOING_AWAY) => false,
-        Some(code) => matches!(code.class(), CloseClass::Defined),
-    }
 }

@@ -3,8 +3,8 @@
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level};
-use crate::view::{Firsts, Frame, View, came_before};
+use crate::verdict::{Class, Invariant, Level};
+use crate::view::{Frame, View};
 use std::borrow::Cow;
 
 /// The rule.
@@ -87,18 +87,15 @@ fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
         words(code),
         words(sent)
     );
-    // An end that the server had begun by itself may be told as it saw it; where it took
-    // the Close for a violation, `accepts-legal` says so.
-    let own = |is: fn(&Frame, usize) -> bool| view.own_close().is_some_and(|own| is(own, received));
-    // A reset that came with the Close may be what was seen of it; and who gave up a send
-    // that waited for room may have left the Close behind a ping where it was.
-    let reset = came_before(view.firsts.reset, event);
+    // An end that the server had begun by itself may be told as it saw it. A reset that came
+    // with the Close may be what was seen of it; and who gave up a send that waited for room
+    // may have left the Close behind a ping where it was.
     let suspicion = heard(fact, vec![event, received])
-        .unless(own(|own, received| own.started < received).then_some(Excuse::ServerClosedFirst))
-        .unless(own(|own, _| own.blames()).then_some(Excuse::BlamesTheClient))
+        .unless(excuses::server_closed_first(view, received))
+        .unless(excuses::blames_the_client(view.own_close()))
         .unless(excuses::wide_length(view, close))
         .unless(excuses::application_left(view, received))
-        .unless(reset.then_some(Excuse::ClientGone))
+        .unless(excuses::client_gone(view, event))
         .unless(excuses::waited_for_room(view, std::iter::once(event)))
         .unless(excuses::application_closed(view, received));
     Some(suspicion)
@@ -116,9 +113,8 @@ fn never_told(view: &View<'_>) -> Option<Suspicion> {
     if told(view).next().is_some() {
         return None;
     }
-    let Firsts { began_to_return, panicked, spun, .. } = view.firsts;
     let suspicion = heard("never told its application of the end", vec![released])
-        .unless(began_to_return.and(Some(Excuse::ApplicationLeft)))
-        .unless(panicked.or(spun).and(Some(Excuse::Crashed)));
+        .unless(excuses::application_returned(view, usize::MAX))
+        .unless(excuses::crashed(view, usize::MAX));
     Some(suspicion)
 }

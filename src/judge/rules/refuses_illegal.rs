@@ -2,8 +2,8 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level};
-use crate::view::{ActorFault, Frame, View, came_before};
+use crate::verdict::{Class, Invariant, Level};
+use crate::view::{ActorFault, Frame, View};
 use crate::wire::{CloseClass, CloseCode, Fault};
 
 /// The rule.
@@ -58,11 +58,9 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
     if ended < proven {
         return None;
     }
-    // A client that has said FIN ends its stream: what the server does then is about that.
-    let finished = came_before(view.firsts.fin, ended).then_some(Excuse::ClientFin);
     let fact = "ended the connection on the client's protocol violation without a Close";
     let suspicion = Suspicion::new(Level::Should, fact, vec![ended, proven])
-        .unless(finished)
+        .unless(excuses::client_fin(view, ended))
         .unless(excuses::silence(view, ended))
         .unless(excuses::application_closed(view, usize::MAX));
     Some(suspicion)
