@@ -68,7 +68,8 @@ fn every_bad_server_is_found_by_its_rule() {
 #[ignore = "real time: .ci/run plays it"]
 fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_answers() {
     let Some(server) = bad("reads-late", "0.8") else { return };
-    let run = Desk::new().hangup(&format!(
+    let desk = Desk::new();
+    let run = desk.hangup(&format!(
         "probe {} --seed 1 --scripts 60 --close-within 1s --slack 800ms --format json",
         server.url("/")
     ));
@@ -76,9 +77,33 @@ fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_ans
     let dismissed = target["dismissed"].as_array().expect("a list");
     // Each of them shows in every replay: it is the control that clears the server.
     assert!(!dismissed.is_empty(), "{run:?}");
-    assert!(dismissed.iter().any(|found| found["rate"] == 1.0), "{run:?}");
+    let cleared = dismissed.iter().find(|found| found["rate"] == 1.0).expect("one at least");
     assert!(run.keys().is_empty(), "{run:?}");
     assert_eq!(run.code, Some(0), "{run:?}");
+    // No file is kept of what is no finding, and whoever has one hears the same from `replay`.
+    assert!(dismissed.iter().all(|found| found["repro"].is_null()), "{run:?}");
+    let url = server.url("/");
+    desk.write("dismissed.toml", &repro_of(cleared, &url));
+    let replay = desk.hangup(&format!("replay dismissed.toml --slack 800ms --url {url}"));
+    assert_eq!(replay.code, Some(0), "{replay:?}");
+    assert!(replay.out.starts_with("no finding on ws://"), "{replay:?}");
+}
+
+/// A finding of a report's JSON as a repro file, which an older hangup would have saved.
+fn repro_of(found: &serde_json::Value, url: &str) -> String {
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let cause = found["cause"].as_str().map(|cause| format!("cause = \"{cause}\"\n"));
+    format!(
+        "format = 1\nhangup = \"0.1.0\"\nscript = \"\"\"\n{}\"\"\"\ndigest = \"0\"\n\
+         [target]\nname = \"{url}\"\nversion = \"over TCP\"\n\
+         [bounds]\nclose = 1.0\nrelease = 1.0\n\
+         [violation]\ninvariant = \"{}\"\nlevel = \"{}\"\n{}ending = \"in time\"\n\
+         sentence = \"It was saved.\"\n",
+        text("script"),
+        text("invariant"),
+        text("level"),
+        cause.unwrap_or_default(),
+    )
 }
 
 #[test]
