@@ -11,7 +11,7 @@ use crate::finding::save;
 use crate::generate::GeneratorConfig;
 use crate::report::{self, Style};
 use crate::run::campaign::Campaign;
-use crate::run::control::judge_and_decide;
+use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};

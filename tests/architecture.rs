@@ -21,7 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("transport::tcp", 4),
     ("actor", 4),
     ("target", 4),
-    ("run::control", 5),
+    ("run::control_play", 5),
     ("run::virtual_time", 5),
     ("run::campaign", 6),
     ("run::workers", 7),
@@ -238,7 +238,7 @@ fn a_suspicion_becomes_a_violation_in_one_place() {
         let is_back_from_a_worker = file.ends_with("run/workers/messages.rs");
         assert!(made.is_none() || is_back_from_a_worker, "{} decides by itself", file.display());
     }
-    for (file, code) in code_outside(&["judge", "run/control.rs", "run/real_time/player.rs"]) {
+    for (file, code) in code_outside(&["judge", "run/control_play.rs", "run/real_time/player.rs"]) {
         assert!(!code.contains("Decision::on"), "{} decides by itself", file.display());
     }
 }

@@ -10,7 +10,7 @@ use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report;
 use crate::report::model::{ReplayReport, ReplayResult};
-use crate::run::control::judge_and_decide;
+use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
 use crate::target::{Deviation, Registry, Target};

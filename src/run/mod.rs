@@ -7,11 +7,11 @@
 //! | [`campaign`] | many scripts against one target, in this process |
 //! | `workers` (feature `cli`) | the same in processes that a target may take down |
 //!
-//! `control` is how controls are played, whoever plays. Whoever plays knows bytes and time, and judges nothing: an exchange goes to
-//! [`judge`](mod@crate::judge).
+//! `control_play` is how controls are played, whoever plays. Whoever plays knows bytes and time,
+//! and judges nothing: an exchange goes to [`judge`](mod@crate::judge).
 
 pub mod campaign;
-pub(crate) mod control;
+pub(crate) mod control_play;
 #[cfg(feature = "tcp")]
 pub mod real_time;
 pub mod virtual_time;

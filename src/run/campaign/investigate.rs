@@ -7,7 +7,7 @@ use super::Campaign;
 use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::judge::judge;
-use crate::run::control::{PlayScript, decide};
+use crate::run::control_play::{PlayScript, decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
 use crate::verdict::{Identity, Violation};

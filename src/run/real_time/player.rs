@@ -11,7 +11,7 @@ use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
 use crate::judge::{Decided, Decision};
-use crate::run::control::script_of;
+use crate::run::control_play::script_of;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;

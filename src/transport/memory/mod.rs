@@ -19,10 +19,10 @@
 //! script and judges nothing.
 
 mod state;
-mod subject_end;
+mod subject_socket;
 
 use self::state::{Locked, Network, keep, wake};
-pub use self::subject_end::SubjectEnd;
+pub use self::subject_socket::SubjectEnd;
 use crate::exchange::{ConnectionId, End, Exchange, Time, What};
 use crate::heap;
 use crate::script::{Setting, Size};
