@@ -91,7 +91,8 @@ fn finish(
     if let Some(file) = &options.junit {
         let interrupted = stopped.then_some("interrupted");
         let trouble = trouble.as_deref().or(interrupted);
-        let judged = |rule| is_judged(rule, &probe.limits.bounds, outcome.sees_the_server);
+        let judged =
+            |rule| can_be_told_over_tcp(rule, &probe.limits.bounds, outcome.sees_the_server);
         let text = report::junit(&options.url, &repros, &judged, trouble, seconds);
         write_file(file, &text)?;
     }
@@ -126,7 +127,7 @@ fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
 }
 
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
-fn is_judged(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
+fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
         BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
         ReleasesInTime,

@@ -6,11 +6,11 @@
 //! acquitted. A [`Decision`] plays nothing: it says which control it wants, and is told of the
 //! exchange, so that the same code decides for virtual time, workers and sockets.
 
-use super::deadlines;
+use super::lateness;
 use super::obligations::{self, cause_of};
 use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Event, Exchange, Time};
+use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::verdict::{
     Control, Dismissal, Ending, Excuse, Identity, Invariant, Reason, Verdict, Violation,
 };
@@ -76,7 +76,7 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     let cause = if is_death { None } else { cause_of(view, case.bounds, first) };
     let ending = match invariant {
         Invariant::NoSpin => Ending::Spinning(view.at(first)),
-        _ => deadlines::ending(view, case.owed),
+        _ => lateness::ending(view, case.owed),
     };
     let identity = Identity::safety(invariant, cause);
     Violation { identity, level, ending, owed: None, fact, events, control }
@@ -188,17 +188,4 @@ impl WhatItDid {
         let ended = view.events().any(Event::shows_actor_the_end);
         Self { close: view.own_close().and_then(|close| close.close.clone()), ended }
     }
-}
-
-/// The time by which the server, as things stand at the exchange's end, must have
-/// done what it has not done yet; `None` where it owes nothing.
-pub fn next_deadline(
-    exchange: &Exchange,
-    connection: ConnectionId,
-    bounds: &Bounds,
-) -> Option<Time> {
-    let view = View::of(exchange, connection);
-    let owed = obligations::earliest(&view, bounds)?;
-    let done = view.ended().is_some() && view.released().is_some();
-    (!done).then_some(owed.deadline)
 }

@@ -6,20 +6,21 @@
 //! | file | has |
 //! |---|---|
 //! | `obligations` | what obliges the server to end, since when and by when |
-//! | `deadlines` | whether the end, or the release, came in time |
+//! | `lateness` | whether the end, or the release, came in time |
 //! | `rules/` | the rules, one file each: the RFC's sentence, the check, the text for people |
 //! | `excuses` | why a server may have acted so although a rule looks broken |
 //! | `decide` | the one place where a suspicion becomes a violation, or is dismissed |
 //!
 //! What was sent and when is read by [`view`](crate::view); the judge decodes nothing.
 
-mod deadlines;
 mod decide;
 mod excuses;
+mod lateness;
 mod obligations;
 mod rules;
 
-pub use decide::{Decided, Decision, judge_connection, next_deadline, not_repeated};
+pub use decide::{Decided, Decision, judge_connection, not_repeated};
+pub use obligations::next_deadline;
 pub use rules::{AskedOf, JudgedFrom, RULES, Rule};
 
 use crate::bounds::Bounds;

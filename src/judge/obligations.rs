@@ -4,7 +4,7 @@
 //! sends moves an armed deadline later: there is no code here that could.
 
 use crate::bounds::Bounds;
-use crate::exchange::Time;
+use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::verdict::{Cause, Owed};
 use crate::view::View;
 use std::time::Duration;
@@ -17,6 +17,19 @@ pub(super) fn earliest(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let arms =
         closing(view, bounds).into_iter().chain([handshake(view, bounds), idle(view, bounds)]);
     arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause), owed.event))
+}
+
+/// The time by which the server, as things stand at the exchange's end, must have
+/// done what it has not done yet; `None` where it owes nothing.
+pub fn next_deadline(
+    exchange: &Exchange,
+    connection: ConnectionId,
+    bounds: &Bounds,
+) -> Option<Time> {
+    let view = View::of(exchange, connection);
+    let owed = earliest(&view, bounds)?;
+    let done = view.ended().is_some() && view.released().is_some();
+    (!done).then_some(owed.deadline)
 }
 
 /// What made the server act as it did at `event`: the first thing before it that

@@ -6,7 +6,7 @@
 //! feature of the library: a binary of its own, which builds fast.
 
 mod conditions;
-mod deadlines;
+mod lateness;
 mod nonsense;
 mod obligations;
 mod rules;

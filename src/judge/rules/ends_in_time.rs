@@ -1,7 +1,7 @@
 //! `ends-in-time`: the client sees the end by the deadline.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
-use crate::judge::deadlines;
+use crate::judge::lateness;
 use crate::verdict::{Cause, Class, Invariant};
 
 /// The rule.
@@ -33,5 +33,5 @@ pub(super) const RULE: Rule = Rule {
 /// The opening and idleness have rules of their own.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let of_its_own = |cause| matches!(cause, Cause::Handshake | Cause::Idle);
-    out.extend(deadlines::missed_end(case).filter(|_| !case.owes(of_its_own)));
+    out.extend(lateness::missed_end(case).filter(|_| !case.owes(of_its_own)));
 }

@@ -1,7 +1,7 @@
 //! `handshake-in-time`: an unfinished opening does not hold a connection.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
-use crate::judge::deadlines;
+use crate::judge::lateness;
 use crate::verdict::{Cause, Class, Invariant};
 
 /// The rule.
@@ -20,7 +20,5 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(
-        deadlines::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)),
-    );
+    out.extend(lateness::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)));
 }

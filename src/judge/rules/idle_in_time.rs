@@ -1,7 +1,7 @@
 //! `idle-in-time`: a silent client does not hold a connection, where that is promised.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
-use crate::judge::deadlines;
+use crate::judge::lateness;
 use crate::verdict::{Cause, Class, Invariant};
 
 /// The rule.
@@ -19,5 +19,5 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(deadlines::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Idle)));
+    out.extend(lateness::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Idle)));
 }

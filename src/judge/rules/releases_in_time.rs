@@ -1,7 +1,7 @@
 //! `releases-in-time`: the transport is let go of by the deadline.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
-use crate::judge::deadlines;
+use crate::judge::lateness;
 use crate::verdict::{Class, Invariant};
 
 /// The rule.
@@ -26,5 +26,5 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(deadlines::missed_release(case));
+    out.extend(lateness::missed_release(case));
 }
