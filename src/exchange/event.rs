@@ -119,6 +119,21 @@ pub enum AfterDeadline {
     GaveUp,
 }
 
+/// What the subject was doing with its transport when watching ended, and it had not let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Whether it reads again when it is woken; `None` where nobody could try.
+    pub reads: Option<bool>,
+    /// Whether it writes again when it is woken; `None` where nobody could try.
+    pub writes: Option<bool>,
+    /// Whether bytes of the actor's, its FIN or its RST are there that it has not read.
+    pub has_input: bool,
+    /// How many bytes it has sent that have not gone on to the actor.
+    pub unsent: u32,
+    /// How many more bytes it could send; `None` where nobody knows.
+    pub room: Option<u32>,
+}
+
 /// How a target took down the process that it was played in, or kept it from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Death {
@@ -209,6 +224,8 @@ pub enum What {
     },
     /// The server's application said something.
     Noted(Note),
+    /// What the subject was doing when watching ended.
+    Stands(Standing),
     /// What became of a connection that had not ended in time.
     Became(AfterDeadline),
     /// The target's process ended, or stood still: nothing more was seen.

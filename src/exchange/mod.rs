@@ -9,7 +9,7 @@
 mod event;
 mod time;
 
-pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, What};
+pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, Standing, What};
 pub use time::Time;
 
 use crate::wire::Role;

@@ -61,10 +61,11 @@ fn decide(rule: &Rule, suspicion: Suspicion, case: &Case<'_>, verdict: &mut Verd
 /// condition, and as cause what made the server act: one bug is one finding.
 fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     let control = control(&suspicion, case.view);
-    let Suspicion { level, fact, events, timing, .. } = suspicion;
+    let Suspicion { level, symptom, fact, events, timing, .. } = suspicion;
+    debug_assert!(rule.symptoms.contains(&symptom), "{}: {symptom}", rule.invariant);
     let (invariant, fact) = (rule.invariant, fact.into_owned());
     if let Some((owed, condition, ending)) = timing {
-        let identity = Identity::liveness(invariant, owed.cause, condition);
+        let identity = Identity::liveness(invariant, owed.cause, condition).with_symptom(symptom);
         return Violation { identity, level, ending, owed: Some(owed), fact, events, control };
     }
     let view = case.view;
@@ -78,7 +79,7 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
         Invariant::NoSpin => Ending::Spinning(view.at(first)),
         _ => lateness::ending(view, case.owed),
     };
-    let identity = Identity::safety(invariant, cause);
+    let identity = Identity::safety(invariant, cause).with_symptom(symptom);
     Violation { identity, level, ending, owed: None, fact, events, control }
 }
 

@@ -2,8 +2,8 @@
 
 use super::excuses;
 use super::rules::{Case, Suspicion};
-use crate::exchange::{AfterDeadline, Event, Time, What};
-use crate::verdict::{Cause, Condition, Ending, Level, Owed};
+use crate::exchange::{AfterDeadline, Event, Standing, Time, What};
+use crate::verdict::{Cause, Condition, Ending, Level, Owed, Symptom};
 use crate::view::{Stream, View};
 use crate::wire::Fault;
 use std::time::Duration;
@@ -14,8 +14,17 @@ use std::time::Duration;
 pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
     let owed = judged(case)?;
     let ended = case.view.ended();
-    (!kept(case.view, ended, owed))
-        .then(|| suspicion(case.view, owed, "did not end the connection", ended))
+    if kept(case.view, ended, owed) {
+        return None;
+    }
+    let missed = suspicion(case.view, owed, "did not end the connection", ended);
+    let half_sent = missed.timing.is_some_and(|(_, when, _)| when == Condition::HalfSent);
+    let reads_on =
+        matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen);
+    if half_sent && owed.cause == Cause::ClientViolation && reads_on {
+        return Some(Suspicion { symptom: Symptom::AwaitsIllegalRest, ..missed });
+    }
+    Some(missed)
 }
 
 /// The end came by the deadline, and the server held its transport beyond it. One that fails
@@ -52,9 +61,47 @@ fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize
     let waited = was_waited_for(view, owed, came);
     let condition = if waited { Condition::HalfSent } else { condition(view, owed) };
     let events = [Some(owed.event), came.or(view.firsts.became)].into_iter().flatten().collect();
-    let level = level(view, owed, condition == Condition::HalfSent);
-    Suspicion { timing: Some((owed, condition, ending)), ..Suspicion::new(level, fact, events) }
+    let half_sent = condition == Condition::HalfSent;
+    let level = level(view, owed, half_sent);
+    let symptom = match came {
+        Some(came) if acted_by_itself(view, owed, came) => Symptom::OwnTimer,
+        Some(_) => Symptom::StillOpen,
+        None => standing(view),
+    };
+    let suspicion = Suspicion::new(level, symptom, fact, events);
+    Suspicion { timing: Some((owed, condition, ending)), ..suspicion }
         .unless(excuses::nobody_could_see(view, owed.deadline))
+}
+
+/// Whether the client had done nothing since the deadline when `came` happened, so that it
+/// was the server's own doing. In virtual time a client that is owed an end waits for it.
+fn acted_by_itself(view: &View<'_>, owed: Owed, came: usize) -> bool {
+    let acts = |event: &Event| {
+        let arrived = matches!(event.what, What::Arrived { .. } | What::FinArrived);
+        event.at > owed.deadline && (arrived || event.what == What::ResumedReading)
+    };
+    !view.events_before(came).any(acts)
+}
+
+/// What a server that has not let go is doing.
+fn standing(view: &View<'_>) -> Symptom {
+    let Some(standing) = view.standing else { return Symptom::StillOpen };
+    let Standing { reads, writes, has_input, unsent, room } = standing;
+    let would_write = writes == Some(true);
+    let has_more_to_say = view.own_close().is_none_or(|own| own.ended.is_none());
+    match reads {
+        _ if view.firsts.shut.is_some() => Symptom::KeepsSocket,
+        _ if would_write && room == Some(0) => Symptom::WaitsForRoom,
+        _ if would_write => Symptom::IgnoresRoom,
+        Some(true) | None if view.unused_room.is_some() && has_more_to_say => Symptom::IgnoresRoom,
+        // Over TCP only the queues are seen.
+        None if has_input => Symptom::IgnoresInput,
+        None if unsent > 0 => Symptom::WaitsForRoom,
+        None => Symptom::StillOpen,
+        Some(_) if has_input => Symptom::IgnoresInput,
+        Some(true) => Symptom::WaitsToRead,
+        Some(false) => Symptom::Forgotten,
+    }
 }
 
 /// What the RFC's own words ask for. It sets no time; the target's bound does.
@@ -70,30 +117,11 @@ fn level(view: &View<'_>, owed: Owed, half_sent: bool) -> Level {
         //# connection immediately;
         Cause::ClientClose => Level::Must,
         _ if both_closes => Level::Must,
-        Cause::ClientViolation => match owed.fault {
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
-            //# The server MUST close the connection upon receiving a
-            //# frame that is not masked.
-            Some(Fault::Unmasked) => Level::Must,
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
-            //# If a nonzero value is received and none of
-            //# the negotiated extensions defines the meaning of such a nonzero
-            //# value, the receiving endpoint MUST _Fail the WebSocket
-            //# Connection_.
-            Some(Fault::ReservedBits(_)) => Level::Must,
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
-            //# If an unknown opcode is received, the receiving endpoint MUST _Fail
-            //# the WebSocket Connection_.
-            Some(Fault::ReservedOpcode(_)) => Level::Must,
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
-            //# When an endpoint is to interpret a byte stream as UTF-8 but finds
-            //# that the byte stream is not, in fact, a valid UTF-8 stream, that
-            //# endpoint MUST _Fail the WebSocket Connection_.
-            // Who looks at whole messages has not found it before it is whole.
-            Some(Fault::TextNotUtf8) if !half_sent => Level::Must,
-            // Of the other faults the RFC forbids the sending, and leaves the rest open.
-            _ => Level::Should,
-        },
+        // Who looks at whole messages has not found it before it is whole.
+        Cause::ClientViolation if half_sent && owed.fault == Some(Fault::TextNotUtf8) => {
+            Level::Should
+        }
+        Cause::ClientViolation => owed.fault.map_or(Level::Should, of_a_violation),
         // On a peer that never answers, sends FIN or RST, or says nothing, it is silent.
         Cause::OwnClose
         | Cause::AppClose
@@ -101,6 +129,33 @@ fn level(view: &View<'_>, owed: Owed, half_sent: bool) -> Level {
         | Cause::ClientReset
         | Cause::Handshake
         | Cause::Idle => Level::Should,
+    }
+}
+
+/// How strongly the RFC asks that this violation be refused.
+pub(super) const fn of_a_violation(fault: Fault) -> Level {
+    match fault {
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+        //# The server MUST close the connection upon receiving a
+        //# frame that is not masked.
+        Fault::Unmasked => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+        //# If a nonzero value is received and none of
+        //# the negotiated extensions defines the meaning of such a nonzero
+        //# value, the receiving endpoint MUST _Fail the WebSocket
+        //# Connection_.
+        Fault::ReservedBits(_) => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+        //# If an unknown opcode is received, the receiving endpoint MUST _Fail
+        //# the WebSocket Connection_.
+        Fault::ReservedOpcode(_) => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+        //# When an endpoint is to interpret a byte stream as UTF-8 but finds
+        //# that the byte stream is not, in fact, a valid UTF-8 stream, that
+        //# endpoint MUST _Fail the WebSocket Connection_.
+        Fault::TextNotUtf8 => Level::Must,
+        // Of the other faults the RFC forbids the sending, and leaves the rest open.
+        _ => Level::Should,
     }
 }
 

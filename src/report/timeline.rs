@@ -4,7 +4,7 @@
 //! [`Timeline`] is data; [`Timeline::text`] lays it out in columns. Frames are read by
 //! [`view`](crate::view), and by nobody here.
 
-use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Time, What};
+use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
 use crate::verdict::{Ending, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
@@ -306,6 +306,7 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
             return Some((Lane::Server, format!("application: is told of the end, {code}")));
         }
         What::Died(death) => return Some((Lane::Server, death.to_string())),
+        What::Stands(standing) => return Some((Lane::Server, stands(standing))),
         What::Became(_)
         | What::Arrived { .. }
         | What::Wrote { .. }
@@ -316,6 +317,29 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
         | What::Noted(Note::Reports) => return None,
     };
     Some((lane, text.to_owned()))
+}
+
+/// What a server that has not let go is doing, as far as that was seen.
+fn stands(standing: &Standing) -> String {
+    let Standing { reads, writes, has_input, unsent, room } = standing;
+    let mut words = Vec::new();
+    match writes {
+        Some(true) => words.push("waits to write".to_owned()),
+        _ if *unsent > 0 => words.push(format!("{unsent} bytes not sent on")),
+        _ => {}
+    }
+    match reads {
+        Some(true) => words.push("waits to read".to_owned()),
+        Some(false) => words.push("does not read".to_owned()),
+        None => {}
+    }
+    if *has_input {
+        words.push("has input".to_owned());
+    }
+    if let Some(room) = room {
+        words.push(format!("room for {room} bytes"));
+    }
+    if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }
 
 /// One direction's bytes, as they are put into words.

@@ -4,7 +4,7 @@
 //! lists who may ask for one of them. To add a part is to change this file, and the judge,
 //! which makes identities.
 
-use super::{Cause, Condition, Invariant};
+use super::{Cause, Condition, Invariant, Symptom};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +14,15 @@ use std::str::FromStr;
 /// Its text form reads back as the same identity:
 ///
 /// ```
-/// use hangup::verdict::{Cause, Condition, Identity, Invariant};
+/// use hangup::verdict::{Cause, Condition, Identity, Invariant, Symptom};
 ///
 /// let invariant = Invariant::EndsInTime;
 /// let identity = Identity::liveness(invariant, Cause::OwnClose, Condition::Silent);
 /// assert_eq!(identity.to_string(), "ends-in-time: the server's own Close, silent");
-/// assert_eq!(identity.to_string().parse(), Ok(identity));
+/// let identity = identity.with_symptom(Symptom::WaitsForRoom);
+/// let text = "ends-in-time (waits for room to write, no timer ends it): the server's own Close, silent";
+/// assert_eq!(identity.to_string(), text);
+/// assert_eq!(text.parse(), Ok(identity));
 /// ```
 ///
 /// Files and JSON have the parts as fields beside others: flatten it there, and where other
@@ -32,11 +35,15 @@ pub struct Identity {
     variant: Variant,
 }
 
-/// What is broken: the part of an [`Identity`] that a maintainer mends once. Where fields
-/// stand between the two parts of an identity, flatten each.
+/// What is broken, and what exactly was seen: the part of an [`Identity`] that a maintainer
+/// mends once. Prints as `ends-in-time (waits to read, no timer ends it)`. Where fields stand between the two parts of an identity, flatten each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
     invariant: Invariant,
+    /// What exactly was seen; `None` in files of before there were symptoms, and in patterns
+    /// that leave it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    symptom: Option<Symptom>,
 }
 
 /// Where a problem shows: the other part of an [`Identity`].
@@ -52,12 +59,18 @@ impl Identity {
     /// Of a rule about time: what obliged the server, and what the client did meanwhile.
     pub const fn liveness(invariant: Invariant, cause: Cause, condition: Condition) -> Self {
         let variant = Variant { cause: Some(cause), condition: Some(condition) };
-        Self { problem: Problem { invariant }, variant }
+        Self { problem: Problem::of(invariant), variant }
     }
 
     /// Of a rule about what the server did: what made it act, where something did.
     pub const fn safety(invariant: Invariant, cause: Option<Cause>) -> Self {
-        Self { problem: Problem { invariant }, variant: Variant { cause, condition: None } }
+        Self { problem: Problem::of(invariant), variant: Variant { cause, condition: None } }
+    }
+
+    /// The same, and exactly this was seen.
+    pub const fn with_symptom(mut self, symptom: Symptom) -> Self {
+        self.problem.symptom = Some(symptom);
+        self
     }
 
     /// Both parts together again.
@@ -80,6 +93,20 @@ impl Identity {
         self.problem.invariant
     }
 
+    /// What exactly was seen; `None` only where it was read from a file of before there were
+    /// symptoms.
+    pub const fn symptom(self) -> Option<Symptom> {
+        self.problem.symptom
+    }
+
+    /// Whether a violation with the identity `seen` is the one that this identity names: the
+    /// same, but for a symptom that is not known.
+    pub fn stands_for(self, seen: Self) -> bool {
+        let symptom = self.problem.symptom.or(seen.problem.symptom);
+        let problem = Problem { symptom, ..self.problem };
+        problem == seen.problem && self.variant == seen.variant
+    }
+
     /// What obliged the server, where something did.
     pub const fn cause(self) -> Option<Cause> {
         self.variant.cause
@@ -92,12 +119,15 @@ impl Identity {
 
     /// Cause and condition in words, where it has any: `the server's own Close, silent`.
     pub fn words(self) -> String {
-        self.variant.words().collect::<Vec<_>>().join(", ")
+        self.variant.text()
     }
 
-    /// The identity as part of a file's name: `ends-in-time--the-servers-own-close--silent`.
+    /// The identity as part of a file's name:
+    /// `ends-in-time--waits-for-room-to-write-no-timer-ends-it--the-servers-own-close--silent`.
     pub fn slug(self) -> String {
-        let words = std::iter::once(self.invariant().id()).chain(self.variant.words());
+        let symptom = self.symptom().map(Symptom::id);
+        let words = std::iter::once(self.invariant().id()).chain(symptom);
+        let words = words.chain(self.variant.words());
         words.map(slug).collect::<Vec<_>>().join("--")
     }
 
@@ -112,7 +142,48 @@ impl Identity {
     }
 }
 
+impl Problem {
+    /// A rule, with the symptom left open.
+    pub const fn of(invariant: Invariant) -> Self {
+        Self { invariant, symptom: None }
+    }
+
+    /// The rule that is broken.
+    pub const fn invariant(self) -> Invariant {
+        self.invariant
+    }
+
+    /// What exactly was seen, where that is known.
+    pub const fn symptom(self) -> Option<Symptom> {
+        self.symptom
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.symptom {
+            None => write!(f, "{}", self.invariant),
+            Some(symptom) => write!(f, "{} ({symptom})", self.invariant),
+        }
+    }
+}
+
 impl Variant {
+    /// Cause and condition in words, where it has any: `the server's own Close, silent`.
+    pub fn text(self) -> String {
+        self.words().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What obliged the server, where something did.
+    pub const fn cause(self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// What the client did, where the rule is about time.
+    pub const fn condition(self) -> Option<Condition> {
+        self.condition
+    }
+
     fn words(self) -> impl Iterator<Item = &'static str> {
         [self.cause.map(Cause::id), self.condition.map(Condition::id)].into_iter().flatten()
     }
@@ -151,7 +222,7 @@ pub(crate) fn groups<T>(
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.invariant())?;
+        write!(f, "{}", self.problem)?;
         for (index, word) in self.variant.words().enumerate() {
             write!(f, "{} {word}", if index == 0 { ":" } else { "," })?;
         }
@@ -164,6 +235,8 @@ impl fmt::Display for Identity {
 pub enum ParseIdentityError {
     /// It does not begin with a rule's id.
     Rule(String),
+    /// What stands in parentheses behind the rule is no symptom.
+    Symptom(String),
     /// What comes next is no cause and no condition.
     Variant(String),
     /// A cause or a condition, but not in its place: the cause comes first, each once.
@@ -178,6 +251,10 @@ impl fmt::Display for ParseIdentityError {
                 let rules = ids(&mut Invariant::ALL.iter().map(|rule| rule.id()));
                 write!(f, "no rule `{text}`; expected one of: {rules}")
             }
+            Self::Symptom(text) => {
+                let symptoms = ids(&mut Symptom::ALL.iter().map(|symptom| symptom.id()));
+                write!(f, "no symptom `{text}`; expected one of: {symptoms}")
+            }
             Self::Variant(text) => {
                 let causes = ids(&mut Cause::ALL.iter().map(|cause| cause.id()));
                 let conditions = ids(&mut Condition::ALL.iter().map(|condition| condition.id()));
@@ -189,7 +266,8 @@ impl fmt::Display for ParseIdentityError {
             }
             Self::Order(text) => write!(
                 f,
-                "`{text}` is out of place; expected `rule: cause, condition`, with at most one of each"
+                "`{text}` is out of place; expected `rule (symptom): cause, condition`, with at most one of \
+                 each"
             ),
         }
     }
@@ -205,8 +283,16 @@ impl FromStr for Identity {
             Some((rule, words)) => (rule, Some(words)),
             None => (text, None),
         };
+        let (rule, symptom) = match rule.strip_suffix(')').and_then(|rule| rule.split_once(" (")) {
+            Some((rule, symptom)) => (rule, Some(symptom)),
+            None => (rule, None),
+        };
         let invariant = Invariant::from_id(rule);
         let invariant = invariant.ok_or_else(|| ParseIdentityError::Rule(rule.to_owned()))?;
+        let known = |id: &str| {
+            Symptom::from_id(id).ok_or_else(|| ParseIdentityError::Symptom(id.to_owned()))
+        };
+        let symptom = symptom.map(known).transpose()?;
         let mut variant = Variant { cause: None, condition: None };
         for word in words.into_iter().flat_map(|words| words.split(", ")) {
             let in_place = match (Cause::from_id(word), Condition::from_id(word)) {
@@ -220,20 +306,26 @@ impl FromStr for Identity {
                 return Err(ParseIdentityError::Order(word.to_owned()));
             }
         }
-        Ok(Self { problem: Problem { invariant }, variant })
+        Ok(Self { problem: Problem { invariant, symptom }, variant })
     }
 }
 
-/// An [`Identity`] whose cause and condition may be left open. Same text form and fields:
+/// An [`Identity`] whose symptom, cause and condition may be left open. Same text form and fields:
 /// what is left out is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Pattern(Identity);
 
 impl Pattern {
-    /// A rule, whatever the cause and the condition.
+    /// A rule, whatever the symptom, the cause and the condition.
     pub const fn of(invariant: Invariant) -> Self {
         Self(Identity::safety(invariant, None))
+    }
+
+    /// Only with this symptom.
+    pub const fn with_symptom(mut self, symptom: Symptom) -> Self {
+        self.0.problem.symptom = Some(symptom);
+        self
     }
 
     /// Only with this cause.
@@ -268,11 +360,12 @@ impl Pattern {
         self.0.words()
     }
 
-    /// Whether it takes `identity` in: the same rule, and the same cause and condition
+    /// Whether it takes `identity` in: the same rule, and the same symptom, cause and condition
     /// where the pattern has one.
     pub fn matches(self, identity: Identity) -> bool {
         let Self(Identity { problem, variant: Variant { cause, condition } }) = self;
-        problem == identity.problem
+        problem.invariant == identity.problem.invariant
+            && (problem.symptom.is_none() || problem.symptom == identity.problem.symptom)
             && (cause.is_none() || cause == identity.variant.cause)
             && (condition.is_none() || condition == identity.variant.condition)
     }
@@ -325,7 +418,7 @@ mod tests {
                     let cause = cause.map(|index| Cause::ALL[index]);
                     let condition = condition.map(|index| Condition::ALL[index]);
                     let variant = Variant { cause, condition };
-                    Identity::of(Problem { invariant: *invariant }, variant)
+                    Identity::of(Problem::of(*invariant), variant)
                 })
             })
         })

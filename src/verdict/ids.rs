@@ -1,13 +1,13 @@
 //! The names that verdicts are made of, each with its id in output, files and arguments.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
 /// Defines an enum of ids with the name that each has in output, files and arguments.
 macro_rules! words {
     ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$outer])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize,
+        )]
         pub enum $name {
             $($(#[$inner])* #[serde(rename = $text)] $variant,)+
         }
@@ -27,13 +27,14 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.id())
             }
         }
     };
 }
+pub(super) use words;
 
 words! {
     /// A named rule that a server keeps.

@@ -2,10 +2,12 @@
 
 mod identity;
 mod ids;
+mod symptoms;
 
 pub use identity::{Group, Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub(crate) use identity::{groups, slug};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
+pub use symptoms::Symptom;
 
 pub use crate::exchange::Time;
 use crate::wire::Fault;
@@ -150,12 +152,12 @@ impl Verdict {
     pub fn acquitted(&self, identity: Identity) -> Option<Control> {
         let mut dismissals = self.dismissals.iter();
         dismissals.find_map(|dismissal| {
-            (dismissal.violation.identity == identity).then(|| dismissal.reason.control())?
+            identity.stands_for(dismissal.violation.identity).then(|| dismissal.reason.control())?
         })
     }
 
-    /// The violation with this identity, where there is one.
+    /// The violation that this identity [stands for](Identity::stands_for), where there is one.
     pub fn find(&self, identity: Identity) -> Option<&Violation> {
-        self.violations.iter().find(|violation| violation.identity == identity)
+        self.violations.iter().find(|violation| identity.stands_for(violation.identity))
     }
 }

@@ -10,7 +10,9 @@ pub mod streams;
 
 pub use streams::{Frame, Stream};
 
-use crate::exchange::{Bytes, ConnectionId, Death, End, Event, Exchange, Note, Time, What};
+use crate::exchange::{
+    Bytes, ConnectionId, Death, End, Event, Exchange, Note, Standing, Time, What,
+};
 use crate::wire::{Fault, Role, handshake};
 
 /// The client's first fault.
@@ -88,6 +90,8 @@ pub struct View<'a> {
     pub blocked: bool,
     /// When room came for a wish to write that had waited, and nothing was written since.
     pub unused_room: Option<Time>,
+    /// What the subject was doing when watching ended, where it had not let go.
+    pub standing: Option<Standing>,
     /// What the server's application said, and when.
     pub notes: Vec<(usize, Note)>,
     /// The events at which the server's reading had got so far: `(event, bytes in all)`.
@@ -113,6 +117,7 @@ impl<'a> View<'a> {
             actor_fault: None,
             blocked: false,
             unused_room: None,
+            standing: None,
             notes: Vec::new(),
             reads: Vec::new(),
         };
@@ -141,6 +146,7 @@ impl<'a> View<'a> {
                     view.blocked = false;
                     view.unused_room = Some(*at);
                 }
+                What::Stands(standing) => view.standing = Some(*standing),
                 What::Noted(note) => {
                     view.notes.push((index, *note));
                     view.firsts.note(event, index);

@@ -2,9 +2,9 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View, came_before};
-use crate::wire::Opcode;
+use crate::wire::{CloseClass, CloseCode, Opcode};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -23,6 +23,15 @@ pub(super) const RULE: Rule = Rule {
               that crosses the server's own.",
     asked_of: AskedOf::Both("5.4 says: an endpoint"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[
+        Symptom::RefusesEmptyClose,
+        Symptom::RefusesBareCode,
+        Symptom::RefusesRegisteredCode,
+        Symptom::RefusesPrivateCode,
+        Symptom::RefusesReason,
+        Symptom::RefusesControlInside,
+        Symptom::RefusesOther,
+    ],
     check,
 };
 
@@ -47,10 +56,11 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     //# middle of a fragmented message.
     let level = if is_inside_message(view, last) { Level::Must } else { Level::Should };
     let fact = format!("answered the client's {what} with code {blame}");
+    let symptom = refused(view, last);
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // The client may have sent the code itself, and a stream that ends in the middle of a
     // frame is no legal one.
-    let suspicion = Suspicion::new(level, fact, events)
+    let suspicion = Suspicion::new(level, symptom, fact, events)
         .unless(excuses::refusable(view, at))
         .unless(excuses::application_closed(view, at))
         .unless(excuses::clients_own_code(view, blame))
@@ -64,4 +74,18 @@ fn is_inside_message(view: &View<'_>, frame: &Frame) -> bool {
     let last = before.filter(|other| other.opcode.is_data()).last();
     let open = last.and_then(|data| data.head).is_some_and(|head| !head.fin);
     open && matches!(frame.opcode, Opcode::CLOSE | Opcode::PING | Opcode::PONG)
+}
+
+/// What was refused, if the last thing that came was.
+fn refused(view: &View<'_>, last: &Frame) -> Symptom {
+    let reason = last.close.as_deref().is_some_and(|payload| payload.len() > 2);
+    match last.code().map(CloseCode::class) {
+        _ if !last.is_close() && is_inside_message(view, last) => Symptom::RefusesControlInside,
+        _ if !last.is_close() => Symptom::RefusesOther,
+        None => Symptom::RefusesEmptyClose,
+        Some(CloseClass::Registered) => Symptom::RefusesRegisteredCode,
+        Some(CloseClass::Library | CloseClass::Private) => Symptom::RefusesPrivateCode,
+        Some(_) if reason => Symptom::RefusesReason,
+        Some(_) => Symptom::RefusesBareCode,
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
-use crate::view::View;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::{Frame, View};
+use crate::wire::{CloseClass, ClosePayload};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -21,6 +22,14 @@ pub(super) const RULE: Rule = Rule {
               flushed. The client then reports 1006, an abnormal closure.",
     asked_of: AskedOf::Both("5.5.1 says: an endpoint"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[
+        Symptom::EmptyClose,
+        Symptom::DefinedCode,
+        Symptom::RegisteredCode,
+        Symptom::PrivateCode,
+        Symptom::CloseWithReason,
+        Symptom::PartOfAnswer,
+    ],
     check,
 };
 
@@ -40,10 +49,28 @@ fn unanswered(view: &View<'_>) -> Option<Suspicion> {
     if answered || ended < received {
         return None;
     }
-    let fact = "ended the connection without answering the client's Close";
-    let suspicion = Suspicion::new(Level::Must, fact, vec![received, ended])
+    let (symptom, fact) = match view.own_close() {
+        Some(_) => {
+            (Symptom::PartOfAnswer, "ended the connection within its answer to the client's Close")
+        }
+        None => (kind(close), "ended the connection without answering the client's Close"),
+    };
+    let suspicion = Suspicion::new(Level::Must, symptom, fact, vec![received, ended])
         .unless(excuses::silence(view, ended))
         .unless(excuses::application_left(view, received))
         .unless(excuses::wide_length(view, close));
     Some(suspicion.about_an_answer(view))
+}
+
+/// Which kind of Close was not answered: servers that parse before they answer differ by it.
+fn kind(close: &Frame) -> Symptom {
+    match ClosePayload::parse(close.close.as_deref().unwrap_or_default()) {
+        ClosePayload::Empty | ClosePayload::OneByte(_) => Symptom::EmptyClose,
+        ClosePayload::Code(code, reason) => match code.class() {
+            CloseClass::Registered => Symptom::RegisteredCode,
+            CloseClass::Library | CloseClass::Private => Symptom::PrivateCode,
+            _ if !reason.is_empty() => Symptom::CloseWithReason,
+            _ => Symptom::DefinedCode,
+        },
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Death;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -22,6 +22,7 @@ pub(super) const RULE: Rule = Rule {
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[Symptom::MoreThanPromised, Symptom::AllMemory],
     check,
 };
 
@@ -31,12 +32,12 @@ pub(super) const RULE: Rule = Rule {
 //# message size after reassembly from multiple frames.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     if let Some((event, death @ Death::OutOfMemory)) = case.view.death() {
-        out.push(Suspicion::new(Level::Should, death.to_string(), vec![event]));
+        out.push(Suspicion::new(Level::Should, Symptom::AllMemory, death.to_string(), vec![event]));
     } else if let (Some(peak), Some(bound)) = (case.view.exchange.peak_heap, case.bounds.memory)
         && peak > bound
     {
         let fact =
             format!("held {peak} bytes of heap for one connection, and promises at most {bound}");
-        out.push(Suspicion::new(Level::Should, fact, Vec::new()));
+        out.push(Suspicion::new(Level::Should, Symptom::MoreThanPromised, fact, Vec::new()));
     }
 }

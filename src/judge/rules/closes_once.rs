@@ -1,7 +1,7 @@
 //! `closes-once`: at most one Close.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
               say. Two ends that answer every Close with a Close would never stop.",
     asked_of: AskedOf::Both("5.5.1 speaks of endpoints"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[Symptom::SecondClose],
     check,
 };
 
@@ -31,6 +32,11 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     let mut closes = closes.filter(|frame| frame.is_close() && frame.ended.is_some());
     if let (Some(first), Some(second)) = (closes.next(), closes.next()) {
         let events = vec![second.started, first.started];
-        out.push(Suspicion::new(Level::Should, "sent a second Close", events));
+        out.push(Suspicion::new(
+            Level::Should,
+            Symptom::SecondClose,
+            "sent a second Close",
+            events,
+        ));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::View;
 
 /// The rule.
@@ -21,6 +21,7 @@ pub(super) const RULE: Rule = Rule {
               wanted to close as well, or where the answer is a complaint about data sent before.",
     asked_of: AskedOf::Both("5.5.1 says: the endpoint"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[Symptom::OtherCode, Symptom::NoCode],
     check,
 };
 
@@ -40,10 +41,11 @@ fn other_code(view: &View<'_>) -> Option<Suspicion> {
     if sent == Some(wanted) || own.started <= received {
         return None;
     }
+    let symptom = if sent.is_some() { Symptom::OtherCode } else { Symptom::NoCode };
     let sent = sent.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
     let fact = format!("answered the client's Close with {sent}, which had code {wanted}");
     // A Close that came after the client's need not answer it. Of blame, `accepts-legal` speaks.
-    let suspicion = Suspicion::new(Level::Should, fact, vec![own.started, received])
+    let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![own.started, received])
         .unless(excuses::application_closed(view, own.started))
         .unless(excuses::waited_for_room(view, std::iter::once(received)))
         .unless(excuses::about_data(view, own))

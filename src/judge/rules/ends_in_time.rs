@@ -1,8 +1,8 @@
 //! `ends-in-time`: the client sees the end by the deadline.
 
-use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions, refuses_illegal};
 use crate::judge::lateness;
-use crate::verdict::{Cause, Class, Invariant};
+use crate::verdict::{Cause, Class, Invariant, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -27,11 +27,23 @@ pub(super) const RULE: Rule = Rule {
         "either end that has closed, failed or lost its peer closes TCP (7.1.1)",
     ),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::WaitsToRead,
+        Symptom::WaitsForRoom,
+        Symptom::IgnoresRoom,
+        Symptom::IgnoresInput,
+        Symptom::Forgotten,
+        Symptom::AwaitsIllegalRest,
+        Symptom::OwnTimer,
+        Symptom::StillOpen,
+    ],
     check,
 };
 
-/// The opening and idleness have rules of their own.
+/// The opening and idleness have rules of their own, and so has a violation that the server
+/// serves as if it were none: there it owes a refusal first.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let of_its_own = |cause| matches!(cause, Cause::Handshake | Cause::Idle);
-    out.extend(lateness::missed_end(case).filter(|_| !case.owes(of_its_own)));
+    let missed = lateness::missed_end(case).filter(|_| !case.owes(of_its_own));
+    out.extend(missed.filter(|missed| !refuses_illegal::is_served(case, missed)));
 }

@@ -1,7 +1,7 @@
 //! `frames-well`: every byte is part of an opening or a frame that this end may send.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
 use crate::wire::Fault;
 
@@ -20,6 +20,14 @@ pub(super) const RULE: Rule = Rule {
         "5.1 asks a client for masks and a server for none; the rest of 5.2 binds both",
     ),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[
+        Symptom::WrongAccept,
+        Symptom::WrongMask,
+        Symptom::WideLength,
+        Symptom::FragmentOutOfPlace,
+        Symptom::TextNotUtf8,
+        Symptom::NoFrame,
+    ],
     check,
 };
 
@@ -38,7 +46,8 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
 fn wrong_accept(view: &View<'_>) -> Option<Suspicion> {
     let fact = "sent a Sec-WebSocket-Accept that does not answer the client's key";
     let events = || view.opened.into_iter().collect();
-    (view.accepts_the_key() == Some(false)).then(|| Suspicion::new(Level::Must, fact, events()))
+    (view.accepts_the_key() == Some(false))
+        .then(|| Suspicion::new(Level::Must, Symptom::WrongAccept, fact, events()))
 }
 
 fn ill_formed(view: &View<'_>) -> Option<Suspicion> {
@@ -48,8 +57,20 @@ fn ill_formed(view: &View<'_>) -> Option<Suspicion> {
     view.subject_frames.iter().filter(counts).find_map(|frame| {
         let fault = fault(frame)?;
         let fact = format!("sent a frame that none may be: {fault}");
-        Some(Suspicion::new(Level::Must, fact, vec![frame.started]))
+        Some(Suspicion::new(Level::Must, symptom(fault), fact, vec![frame.started]))
     })
+}
+
+/// The middle of another frame, read as one, may break any rule, but most often sets reserved
+/// bits or has a reserved opcode: what it breaks there is not told apart.
+const fn symptom(fault: Fault) -> Symptom {
+    match fault {
+        Fault::Masked | Fault::Unmasked => Symptom::WrongMask,
+        Fault::LengthNotMinimal => Symptom::WideLength,
+        Fault::LoneContinuation | Fault::InterruptedMessage => Symptom::FragmentOutOfPlace,
+        Fault::TextNotUtf8 => Symptom::TextNotUtf8,
+        _ => Symptom::NoFrame,
+    }
 }
 
 fn fault(frame: &Frame) -> Option<Fault> {

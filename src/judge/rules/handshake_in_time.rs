@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::lateness;
-use crate::verdict::{Cause, Class, Invariant};
+use crate::verdict::{Cause, Class, Invariant, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -16,6 +16,15 @@ pub(super) const RULE: Rule = Rule {
               for each read does not. Judged only where the target promises a bound.",
     asked_of: AskedOf::Server("it waits for the request; what a client waits for is the response"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::WaitsToRead,
+        Symptom::WaitsForRoom,
+        Symptom::IgnoresRoom,
+        Symptom::IgnoresInput,
+        Symptom::Forgotten,
+        Symptom::OwnTimer,
+        Symptom::StillOpen,
+    ],
     check,
 };
 

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::lateness;
-use crate::verdict::{Cause, Class, Invariant};
+use crate::verdict::{Cause, Class, Invariant, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -15,6 +15,15 @@ pub(super) const RULE: Rule = Rule {
               of life of the client's, and neither is half a frame.",
     asked_of: AskedOf::Both("whoever promises it"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::WaitsToRead,
+        Symptom::WaitsForRoom,
+        Symptom::IgnoresRoom,
+        Symptom::IgnoresInput,
+        Symptom::Forgotten,
+        Symptom::OwnTimer,
+        Symptom::StillOpen,
+    ],
     check,
 };
 

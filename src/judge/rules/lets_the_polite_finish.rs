@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(super) const RULE: Rule = Rule {
         "a server closes TCP first, and by that may cut the client short (7.1.1)",
     ),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[Symptom::ResetDestroysClose, Symptom::EndsWithClose],
     check,
 };
 
@@ -73,7 +74,8 @@ fn eaten_close(view: &View<'_>) -> Option<Suspicion> {
         return None;
     }
     let fact = "reset the connection before the client could read its Close";
-    let suspicion = Suspicion::new(Level::Should, fact, vec![reset, own.started]);
+    let events = vec![reset, own.started];
+    let suspicion = Suspicion::new(Level::Should, Symptom::ResetDestroysClose, fact, events);
     Some(hurried(suspicion, view, own, reset))
 }
 
@@ -101,7 +103,8 @@ fn cut_at_once(view: &View<'_>) -> Option<Suspicion> {
         return None;
     }
     let fact = "ended the connection with its Close, before an answer could come";
-    let suspicion = Suspicion::new(Level::Should, fact, vec![ended, own.started])
-        .unless(excuses::had_to_wait_for_room(view, sent));
+    let suspicion =
+        Suspicion::new(Level::Should, Symptom::EndsWithClose, fact, vec![ended, own.started])
+            .unless(excuses::had_to_wait_for_room(view, sent));
     Some(hurried(suspicion, view, own, ended))
 }

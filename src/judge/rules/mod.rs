@@ -25,7 +25,7 @@ mod releases_in_time;
 mod silent_after_close;
 
 use crate::bounds::Bounds;
-use crate::verdict::{Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed};
+use crate::verdict::{Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Symptom};
 use crate::view::View;
 use crate::wire::Role;
 use std::borrow::Cow;
@@ -50,6 +50,8 @@ pub struct Rule {
     pub asked_of: AskedOf,
     /// From when on it is judged.
     pub judged_from: JudgedFrom,
+    /// What may be seen where it is broken: each tells one mistake of a server's.
+    pub symptoms: &'static [Symptom],
     /// Finds what looks as if the rule were broken.
     pub(super) check: fn(&Case<'_>, &mut Suspicions),
 }
@@ -147,6 +149,8 @@ pub(super) type Suspicions = Vec<Suspicion>;
 pub(super) struct Suspicion {
     /// How strongly the RFC asks for it in this case.
     pub level: Level,
+    /// What exactly was seen: one of its rule's.
+    pub symptom: Symptom,
     /// What the server did: `sent Text after its Close`.
     pub fact: Cow<'static, str>,
     /// The events that prove it, the one with which it happened first; none where it
@@ -163,9 +167,15 @@ pub(super) struct Suspicion {
 
 impl Suspicion {
     /// A suspicion that nothing excuses so far.
-    pub fn new(level: Level, fact: impl Into<Cow<'static, str>>, events: Vec<usize>) -> Self {
+    pub fn new(
+        level: Level,
+        symptom: Symptom,
+        fact: impl Into<Cow<'static, str>>,
+        events: Vec<usize>,
+    ) -> Self {
         Self {
             level,
+            symptom,
             fact: fact.into(),
             events,
             timing: None,
@@ -194,6 +204,13 @@ mod tests {
     fn the_rules_stand_in_the_order_of_their_names() {
         let listed: Vec<Invariant> = RULES.iter().map(|rule| rule.invariant).collect();
         assert_eq!(listed, Invariant::ALL);
+    }
+
+    #[test]
+    fn every_symptom_belongs_to_a_rule() {
+        let listed = |symptom| RULES.iter().any(|rule| rule.symptoms.contains(symptom));
+        let strays: Vec<_> = Symptom::ALL.iter().filter(|symptom| !listed(*symptom)).collect();
+        assert!(strays.is_empty(), "{strays:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
               connection. Judged in virtual time only.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[Symptom::TaskLeft],
     check,
 };
 
@@ -27,5 +28,5 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         1 => "left a task behind that outlives the connection".to_owned(),
         tasks => format!("left {tasks} tasks behind that outlive the connection"),
     };
-    out.push(Suspicion::new(Level::Should, fact, vec![event]));
+    out.push(Suspicion::new(Level::Should, Symptom::TaskLeft, fact, vec![event]));
 }

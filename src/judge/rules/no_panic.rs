@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::{Death, What};
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
               every other connection with this one.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[Symptom::Panics, Symptom::ProcessEnds],
     check,
 };
 
@@ -24,8 +25,13 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     if let Some(event) = view.firsts.panicked {
         let What::Panicked(message) = &view.exchange.events[event].what else { return };
         let fact = format!("panicked: {message}");
-        out.push(Suspicion::new(Level::Should, fact, vec![event]));
+        out.push(Suspicion::new(Level::Should, Symptom::Panics, fact, vec![event]));
     } else if let Some((event, death @ (Death::Signal(_) | Death::Exited(_)))) = view.death() {
-        out.push(Suspicion::new(Level::Should, death.to_string(), vec![event]));
+        out.push(Suspicion::new(
+            Level::Should,
+            Symptom::ProcessEnds,
+            death.to_string(),
+            vec![event],
+        ));
     }
 }

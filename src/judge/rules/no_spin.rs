@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -17,15 +17,18 @@ pub(super) const RULE: Rule = Rule {
               every task of its thread, and no time-out around it can fire.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[Symptom::PollsForEver, Symptom::StandsStill],
     check,
 };
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let Some(event) = case.view.stood_still() else { return };
-    let fact = match &case.view.exchange.events[event].what {
-        What::Spun { polls } => format!("polled {polls} times while time stood still"),
-        What::Died(death) => death.to_string(),
+    let (symptom, fact) = match &case.view.exchange.events[event].what {
+        What::Spun { polls } => {
+            (Symptom::PollsForEver, format!("polled {polls} times while time stood still"))
+        }
+        What::Died(death) => (Symptom::StandsStill, death.to_string()),
         _ => return,
     };
-    out.push(Suspicion::new(Level::Should, fact, vec![event]));
+    out.push(Suspicion::new(Level::Should, symptom, fact, vec![event]));
 }

@@ -3,7 +3,7 @@
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
 use std::borrow::Cow;
 
@@ -24,6 +24,12 @@ pub(super) const RULE: Rule = Rule {
               whose owner is never told are leaks.",
     asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[
+        Symptom::GivenDataBehindClose,
+        Symptom::ToldOtherCode,
+        Symptom::ToldTwice,
+        Symptom::NeverTold,
+    ],
     check,
 };
 
@@ -38,8 +44,8 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     }
 }
 
-fn heard(fact: impl Into<Cow<'static, str>>, events: Vec<usize>) -> Suspicion {
-    Suspicion::new(Level::Should, fact, events)
+fn heard(symptom: Symptom, fact: impl Into<Cow<'static, str>>, events: Vec<usize>) -> Suspicion {
+    Suspicion::new(Level::Should, symptom, fact, events)
 }
 
 /// The times at which the application was told of the end, and the code.
@@ -63,7 +69,7 @@ fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
     let mut given = view.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. }));
     let (event, _) = given.nth(messages)?;
     let fact = "gave its application data that came after the client's Close";
-    Some(heard(fact, vec![*event, close.ended?]))
+    Some(heard(Symptom::GivenDataBehindClose, fact, vec![*event, close.ended?]))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
@@ -90,7 +96,7 @@ fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
     // An end that the server had begun by itself may be told as it saw it. A reset that came
     // with the Close may be what was seen of it; and who gave up a send that waited for room
     // may have left the Close behind a ping where it was.
-    let suspicion = heard(fact, vec![event, received])
+    let suspicion = heard(Symptom::ToldOtherCode, fact, vec![event, received])
         .unless(excuses::server_closed_first(view, received))
         .unless(excuses::blames_the_client(view.own_close()))
         .unless(excuses::wide_length(view, close))
@@ -104,7 +110,7 @@ fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
 fn told_twice(view: &View<'_>) -> Option<Suspicion> {
     let (first, _) = told(view).next()?;
     let (second, _) = told(view).nth(1)?;
-    Some(heard("told its application twice of the end", vec![second, first]))
+    Some(heard(Symptom::ToldTwice, "told its application twice of the end", vec![second, first]))
 }
 
 /// Of one that left by itself, or crashed, nobody need be told.
@@ -113,8 +119,9 @@ fn never_told(view: &View<'_>) -> Option<Suspicion> {
     if told(view).next().is_some() {
         return None;
     }
-    let suspicion = heard("never told its application of the end", vec![released])
-        .unless(excuses::application_returned(view, usize::MAX))
-        .unless(excuses::crashed(view, usize::MAX));
+    let suspicion =
+        heard(Symptom::NeverTold, "never told its application of the end", vec![released])
+            .unless(excuses::application_returned(view, usize::MAX))
+            .unless(excuses::crashed(view, usize::MAX));
     Some(suspicion)
 }

@@ -1,8 +1,9 @@
 //! `refuses-illegal`: a protocol violation fails the connection, with a Close that says so.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level};
+use crate::exchange::What;
+use crate::judge::{excuses, lateness};
+use crate::verdict::{Cause, Class, Invariant, Level, Symptom};
 use crate::view::{ActorFault, Frame, View};
 use crate::wire::{CloseClass, CloseCode, Fault};
 
@@ -27,12 +28,64 @@ pub(super) const RULE: Rule = Rule {
               or by reading one byte, or a bad reason, as none. Parse a Close's payload before you answer it.",
     asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[
+        Symptom::ServesUnmasked,
+        Symptom::ServesMasked,
+        Symptom::ServesReservedBits,
+        Symptom::ServesReservedOpcode,
+        Symptom::ServesFragmentedControl,
+        Symptom::ServesLongControl,
+        Symptom::ServesTopBit,
+        Symptom::ServesLoneContinuation,
+        Symptom::ServesInterruptedMessage,
+        Symptom::ServesBadText,
+        Symptom::ServesOneByteClose,
+        Symptom::ServesBadCode,
+        Symptom::ServesBadReason,
+        Symptom::RefusesSilently,
+        Symptom::RefusesByReset,
+        Symptom::RefusesWithOtherCode,
+    ],
     check,
 };
 
-/// That the connection ends at all is asked by `ends-in-time`; here, what is said.
+/// That a violation is refused, and what is said then. That the connection of one that was
+/// refused ends is asked by `ends-in-time`.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(served(case));
     out.extend(answer_to_a_fault(case.view).map(|found| found.about_an_answer(case.view)));
+}
+
+/// The violation was served: when the end was due that it called for, the server had said
+/// nothing about it and went on reading.
+fn served(case: &Case<'_>) -> Option<Suspicion> {
+    let fault = case.view.actor_fault?;
+    let missed = lateness::missed_end(case).filter(|missed| is_served(case, missed))?;
+    let level = lateness::of_a_violation(fault.fault);
+    let fact =
+        format!("served the client's protocol violation ({}) as if it were none", fault.fault);
+    let suspicion = Suspicion::new(level, Symptom::serves(fault.fault), fact, vec![fault.event]);
+    Some(Suspicion { excuses: missed.excuses, ..suspicion })
+}
+
+/// Whether the end that did not come was owed for a violation that the server serves: it has
+/// read it, sent no Close that says so, and goes on reading. One that waits for room, or does
+/// not read any more, may have refused it.
+pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
+    let view = case.view;
+    let (Some((owed, ..)), Some(fault)) = (missed.timing, view.actor_fault) else { return false };
+    if owed.cause != Cause::ClientViolation {
+        return false;
+    }
+    let goes_on =
+        matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen);
+    let read = !view.sees_both_ends() || view.read_upto(fault.offset, fault.event).is_some();
+    // A Close that came when the end was due already may be an idle time-out's.
+    let said_so = view.own_close().is_some_and(|own| {
+        let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
+        view.at(own.started) <= owed.deadline || code_fits
+    });
+    goes_on && read && !said_so
 }
 
 fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
@@ -58,12 +111,24 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
     if ended < proven {
         return None;
     }
-    let fact = "ended the connection on the client's protocol violation without a Close";
-    let suspicion = Suspicion::new(Level::Should, fact, vec![ended, proven])
+    let (symptom, fact) = if is_reset(view, ended) {
+        let fact = "reset the connection on the client's protocol violation without a Close";
+        (Symptom::RefusesByReset, fact)
+    } else {
+        let fact = "ended the connection on the client's protocol violation without a Close";
+        (Symptom::RefusesSilently, fact)
+    };
+    let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![ended, proven])
         .unless(excuses::client_fin(view, ended))
         .unless(excuses::silence(view, ended))
         .unless(excuses::application_closed(view, usize::MAX));
     Some(suspicion)
+}
+
+/// Whether the event with which the connection ended is a reset of the server's.
+fn is_reset(view: &View<'_>, ended: usize) -> bool {
+    let what = &view.exchange.events[ended].what;
+    matches!(what, What::Dropped { reset: true } | What::ReadReset)
 }
 
 /// The Close that answers a violation says that it was one.
@@ -94,11 +159,37 @@ fn fails_with(view: &View<'_>, fault: ActorFault, close: &Frame) -> Option<Suspi
     let fact = format!("{how} the client's protocol violation ({}) with {code}", fault.fault);
     // One that has waited for room since before the frame came is about something else.
     let came = [Some(whole), frame.ended].into_iter().flatten();
-    let suspicion = Suspicion::new(level, fact, vec![close.started, whole])
+    let symptom = if is_taken(view, fault.fault, close) {
+        Symptom::serves(fault.fault)
+    } else {
+        Symptom::RefusesWithOtherCode
+    };
+    let suspicion = Suspicion::new(level, symptom, fact, vec![close.started, whole])
         .unless(excuses::application_closed(view, close.started))
         .unless(excuses::waited_for_room(view, came))
         .unless(excuses::reason_of_its_own(view, frame));
     Some(suspicion)
+}
+
+/// Whether a Close answers another one, or a later violation, so that this one was served.
+fn is_taken(view: &View<'_>, fault: Fault, own: &Frame) -> bool {
+    let code = own.code();
+    match fault {
+        Fault::CloseCode(bad) => [None, Some(bad), Some(CloseCode::NORMAL)].contains(&code),
+        Fault::CloseOneByte | Fault::CloseReasonNotUtf8 => {
+            let theirs = view.actor_close().and_then(Frame::code);
+            [None, theirs, Some(CloseCode::NORMAL)].contains(&code)
+        }
+        // Behind a frame that is none, a Close is none to us, but to a server that went on.
+        _ => {
+            let here = |frame: &&Frame| frame.ended.is_some_and(|ended| ended < own.started);
+            let is_answered = |frame: &Frame| {
+                let says_so = |fault| code.is_some_and(|code| fits(code, fault));
+                frame.is_close() && frame.code() == code || frame.fault.is_some_and(says_so)
+            };
+            view.actor_frames.iter().filter(here).any(is_answered)
+        }
+    }
 }
 
 /// Whether `code` tells a client that `fault` was one.

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::lateness;
-use crate::verdict::{Class, Invariant};
+use crate::verdict::{Class, Invariant, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -22,6 +22,16 @@ pub(super) const RULE: Rule = Rule {
               wait for the client's FIN, and drop every half of the stream.",
     asked_of: AskedOf::Both("both ends hold a socket"),
     judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::KeepsSocket,
+        Symptom::WaitsToRead,
+        Symptom::WaitsForRoom,
+        Symptom::IgnoresRoom,
+        Symptom::IgnoresInput,
+        Symptom::Forgotten,
+        Symptom::OwnTimer,
+        Symptom::StillOpen,
+    ],
     check,
 };
 

@@ -1,7 +1,7 @@
 //! `silent-after-close`: no data behind the own Close, and only what the RFC allows.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::verdict::{Class, Invariant, Level};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
 use crate::wire::Opcode;
 
@@ -20,6 +20,7 @@ pub(super) const RULE: Rule = Rule {
               for, and not counted here.",
     asked_of: AskedOf::Both("5.5.1 and 5.5.2 speak of applications and endpoints"),
     judged_from: JudgedFrom::Opening,
+    symptoms: &[Symptom::DataBehindClose, Symptom::NoFrameBehindClose, Symptom::ControlBehindClose],
     check,
 };
 
@@ -34,19 +35,21 @@ fn noise(view: &View<'_>) -> Option<Suspicion> {
     let close = view.subject_frames.iter().position(Frame::is_close)?;
     let (upto, later) = view.subject_frames.split_at(close + 1);
     let own = upto.last()?;
-    let sent =
-        |frame: &Frame, level, fact| Suspicion::new(level, fact, vec![frame.started, own.started]);
+    let sent = |frame: &Frame, level, symptom, fact| {
+        Suspicion::new(level, symptom, fact, vec![frame.started, own.started])
+    };
     if let Some(frame) = later.iter().find(|frame| frame.opcode.is_data()) {
-        return Some(sent(frame, Level::Must, format!("sent {} after its Close", frame.opcode)));
+        let fact = format!("sent {} after its Close", frame.opcode);
+        return Some(sent(frame, Level::Must, Symptom::DataBehindClose, fact));
     }
     let garbled = |frame: &&Frame| !frame.is_recognised();
     if let Some(frame) = later.iter().find(garbled) {
         let fact = "sent bytes that are no frame after its Close".to_owned();
-        return Some(sent(frame, Level::Must, fact));
+        return Some(sent(frame, Level::Must, Symptom::NoFrameBehindClose, fact));
     }
     let frame = later.iter().find(|frame| is_idle_chatter(view, frame))?;
     let fact = format!("sent {} after both Closes", frame.opcode);
-    Some(sent(frame, Level::Should, fact))
+    Some(sent(frame, Level::Should, Symptom::ControlBehindClose, fact))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2

@@ -4,12 +4,15 @@
 //! time starts at zero and jumps to the next timer when nothing can run. Play has
 //! two phases:
 //!
-//! * **A**: the script; then the client freezes, keeping its socket and its reading
-//!   policy, and time runs to the deadline. Most scripts end here.
+//! * **A**: the script, up to its end or to the first deadline that the server misses; then
+//!   the client freezes, keeping its socket and its reading policy, and time runs to the
+//!   deadline. Most scripts end here.
 //! * **B**, only where the deadline passed: one far timer is set, and the polls of
 //!   tasks and of the server's transport are counted until it fires.
 //!   If nothing else woke, no task can run, no timer is pending and no event is
-//!   left: the connection stays open for ever, and that is proven, not timed out.
+//!   left: the connection stays open for ever, and that is proven, not timed out. At last
+//!   whoever waits on the transport is woken for nothing: what is tried then tells what the
+//!   server was waiting for.
 //!
 //! A target with a clock of its own (`std::time`, threads) cannot be judged here.
 
@@ -122,11 +125,10 @@ fn play_connections(
             first.observed_by(Arc::clone(observer));
         }
         let recording = Recording::begin(&first);
-        let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         let mut connections: Vec<OpenConnection<'_>> = Vec::with_capacity(scripts.len());
         for script in scripts {
             let link = if connections.is_empty() { first.clone() } else { first.connect() };
-            connections.push(OpenConnection::begin(link, script, target, &idle, patience));
+            connections.push(OpenConnection::begin(link, script, target, &idle, bounds));
         }
         idle.watch_for_spins(&first);
         let play = async {
@@ -183,10 +185,11 @@ impl<'a> OpenConnection<'a> {
         script: &'a Script,
         target: &Arc<dyn Target>,
         idle: &Arc<IdleDetector>,
-        patience: Duration,
+        bounds: &Bounds,
     ) -> Self {
+        let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         link.expect(script.max_bytes_sent());
-        let end = SimulatedEnd::new(&link, idle, target.obeys());
+        let end = SimulatedEnd::new(&link, idle, target.obeys(), bounds);
         let commands = Arc::clone(&end.commands);
         let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
@@ -312,8 +315,18 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     } else {
         AfterDeadline::Ticking { wakes, lasting }
     };
-    for connection in connections.iter().filter(|connection| !connection.link.is_over()) {
-        connection.link.record(What::Became(became));
+    let open: Vec<&Link> = connections
+        .iter()
+        .map(|connection| &connection.link)
+        .filter(|link| !link.is_over())
+        .collect();
+    for link in &open {
+        link.wake_for_nothing();
+    }
+    let asked = idle.ask();
+    poll_fn(|cx| idle.poll_answered(asked, cx)).await;
+    for link in open {
+        link.conclude(became);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::idle_detector::IdleDetector;
 use crate::actor::{ActorEnd, Read};
-use crate::exchange::{Note, What};
+use crate::bounds::Bounds;
+use crate::exchange::{Exchange, Note, Time, What};
+use crate::judge;
 use crate::script::{Command, Setting, Size};
 use crate::target::{AppSteps, ApplicationControl};
 use crate::transport::memory::{ActorRead, Link};
@@ -11,6 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Commands to the server's application, until it takes them.
 pub(super) struct CommandQueue {
@@ -63,14 +66,33 @@ pub(super) struct SimulatedEnd {
     obeys: AppSteps,
     /// The ask for idleness that counts.
     asked: u32,
+    /// What the server is held to.
+    bounds: Bounds,
+    /// Up to this time it cannot be late.
+    on_time_until: Time,
     pub commands: Arc<CommandQueue>,
 }
 
 impl SimulatedEnd {
-    pub fn new(link: &Link, idle: &Arc<IdleDetector>, obeys: AppSteps) -> Self {
+    pub fn new(link: &Link, idle: &Arc<IdleDetector>, obeys: AppSteps, bounds: &Bounds) -> Self {
         let commands = Arc::new(CommandQueue { link: link.clone(), waiting: Mutex::default() });
-        Self { link: link.clone(), idle: Arc::clone(idle), asked: 0, obeys, commands }
+        Self {
+            link: link.clone(),
+            idle: Arc::clone(idle),
+            asked: 0,
+            obeys,
+            bounds: *bounds,
+            on_time_until: Time::ZERO.after(soonest(bounds)),
+            commands,
+        }
     }
+}
+
+/// How soon the earliest end is due that is not owed yet.
+fn soonest(bounds: &Bounds) -> Duration {
+    let Bounds { close, release, handshake, idle, .. } = *bounds;
+    let soonest = close.min(release).min(handshake.unwrap_or(close)).min(idle.unwrap_or(close));
+    soonest.saturating_add(Exchange::VIRTUAL_TIME_SLACK)
 }
 
 impl ActorEnd for SimulatedEnd {
@@ -95,6 +117,18 @@ impl ActorEnd for SimulatedEnd {
 
     fn is_over(&self) -> bool {
         self.link.is_over()
+    }
+
+    fn is_late(&mut self) -> bool {
+        let now = self.link.now();
+        if now <= self.on_time_until {
+            return false;
+        }
+        let (id, bounds) = (self.link.connection(), &self.bounds);
+        let due = self.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds));
+        let soonest = now.after(soonest(bounds));
+        self.on_time_until = due.map_or(soonest, |due| due.min(soonest));
+        due.is_some_and(|due| now > due)
     }
 
     fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {

@@ -23,7 +23,7 @@ mod subject_socket;
 
 use self::state::{Locked, Network, keep, wake};
 pub use self::subject_socket::SubjectEnd;
-use crate::exchange::{ConnectionId, End, Exchange, Time, What};
+use crate::exchange::{AfterDeadline, ConnectionId, End, Exchange, Time, What};
 use crate::heap;
 use crate::script::{Setting, Size};
 use std::fmt;
@@ -157,6 +157,28 @@ impl Link {
         let state = locked.link();
         state.log.over = true;
         std::mem::take(&mut state.log.exchange)
+    }
+
+    /// Wakes whoever waits on the subject's end to read, or to write, for nothing: whether it
+    /// then tries again tells what it was waiting for. Ends the recording: what a subject
+    /// does that was woken for nothing is not part of the exchange.
+    pub fn wake_for_nothing(&self) {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        state.log.over = true;
+        state.wake_for_nothing();
+    }
+
+    /// Adds what the subject was doing, and what became of the connection, to a recording that
+    /// [`wake_for_nothing`](Self::wake_for_nothing) has ended.
+    pub fn conclude(&self, became: AfterDeadline) {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        let standing = state.standing();
+        state.log.over = false;
+        state.record(What::Stands(standing));
+        state.record(What::Became(became));
+        state.log.over = true;
     }
 
     /// Looks at the exchange so far.

@@ -1,7 +1,9 @@
 //! What both sockets of the link hold, and how bytes, FIN and RST move between them.
 
 use super::{BUFFER, BUSY_BYTES, BUSY_POLLS, EVENTS, IDLE_POLLS, Observer, Turns};
-use crate::exchange::{AfterDeadline, Bytes, ConnectionId, End, Event, Exchange, Time, What};
+use crate::exchange::{
+    AfterDeadline, Bytes, ConnectionId, End, Event, Exchange, Standing, Time, What,
+};
 use crate::heap;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -113,8 +115,17 @@ pub(super) struct SubjectSocket {
     pub read_end: bool,
     /// It has been told of the client's RST.
     pub told_of_reset: bool,
+    /// Whether it polled since it was woken to see whether it does; nothing moves any more then.
+    pub tried: Option<Tried>,
     pub reader: Option<Waker>,
     pub writer: Option<Waker>,
+}
+
+/// What a subject polled when it was woken for nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tried {
+    pub reads: bool,
+    pub writes: bool,
 }
 
 /// The socket of hangup's own end.
@@ -202,6 +213,7 @@ impl Sockets {
                 reset_arrived: false,
                 read_end: false,
                 told_of_reset: false,
+                tried: None,
                 reader: None,
                 writer: None,
             },
@@ -345,7 +357,8 @@ impl State<'_> {
     pub fn polled(&mut self) -> bool {
         self.polls.total += 1;
         if self.log.over {
-            return true;
+            // One that is watched for what it tries may try.
+            return self.subject.tried.is_none();
         }
         let polls = &mut self.polls;
         polls.idle += 1;
@@ -389,6 +402,10 @@ impl State<'_> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        if let Some(tried) = &mut self.subject.tried {
+            tried.reads = true;
+            return Poll::Pending;
+        }
         let unread = self.unread();
         let count = unread.min(buf.remaining()).min(self.subject.segment);
         if count > 0 {
@@ -415,6 +432,10 @@ impl State<'_> {
     }
 
     pub fn poll_write(&mut self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(tried) = &mut self.subject.tried {
+            tried.writes |= !bytes.is_empty();
+            return Poll::Pending;
+        }
         if self.subject.reset_arrived {
             return Poll::Ready(Err(self.reset_error()));
         }
@@ -447,6 +468,30 @@ impl State<'_> {
             self.deliver();
         }
         Poll::Ready(Ok(count))
+    }
+
+    /// Wakes whoever waits to read or to write, for nothing, to see who does.
+    pub fn wake_for_nothing(&mut self) {
+        self.subject.tried = Some(Tried::default());
+        wake(&mut self.subject.reader);
+        wake(&mut self.subject.writer);
+    }
+
+    /// What the subject is doing, as far as it can be seen from here.
+    pub fn standing(&self) -> Standing {
+        let SubjectSocket { fin_arrived, read_end, reset_arrived, told_of_reset, .. } =
+            self.subject;
+        let end_unread = fin_arrived && !read_end || reset_arrived && !told_of_reset;
+        let unsent = self.written() - self.actor.delivered;
+        let room = self.subject.send_buffer.saturating_sub(unsent);
+        let to_u32 = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Standing {
+            reads: self.subject.tried.map(|tried| tried.reads),
+            writes: self.subject.tried.map(|tried| tried.writes),
+            has_input: self.unread() > 0 || end_unread,
+            unsent: to_u32(unsent),
+            room: Some(to_u32(room)),
+        }
     }
 
     pub fn shut(&mut self) {

@@ -1,0 +1,222 @@
+//! Symptoms: what exactly was seen where a rule is broken.
+//!
+//! With its target and its rule, a symptom tells a maintainer's mistakes apart. It says what
+//! the server was doing, or what of an answer came; it never holds a number, since seconds and
+//! bytes differ from play to play. Each rule lists its own ([`Rule::symptoms`]).
+//!
+//! [`Rule::symptoms`]: crate::judge::Rule::symptoms
+
+use super::ids::words;
+use crate::wire::Fault;
+
+words! {
+    /// What exactly was seen where a rule is broken.
+    Symptom {
+        // Of rules about time: what the server was doing when its deadline had passed.
+        /// It let go later, and the client had done nothing meanwhile.
+        OwnTimer = "a timer of its own ends it, too late",
+        /// A read is pending, all that came is read, and no timer ends that.
+        WaitsToRead = "waits to read, no timer ends it",
+        /// A write is pending, there is no room, and no timer ends that.
+        WaitsForRoom = "waits for room to write, no timer ends it",
+        /// It had waited for room, there is room, and it does not write: a lost wake-up.
+        IgnoresRoom = "has room to write and does not go on",
+        /// Bytes of the client's, its FIN or its RST are there, and it does not read them.
+        IgnoresInput = "has input and does not read it",
+        /// Nothing is pending: the connection was forgotten, with its transport.
+        Forgotten = "neither reads nor writes",
+        /// It has shut its side down, and lets go of the socket never.
+        KeepsSocket = "sent FIN and keeps the socket",
+        /// A frame breaks the protocol, half of it is there, and the server waits for the rest.
+        AwaitsIllegalRest = "waits for the rest of an illegal frame",
+        /// Nobody saw what it was doing: over TCP, where the kernel's table says nothing.
+        StillOpen = "still open when watching ended",
+
+        // `answers-close`: which Close was not answered, or what came of an answer.
+        /// One without a payload.
+        EmptyClose = "an empty Close is not answered",
+        /// One with a code of 1000 to 1011.
+        DefinedCode = "a Close with a code of RFC 6455 is not answered",
+        /// One with a code of 1012 to 1014.
+        RegisteredCode = "a Close with a code that is registered since is not answered",
+        /// One with a code of 3000 to 4999.
+        PrivateCode = "a Close with a code of 3000 to 4999 is not answered",
+        /// One with a code of 1000 to 1011 and a reason.
+        CloseWithReason = "a Close with a reason is not answered",
+        /// The answer begins, and the connection ends within it.
+        PartOfAnswer = "only part of the answering Close is sent",
+
+        // `closes-once`.
+        /// Two Closes.
+        SecondClose = "sends a second Close",
+
+        // `silent-after-close`: what came behind the Close.
+        /// Text, binary, or a continuation.
+        DataBehindClose = "sends data behind its Close",
+        /// Bytes that no decoder takes for a frame.
+        NoFrameBehindClose = "sends bytes that are no frame behind its Close",
+        /// A ping, or a pong that answers nothing, once both Closes are there.
+        ControlBehindClose = "sends a ping or pong behind both Closes",
+
+        // `legal-close`: what is wrong with a Close that is sent.
+        /// It is fragmented.
+        FragmentedClose = "sends a Close without FIN",
+        /// It has more than 125 bytes.
+        LongClose = "sends a Close of more than 125 bytes",
+        /// It has one byte of payload.
+        OneByteClose = "sends a Close of one byte",
+        /// Its reason is not UTF-8.
+        BadReason = "sends a close reason that is not UTF-8",
+        /// It has a code that is never sent: 1005, 1006, 1015.
+        NeverSentCode = "sends a close code that must not be sent",
+        /// It has a code that nobody may use yet.
+        UnusedCode = "sends a close code that nobody assigned",
+        /// The application asked for such a code, and the library sends it.
+        ApplicationsCode = "sends a bad close code that its application asked for",
+        /// The application asked for a reason that does not fit, and the library sends it.
+        ApplicationsReason = "sends a bad close reason that its application asked for",
+
+        // `refuses-illegal`: what kind of violation was served, or how it was refused.
+        /// Reserved bits.
+        ServesReservedBits = "serves reserved bits",
+        /// A reserved opcode.
+        ServesReservedOpcode = "serves a reserved opcode",
+        /// A control frame in fragments.
+        ServesFragmentedControl = "serves a control frame without FIN",
+        /// A control frame of more than 125 bytes.
+        ServesLongControl = "serves a control frame of more than 125 bytes",
+        /// A client's frame without a mask.
+        ServesUnmasked = "serves a frame without a mask",
+        /// A server's frame with a mask.
+        ServesMasked = "serves a frame with a mask",
+        /// A length with its top bit set.
+        ServesTopBit = "serves a length with its top bit set",
+        /// A continuation of nothing.
+        ServesLoneContinuation = "serves a continuation of nothing",
+        /// A message inside a message.
+        ServesInterruptedMessage = "serves a new message inside a fragmented one",
+        /// Text that is not UTF-8.
+        ServesBadText = "serves text that is not UTF-8",
+        /// A Close of one byte.
+        ServesOneByteClose = "takes a Close of one byte",
+        /// A Close with a code that no frame may carry.
+        ServesBadCode = "takes a Close with a code that none may carry",
+        /// A Close whose reason is not UTF-8.
+        ServesBadReason = "takes a Close with a reason that is not UTF-8",
+        /// It ends the connection, and says nothing.
+        RefusesSilently = "refuses a violation without a Close",
+        /// It resets the connection, and says nothing.
+        RefusesByReset = "refuses a violation by a reset, without a Close",
+        /// It sends a Close that does not say that there was a violation.
+        RefusesWithOtherCode = "refuses a violation with a code that says something else",
+
+        // `accepts-legal`: what was refused.
+        /// A Close without a payload.
+        RefusesEmptyClose = "refuses an empty Close",
+        /// A Close with a code of 1000 to 1011 alone.
+        RefusesBareCode = "refuses a Close with a code and no reason",
+        /// A Close with a code of 1012 to 1014.
+        RefusesRegisteredCode = "refuses a Close with a code that is registered since",
+        /// A Close with a code of 3000 to 4999.
+        RefusesPrivateCode = "refuses a Close with a code of 3000 to 4999",
+        /// A Close with a code of 1000 to 1011 and a reason.
+        RefusesReason = "refuses a Close with a reason",
+        /// A ping or pong inside a message.
+        RefusesControlInside = "refuses a control frame inside a message",
+        /// Anything else.
+        RefusesOther = "refuses legal frames",
+
+        // `echoes-code`: what the answer has instead.
+        /// Another code.
+        OtherCode = "answers a Close with another code",
+        /// None.
+        NoCode = "answers a Close with no code",
+
+        // `lets-the-polite-finish`.
+        /// A reset destroys the Close on its way.
+        ResetDestroysClose = "resets before its Close could be read",
+        /// The connection ends with the Close.
+        EndsWithClose = "ends with its Close, before an answer could come",
+
+        // `frames-well`: what is wrong with what it sends.
+        /// The Sec-WebSocket-Accept is wrong.
+        WrongAccept = "sends a wrong Sec-WebSocket-Accept",
+        /// A mask where none may be, or none where one must.
+        WrongMask = "masks where it must not, or does not where it must",
+        /// A length that is written in more bits than it needs.
+        WideLength = "sends a length wider than it needs",
+        /// Fragments in the wrong order.
+        FragmentOutOfPlace = "sends a fragment out of place",
+        /// Text that is not UTF-8.
+        TextNotUtf8 = "sends text that is not UTF-8",
+        /// Anything else that is no frame: most often the middle of another one.
+        NoFrame = "sends what is no frame",
+
+        // `quiet-application`: what the application hears.
+        /// Data from behind the client's Close.
+        GivenDataBehindClose = "gives its application data from behind the Close",
+        /// Another code than the client's.
+        ToldOtherCode = "tells its application another close code",
+        /// Two ends.
+        ToldTwice = "tells its application twice of the end",
+        /// No end.
+        NeverTold = "never tells its application of the end",
+
+        // The server as a program.
+        /// A task panicked.
+        Panics = "a task panics",
+        /// The process ended.
+        ProcessEnds = "its process ends",
+        /// It polls and polls.
+        PollsForEver = "polls for ever",
+        /// It runs, or blocks, and gives nobody a turn.
+        StandsStill = "stands still",
+        /// A task is left.
+        TaskLeft = "leaves a task behind",
+        /// More than was promised.
+        MoreThanPromised = "holds more memory than it promises",
+        /// More than there is.
+        AllMemory = "uses up the memory of its process",
+    }
+}
+
+impl Symptom {
+    /// That of a server that serves a frame with this fault as if there were none.
+    pub const fn serves(fault: Fault) -> Self {
+        match fault {
+            Fault::ReservedBits(_) => Self::ServesReservedBits,
+            Fault::ReservedOpcode(_) => Self::ServesReservedOpcode,
+            Fault::FragmentedControl(_) => Self::ServesFragmentedControl,
+            Fault::LongControl(_) => Self::ServesLongControl,
+            Fault::Unmasked => Self::ServesUnmasked,
+            Fault::Masked => Self::ServesMasked,
+            // A wide length is no fault of a received frame: see `Frame::fault`.
+            Fault::LengthTopBit | Fault::LengthNotMinimal => Self::ServesTopBit,
+            Fault::LoneContinuation => Self::ServesLoneContinuation,
+            Fault::InterruptedMessage => Self::ServesInterruptedMessage,
+            Fault::TextNotUtf8 => Self::ServesBadText,
+            Fault::CloseOneByte => Self::ServesOneByteClose,
+            Fault::CloseCode(_) => Self::ServesBadCode,
+            Fault::CloseReasonNotUtf8 => Self::ServesBadReason,
+        }
+    }
+
+    /// The plainer symptom of which this one is a mere case, where the same target shows that
+    /// too: whoever answers no Close with a code answers none with a reason either.
+    pub const fn case_of(self) -> &'static [Self] {
+        match self {
+            Self::DefinedCode => &[Self::EmptyClose],
+            Self::RegisteredCode | Self::PrivateCode | Self::CloseWithReason => {
+                &[Self::EmptyClose, Self::DefinedCode]
+            }
+            Self::RefusesRegisteredCode | Self::RefusesPrivateCode => &[Self::RefusesBareCode],
+            // Whoever does not read has input as soon as the client sends some.
+            Self::IgnoresInput => &[Self::Forgotten],
+            // A socket that is dropped with bytes unread is reset.
+            Self::RefusesByReset => &[Self::RefusesSilently],
+            // The middle of a frame, read as one, may break any rule.
+            Self::WrongMask | Self::FragmentOutOfPlace | Self::TextNotUtf8 => &[Self::NoFrame],
+            _ => &[],
+        }
+    }
+}
