@@ -12,3 +12,4 @@ mod obligations;
 mod rules;
 mod seen_from_outside;
 mod story;
+mod symptoms;

@@ -1,7 +1,7 @@
 //! The vocabulary of the stories: one connection, told event by event.
 
 use hangup::bounds::Bounds;
-use hangup::exchange::{AfterDeadline, ConnectionId, Death, Exchange, Note, Time, What};
+use hangup::exchange::{AfterDeadline, ConnectionId, Death, Exchange, Note, Standing, Time, What};
 use hangup::judge::judge;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Verdict, Violation};
 use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
@@ -16,6 +16,15 @@ pub const PING: Frame<'_> = (Opcode::PING, b"");
 pub const PONG: Frame<'_> = (Opcode::PONG, b"");
 /// A client's frame that breaks the protocol, proven by its second byte.
 pub const UNMASKED: &[u8] = &[0x81, 0];
+
+/// Of a server that neither reads nor writes, and had read all.
+pub const FORGOTTEN: Standing = Standing {
+    reads: Some(false),
+    writes: Some(false),
+    has_input: false,
+    unsent: 0,
+    room: Some(4096),
+};
 
 pub fn close(code: u16, reason: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason].concat()
@@ -200,6 +209,11 @@ impl Story {
     /// It stays as it is for ever, as was proven a minute after accept.
     pub fn quiet(self) -> Self {
         self.at(60_000).then(What::Became(AfterDeadline::Quiet))
+    }
+
+    /// The same; by then the server was doing this.
+    pub fn stands(self, standing: Standing) -> Self {
+        self.at(60_000).then(What::Stands(standing)).then(What::Became(AfterDeadline::Quiet))
     }
 
     pub fn broken(&self) -> Vec<Invariant> {

@@ -25,7 +25,9 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     if let Some(event) = view.firsts.panicked {
         let What::Panicked(message) = &view.exchange.events[event].what else { return };
         let fact = format!("panicked: {message}");
-        out.push(Suspicion::new(Level::Should, Symptom::Panics, fact, vec![event]));
+        // A panic may end the process; where that took the record with it, only the end is known.
+        let symptom = if view.death().is_some() { Symptom::ProcessEnds } else { Symptom::Panics };
+        out.push(Suspicion::new(Level::Should, symptom, fact, vec![event]));
     } else if let Some((event, death @ (Death::Signal(_) | Death::Exited(_)))) = view.death() {
         out.push(Suspicion::new(
             Level::Should,

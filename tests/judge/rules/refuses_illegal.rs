@@ -1,11 +1,12 @@
 //! `refuses-illegal`: who breaks the protocol gets a Close that says so.
 
 use crate::story::{
-    Act, BYE, PING, PONG, Story, TEXT, UNMASKED, close, encoded, fragment, has_read, masked, plain,
+    Act, BYE, FORGOTTEN, PING, PONG, Story, TEXT, UNMASKED, close, encoded, fragment, has_read,
+    masked, plain,
 };
-use hangup::exchange::{AfterDeadline, What};
+use hangup::exchange::{Standing, What};
 use hangup::judge::judge;
-use hangup::verdict::{Invariant, Level};
+use hangup::verdict::{Invariant, Level, Symptom};
 use hangup::wire::{FrameHead, LengthForm, Opcode};
 use std::collections::BTreeSet;
 
@@ -199,11 +200,65 @@ fn a_close_that_is_cut_off_refuses_nothing_and_is_not_judged_by_its_code() {
 }
 
 #[test]
-fn to_leave_a_violation_unanswered_and_open_is_a_matter_of_time_alone() {
-    has_read(UNMASKED)
-        .at(60_000)
-        .then(What::Became(AfterDeadline::Quiet))
-        .breaks(Invariant::EndsInTime);
+fn a_violation_that_is_read_and_not_refused_is_served_and_one_that_may_be_is_a_matter_of_time() {
+    let reads = Standing { reads: Some(true), ..FORGOTTEN };
+    let found = |story: Story, standing, rule| story.stands(standing).breaks(rule).identity;
+    let served = found(has_read(UNMASKED), reads, Invariant::RefusesIllegal);
+    assert_eq!(served.symptom(), Some(Symptom::ServesUnmasked));
+    // Who does not read on may have refused it, and who has not read it cannot have served it.
+    let stopped = found(has_read(UNMASKED), FORGOTTEN, Invariant::EndsInTime);
+    assert_eq!(stopped.symptom(), Some(Symptom::Forgotten));
+    let unread = Story::open().at(1000).client_bytes(UNMASKED);
+    let unread = found(unread, Standing { has_input: true, ..reads }, Invariant::EndsInTime);
+    assert_eq!(unread.symptom(), Some(Symptom::IgnoresInput));
+    // Who said so refused it, and stays.
+    let refused = has_read(UNMASKED).server_closes(1002);
+    let refused = found(refused, reads, Invariant::EndsInTime);
+    assert_eq!(refused.symptom(), Some(Symptom::WaitsToRead));
+    // Half of the frame may be what it waits for.
+    let half = found(has_read(&[0x81, 5]), reads, Invariant::EndsInTime);
+    assert_eq!(half.symptom(), Some(Symptom::AwaitsIllegalRest));
+    // An idle time-out is no refusal, a late refusal is.
+    let idle = has_read(UNMASKED).at(30_000).server_closes(1001).server_drops();
+    let idle = idle.breaks(Invariant::RefusesIllegal).identity;
+    assert_eq!(idle.symptom(), Some(Symptom::ServesUnmasked));
+    let late = has_read(UNMASKED).at(30_000).server_closes(1002).server_drops();
+    assert_eq!(late.breaks(Invariant::EndsInTime).identity.symptom(), Some(Symptom::OwnTimer));
+}
+
+#[test]
+fn to_answer_what_came_behind_a_violation_is_to_have_served_it() {
+    let symptom =
+        |story: Story| story.server_drops().breaks(Invariant::RefusesIllegal).identity.symptom();
+    let behind = |frame: (Opcode, &[u8])| has_read(UNMASKED).client(frame).server_reads_all();
+    let served = Some(Symptom::ServesUnmasked);
+    assert_eq!(symptom(behind((Opcode::CLOSE, &close(3000, b""))).server_closes(3000)), served);
+    assert_eq!(symptom(behind((Opcode::TEXT, b"\xff")).server_closes(1007)), served);
+    let other = Some(Symptom::RefusesWithOtherCode);
+    assert_eq!(symptom(behind((Opcode::CLOSE, &close(3000, b""))).server_closes(1000)), other);
+    assert_eq!(symptom(has_read(UNMASKED).server_closes(1000)), other);
+    assert_eq!(symptom(has_read(UNMASKED)), Some(Symptom::RefusesSilently));
+    let reset = has_read(UNMASKED).then(What::Dropped { reset: true });
+    let reset = reset.breaks(Invariant::RefusesIllegal).identity;
+    assert_eq!(reset.symptom(), Some(Symptom::RefusesByReset));
+}
+
+#[test]
+fn a_bad_close_is_taken_where_it_is_answered_as_a_good_one() {
+    let answered = |payload: &[u8], code| {
+        let story = Story::open().client((Opcode::CLOSE, payload)).server_reads_all();
+        let found = story.server_closes(code).server_drops();
+        found.breaks(Invariant::RefusesIllegal).identity.symptom()
+    };
+    let other = Some(Symptom::RefusesWithOtherCode);
+    for (payload, symptom) in [
+        (&b"\x03"[..], Symptom::ServesOneByteClose),
+        (&close(999, b""), Symptom::ServesBadCode),
+        (&close(1000, b"\xff"), Symptom::ServesBadReason),
+    ] {
+        assert_eq!(answered(payload, 1000), Some(symptom));
+        assert_eq!(answered(payload, 1011), other);
+    }
 }
 
 #[test]
