@@ -121,6 +121,8 @@ words! {
         RefusesPrivateCode = "refuses a Close with a code of 3000 to 4999",
         /// A Close with a code of 1000 to 1011 and a reason.
         RefusesReason = "refuses a Close with a reason",
+        /// A Close inside a message, whatever it holds.
+        RefusesCloseInside = "refuses a Close inside a message",
         /// A ping or pong inside a message.
         RefusesControlInside = "refuses a control frame inside a message",
         /// Anything else.
@@ -210,6 +212,15 @@ impl Symptom {
                 &[Self::EmptyClose, Self::DefinedCode]
             }
             Self::RefusesRegisteredCode | Self::RefusesPrivateCode => &[Self::RefusesBareCode],
+            // Of a Close inside a message it may be the Close that is refused, or where it is.
+            Self::RefusesCloseInside => &[
+                Self::RefusesEmptyClose,
+                Self::RefusesBareCode,
+                Self::RefusesRegisteredCode,
+                Self::RefusesPrivateCode,
+                Self::RefusesReason,
+                Self::RefusesControlInside,
+            ],
             // Whoever does not read has input as soon as the client sends some.
             Self::IgnoresInput => &[Self::Forgotten],
             // A socket that is dropped with bytes unread is reset.

@@ -111,6 +111,13 @@ fn a_legal_frame_that_is_refused_is_told_by_what_it_is() {
     let inside = [fragment(TEXT), ping.clone()].concat();
     let symptom = |bytes: &[u8]| symptom(&refused(bytes), Invariant::AcceptsLegal);
     assert_eq!(symptom(&inside), Symptom::RefusesControlInside);
+    let then_more =
+        [fragment(TEXT), ping.clone(), encoded(FrameHead::client(Opcode::CONTINUATION), b"")];
+    assert_eq!(symptom(&then_more.concat()), Symptom::RefusesControlInside);
+    let close = encoded(FrameHead::client(Opcode::CLOSE), b"");
+    let inside = [fragment(TEXT), close.clone()].concat();
+    assert_eq!(symptom(&inside), Symptom::RefusesCloseInside);
+    assert_eq!(symptom(&[close, ping.clone()].concat()), Symptom::RefusesEmptyClose);
     assert_eq!(symptom(&ping), Symptom::RefusesOther);
 }
 

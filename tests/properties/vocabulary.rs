@@ -2,7 +2,9 @@
 //! property is checked.
 
 use hangup::bounds::Bounds;
-use hangup::exchange::{AfterDeadline, ConnectionId, Death, Event, Exchange, Note, Time, What};
+use hangup::exchange::{
+    AfterDeadline, ConnectionId, Death, Event, Exchange, Note, Standing, Time, What,
+};
 use hangup::script::{
     Act, Awaited, Command, Content, Frame, Kind, Length, MAX_BYTES, Millis, Pace, Piece, Script,
     Send, Setting, Size, Step, Unit,
@@ -442,11 +444,27 @@ fn what() -> impl Strategy<Value = Event> {
         10 => plain,
         2 => note.prop_map(|note| usual(What::Noted(note))),
         2 => outcome.prop_map(|outcome| usual(What::Became(outcome))),
+        2 => standing().prop_map(|standing| usual(What::Stands(standing))),
         1 => text().prop_map(|message| usual(What::Panicked(message.into()))),
         1 => any::<u32>().prop_map(|tasks| usual(What::Outlived { tasks })),
         1 => any::<u32>().prop_map(|polls| usual(What::Spun { polls })),
         1 => death.prop_map(|death| usual(What::Died(death))),
     ]
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    let tries = any::<Option<bool>>;
+    let bytes = prop_oneof![Just(0), any::<u32>()].boxed();
+    let room = proptest::option::of(bytes.clone());
+    (tries(), tries(), any::<bool>(), bytes, room).prop_map(
+        |(reads, writes, has_input, unsent, room)| Standing {
+            reads,
+            writes,
+            has_input,
+            unsent,
+            room,
+        },
+    )
 }
 
 /// Pauses in microseconds, each with what follows it.

@@ -9,7 +9,7 @@ use hangup::report;
 use hangup::run::campaign::{Campaign, CampaignOutcome};
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
-use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant};
+use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Symptom};
 use hangup::{Connection, Registry, Script, Target};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The bug of the article: the own Close is sent, the client says nothing more.
 const STORY: Identity =
-    Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent);
+    Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent)
+        .with_symptom(Symptom::WaitsToRead);
 
 fn target(name: &str) -> Arc<dyn Target> {
     Arc::clone(Registry::built_in().find(name).expect(name))

@@ -29,6 +29,7 @@ pub(super) const RULE: Rule = Rule {
         Symptom::RefusesRegisteredCode,
         Symptom::RefusesPrivateCode,
         Symptom::RefusesReason,
+        Symptom::RefusesCloseInside,
         Symptom::RefusesControlInside,
         Symptom::RefusesOther,
     ],
@@ -56,7 +57,7 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     //# middle of a fragmented message.
     let level = if is_inside_message(view, last) { Level::Must } else { Level::Should };
     let fact = format!("answered the client's {what} with code {blame}");
-    let symptom = refused(view, last);
+    let symptom = refused(view, at);
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // The client may have sent the code itself, and a stream that ends in the middle of a
     // frame is no legal one.
@@ -76,12 +77,18 @@ fn is_inside_message(view: &View<'_>, frame: &Frame) -> bool {
     open && matches!(frame.opcode, Opcode::CLOSE | Opcode::PING | Opcode::PONG)
 }
 
-/// What was refused, if the last thing that came was.
-fn refused(view: &View<'_>, last: &Frame) -> Symptom {
-    let reason = last.close.as_deref().is_some_and(|payload| payload.len() > 2);
-    match last.code().map(CloseCode::class) {
-        _ if !last.is_close() && is_inside_message(view, last) => Symptom::RefusesControlInside,
-        _ if !last.is_close() => Symptom::RefusesOther,
+/// What was refused: a Close, where one had come by then; a ping or pong inside a message, where
+/// one had; else it could be anything.
+fn refused(view: &View<'_>, at: usize) -> Symptom {
+    let here = |frame: &&Frame| frame.ended.is_some_and(|ended| ended <= at);
+    let mut arrived = view.actor_frames.iter().filter(here);
+    let Some(close) = arrived.clone().find(|frame| frame.is_close()) else {
+        let inside = arrived.any(|frame| is_inside_message(view, frame));
+        return if inside { Symptom::RefusesControlInside } else { Symptom::RefusesOther };
+    };
+    let reason = close.close.as_deref().is_some_and(|payload| payload.len() > 2);
+    match close.code().map(CloseCode::class) {
+        _ if is_inside_message(view, close) => Symptom::RefusesCloseInside,
         None => Symptom::RefusesEmptyClose,
         Some(CloseClass::Registered) => Symptom::RefusesRegisteredCode,
         Some(CloseClass::Library | CloseClass::Private) => Symptom::RefusesPrivateCode,
