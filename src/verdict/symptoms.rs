@@ -221,6 +221,20 @@ impl Symptom {
                 Self::RefusesReason,
                 Self::RefusesControlInside,
             ],
+            // Whoever serves what is illegal waits for the rest of it.
+            Self::AwaitsIllegalRest => &[
+                Self::ServesUnmasked,
+                Self::ServesMasked,
+                Self::ServesReservedBits,
+                Self::ServesReservedOpcode,
+                Self::ServesFragmentedControl,
+                Self::ServesLongControl,
+                Self::ServesTopBit,
+                Self::ServesLoneContinuation,
+                Self::ServesInterruptedMessage,
+            ],
+            // Both come of not knowing whether a message is under way.
+            Self::ServesLoneContinuation => &[Self::ServesInterruptedMessage],
             // Whoever does not read has input as soon as the client sends some.
             Self::IgnoresInput => &[Self::Forgotten],
             // A socket that is dropped with bytes unread is reset.

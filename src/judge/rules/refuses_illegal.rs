@@ -5,7 +5,7 @@ use crate::exchange::What;
 use crate::judge::{excuses, lateness};
 use crate::verdict::{Cause, Class, Invariant, Level, Symptom};
 use crate::view::{ActorFault, Frame, View};
-use crate::wire::{CloseClass, CloseCode, Fault};
+use crate::wire::{CloseClass, CloseCode, Fault, Opcode};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -185,7 +185,9 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame) -> bool {
             let here = |frame: &&Frame| frame.ended.is_some_and(|ended| ended < own.started);
             let is_answered = |frame: &Frame| {
                 let says_so = |fault| code.is_some_and(|code| fits(code, fault));
-                frame.is_close() && frame.code() == code || frame.fault.is_some_and(says_so)
+                // With reserved bits, too: it may be those that were overlooked.
+                let is_close = frame.opcode == Opcode::CLOSE;
+                is_close && frame.code() == code || frame.fault.is_some_and(says_so)
             };
             view.actor_frames.iter().filter(here).any(is_answered)
         }
