@@ -80,10 +80,12 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let goes_on =
         matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen);
     let read = !view.sees_both_ends() || view.read_upto(fault.offset, fault.event).is_some();
-    // A Close that came when the end was due already may be an idle time-out's.
+    // A Close that the application wanted, or that came when the end was due already and may be
+    // an idle time-out's, is no refusal, unless it says so.
     let said_so = view.own_close().is_some_and(|own| {
         let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
-        view.at(own.started) <= owed.deadline || code_fits
+        let in_time = view.at(own.started) <= owed.deadline;
+        code_fits || in_time && excuses::application_closed(view, own.started).is_none()
     });
     goes_on && read && !said_so
 }

@@ -218,6 +218,10 @@ fn a_violation_that_is_read_and_not_refused_is_served_and_one_that_may_be_is_a_m
     // Half of the frame may be what it waits for.
     let half = found(has_read(&[0x81, 5]), reads, Invariant::EndsInTime);
     assert_eq!(half.symptom(), Some(Symptom::AwaitsIllegalRest));
+    // What the application wanted is no refusal.
+    let wanted = has_read(UNMASKED).app_closes().server_closes(1000);
+    let wanted = found(wanted, reads, Invariant::RefusesIllegal);
+    assert_eq!(wanted.symptom(), Some(Symptom::ServesUnmasked));
     // An idle time-out is no refusal, a late refusal is.
     let idle = has_read(UNMASKED).at(30_000).server_closes(1001).server_drops();
     let idle = idle.breaks(Invariant::RefusesIllegal).identity;
