@@ -91,6 +91,8 @@ pub struct Actor<S> {
     patience: Duration,
     reads: bool,
     ended: bool,
+    /// The server was late when time last passed.
+    late: bool,
     /// Bytes of joined sends, not yet on their way.
     segment: Vec<u8>,
     unit: Vec<u8>,
@@ -112,6 +114,7 @@ impl<S: ActorEnd> Actor<S> {
             patience,
             reads: true,
             ended: false,
+            late: false,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
             awaits: AwaitDecoder { at: 0, open: false, decoder: Decoder::new(Role::Server) },
@@ -133,8 +136,8 @@ impl<S: ActorEnd> Actor<S> {
     }
 
     /// Whether nothing that is left of the script could still matter, or may still be done.
-    fn is_done(&mut self) -> bool {
-        self.ended && self.end.is_over() || self.end.is_late()
+    fn is_done(&self) -> bool {
+        self.late || self.ended && self.end.is_over()
     }
 
     /// Does nothing but read, where it reads, until `until` is ready.
@@ -245,6 +248,7 @@ impl<S: ActorEnd> Actor<S> {
 
     async fn wait(&mut self, time: Millis) {
         self.read_until(tokio::time::sleep(time.duration())).await;
+        self.late = self.end.is_late();
     }
 
     /// Lets the server deal with what it was sent.
@@ -302,7 +306,9 @@ impl<S: ActorEnd> Actor<S> {
             return Ok(value);
         }
         let patience = self.patience;
-        tokio::time::timeout(patience, poll_fn(|cx| attempt(self, cx))).await.map_err(|_| Stuck)
+        let come = tokio::time::timeout(patience, poll_fn(|cx| attempt(self, cx))).await;
+        self.late = self.end.is_late();
+        come.map_err(|_| Stuck)
     }
 
     /// Reads what there is, where it reads.
