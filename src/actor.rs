@@ -248,7 +248,7 @@ impl<S: ActorEnd> Actor<S> {
 
     async fn wait(&mut self, time: Millis) {
         self.read_until(tokio::time::sleep(time.duration())).await;
-        self.late = self.end.is_late();
+        self.late = !self.end.is_over() && self.end.is_late();
     }
 
     /// Lets the server deal with what it was sent.
@@ -307,7 +307,7 @@ impl<S: ActorEnd> Actor<S> {
         }
         let patience = self.patience;
         let come = tokio::time::timeout(patience, poll_fn(|cx| attempt(self, cx))).await;
-        self.late = self.end.is_late();
+        self.late = !self.end.is_over() && self.end.is_late();
         come.map_err(|_| Stuck)
     }
 
