@@ -5,6 +5,9 @@
 //! against all of them and finds exactly what is declared here, and a bench says how many
 //! scripts that takes. On the command line each is a target `reference/FAULT`, tested
 //! where it is named. Those of the other two styles are written out where they live.
+//!
+//! Each records which habits it changes. Faults that change different habits of the same
+//! style compose: `reference/FAULT+FAULT`.
 
 use super::habits::{CorrectHabits, Habits};
 use super::session::{Phase, Session};
@@ -19,12 +22,15 @@ use tokio::time::Instant;
 /// A deadline that was never set.
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits.
+/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits; of one
+/// that is written out elsewhere, the place in that style.
 macro_rules! faults {
     ($($(#[doc = $about:literal])+ $variant:ident = $name:literal in $style:ident,
-        class $class:literal, breaks [$($rule:ident),+] { $($habits:tt)* })+) => {
+        class $class:literal, breaks [$($rule:ident),+] $(at $place:ident)? {$(
+            fn $habit:ident $(<$life:lifetime>)? ($($args:tt)*) $(-> $answer:ty)? $wrong:block
+        )*})+) => {
         /// A bug that the reference server can be given.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum PlantedFault {
             $($(#[doc = $about])+ $variant,)+
         }
@@ -58,6 +64,14 @@ macro_rules! faults {
                 match self { $(Self::$variant => &[$(Invariant::$rule),+]),+ }
             }
 
+            /// The habits that it changes, by name. One server can have two faults of the
+            /// same style that change no habit both.
+            pub const fn changes(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &[$(stringify!($place),)? $(stringify!($habit)),*]),+
+                }
+            }
+
             /// The habits of the one loop that has it.
             pub(super) fn habits(self) -> &'static dyn Habits {
                 match self { $(Self::$variant => &wrong::$variant),+ }
@@ -68,7 +82,9 @@ macro_rules! faults {
             $(#[derive(Debug)] pub(super) struct $variant;)+
         }
 
-        $(impl Habits for wrong::$variant { $($habits)* })+
+        $(impl Habits for wrong::$variant {
+            $(fn $habit $(<$life>)? ($($args)*) $(-> $answer)? $wrong)*
+        })+
     };
 }
 
@@ -98,7 +114,7 @@ faults! {
     }
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at timer {}
 
     // B: the deadline does not cover the write.
 
@@ -115,7 +131,7 @@ faults! {
     }
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at close {}
 
     // C: a deadline re-armed by traffic.
 
@@ -250,7 +266,7 @@ faults! {
     }
     /// The reader's half of the transport is dropped, the writer's lives on.
     KeepsWriterHalf = "keeps-writer-half" in SplitTasks, class 'E',
-    breaks [EndsInTime, IdleInTime] {}
+    breaks [EndsInTime, IdleInTime] at end {}
 
     // F: a busy loop.
 
@@ -409,7 +425,7 @@ faults! {
     }
     /// The application goes on sending while the connection closes.
     SendsWhileClosing = "sends-while-closing" in SplitTasks, class 'J',
-    breaks [SilentAfterClose] {}
+    breaks [SilentAfterClose] at obeys {}
     /// Behind the client's Close it goes on reading frames, answering pings and giving data.
     ReadsOnBehindClose = "reads-on-behind-close" in OneLoop, class 'J',
     breaks [QuietApplication, SilentAfterClose] {
@@ -423,22 +439,22 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    breaks [EndsInTime, AnswersClose, QuietApplication] {}
+    breaks [EndsInTime, AnswersClose, QuietApplication] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at send {}
 
     // L: a leak on disconnect.
 
     /// A handle of the session, kept by a registry, holds the transport.
     KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at keep {}
     /// The keepalive's task is never told that its connection is over.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
-    breaks [NoLeak] {}
+    breaks [NoLeak] at start {}
     /// An end that comes as an error is returned early, before anybody is told.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
     breaks [QuietApplication] {

@@ -27,8 +27,8 @@ pub(super) enum Phase {
 
 /// One connection's state.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub habits: &'static dyn Habits,
+pub(super) struct Session<'h> {
+    pub habits: &'h dyn Habits,
     pub phase: Phase,
     /// When patience with the present phase ends.
     pub deadline: Instant,
@@ -51,8 +51,8 @@ pub(super) struct Session {
     application: Application,
 }
 
-impl Session {
-    pub fn new(now: Instant, application: Application, habits: &'static dyn Habits) -> Self {
+impl<'h> Session<'h> {
+    pub fn new(now: Instant, application: Application, habits: &'h dyn Habits) -> Self {
         Self {
             habits,
             phase: Phase::Opening,
