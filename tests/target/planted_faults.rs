@@ -1,10 +1,12 @@
-//! Planted faults compose: a server with two of them shows both.
+//! Planted faults: what each serves or leaves undone alone, and servers with several of them.
 
+use hangup::exchange::{ConnectionId, Exchange};
 use hangup::judge::judge;
 use hangup::run::virtual_time::play;
 use hangup::target::reference::faults::PlantedFault;
 use hangup::target::reference::{CannotCompose, Reference};
 use hangup::verdict::Invariant;
+use hangup::view::View;
 use hangup::{Registry, Script, Target};
 use std::sync::Arc;
 
@@ -12,11 +14,15 @@ fn server(faults: &[PlantedFault]) -> Arc<dyn Target> {
     Arc::new(Reference::with_faults(faults).expect("they compose"))
 }
 
-/// The rules that `target` breaks when it is played `script`.
-fn broken(target: &Arc<dyn Target>, script: &str) -> Vec<Invariant> {
+/// What happens when `target` is played `script`.
+fn exchange(target: &Arc<dyn Target>, script: &str) -> Exchange {
     let script: Script = script.replace("; ", "\n").parse().expect("a script");
-    let bounds = target.bounds();
-    let verdict = judge(&play(target, &bounds, &script, 1), &bounds);
+    play(target, &target.bounds(), &script, 1)
+}
+
+/// The rules that `target` breaks then.
+fn broken(target: &Arc<dyn Target>, script: &str) -> Vec<Invariant> {
+    let verdict = judge(&exchange(target, script), &target.bounds());
     verdict.violations.iter().map(|violation| violation.identity.invariant()).collect()
 }
 
@@ -90,5 +96,79 @@ fn each_pair_of_faults_composes_or_says_why_it_does_not() {
 fn every_fault_says_what_it_changes() {
     for fault in PlantedFault::ALL {
         assert!(!fault.changes().is_empty(), "{}", fault.target());
+    }
+}
+
+/// The frames that stand for the kinds of violations, each served by one fault alone.
+#[test]
+fn a_server_that_serves_one_kind_of_violation_refuses_the_others() {
+    let kinds = [
+        (PlantedFault::TakesUnmasked, "unmasked ping"),
+        (PlantedFault::TakesReservedBits, "rsv 4 ping"),
+        (PlantedFault::TakesReservedOpcodes, "opcode 11"),
+        (PlantedFault::TakesFragmentedControl, "unfinished ping"),
+        (PlantedFault::TakesLongControl, "ping 126B"),
+        (PlantedFault::TakesAnyLength, "raw hex 82ff80000000000000000000000078"),
+        (PlantedFault::TakesLoneContinuation, "continuation"),
+        (PlantedFault::TakesMessageInMessage, "unfinished text; text"),
+        (PlantedFault::TakesAnyText, "text hex ff"),
+    ];
+    for (fault, _) in kinds {
+        let target = server(&[fault]);
+        for (kind, frame) in kinds {
+            let found = broken(&target, &format!("upgrade; {frame}"));
+            let continued = fault == PlantedFault::TakesMessageInMessage
+                && kind == PlantedFault::TakesLoneContinuation;
+            assert_eq!(
+                !found.is_empty(),
+                kind == fault || continued,
+                "{fault:?} {frame}: {found:?}"
+            );
+        }
+    }
+}
+
+/// The kinds of Closes, each unanswered by one fault alone.
+#[test]
+fn a_server_that_leaves_one_kind_of_close_unanswered_answers_the_others() {
+    let kinds = [
+        (PlantedFault::AnswersNoEmptyClose, "close"),
+        (PlantedFault::AnswersNoListedCode, "close 1001"),
+        (PlantedFault::AnswersNoPrivateCode, "close 4999"),
+        (PlantedFault::AnswersNoReason, "close 3000 \"bye\""),
+    ];
+    for (fault, _) in kinds {
+        let target = server(&[fault]);
+        for (kind, close) in kinds {
+            let found = broken(&target, &format!("upgrade; {close}"));
+            let private = fault == PlantedFault::AnswersNoPrivateCode
+                && kind == PlantedFault::AnswersNoReason;
+            let expected = (kind == fault || private).then_some(Invariant::AnswersClose);
+            assert_eq!(found, Vec::from_iter(expected), "{fault:?} {close}");
+        }
+    }
+}
+
+/// The server of two hangs, both after `app close` to a silent client: one has no deadline
+/// for the client's answer, the other is not woken by the room that its Close waits for.
+#[test]
+fn one_server_can_have_two_hangs_after_its_applications_close() {
+    let close = "upgrade; app close";
+    let room = "upgrade; stop reading; app send text 8189B; app close; resume reading";
+    let [no_deadline, room_wakes_nobody] =
+        [PlantedFault::NoDeadline, PlantedFault::RoomWakesNobody];
+    // With each script: whether the server hangs, and whether its Close is on its way.
+    for (faults, expected) in [
+        (&[no_deadline][..], [(true, true), (true, true)]),
+        (&[room_wakes_nobody], [(false, true), (true, false)]),
+        (&[no_deadline, room_wakes_nobody], [(true, true), (true, false)]),
+    ] {
+        let target = server(faults);
+        let seen = [close, room].map(|script| {
+            let hangs = broken(&target, script).contains(&Invariant::EndsInTime);
+            let exchange = exchange(&target, script);
+            (hangs, View::of(&exchange, ConnectionId::FIRST).own_close().is_some())
+        });
+        assert_eq!(seen, expected, "{}", target.name());
     }
 }

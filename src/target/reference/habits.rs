@@ -111,6 +111,12 @@ habits! {
 
         // Input from the client.
 
+        /// Whether to read now: always, up to the client's FIN, so that nothing of the
+        /// client's waits for the server's own output.
+        fn reads(&self, session: &Session) -> bool {
+            !session.fin_received
+        }
+
         /// A read of nothing is the client's FIN: nothing more will come, and the end is near.
         fn reads_end(&self, session: &mut Session, now: Instant) {
             session.fin_received = true;
@@ -204,6 +210,12 @@ habits! {
         fn ignores(&self, session: &Session, command: &Command) -> bool {
             let _ = (session, command);
             false
+        }
+
+        /// Whether to write now: whenever something is queued, for room may have come.
+        fn writes(&self, session: &Session) -> bool {
+            let _ = session;
+            true
         }
 
         /// There is no room for what is queued. It is tried again once there is.

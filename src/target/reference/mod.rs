@@ -225,7 +225,9 @@ fn poll_move(
     session: &mut Session<'_>,
     buffer: &mut [u8],
 ) -> Poll<io::Result<()>> {
-    while let Some(bytes) = session.to_send() {
+    while session.habits.writes(session)
+        && let Some(bytes) = session.to_send()
+    {
         match io.as_mut().poll_write(cx, bytes)? {
             Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(count) => session.wrote(count),
@@ -244,7 +246,7 @@ fn poll_move(
             return Poll::Ready(Ok(()));
         }
     }
-    if session.fin_received {
+    if !session.habits.reads(session) {
         return Poll::Pending;
     }
     let mut read = ReadBuf::new(buffer);

@@ -39,6 +39,8 @@ pub(super) struct Session<'h> {
     left: Vec<u8>,
     /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
+    /// Whether a faulty server has lost sight of its queue: a write found no room.
+    pub stalled: bool,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.
     pub sent: usize,
@@ -61,6 +63,7 @@ impl<'h> Session<'h> {
             decoder: Decoder::new(Role::Client),
             left: Vec::new(),
             message: Vec::new(),
+            stalled: false,
             queue: Vec::with_capacity(256),
             sent: 0,
             close_at: None,
