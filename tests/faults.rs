@@ -45,7 +45,7 @@ fn broken(server: Reference) -> Broken {
 
 /// What all of `servers` break, in their order.
 fn all_broken(servers: &[Reference]) -> Vec<Broken> {
-    on_all_cores(servers, |server| broken(*server))
+    on_all_cores(servers, |server| broken(server.clone()))
 }
 
 /// `work` on each of `items`; the results in their order.

@@ -17,5 +17,6 @@ mod public_api;
 mod report;
 mod run;
 mod suite;
+mod target;
 mod transport;
 mod view;

@@ -13,7 +13,7 @@ use crate::report::model::{ReplayReport, ReplayResult};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
-use crate::target::{Deviation, Registry, Target};
+use crate::target::{Deviation, NoTarget, Registry, Target};
 use crate::verdict::{Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
@@ -143,13 +143,13 @@ fn looks_like_repro(text: &str) -> bool {
 }
 
 fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
-    registry.find(name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
-        format!(
+    registry.resolve(name).map_err(|error| match error {
+        NoTarget::Unknown { name, known } => format!(
             "no target `{name}` in this binary; there are: {}; choose one with --target, or run the \
              binary or test that wrote the file",
             known.join(", ")
-        )
+        ),
+        NoTarget::CannotCompose { .. } => error.to_string(),
     })
 }
 
@@ -216,7 +216,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
 fn elsewhere(registry: &Registry, options: &File) -> Option<Repro> {
     let text = std::fs::read_to_string(&options.file).ok()?;
     let repro = Repro::parse(&text).ok()?;
-    (options.target.is_none() && registry.find(&repro.target.0).is_none()).then_some(repro)
+    (options.target.is_none() && registry.resolve(&repro.target.0).is_err()).then_some(repro)
 }
 
 pub(super) fn show(registry: &Registry, options: &File) -> Done {

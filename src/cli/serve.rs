@@ -16,10 +16,7 @@ const BACKLOG: u32 = 4096;
 const DESCRIPTORS: u64 = 65_536;
 
 pub(super) fn run(registry: &Registry, options: &Serve) -> Done {
-    let target = registry.find(&options.target).cloned().ok_or_else(|| {
-        let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
-        format!("no target `{}`; there are: {}", options.target, known.join(", "))
-    })?;
+    let target = registry.resolve(&options.target).map_err(|error| error.to_string())?;
     let _ = rlimit::increase_nofile_limit(DESCRIPTORS);
     let interrupted = catch_ctrl_c()?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -14,10 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(super) fn run(registry: &Registry, options: &Test) -> Done {
-    let targets = registry.select(&options.targets).map_err(|name| {
-        let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
-        format!("no target `{name}`; there are: {}", known.join(", "))
-    })?;
+    let targets = registry.select(&options.targets).map_err(|error| error.to_string())?;
     if targets.is_empty() {
         return Err("there are no targets to test".to_owned());
     }

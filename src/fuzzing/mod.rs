@@ -100,11 +100,8 @@ impl Fuzz {
     pub fn built_in() -> Self {
         let name = std::env::var(TARGET).unwrap_or_else(|_| "reference".to_owned());
         let registry = Registry::built_in();
-        let Some(target) = registry.find(&name) else {
-            let known: Vec<&str> = registry.iter().map(|target| target.name()).collect();
-            panic!("{TARGET}: no target `{name}`; there are: {}", known.join(", "));
-        };
-        Self::new(Arc::clone(target))
+        let target = registry.resolve(&name).unwrap_or_else(|error| panic!("{TARGET}: {error}"));
+        Self::new(target)
     }
 
     /// Takes from libFuzzer's own arguments where its artifacts go: findings are saved

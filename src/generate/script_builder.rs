@@ -32,6 +32,9 @@ const CLOSE_CODES: [u16; 23] = [
 /// Bytes that are no UTF-8: cut short, a surrogate, never legal, overlong.
 const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"];
 
+/// A masked binary frame whose 64-bit length has its top bit set, and its first byte.
+const TOP_BIT: [u8; 15] = *b"\x82\xff\x80\0\0\0\0\0\0\0\0\0\0\0x";
+
 /// A script while it is drawn.
 pub(super) struct ScriptBuilder<'a, R: ?Sized> {
     pub rng: &'a mut R,
@@ -337,7 +340,11 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             0 | 1 => Frame { masked: false, ..legal },
             2 => Frame { rsv: self.rng.random_range(1..8), ..legal },
             3 => Frame { fin: false, kind: Kind::Ping(Content::Empty), ..legal },
-            4 => Frame { length: self.one_of(&[Length::Bits16, Length::Bits64]), ..legal },
+            4 => match self.rng.random_range(0..3) {
+                0 => Frame { length: Length::Bits16, ..legal },
+                1 => Frame { length: Length::Bits64, ..legal },
+                _ => return self.send(Unit::Raw(Content::Bytes(TOP_BIT.to_vec()))),
+            },
             5 => Frame::new(Kind::Continuation(Content::Empty)),
             6 => Frame::new(Kind::Ping(Content::Fill(Size(126)))),
             _ => Frame::new(Kind::Other(Opcode::new(self.one_of(&[3, 7, 11, 15])), Content::Empty)),

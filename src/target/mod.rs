@@ -17,7 +17,9 @@ pub use crate::script::AppSteps;
 
 use crate::bounds::Bounds;
 use crate::verdict::{Identity, Pattern};
-use std::collections::BTreeMap;
+use reference::Reference;
+use reference::faults::PlantedFault;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -95,6 +97,38 @@ impl Deviation {
     }
 }
 
+/// Why no target has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Nothing is known by this name.
+    Unknown {
+        /// The name.
+        name: String,
+        /// The targets that there are.
+        known: Vec<String>,
+    },
+    /// It names planted faults that no server can have together.
+    CannotCompose {
+        /// The name.
+        name: String,
+        /// Why no server can have them.
+        why: String,
+    },
+}
+
+impl fmt::Display for NoTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name, known } => {
+                write!(f, "no target `{name}`; there are: {}", known.join(", "))
+            }
+            Self::CannotCompose { name, why } => write!(f, "no target `{name}`: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for NoTarget {}
+
 /// The targets that a command line knows, in the order in which they were added.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -109,11 +143,10 @@ impl Registry {
 
     /// The targets that come with hangup.
     pub fn built_in() -> Self {
-        let styles = reference::Reference::STYLES;
-        let registry = styles.into_iter().fold(Self::new(), Self::with);
-        let registry = reference::faults::PlantedFault::ALL
+        let registry = Reference::STYLES.into_iter().fold(Self::new(), Self::with);
+        let registry = PlantedFault::ALL
             .iter()
-            .fold(registry, |registry, fault| registry.with(reference::Reference::with(*fault)));
+            .fold(registry, |registry, fault| registry.with(Reference::with(*fault)));
         let registry =
             nasty::Nasty::ALL.iter().fold(registry, |registry, nasty| registry.with(*nasty));
         #[cfg(feature = "tungstenite")]
@@ -139,21 +172,54 @@ impl Registry {
         self.targets.iter()
     }
 
-    /// The target of this name.
+    /// The target of this name among those that were added.
     pub fn find(&self, name: &str) -> Option<&Arc<dyn Target>> {
         self.targets.iter().find(|target| target.name() == name)
     }
 
-    /// The targets that `names` select, each once, in the registry's order: a
-    /// target's own name, or else the part before its slash for all of a family. No
-    /// names select all. Those that are broken on purpose are selected by their own
-    /// names, or by a family with its slash: `reference/`.
+    /// The target of this name, also one that is composed of planted faults that were
+    /// added: `reference/A+B`, in any order.
     ///
     /// # Errors
     ///
-    /// The first name that selects nothing.
-    pub fn select(&self, names: &[String]) -> Result<Vec<Arc<dyn Target>>, String> {
-        let mut chosen = BTreeMap::new();
+    /// Why there is none.
+    pub fn resolve(&self, name: &str) -> Result<Arc<dyn Target>, NoTarget> {
+        if let Some(target) = self.find(name) {
+            return Ok(Arc::clone(target));
+        }
+        let parts = reference::parts(name).ok_or_else(|| self.unknown(name))?;
+        let cannot = |why| NoTarget::CannotCompose { name: name.to_owned(), why };
+        let mut faults = Vec::new();
+        for part in &parts {
+            let target = self.find(part).ok_or_else(|| self.unknown(part))?;
+            let fault = PlantedFault::of_target(target.name());
+            faults.push(fault.ok_or_else(|| cannot(format!("`{part}` is no planted fault")))?);
+        }
+        match Reference::with_faults(&faults) {
+            Ok(target) => Ok(Arc::new(target)),
+            Err(why) => Err(cannot(why.to_string())),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> NoTarget {
+        let known = self.iter().map(|target| target.name().to_owned()).collect();
+        NoTarget::Unknown { name: name.to_owned(), known }
+    }
+
+    /// The targets that `names` select, each once, in the registry's order, and the
+    /// composed ones behind them: a target's own name, or else the part before its slash
+    /// for all of a family. No names select all. Those that are broken on purpose are
+    /// selected by their own names, or by a family with its slash: `reference/`.
+    ///
+    /// # Errors
+    ///
+    /// Why the first name that selects nothing does so.
+    pub fn select(&self, names: &[String]) -> Result<Vec<Arc<dyn Target>>, NoTarget> {
+        if names.is_empty() {
+            return Ok(self.iter().filter(|target| !target.is_planted()).cloned().collect());
+        }
+        let mut chosen = vec![false; self.targets.len()];
+        let mut composed: Vec<Arc<dyn Target>> = Vec::new();
         for name in names {
             let selected = |target: &dyn Target| {
                 let family = target.name().split_once('/').map(|(family, _)| family);
@@ -162,24 +228,19 @@ impl Registry {
                     || (family.is_some() && family == name.strip_suffix('/'))
             };
             let mut any = false;
-            for (index, target) in
-                self.targets.iter().enumerate().filter(|(_, target)| selected(&***target))
-            {
-                chosen.insert(index, Arc::clone(target));
-                any = true;
+            for (target, chosen) in self.targets.iter().zip(&mut chosen) {
+                let selected = selected(&**target);
+                *chosen |= selected;
+                any |= selected;
             }
             if !any {
-                return Err(name.clone());
+                let target = self.resolve(name)?;
+                if composed.iter().all(|other| other.name() != target.name()) {
+                    composed.push(target);
+                }
             }
         }
-        if names.is_empty() {
-            return Ok(self
-                .targets
-                .iter()
-                .filter(|target| !target.is_planted())
-                .cloned()
-                .collect());
-        }
-        Ok(chosen.into_values().collect())
+        let chosen = self.targets.iter().zip(chosen).filter(|(_, chosen)| *chosen);
+        Ok(chosen.map(|(target, _)| Arc::clone(target)).chain(composed).collect())
     }
 }

@@ -44,6 +44,24 @@ fn an_unknown_target_is_refused_with_the_names_of_the_known_ones() {
 }
 
 #[test]
+fn faults_that_do_not_compose_are_refused_with_the_reason() {
+    let desk = Desk::new();
+    desk.write("hang.script", HANG);
+    for (name, why) in [
+        ("answers-by-fin+always-answers-1000", "both change `answer`"),
+        ("detached-ticker+no-deadline", "in a server with one loop"),
+        ("no-deadline+no-deadline", "named twice"),
+        ("no-deadline+split-tasks", "`reference/split-tasks` is no planted fault"),
+        ("no-deadline+nowhere", "no target `reference/nowhere`"),
+    ] {
+        for command in ["test", "show hang.script --target", "serve"] {
+            let run = desk.hangup(&format!("{command} reference/{name}"));
+            assert!(run.refusal().contains(why), "{command} {name}: {run:?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_no_repro_is_refused_by_what_it_is() {
     let desk = Desk::with_repro();
     let ours = desk.read(REPRO);

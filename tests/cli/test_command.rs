@@ -40,6 +40,26 @@ fn targets_are_tested_once_each_and_in_the_registrys_order() {
 }
 
 #[test]
+fn faults_compose_on_the_command_line_and_their_repros_replay() {
+    let desk = Desk::new();
+    let run = desk.hangup(
+        "test reference/answers-by-fin+no-deadline reference/no-deadline+answers-by-fin reference \
+         --scripts 100 --seed 1 --format json",
+    );
+    assert_eq!(run.code, 1, "{run:?}");
+    let json = run.json();
+    let names = json["targets"].as_array().expect("targets").iter();
+    let names: Vec<&str> = names.map(|target| target["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, [CLEAN, "reference/no-deadline+answers-by-fin"]);
+    let files = desk.files("hangup-findings");
+    for rule in ["ends-in-time", "answers-close"] {
+        let file = files.keys().find(|file| file.contains(rule)).expect("a repro");
+        let replay = desk.hangup(&format!("replay hangup-findings/{file}"));
+        assert_eq!(replay.code, 1, "{replay:?}");
+    }
+}
+
+#[test]
 fn the_seed_is_printed_first_and_pasted_back_gives_the_same_findings() {
     let desk = Desk::new();
     let first = desk.hangup("test tungstenite --scripts 200");

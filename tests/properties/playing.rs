@@ -69,7 +69,7 @@ fn what_a_planted_fault_shows_shrinks_to_a_minimum() {
 
 #[test]
 fn an_honest_server_is_blamed_for_nothing_whatever_the_script() {
-    check(2500, (select(&Reference::STYLES[..]), script(Scale::Small)), |(style, script)| {
+    check(2500, (select(Reference::STYLES.to_vec()), script(Scale::Small)), |(style, script)| {
         let target: Arc<dyn Target> = Arc::new(style);
         prop_assert_eq!(blamed(&target, &script), BTreeSet::new(), "{}", target.name());
         Ok(())

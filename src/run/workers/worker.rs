@@ -112,16 +112,17 @@ struct JobRunner<'a> {
 impl JobRunner<'_> {
     fn run(&mut self, job: &str) -> Result<Report, String> {
         let find = |name: &str| {
-            self.registry.find(name).ok_or_else(|| format!("it does not know the target `{name}`"))
+            let target = self.registry.resolve(name);
+            target.map_err(|_| format!("it does not know the target `{name}`"))
         };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
             Job::PlayRange { target, bounds, seed, from, to } => {
                 let campaign = Campaign { bounds, seed, scripts: None };
-                Ok(Report::RangePlayed(self.play_range(&campaign, find(&target)?, from, to)))
+                Ok(Report::RangePlayed(self.play_range(&campaign, &find(&target)?, from, to)))
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let exchange = self.play_script(find(&target)?, &bounds, &script, runtime_seed);
+                let exchange = self.play_script(&find(&target)?, &bounds, &script, runtime_seed);
                 Ok(Report::ScriptPlayed { peak_heap: exchange.peak_heap })
             }
         }

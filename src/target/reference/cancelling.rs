@@ -30,7 +30,7 @@ const CLOSING: Duration = CLOSE.saturating_sub(SEND).saturating_sub(ROUNDING);
 const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE).saturating_sub(SEND);
 
 /// Serves one connection. Returning drops it.
-pub(super) async fn serve(io: Connection, fault: Option<PlantedFault>) {
+pub(super) async fn serve(io: Connection, faults: Vec<PlantedFault>) {
     let application = io.application();
     application.note(Note::Reports);
     let mut server = CancellingServer {
@@ -39,7 +39,7 @@ pub(super) async fn serve(io: Connection, fault: Option<PlantedFault>) {
         inbox: Inbox::new(),
         deadline: Instant::now() + HANDSHAKE,
         code: None,
-        fault,
+        faults,
     };
     // An error is an end like any other: there is nobody to say anything to.
     let _ = server.converse().await;
@@ -54,7 +54,7 @@ struct CancellingServer {
     deadline: Instant,
     /// The code of the client's Close.
     code: Option<u16>,
-    fault: Option<PlantedFault>,
+    faults: Vec<PlantedFault>,
 }
 
 /// Why an open connection is to be closed.
@@ -169,14 +169,15 @@ impl CancellingServer {
         let mut frame = Vec::with_capacity(payload.len() + 10);
         FrameHead::server(opcode).encode(payload, &mut frame);
         let sending = self.io.write_all(&frame);
-        match self.fault {
-            Some(PlantedFault::SendsBeforeItReads) => sending.await,
-            Some(PlantedFault::CancelsSendHalfway) => {
-                // "The client is slow; it will be told next time."
-                timeout(SEND, sending).await.unwrap_or(Ok(()))
-            }
-            _ => timeout(SEND, sending).await?,
+        if self.faults.contains(&PlantedFault::SendsBeforeItReads) {
+            return sending.await;
         }
+        let sent = timeout(SEND, sending).await;
+        if self.faults.contains(&PlantedFault::CancelsSendHalfway) {
+            // "The client is slow; it will be told next time."
+            return sent.unwrap_or(Ok(()));
+        }
+        sent?
     }
 
     /// Says what there is to say, hears the client out, and ends the connection.

@@ -5,13 +5,18 @@
 //! against all of them and finds exactly what is declared here, and a bench says how many
 //! scripts that takes. On the command line each is a target `reference/FAULT`, tested
 //! where it is named. Those of the other two styles are written out where they live.
+//!
+//! Each records which habits it changes. Faults that change different habits of the same
+//! style compose: `reference/FAULT+FAULT`.
 
 use super::habits::{CorrectHabits, Habits};
 use super::session::{Phase, Session};
 use super::{CLOSE, HANDSHAKE, Style};
 use crate::script::{Command, Content};
 use crate::verdict::Invariant;
-use crate::wire::{CloseCode, Fault as WireFault, FrameHead, Head, LengthForm, Opcode};
+use crate::wire::{
+    CloseClass, CloseCode, ClosePayload, Fault as WireFault, FrameHead, Head, LengthForm, Opcode,
+};
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,12 +24,22 @@ use tokio::time::Instant;
 /// A deadline that was never set.
 const NEVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits.
+/// The correct answer, but for codes that are `unanswered`.
+fn answer_unless(payload: &[u8], unanswered: fn(CloseClass) -> bool) -> Option<Vec<u8>> {
+    let code = ClosePayload::parse(payload).code();
+    let answers = !code.is_some_and(|code| unanswered(code.class()));
+    CorrectHabits.answer(payload).filter(|_| answers)
+}
+
+/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits; of one
+/// that is written out elsewhere, the place in that style.
 macro_rules! faults {
     ($($(#[doc = $about:literal])+ $variant:ident = $name:literal in $style:ident,
-        class $class:literal, breaks [$($rule:ident),+] { $($habits:tt)* })+) => {
+        class $class:literal, breaks [$($rule:ident),+] $(at $place:ident)? {$(
+            fn $habit:ident $(<$life:lifetime>)? ($($args:tt)*) $(-> $answer:ty)? $wrong:block
+        )*})+) => {
         /// A bug that the reference server can be given.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum PlantedFault {
             $($(#[doc = $about])+ $variant,)+
         }
@@ -58,6 +73,14 @@ macro_rules! faults {
                 match self { $(Self::$variant => &[$(Invariant::$rule),+]),+ }
             }
 
+            /// The habits that it changes, by name. One server can have two faults of the
+            /// same style that change no habit both.
+            pub const fn changes(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &[$(stringify!($place),)? $(stringify!($habit)),*]),+
+                }
+            }
+
             /// The habits of the one loop that has it.
             pub(super) fn habits(self) -> &'static dyn Habits {
                 match self { $(Self::$variant => &wrong::$variant),+ }
@@ -68,7 +91,9 @@ macro_rules! faults {
             $(#[derive(Debug)] pub(super) struct $variant;)+
         }
 
-        $(impl Habits for wrong::$variant { $($habits)* })+
+        $(impl Habits for wrong::$variant {
+            $(fn $habit $(<$life>)? ($($args)*) $(-> $answer)? $wrong)*
+        })+
     };
 }
 
@@ -98,7 +123,7 @@ faults! {
     }
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at timer {}
 
     // B: the deadline does not cover the write.
 
@@ -115,7 +140,7 @@ faults! {
     }
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at close {}
 
     // C: a deadline re-armed by traffic.
 
@@ -215,6 +240,60 @@ faults! {
         }
     }
 
+    /// Of the answer the header is sent; the payload stays in a buffer that nobody flushes.
+    SendsPartOfAnswer = "sends-part-of-answer" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            if opcode == Opcode::CLOSE && session.is_open() {
+                let header = [0x88, 2];
+                session.queue.extend_from_slice(&header);
+            }
+        }
+        fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+    /// A protocol violation drops the transport with the Close still in the queue.
+    DropsOnViolation = "drops-on-violation" in OneLoop, class 'D',
+    breaks [RefusesIllegal] {
+        fn connection_failed(&self, session: &mut Session) {
+            session.phase = Phase::Over;
+        }
+    }
+    /// A Close without a payload is answered by FIN alone: "there is nothing to echo".
+    AnswersNoEmptyClose = "answers-no-empty-close" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            CorrectHabits.answer(payload).filter(|answer| !answer.is_empty())
+        }
+    }
+    /// A Close with a code from the protocol's list is taken for an answer.
+    AnswersNoListedCode = "answers-no-listed-code" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            answer_unless(payload, |class| {
+                matches!(class, CloseClass::Defined | CloseClass::Registered)
+            })
+        }
+    }
+    /// A Close with a code of the application's own, 3000 to 4999, is left to the application.
+    AnswersNoPrivateCode = "answers-no-private-code" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            answer_unless(payload, |class| {
+                matches!(class, CloseClass::Library | CloseClass::Private)
+            })
+        }
+    }
+    /// A Close with a reason does not fit the answer's two bytes, and is not answered.
+    AnswersNoReason = "answers-no-reason" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            CorrectHabits.answer(payload).filter(|answer| answer.len() == payload.len())
+        }
+    }
+
     // E: TCP is not closed.
 
     /// The client's FIN ends its stream, and nothing else.
@@ -250,7 +329,7 @@ faults! {
     }
     /// The reader's half of the transport is dropped, the writer's lives on.
     KeepsWriterHalf = "keeps-writer-half" in SplitTasks, class 'E',
-    breaks [EndsInTime, IdleInTime] {}
+    breaks [EndsInTime, IdleInTime] at end {}
 
     // F: a busy loop.
 
@@ -333,6 +412,49 @@ faults! {
         }
     }
 
+    /// The client's frames need no mask.
+    TakesUnmasked = "takes-unmasked" in OneLoop, class 'G',
+    breaks [EndsInTime, ReleasesInTime, LegalClose, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::Unmasked
+        }
+    }
+    /// The reserved bits are not looked at.
+    TakesReservedBits = "takes-reserved-bits" in OneLoop, class 'G',
+    breaks [EndsInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::ReservedBits(_))
+        }
+    }
+    /// A frame with a reserved opcode is passed over.
+    TakesReservedOpcodes = "takes-reserved-opcodes" in OneLoop, class 'G',
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::ReservedOpcode(_))
+        }
+    }
+    /// FIN is not looked at in control frames.
+    TakesFragmentedControl = "takes-fragmented-control" in OneLoop, class 'G',
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(fault, WireFault::FragmentedControl(_))
+        }
+    }
+    /// A length with its top bit set is waited for to its end.
+    TakesAnyLength = "takes-any-length" in OneLoop, class 'G',
+    breaks [EndsInTime] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::LengthTopBit
+        }
+    }
+    /// Text is not looked at.
+    TakesAnyText = "takes-any-text" in OneLoop, class 'G',
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::TextNotUtf8
+        }
+    }
+
     // H: a valid Close is rejected or misread.
 
     /// A Close without a payload is refused: "a code is missing".
@@ -409,7 +531,7 @@ faults! {
     }
     /// The application goes on sending while the connection closes.
     SendsWhileClosing = "sends-while-closing" in SplitTasks, class 'J',
-    breaks [SilentAfterClose] {}
+    breaks [SilentAfterClose] at obeys {}
     /// Behind the client's Close it goes on reading frames, answering pings and giving data.
     ReadsOnBehindClose = "reads-on-behind-close" in OneLoop, class 'J',
     breaks [QuietApplication, SilentAfterClose] {
@@ -423,22 +545,77 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    breaks [EndsInTime, AnswersClose, QuietApplication] {}
+    breaks [EndsInTime, AnswersClose, QuietApplication] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at send {}
+
+    /// Once a write has found no room, the writer is tried again when input comes, and not
+    /// when room does; the closing's deadline leaves the rest to it.
+    RoomWakesNobody = "room-wakes-nobody" in OneLoop, class 'K',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+        fn write_blocked(&self, session: &mut Session) {
+            session.stalled = true;
+        }
+        fn writes(&self, session: &Session) -> bool {
+            !session.stalled
+        }
+        fn received_bytes(&self, session: &mut Session, _: Instant) {
+            session.stalled = false;
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.to_send().is_some() {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// The reader stops at the server's own Close, and the closing waits for its report of
+    /// the client's.
+    StopsReadingAfterOwnClose = "stops-reading-after-own-close" in OneLoop, class 'K',
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+        fn reads(&self, session: &Session) -> bool {
+            CorrectHabits.reads(session) && session.phase != Phase::Closing { client_done: false }
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.phase == (Phase::Closing { client_done: false }) {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// The client's Close takes the connection out of the loop's table, and nobody moves its
+    /// bytes any more.
+    ForgetsTheConnection = "forgets-the-connection" in OneLoop, class 'K',
+    breaks [EndsInTime, ReleasesInTime] {
+        fn reads(&self, session: &Session) -> bool {
+            CorrectHabits.reads(session) && session.close_code().is_none()
+        }
+        fn writes(&self, session: &Session) -> bool {
+            session.close_code().is_none()
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if session.close_code().is_some() {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
 
     // L: a leak on disconnect.
 
     /// A handle of the session, kept by a registry, holds the transport.
     KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {}
+    breaks [EndsInTime, ReleasesInTime, IdleInTime] at keep {}
     /// The keepalive's task is never told that its connection is over.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
-    breaks [NoLeak] {}
+    breaks [NoLeak] at start {}
     /// An end that comes as an error is returned early, before anybody is told.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
     breaks [QuietApplication] {
@@ -534,6 +711,14 @@ faults! {
         }
     }
 
+    /// A continuation may come without a message that it continues.
+    TakesLoneContinuation = "takes-lone-continuation" in OneLoop, class 'P',
+    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::LoneContinuation
+        }
+    }
+
     // Q: the wrong code.
 
     /// Every Close is answered with 1000.
@@ -548,6 +733,13 @@ faults! {
     breaks [EchoesCode] {
         fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
             Some(Vec::new())
+        }
+    }
+    /// A protocol violation is answered with 1000, as if all were well.
+    RefusesWith1000 = "refuses-with-1000" in OneLoop, class 'Q',
+    breaks [RefusesIllegal] {
+        fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
+            Some(CloseCode::NORMAL)
         }
     }
     /// The application is told 1006, an abnormal closure, of every end.

@@ -20,18 +20,24 @@
 //! each direction, [`cancelling`] with awaited sends that a time-out cancels.
 
 pub mod cancelling;
+mod composed;
 pub mod faults;
 mod habits;
 mod inbox;
 mod session;
 pub mod split;
 
+pub use composed::CannotCompose;
+pub(super) use composed::parts;
+
 use super::{AppSteps, Application, Connection, Serving, Target};
 use crate::bounds::Bounds;
 use crate::exchange::Note;
 use faults::PlantedFault;
-use habits::Habits;
+use habits::{ComposedHabits, CorrectHabits, Habits};
 use session::Session;
+use std::borrow::Cow;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -72,13 +78,24 @@ pub enum Style {
     CancelledSends,
 }
 
-/// The targets `reference` and `reference/...`: a style, honest or with a planted fault.
-#[derive(Clone, Copy, Debug)]
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneLoop => "one loop",
+            Self::SplitTasks => "split tasks",
+            Self::CancelledSends => "cancelled sends",
+        })
+    }
+}
+
+/// The targets `reference` and `reference/...`: a style, honest or with planted faults.
+#[derive(Clone, Debug)]
 pub struct Reference {
-    /// How it is written.
-    pub style: Style,
-    /// What it gets wrong on purpose; `None` for the honest server.
-    pub fault: Option<PlantedFault>,
+    style: Style,
+    /// What it gets wrong on purpose; none for the honest server.
+    faults: Vec<PlantedFault>,
+    name: Cow<'static, str>,
+    about: Cow<'static, str>,
 }
 
 impl Reference {
@@ -87,12 +104,25 @@ impl Reference {
 
     /// A style without a fault.
     pub const fn honest(style: Style) -> Self {
-        Self { style, fault: None }
+        let (name, about) = match style {
+            Style::OneLoop => {
+                ("reference", "a correct server with all its bounds: the example of closing well")
+            }
+            Style::SplitTasks => {
+                ("reference/split-tasks", "the same with a task for each direction")
+            }
+            Style::CancelledSends => {
+                ("reference/cancelled-sends", "the same with sends that a time-out cancels")
+            }
+        };
+        let (name, about) = (Cow::Borrowed(name), Cow::Borrowed(about));
+        Self { style, faults: Vec::new(), name, about }
     }
 
     /// A server with a planted fault, in the style in which people write it.
-    pub const fn with(fault: PlantedFault) -> Self {
-        Self { style: fault.style(), fault: Some(fault) }
+    pub fn with(fault: PlantedFault) -> Self {
+        let (name, about) = (Cow::Borrowed(fault.target()), Cow::Borrowed(fault.about()));
+        Self { style: fault.style(), faults: vec![fault], name, about }
     }
 
     /// All styles, honest.
@@ -101,28 +131,16 @@ impl Reference {
 }
 
 impl Target for Reference {
-    fn name(&self) -> &'static str {
-        match (self.fault, self.style) {
-            (Some(fault), _) => fault.target(),
-            (None, Style::OneLoop) => "reference",
-            (None, Style::SplitTasks) => "reference/split-tasks",
-            (None, Style::CancelledSends) => "reference/cancelled-sends",
-        }
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn version(&self) -> &'static str {
         concat!("hangup ", env!("CARGO_PKG_VERSION"))
     }
 
-    fn about(&self) -> &'static str {
-        match (self.fault, self.style) {
-            (Some(fault), _) => fault.about(),
-            (None, Style::OneLoop) => {
-                "a correct server with all its bounds: the example of closing well"
-            }
-            (None, Style::SplitTasks) => "the same with a task for each direction",
-            (None, Style::CancelledSends) => "the same with sends that a time-out cancels",
-        }
+    fn about(&self) -> &str {
+        &self.about
     }
 
     fn bounds(&self) -> Bounds {
@@ -134,24 +152,27 @@ impl Target for Reference {
     }
 
     fn is_planted(&self) -> bool {
-        self.fault.is_some()
+        !self.faults.is_empty()
     }
 
     fn serve(&self, connection: Connection) -> Serving {
-        match self.style {
-            Style::OneLoop => {
-                let habits =
-                    self.fault.map_or(&habits::CorrectHabits as &dyn Habits, PlantedFault::habits);
-                Box::pin(serve(connection, habits))
+        match (self.style, &self.faults[..]) {
+            (Style::OneLoop, []) => Box::pin(serve(connection, &CorrectHabits)),
+            (Style::OneLoop, [fault]) => Box::pin(serve(connection, fault.habits())),
+            (Style::OneLoop, faults) => {
+                let habits = ComposedHabits::of(faults);
+                Box::pin(async move { serve(connection, &habits).await })
             }
-            Style::SplitTasks => Box::pin(split::serve(connection, self.fault)),
-            Style::CancelledSends => Box::pin(cancelling::serve(connection, self.fault)),
+            (Style::SplitTasks, faults) => Box::pin(split::serve(connection, faults.to_vec())),
+            (Style::CancelledSends, faults) => {
+                Box::pin(cancelling::serve(connection, faults.to_vec()))
+            }
         }
     }
 }
 
 /// Serves one connection. Returning drops it.
-async fn serve(mut io: Connection, habits: &'static dyn Habits) {
+async fn serve(mut io: Connection, habits: &dyn Habits) {
     let application = io.application();
     application.note(Note::Reports);
     let mut session = Session::new(Instant::now(), application.clone(), habits);
@@ -172,7 +193,7 @@ async fn serve(mut io: Connection, habits: &'static dyn Habits) {
 async fn converse(
     io: &mut Connection,
     application: &Application,
-    session: &mut Session,
+    session: &mut Session<'_>,
 ) -> io::Result<()> {
     let mut timer = pin!(sleep_until(session.deadline));
     let mut buffer = [0; 1024];
@@ -201,10 +222,12 @@ async fn converse(
 fn poll_move(
     mut io: Pin<&mut Connection>,
     cx: &mut Context<'_>,
-    session: &mut Session,
+    session: &mut Session<'_>,
     buffer: &mut [u8],
 ) -> Poll<io::Result<()>> {
-    while let Some(bytes) = session.to_send() {
+    while session.habits.writes(session)
+        && let Some(bytes) = session.to_send()
+    {
         match io.as_mut().poll_write(cx, bytes)? {
             Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(count) => session.wrote(count),
@@ -223,7 +246,7 @@ fn poll_move(
             return Poll::Ready(Ok(()));
         }
     }
-    if session.fin_received {
+    if !session.habits.reads(session) {
         return Poll::Pending;
     }
     let mut read = ReadBuf::new(buffer);

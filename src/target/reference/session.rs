@@ -27,8 +27,8 @@ pub(super) enum Phase {
 
 /// One connection's state.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub habits: &'static dyn Habits,
+pub(super) struct Session<'h> {
+    pub habits: &'h dyn Habits,
     pub phase: Phase,
     /// When patience with the present phase ends.
     pub deadline: Instant,
@@ -39,6 +39,8 @@ pub(super) struct Session {
     left: Vec<u8>,
     /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
+    /// Whether a faulty server has lost sight of its queue: a write found no room.
+    pub stalled: bool,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.
     pub sent: usize,
@@ -51,8 +53,8 @@ pub(super) struct Session {
     application: Application,
 }
 
-impl Session {
-    pub fn new(now: Instant, application: Application, habits: &'static dyn Habits) -> Self {
+impl<'h> Session<'h> {
+    pub fn new(now: Instant, application: Application, habits: &'h dyn Habits) -> Self {
         Self {
             habits,
             phase: Phase::Opening,
@@ -61,6 +63,7 @@ impl Session {
             decoder: Decoder::new(Role::Client),
             left: Vec::new(),
             message: Vec::new(),
+            stalled: false,
             queue: Vec::with_capacity(256),
             sent: 0,
             close_at: None,

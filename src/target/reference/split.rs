@@ -30,13 +30,13 @@ const READ_TIMEOUT: Duration = IDLE.saturating_sub(CLOSE);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Serves one connection.
-pub(super) async fn serve(mut io: Connection, fault: Option<PlantedFault>) {
+pub(super) async fn serve(mut io: Connection, faults: Vec<PlantedFault>) {
     let application = io.application();
     application.note(Note::Reports);
     let opening = timeout(HANDSHAKE, open(&mut io, &application)).await;
     let mut code = None;
     if let Ok(Ok(Some(behind))) = opening {
-        code = SplitServer::start(io, application.clone(), fault, &behind).converse().await;
+        code = SplitServer::start(io, application.clone(), faults, &behind).converse().await;
     }
     application.note(Note::ToldOfEnd { code });
 }
@@ -123,7 +123,7 @@ struct SplitServer {
     deadline: Instant,
     /// The code of the client's Close.
     code: Option<u16>,
-    fault: Option<PlantedFault>,
+    faults: Vec<PlantedFault>,
 }
 
 impl SplitServer {
@@ -131,7 +131,7 @@ impl SplitServer {
     fn start(
         io: Connection,
         application: Application,
-        fault: Option<PlantedFault>,
+        faults: Vec<PlantedFault>,
         behind: &[u8],
     ) -> Self {
         let (reader, writer) = tokio::io::split(io);
@@ -142,12 +142,13 @@ impl SplitServer {
         let close_signal = Arc::new(CloseSignal::default());
         let gate = Arc::new(Mutex::new(()));
         let writer = Arc::new(Mutex::new(writer));
-        let signals = (fault == Some(PlantedFault::LosesWakeUp)).then(|| Arc::clone(&close_signal));
+        let signals =
+            faults.contains(&PlantedFault::LosesWakeUp).then(|| Arc::clone(&close_signal));
         let mut inbox = Inbox::new();
         if !behind.is_empty() {
             inbox.take(behind).into_iter().for_each(|event| drop(event_sender.send(event)));
         }
-        if fault == Some(PlantedFault::DetachedTicker) {
+        if faults.contains(&PlantedFault::DetachedTicker) {
             drop(tokio::spawn(tick(outbox.clone())));
         }
         Self {
@@ -164,12 +165,12 @@ impl SplitServer {
             phase: SplitPhase::Open,
             deadline: Instant::now() + READ_TIMEOUT,
             code: None,
-            fault,
+            faults,
         }
     }
 
     fn has(&self, fault: PlantedFault) -> bool {
-        self.fault == Some(fault)
+        self.faults.contains(&fault)
     }
 
     /// Decides, until it is over. Gives the code of the client's Close.

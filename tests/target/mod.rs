@@ -1,0 +1,3 @@
+//! The targets that come with hangup.
+
+mod planted_faults;
