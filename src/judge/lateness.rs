@@ -89,11 +89,14 @@ fn standing(view: &View<'_>) -> Symptom {
     let Standing { reads, writes, has_input, unsent, room } = standing;
     let would_write = writes == Some(true);
     let has_more_to_say = view.own_close().is_none_or(|own| own.ended.is_none());
+    // Who neither reads nor writes may have left, unless there is nothing more to read.
+    let may_write = reads != Some(false) || view.firsts.read_end.is_some();
     match reads {
         _ if view.firsts.shut.is_some() => Symptom::KeepsSocket,
         _ if would_write && room == Some(0) => Symptom::WaitsForRoom,
         _ if would_write => Symptom::IgnoresRoom,
-        Some(true) | None if view.unused_room.is_some() && has_more_to_say => Symptom::IgnoresRoom,
+        _ if may_write && has_more_to_say && view.blocked => Symptom::WaitsForRoom,
+        _ if may_write && has_more_to_say && view.unused_room.is_some() => Symptom::IgnoresRoom,
         // Over TCP only the queues are seen.
         None if has_input => Symptom::IgnoresInput,
         None if unsent > 0 => Symptom::WaitsForRoom,

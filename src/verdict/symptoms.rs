@@ -109,6 +109,9 @@ words! {
         RefusesByReset = "refuses a violation by a reset, without a Close",
         /// It sends a Close that does not say that there was a violation.
         RefusesWithOtherCode = "refuses a violation with a code that says something else",
+        /// It answers a Close that came in one read with a violation: that was served, or
+        /// refused with the wrong code.
+        AnswersWhatCameWith = "answers a Close and not the violation that came with it",
 
         // `accepts-legal`: what was refused.
         /// A Close without a payload.
@@ -182,6 +185,30 @@ words! {
     }
 }
 
+/// Frames that are served though no receiver may: the server goes on with them.
+const SERVES: &[Symptom] = &[
+    Symptom::ServesUnmasked,
+    Symptom::ServesMasked,
+    Symptom::ServesReservedBits,
+    Symptom::ServesReservedOpcode,
+    Symptom::ServesFragmentedControl,
+    Symptom::ServesLongControl,
+    Symptom::ServesTopBit,
+    Symptom::ServesLoneContinuation,
+    Symptom::ServesInterruptedMessage,
+    Symptom::ServesBadText,
+];
+
+const SERVES_OR_OTHER_CODE: [Symptom; SERVES.len() + 1] = {
+    let mut all = [Symptom::RefusesWithOtherCode; SERVES.len() + 1];
+    let mut index = 0;
+    while index < SERVES.len() {
+        all[index + 1] = SERVES[index];
+        index += 1;
+    }
+    all
+};
+
 impl Symptom {
     /// That of a server that serves a frame with this fault as if there were none.
     pub const fn serves(fault: Fault) -> Self {
@@ -222,17 +249,9 @@ impl Symptom {
                 Self::RefusesControlInside,
             ],
             // Whoever serves what is illegal waits for the rest of it.
-            Self::AwaitsIllegalRest => &[
-                Self::ServesUnmasked,
-                Self::ServesMasked,
-                Self::ServesReservedBits,
-                Self::ServesReservedOpcode,
-                Self::ServesFragmentedControl,
-                Self::ServesLongControl,
-                Self::ServesTopBit,
-                Self::ServesLoneContinuation,
-                Self::ServesInterruptedMessage,
-            ],
+            Self::AwaitsIllegalRest => SERVES,
+            // Nobody can tell which of the two it is.
+            Self::AnswersWhatCameWith => &SERVES_OR_OTHER_CODE,
             // Both come of not knowing whether a message is under way.
             Self::ServesLoneContinuation => &[Self::ServesInterruptedMessage],
             // Whoever does not read has input as soon as the client sends some.

@@ -37,6 +37,8 @@ pub struct Firsts {
     pub began: Option<usize>,
     /// The application began to return without closing.
     pub began_to_return: Option<usize>,
+    /// The subject read the end of the actor's stream.
+    pub read_end: Option<usize>,
     /// The subject sent FIN.
     pub shut: Option<usize>,
     /// The subject dropped its transport.
@@ -382,6 +384,7 @@ impl Firsts {
             What::Dropped { .. } => &mut self.dropped,
             What::Cut => &mut self.cut,
             What::ReadEnd if event.end == End::Actor => &mut self.got_end,
+            What::ReadEnd => &mut self.read_end,
             What::ReadReset if event.end == End::Actor => &mut self.got_reset,
             What::Panicked(_) => &mut self.panicked,
             What::Spun { .. } => &mut self.spun,

@@ -2,7 +2,8 @@
 //! with its rule.
 
 use crate::story::{
-    BYE, FORGOTTEN, Frame, PING, Story, TEXT, asked, close, encoded, fragment, has_read, owing,
+    BYE, FORGOTTEN, Frame, PING, Story, TEXT, UNMASKED, asked, close, encoded, fragment, has_read,
+    owing,
 };
 use hangup::exchange::{AfterDeadline, Death, Note, Standing, What};
 use hangup::verdict::{Cause, Invariant, Symptom};
@@ -43,6 +44,13 @@ fn room_that_came_and_was_not_used_is_a_lost_wake_up_while_there_is_something_to
     assert_eq!(symptom(&has_closed, Invariant::EndsInTime), Symptom::WaitsToRead);
     let nobody_left = room(owing(Cause::AppClose)).stands(FORGOTTEN);
     assert_eq!(symptom(&nobody_left, Invariant::EndsInTime), Symptom::Forgotten);
+    // Who has read the end has nothing more to read.
+    let read_all = room(owing(Cause::AppClose).fin().then(What::ReadEnd)).stands(FORGOTTEN);
+    assert_eq!(symptom(&read_all, Invariant::EndsInTime), Symptom::IgnoresRoom);
+    // Where none came, it is that for which it waits, whatever else it would do.
+    let none_came = owing(Cause::AppClose).then(What::WriteBlocked);
+    let full = Standing { room: Some(0), ..reads };
+    assert_eq!(symptom(&none_came.stands(full), Invariant::EndsInTime), Symptom::WaitsForRoom);
 }
 
 #[test]
@@ -78,6 +86,10 @@ fn a_socket_that_is_kept_after_fin_is_told_apart_from_one_that_is_kept_after_a_r
     assert_eq!(symptom(&kept, Invariant::ReleasesInTime), Symptom::KeepsSocket);
     let held = owing(Cause::ClientReset).stands(FORGOTTEN);
     assert_eq!(symptom(&held, Invariant::ReleasesInTime), Symptom::Forgotten);
+    // Who served a violation and then answered a Close owes no more than to that Close.
+    let served = has_read(UNMASKED).at(3000).client_closes(3000).server_reads_all();
+    let served = served.server_closes(3000).server_shuts().at(7000).server_drops();
+    assert_eq!(symptom(&served, Invariant::RefusesIllegal), Symptom::ServesUnmasked);
     let late = owing(Cause::OwnClose).server_shuts().at(9000).server_drops();
     assert_eq!(symptom(&late, Invariant::ReleasesInTime), Symptom::OwnTimer);
 }

@@ -45,6 +45,7 @@ pub(super) const RULE: Rule = Rule {
         Symptom::RefusesSilently,
         Symptom::RefusesByReset,
         Symptom::RefusesWithOtherCode,
+        Symptom::AnswersWhatCameWith,
     ],
     check,
 };
@@ -161,10 +162,10 @@ fn fails_with(view: &View<'_>, fault: ActorFault, close: &Frame) -> Option<Suspi
     let fact = format!("{how} the client's protocol violation ({}) with {code}", fault.fault);
     // One that has waited for room since before the frame came is about something else.
     let came = [Some(whole), frame.ended].into_iter().flatten();
-    let symptom = if is_taken(view, fault.fault, close) {
-        Symptom::serves(fault.fault)
-    } else {
-        Symptom::RefusesWithOtherCode
+    let symptom = match is_taken(view, fault.fault, close, whole) {
+        Some(true) => Symptom::serves(fault.fault),
+        Some(false) => Symptom::RefusesWithOtherCode,
+        None => Symptom::AnswersWhatCameWith,
     };
     let suspicion = Suspicion::new(level, symptom, fact, vec![close.started, whole])
         .unless(excuses::application_closed(view, close.started))
@@ -173,27 +174,48 @@ fn fails_with(view: &View<'_>, fault: ActorFault, close: &Frame) -> Option<Suspi
     Some(suspicion)
 }
 
-/// Whether a Close answers another one, or a later violation, so that this one was served.
-fn is_taken(view: &View<'_>, fault: Fault, own: &Frame) -> bool {
+/// Whether a Close answers another one, or a later violation, so that this one, which had come
+/// with the event `whole`, was served. `None` where both came at once, and nobody can tell.
+fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<bool> {
     let code = own.code();
     match fault {
-        Fault::CloseCode(bad) => [None, Some(bad), Some(CloseCode::NORMAL)].contains(&code),
+        Fault::CloseCode(bad) => Some([None, Some(bad), Some(CloseCode::NORMAL)].contains(&code)),
         Fault::CloseOneByte | Fault::CloseReasonNotUtf8 => {
             let theirs = view.actor_close().and_then(Frame::code);
-            [None, theirs, Some(CloseCode::NORMAL)].contains(&code)
+            Some([None, theirs, Some(CloseCode::NORMAL)].contains(&code))
         }
         // Behind a frame that is none, a Close is none to us, but to a server that went on.
         _ => {
-            let here = |frame: &&Frame| frame.ended.is_some_and(|ended| ended < own.started);
-            let is_answered = |frame: &Frame| {
+            let is_answered = |frame: &&Frame| {
                 let says_so = |fault| code.is_some_and(|code| fits(code, fault));
                 // With reserved bits, too: it may be those that were overlooked.
                 let is_close = frame.opcode == Opcode::CLOSE;
                 is_close && frame.code() == code || frame.fault.is_some_and(says_so)
             };
-            view.actor_frames.iter().filter(here).any(is_answered)
+            let received = |frame: &Frame| view.received(frame).filter(|read| *read < own.started);
+            let Some(answered) = view
+                .actor_frames
+                .iter()
+                .filter(is_answered)
+                .find(|frame| received(frame).is_some())
+            else {
+                return Some(false);
+            };
+            let later = received(answered).is_some_and(|read| read > whole);
+            (later || answered.fault == Some(fault)).then_some(true)
         }
     }
+}
+
+/// Whether what the server does is about a later Close, or its application's wish, and not about
+/// the violation before: it then owes no more for that than for the Close.
+pub(super) fn went_on(view: &View<'_>) -> bool {
+    let (Some(fault), Some(own)) = (view.actor_fault, view.own_close()) else { return false };
+    let mut broken = view.actor_frames.iter().filter(|frame| frame.fault == Some(fault.fault));
+    let whole = broken.next().and_then(|frame| view.received(frame));
+    let taken = whole.and_then(|whole| is_taken(view, fault.fault, own, whole));
+    let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
+    !code_fits && (taken == Some(true) || excuses::application_closed(view, own.started).is_some())
 }
 
 /// Whether `code` tells a client that `fault` was one.

@@ -1,8 +1,8 @@
 //! `releases-in-time`: the transport is let go of by the deadline.
 
-use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions, refuses_illegal};
 use crate::judge::lateness;
-use crate::verdict::{Class, Invariant, Symptom};
+use crate::verdict::{Cause, Class, Invariant, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -35,6 +35,9 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// Who served a violation, and closes for another reason, has more time than that called for.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(lateness::missed_release(case));
+    let served =
+        case.owes(|cause| cause == Cause::ClientViolation) && refuses_illegal::went_on(case.view);
+    out.extend(lateness::missed_release(case).filter(|_| !served));
 }

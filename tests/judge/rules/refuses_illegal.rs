@@ -236,6 +236,10 @@ fn to_answer_what_came_behind_a_violation_is_to_have_served_it() {
         |story: Story| story.server_drops().breaks(Invariant::RefusesIllegal).identity.symptom();
     let behind = |frame: (Opcode, &[u8])| has_read(UNMASKED).client(frame).server_reads_all();
     let served = Some(Symptom::ServesUnmasked);
+    // Where both were read at once, nobody can tell which is answered.
+    let once = Story::open().client_bytes(UNMASKED).client_closes(3000).server_reads_all();
+    let once = symptom(once.server_closes(3000));
+    assert_eq!(once, Some(Symptom::AnswersWhatCameWith));
     assert_eq!(symptom(behind((Opcode::CLOSE, &close(3000, b""))).server_closes(3000)), served);
     assert_eq!(symptom(behind((Opcode::TEXT, b"\xff")).server_closes(1007)), served);
     let other = Some(Symptom::RefusesWithOtherCode);
