@@ -133,7 +133,8 @@ fn a_server_that_serves_one_kind_of_violation_refuses_the_others() {
 fn a_server_that_leaves_one_kind_of_close_unanswered_answers_the_others() {
     let kinds = [
         (PlantedFault::AnswersNoEmptyClose, "close"),
-        (PlantedFault::AnswersNoListedCode, "close 1001"),
+        (PlantedFault::AnswersNoDefinedCode, "close 1001"),
+        (PlantedFault::AnswersNoRegisteredCode, "close 1014"),
         (PlantedFault::AnswersNoPrivateCode, "close 4999"),
         (PlantedFault::AnswersNoReason, "close 3000 \"bye\""),
     ];

@@ -268,13 +268,18 @@ faults! {
             CorrectHabits.answer(payload).filter(|answer| !answer.is_empty())
         }
     }
-    /// A Close with a code from the protocol's list is taken for an answer.
-    AnswersNoListedCode = "answers-no-listed-code" in OneLoop, class 'D',
+    /// A Close with a code of RFC 6455's own is taken for an answer.
+    AnswersNoDefinedCode = "answers-no-defined-code" in OneLoop, class 'D',
     breaks [AnswersClose] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
-            answer_unless(payload, |class| {
-                matches!(class, CloseClass::Defined | CloseClass::Registered)
-            })
+            answer_unless(payload, |class| class == CloseClass::Defined)
+        }
+    }
+    /// A Close with a code that is registered since, 1012 to 1014, is unknown and not answered.
+    AnswersNoRegisteredCode = "answers-no-registered-code" in OneLoop, class 'D',
+    breaks [AnswersClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            answer_unless(payload, |class| class == CloseClass::Registered)
         }
     }
     /// A Close with a code of the application's own, 3000 to 4999, is left to the application.
