@@ -42,8 +42,8 @@ pub(super) fn report(
         name: url.to_owned(),
         version: VERSION.to_owned(),
         scripts: outcome.scripts,
-        found: findings.len(),
         findings,
+        sightings: outcome.sightings.clone(),
         accepted: known
             .map(|(identity, fired)| Accepted::Known { identity: *identity, fired: *fired })
             .collect(),
@@ -67,6 +67,7 @@ fn finding(found: &ProbeFinding, saved: &Saved) -> Option<FindingReport> {
         repro: repro.clone(),
         ending: found.violation.ending,
         since: found.violation.owed.map(|owed| owed.since),
+        shrunk: true,
         plays: found.plays,
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
         path: path.map(Path::to_owned),

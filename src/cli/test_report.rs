@@ -61,6 +61,7 @@ impl Run {
                 repro: repro.clone(),
                 ending: finding.violation.ending,
                 since: finding.violation.owed.map(|owed| owed.since),
+                shrunk: true,
                 plays: finding.plays,
                 repeats: Repeats::Share(finding.rate),
                 path: path.map(Path::to_owned),
@@ -76,8 +77,8 @@ impl Run {
             name: self.target.name().to_owned(),
             version: self.target.version().to_owned(),
             scripts,
-            found: self.outcome.findings.len(),
             findings: findings.collect(),
+            sightings: self.outcome.sightings.clone(),
             accepted: accepted.collect(),
             played: HowPlayed::InProcess { given_up, planned: self.scripts },
         }

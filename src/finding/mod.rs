@@ -2,6 +2,7 @@
 //!
 //! Plain data, and text in and out. Who plays, judges and shrinks is the callers' business.
 
+pub mod problem;
 pub mod repro;
 pub mod save;
 

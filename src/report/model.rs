@@ -1,9 +1,10 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
 use crate::exchange::{Exchange, Time};
+use crate::finding::problem::{Sightings, by_problem, rank, simplicity};
 use crate::finding::repro::{Replay, Repro};
 use crate::target::Deviation;
-use crate::verdict::{Ending, Identity, Invariant, Reason, Violation, groups};
+use crate::verdict::{Ending, Identity, Invariant, Level, Problem, Reason, Violation};
 use std::path::PathBuf;
 
 /// The campaigns of one command.
@@ -34,10 +35,10 @@ pub struct TargetReport {
     pub version: String,
     /// How many scripts were played and judged.
     pub scripts: u64,
-    /// How many findings it has, those included that could not be looked into.
-    pub found: usize,
-    /// What is held against it.
+    /// What is held against it: the variants of its problems.
     pub findings: Vec<FindingReport>,
+    /// How often each variant was seen.
+    pub sightings: Sightings,
     /// What is known of it and accepted.
     pub accepted: Vec<Accepted>,
     /// What only one way of playing has to say.
@@ -79,6 +80,25 @@ pub struct OverTcp {
     pub seconds: f64,
 }
 
+/// A problem of a target: what a maintainer mends once.
+#[derive(Clone, Debug)]
+pub struct ProblemReport<'a> {
+    /// The rule, and what exactly was seen.
+    pub problem: Problem,
+    /// How strongly the RFC asks for it in the strongest of its variants.
+    pub level: Level,
+    /// The simplest script that shows it.
+    pub headline: &'a FindingReport,
+    /// Everything that shows it, the headline included, in the order of causes and conditions.
+    pub variants: Vec<&'a FindingReport>,
+    /// The index of the first script that showed it; `None` where only shrinking came upon it.
+    pub first_script: Option<u64>,
+    /// How many scripts showed it.
+    pub shown: u64,
+    /// The share of all scripts that did.
+    pub rate: f64,
+}
+
 /// A finding, as much of it as a report tells.
 #[derive(Clone, Debug)]
 pub struct FindingReport {
@@ -88,6 +108,8 @@ pub struct FindingReport {
     pub ending: Ending,
     /// Since when the end was owed, where it was.
     pub since: Option<Time>,
+    /// Whether its script was shrunk; a variant's is not, but where that was asked for.
+    pub shrunk: bool,
     /// How many plays shrinking took.
     pub plays: u32,
     /// How surely it repeats.
@@ -195,9 +217,39 @@ impl Repeats {
 }
 
 impl TargetReport {
-    /// The findings of one rule and cause together, whatever the client's condition.
-    pub fn groups(&self) -> Vec<Vec<&FindingReport>> {
-        groups(&self.findings, |finding| finding.repro.identity)
+    /// The findings as problems, in the order in which they are told: what hangs first.
+    pub fn problems(&self) -> Vec<ProblemReport<'_>> {
+        let grouped = by_problem(&self.findings, |finding| finding.repro.identity);
+        let mut problems: Vec<ProblemReport<'_>> = grouped
+            .into_iter()
+            .filter_map(|(problem, variants)| self.problem(problem, variants))
+            .collect();
+        problems.sort_by_cached_key(|problem| {
+            let FindingReport { repro, ending, .. } = problem.headline;
+            rank(repro.identity, problem.level, *ending, &repro.script)
+        });
+        problems
+    }
+
+    fn problem<'a>(
+        &self,
+        problem: Problem,
+        variants: Vec<&'a FindingReport>,
+    ) -> Option<ProblemReport<'a>> {
+        // Scripts that were not shrunk are long by chance.
+        let simple = |finding: &&&FindingReport| {
+            (!finding.shrunk, simplicity(&finding.repro.script), finding.repro.identity)
+        };
+        let headline = *variants.iter().min_by_key(simple)?;
+        // Must comes first.
+        let level = variants.iter().map(|finding| finding.repro.level).min()?;
+        let seen = |finding: &&FindingReport| self.sightings.of(finding.repro.identity);
+        let first_script = variants.iter().filter_map(seen).map(|seen| seen.first).min();
+        let shown = variants.iter().filter_map(seen).map(|seen| seen.scripts).sum::<u64>();
+        // A script may show two variants.
+        let shown = shown.min(self.scripts);
+        let rate = shown as f64 / self.scripts.max(1) as f64;
+        Some(ProblemReport { problem, level, headline, variants, first_script, shown, rate })
     }
 
     /// What is to be known beside the findings, in the order in which it is told.

@@ -57,12 +57,13 @@ impl Style {
 /// One target's campaign.
 pub fn target(report: &TargetReport, style: Style) -> String {
     let name = style.paint(Paint::Bold, &report.name);
-    let verdict = match report.found {
+    let problems = report.problems();
+    let verdict = match problems.len() {
         _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
             style.paint(Paint::Yellow, "not tested")
         }
         0 => style.paint(Paint::Green, "clean"),
-        found => style.paint(Paint::Red, &count(found, "finding")),
+        found => style.paint(Paint::Red, &count(found, "problem")),
     };
     let scripts = thousands(report.scripts);
     let mut text = match &report.played {
@@ -71,10 +72,9 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
         HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
-    for (number, group) in report.groups().iter().enumerate() {
-        let Some(first) = group.first() else { continue };
-        first_of_group(&mut text, first, number + 1, style);
-        commands(&mut text, group);
+    for (number, problem) in problems.iter().enumerate() {
+        first_of_group(&mut text, problem.headline, number + 1, style);
+        commands(&mut text, &problem.variants);
     }
     for remark in report.remarks() {
         text.push('\n');
@@ -83,8 +83,8 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
     }
     if let HowPlayed::OverTcp(OverTcp { seconds, .. }) = &report.played {
-        let findings = count(report.found, "finding");
-        let _ = writeln!(text, "\n{findings} in {scripts} scripts in {seconds:.1} s");
+        let problems = count(problems.len(), "problem");
+        let _ = writeln!(text, "\n{problems} in {scripts} scripts in {seconds:.1} s");
     }
     text
 }
@@ -209,7 +209,7 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
     let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
-    let findings = summary.targets.iter().map(|target| target.found);
+    let findings = summary.targets.iter().map(|target| target.problems().len());
     format!(
         "\n{} in {} of {}: {} scripts in {seconds:.1} s, {} a second",
         count(findings.clone().sum(), "finding"),

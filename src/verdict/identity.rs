@@ -123,12 +123,10 @@ impl Identity {
     }
 
     /// The identity as part of a file's name:
-    /// `ends-in-time--waits-for-room-to-write-no-timer-ends-it--the-servers-own-close--silent`.
+    /// `ends-in-time--waits-for-room-to-write--the-servers-own-close--silent`.
     pub fn slug(self) -> String {
-        let symptom = self.symptom().map(Symptom::id);
-        let words = std::iter::once(self.invariant().id()).chain(symptom);
-        let words = words.chain(self.variant.words());
-        words.map(slug).collect::<Vec<_>>().join("--")
+        let words = std::iter::once(self.problem.slug()).chain(self.variant.words().map(slug));
+        words.collect::<Vec<_>>().join("--")
     }
 
     /// Its rule and cause: reports tell findings that share them together.
@@ -156,6 +154,28 @@ impl Problem {
     /// What exactly was seen, where that is known.
     pub const fn symptom(self) -> Option<Symptom> {
         self.symptom
+    }
+
+    /// The same rule, and exactly this was seen.
+    pub const fn with_symptom(mut self, symptom: Symptom) -> Self {
+        self.symptom = Some(symptom);
+        self
+    }
+
+    /// The problems of which this one is a mere case where the target has one of them too
+    /// ([`Symptom::case_of`]), the plainest first.
+    pub fn case_of(self) -> impl Iterator<Item = Self> {
+        let plainer = self.symptom.map_or(&[][..], Symptom::case_of);
+        plainer.iter().map(move |symptom| self.with_symptom(*symptom))
+    }
+
+    /// The problem as part of a file's name: the rule and the symptom up to its first comma,
+    /// `ends-in-time--waits-for-room-to-write`.
+    pub fn slug(self) -> String {
+        let symptom =
+            self.symptom.map(|symptom| symptom.id().split(',').next().unwrap_or_default());
+        let words = std::iter::once(self.invariant.id()).chain(symptom);
+        words.map(slug).collect::<Vec<_>>().join("--")
     }
 }
 

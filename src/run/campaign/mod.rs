@@ -16,6 +16,7 @@ pub(crate) use investigate::crash_cost;
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
+use crate::finding::problem::{Sighting, Sightings};
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::run::virtual_time::play;
@@ -59,6 +60,8 @@ pub struct CampaignOutcome {
     pub findings: Vec<Finding>,
     /// What looked like a finding, and of which a control acquitted the target.
     pub dismissed: Vec<Finding>,
+    /// How often each variant of a problem was seen, those that are dismissed included.
+    pub sightings: Sightings,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
@@ -110,6 +113,7 @@ impl Campaign {
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
                 let key = violation.identity;
+                outcome.sightings.add(key, Sighting { first: index, scripts: 1 });
                 if found.contains_key(&key) {
                     continue;
                 }
@@ -145,7 +149,7 @@ impl Campaign {
     }
 
     /// The rules that an exchange breaks but for those that `deviations` accept, which
-    /// are counted in `fired`.
+    /// are counted in `fired`: the first violation of each identity, in their order.
     pub(crate) fn unaccepted_violations(
         &self,
         exchange: &Exchange,
@@ -160,6 +164,8 @@ impl Campaign {
             }
             known.is_none()
         });
+        violations.sort_by_key(|violation| violation.identity);
+        violations.dedup_by_key(|violation| violation.identity);
         violations
     }
 }

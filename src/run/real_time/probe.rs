@@ -10,6 +10,7 @@ use super::play::{Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
+use crate::finding::problem::{Sighting, Sightings};
 use crate::judge::not_repeated;
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -110,6 +111,8 @@ pub struct ProbeOutcome {
     pub scripts: u64,
     /// The findings, by key.
     pub findings: Vec<ProbeFinding>,
+    /// How often each variant of a problem was seen, those that are dismissed included.
+    pub sightings: Sightings,
     /// What of the accepted was seen, and in how many scripts.
     pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
@@ -295,12 +298,16 @@ impl Probe {
             .flatten();
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
-        for violation in played.verdict.violations {
+        let mut violations = played.verdict.violations;
+        violations.sort_by_key(|violation| violation.identity);
+        violations.dedup_by_key(|violation| violation.identity);
+        for violation in violations {
             let key = violation.identity;
             if self.accepted.iter().any(|pattern| pattern.matches(key)) {
                 *outcome.accepted.entry(key).or_default() += 1;
                 continue;
             }
+            outcome.sightings.add(key, Sighting { first: pending.index, scripts: 1 });
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
             if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {

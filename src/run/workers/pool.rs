@@ -346,7 +346,10 @@ impl<'a> CampaignRun<'a> {
         let violations = campaign.unaccepted_violations(&exchange, deviations, &mut fired);
         let violations = violations
             .into_iter()
-            .map(|violation| ViolationSummary::of(index, violation))
+            .map(|violation| ViolationSummary {
+                scripts: 1,
+                ..ViolationSummary::of(index, violation)
+            })
             .collect();
         Ok(RangeResult { from: index, to: index + 1, fired, violations, crash_cost })
     }

@@ -8,6 +8,7 @@
 
 use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::Finding;
+use crate::finding::problem::{Sighting, Sightings};
 use crate::run::campaign::{CampaignOutcome, accepted_counts};
 use crate::target::Deviation;
 use crate::verdict::Identity;
@@ -53,6 +54,7 @@ pub(super) struct Schedule {
     /// All scripts before this index were played; the counts below are theirs.
     settled: u64,
     fired: Vec<u64>,
+    sightings: Sightings,
     crash_cost: u32,
     /// The earliest violation of each key so far.
     first_violations: BTreeMap<Identity, ViolationSummary>,
@@ -77,6 +79,7 @@ impl Schedule {
             played_ahead: BTreeMap::new(),
             settled: 0,
             fired: vec![0; deviations],
+            sightings: Sightings::default(),
             crash_cost: 0,
             first_violations: BTreeMap::new(),
             investigated: BTreeSet::new(),
@@ -160,12 +163,20 @@ impl Schedule {
 
     fn settle(&mut self, played: &RangeResult) {
         self.settled = played.to;
-        for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
-            *sum += fired;
-        }
+        self.count(played);
         self.crash_cost += played.crash_cost;
         if self.crash_cost >= MAX_CRASH_COST && self.end.is_none_or(|end| end > self.settled) {
             self.give_up();
+        }
+    }
+
+    /// Adds the counts of a range.
+    fn count(&mut self, played: &RangeResult) {
+        for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
+            *sum += fired;
+        }
+        for &ViolationSummary { identity, index, scripts, .. } in &played.violations {
+            self.sightings.add(identity, Sighting { first: index, scripts });
         }
     }
 
@@ -207,16 +218,15 @@ impl Schedule {
     /// The outcome of the campaign.
     pub fn into_outcome(mut self, deviations: &[Deviation]) -> CampaignOutcome {
         let scripts = self.played();
-        for played in self.played_ahead.values() {
-            for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
-                *sum += fired;
-            }
+        for played in std::mem::take(&mut self.played_ahead).values() {
+            self.count(played);
         }
         let (dismissed, findings) = self.findings.into_values().partition(Finding::is_dismissed);
         CampaignOutcome {
             scripts,
             findings,
             dismissed,
+            sightings: self.sightings,
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
@@ -239,6 +249,7 @@ mod tests {
             level: Level::Should,
             ending: Ending::InTime,
             fact: String::new(),
+            scripts: 1,
         }
     }
 

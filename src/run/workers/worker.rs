@@ -151,7 +151,8 @@ impl JobRunner<'_> {
             for violation in campaign.unaccepted_violations(&exchange, deviations, &mut fired) {
                 violations
                     .entry(violation.identity)
-                    .or_insert_with(|| ViolationSummary::of(index, violation));
+                    .or_insert_with(|| ViolationSummary::of(index, violation))
+                    .scripts += 1;
             }
             index += 1;
         }
