@@ -1,9 +1,11 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
+use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
+use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, rank, simplicity};
 use crate::finding::repro::{Replay, Repro};
-use crate::target::Deviation;
+use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Problem, Reason, Violation};
 use std::path::PathBuf;
 
@@ -190,6 +192,25 @@ pub enum Remark<'a> {
 }
 
 impl FindingReport {
+    /// A finding of a campaign in virtual time, saved at `path`, where it was.
+    pub fn of(
+        target: &dyn Target,
+        bounds: Bounds,
+        finding: &Finding,
+        path: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            repro: super::repro(target, bounds, finding),
+            ending: finding.violation.ending,
+            since: finding.violation.owed.map(|owed| owed.since),
+            shrunk: finding.shrunk,
+            plays: finding.plays,
+            repeats: Repeats::Share(finding.rate),
+            path,
+            url: None,
+        }
+    }
+
     /// What to paste, where it was saved.
     pub fn command(&self) -> Option<Command> {
         let path = self.path.clone()?;
@@ -216,40 +237,78 @@ impl Repeats {
     }
 }
 
-impl TargetReport {
-    /// The findings as problems, in the order in which they are told: what hangs first.
-    pub fn problems(&self) -> Vec<ProblemReport<'_>> {
-        let grouped = by_problem(&self.findings, |finding| finding.repro.identity);
-        let mut problems: Vec<ProblemReport<'_>> = grouped
-            .into_iter()
-            .filter_map(|(problem, variants)| self.problem(problem, variants))
-            .collect();
-        problems.sort_by_cached_key(|problem| {
-            let FindingReport { repro, ending, .. } = problem.headline;
-            rank(repro.identity, problem.level, *ending, &repro.script)
-        });
-        problems
-    }
+/// The findings of one target as problems, in the order in which they are told ([`rank`]), after a
+/// campaign of so many scripts.
+pub fn problems<'a>(
+    findings: &'a [FindingReport],
+    sightings: &Sightings,
+    scripts: u64,
+) -> Vec<ProblemReport<'a>> {
+    let grouped = by_problem(findings, |finding| finding.repro.identity);
+    let mut problems: Vec<ProblemReport<'_>> = grouped
+        .into_iter()
+        .filter_map(|(problem, mut variants)| {
+            variants.sort_by_key(|finding| finding.repro.identity);
+            ProblemReport::of(problem, variants, sightings, scripts)
+        })
+        .collect();
+    problems.sort_by_cached_key(|problem| {
+        let FindingReport { repro, ending, .. } = problem.headline;
+        rank(repro.identity, problem.level, *ending, &repro.script)
+    });
+    problems
+}
 
-    fn problem<'a>(
-        &self,
+impl<'a> ProblemReport<'a> {
+    fn of(
         problem: Problem,
         variants: Vec<&'a FindingReport>,
-    ) -> Option<ProblemReport<'a>> {
-        // Scripts that were not shrunk are long by chance.
+        sightings: &Sightings,
+        scripts: u64,
+    ) -> Option<Self> {
         let simple = |finding: &&&FindingReport| {
-            (!finding.shrunk, simplicity(&finding.repro.script), finding.repro.identity)
+            let identity = finding.repro.identity;
+            // The script of a mere case is about that; one that was not shrunk is long by chance.
+            let is_case = identity.problem() != problem;
+            (is_case, !finding.shrunk, simplicity(&finding.repro.script), identity)
         };
         let headline = *variants.iter().min_by_key(simple)?;
         // Must comes first.
         let level = variants.iter().map(|finding| finding.repro.level).min()?;
-        let seen = |finding: &&FindingReport| self.sightings.of(finding.repro.identity);
+        let seen = |finding: &&FindingReport| sightings.of(finding.repro.identity);
         let first_script = variants.iter().filter_map(seen).map(|seen| seen.first).min();
-        let shown = variants.iter().filter_map(seen).map(|seen| seen.scripts).sum::<u64>();
+        let shown: u64 = variants.iter().filter_map(seen).map(|seen| seen.scripts).sum();
         // A script may show two variants.
-        let shown = shown.min(self.scripts);
-        let rate = shown as f64 / self.scripts.max(1) as f64;
-        Some(ProblemReport { problem, level, headline, variants, first_script, shown, rate })
+        let shown = shown.min(scripts);
+        let rate = shown as f64 / scripts.max(1) as f64;
+        Some(Self { problem, level, headline, variants, first_script, shown, rate })
+    }
+
+    /// The variants beside the headline that were shrunk and saved too.
+    pub fn saved_variants(&self) -> impl Iterator<Item = &'a FindingReport> {
+        let headline = self.headline.repro.identity;
+        let others = self.variants.iter().copied();
+        others.filter(move |other| other.path.is_some() && other.repro.identity != headline)
+    }
+}
+
+impl TargetReport {
+    /// The findings as [`problems`].
+    pub fn problems(&self) -> Vec<ProblemReport<'_>> {
+        problems(&self.findings, &self.sightings, self.scripts)
+    }
+
+    /// How long it took, in seconds, where it was played over TCP.
+    pub const fn seconds(&self) -> f64 {
+        match &self.played {
+            HowPlayed::InProcess { .. } => 0.0,
+            HowPlayed::OverTcp(tcp) => tcp.seconds,
+        }
+    }
+
+    /// The headline of each problem.
+    pub fn headlines(&self) -> Vec<Identity> {
+        self.problems().iter().map(|problem| problem.headline.repro.identity).collect()
     }
 
     /// What is to be known beside the findings, in the order in which it is told.

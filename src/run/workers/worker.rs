@@ -117,7 +117,7 @@ impl JobRunner<'_> {
         };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
             Job::PlayRange { target, bounds, seed, from, to } => {
-                let campaign = Campaign { bounds, seed, scripts: None };
+                let campaign = Campaign { bounds, seed, scripts: None, all_variants: false };
                 Ok(Report::RangePlayed(self.play_range(&campaign, &find(&target)?, from, to)))
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
