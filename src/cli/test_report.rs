@@ -99,7 +99,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, CampaignOutcome, Deviation, Run, Saved, Target, report};
+    use super::{Arc, Bounds, CampaignOutcome, Deviation, Run, Saved, Target, report};
     use crate::report::Style;
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;

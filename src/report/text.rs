@@ -130,7 +130,11 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     let mut out = String::new();
     if let Some(first) = problem.first_script {
         let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
-        let _ = writeln!(out, "{}", wrap_to(&format!("shown by {shown}, first by script {first}"), width));
+        let _ = writeln!(
+            out,
+            "{}",
+            wrap_to(&format!("shown by {shown}, first by script {first}"), width)
+        );
     }
     out + &table(problem.problem, &problem.variants, width)
 }

@@ -2,6 +2,7 @@
 //! found again.
 
 use hangup::finding::Finding;
+use hangup::finding::problem::Problems;
 use hangup::finding::repro::{Replay, Repro};
 use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
@@ -97,12 +98,13 @@ fn a_stopped_campaign_keeps_its_findings() {
     let target = target("tungstenite/no-deadline");
     let campaign =
         Campaign { bounds: target.bounds(), seed: 1, scripts: None, all_variants: false };
-    let outcome = campaign.run(&target, |progress| match progress.findings {
+    let outcome = campaign.run(&target, |progress| match progress.problems {
         0..=1 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
     });
     assert!(outcome.stopped);
-    assert_eq!(outcome.findings.len(), 2);
+    let problems = outcome.findings.iter().map(|finding| finding.violation.identity.problem());
+    assert_eq!(Problems::of(problems).count(), 2);
 }
 
 /// One script, many plays, one exchange: digests are compared across processes by the
