@@ -57,7 +57,12 @@ fn seconds(mut work: impl FnMut()) -> f64 {
 /// Generate + play + judge, one core.
 fn throughput(target: &Arc<dyn Target>) -> f64 {
     const SCRIPTS: u64 = 20_000;
-    let campaign = |seed| Campaign { bounds: target.bounds(), seed, scripts: Some(SCRIPTS) };
+    let campaign = |seed| Campaign {
+        bounds: target.bounds(),
+        seed,
+        scripts: Some(SCRIPTS),
+        all_variants: false,
+    };
     let round = |seed| {
         let took = seconds(|| {
             black_box(campaign(seed).run(target, |_| ControlFlow::Continue(())));

@@ -6,16 +6,17 @@
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::finding::repro::{Replay, Repro};
+use crate::finding::repro::Replay;
 use crate::finding::save;
 use crate::generate::GeneratorConfig;
+use crate::report::model::{FindingReport, problems};
 use crate::report::{self, Style};
-use crate::run::campaign::Campaign;
+use crate::run::campaign::{Campaign, CampaignOutcome};
 use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::verdict::{Violation, groups};
+use crate::verdict::Violation;
 use std::convert::Infallible;
 use std::fmt::{self, Write as _};
 use std::future::Future;
@@ -176,11 +177,15 @@ impl Suite {
     pub fn try_check(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         self.replay_saved(&target)?;
-        let campaign =
-            Campaign { bounds: self.target.bounds, seed: self.seed, scripts: Some(self.scripts) };
+        let campaign = Campaign {
+            bounds: self.target.bounds,
+            seed: self.seed,
+            scripts: Some(self.scripts),
+            all_variants: false,
+        };
         let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
-        if let Some((first, others)) = outcome.findings.split_first() {
-            return Err(self.failure(first, others));
+        if !outcome.findings.is_empty() {
+            return Err(self.failure(&outcome));
         }
         let stale = outcome.stale(STALE_AFTER);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
@@ -208,6 +213,7 @@ impl Suite {
         let finding = Finding {
             violation,
             script: script.clone(),
+            shrunk: false,
             index: 0,
             runtime_seed: 0,
             plays: 0,
@@ -253,30 +259,35 @@ impl Suite {
         (exchange, violation)
     }
 
-    /// The failure: a full report of the first finding, and a line for each rule and cause of the
-    /// others.
-    fn failure(&self, first: &Finding, others: &[Finding]) -> Failure {
-        let (repro, saved) = self.save(first);
-        let report = report::finding(&repro, first, Style::default());
-        let SuiteTarget { name, .. } = &self.target;
-        let mut text = format!("seed {}: {name} fails\n\n{report}\n{saved}\n", self.seed);
-        let others = others.iter().map(|other| self.save(other).0.identity);
-        for group in groups(others, |identity| *identity) {
-            let _ = write!(text, "\nalso saved: {}", group[0].group());
-            for (index, one) in group.iter().filter_map(|other| other.within_group()).enumerate() {
-                let _ = write!(text, "{} {one}", if index == 0 { ":" } else { "," });
+    /// The failure: a full report of the first problem, and a line for each of the others.
+    fn failure(&self, outcome: &CampaignOutcome) -> Failure {
+        let SuiteTarget { name, bounds, .. } = &self.target;
+        let report = |finding| FindingReport::of(&self.target, *bounds, finding, None);
+        let findings: Vec<FindingReport> = outcome.findings.iter().map(report).collect();
+        let problems = problems(&findings, &outcome.sightings, outcome.scripts);
+        let mut text = format!("seed {}: {name} has ", self.seed);
+        let _ = writeln!(text, "{}", report::count(problems.len(), "problem"));
+        for (number, problem) in problems.iter().enumerate() {
+            let repro = &problem.headline.repro;
+            let saved = match save::repro(&self.directory, repro) {
+                Ok(path) => format!("saved as {}", path.display()),
+                Err(error) => format!("not saved: {error}"),
+            };
+            let _ = write!(text, "\n{}. ", number + 1);
+            if number > 0 {
+                let headline = report::wrap(&report::problem_headline(problem));
+                let _ = writeln!(text, "{headline}\n{saved}");
+                continue;
             }
+            let mut all = outcome.findings.iter();
+            let full = all.find(|finding| finding.violation.identity == repro.identity);
+            if let Some(finding) = full {
+                text.push_str(&report::finding(repro, finding, Style::default()));
+            }
+            let variants = report::variants(problem, outcome.scripts, Style::default().width);
+            let _ = writeln!(text, "\n{variants}\n{saved}");
         }
         Failure { text: text.trim_end().to_owned() }
-    }
-
-    fn save(&self, finding: &Finding) -> (Repro, String) {
-        let repro = report::repro(&self.target, self.target.bounds, finding);
-        let saved = match save::repro(&self.directory, &repro) {
-            Ok(path) => format!("saved as {}", path.display()),
-            Err(error) => format!("not saved: {error}"),
-        };
-        (repro, saved)
     }
 
     /// Plays the scripts of the repro files that an earlier run saved.
@@ -302,6 +313,7 @@ impl Suite {
             let finding = Finding {
                 violation,
                 script: repro.script.clone(),
+                shrunk: false,
                 index: 0,
                 runtime_seed: repro.runtime_seed,
                 plays: 0,

@@ -29,7 +29,8 @@ type Broken = BTreeMap<Invariant, String>;
 
 fn broken(server: Reference) -> Broken {
     let target: Arc<dyn Target> = Arc::new(server);
-    let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: Some(SCRIPTS) };
+    let campaign =
+        Campaign { bounds: target.bounds(), seed: 1, scripts: Some(SCRIPTS), all_variants: true };
     let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
     let mut broken = BTreeMap::new();
     for finding in outcome.findings {

@@ -101,8 +101,12 @@ fn take<'a>(
 
 /// Speed is that of playing: the time of shrinking what was found is told apart.
 fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
-    let campaign =
-        Campaign { bounds: target.bounds(), seed: options.seed, scripts: Some(options.scripts) };
+    let campaign = Campaign {
+        bounds: target.bounds(),
+        seed: options.seed,
+        scripts: Some(options.scripts),
+        all_variants: true,
+    };
     let began = now();
     let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
     let took = began.elapsed().max(Duration::from_micros(1));

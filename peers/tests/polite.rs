@@ -51,7 +51,12 @@ fn the_guides_servers_come_out_clean() {
             continue;
         }
         let bounds = target.bounds();
-        let campaign = hangup::run::campaign::Campaign { bounds, seed: 3, scripts: Some(1_000) };
+        let campaign = hangup::run::campaign::Campaign {
+            bounds,
+            seed: 3,
+            scripts: Some(1_000),
+            all_variants: true,
+        };
         let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
         let found: Vec<(Invariant, String)> = outcome
             .findings

@@ -18,7 +18,7 @@ const MEMORY_MIB: u32 = 256;
 /// judges that every connection closes within its bound and by RFC 6455; shrinks a
 /// failing script to a minimal one and saves it.
 ///
-/// Exit codes: 0 clean, 1 findings, or an accepted deviation that never occurs,
+/// Exit codes: 0 clean, 1 problems, or an accepted deviation that never occurs,
 /// 2 could not test.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 80)]
@@ -87,6 +87,10 @@ pub(super) struct Test {
     /// Where to save findings.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
+    /// Shrink and save every variant of a problem (each cause and condition), and not only the
+    /// simplest one.
+    #[arg(long)]
+    pub all_variants: bool,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -148,6 +152,10 @@ pub(super) struct Probe {
     /// Where to save findings.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
+    /// Shrink and save every variant of a problem (each cause and condition), and not only the
+    /// simplest one.
+    #[arg(long)]
+    pub all_variants: bool,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,

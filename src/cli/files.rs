@@ -115,6 +115,7 @@ impl Case {
         Finding {
             violation,
             script,
+            shrunk: false,
             index: 0,
             runtime_seed,
             plays: 0,

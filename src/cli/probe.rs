@@ -10,7 +10,7 @@ use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::finding::save::write_whole;
 use crate::report;
-use crate::report::model::Summary;
+use crate::report::model::{Summary, TargetReport};
 use crate::run::real_time::{
     PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
     longest_script,
@@ -37,6 +37,7 @@ pub(super) fn run(options: &Options) -> Done {
         scripts: options.scripts,
         concurrency,
         rate: options.rate,
+        all_variants: options.all_variants,
         accepted: known.clone().unwrap_or_default(),
     };
     announce(&probe, options);
@@ -48,8 +49,8 @@ pub(super) fn run(options: &Options) -> Done {
         show(&bar, progress);
         if let ProbeProgress::News(found) = progress {
             let repro = repro(found, probe.limits.bounds);
-            if found.is_dismissed() {
-                saved.dismiss(repro);
+            if found.is_dismissed() || !found.shrunk {
+                saved.remember(repro);
             } else {
                 saved.save(&options.findings, repro);
             }
@@ -58,7 +59,15 @@ pub(super) fn run(options: &Options) -> Done {
     let outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    let target = probe_report::report(&options.url, &probe, &outcome, &saved, seconds);
+    let report =
+        |saved: &Saved| probe_report::report(&options.url, &probe, &outcome, saved, seconds);
+    let held = |identity| {
+        let mut findings = outcome.findings.iter().filter(|found| !found.is_dismissed());
+        options.all_variants && findings.any(|found| found.violation.identity == identity)
+    };
+    let headlines = report(&saved).headlines();
+    saved.settle(&options.findings, &headlines, &held);
+    let target = report(&saved);
     match options.format {
         Format::Human => output::print(&report::target(&target, output::style())),
         Format::Json => output::line(&report::json(&Summary {
@@ -68,10 +77,10 @@ pub(super) fn run(options: &Options) -> Done {
             scripts_per_second: outcome.scripts as f64 / seconds.max(1e-9),
             interrupted: outcome.stopped,
             trouble: outcome.trouble.as_deref(),
-            targets: &[target],
+            targets: std::slice::from_ref(&target),
         })?),
     }
-    finish(options, &probe, &outcome, &saved, seconds, known.is_some())
+    finish(options, &probe, &outcome, &saved, &target, known.is_some())
 }
 
 /// Writes what is to be written, says what went wrong, and decides the exit code.
@@ -80,7 +89,7 @@ fn finish(
     probe: &Probe,
     outcome: &ProbeOutcome,
     saved: &Saved,
-    seconds: f64,
+    target: &TargetReport,
     has_baseline: bool,
 ) -> Done {
     let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
@@ -93,7 +102,10 @@ fn finish(
         let trouble = trouble.as_deref().or(interrupted);
         let judged =
             |rule| can_be_told_over_tcp(rule, &probe.limits.bounds, outcome.sees_the_server);
-        let text = report::junit(&options.url, &repros, &judged, trouble, seconds);
+        let problems = target.problems();
+        let seconds = target.seconds();
+        let text =
+            report::junit(&options.url, &problems, outcome.scripts, &judged, trouble, seconds);
         write_file(file, &text)?;
     }
     saved.tell_failures();
@@ -107,8 +119,8 @@ fn finish(
     }
     if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
         write_file(file, &baseline::text(&repros)?)?;
-        let findings = report::count(held.len(), "finding");
-        output::note(&format!("{findings} recorded as accepted in {}", file.display()));
+        let problems = report::count(target.problems().len(), "problem");
+        output::note(&format!("{problems} recorded as accepted in {}", file.display()));
         return Ok(CLEAN);
     }
     Ok(match () {

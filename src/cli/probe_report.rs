@@ -30,7 +30,7 @@ pub(super) fn report(
     let mut findings = Vec::new();
     let mut dismissed = Vec::new();
     for found in &outcome.findings {
-        let Some(report) = finding(found, saved) else { continue };
+        let report = finding(found, probe.limits.bounds, saved);
         match found.dismissed {
             Some(reason) => dismissed.push((report, reason)),
             None => findings.push(report),
@@ -42,8 +42,8 @@ pub(super) fn report(
         name: url.to_owned(),
         version: VERSION.to_owned(),
         scripts: outcome.scripts,
-        found: findings.len(),
         findings,
+        sightings: outcome.sightings.clone(),
         accepted: known
             .map(|(identity, fired)| Accepted::Known { identity: *identity, fired: *fired })
             .collect(),
@@ -60,16 +60,16 @@ pub(super) fn report(
     }
 }
 
-/// A finding, where it came as far as to be told.
-fn finding(found: &ProbeFinding, saved: &Saved) -> Option<FindingReport> {
-    let (repro, path) = saved.find(found.violation.identity)?;
-    Some(FindingReport {
-        repro: repro.clone(),
+fn finding(found: &ProbeFinding, bounds: Bounds, saved: &Saved) -> FindingReport {
+    let path = saved.path(found.violation.identity);
+    FindingReport {
+        repro: repro(found, bounds),
         ending: found.violation.ending,
         since: found.violation.owed.map(|owed| owed.since),
+        shrunk: found.shrunk,
         plays: found.plays,
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
         path: path.map(Path::to_owned),
         url: Some(found.url.clone()),
-    })
+    }
 }

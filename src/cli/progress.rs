@@ -1,5 +1,5 @@
 //! How far a whole run is, on stderr where that is a terminal: scripts, rate,
-//! findings, time left. One bar for all targets.
+//! problems, time left. One bar for all targets.
 
 use super::args::{SCRIPTS, Test};
 use crate::report;
@@ -11,7 +11,7 @@ use std::cell::Cell;
 pub(super) struct Bar {
     bar: ProgressBar,
     targets: usize,
-    /// Scripts and findings of the targets before this one.
+    /// Scripts and problems of the targets before this one.
     before: Cell<(u64, usize)>,
     /// Those of this one so far.
     here: Cell<(u64, usize)>,
@@ -38,7 +38,7 @@ impl Bar {
         };
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = bar.with_style(style).with_message("0 findings");
+        let bar = bar.with_style(style).with_message("0 problems");
         Self { bar, targets, before: Cell::default(), here: Cell::default() }
     }
 
@@ -54,10 +54,10 @@ impl Bar {
 
     /// So far it is.
     pub fn tell(&self, progress: &CampaignProgress<'_>) {
-        let (scripts, findings) = self.before.get();
-        self.here.set((progress.scripts, progress.findings));
+        let (scripts, problems) = self.before.get();
+        self.here.set((progress.scripts, progress.problems));
         self.bar.set_position(scripts + progress.scripts);
-        self.bar.set_message(report::count(findings + progress.findings, "finding"));
+        self.bar.set_message(report::count(problems + progress.problems, "problem"));
     }
 
     /// Prints something while the bar is out of the way.

@@ -220,7 +220,19 @@ async fn minimal(
     let (violation, exchange) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();
     let (index, shown, dismissed) = (0, 1, None);
-    Ok(ProbeFinding { violation, script, url, index, plays, replays, shown, dismissed, exchange })
+    let shrunk = true;
+    Ok(ProbeFinding {
+        violation,
+        script,
+        shrunk,
+        url,
+        index,
+        plays,
+        replays,
+        shown,
+        dismissed,
+        exchange,
+    })
 }
 
 /// A duration as people say it.

@@ -1,4 +1,4 @@
-//! Findings that were saved at once, for the report at the end.
+//! Findings that were saved at once, and their files at the end: one for each problem.
 
 use super::output;
 use crate::finding::repro::Repro;
@@ -9,40 +9,96 @@ use std::path::{Path, PathBuf};
 
 /// Repros in the order in which they were found, and where each was saved.
 #[derive(Default)]
-pub(super) struct Saved(Vec<(Repro, Option<Result<PathBuf, SaveError>>)>);
+pub(super) struct Saved(Vec<Entry>);
+
+struct Entry {
+    repro: Repro,
+    file: Option<File>,
+}
+
+/// A repro's file: its name, and what became of the attempt to write it.
+struct File {
+    name: String,
+    written: Result<PathBuf, SaveError>,
+}
+
+impl File {
+    fn write(directory: &Path, name: String, repro: &Repro) -> Self {
+        let written = save::repro_as(directory, &name, repro);
+        Self { name, written }
+    }
+}
 
 impl Saved {
-    /// Saves one at once: what comes later must not lose it.
+    /// Saves a shrunk one at once: what comes later must not lose it. The first of a problem gets
+    /// the problem's file.
     pub fn save(&mut self, directory: &Path, repro: Repro) {
-        let path = save::repro(directory, &repro);
-        self.0.push((repro, Some(path)));
+        let name = repro.file_name();
+        let is_taken =
+            self.0.iter().filter_map(|entry| entry.file.as_ref()).any(|f| f.name == name);
+        let name = if is_taken { repro.variant_file_name() } else { name };
+        let file = Some(File::write(directory, name, &repro));
+        self.0.push(Entry { repro, file });
     }
 
-    /// Remembers one that is no finding: it is told of, and no file is kept.
-    pub fn dismiss(&mut self, repro: Repro) {
-        self.0.push((repro, None));
+    /// Remembers one that gets no file yet: a variant, or what is no finding.
+    pub fn remember(&mut self, repro: Repro) {
+        self.0.push(Entry { repro, file: None });
     }
 
-    /// The repro of a finding, and its file where it could be saved.
-    pub fn find(&self, identity: Identity) -> Option<(&Repro, Option<&Path>)> {
-        let (repro, path) = self.0.iter().find(|(repro, _)| repro.identity == identity)?;
-        Some((repro, path.as_ref().and_then(|path| path.as_deref().ok())))
+    /// Leaves one file for each problem, its headline's; and for each of the `variants`, which may
+    /// be none, one too.
+    pub fn settle(
+        &mut self,
+        directory: &Path,
+        headlines: &[Identity],
+        variants: &dyn Fn(Identity) -> bool,
+    ) {
+        let mut before = Vec::new();
+        for Entry { repro, file } in &mut self.0 {
+            let wanted = if headlines.contains(&repro.identity) {
+                Some(repro.file_name())
+            } else {
+                variants(repro.identity).then(|| repro.variant_file_name())
+            };
+            if file.as_ref().map(|file| &file.name) != wanted.as_ref() {
+                before.extend(file.take().and_then(|file| file.written.ok()));
+                *file = wanted.map(|name| File::write(directory, name, repro));
+            }
+        }
+        for path in before {
+            let is_needed = self.files().any(|written| written.as_ref().is_ok_and(|p| *p == path));
+            if !is_needed {
+                // It is about a problem that another file is about too: no harm where it stays.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Where the finding was saved, where it was.
+    pub fn path(&self, identity: Identity) -> Option<&Path> {
+        let entry = self.0.iter().find(|entry| entry.repro.identity == identity)?;
+        entry.file.as_ref()?.written.as_deref().ok()
     }
 
     /// All of them.
     pub fn repros(&self) -> impl Iterator<Item = &Repro> {
-        self.0.iter().map(|(repro, _)| repro)
+        self.0.iter().map(|entry| &entry.repro)
     }
 
     /// Whether all could be saved.
     pub fn is_whole(&self) -> bool {
-        self.0.iter().flat_map(|(_, path)| path).all(Result::is_ok)
+        self.files().all(Result::is_ok)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Result<PathBuf, SaveError>> {
+        self.0.iter().filter_map(|entry| entry.file.as_ref()).map(|file| &file.written)
     }
 
     /// Says which could not be saved, and why.
     pub fn tell_failures(&self) {
-        for (repro, path) in &self.0 {
-            if let Some(Err(error)) = path {
+        for Entry { repro, file } in &self.0 {
+            if let Some(File { written: Err(error), .. }) = file {
                 output::error(&format!("not saved: {}: {error}", headline(repro)));
             }
         }

@@ -3,8 +3,9 @@
 use super::args::{SCRIPTS, Test};
 use super::progress::Bar;
 use super::saved::Saved;
+use crate::bounds::Bounds;
 use crate::report;
-use crate::report::model::{Accepted, FindingReport, HowPlayed, Repeats, TargetReport};
+use crate::report::model::{Accepted, FindingReport, HowPlayed, TargetReport};
 use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
@@ -18,6 +19,7 @@ pub(super) struct Run {
     pub target: Arc<dyn Target>,
     pub outcome: CampaignOutcome,
     pub saved: Saved,
+    bounds: Bounds,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
     /// How many scripts it was to be.
@@ -43,29 +45,32 @@ impl Run {
         let watch = |progress: CampaignProgress<'_>| {
             bar.tell(&progress);
             if let Some(finding) = progress.new_finding {
-                saved.save(&options.findings, report::repro(&**target, bounds, finding));
+                let repro = report::repro(&**target, bounds, finding);
+                if finding.shrunk {
+                    saved.save(&options.findings, repro);
+                } else {
+                    saved.remember(repro);
+                }
             }
             if stop(progress.scripts) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let outcome = pool.run(&Campaign { bounds, seed, scripts }, target, watch)?;
+        let all_variants = options.all_variants;
+        let campaign = Campaign { bounds, seed, scripts, all_variants };
+        let outcome = pool.run(&campaign, target, watch)?;
         let held_otherwise = options.close_within.is_some();
-        Ok(Self { target: Arc::clone(target), outcome, saved, held_otherwise, scripts })
+        let target = Arc::clone(target);
+        let mut run = Self { target, outcome, saved, bounds, held_otherwise, scripts };
+        let headlines = run.report().headlines();
+        run.saved.settle(&options.findings, &headlines, &|_| all_variants);
+        Ok(run)
     }
 
     /// What is to be told of it.
     pub fn report(&self) -> TargetReport {
         let CampaignOutcome { scripts, given_up, .. } = self.outcome;
-        let findings = self.outcome.findings.iter().filter_map(|finding| {
-            let (repro, path) = self.saved.find(finding.violation.identity)?;
-            Some(FindingReport {
-                repro: repro.clone(),
-                ending: finding.violation.ending,
-                since: finding.violation.owed.map(|owed| owed.since),
-                plays: finding.plays,
-                repeats: Repeats::Share(finding.rate),
-                path: path.map(Path::to_owned),
-                url: None,
-            })
+        let findings = self.outcome.findings.iter().map(|finding| {
+            let path = self.saved.path(finding.violation.identity);
+            FindingReport::of(&*self.target, self.bounds, finding, path.map(Path::to_owned))
         });
         let accepted = self.outcome.accepted.iter().map(|accepted| Accepted::Deviation {
             deviation: accepted.deviation,
@@ -76,8 +81,8 @@ impl Run {
             name: self.target.name().to_owned(),
             version: self.target.version().to_owned(),
             scripts,
-            found: self.outcome.findings.len(),
             findings: findings.collect(),
+            sightings: self.outcome.sightings.clone(),
             accepted: accepted.collect(),
             played: HowPlayed::InProcess { given_up, planned: self.scripts },
         }
@@ -94,7 +99,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, CampaignOutcome, Deviation, Run, Saved, Target, report};
+    use super::{Arc, Bounds, CampaignOutcome, Deviation, Run, Saved, Target, report};
     use crate::report::Style;
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;
@@ -113,6 +118,7 @@ mod tests {
             target,
             outcome,
             saved: Saved::default(),
+            bounds: Bounds::default(),
             held_otherwise: false,
             scripts: Some(scripts),
         }

@@ -206,9 +206,14 @@ impl Repro {
         format!("{HEADER}\n{body}")
     }
 
-    /// A name for the file, made of what findings are told apart by.
+    /// A name for the file, made of what problems are told apart by: target, rule and symptom.
     pub fn file_name(&self) -> String {
-        file_name(&self.target.0, self.identity)
+        file_name(&self.target.0, self.identity.problem())
+    }
+
+    /// A name for the file of one variant among others of its problem.
+    pub fn variant_file_name(&self) -> String {
+        named(&self.target.0, self.identity.slug())
     }
 
     /// What a verdict over the replayed script says of this repro.
@@ -244,11 +249,21 @@ const fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// The name of the file for `target`'s finding with this identity.
-pub(crate) fn file_name(target: &str, identity: Identity) -> String {
+/// How many bytes of a target's name go into a file's: with the longest problem and variant, file
+/// systems take it.
+const TARGET_BYTES: usize = 96;
+
+/// The name of the file for this problem of `target`.
+pub(crate) fn file_name(target: &str, problem: Problem) -> String {
+    named(target, problem.slug())
+}
+
+fn named(target: &str, what: String) -> String {
+    let mut target = slug(target);
+    target.truncate(TARGET_BYTES);
     // A name without an ASCII letter or digit leaves nothing, and the rule comes first.
-    let target = Some(slug(target)).filter(|slug| !slug.is_empty());
-    let parts: Vec<String> = target.into_iter().chain([identity.slug()]).collect();
+    let target = Some(target).filter(|target| !target.is_empty());
+    let parts: Vec<String> = target.into_iter().chain([what]).collect();
     format!("{}.toml", parts.join("--"))
 }
 

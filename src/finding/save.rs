@@ -27,13 +27,22 @@ impl fmt::Display for SaveError {
 impl std::error::Error for SaveError {}
 
 /// Writes `repro` into `directory`, which is made where it is missing, under the
-/// name that its key gives it. An earlier repro of the same finding is replaced.
+/// name that its problem gives it. An earlier repro of the same problem is replaced.
 ///
 /// # Errors
 ///
 /// [`SaveError`]; then no part of the file is there, and an earlier one is untouched.
 pub fn repro(directory: &Path, repro: &Repro) -> Result<PathBuf, SaveError> {
-    let path = directory.join(repro.file_name());
+    repro_as(directory, &repro.file_name(), repro)
+}
+
+/// As [`repro`], under another name.
+///
+/// # Errors
+///
+/// As [`repro`].
+pub(crate) fn repro_as(directory: &Path, name: &str, repro: &Repro) -> Result<PathBuf, SaveError> {
+    let path = directory.join(name);
     match write_whole(directory, &path, repro.to_text().as_bytes()) {
         Ok(()) => Ok(path),
         Err(error) => Err(SaveError { path, error }),

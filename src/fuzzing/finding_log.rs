@@ -1,4 +1,4 @@
-//! Reports every finding once: within a process it remembers their keys, between processes it
+//! Reports every problem once: within a process it remembers them, between processes it
 //! looks for the files beside the fuzzer's artifacts.
 //!
 //! It neither plays nor judges.
@@ -9,7 +9,7 @@ use crate::finding::repro;
 use crate::finding::save;
 use crate::report::{self, Style};
 use crate::target::Target;
-use crate::verdict::Identity;
+use crate::verdict::Problem;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -17,12 +17,12 @@ use std::sync::{Mutex, PoisonError};
 /// libFuzzer's flag that says where artifacts go.
 const ARTIFACT_PREFIX: &str = "-artifact_prefix=";
 
-/// The directory of the findings, and the keys of those that were reported.
+/// The directory of the findings, and the problems that were reported.
 pub(super) struct FindingLog {
     directory: PathBuf,
     /// The fuzzer was given files to try again: every finding is reported again.
     retries_files: bool,
-    reported: Mutex<BTreeSet<Identity>>,
+    reported: Mutex<BTreeSet<Problem>>,
 }
 
 impl FindingLog {
@@ -47,18 +47,18 @@ impl FindingLog {
         self
     }
 
-    /// Whether this finding was reported, by this process or another.
-    pub(super) fn has_reported(&self, target: &str, identity: Identity) -> bool {
+    /// Whether this problem was reported, by this process or another.
+    pub(super) fn has_reported(&self, target: &str, problem: Problem) -> bool {
         if self.retries_files {
             return false;
         }
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.contains(&identity) {
+        if reported.contains(&problem) {
             return true;
         }
-        let on_disk = self.directory.join(repro::file_name(target, identity)).exists();
+        let on_disk = self.directory.join(repro::file_name(target, problem)).exists();
         if on_disk {
-            reported.insert(identity);
+            reported.insert(problem);
         }
         on_disk
     }
@@ -70,8 +70,8 @@ impl FindingLog {
         bounds: Bounds,
         finding: &Finding,
     ) -> Option<String> {
-        let identity = finding.violation.identity;
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+        let problem = finding.violation.identity.problem();
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(problem);
         let repro = report::repro(target, bounds, finding);
         let text =
             format!("{}: {}", repro.target.0, report::finding(&repro, finding, Style::default()));

@@ -35,7 +35,7 @@ use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::heap;
 use crate::judge::judge;
-use crate::run::campaign::Campaign;
+use crate::run::campaign::{Campaign, FirstFailure};
 use crate::run::virtual_time::play;
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
@@ -176,14 +176,15 @@ impl Fuzz {
         for violation in verdict.violations {
             let key = violation.identity;
             let accepted = Deviation::accepting(deviations, key).is_some();
-            if accepted || self.log.has_reported(self.target.name(), key) {
+            if accepted || self.log.has_reported(self.target.name(), key.problem()) {
                 continue;
             }
-            let campaign = Campaign { bounds: self.bounds, seed: 0, scripts: None };
+            let bounds = self.bounds;
+            let campaign = Campaign { bounds, seed: 0, scripts: None, all_variants: false };
             let mut play_again =
                 |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
-            let Ok(finding) =
-                campaign.investigate(script.clone(), 0, violation, &mut play_again, &|| false);
+            let first = FirstFailure { script: script.clone(), index: 0, violation };
+            let Ok(finding) = campaign.investigate(first, &mut play_again, &|| false);
             if finding.is_dismissed() {
                 continue;
             }

@@ -1,8 +1,10 @@
 //! A report for machines: one JSON object.
 
-use super::model::{Accepted, FindingReport, HowPlayed, Repeats, Summary, TargetReport};
+use super::model::{
+    Accepted, FindingReport, HowPlayed, ProblemReport, Repeats, Summary, TargetReport,
+};
 use crate::exchange::Time;
-use crate::verdict::{Pattern, Problem, Variant};
+use crate::verdict::{Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 
 /// The results of a command.
@@ -53,6 +55,7 @@ struct JsonTarget<'a> {
     given_up: Option<bool>,
     #[serde(flatten)]
     tcp: Option<JsonOverTcp<'a>>,
+    problems: Vec<JsonProblem<'a>>,
     findings: Vec<JsonFinding<'a>>,
     /// Over TCP only: what showed once, and is not held against the server.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,9 +92,71 @@ impl<'a> JsonTarget<'a> {
             scripts: report.scripts,
             given_up,
             tcp,
+            problems: report.problems().iter().map(JsonProblem::of).collect(),
             findings: report.findings.iter().map(JsonFinding::of).collect(),
             dismissed,
             accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonProblem<'a> {
+    #[serde(flatten)]
+    problem: Problem,
+    /// That of its strongest variant.
+    level: &'static str,
+    class: &'static str,
+    sentence: &'a str,
+    script: String,
+    steps: usize,
+    ending: JsonEnding,
+    /// Over TCP only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    repro: Option<String>,
+    flaky: bool,
+    /// The share of the scripts that showed it.
+    rate: f64,
+    first_script: Option<u64>,
+    variants: Vec<JsonVariant>,
+}
+
+#[derive(Serialize)]
+struct JsonVariant {
+    #[serde(flatten)]
+    variant: Variant,
+    /// Where it is another one than that of the problem, which takes it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symptom: Option<Symptom>,
+    ending: JsonEnding,
+}
+
+impl<'a> JsonProblem<'a> {
+    fn of(report: &ProblemReport<'a>) -> Self {
+        let ProblemReport { problem, level, headline, variants, first_script, rate, .. } = report;
+        let variant = |finding: &&FindingReport| {
+            let identity = finding.repro.identity;
+            JsonVariant {
+                variant: identity.variant(),
+                symptom: identity.symptom().filter(|_| identity.problem() != *problem),
+                ending: JsonEnding::of(finding),
+            }
+        };
+        Self {
+            problem: *problem,
+            level: level.id(),
+            class: problem.invariant().rule().class.id(),
+            sentence: &headline.repro.sentence,
+            script: headline.repro.script.to_string(),
+            steps: headline.repro.script.steps.len(),
+            ending: JsonEnding::of(headline),
+            url: headline.url.as_deref(),
+            repro: headline.path.as_ref().map(|path| path.display().to_string()),
+            flaky: headline.repeats.is_flaky(),
+            rate: *rate,
+            first_script: *first_script,
+            variants: variants.iter().map(variant).collect(),
         }
     }
 }
@@ -128,6 +193,16 @@ struct JsonEnding {
     since_seconds: Option<f64>,
 }
 
+impl JsonEnding {
+    fn of(finding: &FindingReport) -> Self {
+        Self {
+            kind: finding.ending.kind(),
+            at_seconds: finding.ending.at().map(Time::seconds),
+            since_seconds: finding.since.map(Time::seconds),
+        }
+    }
+}
+
 impl<'a> JsonFinding<'a> {
     fn of(finding: &'a FindingReport) -> Self {
         let repro = &finding.repro;
@@ -136,11 +211,7 @@ impl<'a> JsonFinding<'a> {
             level: repro.level.id(),
             class: repro.identity.invariant().rule().class.id(),
             variant: repro.identity.variant(),
-            ending: JsonEnding {
-                kind: finding.ending.kind(),
-                at_seconds: finding.ending.at().map(Time::seconds),
-                since_seconds: finding.since.map(Time::seconds),
-            },
+            ending: JsonEnding::of(finding),
             steps: repro.script.steps.len(),
             plays: finding.plays,
             flaky: finding.repeats.is_flaky(),

@@ -1,37 +1,44 @@
-//! A report in the form that JUnit made common: one case for each finding, and one
+//! A report in the form that JUnit made common: one case for each problem, and one
 //! for each rule that was kept, or skipped, since it could not be judged.
 
-use super::text::headline;
-use crate::finding::repro::Repro;
+use super::model::ProblemReport;
+use super::text::{problem_headline, variants};
 use crate::verdict::Invariant;
 use std::fmt::Write as _;
 
-/// The report on `server`: what was `found`, which rules were `judged`, and why testing ended
-/// early, where it did.
+/// How many columns the table of a problem may have.
+const WIDTH: usize = 100;
+
+/// The report on `server`: its `problems` after so many scripts, which rules were `judged`, and
+/// why testing ended early, where it did.
 pub fn junit(
     server: &str,
-    found: &[Repro],
+    problems: &[ProblemReport<'_>],
+    scripts: u64,
     judged: &dyn Fn(Invariant) -> bool,
     trouble: Option<&str>,
     seconds: f64,
 ) -> String {
-    let broken = |rule: &Invariant| found.iter().any(|repro| repro.identity.invariant() == *rule);
+    let broken =
+        |rule: &Invariant| problems.iter().any(|problem| problem.problem.invariant() == *rule);
     let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
-    let tests = found.len() + kept.len() + usize::from(trouble.is_some());
+    let tests = problems.len() + kept.len() + usize::from(trouble.is_some());
     let server = escaped(server);
     let skipped = kept.iter().filter(|rule| !judged(***rule)).count();
     let counts = format!(
         "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"",
-        found.len(),
+        problems.len(),
         usize::from(trouble.is_some()),
     );
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"hangup\" {counts}>\n  \
          <testsuite name=\"{server}\" {counts}>\n"
     );
-    for repro in found {
-        let headline = escaped(&headline(repro));
-        let body = escaped(&format!("{}\n\n{}", repro.sentence, repro.script));
+    for problem in problems {
+        let headline = escaped(&problem_headline(problem));
+        let repro = &problem.headline.repro;
+        let variants = variants(problem, scripts, WIDTH);
+        let body = escaped(&format!("{}\n\n{}\n{variants}", repro.sentence, repro.script));
         let _ = write!(
             out,
             "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
@@ -83,7 +90,7 @@ mod tests {
     #[test]
     fn every_rule_is_a_case_and_trouble_an_error() {
         let judged = |rule| rule != Invariant::NoSpin;
-        let out = junit("ws://[::1]/?a&b", &[], &judged, Some("it <died>"), 2.0);
+        let out = junit("ws://[::1]/?a&b", &[], 0, &judged, Some("it <died>"), 2.0);
         for rule in Invariant::ALL {
             let end = if judged(*rule) { "/>" } else { ">\n      <skipped/>" };
             assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");

@@ -9,6 +9,7 @@ mod json;
 mod junit;
 pub mod model;
 mod sentence;
+mod table;
 mod text;
 mod timeline;
 
@@ -18,8 +19,8 @@ pub use json::json;
 pub use junit::junit;
 pub use sentence::sentence;
 pub use text::{
-    Style, count, finding, headline, pasteable, replay, saved, stale, summary, target, thousands,
-    wrap, wrap_to,
+    Style, count, finding, headline, pasteable, problem_headline, replay, saved, stale, summary,
+    target, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
 

@@ -1,9 +1,12 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
+use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
+use crate::finding::Finding;
+use crate::finding::problem::{Sightings, by_problem, rank, simplicity};
 use crate::finding::repro::{Replay, Repro};
-use crate::target::Deviation;
-use crate::verdict::{Ending, Identity, Invariant, Reason, Violation, groups};
+use crate::target::{Deviation, Target};
+use crate::verdict::{Ending, Identity, Invariant, Level, Problem, Reason, Violation};
 use std::path::PathBuf;
 
 /// The campaigns of one command.
@@ -34,10 +37,10 @@ pub struct TargetReport {
     pub version: String,
     /// How many scripts were played and judged.
     pub scripts: u64,
-    /// How many findings it has, those included that could not be looked into.
-    pub found: usize,
-    /// What is held against it.
+    /// What is held against it: the variants of its problems.
     pub findings: Vec<FindingReport>,
+    /// How often each variant was seen.
+    pub sightings: Sightings,
     /// What is known of it and accepted.
     pub accepted: Vec<Accepted>,
     /// What only one way of playing has to say.
@@ -79,6 +82,25 @@ pub struct OverTcp {
     pub seconds: f64,
 }
 
+/// A problem of a target: what a maintainer mends once.
+#[derive(Clone, Debug)]
+pub struct ProblemReport<'a> {
+    /// The rule, and what exactly was seen.
+    pub problem: Problem,
+    /// How strongly the RFC asks for it in the strongest of its variants.
+    pub level: Level,
+    /// The simplest script that shows it.
+    pub headline: &'a FindingReport,
+    /// Everything that shows it, the headline included, in the order of causes and conditions.
+    pub variants: Vec<&'a FindingReport>,
+    /// The index of the first script that showed it; `None` where only shrinking came upon it.
+    pub first_script: Option<u64>,
+    /// How many scripts showed it.
+    pub shown: u64,
+    /// The share of all scripts that did.
+    pub rate: f64,
+}
+
 /// A finding, as much of it as a report tells.
 #[derive(Clone, Debug)]
 pub struct FindingReport {
@@ -88,6 +110,8 @@ pub struct FindingReport {
     pub ending: Ending,
     /// Since when the end was owed, where it was.
     pub since: Option<Time>,
+    /// Whether its script was shrunk; a variant's is not, but where that was asked for.
+    pub shrunk: bool,
     /// How many plays shrinking took.
     pub plays: u32,
     /// How surely it repeats.
@@ -168,6 +192,25 @@ pub enum Remark<'a> {
 }
 
 impl FindingReport {
+    /// A finding of a campaign in virtual time, saved at `path`, where it was.
+    pub fn of(
+        target: &dyn Target,
+        bounds: Bounds,
+        finding: &Finding,
+        path: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            repro: super::repro(target, bounds, finding),
+            ending: finding.violation.ending,
+            since: finding.violation.owed.map(|owed| owed.since),
+            shrunk: finding.shrunk,
+            plays: finding.plays,
+            repeats: Repeats::Share(finding.rate),
+            path,
+            url: None,
+        }
+    }
+
     /// What to paste, where it was saved.
     pub fn command(&self) -> Option<Command> {
         let path = self.path.clone()?;
@@ -194,10 +237,78 @@ impl Repeats {
     }
 }
 
+/// The findings of one target as problems, in the order in which they are told ([`rank`]), after a
+/// campaign of so many scripts.
+pub fn problems<'a>(
+    findings: &'a [FindingReport],
+    sightings: &Sightings,
+    scripts: u64,
+) -> Vec<ProblemReport<'a>> {
+    let grouped = by_problem(findings, |finding| finding.repro.identity);
+    let mut problems: Vec<ProblemReport<'_>> = grouped
+        .into_iter()
+        .filter_map(|(problem, mut variants)| {
+            variants.sort_by_key(|finding| finding.repro.identity);
+            ProblemReport::of(problem, variants, sightings, scripts)
+        })
+        .collect();
+    problems.sort_by_cached_key(|problem| {
+        let FindingReport { repro, ending, .. } = problem.headline;
+        rank(repro.identity, problem.level, *ending, &repro.script)
+    });
+    problems
+}
+
+impl<'a> ProblemReport<'a> {
+    fn of(
+        problem: Problem,
+        variants: Vec<&'a FindingReport>,
+        sightings: &Sightings,
+        scripts: u64,
+    ) -> Option<Self> {
+        let simple = |finding: &&&FindingReport| {
+            let identity = finding.repro.identity;
+            // The script of a mere case is about that; one that was not shrunk is long by chance.
+            let is_case = identity.problem() != problem;
+            (is_case, !finding.shrunk, simplicity(&finding.repro.script), identity)
+        };
+        let headline = *variants.iter().min_by_key(simple)?;
+        // Must comes first.
+        let level = variants.iter().map(|finding| finding.repro.level).min()?;
+        let seen = |finding: &&FindingReport| sightings.of(finding.repro.identity);
+        let first_script = variants.iter().filter_map(seen).map(|seen| seen.first).min();
+        let shown: u64 = variants.iter().filter_map(seen).map(|seen| seen.scripts).sum();
+        // A script may show two variants.
+        let shown = shown.min(scripts);
+        let rate = shown as f64 / scripts.max(1) as f64;
+        Some(Self { problem, level, headline, variants, first_script, shown, rate })
+    }
+
+    /// The variants beside the headline that were shrunk and saved too.
+    pub fn saved_variants(&self) -> impl Iterator<Item = &'a FindingReport> {
+        let headline = self.headline.repro.identity;
+        let others = self.variants.iter().copied();
+        others.filter(move |other| other.path.is_some() && other.repro.identity != headline)
+    }
+}
+
 impl TargetReport {
-    /// The findings of one rule and cause together, whatever the client's condition.
-    pub fn groups(&self) -> Vec<Vec<&FindingReport>> {
-        groups(&self.findings, |finding| finding.repro.identity)
+    /// The findings as [`problems`].
+    pub fn problems(&self) -> Vec<ProblemReport<'_>> {
+        problems(&self.findings, &self.sightings, self.scripts)
+    }
+
+    /// How long it took, in seconds, where it was played over TCP.
+    pub const fn seconds(&self) -> f64 {
+        match &self.played {
+            HowPlayed::InProcess { .. } => 0.0,
+            HowPlayed::OverTcp(tcp) => tcp.seconds,
+        }
+    }
+
+    /// The headline of each problem.
+    pub fn headlines(&self) -> Vec<Identity> {
+        self.problems().iter().map(|problem| problem.headline.repro.identity).collect()
     }
 
     /// What is to be known beside the findings, in the order in which it is told.

@@ -1,10 +1,10 @@
-//! One plain sentence: what was owed, since when, what happened.
+//! A few plain sentences: what the server was doing, what was owed, since when, what happened.
 
 use crate::exchange::{Exchange, Time};
-use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Violation};
+use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Symptom, Violation};
 use crate::wire::Role;
 
-/// Says in one or two plain sentences what a violation is. The exchange says which end is the
+/// Says in a few plain sentences what a violation is: first what the server was doing. The exchange says which end is the
 /// server.
 pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     let subject = exchange.subject.word();
@@ -66,10 +66,30 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         Ending::Spinning(at) => format!("It does not: from {at} on the {subject} spins"),
         Ending::Open(at) => format!("At {at} it had not, and watching ended"),
     };
+    let doing = violation.identity.symptom().and_then(|symptom| doing(symptom, subject));
     format!(
-        "{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
-        owed.since, owed.deadline
+        "{}{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
+        doing.unwrap_or_default(),
+        owed.since,
+        owed.deadline
     )
+}
+
+/// What a late `subject` was doing when its deadline had passed, as a sentence; `None` where
+/// nobody saw that.
+fn doing(symptom: Symptom, subject: &str) -> Option<String> {
+    let what = match symptom {
+        Symptom::OwnTimer => "has a timer that ends it, but too late",
+        Symptom::WaitsToRead => "waits to read, and no timer ends that",
+        Symptom::WaitsForRoom => "waits for room to write, and no timer ends that",
+        Symptom::IgnoresRoom => "has room to write, and does not go on",
+        Symptom::IgnoresInput => "has input, and does not read it",
+        Symptom::Forgotten => "neither reads nor writes: it forgot the connection",
+        Symptom::KeepsSocket => "sent FIN, and keeps the socket",
+        Symptom::AwaitsIllegalRest => "waits for the rest of an illegal frame",
+        _ => return None,
+    };
+    Some(format!("The {subject} {what}. "))
 }
 
 #[cfg(test)]

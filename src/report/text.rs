@@ -1,9 +1,10 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
 use super::model::{
-    Command, FindingReport, HowPlayed, OverTcp, Remark, Repeats, ReplayReport, ReplayResult,
-    Summary, TargetReport,
+    Command, FindingReport, HowPlayed, OverTcp, ProblemReport, Remark, Repeats, ReplayReport,
+    ReplayResult, Summary, TargetReport,
 };
+use super::table::table;
 use super::timeline::Timeline;
 use crate::exchange::ConnectionId;
 use crate::finding::Finding;
@@ -57,12 +58,13 @@ impl Style {
 /// One target's campaign.
 pub fn target(report: &TargetReport, style: Style) -> String {
     let name = style.paint(Paint::Bold, &report.name);
-    let verdict = match report.found {
+    let problems = report.problems();
+    let verdict = match problems.len() {
         _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
             style.paint(Paint::Yellow, "not tested")
         }
         0 => style.paint(Paint::Green, "clean"),
-        found => style.paint(Paint::Red, &count(found, "finding")),
+        found => style.paint(Paint::Red, &count(found, "problem")),
     };
     let scripts = thousands(report.scripts);
     let mut text = match &report.played {
@@ -71,10 +73,8 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
         HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
-    for (number, group) in report.groups().iter().enumerate() {
-        let Some(first) = group.first() else { continue };
-        first_of_group(&mut text, first, number + 1, style);
-        commands(&mut text, group);
+    for (number, problem) in problems.iter().enumerate() {
+        self::problem(&mut text, problem, number + 1, report.scripts, style);
     }
     for remark in report.remarks() {
         text.push('\n');
@@ -83,25 +83,60 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
     }
     if let HowPlayed::OverTcp(OverTcp { seconds, .. }) = &report.played {
-        let findings = count(report.found, "finding");
-        let _ = writeln!(text, "\n{findings} in {scripts} scripts in {seconds:.1} s");
+        let problems = count(problems.len(), "problem");
+        let _ = writeln!(text, "\n{problems} in {scripts} scripts in {seconds:.1} s");
     }
     text
 }
 
-/// A finding up to its script, behind its number.
-fn first_of_group(out: &mut String, finding: &FindingReport, number: usize, style: Style) {
-    let headline = style.wrap(&headline(&finding.repro), 5);
+/// A problem behind its number: its headline's sentence and script, how each variant ended, and
+/// what to paste.
+fn problem(
+    out: &mut String,
+    problem: &ProblemReport<'_>,
+    number: usize,
+    scripts: u64,
+    style: Style,
+) {
+    let headline = style.wrap(&problem_headline(problem), 5);
     for (index, line) in headline.lines().enumerate() {
         let number = if index == 0 { format!("\n  {number}.") } else { "    ".to_owned() };
         let _ = writeln!(out, "{number} {}", style.paint(Paint::Bold, line));
     }
+    let finding = problem.headline;
     indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
     }
     out.push('\n');
     indented(out, "         ", &finding.repro.script.to_string());
+    out.push('\n');
+    indented(out, "     ", &variants(problem, scripts, style.width.saturating_sub(5)));
+    commands(out, std::iter::once(finding).chain(problem.saved_variants()));
+}
+
+/// A problem in a line: `ends-in-time (liveness, should): waits to read, no timer ends it`.
+pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
+    let rule = problem.problem.invariant();
+    let mut line = format!("{rule} ({}, {})", rule.rule().class, problem.level);
+    if let Some(symptom) = problem.problem.symptom() {
+        let _ = write!(line, ": {symptom}");
+    }
+    line
+}
+
+/// How often a problem showed in so many scripts, and a table of how each variant ended.
+pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> String {
+    let mut out = String::new();
+    if let Some(first) = problem.first_script {
+        let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
+        let _ = writeln!(
+            out,
+            "{}",
+            wrap_to(&format!("shown by {shown}, first by script {first}"), width)
+        );
+    }
+    out + &table(problem.problem, &problem.variants, width)
 }
 
 /// How surely it shows again, where that is to be said.
@@ -125,9 +160,9 @@ fn flaky(rate: f64) -> String {
     format!("flaky: {:.0} % of replays show it", rate * 100.0)
 }
 
-/// What to do with the saved files of a group: a heading, then a line to paste for each.
-fn commands(out: &mut String, group: &[&FindingReport]) {
-    let saved = group.iter().filter_map(|finding| finding.command());
+/// What to do with saved files: a heading, then a line to paste for each.
+fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingReport>) {
+    let saved = findings.filter_map(FindingReport::command);
     for (index, command) in saved.enumerate() {
         let (heading, line) = match command {
             Command::Show(path) => ("more", format!("hangup show {}", pasteable(&path))),
@@ -209,11 +244,12 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
     let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
-    let findings = summary.targets.iter().map(|target| target.found);
+    let problems: Vec<usize> =
+        summary.targets.iter().map(|target| target.problems().len()).collect();
     format!(
         "\n{} in {} of {}: {} scripts in {seconds:.1} s, {} a second",
-        count(findings.clone().sum(), "finding"),
-        findings.filter(|found| *found > 0).count(),
+        count(problems.iter().sum(), "problem"),
+        problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
         thousands(scripts),
         thousands(scripts_per_second as u64),
@@ -255,7 +291,8 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
     text
 }
 
-/// What a violation is about, in a line: `ends-in-time (liveness, should): the server's own Close, silent, never`.
+/// What a violation is about, in a line:
+/// `ends-in-time (liveness, should): waits to read, no timer ends it; the server's own Close, silent, never`.
 pub fn headline(repro: &Repro) -> String {
     let identity = repro.identity;
     let rule = identity.invariant();
@@ -263,8 +300,11 @@ pub fn headline(repro: &Repro) -> String {
     let words = Some(identity.words()).filter(|words| !words.is_empty());
     let ending = (repro.ending != "in time").then(|| repro.ending.clone());
     let facts: Vec<String> = [words, ending].into_iter().flatten().collect();
-    if !facts.is_empty() {
-        let _ = write!(line, ": {}", facts.join(", "));
+    let symptom = identity.symptom().map(|symptom| symptom.id().to_owned());
+    let facts = Some(facts.join(", ")).filter(|facts| !facts.is_empty());
+    let parts: Vec<String> = [symptom, facts].into_iter().flatten().collect();
+    if !parts.is_empty() {
+        let _ = write!(line, ": {}", parts.join("; "));
     }
     line
 }

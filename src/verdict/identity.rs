@@ -123,22 +123,10 @@ impl Identity {
     }
 
     /// The identity as part of a file's name:
-    /// `ends-in-time--waits-for-room-to-write-no-timer-ends-it--the-servers-own-close--silent`.
+    /// `ends-in-time--waits-for-room-to-write--the-servers-own-close--silent`.
     pub fn slug(self) -> String {
-        let symptom = self.symptom().map(Symptom::id);
-        let words = std::iter::once(self.invariant().id()).chain(symptom);
-        let words = words.chain(self.variant.words());
-        words.map(slug).collect::<Vec<_>>().join("--")
-    }
-
-    /// Its rule and cause: reports tell findings that share them together.
-    pub const fn group(self) -> Group {
-        Group { problem: self.problem, cause: self.variant.cause }
-    }
-
-    /// What tells it apart within its [`group`](Self::group), in words.
-    pub fn within_group(self) -> Option<&'static str> {
-        self.variant.condition.map(Condition::id)
+        let words = std::iter::once(self.problem.slug()).chain(self.variant.words().map(slug));
+        words.collect::<Vec<_>>().join("--")
     }
 }
 
@@ -156,6 +144,28 @@ impl Problem {
     /// What exactly was seen, where that is known.
     pub const fn symptom(self) -> Option<Symptom> {
         self.symptom
+    }
+
+    /// The same rule, and exactly this was seen.
+    pub const fn with_symptom(mut self, symptom: Symptom) -> Self {
+        self.symptom = Some(symptom);
+        self
+    }
+
+    /// The problems of which this one is a mere case where the target has one of them too
+    /// ([`Symptom::case_of`]), the plainest first.
+    pub fn case_of(self) -> impl Iterator<Item = Self> {
+        let plainer = self.symptom.map_or(&[][..], Symptom::case_of);
+        plainer.iter().map(move |symptom| self.with_symptom(*symptom))
+    }
+
+    /// The problem as part of a file's name: the rule and the symptom up to its first comma,
+    /// `ends-in-time--waits-for-room-to-write`.
+    pub fn slug(self) -> String {
+        let symptom =
+            self.symptom.map(|symptom| symptom.id().split(',').next().unwrap_or_default());
+        let words = std::iter::once(self.invariant.id()).chain(symptom);
+        words.map(slug).collect::<Vec<_>>().join("--")
     }
 }
 
@@ -187,37 +197,6 @@ impl Variant {
     fn words(self) -> impl Iterator<Item = &'static str> {
         [self.cause.map(Cause::id), self.condition.map(Condition::id)].into_iter().flatten()
     }
-}
-
-/// The rule and the cause of an [`Identity`], whatever the client's condition. Prints as
-/// `ends-in-time: the server's own Close`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group {
-    problem: Problem,
-    cause: Option<Cause>,
-}
-
-impl fmt::Display for Group {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variant = Variant { cause: self.cause, condition: None };
-        fmt::Display::fmt(&Identity::of(self.problem, variant), f)
-    }
-}
-
-/// Neighbours of one [`Group`] together, in their order.
-pub(crate) fn groups<T>(
-    items: impl IntoIterator<Item = T>,
-    identity: impl Fn(&T) -> Identity,
-) -> Vec<Vec<T>> {
-    let mut groups: Vec<Vec<T>> = Vec::new();
-    for item in items {
-        let group = identity(&item).group();
-        match groups.last_mut().filter(|last| identity(&last[0]).group() == group) {
-            Some(last) => last.push(item),
-            None => groups.push(vec![item]),
-        }
-    }
-    groups
 }
 
 impl fmt::Display for Identity {
@@ -482,17 +461,5 @@ mod tests {
         assert!(!open.with_cause(Cause::ClientClose).matches(own));
         assert!(!Pattern::of(Invariant::AnswersClose).matches(own));
         assert!(!Pattern::from(own).matches(Identity::safety(rule, Some(Cause::OwnClose))));
-    }
-
-    #[test]
-    fn a_group_is_a_rule_and_a_cause() {
-        let rule = Invariant::EndsInTime;
-        let own = |condition| Identity::liveness(rule, Cause::OwnClose, condition);
-        let idle = Identity::liveness(rule, Cause::Idle, Condition::Deaf);
-        let found = [own(Condition::Silent), own(Condition::Deaf), idle];
-        let sizes = groups(found, |identity| *identity).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes, [2, 1]);
-        assert_eq!(found[0].group().to_string(), "ends-in-time: the server's own Close");
-        assert_eq!(found[0].within_group(), Some("silent"));
     }
 }

@@ -4,8 +4,8 @@ mod identity;
 mod ids;
 mod symptoms;
 
-pub use identity::{Group, Identity, ParseIdentityError, Pattern, Problem, Variant};
-pub(crate) use identity::{groups, slug};
+pub(crate) use identity::slug;
+pub use identity::{Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 pub use symptoms::Symptom;
 

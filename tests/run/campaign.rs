@@ -2,6 +2,7 @@
 //! found again.
 
 use hangup::finding::Finding;
+use hangup::finding::problem::Problems;
 use hangup::finding::repro::{Replay, Repro};
 use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
@@ -27,7 +28,8 @@ fn target(name: &str) -> Arc<dyn Target> {
 
 fn campaign(name: &str, seed: u64, scripts: u64) -> CampaignOutcome {
     let target = target(name);
-    let campaign = Campaign { bounds: target.bounds(), seed, scripts: Some(scripts) };
+    let campaign =
+        Campaign { bounds: target.bounds(), seed, scripts: Some(scripts), all_variants: false };
     campaign.run(&target, |_| ControlFlow::Continue(()))
 }
 
@@ -94,13 +96,15 @@ fn a_repro_is_reproduced_by_the_bug_and_fixed_by_either_fix() {
 #[test]
 fn a_stopped_campaign_keeps_its_findings() {
     let target = target("tungstenite/no-deadline");
-    let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: None };
-    let outcome = campaign.run(&target, |progress| match progress.findings {
+    let campaign =
+        Campaign { bounds: target.bounds(), seed: 1, scripts: None, all_variants: false };
+    let outcome = campaign.run(&target, |progress| match progress.problems {
         0..=1 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
     });
     assert!(outcome.stopped);
-    assert_eq!(outcome.findings.len(), 2);
+    let problems = outcome.findings.iter().map(|finding| finding.violation.identity.problem());
+    assert_eq!(Problems::of(problems).count(), 2);
 }
 
 /// One script, many plays, one exchange: digests are compared across processes by the
@@ -144,7 +148,8 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
         }
     };
     let target: Arc<dyn Target> = Arc::new(hangup::suite(serve).into_target());
-    let campaign = Campaign { bounds: target.bounds(), seed: 1, scripts: Some(50) };
+    let campaign =
+        Campaign { bounds: target.bounds(), seed: 1, scripts: Some(50), all_variants: false };
     let findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
     assert!(!findings.is_empty(), "it is not dropped");
     assert!(findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7));

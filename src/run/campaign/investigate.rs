@@ -1,16 +1,18 @@
-//! Makes a finding of the first script that broke a rule: shrinks it, and plays it again to
-//! measure how often it fails.
+//! Makes a finding of the first script that broke a rule: shrinks it where that is asked for, and
+//! plays it again to measure how often it fails.
 //!
 //! The caller supplies the function that plays: in this process, or in a worker.
 
 use super::Campaign;
+use super::investigations::Depth;
 use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::control_play::{PlayScript, decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::verdict::{Identity, Violation};
+use crate::target::Deviation;
+use crate::verdict::{Identity, Problem, Verdict, Violation};
 
 /// How often a finding is played again to see whether it repeats.
 const REPEATS: u32 = 10;
@@ -33,24 +35,78 @@ pub(crate) fn crash_cost(exchange: &Exchange) -> u32 {
     }
 }
 
+/// A script that broke a rule.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstFailure {
+    pub script: Script,
+    /// Its index in the campaign.
+    pub index: u64,
+    pub violation: Violation,
+}
+
 impl Campaign {
-    /// Shrinks a script that broke a rule, and measures how often it fails. Once
-    /// `stop_requested`, it plays nothing more that costs a process.
+    /// Looks into the first script of a variant of a problem. Where that is to become the
+    /// headline, and shrinks to another variant, there are two findings: the headline first.
+    /// What `deviations` accept is no headline.
+    pub(crate) fn look_into<E>(
+        &self,
+        first: FirstFailure,
+        depth: Depth,
+        deviations: &[Deviation],
+        play_again: &mut PlayScript<'_, E>,
+        stop_requested: &dyn Fn() -> bool,
+    ) -> Result<Vec<Finding>, E> {
+        let identity = first.violation.identity;
+        let goal = match depth {
+            Depth::Headline => Goal::Problem(identity.problem(), deviations),
+            Depth::Shrink | Depth::Check => Goal::Variant(identity),
+        };
+        let shrinks = depth != Depth::Check;
+        let budget = if shrinks { BUDGET } else { 0 };
+        let again = (depth == Depth::Headline).then(|| first.clone());
+        let found = self.pursue(first, goal, budget, play_again, stop_requested)?;
+        let mut findings = vec![found];
+        if let Some(again) = again.filter(|_| findings[0].violation.identity != identity) {
+            let depth = if self.all_variants { Depth::Shrink } else { Depth::Check };
+            findings.extend(self.look_into(
+                again,
+                depth,
+                deviations,
+                play_again,
+                stop_requested,
+            )?);
+        }
+        Ok(findings)
+    }
+
+    /// Shrinks a script that broke a rule to one that shows the same variant, and measures how
+    /// often it fails. Once `stop_requested`, it plays nothing more that costs a process.
     pub(crate) fn investigate<E>(
         &self,
-        script: Script,
-        index: u64,
-        first: Violation,
+        first: FirstFailure,
         play_again: &mut PlayScript<'_, E>,
         stop_requested: &dyn Fn() -> bool,
     ) -> Result<Finding, E> {
-        let key = first.identity;
+        let goal = Goal::Variant(first.violation.identity);
+        self.pursue(first, goal, BUDGET, play_again, stop_requested)
+    }
+
+    /// Shrinks a script within `budget` plays, as long as it shows the `goal`.
+    fn pursue<E>(
+        &self,
+        FirstFailure { script, index, violation: first }: FirstFailure,
+        goal: Goal<'_>,
+        budget: u32,
+        play_again: &mut PlayScript<'_, E>,
+        stop_requested: &dyn Fn() -> bool,
+    ) -> Result<Finding, E> {
+        let shrunk = budget > 0;
         let mut replayer =
-            Replayer { campaign: self, key, play_again, last_failure: None, crash_cost: 0 };
-        replayer.fails(&script)?;
+            Replayer { campaign: self, goal, play_again, last_failure: None, crash_cost: 0 };
+        let shows = replayer.fails(&script)?;
         let mut shrinker = Shrinker::new(script);
         let mut plays = 0;
-        while plays < BUDGET
+        while plays < budget
             && replayer.crash_cost < MAX_SHRINK_CRASH_COST
             && !(replayer.crash_cost > 0 && stop_requested())
         {
@@ -60,7 +116,11 @@ impl Campaign {
             shrinker.tell(failed);
         }
         let script = shrinker.into_best();
-        let rate = replayer.rate(&script, stop_requested)?;
+        let rate = if shrunk {
+            replayer.rate(&script, stop_requested)?
+        } else {
+            f64::from(u8::from(shows))
+        };
         let (exchange, violation) = match replayer.last_failure {
             Some(shown) => shown,
             // The violation never repeated: the finding has the first one, and an exchange without it.
@@ -69,14 +129,46 @@ impl Campaign {
         let decided = decide(violation, &exchange, &script, replayer.play_again)?;
         let (violation, dismissed) = decided.into_parts();
         let runtime_seed = index;
-        Ok(Finding { violation, script, index, runtime_seed, plays, rate, exchange, dismissed })
+        Ok(Finding {
+            violation,
+            script,
+            shrunk,
+            index,
+            runtime_seed,
+            plays,
+            rate,
+            exchange,
+            dismissed,
+        })
+    }
+}
+
+/// What a shrunk script still has to show.
+#[derive(Clone, Copy)]
+enum Goal<'a> {
+    /// The same variant.
+    Variant(Identity),
+    /// The same problem, in a variant that these deviations do not accept.
+    Problem(Problem, &'a [Deviation]),
+}
+
+impl Goal<'_> {
+    fn shown<'a>(&self, verdict: &'a Verdict) -> Option<&'a Violation> {
+        match *self {
+            Self::Variant(identity) => verdict.find(identity),
+            Self::Problem(problem, deviations) => verdict.violations.iter().find(|violation| {
+                let identity = violation.identity;
+                identity.problem() == problem
+                    && Deviation::accepting(deviations, identity).is_none()
+            }),
+        }
     }
 }
 
 /// Plays candidates, and keeps the last exchange that had the violation.
 struct Replayer<'a, 'b, E> {
     campaign: &'a Campaign,
-    key: Identity,
+    goal: Goal<'a>,
     play_again: &'a mut PlayScript<'b, E>,
     last_failure: Option<(Exchange, Violation)>,
     /// The cost of its crashes so far.
@@ -88,7 +180,7 @@ impl<E> Replayer<'_, '_, E> {
         let exchange = (self.play_again)(script)?;
         self.crash_cost += crash_cost(&exchange);
         let verdict = judge(&exchange, &self.campaign.bounds);
-        let violation = verdict.find(self.key).cloned();
+        let violation = self.goal.shown(&verdict).cloned();
         let failed = violation.is_some();
         if let Some(violation) = violation {
             self.last_failure = Some((exchange, violation));

@@ -1,28 +1,33 @@
 //! A campaign: many scripts against one target, and its findings.
 //!
 //! It draws, plays and judges one script after another, de-duplicates violations by their
-//! [`Identity`], shrinks the first script of each, and checks that it repeats. The same seed gives
-//! the same findings. It uses no files, no terminal and no clock: a callback gets
+//! [`Identity`](crate::verdict::Identity), shrinks the first script of each problem, and checks
+//! that it repeats. The same seed gives the same findings. It uses no files, no terminal and no clock: a callback gets
 //! [`CampaignProgress`] and can stop the campaign.
 //!
 //! [`Campaign::run`] plays in this process. `workers` (feature `cli`) plays in processes that a
 //! target may take down.
 
 mod investigate;
+mod investigations;
 
+pub(crate) use investigate::FirstFailure;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigate::crash_cost;
+#[cfg(all(feature = "cli", unix))]
+pub(crate) use investigations::Depth;
+pub(crate) use investigations::Investigations;
 
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
+use crate::finding::problem::{Sighting, Sightings};
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Identity, Violation};
-use std::collections::BTreeMap;
+use crate::verdict::Violation;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,6 +44,8 @@ pub struct Campaign {
     pub seed: u64,
     /// How many scripts to play; `None` for as many as the progress callback allows.
     pub scripts: Option<u64>,
+    /// Whether every variant of a problem is shrunk, and not the headline alone.
+    pub all_variants: bool,
 }
 
 /// An accepted deviation, and how often it fired.
@@ -55,10 +62,13 @@ pub struct Accepted {
 pub struct CampaignOutcome {
     /// How many scripts were played, those of shrinking not counted.
     pub scripts: u64,
-    /// The findings, by key.
+    /// The findings, by key: the variants of the target's problems. One at least of each problem
+    /// is shrunk.
     pub findings: Vec<Finding>,
     /// What looked like a finding, and of which a control acquitted the target.
     pub dismissed: Vec<Finding>,
+    /// How often each variant of a problem was seen, those that are dismissed included.
+    pub sightings: Sightings,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
@@ -82,9 +92,9 @@ impl CampaignOutcome {
 pub struct CampaignProgress<'a> {
     /// Scripts played so far.
     pub scripts: u64,
-    /// Findings so far.
-    pub findings: usize,
-    /// A finding that has just been made; it is complete.
+    /// Problems so far.
+    pub problems: usize,
+    /// A finding that has just been made; it is complete. Of a problem, the headline comes first.
     pub new_finding: Option<&'a Finding>,
 }
 
@@ -99,7 +109,7 @@ impl Campaign {
         let config = self.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![0; deviations.len()];
-        let mut found: BTreeMap<Identity, Finding> = BTreeMap::new();
+        let mut investigations = Investigations::new(self.all_variants);
         let mut outcome = CampaignOutcome::default();
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
@@ -110,31 +120,30 @@ impl Campaign {
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
                 let key = violation.identity;
-                if found.contains_key(&key) {
-                    continue;
-                }
+                outcome.sightings.add(key, Sighting { first: index, scripts: 1 });
+                let Some(depth) = investigations.depth(key) else { continue };
+                let first = FirstFailure { script: script.clone(), index, violation };
                 let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
-                let Ok(finding) =
-                    self.investigate(script.clone(), index, violation, &mut play_again, &|| false);
-                if !finding.is_dismissed() {
-                    let (scripts, findings) = (outcome.scripts, held(&found) + 1);
-                    let new_finding = Some(&finding);
-                    let answer = watch(CampaignProgress { scripts, findings, new_finding });
+                let Ok(findings) =
+                    self.look_into(first, depth, deviations, &mut play_again, &|| false);
+                investigations.finish(key, findings.clone());
+                let (scripts, problems) = (outcome.scripts, investigations.problems());
+                for finding in findings.iter().filter(|finding| !finding.is_dismissed()) {
+                    let new_finding = Some(finding);
+                    let answer = watch(CampaignProgress { scripts, problems, new_finding });
                     go_on = if answer.is_break() { answer } else { go_on };
                 }
-                found.insert(key, finding);
             }
             if outcome.scripts.is_multiple_of(PROGRESS_EVERY) && go_on.is_continue() {
-                let (scripts, findings) = (outcome.scripts, held(&found));
-                go_on = watch(CampaignProgress { scripts, findings, new_finding: None });
+                let (scripts, problems) = (outcome.scripts, investigations.problems());
+                go_on = watch(CampaignProgress { scripts, problems, new_finding: None });
             }
             if go_on.is_break() {
                 outcome.stopped = true;
                 break;
             }
         }
-        (outcome.dismissed, outcome.findings) =
-            found.into_values().partition(Finding::is_dismissed);
+        (outcome.findings, outcome.dismissed) = investigations.into_findings();
         outcome.accepted = accepted_counts(deviations, &fired);
         outcome
     }
@@ -145,7 +154,7 @@ impl Campaign {
     }
 
     /// The rules that an exchange breaks but for those that `deviations` accept, which
-    /// are counted in `fired`.
+    /// are counted in `fired`: the first violation of each identity, in their order.
     pub(crate) fn unaccepted_violations(
         &self,
         exchange: &Exchange,
@@ -160,13 +169,10 @@ impl Campaign {
             }
             known.is_none()
         });
+        violations.sort_by_key(|violation| violation.identity);
+        violations.dedup_by_key(|violation| violation.identity);
         violations
     }
-}
-
-/// How many of what was found are findings.
-fn held(found: &BTreeMap<Identity, Finding>) -> usize {
-    found.values().filter(|finding| !finding.is_dismissed()).count()
 }
 
 /// The deviations, each with how often it fired.

@@ -10,12 +10,13 @@ use super::play::{Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
+use crate::finding::problem::{Sighting, Sightings};
 use crate::judge::not_repeated;
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Pattern, Reason, Violation};
+use crate::verdict::{Identity, Pattern, Problem, Reason, Violation};
 use crate::wire::handshake;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -44,6 +45,8 @@ pub struct Probe {
     pub concurrency: usize,
     /// How many new connections a second, at most 1,000.
     pub rate: u32,
+    /// Whether every variant of a problem is shrunk, and not its shortest script alone.
+    pub all_variants: bool,
     /// What is known and accepted, as patterns ([`Pattern::matches`]): it is counted, and neither
     /// shrunk nor reported.
     pub accepted: Vec<Pattern>,
@@ -52,10 +55,12 @@ pub struct Probe {
 /// A finding over TCP.
 #[derive(Clone, Debug)]
 pub struct ProbeFinding {
-    /// The violation, as the minimal script shows it.
+    /// The violation, as the script shows it.
     pub violation: Violation,
-    /// The minimal script.
+    /// The minimal script, where it is shrunk; else the shortest that was found.
     pub script: Script,
+    /// Whether the script is shrunk.
+    pub shrunk: bool,
     /// The URL that it was played on.
     pub url: String,
     /// The index in the campaign of the script that it was shrunk from.
@@ -110,6 +115,8 @@ pub struct ProbeOutcome {
     pub scripts: u64,
     /// The findings, by key.
     pub findings: Vec<ProbeFinding>,
+    /// How often each variant of a problem was seen, those that are dismissed included.
+    pub sightings: Sightings,
     /// What of the accepted was seen, and in how many scripts.
     pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
@@ -210,7 +217,19 @@ impl Probe {
         let url = self.url(pending.role).url.clone();
         let PendingScript { index, script, .. } = pending;
         let (plays, replays, shown, dismissed) = (0, 0, 0, None);
-        ProbeFinding { violation, script, url, index, plays, replays, shown, dismissed, exchange }
+        let shrunk = false;
+        ProbeFinding {
+            violation,
+            script,
+            shrunk,
+            url,
+            index,
+            plays,
+            replays,
+            shown,
+            dismissed,
+            exchange,
+        }
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -295,12 +314,16 @@ impl Probe {
             .flatten();
         let refused = response.is_some_and(|response| response.status != 101);
         outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
-        for violation in played.verdict.violations {
+        let mut violations = played.verdict.violations;
+        violations.sort_by_key(|violation| violation.identity);
+        violations.dedup_by_key(|violation| violation.identity);
+        for violation in violations {
             let key = violation.identity;
             if self.accepted.iter().any(|pattern| pattern.matches(key)) {
                 *outcome.accepted.entry(key).or_default() += 1;
                 continue;
             }
+            outcome.sightings.add(key, Sighting { first: pending.index, scripts: 1 });
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
             if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {
@@ -330,7 +353,24 @@ impl Probe {
         alive.err().map(|_| died)
     }
 
-    /// Shrinks what was found, all at once, and then plays each again, alone.
+    /// What is shrunk: of each problem the variant with the shortest script, where not all are.
+    fn to_shrink(&self, found: &[ProbeFinding]) -> BTreeSet<Identity> {
+        if self.all_variants {
+            return found.iter().map(|found| found.violation.identity).collect();
+        }
+        let mut shortest: BTreeMap<Problem, &ProbeFinding> = BTreeMap::new();
+        let size = |found: &ProbeFinding| (found.script.steps.len(), found.index);
+        for found in found {
+            let problem = found.violation.identity.problem();
+            let so_far = shortest.entry(problem).or_insert(found);
+            if size(found) < size(so_far) {
+                *so_far = found;
+            }
+        }
+        shortest.values().map(|found| found.violation.identity).collect()
+    }
+
+    /// Shrinks what is [to be shrunk](Self::to_shrink), all at once, and then plays each again, alone.
     async fn shrink_and_confirm(
         &self,
         player: &Player,
@@ -338,16 +378,19 @@ impl Probe {
         on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
     ) -> Option<String> {
         let all = found.len();
-        let width = self.concurrency / all.max(1);
+        let to_shrink = self.to_shrink(found);
+        let width = self.concurrency / to_shrink.len().max(1);
         let mut shrinking = JoinSet::new();
-        for (place, found) in found.iter().enumerate() {
+        for (place, found) in found.iter_mut().enumerate() {
+            found.shrunk = to_shrink.contains(&found.violation.identity);
+            let shrinks = found.shrunk;
             let (player, key, script) =
                 (player.clone(), found.violation.identity, found.script.clone());
             let role = self.role_of(found);
             let endpoint = self.url(role).clone();
             shrinking.spawn(async move {
                 // What does not show again is not worth shrinking.
-                let shrunk = if player.repeats(&endpoint, key, &script).await {
+                let shrunk = if shrinks && player.repeats(&endpoint, key, &script).await {
                     player.shrink(&endpoint, role, key, script, width).await
                 } else {
                     RemoteShrunk { script, plays: 0 }
@@ -363,11 +406,14 @@ impl Probe {
             done += 1;
             on_progress(ProbeProgress::Shrinking(done, all));
         }
-        // The first of each rule and cause alone; then its others, which differ in what
-        // the client did, all together.
-        let of = |found: &ProbeFinding| found.violation.identity.group();
+        // What was shrunk alone, or else the first of each problem; then the other variants, all
+        // together.
+        let of = |found: &ProbeFinding| found.violation.identity.problem();
         let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
-        let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(|p| is_first(*p));
+        let is_alone = |place: &usize| {
+            if self.all_variants { is_first(*place) } else { found[*place].shrunk }
+        };
+        let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(is_alone);
         for (number, place) in firsts.iter().enumerate() {
             if let Err(error) = self.confirm(player, &mut found[*place]).await {
                 return Some(format!("{error}; the server died while findings were played again"));

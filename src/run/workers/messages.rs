@@ -57,12 +57,15 @@ pub(super) struct ViolationSummary {
     pub level: Level,
     pub ending: Ending,
     pub fact: String,
+    /// How many scripts of the range showed it; `index` is the first of them.
+    pub scripts: u64,
 }
 
 impl ViolationSummary {
+    /// One that no script is counted for yet.
     pub fn of(index: u64, violation: Violation) -> Self {
         let Violation { identity, level, ending, fact, .. } = violation;
-        Self { index, identity, level, ending, fact }
+        Self { index, identity, level, ending, fact, scripts: 0 }
     }
 
     pub fn into_violation(self) -> Violation {

@@ -9,7 +9,9 @@ use super::schedule::{Schedule, Work};
 use crate::bounds::Bounds;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, crash_cost};
+use crate::run::campaign::{
+    Campaign, CampaignOutcome, CampaignProgress, Depth, FirstFailure, crash_cost,
+};
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Invariant, Violation};
@@ -46,7 +48,8 @@ impl WorkerPool {
         mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
         let jobs = self.slots.len();
-        let schedule = Schedule::new(campaign.scripts, jobs, target.deviations().len());
+        let deviations = target.deviations().len();
+        let schedule = Schedule::new(campaign.scripts, jobs, deviations, campaign.all_variants);
         let run = CampaignRun::new(campaign, target, schedule, jobs);
         std::thread::scope(|scope| {
             for slot in &mut self.slots {
@@ -90,11 +93,12 @@ impl WorkerPool {
         first: Violation,
         runtime_seed: u64,
     ) -> Result<Finding, String> {
-        let campaign = Campaign { bounds, seed: 0, scripts: None };
+        let campaign = Campaign { bounds, seed: 0, scripts: None, all_variants: false };
         let timeout = stall_timeout_for(first.identity);
         let mut play =
             |script: &Script| self.slots[0].play(target, bounds, script, runtime_seed, timeout);
-        campaign.investigate(script, runtime_seed, first, &mut play, &|| false)
+        let first = FirstFailure { script, index: runtime_seed, violation: first };
+        campaign.investigate(first, &mut play, &|| false)
     }
 }
 
@@ -224,16 +228,18 @@ impl<'a> CampaignRun<'a> {
                 let wait = self.changed.wait_timeout(state, PROGRESS_INTERVAL);
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
             }
-            let (scripts, findings) = (state.schedule.played(), state.schedule.finding_count());
-            let unreported = std::mem::take(&mut state.unreported);
-            let reports = unreported.iter().filter_map(|key| state.schedule.finding(*key)).cloned();
+            let investigations = &state.schedule.investigations;
+            let (scripts, problems) = (state.schedule.played(), investigations.problems());
+            let reports = state.unreported.iter().filter_map(|key| investigations.finding(*key));
+            let reports = reports.cloned();
             let reports: Vec<Finding> = reports.filter(|finding| !finding.is_dismissed()).collect();
+            state.unreported.clear();
             let done = state.active_threads == 0;
             drop(state);
-            let mut go_on = watch(CampaignProgress { scripts, findings, new_finding: None });
+            let mut go_on = watch(CampaignProgress { scripts, problems, new_finding: None });
             for finding in &reports {
                 let answer =
-                    watch(CampaignProgress { scripts, findings, new_finding: Some(finding) });
+                    watch(CampaignProgress { scripts, problems, new_finding: Some(finding) });
                 go_on = if answer.is_break() { answer } else { go_on };
             }
             if done {
@@ -262,7 +268,7 @@ impl<'a> CampaignRun<'a> {
             };
             let done = match work {
                 Work::PlayRange(range) => self.play_range(slot, range),
-                Work::Investigate(violation) => self.investigate(slot, violation),
+                Work::Investigate(violation, depth) => self.investigate(slot, violation, depth),
                 Work::Wait | Work::Done => return,
             };
             if let Err(error) = done {
@@ -346,7 +352,10 @@ impl<'a> CampaignRun<'a> {
         let violations = campaign.unaccepted_violations(&exchange, deviations, &mut fired);
         let violations = violations
             .into_iter()
-            .map(|violation| ViolationSummary::of(index, violation))
+            .map(|violation| ViolationSummary {
+                scripts: 1,
+                ..ViolationSummary::of(index, violation)
+            })
             .collect();
         Ok(RangeResult { from: index, to: index + 1, fired, violations, crash_cost })
     }
@@ -355,19 +364,21 @@ impl<'a> CampaignRun<'a> {
         &self,
         slot: &mut WorkerSlot,
         violation: ViolationSummary,
+        depth: Depth,
     ) -> Result<(), String> {
         let campaign = self.campaign;
         let target = self.target;
-        let index = violation.index;
+        let (index, identity) = (violation.index, violation.identity);
         let script = campaign.generator_config(&**target).nth(campaign.seed, index);
         let timeout = stall_timeout_for(violation.identity);
         let mut play = |script: &Script| slot.play(target, campaign.bounds, script, index, timeout);
         let stopped = || self.is_stopped();
-        let finding =
-            campaign.investigate(script, index, violation.into_violation(), &mut play, &stopped)?;
+        let first = FirstFailure { script, index, violation: violation.into_violation() };
+        let deviations = target.deviations();
+        let findings = campaign.look_into(first, depth, deviations, &mut play, &stopped)?;
         let mut state = self.state();
-        state.unreported.push(finding.violation.identity);
-        state.schedule.add_finding(finding);
+        state.unreported.extend(findings.iter().map(|finding| finding.violation.identity));
+        state.schedule.investigations.finish(identity, findings);
         Ok(())
     }
 }

@@ -4,14 +4,14 @@
 //!
 //! Workers get scripts in ranges of indices. A script is settled when all scripts before it
 //! were played. Only then is a violation certainly the first with its key, and only then is
-//! it investigated.
+//! it investigated, the earliest first: the first of a problem becomes its headline.
 
 use super::messages::{RangeResult, ViolationSummary};
-use crate::finding::Finding;
-use crate::run::campaign::{CampaignOutcome, accepted_counts};
+use crate::finding::problem::{Sighting, Sightings};
+use crate::run::campaign::{CampaignOutcome, Depth, Investigations, accepted_counts};
 use crate::target::Deviation;
 use crate::verdict::Identity;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The most scripts in a range: about 20 ms of work.
@@ -27,8 +27,8 @@ pub(super) const MAX_CRASH_COST: u32 = 1000;
 pub(super) enum Work {
     /// Play these scripts.
     PlayRange(Range<u64>),
-    /// Shrink this violation, and check that it repeats.
-    Investigate(ViolationSummary),
+    /// Look into this violation, so far.
+    Investigate(ViolationSummary, Depth),
     /// Nothing now: ranges in progress may still lead to more work.
     Wait,
     /// The campaign has ended.
@@ -53,12 +53,12 @@ pub(super) struct Schedule {
     /// All scripts before this index were played; the counts below are theirs.
     settled: u64,
     fired: Vec<u64>,
+    sightings: Sightings,
     crash_cost: u32,
     /// The earliest violation of each key so far.
     first_violations: BTreeMap<Identity, ViolationSummary>,
-    /// The keys whose investigation has begun.
-    investigated: BTreeSet<Identity>,
-    findings: BTreeMap<Identity, Finding>,
+    /// What is looked into, and what came of it.
+    pub investigations: Investigations,
     stopped: bool,
     given_up: bool,
 }
@@ -66,7 +66,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// A campaign of so many scripts, for so many workers, against a target with so
     /// many deviations.
-    pub fn new(scripts: Option<u64>, jobs: usize, deviations: usize) -> Self {
+    pub fn new(scripts: Option<u64>, jobs: usize, deviations: usize, all_variants: bool) -> Self {
         let share = scripts.map_or(MAX_RANGE, |scripts| scripts / (4 * jobs as u64).max(1));
         Self {
             end: scripts,
@@ -77,10 +77,10 @@ impl Schedule {
             played_ahead: BTreeMap::new(),
             settled: 0,
             fired: vec![0; deviations],
+            sightings: Sightings::default(),
             crash_cost: 0,
             first_violations: BTreeMap::new(),
-            investigated: BTreeSet::new(),
-            findings: BTreeMap::new(),
+            investigations: Investigations::new(all_variants),
             stopped: false,
             given_up: false,
         }
@@ -88,26 +88,29 @@ impl Schedule {
 
     /// The next work. A range counts as in progress until [`finish_range`](Self::finish_range).
     pub fn next_work(&mut self) -> Work {
-        if let Some(violation) = self.next_violation() {
-            self.investigated.insert(violation.identity);
-            return Work::Investigate(violation);
+        if let Some((violation, depth)) = self.next_violation() {
+            self.investigations.begin(violation.identity);
+            return Work::Investigate(violation, depth);
         }
         if let Some(range) = self.next_range().filter(|range| !range.is_empty()) {
             self.in_progress += 1;
             return Work::PlayRange(range);
         }
-        let looked_into = self.findings.len() == self.investigated.len();
-        if self.in_progress == 0 && looked_into { Work::Done } else { Work::Wait }
+        let idle = self.in_progress == 0 && self.investigations.is_idle();
+        if idle { Work::Done } else { Work::Wait }
     }
 
-    /// A violation to investigate: no earlier one of its key can come any more.
-    fn next_violation(&self) -> Option<ViolationSummary> {
+    /// A violation to investigate: no earlier one of its problem can come any more.
+    fn next_violation(&self) -> Option<(ViolationSummary, Depth)> {
         let all = self.stopped && self.in_progress == 0;
-        let is_first = |violation: &&ViolationSummary| {
-            (all || violation.index < self.settled)
-                && !self.investigated.contains(&violation.identity)
-        };
-        self.first_violations.values().find(is_first).cloned()
+        let is_first = |violation: &&ViolationSummary| all || violation.index < self.settled;
+        let firsts = self.first_violations.values().filter(is_first);
+        let open = firsts.filter_map(|violation| {
+            Some((violation, self.investigations.depth(violation.identity)?))
+        });
+        let (earliest, depth) =
+            open.min_by_key(|(violation, _)| (violation.index, violation.identity))?;
+        Some((earliest.clone(), depth))
     }
 
     fn next_range(&mut self) -> Option<Range<u64>> {
@@ -160,12 +163,20 @@ impl Schedule {
 
     fn settle(&mut self, played: &RangeResult) {
         self.settled = played.to;
-        for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
-            *sum += fired;
-        }
+        self.count(played);
         self.crash_cost += played.crash_cost;
         if self.crash_cost >= MAX_CRASH_COST && self.end.is_none_or(|end| end > self.settled) {
             self.give_up();
+        }
+    }
+
+    /// Adds the counts of a range.
+    fn count(&mut self, played: &RangeResult) {
+        for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
+            *sum += fired;
+        }
+        for &ViolationSummary { identity, index, scripts, .. } in &played.violations {
+            self.sightings.add(identity, Sighting { first: index, scripts });
         }
     }
 
@@ -179,16 +190,6 @@ impl Schedule {
         self.first_violations.retain(|_, violation| violation.index < self.settled);
     }
 
-    /// Adds the finding that an investigation led to.
-    pub fn add_finding(&mut self, finding: Finding) {
-        self.findings.insert(finding.violation.identity, finding);
-    }
-
-    /// The finding of a key, where there is one.
-    pub fn finding(&self, key: Identity) -> Option<&Finding> {
-        self.findings.get(&key)
-    }
-
     /// Assigns no more ranges.
     pub fn stop(&mut self) {
         self.stopped = true;
@@ -199,24 +200,18 @@ impl Schedule {
         self.settled + self.played_ahead.values().map(|played| played.to - played.from).sum::<u64>()
     }
 
-    /// How many findings there are.
-    pub fn finding_count(&self) -> usize {
-        self.findings.values().filter(|finding| !finding.is_dismissed()).count()
-    }
-
     /// The outcome of the campaign.
     pub fn into_outcome(mut self, deviations: &[Deviation]) -> CampaignOutcome {
         let scripts = self.played();
-        for played in self.played_ahead.values() {
-            for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
-                *sum += fired;
-            }
+        for played in std::mem::take(&mut self.played_ahead).values() {
+            self.count(played);
         }
-        let (dismissed, findings) = self.findings.into_values().partition(Finding::is_dismissed);
+        let (findings, dismissed) = self.investigations.into_findings();
         CampaignOutcome {
             scripts,
             findings,
             dismissed,
+            sightings: self.sightings,
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
@@ -228,8 +223,10 @@ impl Schedule {
 mod tests {
     use super::*;
     use crate::exchange::Exchange;
+    use crate::finding::Finding;
     use crate::script::Script;
-    use crate::verdict::{Ending, Invariant, Level};
+    use crate::verdict::Invariant::{self, NoSpin};
+    use crate::verdict::{Cause, Ending, Level, Violation};
 
     fn violation(index: u64, invariant: Invariant) -> ViolationSummary {
         let identity = Identity::safety(invariant, None);
@@ -239,6 +236,7 @@ mod tests {
             level: Level::Should,
             ending: Ending::InTime,
             fact: String::new(),
+            scripts: 1,
         }
     }
 
@@ -248,6 +246,7 @@ mod tests {
             runtime_seed: violation.index,
             violation: violation.into_violation(),
             script: Script::default(),
+            shrunk: true,
             plays: 0,
             rate: 1.0,
             exchange: Exchange::new(true),
@@ -255,16 +254,38 @@ mod tests {
         }
     }
 
-    /// The scripts of these tests: every 7th breaks one rule, every 50th from
-    /// 30 on another, every 100th kills, every 3rd fires the deviation.
+    /// Looks into a violation as a worker's thread does: a headline shows under no condition.
+    fn investigate(schedule: &mut Schedule, violation: ViolationSummary, depth: Depth) {
+        let identity = violation.identity;
+        let headline = Finding {
+            violation: Violation {
+                identity: Identity::safety(identity.invariant(), None),
+                ..violation.clone().into_violation()
+            },
+            ..finding(violation.clone())
+        };
+        let own = Finding { shrunk: false, ..finding(violation) };
+        let findings = match depth {
+            Depth::Headline => vec![own, headline],
+            Depth::Shrink | Depth::Check => vec![own],
+        };
+        schedule.investigations.finish(identity, findings);
+    }
+
+    /// The scripts of these tests: every 7th breaks one rule, on every other occasion for a
+    /// cause, every 50th from 30 on another, every 100th kills, every 3rd fires the deviation.
     fn play(range: Range<u64>) -> RangeResult {
         let mut first = BTreeMap::new();
         let mut fired = 0;
         for index in range.clone() {
-            let rules =
-                [(index % 7 == 3, Invariant::EndsInTime), (index % 50 == 30, Invariant::NoSpin)];
-            for (_, invariant) in rules.into_iter().filter(|(broken, _)| *broken) {
-                first.entry(invariant).or_insert_with(|| violation(index, invariant));
+            let cause = (index % 2 == 0).then_some(Cause::OwnClose);
+            let rules = [
+                (index % 7 == 3, Identity::safety(Invariant::EndsInTime, cause)),
+                (index % 50 == 30, Identity::safety(Invariant::NoSpin, None)),
+            ];
+            for (_, identity) in rules.into_iter().filter(|(broken, _)| *broken) {
+                let none = ViolationSummary { identity, scripts: 0, ..violation(index, NoSpin) };
+                first.entry(identity).or_insert(none).scripts += 1;
             }
             fired += u64::from(index % 3 == 0);
         }
@@ -306,15 +327,15 @@ mod tests {
         jobs: usize,
         mix: u64,
         crash_cost: u32,
-    ) -> (u64, bool, Vec<u64>, Vec<u64>) {
-        let mut schedule = Schedule::new(Some(scripts), jobs, 1);
+    ) -> (u64, bool, Vec<(u64, bool)>, Vec<u64>, Vec<u64>) {
+        let mut schedule = Schedule::new(Some(scripts), jobs, 1, false);
         let mut in_progress: Vec<Range<u64>> = Vec::new();
         let mut random = mix;
         loop {
             let work = if in_progress.len() < jobs { schedule.next_work() } else { Work::Wait };
             match work {
                 Work::PlayRange(range) => in_progress.push(range),
-                Work::Investigate(violation) => schedule.add_finding(finding(violation)),
+                Work::Investigate(violation, depth) => investigate(&mut schedule, violation, depth),
                 Work::Done => break,
                 Work::Wait => {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -325,9 +346,9 @@ mod tests {
             }
         }
         assert_eq!(in_progress, [], "every range was finished");
-        let Played { scripts, findings, given_up, accepted, .. } = outcome(schedule);
-        let indices = findings.iter().map(|finding| finding.index).collect();
-        (scripts, given_up, indices, accepted)
+        let Played { scripts, findings, given_up, accepted, seen } = outcome(schedule);
+        let indices = findings.iter().map(|finding| (finding.index, finding.shrunk)).collect();
+        (scripts, given_up, indices, accepted, seen)
     }
 
     struct Played {
@@ -335,18 +356,27 @@ mod tests {
         findings: Vec<Finding>,
         given_up: bool,
         accepted: Vec<u64>,
+        /// In how many scripts each variant was seen.
+        seen: Vec<u64>,
     }
 
     fn outcome(schedule: Schedule) -> Played {
         let accepted = schedule.fired.clone();
         let out = schedule.into_outcome(&[]);
-        Played { scripts: out.scripts, findings: out.findings, given_up: out.given_up, accepted }
+        let sightings = &out.sightings;
+        let scripts = |identity| sightings.of(identity).map(|seen| seen.scripts);
+        let seen = sightings.identities().filter_map(scripts).collect();
+        let CampaignOutcome { scripts, findings, given_up, .. } = out;
+        Played { scripts, findings, given_up, accepted, seen }
     }
 
     #[test]
     fn the_outcome_does_not_depend_on_the_number_of_workers_or_their_order() {
         let alone = campaign(5000, 1, 0, 1);
-        assert_eq!(alone, (5000, false, vec![3, 99, 30], vec![1650]));
+        let findings = vec![(3, true), (10, false), (99, true), (30, true)];
+        // Every 7th of 5,000, by turns for no cause and for one, and the crashes and the 50th.
+        let seen = vec![357, 357, 50, 100];
+        assert_eq!(alone, (5000, false, findings, vec![1650], seen));
         for jobs in 1..6 {
             for mix in 0..50 {
                 assert_eq!(campaign(5000, jobs, mix, 1), alone, "{jobs} jobs, mix {mix}");
@@ -378,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_violation_is_investigated_once_no_earlier_one_can_come() {
-        let mut schedule = Schedule::new(Some(4096), 1, 1);
+        let mut schedule = Schedule::new(Some(4096), 1, 1, false);
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(Work::PlayRange)
@@ -390,7 +420,7 @@ mod tests {
             "the first range is still in progress"
         );
         schedule.record(play(0..1024));
-        let Work::Investigate(first) = schedule.next_work() else {
+        let Work::Investigate(first, Depth::Headline) = schedule.next_work() else {
             panic!("no earlier one can come")
         };
         assert_eq!(first.index, 3);
@@ -398,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_stopped_schedule_assigns_no_more_ranges_and_investigates_every_violation() {
-        let mut schedule = Schedule::new(None, 2, 1);
+        let mut schedule = Schedule::new(None, 2, 1, false);
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(Work::PlayRange)
@@ -415,13 +445,15 @@ mod tests {
         schedule.record(RangeResult { to: 0, ..play(0..0) });
         schedule.return_range(0..1024);
         schedule.finish_range();
-        let Work::Investigate(violation) = schedule.next_work() else {
+        let Work::Investigate(violation, depth) = schedule.next_work() else {
             panic!("no range is in progress any more")
         };
-        schedule.add_finding(finding(violation));
-        let Work::Investigate(violation) = schedule.next_work() else { panic!("and the other") };
+        investigate(&mut schedule, violation, depth);
+        let Work::Investigate(violation, depth) = schedule.next_work() else {
+            panic!("and the other")
+        };
         assert_eq!(schedule.next_work(), Work::Wait, "until it was investigated");
-        schedule.add_finding(finding(violation));
+        investigate(&mut schedule, violation, depth);
         assert_eq!(schedule.next_work(), Work::Done);
         let outcome = schedule.into_outcome(&[]);
         assert_eq!((outcome.scripts, outcome.stopped), (11, true));

@@ -5,7 +5,7 @@
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
+use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, FirstFailure};
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -50,11 +50,11 @@ impl WorkerPool {
         first: Violation,
         runtime_seed: u64,
     ) -> Result<Finding, String> {
-        let campaign = Campaign { bounds, seed: 0, scripts: None };
+        let campaign = Campaign { bounds, seed: 0, scripts: None, all_variants: false };
         let mut play_script =
             |script: &Script| Ok::<_, Infallible>(play(target, &bounds, script, runtime_seed));
-        let Ok(finding) =
-            campaign.investigate(script, runtime_seed, first, &mut play_script, &|| false);
+        let first = FirstFailure { script, index: runtime_seed, violation: first };
+        let Ok(finding) = campaign.investigate(first, &mut play_script, &|| false);
         Ok(finding)
     }
 }

@@ -117,7 +117,7 @@ impl JobRunner<'_> {
         };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
             Job::PlayRange { target, bounds, seed, from, to } => {
-                let campaign = Campaign { bounds, seed, scripts: None };
+                let campaign = Campaign { bounds, seed, scripts: None, all_variants: false };
                 Ok(Report::RangePlayed(self.play_range(&campaign, &find(&target)?, from, to)))
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
@@ -151,7 +151,8 @@ impl JobRunner<'_> {
             for violation in campaign.unaccepted_violations(&exchange, deviations, &mut fired) {
                 violations
                     .entry(violation.identity)
-                    .or_insert_with(|| ViolationSummary::of(index, violation));
+                    .or_insert_with(|| ViolationSummary::of(index, violation))
+                    .scripts += 1;
             }
             index += 1;
         }

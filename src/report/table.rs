@@ -1,0 +1,120 @@
+//! How each variant of a problem ended, as a table: causes down, the client's conditions across.
+
+use super::model::FindingReport;
+use crate::verdict::{Cause, Condition, Ending, Problem};
+use std::fmt::Write as _;
+
+/// What stands where the target showed nothing.
+const NOT_SEEN: &str = "-";
+
+/// The table of these variants, in lines of at most `width` columns where a cause and a condition
+/// fit into that; more conditions come below. Variants of plainer problems' mere cases have a
+/// part of their own, below their symptom.
+pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize) -> String {
+    let mut parts: Vec<(Problem, Vec<&FindingReport>)> = Vec::new();
+    for finding in variants {
+        let own = finding.repro.identity.problem();
+        match parts.iter_mut().find(|(problem, _)| *problem == own) {
+            Some((_, part)) => part.push(finding),
+            None => parts.push((own, vec![finding])),
+        }
+    }
+    parts.sort_by_key(|(own, _)| (*own != problem, *own));
+    let mut out = String::new();
+    for (own, part) in parts {
+        if let Some(symptom) = own.symptom().filter(|_| own != problem) {
+            let _ = writeln!(out, "also: {symptom}");
+        }
+        out.push_str(&part_of_table(&part, width));
+    }
+    out
+}
+
+fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
+    let variant = |finding: &&FindingReport| finding.repro.identity.variant();
+    let mut causes: Vec<Option<Cause>> = variants.iter().map(|one| variant(one).cause()).collect();
+    causes.sort();
+    causes.dedup();
+    let mut conditions: Vec<Option<Condition>> =
+        variants.iter().map(|one| variant(one).condition()).collect();
+    conditions.sort();
+    conditions.dedup();
+    let cell = |cause: Option<Cause>, condition: Option<Condition>| {
+        let is_here = |finding: &&&FindingReport| {
+            let variant = variant(finding);
+            (variant.cause(), variant.condition()) == (cause, condition)
+        };
+        variants.iter().find(is_here).map_or_else(|| NOT_SEEN.to_owned(), |one| ended(one.ending))
+    };
+    let first: Vec<String> = std::iter::once("cause")
+        .chain(causes.iter().map(|cause| cause.map_or("any", Cause::id)))
+        .map(str::to_owned)
+        .collect();
+    let columns: Vec<Vec<String>> = conditions
+        .iter()
+        .map(|condition| {
+            let heading = condition.map_or("connection ended", Condition::id).to_owned();
+            let cells = causes.iter().map(|cause| cell(*cause, *condition));
+            std::iter::once(heading).chain(cells).collect()
+        })
+        .collect();
+    lay_out(&first, &columns, width)
+}
+
+/// How a connection ended, in a word or two.
+fn ended(ending: Ending) -> String {
+    match ending {
+        Ending::Late(at) | Ending::Open(at) => format!("{} {at}", ending.kind()),
+        Ending::InTime | Ending::Never | Ending::Ticking(_) | Ending::Spinning(_) => {
+            ending.kind().to_owned()
+        }
+    }
+}
+
+/// Columns side by side, behind the first one; those that do not fit come below, behind the first
+/// one again.
+fn lay_out(first: &[String], columns: &[Vec<String>], width: usize) -> String {
+    let mut out = String::new();
+    let mut rest = columns;
+    while !rest.is_empty() {
+        let mut used = wide(first);
+        let fits = |column: &&Vec<String>| {
+            used += 2 + wide(column);
+            used <= width
+        };
+        let some = rest.iter().take_while(fits).count().max(1);
+        let (here, later) = rest.split_at(some);
+        for (row, cell) in first.iter().enumerate() {
+            let mut line = format!("{cell:0$}", wide(first));
+            for column in here {
+                let _ = write!(line, "  {:1$}", column[row], wide(column));
+            }
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+        rest = later;
+    }
+    out
+}
+
+fn wide(column: &[String]) -> usize {
+    column.iter().map(|cell| cell.chars().count()).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_do_not_fit_come_below() {
+        let column = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let first = column(["cause", "FIN"]);
+        let columns =
+            [column(["silent", "never"]), column(["deaf", "-"]), column(["gone", "late"])];
+        let wide = lay_out(&first, &columns, 80);
+        assert_eq!(wide, "cause  silent  deaf  gone\nFIN    never   -     late\n");
+        let narrow = lay_out(&first, &columns, 19);
+        let below = "cause  silent  deaf\nFIN    never   -\ncause  gone\nFIN    late\n";
+        assert_eq!(narrow, below);
+        assert_eq!(lay_out(&first, &columns, 3).lines().count(), 6, "one at least");
+    }
+}
