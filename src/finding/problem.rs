@@ -36,7 +36,10 @@ impl Problems {
     /// The problem that takes in `problem`: itself, or a plainer one that the target has too.
     pub fn holds(&self, problem: Problem) -> Problem {
         let mut plainer = problem.case_of();
-        plainer.find(|plainer| self.0.contains(plainer)).unwrap_or(problem)
+        match plainer.find(|plainer| self.0.contains(plainer)) {
+            Some(plainer) => self.holds(plainer),
+            None => problem,
+        }
     }
 
     /// How many there are.

@@ -156,7 +156,12 @@ impl Problem {
     /// ([`Symptom::case_of`]), the plainest first.
     pub fn case_of(self) -> impl Iterator<Item = Self> {
         let plainer = self.symptom.map_or(&[][..], Symptom::case_of);
-        plainer.iter().map(move |symptom| self.with_symptom(*symptom))
+        // Of that one alone the plainer ones belong to another rule.
+        let invariant = match self.symptom {
+            Some(Symptom::AwaitsIllegalRest) => Invariant::RefusesIllegal,
+            _ => self.invariant,
+        };
+        plainer.iter().map(move |symptom| Self::of(invariant).with_symptom(*symptom))
     }
 
     /// The problem as part of a file's name: the rule and the symptom up to its first comma,
