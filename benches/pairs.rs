@@ -176,7 +176,8 @@ fn play(pair: Pair) -> PairResult {
     let target = pair.target();
     let own = pair.own_problems();
     let mut reported = [false; 2];
-    let campaign = Campaign { bounds: target.bounds(), seed: SEED, scripts: Some(LIMIT), all_variants: false };
+    let campaign =
+        Campaign { bounds: target.bounds(), seed: SEED, scripts: Some(LIMIT), all_variants: false };
     let outcome = campaign.run(&target, |progress| {
         if let Some(finding) = progress.new_finding {
             for (reported, own) in reported.iter_mut().zip(&own) {

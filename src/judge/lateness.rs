@@ -74,8 +74,12 @@ fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize
 }
 
 /// Whether the client had done nothing since the deadline when `came` happened, so that it
-/// was the server's own doing. In virtual time a client that is owed an end waits for it.
+/// was the server's own doing. In virtual time a client that is owed an end waits for it; what
+/// arrives then had waited for room that the server made.
 fn acted_by_itself(view: &View<'_>, owed: Owed, came: usize) -> bool {
+    if view.sees_both_ends() {
+        return true;
+    }
     let acts = |event: &Event| {
         let arrived = matches!(event.what, What::Arrived { .. } | What::FinArrived);
         event.at > owed.deadline && (arrived || event.what == What::ResumedReading)

@@ -252,6 +252,10 @@ impl Symptom {
             Self::AwaitsIllegalRest => SERVES,
             // Nobody can tell which of the two it is.
             Self::AnswersWhatCameWith => &SERVES_OR_OTHER_CODE,
+            // To answer such a Close with 1000, as one that refuses other violations with 1000.
+            Self::ServesOneByteClose | Self::ServesBadCode | Self::ServesBadReason => {
+                &[Self::RefusesWithOtherCode]
+            }
             // Both come of not knowing whether a message is under way.
             Self::ServesLoneContinuation => &[Self::ServesInterruptedMessage],
             // Whoever does not read has input as soon as the client sends some.

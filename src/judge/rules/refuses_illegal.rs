@@ -202,7 +202,8 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<
                 return Some(false);
             };
             let later = received(answered).is_some_and(|read| read > whole);
-            (later || answered.fault == Some(fault)).then_some(true)
+            let echoes = answered.fault == Some(fault) && code != Some(CloseCode::NORMAL);
+            (later || echoes).then_some(true)
         }
     }
 }
