@@ -14,7 +14,7 @@ use hangup::finding::Finding;
 use hangup::run::campaign::Campaign;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
-use hangup::verdict::Invariant;
+use hangup::verdict::Problem;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64Mcg;
@@ -34,17 +34,15 @@ const PAIRS: usize = 200;
 /// So many scripts without a report of both are a miss.
 const LIMIT: u64 = 100_000;
 
-/// What tells two faults apart in a report.
-type Problem = Invariant;
-
-/// The problem that a finding shows.
-fn problem(finding: &Finding) -> Problem {
-    finding.violation.identity.invariant()
-}
-
 /// The problems that a fault is declared to show.
 fn problems(fault: PlantedFault) -> BTreeSet<Problem> {
-    fault.breaks().iter().copied().collect()
+    fault.shows().iter().copied().collect()
+}
+
+/// Whether a finding shows one of these problems, or a mere case of it.
+fn shows(finding: &Finding, problems: &BTreeSet<Problem>) -> bool {
+    let shown = finding.violation.identity.problem();
+    problems.contains(&shown) || shown.case_of().any(|plainer| problems.contains(&plainer))
 }
 
 fn main() {
@@ -181,7 +179,7 @@ fn play(pair: Pair) -> PairResult {
     let outcome = campaign.run(&target, |progress| {
         if let Some(finding) = progress.new_finding {
             for (reported, own) in reported.iter_mut().zip(&own) {
-                *reported |= own.contains(&problem(finding));
+                *reported |= shows(finding, own);
             }
         }
         if reported == [true; 2] { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -1,15 +1,17 @@
-//! The judge bites: every planted fault breaks the rules that it declares, and no
-//! other, and every rule has a fault that breaks it. `docs/invariants.md` is made of the
+//! The judge bites: every planted fault shows the problems that it declares, and no
+//! other, and every rule and every symptom has a fault that shows it. `docs/invariants.md` is made of the
 //! same campaigns.
 
 use hangup::Target;
+use hangup::finding::Finding;
+use hangup::finding::problem::by_problem;
 use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Problem, Symptom};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -24,24 +26,22 @@ const SCRIPTS: u64 = 8_000;
 /// How many the short form plays against every fault.
 const AT_LEAST: u64 = 100;
 
-/// The rules that a campaign finds broken, each with its shortest script.
-type Broken = BTreeMap<Invariant, String>;
+/// The problems that a campaign finds, each with its shortest script.
+type Broken = BTreeMap<Problem, String>;
 
 fn broken(server: Reference) -> Broken {
     let target: Arc<dyn Target> = Arc::new(server);
     let campaign =
         Campaign { bounds: target.bounds(), seed: 1, scripts: Some(SCRIPTS), all_variants: true };
     let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
-    let mut broken = BTreeMap::new();
-    for finding in outcome.findings {
-        let script = finding.script.to_string();
-        let shortest =
-            broken.entry(finding.violation.identity.invariant()).or_insert_with(|| script.clone());
-        if script.lines().count() < shortest.lines().count() {
-            *shortest = script;
-        }
-    }
-    broken
+    let problems = by_problem(outcome.findings, |finding| finding.violation.identity);
+    let shortest = |(problem, findings): (Problem, Vec<Finding>)| {
+        let shrunk = findings.iter().filter(|finding| finding.shrunk);
+        let scripts = shrunk.map(|finding| finding.script.to_string());
+        let script = scripts.min_by_key(|script| script.lines().count());
+        (problem, script.expect("one of each problem is shrunk"))
+    };
+    problems.into_iter().map(shortest).collect()
 }
 
 /// What all of `servers` break, in their order.
@@ -91,7 +91,7 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
         found
     });
     for (fault, found) in PlantedFault::ALL.iter().zip(faults) {
-        let declared: BTreeSet<Invariant> = fault.breaks().iter().copied().collect();
+        let declared = fault.breaks();
         let target = fault.target();
         assert!(!found.is_empty(), "{target}: not caught by {SCRIPTS} scripts");
         assert!(found.is_subset(&declared), "{target}: declared {declared:?}, found {found:?}");
@@ -100,13 +100,13 @@ fn every_fault_is_caught_and_no_rule_is_broken_that_it_does_not_declare() {
 
 #[test]
 #[ignore = "long: .ci/run plays it"]
-fn every_fault_breaks_the_rules_that_it_declares_and_no_other() {
+fn every_fault_shows_the_problems_that_it_declares_and_no_other() {
     let servers: Vec<Reference> =
         PlantedFault::ALL.iter().map(|fault| Reference::with(*fault)).collect();
     let all = all_broken(&servers);
     let mut wrong = Vec::new();
     for (fault, found) in PlantedFault::ALL.iter().zip(&all) {
-        let declared: BTreeSet<Invariant> = fault.breaks().iter().copied().collect();
+        let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
         if found.keys().copied().collect::<BTreeSet<_>>() != declared {
             wrong.push(format!("{}: declared {declared:?}, found {found:#?}", fault.target()));
         }
@@ -124,9 +124,9 @@ fn every_fault_breaks_the_rules_that_it_declares_and_no_other() {
 
 /// A line for each cell of the matrix, with its script.
 fn cells(fault: PlantedFault, found: &Broken) -> Vec<String> {
-    let line = |(invariant, script): (&Invariant, &String)| {
+    let line = |(problem, script): (&Problem, &String)| {
         let script = script.trim_end().replace('\n', "; ");
-        format!("{:38} {invariant:22} {script}\n", fault.target())
+        format!("{:38} {problem}\n{:40}{script}\n", fault.target(), "")
     };
     found.iter().map(line).collect()
 }
@@ -141,7 +141,10 @@ fn matrix(all: &[Broken]) -> String {
     for (fault, found) in PlantedFault::ALL.iter().zip(all) {
         let marks: Vec<&str> = Invariant::ALL
             .iter()
-            .map(|rule| if found.contains_key(rule) { "#" } else { "." })
+            .map(|rule| {
+                let shown = found.keys().any(|problem| problem.invariant() == *rule);
+                if shown { "#" } else { "." }
+            })
             .collect();
         writeln!(out, "{:40}{}", fault.target(), marks.join(" ")).expect("a string");
     }
@@ -162,19 +165,26 @@ fn document(all: &[Broken]) -> String {
         if let Some((section, quote)) = rule.quote {
             write!(out, "\n> {quote} ({section})\n").expect("a string");
         }
+        out.push_str("\n| what is seen | planted faults that show it |\n|---|---|\n");
+        for symptom in rule.symptoms {
+            let problem = Problem::of(*invariant).with_symptom(*symptom);
+            let shown = PlantedFault::ALL.iter().filter(|fault| fault.shows().contains(&problem));
+            let names: Vec<String> = shown.map(|fault| format!("`{}`", fault.target())).collect();
+            let names = if names.is_empty() { elsewhere(*symptom) } else { names.join(", ") };
+            writeln!(out, "| {symptom} | {names} |").expect("a string");
+        }
         out.push_str("\n| planted fault | class | what it gets wrong |\n|---|---|---|\n");
-        let breaks = |(fault, _): &(&PlantedFault, &Broken)| fault.breaks().contains(invariant);
-        for (fault, _) in PlantedFault::ALL.iter().zip(all).filter(breaks) {
+        for fault in PlantedFault::ALL.iter().filter(|fault| fault.breaks().contains(invariant)) {
             let about = fault.about().split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(out, "| `{}` | {} | {about} |", fault.target(), fault.class())
                 .expect("a string");
         }
-        let scripts = PlantedFault::ALL
-            .iter()
-            .zip(all)
-            .filter_map(|(fault, found)| Some((fault, found.get(invariant)?)));
+        let scripts = PlantedFault::ALL.iter().zip(all).flat_map(|(fault, found)| {
+            let here = found.iter().filter(|(problem, _)| problem.invariant() == *invariant);
+            here.map(move |(_, script)| (fault, script))
+        });
         if let Some((fault, script)) =
-            scripts.min_by_key(|(fault, script)| (fault.breaks().len(), script.lines().count()))
+            scripts.min_by_key(|(fault, script)| (fault.shows().len(), script.lines().count()))
         {
             write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.target())
                 .expect("a string");
@@ -190,6 +200,34 @@ fn document(all: &[Broken]) -> String {
         writeln!(out, "| {class} | {} |", faults.join(", ")).expect("a string");
     }
     out
+}
+
+/// Where a symptom is shown that no planted fault shows under this rule.
+fn elsewhere(symptom: Symptom) -> String {
+    let shown = |fault: &PlantedFault| {
+        fault.shows().iter().any(|problem| problem.symptom() == Some(symptom))
+    };
+    match PlantedFault::ALL.iter().find(|fault| shown(fault)) {
+        Some(_) => "none under this rule".to_owned(),
+        None => match not_planted(symptom) {
+            Some(why) => format!("none: {why}"),
+            None => panic!("no planted fault shows `{symptom}`"),
+        },
+    }
+}
+
+/// Why no planted fault shows a symptom, where none can.
+fn not_planted(symptom: Symptom) -> Option<&'static str> {
+    Some(match symptom {
+        Symptom::StillOpen => "over TCP alone",
+        Symptom::ServesMasked => "asked of clients",
+        Symptom::StandsStill => "`nasty/polls-for-ever`",
+        Symptom::ProcessEnds => "`nasty/aborts`",
+        Symptom::AllMemory => "`nasty/eats-memory`",
+        // Those of which another one is the plainer form are shown by the faults that show it.
+        _ if !symptom.case_of().is_empty() => "a case of a plainer symptom",
+        _ => return None,
+    })
 }
 
 const CLASSES: &str = "\n## The classes of bugs\n\n\
@@ -222,10 +260,18 @@ fn an_honest_server_breaks_none_in_any_style() {
 }
 
 #[test]
-fn every_rule_and_every_class_of_bugs_has_a_fault() {
+fn every_rule_every_symptom_and_every_class_of_bugs_has_a_fault() {
     let tripped: BTreeSet<Invariant> =
-        PlantedFault::ALL.iter().flat_map(|fault| fault.breaks()).copied().collect();
+        PlantedFault::ALL.iter().flat_map(|fault| fault.breaks()).collect();
     assert_eq!(tripped, Invariant::ALL.iter().copied().collect());
+    let shown: BTreeSet<Symptom> = PlantedFault::ALL
+        .iter()
+        .flat_map(|fault| fault.shows())
+        .filter_map(|problem| problem.symptom())
+        .collect();
+    let unseen = Symptom::ALL.iter().filter(|symptom| !shown.contains(symptom));
+    let unseen: Vec<_> = unseen.filter(|symptom| not_planted(**symptom).is_none()).collect();
+    assert!(unseen.is_empty(), "no planted fault shows {unseen:?}");
     let classes: BTreeSet<char> = PlantedFault::ALL.iter().map(|fault| fault.class()).collect();
     assert_eq!(classes, ('A'..='Q').collect());
 }

@@ -1,7 +1,7 @@
 //! Planted faults: the habits of a server that closes well, as real servers get them wrong.
 //!
 //! Each says the class of bugs that it stands for (`docs/invariants.md` has them) and the
-//! rules that it breaks. They are the proof that the judge bites: a test plays campaigns
+//! problems that it shows. They are the proof that the judge bites: a test plays campaigns
 //! against all of them and finds exactly what is declared here, and a bench says how many
 //! scripts that takes. On the command line each is a target `reference/FAULT`, tested
 //! where it is named. Those of the other two styles are written out where they live.
@@ -13,10 +13,11 @@ use super::habits::{CorrectHabits, Habits};
 use super::session::{Phase, Session};
 use super::{CLOSE, HANDSHAKE, Style};
 use crate::script::{Command, Content};
-use crate::verdict::Invariant;
+use crate::verdict::{Invariant, Problem, Symptom};
 use crate::wire::{
     CloseClass, CloseCode, ClosePayload, Fault as WireFault, FrameHead, Head, LengthForm, Opcode,
 };
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,11 +32,11 @@ fn answer_unless(payload: &[u8], unanswered: fn(CloseClass) -> bool) -> Option<V
     CorrectHabits.answer(payload).filter(|_| answers)
 }
 
-/// Defines the faults: story, name, style, class of bugs, rules broken, wrong habits; of one
+/// Defines the faults: story, name, style, class of bugs, problems shown, wrong habits; of one
 /// that is written out elsewhere, the place in that style.
 macro_rules! faults {
     ($($(#[doc = $about:literal])+ $variant:ident = $name:literal in $style:ident,
-        class $class:literal, breaks [$($rule:ident),+] $(at $place:ident)? {$(
+        class $class:literal, shows [$($rule:ident: $symptom:ident),+] $(at $place:ident)? {$(
             fn $habit:ident $(<$life:lifetime>)? ($($args:tt)*) $(-> $answer:ty)? $wrong:block
         )*})+) => {
         /// A bug that the reference server can be given.
@@ -68,9 +69,18 @@ macro_rules! faults {
                 match self { $(Self::$variant => $class),+ }
             }
 
+            /// The problems that it shows, and no others.
+            pub const fn shows(self) -> &'static [Problem] {
+                match self {
+                    $(Self::$variant => const { &[
+                        $(Problem::of(Invariant::$rule).with_symptom(Symptom::$symptom)),+
+                    ] }),+
+                }
+            }
+
             /// The rules that it breaks, and no others.
-            pub const fn breaks(self) -> &'static [Invariant] {
-                match self { $(Self::$variant => &[$(Invariant::$rule),+]),+ }
+            pub fn breaks(self) -> BTreeSet<Invariant> {
+                self.shows().iter().map(|problem| problem.invariant()).collect()
             }
 
             /// The habits that it changes, by name. One server can have two faults of the
@@ -102,34 +112,43 @@ faults! {
 
     /// The own Close is sent, and its answer waited for with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+    ] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { NEVER }
         }
     }
     /// The deadline is set where the server itself begins to close, and nowhere else.
     DeadlineOfOwnCloseOnly = "deadline-of-own-close-only" in OneLoop, class 'A',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { NEVER } else { CLOSE }
         }
     }
     /// Each stage of the closing gets the whole time.
     TimePerStage = "time-per-stage" in OneLoop, class 'A',
-    breaks [ReleasesInTime] {
+    shows [ReleasesInTime: OwnTimer] {
         fn after_fin(&self, session: &mut Session, now: Instant) {
             session.deadline = now + CLOSE;
         }
     }
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] at timer {}
+    shows [
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+    ] at timer {}
 
     // B: the deadline does not cover the write.
 
     /// The time to close does not pass while there is something to write.
     WriteNotCovered = "write-not-covered" in OneLoop, class 'B',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [
+        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
+        IdleInTime: WaitsForRoom
+    ] {
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
             if session.to_send().is_some() {
                 session.deadline = now + CLOSE;
@@ -140,13 +159,16 @@ faults! {
     }
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] at close {}
+    shows [
+        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
+        IdleInTime: OwnTimer, IdleInTime: WaitsForRoom
+    ] at close {}
 
     // C: a deadline re-armed by traffic.
 
     /// The time to close begins anew with every frame that comes: a time-out per message.
     FrameRestartsDeadline = "frame-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             if session.is_open() {
                 CorrectHabits.received_frame(session, opcode, now);
@@ -157,7 +179,7 @@ faults! {
     }
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
@@ -166,7 +188,7 @@ faults! {
     }
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime] {
+    shows [EndsInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             if opcode == Opcode::PONG && !session.is_open() {
@@ -176,7 +198,10 @@ faults! {
     }
     /// One timer pings and closes: while it pings, it does not close.
     OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [
+        EndsInTime: OwnTimer, EndsInTime: WaitsToRead, ReleasesInTime: OwnTimer,
+        IdleInTime: WaitsToRead
+    ] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { CLOSE / 2 }
         }
@@ -191,14 +216,14 @@ faults! {
     }
     /// What the server itself sends counts as a sign of life of the client's.
     OutputRestartsIdle = "output-restarts-idle" in OneLoop, class 'C',
-    breaks [IdleInTime] {
+    shows [IdleInTime: OwnTimer] {
         fn queued(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
-    breaks [ReleasesInTime, IdleInTime] {
+    shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
@@ -208,14 +233,14 @@ faults! {
 
     /// The client's Close is answered by FIN alone.
     AnswersByFin = "answers-by-fin" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: EmptyClose] {
         fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
             None
         }
     }
     /// The answer is tried once, and forgotten where the send buffer is full.
     AnswerLostWhenFull = "answer-lost-when-full" in OneLoop, class 'D',
-    breaks [AnswersClose, RefusesIllegal] {
+    shows [AnswersClose: EmptyClose, RefusesIllegal: RefusesSilently] {
         fn write_blocked(&self, session: &mut Session) {
             let answers = session.phase == Phase::Closing { client_done: true };
             if let Some(at) = session.close_at.filter(|at| answers && *at >= session.sent) {
@@ -226,14 +251,14 @@ faults! {
     }
     /// A protocol violation is an error, and an error drops the transport.
     FailsWithoutClose = "fails-without-close" in OneLoop, class 'D',
-    breaks [RefusesIllegal] {
+    shows [RefusesIllegal: RefusesSilently] {
         fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
             None
         }
     }
     /// The transport is dropped right behind the own Close.
     DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
-    breaks [LetsThePoliteFinish] {
+    shows [LetsThePoliteFinish: EndsWithClose] {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
@@ -242,7 +267,7 @@ faults! {
 
     /// Of the answer the header is sent; the payload stays in a buffer that nobody flushes.
     SendsPartOfAnswer = "sends-part-of-answer" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: PartOfAnswer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             if opcode == Opcode::CLOSE && session.is_open() {
@@ -256,35 +281,35 @@ faults! {
     }
     /// A protocol violation drops the transport with the Close still in the queue.
     DropsOnViolation = "drops-on-violation" in OneLoop, class 'D',
-    breaks [RefusesIllegal] {
+    shows [RefusesIllegal: RefusesSilently] {
         fn connection_failed(&self, session: &mut Session) {
             session.phase = Phase::Over;
         }
     }
     /// A Close without a payload is answered by FIN alone: "there is nothing to echo".
     AnswersNoEmptyClose = "answers-no-empty-close" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: EmptyClose] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             CorrectHabits.answer(payload).filter(|answer| !answer.is_empty())
         }
     }
     /// A Close with a code of RFC 6455's own is taken for an answer.
     AnswersNoDefinedCode = "answers-no-defined-code" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: DefinedCode] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             answer_unless(payload, |class| class == CloseClass::Defined)
         }
     }
     /// A Close with a code that is registered since, 1012 to 1014, is unknown and not answered.
     AnswersNoRegisteredCode = "answers-no-registered-code" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: RegisteredCode] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             answer_unless(payload, |class| class == CloseClass::Registered)
         }
     }
     /// A Close with a code of the application's own, 3000 to 4999, is left to the application.
     AnswersNoPrivateCode = "answers-no-private-code" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: PrivateCode] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             answer_unless(payload, |class| {
                 matches!(class, CloseClass::Library | CloseClass::Private)
@@ -293,7 +318,7 @@ faults! {
     }
     /// A Close with a reason does not fit the answer's two bytes, and is not answered.
     AnswersNoReason = "answers-no-reason" in OneLoop, class 'D',
-    breaks [AnswersClose] {
+    shows [AnswersClose: CloseWithReason] {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             CorrectHabits.answer(payload).filter(|answer| answer.len() == payload.len())
         }
@@ -303,7 +328,7 @@ faults! {
 
     /// The client's FIN ends its stream, and nothing else.
     FinIsNoEnd = "fin-is-no-end" in OneLoop, class 'E',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn reads_end(&self, session: &mut Session, now: Instant) {
             session.fin_received = true;
             if !session.is_open() {
@@ -313,14 +338,17 @@ faults! {
     }
     /// After the own FIN, the client's is waited for with no deadline.
     KeepsTransport = "keeps-transport" in OneLoop, class 'E',
-    breaks [ReleasesInTime] {
+    shows [ReleasesInTime: KeepsSocket] {
         fn after_fin(&self, session: &mut Session, now: Instant) {
             session.deadline = now + NEVER;
         }
     }
     /// After both Closes it is left to the client to close TCP.
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
-    breaks [EndsInTime, HandshakeInTime] {
+    shows [
+        EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: AwaitsIllegalRest,
+        HandshakeInTime: WaitsToRead
+    ] {
         fn sends_fin_first(&self) -> bool {
             false
         }
@@ -334,25 +362,25 @@ faults! {
     }
     /// The reader's half of the transport is dropped, the writer's lives on.
     KeepsWriterHalf = "keeps-writer-half" in SplitTasks, class 'E',
-    breaks [EndsInTime, IdleInTime] at end {}
+    shows [EndsInTime: WaitsForRoom, IdleInTime: WaitsForRoom] at end {}
 
     // F: a busy loop.
 
     /// A read of nothing is taken for a read of something.
     ReadsTheEndAgain = "reads-the-end-again" in OneLoop, class 'F',
-    breaks [NoSpin] {
+    shows [NoSpin: PollsForEver] {
         fn reads_end(&self, _: &mut Session, _: Instant) {}
     }
     /// An error is logged, and the loop goes on.
     PollsErrorsAgain = "polls-errors-again" in OneLoop, class 'F',
-    breaks [NoSpin] {
+    shows [NoSpin: PollsForEver] {
         fn ends_with(&self, _: &io::Error) -> bool {
             false
         }
     }
     /// The deadline has passed, and is asked again whether it has.
     PollsElapsedDeadline = "polls-elapsed-deadline" in OneLoop, class 'F',
-    breaks [NoSpin] {
+    shows [NoSpin: PollsForEver] {
         fn runs_out_of_time(&self, session: &mut Session, _: Instant) {
             // "The last frame is sent, so the client is about to close."
             if session.to_send().is_some() {
@@ -365,7 +393,7 @@ faults! {
 
     /// The application's code and reason are sent whatever they are.
     SendsAnyCode = "sends-any-code" in OneLoop, class 'G',
-    breaks [LegalClose] {
+    shows [LegalClose: ApplicationsCode, LegalClose: ApplicationsReason] {
         fn wants_to_close(
             &self, session: &mut Session, code: Option<u16>, reason: &Content, now: Instant,
         ) {
@@ -378,7 +406,7 @@ faults! {
     }
     /// The application's reason is cut to 123 bytes, in the middle of a character.
     CutsReasonInACharacter = "cuts-reason-in-a-character" in OneLoop, class 'G',
-    breaks [LegalClose] {
+    shows [LegalClose: ApplicationsReason] {
         fn wants_to_close(
             &self, session: &mut Session, _: Option<u16>, reason: &Content, now: Instant,
         ) {
@@ -390,28 +418,32 @@ faults! {
     }
     /// The client's code is echoed whatever it is.
     EchoesAnyCode = "echoes-any-code" in OneLoop, class 'G',
-    breaks [LegalClose, RefusesIllegal] {
+    shows [
+        LegalClose: NeverSentCode, LegalClose: UnusedCode, RefusesIllegal: ServesBadCode
+    ] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::CloseCode(_))
         }
     }
     /// A Close payload of one byte is taken for none.
     TakesOneByteForNone = "takes-one-byte-for-none" in OneLoop, class 'G',
-    breaks [RefusesIllegal] {
+    shows [RefusesIllegal: ServesOneByteClose] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::CloseOneByte
         }
     }
     /// A Close's reason is not looked at.
     TakesAnyReason = "takes-any-reason" in OneLoop, class 'G',
-    breaks [RefusesIllegal] {
+    shows [RefusesIllegal: ServesBadReason] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::CloseReasonNotUtf8
         }
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
-    breaks [EndsInTime, ReleasesInTime, LegalClose, RefusesIllegal] {
+    shows [
+        ReleasesInTime: OwnTimer, LegalClose: UnusedCode, RefusesIllegal: ServesLongControl
+    ] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::LongControl(_))
         }
@@ -419,42 +451,44 @@ faults! {
 
     /// The client's frames need no mask.
     TakesUnmasked = "takes-unmasked" in OneLoop, class 'G',
-    breaks [EndsInTime, ReleasesInTime, LegalClose, RefusesIllegal] {
+    shows [
+        ReleasesInTime: OwnTimer, LegalClose: UnusedCode, RefusesIllegal: ServesUnmasked
+    ] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::Unmasked
         }
     }
     /// The reserved bits are not looked at.
     TakesReservedBits = "takes-reserved-bits" in OneLoop, class 'G',
-    breaks [EndsInTime, RefusesIllegal] {
+    shows [RefusesIllegal: ServesReservedBits] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::ReservedBits(_))
         }
     }
     /// A frame with a reserved opcode is passed over.
     TakesReservedOpcodes = "takes-reserved-opcodes" in OneLoop, class 'G',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedOpcode] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::ReservedOpcode(_))
         }
     }
     /// FIN is not looked at in control frames.
     TakesFragmentedControl = "takes-fragmented-control" in OneLoop, class 'G',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesFragmentedControl] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::FragmentedControl(_))
         }
     }
     /// A length with its top bit set is waited for to its end.
     TakesAnyLength = "takes-any-length" in OneLoop, class 'G',
-    breaks [EndsInTime] {
+    shows [EndsInTime: AwaitsIllegalRest] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::LengthTopBit
         }
     }
     /// Text is not looked at.
     TakesAnyText = "takes-any-text" in OneLoop, class 'G',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesBadText] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::TextNotUtf8
         }
@@ -464,21 +498,21 @@ faults! {
 
     /// A Close without a payload is refused: "a code is missing".
     RefusesEmptyClose = "refuses-empty-close" in OneLoop, class 'H',
-    breaks [AcceptsLegal] {
+    shows [AcceptsLegal: RefusesEmptyClose] {
         fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && head.length == 0).then_some(WireFault::CloseOneByte)
         }
     }
     /// A Close with a code and no reason is refused.
     RefusesBareCode = "refuses-bare-code" in OneLoop, class 'H',
-    breaks [AcceptsLegal] {
+    shows [AcceptsLegal: RefusesBareCode] {
         fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && head.length == 2).then_some(WireFault::CloseReasonNotUtf8)
         }
     }
     /// A Close of the 125 bytes that it may have is one byte too long.
     RefusesLongestClose = "refuses-longest-close" in OneLoop, class 'H',
-    breaks [AcceptsLegal] {
+    shows [AcceptsLegal: RefusesReason] {
         fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && head.length > 124)
                 .then_some(WireFault::LongControl(Opcode::CLOSE))
@@ -486,7 +520,7 @@ faults! {
     }
     /// A Close without a code is reported as one with 1000.
     TellsNoCodeAs1000 = "tells-no-code-as-1000" in OneLoop, class 'H',
-    breaks [QuietApplication] {
+    shows [QuietApplication: ToldOtherCode] {
         fn reported_code(&self, code: Option<u16>) -> Option<u16> {
             code.map(|code| if code == 1005 { 1000 } else { code })
         }
@@ -496,7 +530,7 @@ faults! {
 
     /// The first two bytes of a Close's payload are read without a look at its length.
     ReadsCodeOfOneByte = "reads-code-of-one-byte" in OneLoop, class 'I',
-    breaks [NoPanic] {
+    shows [NoPanic: Panics] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::CloseOneByte
         }
@@ -507,7 +541,7 @@ faults! {
     }
     /// An I/O error is not expected.
     ExpectsNoReset = "expects-no-reset" in OneLoop, class 'I',
-    breaks [NoPanic] {
+    shows [NoPanic: Panics] {
         fn ends_with(&self, error: &io::Error) -> bool {
             assert_ne!(error.kind(), io::ErrorKind::ConnectionReset, "the connection is up");
             true
@@ -518,14 +552,14 @@ faults! {
 
     /// Every Close is answered with one, the answer to the own one too.
     AnswersEveryClose = "answers-every-close" in OneLoop, class 'J',
-    breaks [ClosesOnce] {
+    shows [ClosesOnce: SecondClose] {
         fn answers_in(&self, _: Phase) -> bool {
             true
         }
     }
     /// The application can close while the connection closes, and that sends another Close.
     ClosesTwice = "closes-twice" in OneLoop, class 'J',
-    breaks [ClosesOnce] {
+    shows [ClosesOnce: SecondClose] {
         fn obeys_in(&self, phase: Phase) -> bool {
             CorrectHabits.obeys_in(phase) || phase == Phase::Closing { client_done: false }
         }
@@ -536,10 +570,10 @@ faults! {
     }
     /// The application goes on sending while the connection closes.
     SendsWhileClosing = "sends-while-closing" in SplitTasks, class 'J',
-    breaks [SilentAfterClose] at obeys {}
+    shows [SilentAfterClose: DataBehindClose, SilentAfterClose: ControlBehindClose] at obeys {}
     /// Behind the client's Close it goes on reading frames, answering pings and giving data.
     ReadsOnBehindClose = "reads-on-behind-close" in OneLoop, class 'J',
-    breaks [QuietApplication, SilentAfterClose] {
+    shows [SilentAfterClose: ControlBehindClose, QuietApplication: GivenDataBehindClose] {
         fn decodes_in(&self, phase: Phase) -> bool {
             matches!(phase, Phase::Open | Phase::Closing { .. })
         }
@@ -550,18 +584,30 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    breaks [EndsInTime, AnswersClose, QuietApplication] at reads_close {}
+    shows [
+        EndsInTime: OwnTimer, AnswersClose: EmptyClose, QuietApplication: ToldOtherCode
+    ] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime, AnswersClose, RefusesIllegal, FramesWell] at send {}
+    shows [
+        EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
+        AnswersClose: EmptyClose, RefusesIllegal: RefusesSilently, FramesWell: NoFrame
+    ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] at send {}
+    shows [
+        EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
+        IdleInTime: WaitsForRoom
+    ] at send {}
 
     /// Once a write has found no room, the writer is tried again when input comes, and not
     /// when room does; the closing's deadline leaves the rest to it.
     RoomWakesNobody = "room-wakes-nobody" in OneLoop, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, EndsInTime: IgnoresRoom,
+        ReleasesInTime: IgnoresRoom, ReleasesInTime: KeepsSocket, IdleInTime: WaitsForRoom,
+        IdleInTime: IgnoresRoom
+    ] {
         fn write_blocked(&self, session: &mut Session) {
             session.stalled = true;
         }
@@ -582,7 +628,10 @@ faults! {
     /// The reader stops at the server's own Close, and the closing waits for its report of
     /// the client's.
     StopsReadingAfterOwnClose = "stops-reading-after-own-close" in OneLoop, class 'K',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] {
+    shows [
+        EndsInTime: WaitsForRoom, EndsInTime: Forgotten, ReleasesInTime: IgnoresInput,
+        IdleInTime: WaitsForRoom, IdleInTime: IgnoresInput
+    ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.phase != Phase::Closing { client_done: false }
         }
@@ -597,7 +646,9 @@ faults! {
     /// The client's Close takes the connection out of the loop's table, and nobody moves its
     /// bytes any more.
     ForgetsTheConnection = "forgets-the-connection" in OneLoop, class 'K',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [
+        EndsInTime: Forgotten, ReleasesInTime: IgnoresInput, ReleasesInTime: KeepsSocket
+    ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.close_code().is_none()
         }
@@ -617,20 +668,20 @@ faults! {
 
     /// A handle of the session, kept by a registry, holds the transport.
     KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
-    breaks [EndsInTime, ReleasesInTime, IdleInTime] at keep {}
+    shows [EndsInTime: Forgotten, ReleasesInTime: KeepsSocket, IdleInTime: Forgotten] at keep {}
     /// The keepalive's task is never told that its connection is over.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
-    breaks [NoLeak] at start {}
+    shows [NoLeak: TaskLeft] at start {}
     /// An end that comes as an error is returned early, before anybody is told.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
-    breaks [QuietApplication] {
+    shows [QuietApplication: NeverTold] {
         fn reports_errors(&self) -> bool {
             false
         }
     }
     /// The session ends, and so does the connection, and both tell.
     TellsTwice = "tells-twice" in OneLoop, class 'L',
-    breaks [QuietApplication] {
+    shows [QuietApplication: ToldTwice] {
         fn end_reports(&self) -> u32 {
             2
         }
@@ -640,14 +691,14 @@ faults! {
 
     /// What a client does not read is queued without limit.
     QueuesWithoutLimit = "queues-without-limit" in OneLoop, class 'M',
-    breaks [BoundedMemory] {
+    shows [BoundedMemory: MoreThanPromised] {
         fn queue_limit(&self) -> usize {
             usize::MAX
         }
     }
     /// The fragments of a message that never ends are gathered without limit.
     GathersWithoutLimit = "gathers-without-limit" in OneLoop, class 'M',
-    breaks [BoundedMemory] {
+    shows [BoundedMemory: MoreThanPromised] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);
             session.message.resize(whole, 0);
@@ -658,7 +709,7 @@ faults! {
 
     /// Every byte of the request gives it the whole time anew.
     ByteRestartsHandshake = "byte-restarts-handshake" in OneLoop, class 'N',
-    breaks [ReleasesInTime, HandshakeInTime] {
+    shows [ReleasesInTime: OwnTimer, HandshakeInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if session.phase == Phase::Opening {
                 session.deadline = now + HANDSHAKE;
@@ -670,21 +721,26 @@ faults! {
 
     /// The buffer of the HTTP parser is dropped, with the frames behind the request in it.
     ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer] {
         fn bytes_after_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
             &[]
         }
     }
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
-    breaks [EndsInTime, ReleasesInTime, QuietApplication] {
+    shows [
+        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedBits,
+        RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
+        QuietApplication: ToldOtherCode
+    ] {
         fn decodes_whole_reads(&self) -> bool {
             false
         }
     }
     /// A shutdown during the opening is taken note of, and forgotten.
     ForgetsEarlyShutdown = "forgets-early-shutdown" in OneLoop, class 'O',
-    breaks [EndsInTime, ReleasesInTime] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn ends_openings(&self) -> bool {
             false
         }
@@ -694,7 +750,7 @@ faults! {
 
     /// A Close between the fragments of a message is refused.
     RefusesCloseInMessage = "refuses-close-in-message" in OneLoop, class 'P',
-    breaks [AcceptsLegal] {
+    shows [AcceptsLegal: RefusesCloseInside] {
         fn refuses(&self, head: Head, session: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::CLOSE && session.is_inside_message())
                 .then_some(WireFault::InterruptedMessage)
@@ -702,7 +758,7 @@ faults! {
     }
     /// A ping between the fragments of a message is refused.
     RefusesPingInMessage = "refuses-ping-in-message" in OneLoop, class 'P',
-    breaks [AcceptsLegal] {
+    shows [AcceptsLegal: RefusesControlInside] {
         fn refuses(&self, head: Head, session: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::PING && session.is_inside_message())
                 .then_some(WireFault::InterruptedMessage)
@@ -710,7 +766,7 @@ faults! {
     }
     /// A new message may begin inside a fragmented one.
     TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesInterruptedMessage] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::InterruptedMessage | WireFault::LoneContinuation)
         }
@@ -718,7 +774,7 @@ faults! {
 
     /// A continuation may come without a message that it continues.
     TakesLoneContinuation = "takes-lone-continuation" in OneLoop, class 'P',
-    breaks [EndsInTime, ReleasesInTime, RefusesIllegal] {
+    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesLoneContinuation] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::LoneContinuation
         }
@@ -728,28 +784,28 @@ faults! {
 
     /// Every Close is answered with 1000.
     AlwaysAnswers1000 = "always-answers-1000" in OneLoop, class 'Q',
-    breaks [EchoesCode] {
+    shows [EchoesCode: OtherCode] {
         fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
             Some(CloseCode::NORMAL.0.to_be_bytes().to_vec())
         }
     }
     /// The answer to a Close never has a code.
     NeverAnswersWithCode = "never-answers-with-code" in OneLoop, class 'Q',
-    breaks [EchoesCode] {
+    shows [EchoesCode: NoCode] {
         fn answer(&self, _: &[u8]) -> Option<Vec<u8>> {
             Some(Vec::new())
         }
     }
     /// A protocol violation is answered with 1000, as if all were well.
     RefusesWith1000 = "refuses-with-1000" in OneLoop, class 'Q',
-    breaks [RefusesIllegal] {
+    shows [RefusesIllegal: RefusesWithOtherCode] {
         fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
             Some(CloseCode::NORMAL)
         }
     }
     /// The application is told 1006, an abnormal closure, of every end.
     AlwaysTells1006 = "always-tells-1006" in OneLoop, class 'Q',
-    breaks [QuietApplication] {
+    shows [QuietApplication: ToldOtherCode] {
         fn reported_code(&self, _: Option<u16>) -> Option<u16> {
             Some(1006)
         }
@@ -759,21 +815,21 @@ faults! {
 
     /// The server masks its frames as the client must.
     MasksFrames = "masks-frames" in OneLoop, class 'J',
-    breaks [FramesWell] {
+    shows [FramesWell: WrongMask] {
         fn frame(&self, opcode: Opcode) -> FrameHead {
             FrameHead::client(opcode)
         }
     }
     /// Every length is written in 16 bits.
     WritesWideLengths = "writes-wide-lengths" in OneLoop, class 'J',
-    breaks [FramesWell] {
+    shows [FramesWell: WideLength] {
         fn frame(&self, opcode: Opcode) -> FrameHead {
             FrameHead { length: LengthForm::Bits16, ..FrameHead::server(opcode) }
         }
     }
     /// The accept hash is of the key as it should be, but in small letters.
     LowersAcceptHash = "lowers-accept-hash" in OneLoop, class 'O',
-    breaks [FramesWell] {
+    shows [FramesWell: WrongAccept] {
         fn accept(&self, hash: String) -> String {
             hash.to_ascii_lowercase()
         }
