@@ -265,7 +265,7 @@ impl Suite {
         let report = |finding| FindingReport::of(&self.target, *bounds, finding, None);
         let findings: Vec<FindingReport> = outcome.findings.iter().map(report).collect();
         let problems = problems(&findings, &outcome.sightings, outcome.scripts);
-        let mut text = format!("seed {}: {name} has ", self.seed);
+        let mut text = format!("seed {}: {name} fails: ", self.seed);
         let _ = writeln!(text, "{}", report::count(problems.len(), "problem"));
         for (number, problem) in problems.iter().enumerate() {
             let repro = &problem.headline.repro;

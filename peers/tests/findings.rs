@@ -36,6 +36,7 @@ fn replayed(repro: &Repro) -> (Replay, Repro) {
     let finding = Finding {
         violation: violation.clone(),
         script: repro.script.clone(),
+        shrunk: true,
         index: 0,
         runtime_seed: repro.runtime_seed,
         plays: 0,

@@ -314,4 +314,22 @@ sentence = \"It ended.\"
             assert!(error.message().contains(what), "{error}");
         }
     }
+
+    #[test]
+    fn every_problem_has_a_file_name_of_its_own_that_file_systems_take() {
+        use crate::verdict::{Cause, Condition, Invariant};
+        let mut names = std::collections::BTreeSet::new();
+        let target = "a/target of a stranger's ".repeat(40);
+        for invariant in Invariant::ALL {
+            for symptom in invariant.rule().symptoms {
+                let problem = Problem::of(*invariant).with_symptom(*symptom);
+                assert!(names.insert(file_name(&target, problem)), "{problem}");
+                let (cause, condition) = (Cause::ClientViolation, Condition::HalfSent);
+                let longest =
+                    Identity::liveness(*invariant, cause, condition).with_symptom(*symptom);
+                let name = named(&target, longest.slug());
+                assert!(name.len() <= 255, "{} bytes: {name}", name.len());
+            }
+        }
+    }
 }

@@ -35,8 +35,8 @@ fn an_interrupted_campaign_prints_and_saves_what_it_has_found() {
             assert!(saved.keys().all(|name| run.out.contains(name)), "{run:?}");
             if format == "json" {
                 let json = run.json();
-                let findings = json["targets"][0]["findings"].as_array().map(Vec::len);
-                assert_eq!((findings, &json["interrupted"]), (Some(saved.len()), &json!(true)));
+                let problems = json["targets"][0]["problems"].as_array().map(Vec::len);
+                assert_eq!((problems, &json["interrupted"]), (Some(saved.len()), &json!(true)));
             }
         }
     }

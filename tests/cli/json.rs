@@ -17,7 +17,8 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
     let mut endings = Vec::new();
     for target in json["targets"].as_array().expect("targets") {
         assert_eq!(target["scripts"], 200, "{target}");
-        for finding in target["findings"].as_array().expect("findings") {
+        let findings = target["findings"].as_array().expect("findings").iter();
+        for finding in findings.filter(|finding| finding["repro"].is_string()) {
             let path = finding["repro"].as_str().expect("a path");
             assert!(Path::new(path).is_relative(), "{path}");
             let repro = Repro::parse(&desk.read(path)).expect("a repro");
@@ -26,6 +27,7 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
             assert_eq!(since.is_some(), repro.identity.invariant().rule().class == Class::Liveness);
             let expected = json!({
                 "invariant": repro.identity.invariant(),
+                "symptom": repro.identity.symptom(),
                 "level": repro.level,
                 "class": repro.identity.invariant().rule().class,
                 "cause": repro.identity.cause(),

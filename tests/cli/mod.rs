@@ -9,6 +9,7 @@ mod bad_input;
 mod interrupt;
 mod json;
 mod lists;
+mod problems;
 mod replay;
 mod saving;
 mod show;
@@ -39,8 +40,7 @@ const ALL: [&str; 6] = [
 const CAMPAIGN: &str = "test tungstenite/no-deadline --scripts 200 --seed 1";
 /// The shortest script of the bug, and where its repro is saved.
 const HANG: &str = "upgrade\napp close\n";
-const REPRO: &str =
-    "hangup-findings/tungstenite-no-deadline--ends-in-time--the-servers-own-close--silent.toml";
+const REPRO: &str = "hangup-findings/tungstenite-no-deadline--ends-in-time--waits-to-read.toml";
 
 /// What one run of the binary came to.
 #[derive(Debug)]

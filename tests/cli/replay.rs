@@ -23,6 +23,19 @@ fn a_replay_is_reproduced_fixed_or_different() {
     }
 }
 
+/// Files of before there were symptoms stay what they were.
+#[test]
+fn a_repro_without_a_symptom_still_replays() {
+    let desk = Desk::with_repro();
+    desk.edit("symptom = \"waits to read, no timer ends it\"\n", "");
+    let old = desk.hangup("replay edited.toml");
+    assert!(old.code == 1 && old.out.starts_with("reproduced on"), "{old:?}");
+    assert_eq!(desk.hangup(&format!("replay edited.toml --target {FIXED}")).code, 0);
+    desk.edit("waits to read, no timer ends it", "waits for room to write, no timer ends it");
+    let other = desk.hangup("replay edited.toml");
+    assert!(other.code == 1 && other.out.starts_with("different on"), "{other:?}");
+}
+
 /// An artifact of a fuzzer, in a file with a fuzzer's name for it.
 #[test]
 fn a_fuzzers_script_is_replayed_shrunk_and_shown_as_it_is() {

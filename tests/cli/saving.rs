@@ -9,16 +9,16 @@ fn a_finding_that_cannot_be_saved_is_still_printed_and_named_on_stderr() {
         desk.write("a-file", "mine");
         let run = desk.hangup(&format!("{CAMPAIGN} --findings {directory} --format json"));
         let json = run.json();
-        let findings = json["targets"][0]["findings"].as_array().expect("findings");
-        assert_eq!((run.code, findings.len() > 2), (1, true), "{run:?}");
-        for finding in findings {
-            assert!(finding["repro"].is_null(), "{finding}");
-            let named = ["invariant", "cause", "condition"].map(|name| finding[name].as_str());
+        let problems = json["targets"][0]["problems"].as_array().expect("problems");
+        assert_eq!((run.code, problems.len() > 2), (1, true), "{run:?}");
+        for problem in problems {
+            assert!(problem["repro"].is_null(), "{problem}");
+            let named = ["invariant", "symptom"].map(|name| problem[name].as_str());
             let told = |line: &str| named.iter().flatten().all(|name| line.contains(name));
             let mut lines = run.err.lines().filter(|line| line.contains("not saved: "));
             assert!(lines.any(|line| told(line) && line.contains(directory)), "{run:?}");
         }
-        assert_eq!(run.err.matches("not saved: ").count(), findings.len(), "{run:?}");
+        assert_eq!(run.err.matches("not saved: ").count(), problems.len(), "{run:?}");
         assert_eq!(desk.read("a-file"), "mine");
     }
 }
@@ -34,7 +34,7 @@ fn a_full_disk_leaves_no_part_of_a_file_and_the_earlier_ones_untouched() {
     desk.write(REPRO, "an earlier one");
     let before = desk.files("hangup-findings");
     assert_eq!(first.err.matches("error: not saved: ").count(), before.len(), "{first:?}");
-    assert!(first.out.contains(&format!(": {} findings, 200", before.len())), "{first:?}");
+    assert!(first.out.contains(&format!(": {} problems, 200", before.len())), "{first:?}");
     assert_eq!((full(CAMPAIGN).code, desk.files("hangup-findings")), (1, before.clone()));
     desk.write("hang.script", HANG);
     let shrunk = full(&format!("shrink hang.script --target {BUGGY}"));

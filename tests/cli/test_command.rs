@@ -9,15 +9,16 @@ fn a_clean_target_exits_with_0_and_saves_nothing() {
     let desk = Desk::new();
     let run = desk.hangup("test reference --scripts 200 --seed 1");
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
-    assert!(run.out.contains("0 findings in 0 of 1 target: 200 scripts"), "{run:?}");
+    assert!(run.out.contains("0 problems in 0 of 1 target: 200 scripts"), "{run:?}");
     assert!(desk.files("").is_empty());
 }
 
 #[test]
-fn findings_exit_with_1_and_the_first_of_a_kind_is_told_in_full() {
+fn problems_exit_with_1_and_each_is_told_with_its_shortest_script() {
     let run = Desk::new().hangup(CAMPAIGN);
     assert_eq!((run.code, run.err.as_str()), (1, ""), "{run:?}");
-    assert!(run.out.contains("(liveness, should): the server's own Close, silent, never"));
+    let headline = "\n  1. ends-in-time (liveness, should): waits to read, no timer ends it\n";
+    assert!(run.out.contains(headline), "{run:?}");
     assert!(run.out.contains("\n         upgrade\n         app close\n"), "{run:?}");
 }
 

@@ -1,3 +1,4 @@
 //! What is told of a connection: the timeline.
 
+mod problems;
 mod timeline;

@@ -73,11 +73,13 @@ impl Investigations {
     }
 
     /// Whether none is in progress.
+    #[cfg(all(feature = "cli", unix))]
     pub fn is_idle(&self) -> bool {
         self.in_progress.is_empty()
     }
 
     /// What was found, that included which is no finding.
+    #[cfg(all(feature = "cli", unix))]
     pub fn finding(&self, identity: Identity) -> Option<&Finding> {
         self.findings.get(&identity)
     }

@@ -122,6 +122,7 @@ impl Campaign {
                 let key = violation.identity;
                 outcome.sightings.add(key, Sighting { first: index, scripts: 1 });
                 let Some(depth) = investigations.depth(key) else { continue };
+                investigations.begin(key);
                 let first = FirstFailure { script: script.clone(), index, violation };
                 let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
                 let Ok(findings) =

@@ -322,12 +322,7 @@ mod tests {
     }
 
     /// A campaign with so many workers that finish in an order that `mix` shuffles.
-    fn campaign(
-        scripts: u64,
-        jobs: usize,
-        mix: u64,
-        crash_cost: u32,
-    ) -> (u64, bool, Vec<(u64, bool)>, Vec<u64>, Vec<u64>) {
+    fn campaign(scripts: u64, jobs: usize, mix: u64, crash_cost: u32) -> Played {
         let mut schedule = Schedule::new(Some(scripts), jobs, 1, false);
         let mut in_progress: Vec<Range<u64>> = Vec::new();
         let mut random = mix;
@@ -346,15 +341,15 @@ mod tests {
             }
         }
         assert_eq!(in_progress, [], "every range was finished");
-        let Played { scripts, findings, given_up, accepted, seen } = outcome(schedule);
-        let indices = findings.iter().map(|finding| (finding.index, finding.shrunk)).collect();
-        (scripts, given_up, indices, accepted, seen)
+        outcome(schedule)
     }
 
+    #[derive(Debug, PartialEq)]
     struct Played {
         scripts: u64,
-        findings: Vec<Finding>,
         given_up: bool,
+        /// Each finding's index, and whether it is shrunk.
+        findings: Vec<(u64, bool)>,
         accepted: Vec<u64>,
         /// In how many scripts each variant was seen.
         seen: Vec<u64>,
@@ -366,17 +361,20 @@ mod tests {
         let sightings = &out.sightings;
         let scripts = |identity| sightings.of(identity).map(|seen| seen.scripts);
         let seen = sightings.identities().filter_map(scripts).collect();
-        let CampaignOutcome { scripts, findings, given_up, .. } = out;
-        Played { scripts, findings, given_up, accepted, seen }
+        let findings = out.findings.iter().map(|finding| (finding.index, finding.shrunk)).collect();
+        let CampaignOutcome { scripts, given_up, .. } = out;
+        Played { scripts, given_up, findings, accepted, seen }
     }
 
     #[test]
     fn the_outcome_does_not_depend_on_the_number_of_workers_or_their_order() {
         let alone = campaign(5000, 1, 0, 1);
         let findings = vec![(3, true), (10, false), (99, true), (30, true)];
-        // Every 7th of 5,000, by turns for no cause and for one, and the crashes and the 50th.
-        let seen = vec![357, 357, 50, 100];
-        assert_eq!(alone, (5000, false, findings, vec![1650], seen));
+        // Every 7th of 5,000, by turns for no cause, but for those that crash, and for one; the
+        // crashes, and every 50th.
+        let seen = vec![350, 357, 50, 100];
+        let (scripts, given_up, accepted) = (5000, false, vec![1650]);
+        assert_eq!(alone, Played { scripts, given_up, findings, accepted, seen });
         for jobs in 1..6 {
             for mix in 0..50 {
                 assert_eq!(campaign(5000, jobs, mix, 1), alone, "{jobs} jobs, mix {mix}");
@@ -388,7 +386,7 @@ mod tests {
     fn too_many_crashes_end_a_campaign_at_the_same_script_for_any_number_of_workers() {
         // The 20th crash, at script 1999, reaches the limit.
         let alone = campaign(5000, 1, 0, MAX_CRASH_COST / 20);
-        assert_eq!((alone.0, alone.1), (2000, true));
+        assert_eq!((alone.scripts, alone.given_up), (2000, true));
         for jobs in 1..6 {
             for mix in 0..50 {
                 assert_eq!(
@@ -402,8 +400,8 @@ mod tests {
 
     #[test]
     fn a_crash_at_the_last_script_does_not_give_the_campaign_up() {
-        let (scripts, given_up, ..) = campaign(2000, 2, 1, MAX_CRASH_COST / 20);
-        assert_eq!((scripts, given_up), (2000, false));
+        let played = campaign(2000, 2, 1, MAX_CRASH_COST / 20);
+        assert_eq!((played.scripts, played.given_up), (2000, false));
     }
 
     #[test]
@@ -424,6 +422,31 @@ mod tests {
             panic!("no earlier one can come")
         };
         assert_eq!(first.index, 3);
+    }
+
+    #[test]
+    fn a_variant_waits_for_the_headline_of_its_problem() {
+        let mut schedule = Schedule::new(Some(28), 1, 1, false);
+        while let Work::PlayRange(range) = schedule.next_work() {
+            schedule.record(play(range));
+            schedule.finish_range();
+            if let Some((first, Depth::Headline)) = schedule.next_violation() {
+                schedule.investigations.begin(first.identity);
+                assert_eq!(first.index, 3);
+                break;
+            }
+        }
+        while let Work::PlayRange(range) = schedule.next_work() {
+            schedule.record(play(range));
+            schedule.finish_range();
+        }
+        assert_eq!(schedule.next_work(), Work::Wait, "script 10 shows a variant of it");
+        let first = violation(3, Invariant::EndsInTime);
+        investigate(&mut schedule, first, Depth::Headline);
+        let Work::Investigate(variant, Depth::Check) = schedule.next_work() else {
+            panic!("the headline is there")
+        };
+        assert_eq!(variant.index, 10);
     }
 
     #[test]
@@ -449,11 +472,15 @@ mod tests {
             panic!("no range is in progress any more")
         };
         investigate(&mut schedule, violation, depth);
-        let Work::Investigate(violation, depth) = schedule.next_work() else {
+        let Work::Investigate(other, Depth::Headline) = schedule.next_work() else {
             panic!("and the other")
         };
+        let Work::Investigate(variant, Depth::Check) = schedule.next_work() else {
+            panic!("and the variant")
+        };
         assert_eq!(schedule.next_work(), Work::Wait, "until it was investigated");
-        investigate(&mut schedule, violation, depth);
+        investigate(&mut schedule, other, Depth::Headline);
+        investigate(&mut schedule, variant, Depth::Check);
         assert_eq!(schedule.next_work(), Work::Done);
         let outcome = schedule.into_outcome(&[]);
         assert_eq!((outcome.scripts, outcome.stopped), (11, true));
