@@ -229,7 +229,8 @@ async fn minimal(
         }
         replays += 1;
         let (exchange, verdict) = player.play(endpoint, &script).await?;
-        shown = verdict.find_at_the_deadline(identity).cloned().map(|violation| (violation, exchange));
+        shown =
+            verdict.find_at_the_deadline(identity).cloned().map(|violation| (violation, exchange));
     }
     let (violation, exchange) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();

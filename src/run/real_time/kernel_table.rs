@@ -28,11 +28,8 @@ const MISSES_UNTIL_GONE: u8 = 2;
 /// for that.
 const CLIENT_GRACE_POLLS: u8 = 1;
 /// After so many polls what was so before the first of them has been told.
-const POLLS_UNTIL_TOLD: u8 = 1 + if CLIENT_GRACE_POLLS > MISSES_UNTIL_GONE {
-    CLIENT_GRACE_POLLS
-} else {
-    MISSES_UNTIL_GONE
-};
+const POLLS_UNTIL_TOLD: u8 =
+    1 + if CLIENT_GRACE_POLLS > MISSES_UNTIL_GONE { CLIENT_GRACE_POLLS } else { MISSES_UNTIL_GONE };
 /// Bytes count as left in a queue where so many polls in a row find some: a server that is
 /// about to read, and an acknowledgement that is about to be sent (40 ms), empty it meanwhile.
 const QUEUE_POLLS: u8 = 4;

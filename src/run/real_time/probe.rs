@@ -512,7 +512,8 @@ impl Probe {
             let role = self.role_of(finding);
             let endpoint = self.url(role).clone();
             shrinking.spawn(async move {
-                if let Some(known) = probe.known_once_watched(&player, &endpoint, key, &script).await
+                if let Some(known) =
+                    probe.known_once_watched(&player, &endpoint, key, &script).await
                 {
                     return (place, ShrinkResult::Accepted(known));
                 }
