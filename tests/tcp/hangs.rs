@@ -165,7 +165,7 @@ async fn a_server_that_is_stuck_in_a_write_waits_for_room() {
 fn probe(desk: &Desk, server: &Server, more: &str) -> Run {
     let (plain, bye) = (server.url("/"), server.url("/bye"));
     desk.hangup(&format!(
-        "probe {plain} --bye {bye} --seed 1 --scripts 24 --close-within 300ms --slack 500ms \
+        "probe {plain} --bye {bye} --seed 1 --scripts 2 --close-within 300ms --slack 500ms \
          --horizon 600ms --watch 3s {more}"
     ))
 }
