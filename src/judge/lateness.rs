@@ -99,11 +99,13 @@ fn standing(view: &View<'_>) -> Symptom {
     let Some(standing) = view.standing else { return Symptom::StillOpen };
     let Standing { reads, writes, has_input, unsent, room } = standing;
     let would_write = writes == Some(true);
+    // The client may have read the FIN of a socket that no look at the table found in that state.
+    let sent_fin = view.firsts.shut.or(view.firsts.got_end).is_some();
     let has_more_to_say = view.own_close().is_none_or(|own| own.ended.is_none());
     // Who neither reads nor writes may have left, unless there is nothing more to read.
     let may_write = reads != Some(false) || view.firsts.read_end.is_some();
     match reads {
-        _ if view.firsts.shut.is_some() => Symptom::KeepsSocket,
+        _ if sent_fin => Symptom::KeepsSocket,
         _ if would_write && room == Some(0) => Symptom::WaitsForRoom,
         _ if would_write => Symptom::IgnoresRoom,
         _ if may_write && has_more_to_say && view.blocked => Symptom::WaitsForRoom,

@@ -133,8 +133,11 @@ async fn a_server_that_keeps_its_half_closed_socket_is_seen_to() {
     if !SEES_THE_SERVER {
         return;
     }
-    let (rule, symptom, _) = violation(Hang::KeepsHalf, "upgrade\nclose 1000\n").await;
-    assert_eq!((rule, symptom), (Invariant::ReleasesInTime, Some(Symptom::KeepsSocket)));
+    for script in ["upgrade\nclose 1000\n", "upgrade\nawait close\nfin\n"] {
+        let (rule, symptom, _) = violation(Hang::KeepsHalf, script).await;
+        let seen = (rule, symptom);
+        assert_eq!(seen, (Invariant::ReleasesInTime, Some(Symptom::KeepsSocket)), "{script}");
+    }
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ struct WatchedConnection {
     /// When the last look began that showed no FIN, and a process that holds it.
     open_at: Time,
     held_at: Time,
-    /// As the last look showed them; `None` where it did not show the socket.
+    /// As the last look showed them; `None` where none has shown the socket.
     queues: Option<Queues>,
     fin: bool,
     released: bool,
@@ -218,8 +218,13 @@ fn poll_table(watches: &WatchList, processes: &mut ServerProcesses, began: Insta
 impl WatchedConnection {
     /// Records what the look that began at `began` newly shows.
     fn record_changes(&mut self, socket: Option<KernelSocket>, is_held: bool, began: Instant) {
-        self.queues = socket.map(|socket| socket.queues);
         self.missed = if socket.is_none() { self.missed.saturating_add(1) } else { 0 };
+        self.queues = match socket {
+            Some(socket) => Some(socket.queues),
+            None if self.missed < MISSES_UNTIL_GONE => self.queues,
+            // Both directions are over, and the kernel has nothing more to do with it.
+            None => self.inode.map(|_| Queues { unread: 0, unsent: 0 }),
+        };
         let (fin, released) = match socket {
             None => (false, self.missed >= MISSES_UNTIL_GONE && !is_held),
             Some(KernelSocket { state: KernelSocketState::Open, .. }) => (false, false),
@@ -442,6 +447,18 @@ mod tests {
         while timeout(Duration::from_millis(50), write(&mut pair.server)).await.is_ok() {}
         let (has_input, unsent) = left(&pair).await;
         assert!(!has_input && unsent > 64 << 10, "{unsent}");
+    }
+
+    #[tokio::test]
+    #[ignore = "real time: .ci/run plays it"]
+    async fn a_socket_that_is_kept_when_the_table_has_it_no_more_has_empty_queues() {
+        let mut pair = pair().await;
+        pair.client.shutdown().await.expect("shut");
+        assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
+        pair.server.shutdown().await.expect("shut");
+        assert_eq!(pair.client.read(&mut [0]).await.expect("the end"), 0);
+        assert!(!pair.seen().await.contains(&DROPPED));
+        assert_eq!(left(&pair).await, (false, 0));
     }
 
     const DROPPED: What = What::Dropped { reset: false };
