@@ -25,7 +25,7 @@ const AT_ONCE: usize = 32;
 /// Descriptors that are open beside connections.
 const SPARE: u64 = 64;
 /// The most that an ending in virtual time is waited for.
-const WATCH: Duration = Duration::from_secs(60);
+const WATCH: Duration = Duration::from_mins(1);
 /// How often a script is played before it counts as fixed.
 const REPLAYS: u32 = 2;
 

@@ -392,7 +392,7 @@ mod tests {
         client: TcpStream,
         server: TcpStream,
         record: Record,
-        _watch: WatchGuard,
+        guard: WatchGuard,
         table: KernelTable,
     }
 
@@ -415,18 +415,18 @@ mod tests {
         let table = KernelTable::start().expect("Linux has one");
         let record = Record::begin(Exchange::new(false));
         let ours = client.local_addr().expect("an address");
-        let mut watch = table.watch(address, ours, record.clone());
+        let mut guard = table.watch(address, ours, record.clone());
         sleep(POLL_INTERVAL * 4).await;
-        let early = timeout(POLL_INTERVAL * 4, watch.is_accepted()).await;
+        let early = timeout(POLL_INTERVAL * 4, guard.is_accepted()).await;
         assert!(early.is_err(), "nobody has accepted yet");
         let (server, _) = listener.accept().await.expect("one waits");
-        assert!(watch.is_accepted().await);
-        Pair { client, server, record, _watch: watch, table }
+        assert!(guard.is_accepted().await);
+        Pair { client, server, record, guard, table }
     }
 
     /// What the server leaves in its queues.
     async fn left(pair: &Pair) -> (bool, u32) {
-        let standing = pair._watch.standing().await.expect("it is in the table");
+        let standing = pair.guard.standing().await.expect("it is in the table");
         (standing.has_input, standing.unsent)
     }
 
@@ -468,7 +468,7 @@ mod tests {
     async fn an_open_socket_is_neither_shut_nor_released() {
         let pair = pair().await;
         assert_eq!(pair.seen().await, []);
-        let Pair { client: _client, server, record, _watch, table } = pair;
+        let Pair { client: _client, server, record, guard: _guard, table } = pair;
         drop(server);
         table.catch_up().await;
         assert_eq!(events(&record), [What::Shut, DROPPED]);
@@ -484,7 +484,7 @@ mod tests {
         pair.client.shutdown().await.expect("shut");
         assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
         assert_eq!(pair.seen().await, [What::Shut]);
-        let Pair { client: _client, server, record, _watch, table } = pair;
+        let Pair { client: _client, server, record, guard: _guard, table } = pair;
         drop(server);
         table.catch_up().await;
         assert_eq!(events(&record), [What::Shut, DROPPED]);
@@ -493,7 +493,7 @@ mod tests {
     #[tokio::test]
     #[ignore = "real time: .ci/run plays it"]
     async fn a_socket_that_was_reset_is_held_until_its_process_closes_it() {
-        let Pair { client, server, record, _watch, table } = pair().await;
+        let Pair { client, server, record, guard: _guard, table } = pair().await;
         socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
         drop(client);
         table.catch_up().await;
@@ -506,7 +506,7 @@ mod tests {
     #[tokio::test]
     #[ignore = "real time: .ci/run plays it"]
     async fn the_fin_and_the_release_show_even_while_the_client_does_not_read() {
-        let Pair { client, mut server, record, _watch, table } = pair().await;
+        let Pair { client, mut server, record, guard: _guard, table } = pair().await;
         record.push(What::StoppedReading);
         let mut filled = 0;
         while let Ok(Ok(count)) =

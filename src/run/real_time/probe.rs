@@ -201,12 +201,15 @@ enum CandidateState {
     Merged,
 }
 
+/// A play up to the horizon, and its connection where that is still open then.
+type KeptPlay = (Played, Option<OpenConnection>);
+
 /// What shrinking a finding came to.
 enum ShrinkResult {
     /// It was watched first, and turned out to be known and accepted.
     Accepted(Identity),
     /// A smaller script, and its play up to the horizon.
-    Shrunk(RemoteShrunk, Option<(Played, Option<OpenConnection>)>),
+    Shrunk(RemoteShrunk, Option<Box<KeptPlay>>),
 }
 
 impl Probe {
@@ -456,7 +459,7 @@ impl Probe {
                 ShrinkResult::Accepted(identity) => candidate.accept(identity, outcome),
                 ShrinkResult::Shrunk(shrunk, last) => {
                     let finding = &mut candidate.finding;
-                    let (last, open) = last.map_or((None, None), |(last, open)| (Some(last), open));
+                    let (last, open) = last.map_or((None, None), |kept| (Some(kept.0), kept.1));
                     let taken = finding.take_shrunk(shrunk, last);
                     let longer = self.limits.watch > self.limits.horizon;
                     if let Some(open) = open.filter(|_| taken && longer && finding.is_open()) {
@@ -525,14 +528,13 @@ impl Probe {
                 };
                 let mut last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
                 // At the border of a buffer's size a script shows it now and then only.
-                let shows = |(played, _): &(Played, Option<OpenConnection>)| {
-                    played.verdict.find_at_the_deadline(key).is_some()
-                };
+                let shows =
+                    |(played, _): &KeptPlay| played.verdict.find_at_the_deadline(key).is_some();
                 if shrunk.script != script && !last.as_ref().is_some_and(shows) {
                     shrunk.script = script;
                     last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
                 }
-                (place, ShrinkResult::Shrunk(shrunk, last))
+                (place, ShrinkResult::Shrunk(shrunk, last.map(Box::new)))
             });
         }
         shrinking
