@@ -16,7 +16,7 @@ use std::time::Duration;
 const BOUND: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_millis(400);
 /// Beyond the bound and the slack, and before the horizon.
-const OWN_TIMER: Duration = Duration::from_millis(1000);
+const OWN_TIMER: Duration = Duration::from_secs(1);
 const HORIZON: Duration = Duration::from_millis(1200);
 
 /// What a server does once the connection is open and its Close is sent.
@@ -80,7 +80,7 @@ fn serve(mut stream: TcpStream, hang: Hang) -> Option<()> {
         Hang::ReadsNothing | Hang::Writes => {}
     }
     // Kept beyond the test.
-    thread::sleep(Duration::from_secs(60));
+    thread::sleep(Duration::from_mins(1));
     drop(stream);
     Some(())
 }
