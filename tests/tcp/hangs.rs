@@ -216,7 +216,7 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
         .collect();
     assert!(names.iter().all(|name| name.contains("a-timer-of-its-own")), "{names:?}");
     // A replay watches for as long as it takes.
-    let name = names.iter().find(|name| name.contains("own-close--silent")).expect("a finding");
+    let name = names.iter().find(|name| name.contains("ends-in-time")).expect("a finding");
     let replay = |server: &Server| {
         let url = server.url("/bye");
         desk.hangup(&format!("replay hangup-findings/{name} --slack 500ms --url {url}"))

@@ -256,6 +256,26 @@ impl Player {
         self.config.watch_on(connection).await
     }
 
+    /// Plays until it shows `key`, a few times at most, and watches that on; `None` where it did
+    /// not show.
+    pub(super) async fn play_until_shown_and_watch(
+        &self,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+    ) -> Option<Played> {
+        for _ in 0..MAX_TRIES {
+            let Ok((played, open)) = self.play_and_keep(endpoint, script).await else { continue };
+            if played.verdict.find_at_the_deadline(key).is_some() {
+                return Some(match open {
+                    Some(open) => self.watch_on(open).await,
+                    None => played,
+                });
+            }
+        }
+        None
+    }
+
     /// Plays once.
     pub(super) async fn play_once(
         &self,

@@ -451,7 +451,9 @@ impl Probe {
         let all = found.len();
         let mut shrinking = self.begin_to_shrink(player, found);
         let mut watching = JoinSet::new();
+        // Those that are not whole without that: they are watched, or did not show at the horizon.
         let mut watched = BTreeSet::new();
+        let mut unseen = Vec::new();
         let mut done = 0;
         while let Some(Ok((place, result))) = shrinking.join_next().await {
             let candidate = &mut found[place];
@@ -462,10 +464,13 @@ impl Probe {
                     let (last, open) = last.map_or((None, None), |kept| (Some(kept.0), kept.1));
                     let taken = finding.take_shrunk(shrunk, last);
                     let longer = self.limits.watch > self.limits.horizon;
-                    if let Some(open) = open.filter(|_| taken && longer && finding.is_open()) {
+                    if !taken && finding.is_open() {
+                        watched.insert(place);
+                        unseen.push(place);
+                    } else if let Some(open) = open.filter(|_| longer && finding.is_open()) {
                         let player = player.clone();
                         watched.insert(place);
-                        watching.spawn(async move { (place, player.watch_on(open).await) });
+                        watching.spawn(async move { (place, Some(player.watch_on(open).await)) });
                     }
                 }
             }
@@ -476,10 +481,21 @@ impl Probe {
         if trouble.is_some() {
             return trouble;
         }
+        for place in unseen {
+            let finding = &found[place].finding;
+            let endpoint = self.url(self.role_of(finding)).clone();
+            let (player, key) = (player.clone(), finding.violation.identity);
+            let script = finding.script.clone();
+            watching.spawn(async move {
+                (place, player.play_until_shown_and_watch(&endpoint, key, &script).await)
+            });
+        }
         let mut done = 0;
         on_progress(ProbeProgress::Watching(done, watched.len()));
         while let Some(Ok((place, played))) = watching.join_next().await {
-            found[place].finding.take_play(played);
+            if let Some(played) = played {
+                found[place].finding.take_play(played);
+            }
             let identity = found[place].finding.violation.identity;
             let reported = |other: &Candidate| {
                 let is_reported = other.state == CandidateState::Reported;
@@ -552,10 +568,7 @@ impl Probe {
         if !key.endings().any(|ending| self.accepts(ending)) {
             return None;
         }
-        let (mut played, open) = player.play_and_keep(endpoint, script).await.ok()?;
-        if let Some(open) = open {
-            played = player.watch_on(open).await;
-        }
+        let played = player.play_until_shown_and_watch(endpoint, key, script).await?;
         let identity = played.verdict.find_at_the_deadline(key)?.identity;
         self.accepts(identity).then_some(identity)
     }
