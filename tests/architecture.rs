@@ -159,6 +159,8 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     ("report/table.rs", "condition"),
     // The program checks from the byte on which the cause is, by the bound of the cause.
     ("cli/export.rs", "cause"),
+    // Each cause has a bound, and an option that sets it.
+    ("report/promise.rs", "cause"),
 ];
 
 #[test]

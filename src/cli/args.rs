@@ -141,6 +141,10 @@ pub(super) struct Probe {
     /// How long after what obliges the server a late end is waited for [default: twice the bound].
     #[arg(long, value_name = "TIME")]
     pub horizon: Option<Millis>,
+    /// Watch on, for so long after what obliges the server, one connection of each finding that is
+    /// still open at the horizon; meanwhile other findings are shrunk. At least the horizon.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub watch: Millis,
     #[command(flatten)]
     pub reach: Reach,
     /// Findings in this file are accepted; where it is not there, this run's are recorded in it.

@@ -179,7 +179,8 @@ fn limits(options: &Options) -> PlayLimits {
     };
     let twice = bounds.longest() * 2;
     let horizon = options.horizon.map_or(twice, Millis::duration);
-    PlayLimits { bounds, slack: options.reach.slack.duration(), horizon }
+    let watch = options.watch.duration().max(horizon);
+    PlayLimits { bounds, slack: options.reach.slack.duration(), horizon, watch }
 }
 
 /// Says what is going to be done, before it is.
@@ -210,6 +211,9 @@ fn show(bar: &ProgressBar, progress: ProbeProgress<'_>) {
         ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
         ProbeProgress::Confirming(at, of) => {
             (at as u64, of as u64, "played again alone".to_owned())
+        }
+        ProbeProgress::Watching(at, of) => {
+            (at as u64, of as u64, "still open, watched on".to_owned())
         }
         ProbeProgress::News(_) => return,
     };

@@ -19,6 +19,11 @@ pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
     Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
 }
 
+/// Whether it was found over TCP.
+pub(super) fn is_over_tcp(repro: &Repro) -> bool {
+    repro.target.1 == VERSION
+}
+
 /// The campaign's report; the server goes by the `url` that it was given as.
 pub(super) fn report(
     url: &str,

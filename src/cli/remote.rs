@@ -24,6 +24,8 @@ use std::time::Duration;
 const AT_ONCE: usize = 32;
 /// Descriptors that are open beside connections.
 const SPARE: u64 = 64;
+/// The most that an ending in virtual time is waited for.
+const WATCH: Duration = Duration::from_mins(1);
 /// How often a script is played before it counts as fixed.
 const REPLAYS: u32 = 2;
 
@@ -110,7 +112,9 @@ impl Case {
         let endpoint = endpoint(url, &asking, &options.reach)?;
         let bounds = own.held_to(options.file.close_within.map(Millis::duration));
         let slack = options.reach.slack.duration();
-        let limits = PlayLimits { bounds, slack, horizon: bounds.longest() * 2 };
+        let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
+        let horizon = repro.as_ref().map_or(Duration::ZERO, watched_for).max(bounds.longest() * 2);
+        let limits = PlayLimits { bounds, slack, horizon, watch: horizon };
         Ok(Self { endpoint, part, script, limits, repro })
     }
 
@@ -139,6 +143,16 @@ impl Case {
         }
         Ok(played)
     }
+}
+
+/// For how long a connection has to be watched to see what was saved: whether the server ends it
+/// by itself, or leaves it open.
+fn watched_for(repro: &Repro) -> Duration {
+    let seconds = repro.at_seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = seconds.filter(|_| ["late", "open"].contains(&repro.ending.as_str()));
+    let watched = Duration::from_secs_f64(seconds.unwrap_or_default().min(1e6));
+    // In virtual time twelve hours are nothing.
+    if probe_report::is_over_tcp(repro) { watched + watched / 10 } else { watched.min(WATCH) }
 }
 
 pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
@@ -215,7 +229,8 @@ async fn minimal(
         }
         replays += 1;
         let (exchange, verdict) = player.play(endpoint, &script).await?;
-        shown = verdict.find(identity).cloned().map(|violation| (violation, exchange));
+        shown =
+            verdict.find_at_the_deadline(identity).cloned().map(|violation| (violation, exchange));
     }
     let (violation, exchange) = shown.expect("the loop has ended");
     let url = endpoint.url.clone();

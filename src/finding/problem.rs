@@ -103,6 +103,18 @@ impl Sightings {
         sighting.scripts += scripts;
     }
 
+    /// What was seen as `from` is `to`.
+    pub fn rename(&mut self, from: Identity, to: Identity) {
+        if let Some(sighting) = self.remove(from) {
+            self.add(to, sighting);
+        }
+    }
+
+    /// Forgets one variant; how often it was seen.
+    pub fn remove(&mut self, identity: Identity) -> Option<Sighting> {
+        self.0.remove(&identity)
+    }
+
     /// How often it was seen; `None` where it never was.
     pub fn of(&self, identity: Identity) -> Option<Sighting> {
         self.0.get(&identity).copied()

@@ -20,7 +20,7 @@ mod obligations;
 mod rules;
 
 pub use decide::{Decided, Decision, judge_connection, not_repeated};
-pub use obligations::next_deadline;
+pub use obligations::{OverdueCheck, next_deadline};
 pub use rules::{AskedOf, JudgedFrom, RULES, Rule};
 
 use crate::bounds::Bounds;

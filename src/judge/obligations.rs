@@ -32,6 +32,46 @@ pub fn next_deadline(
     (!done).then_some(owed.deadline)
 }
 
+/// Tells an actor whether an end that the server owes is overdue. It may be asked before every
+/// step: it reads the exchange only where a deadline may have passed since it last did.
+#[derive(Clone, Debug)]
+pub struct OverdueCheck {
+    bounds: Bounds,
+    /// How long after the last reading the earliest new deadline is, at least. The release of a
+    /// client that reset the connection may be due sooner, and does not count: that client can
+    /// do nothing more.
+    soonest: Duration,
+    /// Up to this time nothing can be overdue.
+    on_time_until: Time,
+}
+
+impl OverdueCheck {
+    /// A check of a new connection. `slack` is how much later than a deadline it may say so.
+    pub fn new(bounds: &Bounds, slack: Duration) -> Self {
+        let Bounds { close, handshake, idle, .. } = *bounds;
+        let soonest = close.min(handshake.unwrap_or(close)).min(idle.unwrap_or(close));
+        let soonest = soonest.saturating_add(slack);
+        Self { bounds: *bounds, soonest, on_time_until: Time::ZERO.after(soonest) }
+    }
+
+    /// Whether an end is overdue at `now`; `read` shows the exchange.
+    pub fn is_overdue(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        read: impl FnOnce(&mut dyn FnMut(&Exchange)),
+    ) -> bool {
+        if now <= self.on_time_until {
+            return false;
+        }
+        let mut due = None;
+        read(&mut |exchange| due = next_deadline(exchange, connection, &self.bounds));
+        let soonest = now.after(self.soonest);
+        self.on_time_until = due.map_or(soonest, |due| due.min(soonest));
+        due.is_some_and(|due| now > due)
+    }
+}
+
 /// What made the server act as it did at `event`: the first thing before it that
 /// obliged it to end. Its own Close is a consequence, and no cause here.
 pub(super) fn cause_of(view: &View<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {

@@ -3,6 +3,7 @@
 use super::model::{
     Accepted, FindingReport, HowPlayed, ProblemReport, Repeats, Summary, TargetReport,
 };
+use super::promise::Overdue;
 use crate::exchange::Time;
 use crate::verdict::{Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
@@ -191,6 +192,10 @@ struct JsonEnding {
     at_seconds: Option<f64>,
     /// Since when the end was owed, if it was.
     since_seconds: Option<f64>,
+    /// Over TCP only: the option with which a server that was late by itself would have been in
+    /// time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_with: Option<String>,
 }
 
 impl JsonEnding {
@@ -199,6 +204,9 @@ impl JsonEnding {
             kind: finding.ending.kind(),
             at_seconds: finding.ending.at().map(Time::seconds),
             since_seconds: finding.since.map(Time::seconds),
+            accepted_with: Overdue::of(finding)
+                .and_then(|overdue| overdue.accepted_with)
+                .map(|(option, bound)| format!("{option} {bound}")),
         }
     }
 }

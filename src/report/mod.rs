@@ -8,6 +8,7 @@ mod json;
 #[cfg(feature = "cli")]
 mod junit;
 pub mod model;
+mod promise;
 mod sentence;
 mod table;
 mod text;

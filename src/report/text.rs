@@ -4,6 +4,7 @@ use super::model::{
     Command, FindingReport, HowPlayed, OverTcp, ProblemReport, Remark, Repeats, ReplayReport,
     ReplayResult, Summary, TargetReport,
 };
+use super::promise::Overdue;
 use super::table::table;
 use super::timeline::Timeline;
 use crate::exchange::ConnectionId;
@@ -105,6 +106,9 @@ fn problem(
     }
     let finding = problem.headline;
     indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
+    if let Some(overdue) = Overdue::of(finding) {
+        indented(out, "     ", &style.wrap(&overdue.sentence(), 5));
+    }
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
     }

@@ -107,6 +107,32 @@ impl Identity {
         problem == seen.problem && self.variant == seen.variant
     }
 
+    /// Whether two plays that were watched for different times may show one finding under these
+    /// two identities. Whether a server ends the connection by itself in the end is seen only by
+    /// those who watch on ([`Symptom::may_end_as`]); everything else has to be the same.
+    pub fn same_at_the_deadline(self, seen: Self) -> bool {
+        let same_symptom = match (self.symptom(), seen.symptom()) {
+            (Some(one), Some(other)) => {
+                one == other || one.may_end_as(other) || other.may_end_as(one)
+            }
+            _ => true,
+        };
+        same_symptom && self.invariant() == seen.invariant() && self.variant == seen.variant
+    }
+
+    /// The same as far as it is seen over TCP, where nobody knows what a server waits for.
+    pub fn over_tcp(self) -> Self {
+        self.symptom().map_or(self, |symptom| self.with_symptom(symptom.over_tcp()))
+    }
+
+    /// What a play of the same that was watched on may be: this, and, where the server may still
+    /// end the connection by itself, that.
+    pub fn endings(self) -> impl Iterator<Item = Self> {
+        let may_end = |symptom: Symptom| symptom.may_end_as(Symptom::OwnTimer);
+        let ended = self.symptom().filter(|symptom| may_end(*symptom));
+        std::iter::once(self).chain(ended.map(|_| self.with_symptom(Symptom::OwnTimer)))
+    }
+
     /// What obliged the server, where something did.
     pub const fn cause(self) -> Option<Cause> {
         self.variant.cause

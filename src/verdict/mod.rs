@@ -160,4 +160,11 @@ impl Verdict {
     pub fn find(&self, identity: Identity) -> Option<&Violation> {
         self.violations.iter().find(|violation| identity.stands_for(violation.identity))
     }
+
+    /// The violation that shows the same as this identity, as far as that is seen up to the
+    /// deadline ([`Identity::same_at_the_deadline`]).
+    pub fn find_at_the_deadline(&self, identity: Identity) -> Option<&Violation> {
+        let same = |violation: &&Violation| identity.same_at_the_deadline(violation.identity);
+        self.find(identity).or_else(|| self.violations.iter().find(same))
+    }
 }

@@ -230,6 +230,24 @@ impl Symptom {
         }
     }
 
+    /// What is seen of it over TCP: what a server waits for cannot be.
+    pub const fn over_tcp(self) -> Self {
+        match self {
+            Self::WaitsToRead | Self::Forgotten | Self::IgnoresRoom => Self::StillOpen,
+            symptom => symptom,
+        }
+    }
+
+    /// Whether this is what a server was seen doing that had not ended the connection, and
+    /// `later` what it comes to where watching goes on and the server ends it by itself.
+    pub const fn may_end_as(self, later: Self) -> bool {
+        let is_open = matches!(
+            self,
+            Self::StillOpen | Self::KeepsSocket | Self::IgnoresInput | Self::WaitsForRoom
+        );
+        is_open && matches!(later, Self::OwnTimer)
+    }
+
     /// The plainer symptom of which this one is a mere case, where the same target shows that
     /// too: whoever answers no Close with a code answers none with a reason either.
     pub const fn case_of(self) -> &'static [Self] {

@@ -2,6 +2,7 @@
 //! not measured while the other tests take the machine.
 
 mod export;
+mod hangs;
 mod probe;
 mod real;
 mod serve;

@@ -3,10 +3,12 @@
 use crate::server::{Desk, Run, Server, bad};
 use std::time::{Duration, Instant};
 
-/// A probe of all of a server's URLs.
+/// A probe of all of a server's URLs, which watches to the horizon.
 fn probe(desk: &Desk, server: &Server, more: &str) -> Run {
     let [plain, bye, push] = ["/", "/bye", "/push"].map(|path| server.url(path));
-    desk.hangup(&format!("probe {plain} --bye {bye} --push {push} --seed 1 --format json {more}"))
+    desk.hangup(&format!(
+        "probe {plain} --bye {bye} --push {push} --seed 1 --watch 0s --format json {more}"
+    ))
 }
 
 #[test]

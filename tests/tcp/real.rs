@@ -40,7 +40,7 @@ async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
     let bye = Endpoint::resolve(&server.url("/bye"), &RequestOptions::default()).expect("a URL");
     let bounds = Bounds::close_within(bound);
     let horizon = bound + Duration::from_secs(5);
-    let limits = PlayLimits { bounds, slack: Duration::from_millis(250), horizon };
+    let limits = PlayLimits { bounds, slack: Duration::from_millis(250), horizon, watch: horizon };
     let target =
         hangup::run::real_time::RemoteServer::new(bye.clone()).with(UrlRole::Bye, bye.clone());
     let player = Player::preflight(&target, limits, 1).await.expect("it is there");

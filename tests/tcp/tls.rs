@@ -49,7 +49,7 @@ async fn a_hang_is_found_through_tls_whose_certificate_is_trusted_by_file_or_not
     let desk = Arc::new(Desk::new());
     desk.write("ca.pem", &pem);
     let probe = format!(
-        "probe wss://localhost:{port}/ --bye wss://localhost:{port}/bye --seed 1 --scripts 16 \
+        "probe wss://localhost:{port}/ --bye wss://localhost:{port}/bye --seed 1 --watch 0s --scripts 16 \
          --close-within 1s --slack 800ms --format json"
     );
     for trust in ["--insecure", "--ca ca.pem"] {

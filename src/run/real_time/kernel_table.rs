@@ -4,10 +4,11 @@
 //! runs on this machine (Linux), the kernel tells both: the state of the server's
 //! socket, and whether a process still holds it. It is read every [`POLL_INTERVAL`], and less
 //! often on a busy machine: what a look newly shows is dated to the look before, so that
-//! nobody is called late because the table was read late.
+//! nobody is called late because the table was read late. Of a server that still holds its
+//! socket it also tells what lies in the socket's two queues.
 
 use super::record::Record;
-use crate::exchange::{Time, What};
+use crate::exchange::{Standing, Time, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,12 @@ const MISSES_UNTIL_GONE: u8 = 2;
 /// A client that reads sees the end by itself, and more exactly: the table waits so many polls
 /// for that.
 const CLIENT_GRACE_POLLS: u8 = 1;
+/// After so many polls what was so before the first of them has been told.
+const POLLS_UNTIL_TOLD: u8 =
+    1 + if CLIENT_GRACE_POLLS > MISSES_UNTIL_GONE { CLIENT_GRACE_POLLS } else { MISSES_UNTIL_GONE };
+/// Bytes count as left in a queue where so many polls in a row find some: a server that is
+/// about to read, and an acknowledgement that is about to be sent (40 ms), empty it meanwhile.
+const QUEUE_POLLS: u8 = 4;
 /// The pause between two searches through all processes.
 const SEARCH_EVERY: Duration = Duration::from_secs(1);
 
@@ -55,6 +62,8 @@ struct WatchedConnection {
     /// When the last look began that showed no FIN, and a process that holds it.
     open_at: Time,
     held_at: Time,
+    /// As the last look showed them; `None` where none has shown the socket.
+    queues: Option<Queues>,
     fin: bool,
     released: bool,
 }
@@ -90,6 +99,7 @@ impl KernelTable {
             polls_since_end: 0,
             open_at: Time::ZERO,
             held_at: Time::ZERO,
+            queues: None,
             fin: false,
             released: false,
         };
@@ -98,9 +108,10 @@ impl KernelTable {
     }
 
     /// Waits until what was so at this moment has been seen and told.
+    #[cfg(test)]
     pub async fn catch_up(&self) {
         let mut polls = self.polls.clone();
-        for _ in 0..=CLIENT_GRACE_POLLS.max(MISSES_UNTIL_GONE) {
+        for _ in 0..POLLS_UNTIL_TOLD {
             let now = Instant::now();
             let _ = polls.wait_for(|began| *began >= now).await;
         }
@@ -126,6 +137,23 @@ impl WatchGuard {
             true
         };
         timeout(ACCEPT_TIMEOUT, accepted).await.unwrap_or(false)
+    }
+
+    /// Waits for a few polls, which also see and tell what was so before; then says what the
+    /// server leaves in its socket's queues. The client must not act meanwhile. `None` where
+    /// a poll did not show the socket.
+    pub async fn standing(&self) -> Option<Standing> {
+        let mut polls = self.polls.clone();
+        let mut least = Some(Queues { unread: u32::MAX, unsent: u32::MAX });
+        for _ in 0..QUEUE_POLLS.max(POLLS_UNTIL_TOLD) {
+            let now = Instant::now();
+            let _ = polls.wait_for(|began| *began >= now).await;
+            let queues = self.watches.all().1.get(&self.id).and_then(|watched| watched.queues);
+            least = least.zip(queues).map(|(least, queues)| least.min(queues));
+        }
+        let Queues { unread, unsent } = least?;
+        let (reads, writes, room) = (None, None, None);
+        Some(Standing { reads, writes, has_input: unread > 0, unsent, room })
     }
 }
 
@@ -191,11 +219,17 @@ impl WatchedConnection {
     /// Records what the look that began at `began` newly shows.
     fn record_changes(&mut self, socket: Option<KernelSocket>, is_held: bool, began: Instant) {
         self.missed = if socket.is_none() { self.missed.saturating_add(1) } else { 0 };
+        self.queues = match socket {
+            Some(socket) => Some(socket.queues),
+            None if self.missed < MISSES_UNTIL_GONE => self.queues,
+            // Both directions are over, and the kernel has nothing more to do with it.
+            None => self.inode.map(|_| Queues { unread: 0, unsent: 0 }),
+        };
         let (fin, released) = match socket {
             None => (false, self.missed >= MISSES_UNTIL_GONE && !is_held),
             Some(KernelSocket { state: KernelSocketState::Open, .. }) => (false, false),
             // Without an inode no process has it any more: the kernel sees it off alone.
-            Some(KernelSocket { state: KernelSocketState::Shut, inode }) => (true, inode == 0),
+            Some(KernelSocket { state: KernelSocketState::Shut, inode, .. }) => (true, inode == 0),
             Some(KernelSocket { state: KernelSocketState::Over, .. }) => (true, !is_held),
         };
         let now = Time::from(began.saturating_duration_since(self.record.start()));
@@ -225,6 +259,22 @@ struct KernelSocket {
     state: KernelSocketState,
     /// 0 where no process has it: not yet accepted, or let go of.
     inode: u64,
+    queues: Queues,
+}
+
+/// How much lies in a socket's queues, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Queues {
+    /// Received, and not read by the process; a FIN counts as a byte.
+    unread: u32,
+    /// Written by the process, and not acknowledged by the other end.
+    unsent: u32,
+}
+
+impl Queues {
+    fn min(self, other: Self) -> Self {
+        Self { unread: self.unread.min(other.unread), unsent: self.unsent.min(other.unsent) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +320,7 @@ impl ServerProcesses {
 mod proc {
     //! `/proc`, as Linux shows it to us.
 
-    use super::{BTreeSet, KernelSocket, KernelSocketState, SocketAddr, canonical};
+    use super::{BTreeSet, KernelSocket, KernelSocketState, Queues, SocketAddr, canonical};
     use procfs::net::{TcpState, tcp, tcp6};
     use procfs::process::{FDTarget, Process, all_processes};
 
@@ -286,7 +336,8 @@ mod proc {
                 _ => KernelSocketState::Open,
             };
             let pair = (canonical(entry.local_address), canonical(entry.remote_address));
-            (pair, KernelSocket { state, inode: entry.inode })
+            let queues = Queues { unread: entry.rx_queue, unsent: entry.tx_queue };
+            (pair, KernelSocket { state, inode: entry.inode, queues })
         };
         Some(entries.map(socket).collect())
     }
@@ -341,7 +392,7 @@ mod tests {
         client: TcpStream,
         server: TcpStream,
         record: Record,
-        _watch: WatchGuard,
+        guard: WatchGuard,
         table: KernelTable,
     }
 
@@ -364,13 +415,50 @@ mod tests {
         let table = KernelTable::start().expect("Linux has one");
         let record = Record::begin(Exchange::new(false));
         let ours = client.local_addr().expect("an address");
-        let mut watch = table.watch(address, ours, record.clone());
+        let mut guard = table.watch(address, ours, record.clone());
         sleep(POLL_INTERVAL * 4).await;
-        let early = timeout(POLL_INTERVAL * 4, watch.is_accepted()).await;
+        let early = timeout(POLL_INTERVAL * 4, guard.is_accepted()).await;
         assert!(early.is_err(), "nobody has accepted yet");
         let (server, _) = listener.accept().await.expect("one waits");
-        assert!(watch.is_accepted().await);
-        Pair { client, server, record, _watch: watch, table }
+        assert!(guard.is_accepted().await);
+        Pair { client, server, record, guard, table }
+    }
+
+    /// What the server leaves in its queues.
+    async fn left(pair: &Pair) -> (bool, u32) {
+        let standing = pair.guard.standing().await.expect("it is in the table");
+        (standing.has_input, standing.unsent)
+    }
+
+    #[tokio::test]
+    #[ignore = "real time: .ci/run plays it"]
+    async fn what_a_server_does_not_read_and_what_its_client_does_not_read_shows() {
+        let mut pair = pair().await;
+        assert_eq!(left(&pair).await, (false, 0));
+        pair.client.write_all(b"hello").await.expect("sent");
+        assert_eq!(left(&pair).await, (true, 0));
+        pair.server.read_exact(&mut [0; 5]).await.expect("read");
+        assert_eq!(left(&pair).await, (false, 0));
+        pair.client.shutdown().await.expect("shut");
+        assert_eq!(left(&pair).await, (true, 0), "a FIN is input");
+        assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
+        assert_eq!(left(&pair).await, (false, 0));
+        let write = async |server: &mut TcpStream| server.write_all(&[0; 16_384]).await;
+        while timeout(Duration::from_millis(50), write(&mut pair.server)).await.is_ok() {}
+        let (has_input, unsent) = left(&pair).await;
+        assert!(!has_input && unsent > 64 << 10, "{unsent}");
+    }
+
+    #[tokio::test]
+    #[ignore = "real time: .ci/run plays it"]
+    async fn a_socket_that_is_kept_when_the_table_has_it_no_more_has_empty_queues() {
+        let mut pair = pair().await;
+        pair.client.shutdown().await.expect("shut");
+        assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
+        pair.server.shutdown().await.expect("shut");
+        assert_eq!(pair.client.read(&mut [0]).await.expect("the end"), 0);
+        assert!(!pair.seen().await.contains(&DROPPED));
+        assert_eq!(left(&pair).await, (false, 0));
     }
 
     const DROPPED: What = What::Dropped { reset: false };
@@ -380,7 +468,7 @@ mod tests {
     async fn an_open_socket_is_neither_shut_nor_released() {
         let pair = pair().await;
         assert_eq!(pair.seen().await, []);
-        let Pair { client: _client, server, record, _watch, table } = pair;
+        let Pair { client: _client, server, record, guard: _guard, table } = pair;
         drop(server);
         table.catch_up().await;
         assert_eq!(events(&record), [What::Shut, DROPPED]);
@@ -396,7 +484,7 @@ mod tests {
         pair.client.shutdown().await.expect("shut");
         assert_eq!(pair.server.read(&mut [0]).await.expect("the end"), 0);
         assert_eq!(pair.seen().await, [What::Shut]);
-        let Pair { client: _client, server, record, _watch, table } = pair;
+        let Pair { client: _client, server, record, guard: _guard, table } = pair;
         drop(server);
         table.catch_up().await;
         assert_eq!(events(&record), [What::Shut, DROPPED]);
@@ -405,7 +493,7 @@ mod tests {
     #[tokio::test]
     #[ignore = "real time: .ci/run plays it"]
     async fn a_socket_that_was_reset_is_held_until_its_process_closes_it() {
-        let Pair { client, server, record, _watch, table } = pair().await;
+        let Pair { client, server, record, guard: _guard, table } = pair().await;
         socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("set");
         drop(client);
         table.catch_up().await;
@@ -418,7 +506,7 @@ mod tests {
     #[tokio::test]
     #[ignore = "real time: .ci/run plays it"]
     async fn the_fin_and_the_release_show_even_while_the_client_does_not_read() {
-        let Pair { client, mut server, record, _watch, table } = pair().await;
+        let Pair { client, mut server, record, guard: _guard, table } = pair().await;
         record.push(What::StoppedReading);
         let mut filled = 0;
         while let Ok(Ok(count)) =

@@ -6,14 +6,16 @@
 //! *open*, never *never*.
 
 use super::delay_monitor::DelayMonitor;
-use super::kernel_table::KernelTable;
+use super::kernel_table::{KernelTable, WatchGuard};
 use super::record::Record;
 use super::tcp_end::TcpEnd;
 use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{AfterDeadline, ConnectionId, End, Event, Exchange, Note, Time, What};
+use crate::exchange::{
+    AfterDeadline, ConnectionId, End, Event, Exchange, Note, Standing, Time, What,
+};
 use crate::judge::{judge, next_deadline};
-use crate::script::{Act, Command, Script, Setting};
+use crate::script::{Act, Command, Script, Setting, Step};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::Verdict;
@@ -40,6 +42,8 @@ pub(super) struct PlayConfig {
     pub slack: Duration,
     /// How long after what obliges the server a late end is waited for.
     pub horizon: Duration,
+    /// The same of a connection that is watched on ([`PlayConfig::watch_on`]).
+    pub watch: Duration,
     /// After how long an application that closes on open has surely begun to.
     pub begins: Duration,
     /// The kernel's socket table, where the server is on this machine.
@@ -57,6 +61,26 @@ pub(super) enum Watching {
     WithMargin,
     /// On to the horizon: how late the end is.
     ToHorizon,
+    /// As long as anything is watched.
+    On,
+}
+
+/// A connection that the server still owes an end when its play is over. The client goes on
+/// as the script left it, and acts no more.
+pub(super) struct OpenConnection {
+    actor: Actor<TcpEnd>,
+    record: Record,
+    /// The server's end of it, where that is seen.
+    guard: Option<WatchGuard>,
+    /// Whether the script's application closes.
+    app_closes: bool,
+}
+
+/// How watching ended: nothing more is owed, or hangup gave up.
+enum WatchEnd {
+    NothingOwed,
+    /// With what the server was doing, where that was seen.
+    GaveUp(Option<Standing>),
 }
 
 /// What a play came to.
@@ -67,6 +91,19 @@ pub(super) struct Played {
     pub was_late: bool,
 }
 
+impl WatchEnd {
+    /// What is recorded of it.
+    fn events(self) -> Vec<What> {
+        match self {
+            Self::NothingOwed => Vec::new(),
+            Self::GaveUp(standing) => {
+                let stands = standing.map(What::Stands);
+                stands.into_iter().chain([What::Became(AfterDeadline::GaveUp)]).collect()
+            }
+        }
+    }
+}
+
 impl PlayConfig {
     /// Plays `script` once.
     pub async fn play(
@@ -75,32 +112,72 @@ impl PlayConfig {
         script: &Script,
         watching: Watching,
     ) -> Result<Played, ConnectError> {
+        let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
+        let end = self.watch(&mut connection, watching).await;
+        end.events().into_iter().for_each(|what| connection.record.push(what));
+        Ok(self.judged(connection.record.take(), &connection, watching))
+    }
+
+    /// Plays `script` to the horizon, and keeps a connection that is still open then.
+    pub async fn play_and_keep(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+    ) -> Result<(Played, Option<OpenConnection>), ConnectError> {
+        let watching = Watching::ToHorizon;
+        let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
+        let end = self.watch(&mut connection, watching).await;
+        let is_open = matches!(end, WatchEnd::GaveUp(_));
+        let played = self.judged(connection.record.copy_with(end.events()), &connection, watching);
+        Ok((played, is_open.then_some(connection)))
+    }
+
+    /// Watches a connection that was kept: what its play came to then.
+    pub async fn watch_on(&self, mut connection: OpenConnection) -> Played {
+        let end = self.watch(&mut connection, Watching::On).await;
+        end.events().into_iter().for_each(|what| connection.record.push(what));
+        self.judged(connection.record.take(), &connection, Watching::On)
+    }
+
+    /// Acts the script out; the client is frozen then.
+    async fn act(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        slack: Duration,
+    ) -> Result<OpenConnection, ConnectError> {
         let connected = connect(endpoint, window(script)).await?;
         let record = Record::begin(self.empty_exchange(&connected));
-        let watch = self
+        let mut guard = self
             .table
             .as_ref()
             .map(|table| table.watch(connected.peer, connected.local, record.clone()));
         let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
         let request = endpoint.request.clone();
-        let end = TcpEnd::new(connected.socket, record.clone(), request, settle, self.begins);
+        let end = TcpEnd::new(
+            connected.socket,
+            record.clone(),
+            request,
+            settle,
+            self.begins,
+            &self.bounds,
+        );
         let mut actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
-        let mut watch = watch;
-        if let Some(watch) = watch.as_mut().filter(|_| leaves(script))
+        if let Some(watch) = guard.as_mut().filter(|_| leaves(script))
             && !watch.is_accepted().await
         {
             record.lose_sight();
+            guard = None;
         }
-        let slack = self.slack_of(watching);
         tokio::select! {
             biased;
             () = self.overdue(&record, slack) => {}
             () = actor.act(script) => {}
         }
         record.push(What::Froze);
-        actor.read_until(self.watch(&record, watching)).await;
-        drop(watch);
-        Ok(self.judged(&record, script, slack))
+        let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
+        let app_closes = script.steps.iter().any(closes);
+        Ok(OpenConnection { actor, record, guard, app_closes })
     }
 
     fn empty_exchange(&self, connected: &ConnectedSocket) -> Exchange {
@@ -118,18 +195,22 @@ impl PlayConfig {
 
     fn slack_of(&self, watching: Watching) -> Duration {
         match watching {
-            Watching::ToDeadline | Watching::ToHorizon => self.slack,
+            Watching::ToDeadline | Watching::ToHorizon | Watching::On => self.slack,
             Watching::WithMargin => self.slack * 2,
         }
     }
 
-    fn judged(&self, record: &Record, script: &Script, slack: Duration) -> Played {
-        let delay = self.delays.worst_since(record.start());
-        let mut exchange = record.take();
-        if script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Close(..), _))) {
+    fn judged(
+        &self,
+        mut exchange: Exchange,
+        connection: &OpenConnection,
+        watching: Watching,
+    ) -> Played {
+        let delay = self.delays.worst_since(connection.record.start());
+        if connection.app_closes {
             note_who_began(&mut exchange);
         }
-        exchange.timing_slack = slack + delay;
+        exchange.timing_slack = self.slack_of(watching) + delay;
         let verdict = judge(&exchange, &self.bounds);
         Played { exchange, verdict, was_late: delay > self.slack }
     }
@@ -148,15 +229,25 @@ impl PlayConfig {
         }
     }
 
-    /// After the script: to the deadline and, where that passed, to the horizon.
-    async fn watch(&self, record: &Record, watching: Watching) {
+    /// After the script: to the deadline and, where that passed, on.
+    async fn watch(&self, connection: &mut OpenConnection, watching: Watching) -> WatchEnd {
+        let OpenConnection { actor, record, guard, .. } = connection;
+        actor.read_until(self.watch_record(record, guard.as_ref(), watching)).await
+    }
+
+    async fn watch_record(
+        &self,
+        record: &Record,
+        guard: Option<&WatchGuard>,
+        watching: Watching,
+    ) -> WatchEnd {
         let slack = self.slack_of(watching);
-        let (mut quiet, mut caught_up) = (false, false);
+        let (mut quiet, mut caught_up, mut standing) = (false, false, None);
         while !record.is_over() {
             record.catch_up();
             let Some(due) = self.due(record, slack) else {
                 if quiet {
-                    return;
+                    return WatchEnd::NothingOwed;
                 }
                 // Nothing is owed; what the server does by itself it has begun by then.
                 let until = record.now().after(self.slack * 2 + BEYOND);
@@ -167,23 +258,23 @@ impl PlayConfig {
                 quiet = true;
                 continue;
             };
+            let beyond = |time: Duration| due.after(time.saturating_sub(self.bounds.longest()));
             let until = match watching {
                 Watching::ToDeadline | Watching::WithMargin => due,
-                Watching::ToHorizon => {
-                    due.after(self.horizon.saturating_sub(self.bounds.longest()))
-                }
+                Watching::ToHorizon => beyond(self.horizon),
+                Watching::On => beyond(self.watch),
             };
             if record.now() > until {
-                if let Some(table) = self.table.as_ref().filter(|_| !caught_up) {
-                    table.catch_up().await;
+                if let Some(guard) = guard.filter(|_| !caught_up) {
+                    standing = guard.standing().await;
                     caught_up = true;
                     continue;
                 }
-                record.push(What::Became(AfterDeadline::GaveUp));
-                return;
+                return WatchEnd::GaveUp(standing);
             }
             wait(record, if record.now() > due { until } else { due }).await;
         }
+        WatchEnd::NothingOwed
     }
 
     /// When what is owed, if anything, is surely overdue.

@@ -5,7 +5,7 @@
 
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::KernelTable;
-use super::play::{PlayConfig, Played, Watching};
+use super::play::{OpenConnection, PlayConfig, Played, Watching};
 use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
@@ -39,6 +39,9 @@ pub struct PlayLimits {
     pub slack: Duration,
     /// How long after what obliges the server a late end is waited for.
     pub horizon: Duration,
+    /// The same of a connection that is watched on while other scripts are played. Less than
+    /// the horizon is as much as the horizon.
+    pub watch: Duration,
 }
 
 /// Plays scripts; clones share the delay monitor and the kernel's table. Needs a tokio runtime.
@@ -70,7 +73,7 @@ impl Player {
         limits: PlayLimits,
         concurrency: usize,
     ) -> Result<Self, String> {
-        let PlayLimits { bounds, slack, horizon } = limits;
+        let PlayLimits { bounds, slack, horizon, watch } = limits;
         let table = KernelTable::start();
         let (mut in_kernel_table, mut application_delay) = (true, Duration::ZERO);
         for (role, endpoint) in server.urls() {
@@ -82,8 +85,8 @@ impl Player {
         }
         let table = table.filter(|_| in_kernel_table);
         let begins = application_delay + slack;
-        let config =
-            PlayConfig { bounds, slack, horizon, begins, table, delays: DelayMonitor::start() };
+        let delays = DelayMonitor::start();
+        let config = PlayConfig { bounds, slack, horizon, watch, begins, table, delays };
         Ok(Self { config: Arc::new(config), connections: Arc::new(Semaphore::new(concurrency)) })
     }
 
@@ -202,7 +205,8 @@ impl Player {
             let (player, endpoint) = (self.clone(), endpoint.clone());
             playing.spawn(async move {
                 let played = player.play_until_on_time(&endpoint, &script, watching).await;
-                let failed = played.is_ok_and(|played| played.verdict.find(key).is_some());
+                let shows = |played: Played| played.verdict.find_at_the_deadline(key).is_some();
+                let failed = played.is_ok_and(shows);
                 (script, failed)
             });
         }
@@ -226,6 +230,50 @@ impl Player {
                 played => return played,
             }
         }
+    }
+
+    /// Plays to the horizon until our own process was on time, and keeps a connection that is
+    /// still open then.
+    pub(super) async fn play_and_keep(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+    ) -> Result<(Played, Option<OpenConnection>), String> {
+        let _permit = self.connections.acquire().await;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.config.play_and_keep(endpoint, script).await {
+                Ok((played, _)) if played.was_late && tries < MAX_TRIES => {}
+                Err(_) if tries < MAX_TRIES => {}
+                played => return played.map_err(|error| format!("{}: {error}", endpoint.url)),
+            }
+        }
+    }
+
+    /// Watches a connection on that was kept: what its play came to in the end.
+    pub(super) async fn watch_on(&self, connection: OpenConnection) -> Played {
+        self.config.watch_on(connection).await
+    }
+
+    /// Plays until it shows `key`, a few times at most, and watches that on; `None` where it did
+    /// not show.
+    pub(super) async fn play_until_shown_and_watch(
+        &self,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+    ) -> Option<Played> {
+        for _ in 0..MAX_TRIES {
+            let Ok((played, open)) = self.play_and_keep(endpoint, script).await else { continue };
+            if played.verdict.find_at_the_deadline(key).is_some() {
+                return Some(match open {
+                    Some(open) => self.watch_on(open).await,
+                    None => played,
+                });
+            }
+        }
+        None
     }
 
     /// Plays once.

@@ -2,11 +2,12 @@
 //!
 //! Most of a script is waiting, so hundreds run at once: a campaign takes about as long as its
 //! longest scripts, not as their sum. A script that breaks a rule is shrunk, and then played
-//! again alone, at least twice, before it is reported.
+//! again alone, at least twice, before it is reported. A connection of the minimal script that
+//! is open at the horizon is watched on meanwhile: does the server end it by itself, and when?
 //!
 //! It prints nothing: a callback gets [`ProbeProgress`].
 
-use super::play::{Played, Watching};
+use super::play::{OpenConnection, Played, Watching};
 use super::player::{MAX_TRIES, PlayLimits, Player, RemoteShrunk};
 use super::remote_urls::{RemoteServer, UrlRole, pauses};
 use crate::exchange::{ConnectionId, Exchange};
@@ -14,7 +15,7 @@ use crate::finding::problem::{Sighting, Sightings};
 use crate::judge::not_repeated;
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Pattern, Problem, Reason, Violation};
+use crate::verdict::{Ending, Identity, Pattern, Problem, Reason, Violation};
 use crate::wire::handshake;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -27,7 +28,7 @@ const REPLAYS: u32 = 2;
 /// How often one that did not show every time.
 const MORE_REPLAYS: u32 = 5;
 /// How many findings are shrunk and confirmed; a server that breaks more is better
-/// looked at with fewer.
+/// looked at with fewer. At most as many connections are watched on.
 const FINDINGS: usize = 48;
 
 /// The settings of a probe.
@@ -91,15 +92,30 @@ impl ProbeFinding {
     }
 
     /// Takes a smaller script, and what it shows up to the horizon; where that is not
-    /// the finding, it stays as it was first seen.
-    fn take_shrunk(&mut self, shrunk: RemoteShrunk, last: Option<Played>) {
+    /// the finding, it stays as it was first seen. Whether it was taken.
+    fn take_shrunk(&mut self, shrunk: RemoteShrunk, last: Option<Played>) -> bool {
         self.plays = shrunk.plays;
-        let Some(last) = last else { return };
-        if let Some(violation) = last.verdict.find(self.violation.identity) {
-            self.violation = violation.clone();
+        let taken = last.is_some_and(|last| self.take_play(last));
+        if taken {
             self.script = shrunk.script;
-            self.exchange = last.exchange;
         }
+        taken
+    }
+
+    /// Takes what a play of its script shows, where that is the finding.
+    fn take_play(&mut self, played: Played) -> bool {
+        let Some(violation) = played.verdict.find_at_the_deadline(self.violation.identity) else {
+            return false;
+        };
+        self.violation = violation.clone();
+        self.exchange = played.exchange;
+        true
+    }
+
+    /// Whether it says of a connection that is still open that its end is overdue.
+    fn is_open(&self) -> bool {
+        let Violation { owed, ending, .. } = &self.violation;
+        owed.is_some() && matches!(ending, Ending::Open(_))
     }
 
     /// Of the replays, the share that showed it; 1 where there were none.
@@ -142,6 +158,8 @@ pub enum ProbeProgress<'a> {
     Shrinking(usize, usize),
     /// Findings are played again alone: so many of so many.
     Confirming(usize, usize),
+    /// Connections are watched on: so many of so many have ended, or are given up.
+    Watching(usize, usize),
     /// A finding that is complete.
     News(&'a ProbeFinding),
 }
@@ -161,6 +179,37 @@ struct RawFinding {
     pending: PendingScript,
     violation: Violation,
     exchange: Exchange,
+}
+
+/// A finding that is being looked into.
+struct Candidate {
+    finding: ProbeFinding,
+    /// As the campaign saw it; once it was watched on, the finding may have another symptom.
+    key: Identity,
+    state: CandidateState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CandidateState {
+    /// It is to be reported, or is no finding; not everything is known yet.
+    Pending,
+    /// It was reported.
+    Reported,
+    /// The connection was watched on: it is known and accepted.
+    Accepted,
+    /// The connection was watched on: it is the same as one that was reported.
+    Merged,
+}
+
+/// A play up to the horizon, and its connection where that is still open then.
+type KeptPlay = (Played, Option<OpenConnection>);
+
+/// What shrinking a finding came to.
+enum ShrinkResult {
+    /// It was watched first, and turned out to be known and accepted.
+    Accepted(Identity),
+    /// A smaller script, and its play up to the horizon.
+    Shrunk(RemoteShrunk, Option<Box<KeptPlay>>),
 }
 
 impl Probe {
@@ -193,19 +242,31 @@ impl Probe {
             raw_findings.pop_last();
             outcome.passed_over += 1;
         }
-        let mut found: Vec<ProbeFinding> =
-            raw_findings.into_values().map(|raw| self.unconfirmed(raw)).collect();
+        let mut candidates: Vec<Candidate> =
+            raw_findings.into_iter().map(|(key, raw)| self.candidate(key, raw)).collect();
         if !outcome.stopped && outcome.trouble.is_none() {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => outcome.stopped = true,
-                trouble = self.shrink_and_confirm(&player, &mut found, on_progress) => outcome.trouble = trouble,
+                trouble = self.investigate(&player, &mut candidates, &mut outcome, on_progress) => {
+                    outcome.trouble = trouble;
+                }
             }
         }
-        for unconfirmed in found.iter().filter(|found| found.replays == 0) {
-            on_progress(ProbeProgress::News(unconfirmed));
+        for Candidate { finding, key, state } in &candidates {
+            if *state != CandidateState::Accepted {
+                outcome.sightings.rename(*key, finding.violation.identity);
+            }
         }
-        outcome.findings = found;
+        let is_left = |one: &Candidate| {
+            matches!(one.state, CandidateState::Pending | CandidateState::Reported)
+        };
+        candidates.retain(is_left);
+        for left in candidates.iter().filter(|one| one.state == CandidateState::Pending) {
+            on_progress(ProbeProgress::News(&left.finding));
+        }
+        outcome.findings = candidates.into_iter().map(|candidate| candidate.finding).collect();
+        outcome.findings.sort_by_key(|finding| finding.violation.identity);
         Ok(outcome)
     }
 
@@ -213,12 +274,13 @@ impl Probe {
         self.server.endpoint(role).expect("scripts are drawn for parts that there are")
     }
 
-    fn unconfirmed(&self, RawFinding { pending, violation, exchange }: RawFinding) -> ProbeFinding {
+    fn candidate(&self, key: Identity, raw: RawFinding) -> Candidate {
+        let RawFinding { pending, violation, exchange } = raw;
         let url = self.url(pending.role).url.clone();
         let PendingScript { index, script, .. } = pending;
         let (plays, replays, shown, dismissed) = (0, 0, 0, None);
         let shrunk = false;
-        ProbeFinding {
+        let finding = ProbeFinding {
             violation,
             script,
             shrunk,
@@ -229,7 +291,12 @@ impl Probe {
             shown,
             dismissed,
             exchange,
-        }
+        };
+        Candidate { finding, key, state: CandidateState::Pending }
+    }
+
+    fn accepts(&self, identity: Identity) -> bool {
+        self.accepted.iter().any(|pattern| pattern.matches(identity))
     }
 
     /// The scripts, those with the longest pauses first: then the last to be played
@@ -318,11 +385,14 @@ impl Probe {
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
         for violation in violations {
-            let key = violation.identity;
-            if self.accepted.iter().any(|pattern| pattern.matches(key)) {
-                *outcome.accepted.entry(key).or_default() += 1;
+            let seen = violation.identity;
+            // What may still end in another way is known once it was watched.
+            if seen.endings().all(|ending| self.accepts(ending)) {
+                *outcome.accepted.entry(seen).or_default() += 1;
                 continue;
             }
+            let same = |key: &&Identity| key.same_at_the_deadline(seen);
+            let key = raw_findings.keys().find(same).copied().unwrap_or(seen);
             outcome.sightings.add(key, Sighting { first: pending.index, scripts: 1 });
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
@@ -331,6 +401,22 @@ impl Probe {
                 raw_findings.insert(key, RawFinding { pending, violation, exchange });
             }
         }
+    }
+
+    /// What is shrunk: of each problem the variant with the shortest script, where not all are.
+    fn to_shrink(&self, found: &[Candidate]) -> BTreeSet<Identity> {
+        if self.all_variants {
+            return found.iter().map(|one| one.key).collect();
+        }
+        let mut shortest: BTreeMap<Problem, &Candidate> = BTreeMap::new();
+        let size = |one: &Candidate| (one.finding.script.steps.len(), one.finding.index);
+        for one in found {
+            let so_far = shortest.entry(one.key.problem()).or_insert(one);
+            if size(one) < size(so_far) {
+                *so_far = one;
+            }
+        }
+        shortest.values().map(|one| one.key).collect()
     }
 
     /// There was no connection. Is the server gone, or was it only busy?
@@ -353,95 +439,189 @@ impl Probe {
         alive.err().map(|_| died)
     }
 
-    /// What is shrunk: of each problem the variant with the shortest script, where not all are.
-    fn to_shrink(&self, found: &[ProbeFinding]) -> BTreeSet<Identity> {
-        if self.all_variants {
-            return found.iter().map(|found| found.violation.identity).collect();
-        }
-        let mut shortest: BTreeMap<Problem, &ProbeFinding> = BTreeMap::new();
-        let size = |found: &ProbeFinding| (found.script.steps.len(), found.index);
-        for found in found {
-            let problem = found.violation.identity.problem();
-            let so_far = shortest.entry(problem).or_insert(found);
-            if size(found) < size(so_far) {
-                *so_far = found;
-            }
-        }
-        shortest.values().map(|found| found.violation.identity).collect()
-    }
-
-    /// Shrinks what is [to be shrunk](Self::to_shrink), all at once, and then plays each again, alone.
-    async fn shrink_and_confirm(
+    /// Shrinks what is [to be shrunk](Self::to_shrink), all at once, and then plays each again,
+    /// alone. What is still open at the horizon is watched on meanwhile.
+    async fn investigate(
         &self,
         player: &Player,
-        found: &mut [ProbeFinding],
+        found: &mut [Candidate],
+        outcome: &mut ProbeOutcome,
         on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
     ) -> Option<String> {
         let all = found.len();
-        let to_shrink = self.to_shrink(found);
-        let width = self.concurrency / to_shrink.len().max(1);
-        let mut shrinking = JoinSet::new();
-        for (place, found) in found.iter_mut().enumerate() {
-            found.shrunk = to_shrink.contains(&found.violation.identity);
-            let shrinks = found.shrunk;
-            let (player, key, script) =
-                (player.clone(), found.violation.identity, found.script.clone());
-            let role = self.role_of(found);
-            let endpoint = self.url(role).clone();
-            shrinking.spawn(async move {
-                // What does not show again is not worth shrinking.
-                let shrunk = if shrinks && player.repeats(&endpoint, key, &script).await {
-                    player.shrink(&endpoint, role, key, script, width).await
-                } else {
-                    RemoteShrunk { script, plays: 0 }
-                };
-                let last =
-                    player.play_until_on_time(&endpoint, &shrunk.script, Watching::ToHorizon).await;
-                (place, shrunk, last.ok())
-            });
-        }
+        let mut shrinking = self.begin_to_shrink(player, found);
+        let mut watching = JoinSet::new();
+        // Those that are not whole without that: they are watched, or did not show at the horizon.
+        let mut watched = BTreeSet::new();
+        let mut unseen = Vec::new();
         let mut done = 0;
-        while let Some(Ok((place, shrunk, last))) = shrinking.join_next().await {
-            found[place].take_shrunk(shrunk, last);
+        while let Some(Ok((place, result))) = shrinking.join_next().await {
+            let candidate = &mut found[place];
+            match result {
+                ShrinkResult::Accepted(identity) => candidate.accept(identity, outcome),
+                ShrinkResult::Shrunk(shrunk, last) => {
+                    let finding = &mut candidate.finding;
+                    let (last, open) = last.map_or((None, None), |kept| (Some(kept.0), kept.1));
+                    let taken = finding.take_shrunk(shrunk, last);
+                    let longer = self.limits.watch > self.limits.horizon;
+                    if !taken && finding.is_open() {
+                        watched.insert(place);
+                        unseen.push(place);
+                    } else if let Some(open) = open.filter(|_| longer && finding.is_open()) {
+                        let player = player.clone();
+                        watched.insert(place);
+                        watching.spawn(async move { (place, Some(player.watch_on(open).await)) });
+                    }
+                }
+            }
             done += 1;
             on_progress(ProbeProgress::Shrinking(done, all));
         }
-        // What was shrunk alone, or else the first of each problem; then the other variants, all
-        // together.
-        let of = |found: &ProbeFinding| found.violation.identity.problem();
-        let is_first = |place: usize| place == 0 || of(&found[place - 1]) != of(&found[place]);
-        let is_alone = |place: &usize| {
-            if self.all_variants { is_first(*place) } else { found[*place].shrunk }
+        let trouble = self.confirm_all(player, found, &watched, on_progress).await;
+        if trouble.is_some() {
+            return trouble;
+        }
+        for place in unseen {
+            let finding = &found[place].finding;
+            let endpoint = self.url(self.role_of(finding)).clone();
+            let (player, key) = (player.clone(), finding.violation.identity);
+            let script = finding.script.clone();
+            watching.spawn(async move {
+                (place, player.play_until_shown_and_watch(&endpoint, key, &script).await)
+            });
+        }
+        let mut done = 0;
+        on_progress(ProbeProgress::Watching(done, watched.len()));
+        while let Some(Ok((place, played))) = watching.join_next().await {
+            if let Some(played) = played {
+                found[place].finding.take_play(played);
+            }
+            let identity = found[place].finding.violation.identity;
+            let reported = |other: &Candidate| {
+                let is_reported = other.state == CandidateState::Reported;
+                is_reported && other.finding.violation.identity == identity
+            };
+            if self.accepts(identity) {
+                found[place].accept(identity, outcome);
+            } else if found.iter().any(reported) {
+                found[place].state = CandidateState::Merged;
+            } else {
+                found[place].report(on_progress);
+            }
+            done += 1;
+            on_progress(ProbeProgress::Watching(done, watched.len()));
+        }
+        None
+    }
+
+    /// Begins to shrink what was found, all at once.
+    fn begin_to_shrink(
+        &self,
+        player: &Player,
+        found: &mut [Candidate],
+    ) -> JoinSet<(usize, ShrinkResult)> {
+        let to_shrink = self.to_shrink(found);
+        let width = self.concurrency / to_shrink.len().max(1);
+        let mut shrinking = JoinSet::new();
+        for (place, Candidate { finding, key, .. }) in found.iter_mut().enumerate() {
+            finding.shrunk = to_shrink.contains(key);
+            let shrinks = finding.shrunk;
+            let (probe, player) = (self.clone(), player.clone());
+            let (key, script) = (finding.violation.identity, finding.script.clone());
+            let role = self.role_of(finding);
+            let endpoint = self.url(role).clone();
+            shrinking.spawn(async move {
+                if let Some(known) =
+                    probe.known_once_watched(&player, &endpoint, key, &script).await
+                {
+                    return (place, ShrinkResult::Accepted(known));
+                }
+                // What does not show again is not worth shrinking.
+                let mut shrunk = if shrinks && player.repeats(&endpoint, key, &script).await {
+                    player.shrink(&endpoint, role, key, script.clone(), width).await
+                } else {
+                    RemoteShrunk { script: script.clone(), plays: 0 }
+                };
+                let mut last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
+                // At the border of a buffer's size a script shows it now and then only.
+                let shows =
+                    |(played, _): &KeptPlay| played.verdict.find_at_the_deadline(key).is_some();
+                if shrunk.script != script && !last.as_ref().is_some_and(shows) {
+                    shrunk.script = script;
+                    last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
+                }
+                (place, ShrinkResult::Shrunk(shrunk, last.map(Box::new)))
+            });
+        }
+        shrinking
+    }
+
+    /// What a script comes to that is watched on, where it depends on that whether it is
+    /// accepted, and it is.
+    async fn known_once_watched(
+        &self,
+        player: &Player,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+    ) -> Option<Identity> {
+        if !key.endings().any(|ending| self.accepts(ending)) {
+            return None;
+        }
+        let played = player.play_until_shown_and_watch(endpoint, key, script).await?;
+        let identity = played.verdict.find_at_the_deadline(key)?.identity;
+        self.accepts(identity).then_some(identity)
+    }
+
+    /// Plays what was found again: what was shrunk alone, or else the first of each problem; then
+    /// the other variants, all together. Reports those that are not being watched.
+    async fn confirm_all(
+        &self,
+        player: &Player,
+        found: &mut [Candidate],
+        watched: &BTreeSet<usize>,
+        on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send),
+    ) -> Option<String> {
+        let died = |error| format!("{error}; the server died while findings were played again");
+        let pending = |place: &usize| found[*place].state == CandidateState::Pending;
+        let places: Vec<usize> = (0..found.len()).filter(pending).collect();
+        let all = places.len();
+        let problem = |place: usize| found[place].key.problem();
+        let is_first = |at: usize| at == 0 || problem(places[at - 1]) != problem(places[at]);
+        let is_alone = |at: &usize| {
+            if self.all_variants { is_first(*at) } else { found[places[*at]].finding.shrunk }
         };
         let (firsts, others): (Vec<usize>, Vec<usize>) = (0..all).partition(is_alone);
-        for (number, place) in firsts.iter().enumerate() {
-            if let Err(error) = self.confirm(player, &mut found[*place]).await {
-                return Some(format!("{error}; the server died while findings were played again"));
+        let mut confirmed = 0;
+        for place in firsts.into_iter().map(|at| places[at]) {
+            if let Err(error) = self.confirm(player, &mut found[place].finding).await {
+                return Some(died(error));
             }
-            on_progress(ProbeProgress::Confirming(number + 1, all));
-            on_progress(ProbeProgress::News(&found[*place]));
+            confirmed += 1;
+            on_progress(ProbeProgress::Confirming(confirmed, all));
+            if !watched.contains(&place) {
+                found[place].report(on_progress);
+            }
         }
         let mut confirming = JoinSet::new();
-        for place in others {
-            let (probe, player, mut one) = (self.clone(), player.clone(), found[place].clone());
+        for place in others.into_iter().map(|at| places[at]) {
+            let (probe, player) = (self.clone(), player.clone());
+            let mut one = found[place].finding.clone();
             confirming.spawn(async move {
                 let confirmed = probe.confirm(&player, &mut one).await;
                 (place, confirmed.map(|()| one))
             });
         }
-        let mut confirmed = firsts.len();
         while let Some(Ok((place, one))) = confirming.join_next().await {
             match one {
-                Ok(one) => found[place] = one,
-                Err(error) => {
-                    return Some(format!(
-                        "{error}; the server died while findings were played again"
-                    ));
-                }
+                Ok(one) => found[place].finding = one,
+                Err(error) => return Some(died(error)),
             }
             confirmed += 1;
             on_progress(ProbeProgress::Confirming(confirmed, all));
-            on_progress(ProbeProgress::News(&found[place]));
+            if !watched.contains(&place) {
+                found[place].report(on_progress);
+            }
         }
         None
     }
@@ -458,7 +638,8 @@ impl Probe {
             let played =
                 player.play_until_on_time(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
-            shown += u32::from(played.verdict.find(found.violation.identity).is_some());
+            let identity = found.violation.identity;
+            shown += u32::from(played.verdict.find_at_the_deadline(identity).is_some());
         }
         (found.replays, found.shown) = (replays, shown);
         found.dismissed = found.dismissed.or(not_repeated(shown, replays));
@@ -468,6 +649,20 @@ impl Probe {
     fn role_of(&self, found: &ProbeFinding) -> UrlRole {
         let own = self.server.urls().find(|(_, endpoint)| endpoint.url == found.url);
         own.map_or(UrlRole::Plain, |(role, _)| role)
+    }
+}
+
+impl Candidate {
+    /// It is known and accepted, as what it was seen to be when it was watched on.
+    fn accept(&mut self, identity: Identity, outcome: &mut ProbeOutcome) {
+        let scripts = outcome.sightings.remove(self.key).map_or(0, |sighting| sighting.scripts);
+        *outcome.accepted.entry(identity).or_default() += scripts;
+        self.state = CandidateState::Accepted;
+    }
+
+    fn report(&mut self, on_progress: &mut (dyn FnMut(ProbeProgress<'_>) + Send)) {
+        self.state = CandidateState::Reported;
+        on_progress(ProbeProgress::News(&self.finding));
     }
 }
 

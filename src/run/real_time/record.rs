@@ -154,6 +154,16 @@ impl Record {
         look(&self.state().exchange)
     }
 
+    /// A copy of the exchange so far, with `what` at its end, as of now.
+    pub fn copy_with(&self, what: impl IntoIterator<Item = What>) -> Exchange {
+        let (mut exchange, at) = {
+            let state = self.state();
+            (state.exchange.clone(), self.now().max(state.last()))
+        };
+        what.into_iter().for_each(|what| exchange.push(at, what));
+        exchange
+    }
+
     /// Takes the exchange; the record is empty then.
     pub fn take(&self) -> Exchange {
         std::mem::take(&mut self.state().exchange)

@@ -2,7 +2,9 @@
 
 use super::record::Record;
 use crate::actor::{ActorEnd, Read};
+use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Note, What};
+use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::transport::tcp::ClientSocket;
 use std::future::Future as _;
@@ -26,6 +28,7 @@ pub(super) struct TcpEnd {
     settled: Pin<Box<Sleep>>,
     /// After how long an application that closes on open has surely begun to.
     begins: Duration,
+    overdue: OverdueCheck,
     reads: bool,
     cut: bool,
     ended: bool,
@@ -39,6 +42,7 @@ impl TcpEnd {
         request: String,
         settle: Duration,
         begins: Duration,
+        bounds: &Bounds,
     ) -> Self {
         Self {
             socket,
@@ -47,6 +51,7 @@ impl TcpEnd {
             settle,
             settled: Box::pin(sleep(Duration::ZERO)),
             begins,
+            overdue: OverdueCheck::new(bounds, Duration::ZERO),
             reads: true,
             cut: false,
             ended: false,
@@ -138,6 +143,13 @@ impl ActorEnd for TcpEnd {
 
     fn is_over(&self) -> bool {
         self.record.is_over()
+    }
+
+    /// By the client's clock, with no slack: a server that may still end in time gets nothing
+    /// more to act on either.
+    fn is_late(&mut self) -> bool {
+        let Self { record, overdue, .. } = self;
+        overdue.is_overdue(record.now(), ConnectionId::FIRST, |read| record.look(read))
     }
 
     fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {

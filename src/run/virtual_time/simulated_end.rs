@@ -3,8 +3,8 @@
 use super::idle_detector::IdleDetector;
 use crate::actor::{ActorEnd, Read};
 use crate::bounds::Bounds;
-use crate::exchange::{Exchange, Note, Time, What};
-use crate::judge;
+use crate::exchange::{Exchange, Note, What};
+use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::target::{AppSteps, ApplicationControl};
 use crate::transport::memory::{ActorRead, Link};
@@ -13,7 +13,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// Commands to the server's application, until it takes them.
 pub(super) struct CommandQueue {
@@ -66,10 +65,7 @@ pub(super) struct SimulatedEnd {
     obeys: AppSteps,
     /// The ask for idleness that counts.
     asked: u32,
-    /// What the server is held to.
-    bounds: Bounds,
-    /// Up to this time it cannot be late.
-    on_time_until: Time,
+    overdue: OverdueCheck,
     pub commands: Arc<CommandQueue>,
 }
 
@@ -81,19 +77,10 @@ impl SimulatedEnd {
             idle: Arc::clone(idle),
             asked: 0,
             obeys,
-            bounds: *bounds,
-            on_time_until: Time::ZERO.after(soonest(bounds)),
+            overdue: OverdueCheck::new(bounds, Exchange::VIRTUAL_TIME_SLACK),
             commands,
         }
     }
-}
-
-/// How soon the earliest end is due that is not owed yet. The release of a client that reset the
-/// connection, which may be due sooner, does not count: that client can do nothing more.
-fn soonest(bounds: &Bounds) -> Duration {
-    let Bounds { close, handshake, idle, .. } = *bounds;
-    let soonest = close.min(handshake.unwrap_or(close)).min(idle.unwrap_or(close));
-    soonest.saturating_add(Exchange::VIRTUAL_TIME_SLACK)
 }
 
 impl ActorEnd for SimulatedEnd {
@@ -121,15 +108,8 @@ impl ActorEnd for SimulatedEnd {
     }
 
     fn is_late(&mut self) -> bool {
-        let now = self.link.now();
-        if now <= self.on_time_until {
-            return false;
-        }
-        let (id, bounds) = (self.link.connection(), &self.bounds);
-        let due = self.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds));
-        let soonest = now.after(soonest(bounds));
-        self.on_time_until = due.map_or(soonest, |due| due.min(soonest));
-        due.is_some_and(|due| now > due)
+        let Self { link, overdue, .. } = self;
+        overdue.is_overdue(link.now(), link.connection(), |read| link.with_exchange(read))
     }
 
     fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
