@@ -295,3 +295,16 @@ fn a_campaign_takes_no_more_memory_the_longer_it_lasts() {
         assert_eq!(exhausted.count(), 0, "4 KiB a script are too much: {json}");
     }
 }
+
+#[test]
+fn a_worker_that_has_just_started_has_the_memory_that_it_was_promised() {
+    let desk = Desk::new();
+    for seed in 1..=6 {
+        // Each abort starts another worker.
+        let command = format!("test nasty/aborts --scripts 4000 --seed {seed} --memory 16");
+        let json = desk.hangup(&format!("{command} --format json")).json();
+        let findings = json["targets"][0]["findings"].as_array().expect("findings");
+        let flaky: Vec<_> = findings.iter().filter(|finding| finding["flaky"] == true).collect();
+        assert!(flaky.is_empty(), "it was short of memory: {flaky:?}");
+    }
+}

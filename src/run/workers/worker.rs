@@ -67,17 +67,24 @@ fn take_shared_memory() -> io::Result<SharedMemory> {
 }
 
 /// Receives jobs on a thread of its own, which notices the closed socket even while a target
-/// never returns.
+/// never returns. It returns once that thread has its buffer, and so its share of the address
+/// space: with glibc a thread's first allocation reserves 64 MiB, more than a small limit
+/// leaves, and [`limit_memory`] has to count them in.
 fn receive_jobs(socket: UnixStream, exit: impl FnOnce() + Send + 'static) -> Receiver<String> {
     let (give, jobs) = channel();
+    let (allocated, wait) = channel();
     std::thread::spawn(move || {
-        for line in BufReader::new(socket).lines() {
+        let lines = BufReader::new(socket).lines();
+        let _ = allocated.send(());
+        for line in lines {
             if line.is_err() || give.send(line.unwrap_or_default()).is_err() {
                 break;
             }
         }
         exit();
     });
+    // An error means that the thread has ended: then no job comes.
+    let _ = wait.recv();
     jobs
 }
 
