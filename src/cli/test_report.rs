@@ -67,7 +67,7 @@ impl Run {
 
     /// What is to be told of it.
     pub fn report(&self) -> TargetReport {
-        let CampaignOutcome { scripts, given_up, .. } = self.outcome;
+        let CampaignOutcome { scripts, passed_over, given_up, .. } = self.outcome;
         let findings = self.outcome.findings.iter().map(|finding| {
             let path = self.saved.path(finding.violation.identity);
             FindingReport::of(&*self.target, self.bounds, finding, path.map(Path::to_owned))
@@ -84,7 +84,7 @@ impl Run {
             findings: findings.collect(),
             sightings: self.outcome.sightings.clone(),
             accepted: accepted.collect(),
-            played: HowPlayed::InProcess { given_up, planned: self.scripts },
+            played: HowPlayed::InProcess { given_up, passed_over, planned: self.scripts },
         }
     }
 
@@ -222,5 +222,16 @@ mod tests {
         let text = text(&run);
         assert!(text.contains("given up after 1,234 of 20,000 scripts"), "{text}");
         assert_eq!(json(&run)["given_up"], true);
+    }
+
+    #[test]
+    fn a_report_says_how_many_scripts_were_passed_over_and_why() {
+        let mut run = run(20_000);
+        assert!(json(&run)["passed_over"] == 0 && !text(&run).contains("passed over"));
+        run.outcome.passed_over = 1_234;
+        let text = text(&run).replace("\n  ", " ");
+        assert!(text.contains("passed over 1,234 of 20,000 scripts: they have steps in"), "{text}");
+        assert_eq!(json(&run)["passed_over"], 1_234);
+        assert_eq!(json(&run)["scripts"], 20_000, "all are accounted for");
     }
 }

@@ -54,6 +54,9 @@ struct JsonTarget<'a> {
     /// In process only.
     #[serde(skip_serializing_if = "Option::is_none")]
     given_up: Option<bool>,
+    /// In process only: how many of the scripts were not played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed_over: Option<u64>,
     #[serde(flatten)]
     tcp: Option<JsonOverTcp<'a>>,
     problems: Vec<JsonProblem<'a>>,
@@ -74,8 +77,10 @@ struct JsonOverTcp<'a> {
 
 impl<'a> JsonTarget<'a> {
     fn of(report: &'a TargetReport) -> Self {
-        let (name, given_up, tcp, dismissed) = match &report.played {
-            HowPlayed::InProcess { given_up, .. } => (&report.name, Some(*given_up), None, None),
+        let (name, in_process, tcp, dismissed) = match &report.played {
+            HowPlayed::InProcess { given_up, passed_over, .. } => {
+                (&report.name, Some((*given_up, *passed_over)), None, None)
+            }
             HowPlayed::OverTcp(tcp) => {
                 let facts = JsonOverTcp {
                     unjudged: tcp.unjudged,
@@ -91,7 +96,8 @@ impl<'a> JsonTarget<'a> {
             name,
             version: &report.version,
             scripts: report.scripts,
-            given_up,
+            given_up: in_process.map(|(given_up, _)| given_up),
+            passed_over: in_process.map(|(_, passed_over)| passed_over),
             tcp,
             problems: report.problems().iter().map(JsonProblem::of).collect(),
             findings: report.findings.iter().map(JsonFinding::of).collect(),

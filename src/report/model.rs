@@ -35,7 +35,7 @@ pub struct TargetReport {
     pub name: String,
     /// The version of the library that it runs on.
     pub version: String,
-    /// How many scripts were played and judged.
+    /// How many scripts were played and judged, or passed over.
     pub scripts: u64,
     /// What is held against it: the variants of its problems.
     pub findings: Vec<FindingReport>,
@@ -52,8 +52,11 @@ pub struct TargetReport {
 pub enum HowPlayed {
     /// In virtual time.
     InProcess {
-        /// Whether it ended early because too many scripts took their process down.
+        /// Whether it ended early because scripts that took their process down cost too much time.
         given_up: bool,
+        /// How many of its scripts were not played, since scripts like them take their process
+        /// down.
+        passed_over: u64,
         /// How many scripts it was to be, where that was said.
         planned: Option<u64>,
     },
@@ -171,6 +174,8 @@ pub enum Command {
 pub enum Remark<'a> {
     /// It was given up after so many scripts of so many.
     GivenUp(u64, Option<u64>),
+    /// So many of its scripts were not played, of so many.
+    ScriptsPassedOver(u64, u64),
     /// An accepted deviation occurred so many times.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
@@ -315,7 +320,10 @@ impl TargetReport {
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
         match &self.played {
-            HowPlayed::InProcess { given_up, planned } => {
+            HowPlayed::InProcess { given_up, passed_over, planned } => {
+                let passed_over = *passed_over;
+                let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);
+                remarks.extend((passed_over > 0).then_some(remark));
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
                 remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
             }

@@ -202,11 +202,19 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
             vec![wrapped(&format!(
-                "given up after {}{of} scripts: too many of them took down the process that \
-                 they were played in. Mend that first; then the rest can be tested.",
+                "given up after {}{of} scripts: too many of them crash or stall the server's \
+                 process, and have no steps in common by which to pass them over. Fix that \
+                 first; then the rest can be tested.",
                 thousands(scripts)
             ))]
         }
+        Remark::ScriptsPassedOver(passed_over, scripts) => vec![wrapped(&format!(
+            "passed over {} of {} scripts: they have steps in common with scripts that crash or \
+             stall the server's process, as most of those that were played did. Fix that, and \
+             they are played.",
+            thousands(passed_over),
+            thousands(scripts)
+        ))],
         Remark::Dismissed(finding, why) => vec![wrapped(&dismissed(finding, why))],
         Remark::NotTested(lacks) => vec![wrapped(&format!("not tested: {}", lacks.join("; ")))],
         Remark::NotObserved => vec![wrapped(

@@ -11,7 +11,8 @@ use crate::bounds::Bounds;
 use crate::wire::{ClosePayload, Decoder, Item, Opcode, Role, handshake};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
 
@@ -20,6 +21,8 @@ static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 
 /// [`Nasty::EatsMemory`] takes at most so many bytes, in chunks, and writes a byte to every page.
 const MAX_TAKEN: usize = 4 << 30;
+/// A longer request is not read: it never becomes whole.
+const MAX_HEAD: usize = 256 << 10;
 const CHUNK: usize = 16 << 20;
 const TOUCH_EVERY: usize = 64 << 10;
 
@@ -34,14 +37,26 @@ pub enum Nasty {
     EatsMemory,
     /// Exits on a close reason that is not UTF-8.
     Exits,
+    /// Aborts on a ping with a payload, in one of ten scripts. On a pong with a payload it
+    /// deadlocks: none of its tasks runs again.
+    AbortsOnPing,
+    /// Loops for ever on a ping with a payload.
+    SpinsOnPing,
     /// Does not hear of the client's FIN on every third connection of its process.
     Forgets,
 }
 
 impl Nasty {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Aborts, Self::PollsForEver, Self::EatsMemory, Self::Exits, Self::Forgets];
+    pub const ALL: [Self; 7] = [
+        Self::Aborts,
+        Self::PollsForEver,
+        Self::EatsMemory,
+        Self::Exits,
+        Self::AbortsOnPing,
+        Self::SpinsOnPing,
+        Self::Forgets,
+    ];
 }
 
 impl Target for Nasty {
@@ -51,6 +66,8 @@ impl Target for Nasty {
             Self::PollsForEver => "nasty/polls-for-ever",
             Self::EatsMemory => "nasty/eats-memory",
             Self::Exits => "nasty/exits",
+            Self::AbortsOnPing => "nasty/aborts-on-ping",
+            Self::SpinsOnPing => "nasty/spins-on-ping",
             Self::Forgets => "flaky/forgets",
         }
     }
@@ -69,6 +86,10 @@ impl Target for Nasty {
             Self::Exits => {
                 "takes a close reason that is not UTF-8 for the end of the world: exit(3)"
             }
+            Self::AbortsOnPing => {
+                "asserts that a ping is empty: abort; and deadlocks on a pong that is not empty"
+            }
+            Self::SpinsOnPing => "loops for ever on a ping that is not empty",
             Self::Forgets => "does not hear of the client's FIN on every third connection",
         }
     }
@@ -87,6 +108,7 @@ impl Target for Nasty {
 
     fn serve(&self, connection: Connection) -> Serving {
         let count = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        let deadlocked = Arc::new(AtomicBool::new(false));
         let reader = |connection| {
             let (reads, writes) = tokio::io::split(connection);
             let reader = FaultyReader {
@@ -95,11 +117,19 @@ impl Target for Nasty {
                 ignores_fin: *self == Self::Forgets && count.is_multiple_of(3),
                 head: Some(Vec::new()),
                 decoder: Decoder::new(Role::Client),
-                closing: false,
+                opcode: Opcode::CONTINUATION,
+                deadlocked: Arc::clone(&deadlocked),
             };
             tokio::io::join(reader, writes)
         };
-        Reference::HONEST.serve(connection.wrapped(reader))
+        let mut serving = Reference::HONEST.serve(connection.wrapped(reader));
+        Box::pin(std::future::poll_fn(move |cx| {
+            let stuck = || deadlocked.load(Ordering::Relaxed);
+            if stuck() {
+                return Poll::Pending;
+            }
+            serving.as_mut().poll(cx)
+        }))
     }
 }
 
@@ -111,8 +141,9 @@ struct FaultyReader {
     /// The request, until it is whole.
     head: Option<Vec<u8>>,
     decoder: Decoder,
-    /// Whether the frame at hand is a Close.
-    closing: bool,
+    /// Of the frame at hand.
+    opcode: Opcode,
+    deadlocked: Arc<AtomicBool>,
 }
 
 impl FaultyReader {
@@ -120,6 +151,9 @@ impl FaultyReader {
         let mut rest = bytes;
         if let Some(head) = &mut self.head {
             // Looked at only where new bytes could complete it.
+            if head.len() + bytes.len() > MAX_HEAD {
+                return;
+            }
             let seen = head.len().saturating_sub(3);
             head.extend_from_slice(bytes);
             let Some(length) = handshake::head_length(&head[seen..]) else { return };
@@ -128,10 +162,11 @@ impl FaultyReader {
         }
         while let Some(item) = self.decoder.next(&mut rest) {
             match item {
-                Item::Started(started) => self.closing = started.opcode == Opcode::CLOSE,
-                Item::Frame(head) if self.closing => {
+                Item::Started(started) => self.opcode = started.opcode,
+                Item::Frame(head) if self.opcode == Opcode::CLOSE => {
                     self.close_complete(head.length, ClosePayload::parse(self.decoder.body()));
                 }
+                Item::Frame(head) if head.length > 0 => self.frame_with_payload(),
                 Item::Fault(_) | Item::Frame(_) => {}
             }
         }
@@ -148,13 +183,26 @@ impl FaultyReader {
         }
     }
 
-    fn fin_received(&self) {
-        let inside = self.closing && !self.decoder.is_between_frames();
-        if self.nasty == Nasty::PollsForEver && inside {
-            loop {
-                std::hint::spin_loop();
-            }
+    fn frame_with_payload(&self) {
+        match (self.nasty, self.opcode) {
+            (Nasty::AbortsOnPing, Opcode::PING) => std::process::abort(),
+            (Nasty::AbortsOnPing, Opcode::PONG) => self.deadlocked.store(true, Ordering::Relaxed),
+            (Nasty::SpinsOnPing, Opcode::PING) => spin(),
+            _ => {}
         }
+    }
+
+    fn fin_received(&self) {
+        let inside = self.opcode == Opcode::CLOSE && !self.decoder.is_between_frames();
+        if self.nasty == Nasty::PollsForEver && inside {
+            spin();
+        }
+    }
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::cli::{Desk, Run, assert_fits, listens};
 use hangup::finding::repro::Repro;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -164,6 +164,54 @@ fn the_time_of_a_stall_is_that_of_the_script() {
     assert!(run.out.contains("At 2.000 s the server stood still"), "{run:?}");
 }
 
+/// What a campaign of so many scripts reports of a target, played by so many workers.
+fn report_of(target: &str, scripts: u64, jobs: u32) -> (Run, Value) {
+    let desk = Desk::new();
+    let line = format!("test {target} --scripts {scripts} --seed 1 --jobs {jobs} --format json");
+    let run = desk.hangup(&line);
+    let target = run.json()["targets"][0].clone();
+    (run, target)
+}
+
+/// The rules that are broken.
+fn broken(target: &Value) -> BTreeSet<&str> {
+    let findings = target["findings"].as_array().expect("findings").iter();
+    findings.filter_map(|finding| finding["invariant"].as_str()).collect()
+}
+
+#[test]
+fn a_server_that_aborts_in_one_of_ten_scripts_is_tested_to_the_end() {
+    let (two, target) = report_of("nasty/aborts-on-ping", 10_000, 2);
+    assert_eq!((&target["scripts"], &target["given_up"]), (&json!(10_000), &json!(false)));
+    let passed_over = target["passed_over"].as_u64().expect("a count");
+    // One of ten crashes; passed over may be twice that. Of the first 6,000, none is.
+    assert!((100..800).contains(&passed_over), "{passed_over}");
+    let broken = broken(&target);
+    assert!(broken.contains("no-panic") && broken.contains("ends-in-time"), "{broken:?}");
+    let (three, _) = report_of("nasty/aborts-on-ping", 10_000, 3);
+    assert_eq!(three.without_times(), two.without_times(), "whoever played them");
+}
+
+#[test]
+#[ignore = "half a minute: .ci/run plays it"]
+fn both_problems_of_a_server_that_aborts_in_one_of_ten_scripts_and_hangs_in_another_are_found() {
+    let (_, target) = report_of("nasty/aborts-on-ping", 100_000, 2);
+    assert_eq!((&target["scripts"], &target["given_up"]), (&json!(100_000), &json!(false)));
+    let broken = broken(&target);
+    assert!(broken.contains("no-panic") && broken.contains("ends-in-time"), "{broken:?}");
+    assert!(target["passed_over"].as_u64() < Some(20_000), "{}", target["passed_over"]);
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_server_that_stalls_in_one_of_ten_scripts_is_tested_on() {
+    let (run, target) = report_of("nasty/spins-on-ping", 5_000, 2);
+    assert_eq!((&target["scripts"], &target["given_up"]), (&json!(5_000), &json!(false)));
+    assert!(target["passed_over"].as_u64() > Some(100), "{}", target["passed_over"]);
+    assert_eq!(broken(&target), BTreeSet::from(["no-spin"]), "{target}");
+    assert!(run.json()["seconds"].as_f64() < Some(240.0), "{}", run.json()["seconds"]);
+}
+
 #[test]
 fn any_number_of_workers_prints_the_same_json_and_saves_the_same_files() {
     let targets = "reference tungstenite nasty/aborts nasty/exits";
@@ -296,5 +344,18 @@ fn a_campaign_takes_no_more_memory_the_longer_it_lasts() {
         let findings = json["targets"][0]["findings"].as_array().expect("findings").iter();
         let exhausted = findings.filter(|finding| finding["invariant"] == "bounded-memory");
         assert_eq!(exhausted.count(), 0, "4 KiB a script are too much: {json}");
+    }
+}
+
+#[test]
+fn a_worker_that_has_just_started_has_the_memory_that_it_was_promised() {
+    let desk = Desk::new();
+    for seed in 1..=6 {
+        // Each abort starts another worker.
+        let command = format!("test nasty/aborts --scripts 4000 --seed {seed} --memory 16");
+        let json = desk.hangup(&format!("{command} --format json")).json();
+        let findings = json["targets"][0]["findings"].as_array().expect("findings");
+        let flaky: Vec<_> = findings.iter().filter(|finding| finding["flaky"] == true).collect();
+        assert!(flaky.is_empty(), "it was short of memory: {flaky:?}");
     }
 }

@@ -60,8 +60,10 @@ pub struct Accepted {
 /// The outcome of a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignOutcome {
-    /// How many scripts were played, those of shrinking not counted.
+    /// How many scripts were played or passed over, those of shrinking not counted.
     pub scripts: u64,
+    /// How many of them were not played, since scripts like them take their process down.
+    pub passed_over: u64,
     /// The findings, by key: the variants of the target's problems. One at least of each problem
     /// is shrunk.
     pub findings: Vec<Finding>,
@@ -73,7 +75,7 @@ pub struct CampaignOutcome {
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
-    /// Whether it ended early because too many scripts took their process down.
+    /// Whether it ended early because scripts that took their process down cost too much time.
     pub given_up: bool,
 }
 

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Job {
-    /// Draw, play and judge the scripts of a campaign from an index up to another.
-    PlayRange { target: String, bounds: Bounds, seed: u64, from: u64, to: u64 },
+    /// Draw, play and judge the scripts of a campaign from an index up to another, but for
+    /// those to `skip`, which are in order.
+    PlayRange { target: String, bounds: Bounds, seed: u64, from: u64, to: u64, skip: Vec<u64> },
     /// Play one script, and report every event before anything else can happen.
     PlayScript { target: String, bounds: Bounds, script: String, runtime_seed: u64 },
 }
@@ -45,7 +46,7 @@ pub(super) struct RangeResult {
     pub fired: Vec<u64>,
     /// The first violation of each key.
     pub violations: Vec<ViolationSummary>,
-    /// The cost of the crashes in it, in the units of [`crate::run::campaign::crash_cost`].
+    /// The cost of the crash in it, if it is one script that crashed, in the units of [`crate::run::campaign::crash_cost`].
     pub crash_cost: u32,
 }
 

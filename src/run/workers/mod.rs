@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`pool`] | the supervisor: a thread for each worker |
 //! | [`schedule`] | which scripts come next, and the results so far: plain data |
+//! | [`crash_shapes`] | what scripts that crash have in common, so that others like them are passed over: plain data |
 //! | [`process`] | the supervisor's side of one worker process |
 //! | [`worker`] | the worker's side |
 //! | [`messages`] | the wire protocol between the two |
@@ -20,6 +21,8 @@
 //!
 //! A target that takes the process down ends the campaign where the system is not Unix.
 
+#[cfg(unix)]
+mod crash_shapes;
 #[cfg(unix)]
 mod messages;
 #[cfg(unix)]

@@ -3,9 +3,10 @@
 //! A thread takes work from the [`Schedule`], has its worker play it, restarts a worker that
 //! died, and shrinks findings. Which work comes next, the schedule decides.
 
+use super::crash_shapes::{Shape, features};
 use super::messages::{Job, RangeResult, ViolationSummary};
 use super::process::{StallTimeout, WorkerFailure, WorkerProcess};
-use super::schedule::{Schedule, Work};
+use super::schedule::{PlayedRange, RangeWork, Schedule, Work};
 use crate::bounds::Bounds;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
@@ -49,7 +50,10 @@ impl WorkerPool {
     ) -> Result<CampaignOutcome, String> {
         let jobs = self.slots.len();
         let deviations = target.deviations().len();
-        let schedule = Schedule::new(campaign.scripts, jobs, deviations, campaign.all_variants);
+        let config = campaign.generator_config(&**target);
+        let draw = Box::new(move |index| config.nth(campaign.seed, index));
+        let schedule =
+            Schedule::new(campaign.scripts, jobs, deviations, campaign.all_variants, draw);
         let run = CampaignRun::new(campaign, target, schedule, jobs);
         std::thread::scope(|scope| {
             for slot in &mut self.slots {
@@ -166,17 +170,17 @@ fn internal_error(why: &str, script: &Script) -> String {
 struct CampaignRun<'a> {
     campaign: &'a Campaign,
     target: &'a Arc<dyn Target>,
-    state: Mutex<RunState>,
+    state: Mutex<RunState<'a>>,
     /// Signalled when a thread changed the state or has left.
     changed: Condvar,
     stopped: AtomicBool,
-    /// Whether the target has stalled before: then the short timeout applies.
+    /// Whether the target has stalled before: then shorter timeouts apply.
     stalls: AtomicBool,
 }
 
 /// The state of a campaign that its threads share under a lock.
-struct RunState {
-    schedule: Schedule,
+struct RunState<'a> {
+    schedule: Schedule<'a>,
     /// Keys of findings that were not given to the progress callback yet.
     unreported: Vec<Identity>,
     error: Option<String>,
@@ -188,7 +192,7 @@ impl<'a> CampaignRun<'a> {
     fn new(
         campaign: &'a Campaign,
         target: &'a Arc<dyn Target>,
-        schedule: Schedule,
+        schedule: Schedule<'a>,
         active_threads: usize,
     ) -> Self {
         Self {
@@ -206,7 +210,7 @@ impl<'a> CampaignRun<'a> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, RunState> {
+    fn state(&self) -> MutexGuard<'_, RunState<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,7 +233,7 @@ impl<'a> CampaignRun<'a> {
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
             }
             let investigations = &state.schedule.investigations;
-            let (scripts, problems) = (state.schedule.played(), investigations.problems());
+            let (scripts, problems) = (state.schedule.done(), investigations.problems());
             let reports = state.unreported.iter().filter_map(|key| investigations.finding(*key));
             let reports = reports.cloned();
             let reports: Vec<Finding> = reports.filter(|finding| !finding.is_dismissed()).collect();
@@ -267,7 +271,8 @@ impl<'a> CampaignRun<'a> {
                 }
             };
             let done = match work {
-                Work::PlayRange(range) => self.play_range(slot, range),
+                Work::PlayRange(work) => self.play_range(slot, work),
+                Work::PlayAlone(index) => self.play_alone(slot, index),
                 Work::Investigate(violation, depth) => self.investigate(slot, violation, depth),
                 Work::Wait | Work::Done => return,
             };
@@ -279,7 +284,71 @@ impl<'a> CampaignRun<'a> {
         }
     }
 
-    fn play_range(&self, slot: &mut WorkerSlot, range: Range<u64>) -> Result<(), String> {
+    fn play_range(&self, slot: &mut WorkerSlot, work: RangeWork) -> Result<(), String> {
+        let RangeWork { range, shapes, epoch } = work;
+        let mut held = self.scripts_that_hold(&shapes, range.clone());
+        let skip = held.iter().map(|(index, _)| *index).collect();
+        let (played, rest) = match self.play_in(slot, range.clone(), skip)? {
+            RangeEnd::Played(played) => {
+                let rest = played.to..range.end;
+                (Some(played), rest)
+            }
+            RangeEnd::Died { index, death, timeout } => {
+                // The scripts before it are played again: their counts died with the worker.
+                self.state().schedule.return_range(index + 1..range.end);
+                let fatal = self.judge_death(slot, index, death, timeout)?;
+                (Some(fatal), range.start..index)
+            }
+            RangeEnd::NotBegun => (None, range),
+        };
+        let schedule = &mut self.state().schedule;
+        if let Some(result) = played {
+            held.retain(|(index, _)| (result.from..result.to).contains(index));
+            schedule.record(PlayedRange { result, held, epoch });
+        }
+        schedule.return_range(rest);
+        schedule.finish_range();
+        Ok(())
+    }
+
+    fn play_alone(&self, slot: &mut WorkerSlot, index: u64) -> Result<(), String> {
+        let played = match self.play_in(slot, index..index + 1, Vec::new())? {
+            RangeEnd::Played(played) => Some(played),
+            RangeEnd::Died { death, timeout, .. } => {
+                Some(self.judge_death(slot, index, death, timeout)?)
+            }
+            RangeEnd::NotBegun => None,
+        };
+        let schedule = &mut self.state().schedule;
+        match played {
+            Some(played) => schedule.record_alone(&played),
+            None => schedule.return_alone(index),
+        }
+        schedule.finish_range();
+        Ok(())
+    }
+
+    /// The scripts of a range that hold one of these shapes, each with the number of its first.
+    fn scripts_that_hold(&self, shapes: &[(usize, Shape)], range: Range<u64>) -> Vec<(u64, usize)> {
+        if shapes.is_empty() {
+            return Vec::new();
+        }
+        let config = self.campaign.generator_config(&**self.target);
+        let held_by = |index| {
+            let steps = features(&config.nth(self.campaign.seed, index));
+            let (number, _) = shapes.iter().find(|(_, shape)| shape.is_held_by(&steps))?;
+            Some((index, *number))
+        };
+        range.filter_map(held_by).collect()
+    }
+
+    /// Has a worker play a range but for the scripts to `skip`.
+    fn play_in(
+        &self,
+        slot: &mut WorkerSlot,
+        range: Range<u64>,
+        skip: Vec<u64>,
+    ) -> Result<RangeEnd, String> {
         let campaign = self.campaign;
         let job = Job::PlayRange {
             target: self.target.name().to_owned(),
@@ -287,44 +356,30 @@ impl<'a> CampaignRun<'a> {
             seed: campaign.seed,
             from: range.start,
             to: range.end,
+            skip,
         };
         let stalls = self.stalls.load(Ordering::Relaxed);
-        let timeout = if stalls { StallTimeout::Short } else { StallTimeout::Full };
-        let played = slot.worker()?.play_range(&job, timeout, &|| self.is_stopped());
-        let (played, rest) = match played {
-            Ok(played) => {
-                let rest = played.to..range.end;
-                (Some(played), rest)
-            }
-            Err(WorkerFailure::Died(index, death)) if range.contains(&index) => {
+        let timeout = if stalls { StallTimeout::Suspicion } else { StallTimeout::Full };
+        match slot.worker()?.play_range(&job, timeout, &|| self.is_stopped()) {
+            Ok(played) => Ok(RangeEnd::Played(played)),
+            Err(WorkerFailure::Died(index, death)) => {
                 slot.worker = None;
-                // The scripts before it are played again: their counts died with the worker.
-                self.state().schedule.return_range(index + 1..range.end);
-                let fatal = self.judge_death(slot, index, death, timeout)?;
-                (Some(fatal), range.start..index)
+                let began = range.contains(&index);
+                Ok(if began {
+                    RangeEnd::Died { index, death, timeout }
+                } else {
+                    RangeEnd::NotBegun
+                })
             }
-            // The process was killed before it began the range.
-            Err(WorkerFailure::Died(..)) => {
-                slot.worker = None;
-                (None, range)
-            }
-            Err(WorkerFailure::Internal(why)) => {
-                let seed = campaign.seed;
-                let target = self.target.name();
-                return Err(format!(
-                    "a worker process failed by itself: {why}; between the scripts {} and {} of \
-                     seed {seed} against {target}",
-                    range.start, range.end
-                ));
-            }
-        };
-        let schedule = &mut self.state().schedule;
-        if let Some(played) = played {
-            schedule.record(played);
+            Err(WorkerFailure::Internal(why)) => Err(format!(
+                "a worker process failed by itself: {why}; between the scripts {} and {} of \
+                 seed {} against {}",
+                range.start,
+                range.end,
+                campaign.seed,
+                self.target.name()
+            )),
         }
-        schedule.return_range(rest);
-        schedule.finish_range();
-        Ok(())
     }
 
     /// Judges the death of a worker at the script `index`.
@@ -337,10 +392,10 @@ impl<'a> CampaignRun<'a> {
     ) -> Result<RangeResult, String> {
         let campaign = self.campaign;
         let mut exchange = exchange_of_death(death);
-        if timeout == StallTimeout::Short && death == Death::StoodStill {
-            // The short timeout proves little: the script is played once more.
+        if timeout == StallTimeout::Suspicion && death == Death::StoodStill {
             let script = campaign.generator_config(&**self.target).nth(campaign.seed, index);
-            let again = slot.play(self.target, campaign.bounds, &script, index, timeout)?;
+            let again =
+                slot.play(self.target, campaign.bounds, &script, index, StallTimeout::Short)?;
             exchange = if crash_cost(&again) > 0 { exchange } else { again };
         }
         let crash_cost = crash_cost(&exchange);
@@ -381,6 +436,16 @@ impl<'a> CampaignRun<'a> {
         state.schedule.investigations.finish(identity, findings);
         Ok(())
     }
+}
+
+/// How a worker's work on a range ended.
+enum RangeEnd {
+    /// It played the range, or a part of it before it was stopped.
+    Played(RangeResult),
+    /// It died at a script of the range.
+    Died { index: u64, death: Death, timeout: StallTimeout },
+    /// Its process was killed before it began the range.
+    NotBegun,
 }
 
 /// Notifies the others when a thread leaves, even by a panic.

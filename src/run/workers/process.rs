@@ -26,6 +26,9 @@ const FULL_STALL_POLLS: u32 = 80;
 /// The same for a target that is known to stall: a quarter of a second.
 const SHORT_STALL_POLLS: u32 = 10;
 
+/// The same for a script that is played again before it counts: an eighth of a second.
+const SUSPICION_POLLS: u32 = 5;
+
 /// How many polls a worker has to start: 20 s.
 const START_POLLS: u32 = 800;
 
@@ -62,9 +65,11 @@ pub(super) enum WorkerFailure {
 pub(super) enum StallTimeout {
     /// 2 s: for a target that was not seen to stall.
     Full,
-    /// 250 ms: for a target that is known to stall. A script that ends when it is played
-    /// again was only slow.
+    /// 250 ms: for a target that is known to stall.
     Short,
+    /// 125 ms: for scripts of a target that is known to stall. One that stalls is played again
+    /// with [`Self::Short`], and if it ends then, it was only slow.
+    Suspicion,
 }
 
 impl WorkerProcess {
@@ -250,6 +255,7 @@ impl StallTimeout {
         match self {
             Self::Full => FULL_STALL_POLLS,
             Self::Short => SHORT_STALL_POLLS,
+            Self::Suspicion => SUSPICION_POLLS,
         }
     }
 }

@@ -17,6 +17,7 @@ use rustix::stdio::dup2_stdout;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,17 +68,24 @@ fn take_shared_memory() -> io::Result<SharedMemory> {
 }
 
 /// Receives jobs on a thread of its own, which notices the closed socket even while a target
-/// never returns.
+/// never returns. It returns once that thread has its buffer, and so its share of the address
+/// space: with glibc a thread's first allocation reserves 64 MiB, more than a small limit
+/// leaves, and [`limit_memory`] has to count them in.
 fn receive_jobs(socket: UnixStream, exit: impl FnOnce() + Send + 'static) -> Receiver<String> {
     let (give, jobs) = channel();
+    let (allocated, wait) = channel();
     std::thread::spawn(move || {
-        for line in BufReader::new(socket).lines() {
+        let lines = BufReader::new(socket).lines();
+        let _ = allocated.send(());
+        for line in lines {
             if line.is_err() || give.send(line.unwrap_or_default()).is_err() {
                 break;
             }
         }
         exit();
     });
+    // An error means that the thread has ended: then no job comes.
+    let _ = wait.recv();
     jobs
 }
 
@@ -116,9 +124,10 @@ impl JobRunner<'_> {
             target.map_err(|_| format!("it does not know the target `{name}`"))
         };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
-            Job::PlayRange { target, bounds, seed, from, to } => {
+            Job::PlayRange { target, bounds, seed, from, to, skip } => {
                 let campaign = Campaign { bounds, seed, scripts: None, all_variants: false };
-                Ok(Report::RangePlayed(self.play_range(&campaign, &find(&target)?, from, to)))
+                let played = self.play_range(&campaign, &find(&target)?, from..to, &skip);
+                Ok(Report::RangePlayed(played))
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
@@ -132,9 +141,10 @@ impl JobRunner<'_> {
         &self,
         campaign: &Campaign,
         target: &Arc<dyn Target>,
-        from: u64,
-        to: u64,
+        range: Range<u64>,
+        skip: &[u64],
     ) -> RangeResult {
+        let Range { start: from, end: to } = range;
         let state = self.supervisor.shared.state();
         let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
         let config = campaign.generator_config(&**target);
@@ -143,6 +153,10 @@ impl JobRunner<'_> {
         let mut violations = BTreeMap::new();
         let mut index = from;
         while index < to && state.stop_requested.load(Relaxed) == 0 {
+            if skip.binary_search(&index).is_ok() {
+                index += 1;
+                continue;
+            }
             let script = config.nth(campaign.seed, index);
             state.script_index.store(index, Relaxed);
             state.target_running.store(1, Relaxed);
