@@ -2,10 +2,10 @@
 //! campaign can pass such scripts over. Plain data: what is learned follows from the scripts and
 //! from which of them crashed.
 //!
-//! A shape is one or two features of a script's steps, in this order: `ping with a payload`, or
-//! `part of a close` and then `fin`. One is learned once the crashes of a kind have become
+//! A shape is one or two features of a script's steps, in this order: a ping with a payload, or
+//! a part of a Close and then a FIN. One is learned once the crashes of a kind have become
 //! expensive. It is not believed yet: the next [`SAMPLE`] scripts that hold it are played, each
-//! by itself. Only if [`ACCEPTED_CRASHES`] of them crash, later ones are passed over. So most of
+//! by itself. Only if [`CRASHING_PERCENT`] of them crash, later ones are passed over. So most of
 //! what is passed over would have crashed.
 
 use crate::script::{Act, Awaited, Command, Content, Frame, Kind, Length, Pace, Piece, Script};
