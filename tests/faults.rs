@@ -221,6 +221,7 @@ fn not_planted(symptom: Symptom) -> Option<&'static str> {
     Some(match symptom {
         Symptom::StillOpen => "over TCP alone",
         Symptom::ServesMasked => "asked of clients",
+        Symptom::ServesTopBit => "such a frame is never whole, so that its rest is waited for",
         Symptom::StandsStill => "`nasty/polls-for-ever`",
         Symptom::ProcessEnds => "`nasty/aborts`",
         Symptom::AllMemory => "`nasty/eats-memory`",

@@ -63,7 +63,11 @@ fn over_tcp_only_the_queues_are_seen() {
     for (standing, expected) in [
         (seen, Symptom::StillOpen),
         (Standing { has_input: true, unsent: 7, ..seen }, Symptom::IgnoresInput),
-        (Standing { unsent: 7, ..seen }, Symptom::WaitsForRoom),
+        // A send buffer takes that much.
+        (Standing { unsent: 7, ..seen }, Symptom::StillOpen),
+        (Standing { unsent: 1 << 20, ..seen }, Symptom::WaitsForRoom),
+        // Who is stuck in a write does not read either.
+        (Standing { has_input: true, unsent: 1 << 20, ..seen }, Symptom::WaitsForRoom),
     ] {
         assert_eq!(symptom(&hang(standing), Invariant::EndsInTime), expected, "{standing:?}");
     }
@@ -77,7 +81,8 @@ fn an_end_that_comes_late_is_the_servers_own_unless_the_client_did_something() {
     let late = |story: Story| symptom(&story.server_drops(), Invariant::EndsInTime);
     let closed = || Story::open_seen_by_client().at(1000).client(BYE).later(1).server(BYE);
     assert_eq!(late(closed().at(9000)), Symptom::OwnTimer);
-    assert_eq!(late(closed().at(8000).client(PING).at(9000)), Symptom::StillOpen);
+    assert_eq!(late(closed().at(8999).client(PING).at(9000)), Symptom::StillOpen);
+    assert_eq!(late(closed().at(8000).client(PING).at(9000)), Symptom::OwnTimer);
     assert_eq!(late(closed().at(5000).client(PING).at(9000)), Symptom::OwnTimer);
     // In virtual time the client waits for what it is owed.
     let room = owing(Cause::OwnClose).at(8000).client(PING).at(9000);

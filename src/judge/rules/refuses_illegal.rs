@@ -4,7 +4,7 @@ use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
 use crate::judge::{excuses, lateness};
 use crate::verdict::{Cause, Class, Invariant, Level, Symptom};
-use crate::view::{ActorFault, Frame, View};
+use crate::view::{ActorFault, Frame, View, came_before};
 use crate::wire::{CloseClass, CloseCode, Fault, Opcode};
 
 /// The rule.
@@ -86,7 +86,7 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let said_so = view.own_close().is_some_and(|own| {
         let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
         let in_time = view.at(own.started) <= owed.deadline;
-        code_fits || in_time && excuses::application_closed(view, own.started).is_none()
+        code_fits || in_time && !is_applications(view, own)
     });
     goes_on && read && !said_so
 }
@@ -126,6 +126,11 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
         .unless(excuses::silence(view, ended))
         .unless(excuses::application_closed(view, usize::MAX));
     Some(suspicion)
+}
+
+/// Whether a Close came after the application's wish to close.
+fn is_applications(view: &View<'_>, own: &Frame) -> bool {
+    came_before(view.firsts.began, own.started)
 }
 
 /// Whether the event with which the connection ended is a reset of the server's.
@@ -216,7 +221,7 @@ pub(super) fn went_on(view: &View<'_>) -> bool {
     let whole = broken.next().and_then(|frame| view.received(frame));
     let taken = whole.and_then(|whole| is_taken(view, fault.fault, own, whole));
     let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
-    !code_fits && (taken == Some(true) || excuses::application_closed(view, own.started).is_some())
+    !code_fits && (taken == Some(true) || is_applications(view, own))
 }
 
 /// Whether `code` tells a client that `fault` was one.

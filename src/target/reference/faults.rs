@@ -324,6 +324,26 @@ faults! {
         }
     }
 
+    /// Nothing is read while there is something to write, and the transport is dropped behind the
+    /// own Close: what is unread then resets the connection, and the Close is lost.
+    DropsUnread = "drops-unread" in OneLoop, class 'D',
+    shows [
+        EndsInTime: OwnTimer,
+        EndsInTime: AwaitsIllegalRest,
+        ReleasesInTime: OwnTimer,
+        IdleInTime: OwnTimer,
+        LetsThePoliteFinish: ResetDestroysClose,
+        LetsThePoliteFinish: EndsWithClose
+    ] {
+        fn reads(&self, session: &Session) -> bool {
+            CorrectHabits.reads(session) && session.to_send().is_none()
+        }
+        fn is_done(&self, session: &Session) -> bool {
+            CorrectHabits.is_done(session)
+                || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
+        }
+    }
+
     // E: TCP is not closed.
 
     /// The client's FIN ends its stream, and nothing else.
@@ -494,6 +514,42 @@ faults! {
         }
     }
 
+    /// A Close is sent without FIN, as if more of it were to come.
+    ClosesInFragments = "closes-in-fragments" in OneLoop, class 'G',
+    shows [LegalClose: FragmentedClose] {
+        fn frame(&self, opcode: Opcode) -> FrameHead {
+            FrameHead { fin: opcode != Opcode::CLOSE, ..CorrectHabits.frame(opcode) }
+        }
+    }
+    /// A Close is answered with its code and a long explanation.
+    AnswersAtLength = "answers-at-length" in OneLoop, class 'G',
+    shows [LegalClose: LongClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            let mut answer = CorrectHabits.answer(payload)?;
+            if !answer.is_empty() {
+                answer.extend_from_slice(&[b'.'; 124]);
+            }
+            Some(answer)
+        }
+    }
+    /// Of the client's code the first byte is echoed.
+    AnswersWithHalfACode = "answers-with-half-a-code" in OneLoop, class 'G',
+    shows [LegalClose: OneByteClose] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            let mut answer = CorrectHabits.answer(payload)?;
+            answer.truncate(1);
+            Some(answer)
+        }
+    }
+    /// The client's reason is echoed but for its last byte.
+    EchoesReasonWithoutItsEnd = "echoes-reason-without-its-end" in OneLoop, class 'G',
+    shows [LegalClose: BadReason] {
+        fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
+            let reason = payload.len() > 2;
+            if reason { Some(payload[..payload.len() - 1].to_vec()) } else { CorrectHabits.answer(payload) }
+        }
+    }
+
     // H: a valid Close is rejected or misread.
 
     /// A Close without a payload is refused: "a code is missing".
@@ -523,6 +579,14 @@ faults! {
     shows [QuietApplication: ToldOtherCode] {
         fn reported_code(&self, code: Option<u16>) -> Option<u16> {
             code.map(|code| if code == 1005 { 1000 } else { code })
+        }
+    }
+
+    /// A pong that answers no ping is refused.
+    RefusesPongs = "refuses-pongs" in OneLoop, class 'H',
+    shows [AcceptsLegal: RefusesEmptyClose, AcceptsLegal: RefusesOther] {
+        fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
+            (head.opcode == Opcode::PONG).then_some(WireFault::ReservedOpcode(head.opcode))
         }
     }
 
@@ -576,6 +640,16 @@ faults! {
     shows [SilentAfterClose: ControlBehindClose, QuietApplication: GivenDataBehindClose] {
         fn decodes_in(&self, phase: Phase) -> bool {
             matches!(phase, Phase::Open | Phase::Closing { .. })
+        }
+    }
+
+    /// A line break is written behind the Close.
+    EndsWithALineBreak = "ends-with-a-line-break" in OneLoop, class 'J',
+    shows [SilentAfterClose: NoFrameBehindClose] {
+        fn queued(&self, session: &mut Session, _: Instant) {
+            if session.is_open() && session.close_at.is_some() {
+                session.queue.extend_from_slice(b"\r\n");
+            }
         }
     }
 
