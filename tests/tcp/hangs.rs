@@ -15,9 +15,10 @@ use std::time::Duration;
 
 const BOUND: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_millis(400);
-/// Beyond the bound and the slack, and before the horizon.
-const OWN_TIMER: Duration = Duration::from_secs(1);
-const HORIZON: Duration = Duration::from_millis(1200);
+/// Longer than the slack after the client's last act, which may come when the bound and the slack
+/// have passed; and before the horizon.
+const OWN_TIMER: Duration = Duration::from_millis(1600);
+const HORIZON: Duration = Duration::from_secs(2);
 
 /// What a server does once the connection is open and its Close is sent.
 #[derive(Clone, Copy)]

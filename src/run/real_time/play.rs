@@ -160,7 +160,7 @@ impl PlayConfig {
             request,
             settle,
             self.begins,
-            &self.bounds,
+            (&self.bounds, slack),
         );
         let mut actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
         if let Some(watch) = guard.as_mut().filter(|_| leaves(script))

@@ -29,6 +29,8 @@ pub(super) struct TcpEnd {
     /// After how long an application that closes on open has surely begun to.
     begins: Duration,
     overdue: OverdueCheck,
+    /// How long after a deadline the client still acts.
+    slack: Duration,
     reads: bool,
     cut: bool,
     ended: bool,
@@ -42,7 +44,7 @@ impl TcpEnd {
         request: String,
         settle: Duration,
         begins: Duration,
-        bounds: &Bounds,
+        (bounds, slack): (&Bounds, Duration),
     ) -> Self {
         Self {
             socket,
@@ -52,6 +54,7 @@ impl TcpEnd {
             settled: Box::pin(sleep(Duration::ZERO)),
             begins,
             overdue: OverdueCheck::new(bounds, Duration::ZERO),
+            slack,
             reads: true,
             cut: false,
             ended: false,
@@ -145,11 +148,12 @@ impl ActorEnd for TcpEnd {
         self.record.is_over()
     }
 
-    /// By the client's clock, with no slack: a server that may still end in time gets nothing
-    /// more to act on either.
+    /// By the client's clock, and with the slack: a server that begins its time anew with all that
+    /// comes is late only if the client goes on for longer than the slack.
     fn is_late(&mut self) -> bool {
-        let Self { record, overdue, .. } = self;
-        overdue.is_overdue(record.now(), ConnectionId::FIRST, |read| record.look(read))
+        let Self { record, overdue, slack, .. } = self;
+        let Some(now) = record.now().since_accept().checked_sub(*slack) else { return false };
+        overdue.is_overdue(now.into(), ConnectionId::FIRST, |read| record.look(read))
     }
 
     fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
