@@ -188,6 +188,7 @@ fn a_server_of_ones_own_is_fuzzed_by_its_suite_and_what_it_accepts_is_no_finding
             pattern: Pattern::of(*invariant),
             reason: "this test",
             rfc: "-",
+            rate: None,
         })
     });
     let other = tempfile::tempdir().expect("a directory");

@@ -70,6 +70,7 @@ fn an_accepted_deviation_does_not_fail() {
             pattern: Pattern::of(*invariant),
             reason: "this test",
             rfc: "-",
+            rate: None,
         })
     });
     assert_eq!(everything.try_check(), Ok(()));
@@ -78,6 +79,7 @@ fn an_accepted_deviation_does_not_fail() {
         pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientReset),
         reason: "this test",
         rfc: "-",
+        rate: None,
     });
     assert!(only_resets.play(&fin).is_err(), "a deviation accepts what it names and no more");
 }
@@ -90,6 +92,7 @@ fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() 
             pattern: Pattern::of(Invariant::ClosesOnce).with_cause(Cause::ClientFin),
             reason: "this test",
             rfc: "-",
+            rate: None,
         };
         let suite = hangup::suite(hangs_up_at_once).named("mine").accepting(accepted);
         suite.findings_in(directory.path()).scripts(scripts).try_check()

@@ -13,6 +13,7 @@ pub(crate) const WHOLE_FRAMES: Deviation = Deviation {
              proves illegal, and that never becomes complete, is no error yet \
              (findings/half-a-frame-without-a-mask.toml)",
     rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
+    rate: None,
 };
 
 /// The same, where the transport outlasts the end of the stream.
@@ -29,6 +30,7 @@ pub(crate) const CODE_1014: Deviation = Deviation {
     rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
           protocol, its future revisions, and extensions specified in a permanent and readily \
           available public specification.",
+    rate: None,
 };
 
 /// Frames without a mask are served like any other.
@@ -37,6 +39,7 @@ pub(crate) const UNMASKED: Deviation = Deviation {
     reason: "the library reads frames without a mask like any other, and does not let its user \
              see whether there was one (findings/a-frame-without-a-mask-is-served.toml)",
     rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
+    rate: None,
 };
 
 /// What is answered to a violation that the library does not see.
@@ -44,6 +47,7 @@ pub(crate) const UNSEEN_VIOLATION: Deviation = Deviation {
     pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
     reason: "what the library does not take for a violation it does not answer as one",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+    rate: None,
 };
 
 /// A Close that may not be is answered with another code than that of a protocol error.
@@ -52,6 +56,7 @@ pub(crate) const MALFORMED_CLOSE: Deviation = Deviation {
     reason: "the library takes a Close payload of one byte for an empty one \
              (findings/a-close-of-one-byte-is-an-empty-one.toml)",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+    rate: None,
 };
 
 /// 1015 is answered with 1015.
@@ -61,6 +66,7 @@ pub(crate) const ECHOES_1015: Deviation = Deviation {
              (findings/code-1015-is-sent-back.toml)",
     rfc: "7.4.1: 1015 is a reserved value and MUST NOT be set as a status code in a Close \
           control frame by an endpoint.",
+    rate: None,
 };
 
 /// An own Close is sent behind an answer that waits for room.
@@ -71,6 +77,7 @@ pub(crate) const SECOND_CLOSE: Deviation = Deviation {
              findings/jsonrpsee-a-failed-writers-close-goes-ahead-of-the-answer.toml)",
     rfc: "5.5.1: After both sending and receiving a Close message, an endpoint considers the \
           WebSocket connection closed",
+    rate: None,
 };
 
 /// Of hosts that write what they answer to a request without a deadline.
@@ -80,4 +87,5 @@ pub(crate) const UNREAD_ANSWER: Deviation = Deviation {
              (findings/an-answer-that-nobody-reads-has-no-deadline.toml)",
     rfc: "7.1.1: An endpoint MAY close the connection via any means available when necessary, such \
           as when under attack.",
+    rate: None,
 };

@@ -18,8 +18,8 @@ const MEMORY_MIB: u32 = 256;
 /// judges that every connection closes within its bound and by RFC 6455; shrinks a
 /// failing script to a minimal one and saves it.
 ///
-/// Exit codes: 0 clean, 1 problems, or an accepted deviation that never occurs,
-/// 2 could not test.
+/// Exit codes: 0 clean, 1 problems, or an accepted deviation that never occurs or
+/// far more often than is known, 2 could not test.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 80)]
 pub(super) struct Arguments {
@@ -81,6 +81,10 @@ pub(super) struct Test {
     /// the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// A file of problems that are known: they are reported as accepted, with exit code 0.
+    /// Everything else is new. Where the file does not exist, this run's are recorded in it.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// How much memory a worker process may use, in MiB: more is a finding.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,
@@ -147,7 +151,8 @@ pub(super) struct Probe {
     pub watch: Millis,
     #[command(flatten)]
     pub reach: Reach,
-    /// Findings in this file are accepted; where it is not there, this run's are recorded in it.
+    /// A file of problems that are known: they are reported as accepted, with exit code 0.
+    /// Everything else is new. Where the file does not exist, this run's are recorded in it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// Report in JUnit's form too, in this file.

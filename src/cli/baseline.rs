@@ -1,19 +1,28 @@
 //! A baseline: findings that are accepted, so that later runs fail on new ones only.
+//!
+//! An entry accepts a finding and says in how many scripts it showed. What shows far more often
+//! than that has jumped.
 
-use super::Trouble;
-use crate::finding::repro::Repro;
-use crate::verdict::{Identity, Pattern, Problem, Variant};
+use super::{Trouble, output};
+use crate::finding::problem::{Problems, Sighting, Sightings};
+use crate::finding::share::{CHANGED, JUMPED, Share};
+use crate::report;
+use crate::report::model::{Accepted, Before, FindingReport, Jump, TargetReport};
+use crate::verdict::{Identity, Level, Pattern, Problem, Variant};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The format that this version reads and writes.
 const FORMAT: u32 = 1;
 
 const HEADER: &str = "\
-# Findings of hangup's that are accepted: `hangup probe --baseline FILE` reports and
-# fails on others only. To accept no longer, take an entry out; to record anew, remove
-# the file. An entry without a line `condition` accepts the finding whatever the client
-# did, and one without `cause` whatever the server owed it for.
+# Findings of hangup's that are accepted: `hangup test --baseline FILE` and `hangup probe
+# --baseline FILE` report and fail on others only. To accept one no longer, take its entry
+# out; to record all anew, remove the file. An entry without a line `condition` accepts the
+# finding whatever the client did, one without `cause` whatever the server owed it for, one
+# without `symptom` whatever was seen, and one without `target` that of any target.
+# It showed in `shown` of `scripts` scripts; in far more of them it is reported.
 
 ";
 
@@ -25,13 +34,22 @@ struct File {
     accepted: Vec<Entry>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// Whose it is; of any target where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     #[serde(flatten)]
     problem: Problem,
     #[serde(flatten)]
     variant: Variant,
+    /// In how many scripts it showed. Older files do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown: Option<u64>,
+    /// Of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scripts: Option<u64>,
     /// For people.
     #[serde(default)]
     sentence: String,
@@ -41,34 +59,207 @@ impl Entry {
     fn pattern(&self) -> Pattern {
         Identity::of(self.problem, self.variant).into()
     }
-}
 
-/// What the file accepts, as patterns; `None` where there is no such file.
-pub(super) fn read(file: &Path) -> Result<Option<Vec<Pattern>>, Trouble> {
-    let at = file.display();
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("{at}: {error}")),
-    };
-    let File { format, accepted } = toml::from_str(&text)
-        .map_err(|error| format!("{at}: no baseline: {}", error.message().replace('\n', " ")))?;
-    if format != FORMAT {
-        return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
+    fn share(&self) -> Option<Share> {
+        Some(Share { shown: self.shown?, scripts: self.scripts? })
     }
-    Ok(Some(accepted.iter().map(Entry::pattern).collect()))
 }
 
-/// The file that records findings as accepted.
-pub(super) fn text(found: &[Repro]) -> Result<String, Trouble> {
-    let entry = |repro: &Repro| Entry {
-        problem: repro.identity.problem(),
-        variant: repro.identity.variant(),
-        sentence: repro.sentence.clone(),
+/// A file of accepted findings.
+pub(super) struct Baseline(Vec<Entry>);
+
+impl Baseline {
+    /// What the file accepts; `None` where there is no such file.
+    pub fn read(file: &Path) -> Result<Option<Self>, Trouble> {
+        let at = file.display();
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("{at}: {error}")),
+        };
+        let File { format, accepted } = toml::from_str(&text).map_err(|error| {
+            format!("{at}: no baseline: {}", error.message().replace('\n', " "))
+        })?;
+        if format != FORMAT {
+            return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
+        }
+        Ok(Some(Self(accepted)))
+    }
+
+    /// What it accepts of a target.
+    pub fn of_target(&self, name: &str) -> Known {
+        let is_its = |entry: &&Entry| entry.target.as_deref().is_none_or(|target| target == name);
+        Known(self.0.iter().filter(is_its).cloned().collect())
+    }
+}
+
+/// Records the findings of these targets as accepted, and says so.
+pub(super) fn record(file: &Path, targets: &[TargetReport], named: bool) -> Result<(), Trouble> {
+    output::write_file(file, &text(targets, named)?)?;
+    let problems: usize = targets.iter().map(|target| target.problems().len()).sum();
+    let problems = report::count(problems, "problem");
+    output::note(&format!("{problems} recorded as accepted in {}", file.display()));
+    Ok(())
+}
+
+/// The file that records the findings of these targets as accepted. A server that goes by a URL
+/// is not named: the next one may have another port.
+fn text(targets: &[TargetReport], named: bool) -> Result<String, Trouble> {
+    let entry = |target: &TargetReport, finding: &FindingReport| {
+        let identity = finding.repro.identity;
+        let shown = target.sightings.of(identity).map(|seen| seen.scripts);
+        Entry {
+            target: named.then(|| target.name.clone()),
+            problem: identity.problem(),
+            variant: identity.variant(),
+            shown,
+            scripts: shown.map(|_| target.scripts),
+            sentence: finding.repro.sentence.clone(),
+        }
     };
-    let content = File { format: FORMAT, accepted: found.iter().map(entry).collect() };
+    let of = |target: &TargetReport| -> Vec<Entry> {
+        target.findings.iter().map(move |finding| entry(target, finding)).collect()
+    };
+    let content = File { format: FORMAT, accepted: targets.iter().flat_map(of).collect() };
     let body = toml::to_string_pretty(&content).map_err(|error| error.to_string())?;
     Ok(format!("{HEADER}{body}"))
+}
+
+/// What is known of one target.
+#[derive(Clone, Default)]
+pub(super) struct Known(Vec<Entry>);
+
+impl Known {
+    /// What it lists, as patterns.
+    pub fn patterns(&self) -> Vec<Pattern> {
+        self.0.iter().map(Entry::pattern).collect()
+    }
+
+    /// The first entry that accepts this very variant.
+    fn listed(&self, identity: Identity) -> Option<usize> {
+        self.0.iter().position(|entry| entry.pattern().matches(identity))
+    }
+
+    /// Whether other variants of its problem are listed, and this one is so rare in a campaign of
+    /// so many scripts that the recorded one may have missed it.
+    fn may_have_missed(&self, identity: Identity, seen: &Sightings, scripts: u64) -> bool {
+        let problems = Problems::of(self.0.iter().map(|entry| entry.problem));
+        let problem = problems.holds(identity.problem());
+        let entries = self.0.iter().filter(|entry| problems.holds(entry.problem) == problem);
+        let Some(recorded) = entries.filter_map(Entry::share).map(|share| share.scripts).max()
+        else {
+            return false;
+        };
+        // What only shrinking came upon shows in none.
+        let shown = seen.of(identity).map_or(0, |seen| seen.scripts);
+        let never = Share { shown: 0, scripts: recorded };
+        !Share { shown, scripts }.rose_from(never, CHANGED)
+    }
+
+    /// Takes what a recorded run [may have missed](Self::may_have_missed) out of the findings of a
+    /// campaign, with its sightings and scripts: of those that are `held` against the target.
+    pub fn take_missed<T>(
+        &self,
+        findings: &mut Vec<T>,
+        held: impl Fn(&T) -> Option<Identity>,
+        (seen, scripts): (&Sightings, u64),
+    ) -> Vec<Identity> {
+        let may_have_missed = |identity| self.may_have_missed(identity, seen, scripts);
+        let is_missed = |finding: &mut T| held(finding).is_some_and(may_have_missed);
+        let missed: Vec<T> = findings.extract_if(.., is_missed).collect();
+        missed.iter().filter_map(&held).collect()
+    }
+
+    /// What of a campaign it accepts: what it lists, and the `missed`.
+    pub fn accepted(&self, seen: &Sightings, missed: &[Identity]) -> Vec<Accepted> {
+        let known = self.seen(seen, missed);
+        let accepted = |(identity, Sighting { scripts: fired, level, .. })| Accepted::Known {
+            identity,
+            fired,
+            level,
+            listed: self.listed(identity).is_some(),
+        };
+        known.map(accepted).collect()
+    }
+
+    fn seen(
+        &self,
+        sightings: &Sightings,
+        missed: &[Identity],
+    ) -> impl Iterator<Item = (Identity, Sighting)> {
+        let seen = |identity| Some((identity, sightings.of(identity)?));
+        let all = sightings.identities().filter_map(seen);
+        all.filter(|(identity, _)| self.listed(*identity).is_some() || missed.contains(identity))
+    }
+
+    /// What of it shows far more often than was recorded, in so many scripts: problems as a whole,
+    /// and of the others single entries.
+    pub fn jumps(&self, sightings: &Sightings, missed: &[Identity], scripts: u64) -> Vec<Jump> {
+        let mut problems: BTreeMap<Problem, Tally> = BTreeMap::new();
+        let mut entries = vec![Tally::default(); self.0.len()];
+        for (entry, tally) in self.0.iter().zip(&mut entries) {
+            for tally in [tally, problems.entry(entry.problem).or_default()] {
+                tally.record(entry.share());
+            }
+        }
+        let listed = Problems::of(self.0.iter().map(|entry| entry.problem));
+        for (identity, sighting) in self.seen(sightings, missed) {
+            let index = self.listed(identity);
+            let entry = index.and_then(|index| entries.get_mut(index));
+            let problem = index
+                .map_or_else(|| listed.holds(identity.problem()), |index| self.0[index].problem);
+            for tally in entry.into_iter().chain(problems.get_mut(&problem)) {
+                tally.count(sighting);
+            }
+        }
+        let whole = problems.iter().filter_map(|(problem, tally)| {
+            let rule = Pattern::of(problem.invariant());
+            let pattern = problem.symptom().map_or(rule, |symptom| rule.with_symptom(symptom));
+            Some((*problem, tally.jump(pattern, scripts)?))
+        });
+        let whole: BTreeMap<Problem, Jump> = whole.collect();
+        let single = self.0.iter().zip(&entries).filter_map(|(entry, tally)| {
+            let alone = !whole.contains_key(&entry.problem);
+            alone.then(|| tally.jump(entry.pattern(), scripts))?
+        });
+        whole.values().copied().chain(single).collect()
+    }
+}
+
+/// How often something showed, now and when it was recorded.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    /// Whether it was recorded without a count.
+    unknown: bool,
+    recorded: Option<Share>,
+    shown: u64,
+    level: Option<Level>,
+}
+
+impl Tally {
+    fn record(&mut self, share: Option<Share>) {
+        let Some(share) = share else {
+            self.unknown = true;
+            return;
+        };
+        let recorded = self.recorded.get_or_insert(Share { shown: 0, scripts: 0 });
+        recorded.shown += share.shown;
+        recorded.scripts = recorded.scripts.max(share.scripts);
+    }
+
+    fn count(&mut self, seen: Sighting) {
+        self.shown += seen.scripts;
+        // Must comes first.
+        self.level = Some(self.level.map_or(seen.level, |level| level.min(seen.level)));
+    }
+
+    fn jump(&self, pattern: Pattern, scripts: u64) -> Option<Jump> {
+        let recorded = self.recorded.filter(|_| !self.unknown)?;
+        let now = Share { shown: self.shown.min(scripts), scripts };
+        let before = Before::Counted(recorded);
+        let jumped = now.rose_from(recorded, JUMPED);
+        jumped.then_some(Jump { pattern, level: self.level?, now, before })
+    }
 }
 
 #[cfg(test)]

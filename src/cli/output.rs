@@ -1,9 +1,12 @@
 //! Printing: colours where there is a terminal, and no panic where a pipe is closed.
 
+use super::Trouble;
+use crate::finding::save::write_whole;
 use crate::report::Style;
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Why results could not be written, where they could not.
@@ -39,6 +42,14 @@ pub(super) fn note(text: &str) {
 /// Prints an error to stderr, on one line.
 pub(super) fn error(text: &str) {
     note(&format!("{} {}", "error:".red().bold(), text.replace(char::is_control, " ")));
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    write_whole(directory, file, text.as_bytes())
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn stdout() -> AutoStream<io::Stdout> {

@@ -1,14 +1,13 @@
 //! `hangup probe`: a campaign over real TCP against a running server.
 
 use super::args::{Format, Probe as Options};
+use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
 use super::probe_report::repro;
 use super::remote::{allow, asking, endpoint, runtime, seconds};
 use super::saved::Saved;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, baseline, output, probe_report};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
-use crate::finding::repro::Repro;
-use crate::finding::save::write_whole;
 use crate::report;
 use crate::report::model::{Summary, TargetReport};
 use crate::run::real_time::{
@@ -18,15 +17,13 @@ use crate::run::real_time::{
 use crate::script::Millis;
 use crate::verdict::Invariant;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 pub(super) fn run(options: &Options) -> Done {
-    let known = match &options.baseline {
-        None => None,
-        Some(file) => baseline::read(file)?,
-    };
+    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?.flatten();
+    let known = baseline.as_ref().map(|baseline| baseline.of_target(&options.url));
+    let known = known.unwrap_or_default();
     let server = server(options)?;
     let concurrency = options.concurrency as usize;
     allow(concurrency)?;
@@ -38,7 +35,7 @@ pub(super) fn run(options: &Options) -> Done {
         concurrency,
         rate: options.rate,
         all_variants: options.all_variants,
-        accepted: known.clone().unwrap_or_default(),
+        accepted: known.patterns(),
     };
     announce(&probe, options);
     let stop = catch_ctrl_c()?;
@@ -56,11 +53,15 @@ pub(super) fn run(options: &Options) -> Done {
             }
         }
     };
-    let outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
+    let mut outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
+    let seen = (&outcome.sightings, outcome.scripts);
+    let held = |found: &ProbeFinding| (!found.is_dismissed()).then_some(found.violation.identity);
+    let missed = known.take_missed(&mut outcome.findings, held, seen);
+    let known = (&known, missed.as_slice());
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     let report =
-        |saved: &Saved| probe_report::report(&options.url, &probe, &outcome, saved, seconds);
+        |saved: &Saved| probe_report::report(&options.url, &probe, &outcome, known, saved, seconds);
     let held = |identity| {
         let mut findings = outcome.findings.iter().filter(|found| !found.is_dismissed());
         options.all_variants && findings.any(|found| found.violation.identity == identity)
@@ -80,7 +81,7 @@ pub(super) fn run(options: &Options) -> Done {
             targets: std::slice::from_ref(&target),
         })?),
     }
-    finish(options, &probe, &outcome, &saved, &target, known.is_some())
+    finish(options, &probe, &outcome, &saved, &target, baseline.is_some())
 }
 
 /// Writes what is to be written, says what went wrong, and decides the exit code.
@@ -93,10 +94,7 @@ fn finish(
     has_baseline: bool,
 ) -> Done {
     let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
-    let held: Vec<&ProbeFinding> = findings.iter().filter(|found| !found.is_dismissed()).collect();
-    let is_held =
-        |repro: &&Repro| held.iter().any(|found| found.violation.identity == repro.identity);
-    let repros: Vec<Repro> = saved.repros().filter(is_held).cloned().collect();
+    let is_held = findings.iter().any(|found| !found.is_dismissed());
     if let Some(file) = &options.junit {
         let interrupted = stopped.then_some("interrupted");
         let trouble = trouble.as_deref().or(interrupted);
@@ -106,7 +104,7 @@ fn finish(
         let seconds = target.seconds();
         let text =
             report::junit(&options.url, &problems, outcome.scripts, &judged, trouble, seconds);
-        write_file(file, &text)?;
+        output::write_file(file, &text)?;
     }
     saved.tell_failures();
     let whole = trouble.is_none() && !stopped && saved.is_whole();
@@ -118,24 +116,14 @@ fn finish(
         output::note("interrupted: not tested to the end");
     }
     if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
-        write_file(file, &baseline::text(&repros)?)?;
-        let problems = report::count(target.problems().len(), "problem");
-        output::note(&format!("{problems} recorded as accepted in {}", file.display()));
+        baseline::record(file, std::slice::from_ref(target), false)?;
         return Ok(CLEAN);
     }
     Ok(match () {
-        () if !held.is_empty() => FINDINGS,
+        () if is_held || target.has_jumped() => FINDINGS,
         () if !whole => COULD_NOT,
         () => CLEAN,
     })
-}
-
-/// Writes a file whole or not at all.
-fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    write_whole(directory, file, text.as_bytes())
-        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.

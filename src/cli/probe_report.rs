@@ -1,11 +1,13 @@
 //! What is to be told of a campaign over TCP.
 
+use super::baseline::Known;
 use super::saved::Saved;
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::report::Shown;
-use crate::report::model::{Accepted, FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
+use crate::report::model::{FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
 use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
+use crate::verdict::Identity;
 use std::path::Path;
 
 /// What takes the place of a library's version.
@@ -29,6 +31,7 @@ pub(super) fn report(
     url: &str,
     probe: &Probe,
     outcome: &ProbeOutcome,
+    (known, missed): (&Known, &[Identity]),
     saved: &Saved,
     seconds: f64,
 ) -> TargetReport {
@@ -41,7 +44,6 @@ pub(super) fn report(
             None => findings.push(report),
         }
     }
-    let known = outcome.accepted.iter();
     let first = probe.server.urls().next();
     TargetReport {
         name: url.to_owned(),
@@ -49,9 +51,8 @@ pub(super) fn report(
         scripts: outcome.scripts,
         findings,
         sightings: outcome.sightings.clone(),
-        accepted: known
-            .map(|(identity, fired)| Accepted::Known { identity: *identity, fired: *fired })
-            .collect(),
+        accepted: known.accepted(&outcome.sightings, missed),
+        jumps: known.jumps(&outcome.sightings, missed, outcome.scripts),
         played: HowPlayed::OverTcp(OverTcp {
             url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
             dismissed,

@@ -81,11 +81,6 @@ impl Saved {
         entry.file.as_ref()?.written.as_deref().ok()
     }
 
-    /// All of them.
-    pub fn repros(&self) -> impl Iterator<Item = &Repro> {
-        self.0.iter().map(|entry| &entry.repro)
-    }
-
     /// Whether all could be saved.
     pub fn is_whole(&self) -> bool {
         self.files().all(Result::is_ok)

@@ -1,6 +1,7 @@
 //! `hangup test`: a campaign against each chosen target, in worker processes.
 
 use super::args::{Format, Test};
+use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
 use super::progress::Bar;
 use super::test_report::Run;
@@ -18,6 +19,7 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
     if targets.is_empty() {
         return Err("there are no targets to test".to_owned());
     }
+    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?.flatten();
     let seed = options.seed.unwrap_or_else(fresh_seed);
     let interrupted = catch_ctrl_c()?;
     let line = format!("seed {seed}: to play the same again, add --seed {seed}");
@@ -26,12 +28,18 @@ pub(super) fn run(registry: &Registry, options: &Test) -> Done {
         Format::Json => output::note(&line),
     }
     let began = now();
-    let (runs, trouble) = campaigns(&targets, seed, options, &interrupted);
+    let (runs, trouble) = campaigns(&targets, seed, options, baseline.as_ref(), &interrupted);
     finish(&runs, seed, began.elapsed(), options, targets.len())?;
     if let Some(trouble) = trouble {
         return Err(trouble);
     }
-    Ok(code(&runs, targets.len()))
+    let whole = left(&runs, targets.len()) == 0 && runs.iter().all(|run| run.saved.is_whole());
+    let recorded = options.baseline.as_ref().filter(|_| baseline.is_none() && whole);
+    if let Some(file) = recorded {
+        let reports: Vec<TargetReport> = runs.iter().map(Run::report).collect();
+        baseline::record(file, &reports, true)?;
+    }
+    Ok(code(&runs, targets.len(), recorded.is_some()))
 }
 
 /// A run for each target, until one could not be or somebody interrupts.
@@ -39,6 +47,7 @@ fn campaigns(
     targets: &[Arc<dyn Target>],
     seed: u64,
     options: &Test,
+    baseline: Option<&Baseline>,
     interrupted: &AtomicBool,
 ) -> (Vec<Run>, Option<String>) {
     let mut pool = WorkerPool::new(jobs(options), u64::from(options.memory) << 20);
@@ -57,7 +66,8 @@ fn campaigns(
                 || interrupted.load(Ordering::Relaxed)
         };
         bar.target(target.name(), index);
-        match Run::of(target, seed, options, &mut pool, &bar, &stop) {
+        let known = baseline.map(|baseline| baseline.of_target(target.name()));
+        match Run::of(target, seed, options, known.unwrap_or_default(), &mut pool, &bar, &stop) {
             Ok(mut run) => {
                 run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
                 if options.format == Format::Human {
@@ -125,9 +135,13 @@ fn left(runs: &[Run], targets: usize) -> usize {
     targets - runs.iter().filter(|run| !run.outcome.stopped).count()
 }
 
-fn code(runs: &[Run], targets: usize) -> u8 {
-    let broken =
-        |run: &Run| !run.outcome.findings.is_empty() || run.report().stale().next().is_some();
+/// What was `recorded` as known is no finding.
+fn code(runs: &[Run], targets: usize, recorded: bool) -> u8 {
+    let broken = |run: &Run| {
+        let report = run.report();
+        let found = !recorded && !run.outcome.findings.is_empty();
+        found || report.stale().next().is_some() || report.has_jumped()
+    };
     if runs.iter().any(broken) {
         FINDINGS
     } else if left(runs, targets) > 0 || !runs.iter().all(|run| run.saved.is_whole()) {

@@ -1,15 +1,17 @@
 //! One target's campaign, and what is to be told of it.
 
 use super::args::{SCRIPTS, Test};
+use super::baseline::Known;
 use super::progress::Bar;
 use super::saved::Saved;
 use crate::bounds::Bounds;
 use crate::report;
-use crate::report::model::{Accepted, FindingReport, HowPlayed, TargetReport};
-use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress};
+use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
+use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress};
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
+use crate::verdict::{Identity, Level};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,10 @@ pub(super) struct Run {
     pub outcome: CampaignOutcome,
     pub saved: Saved,
     bounds: Bounds,
+    /// What is known of the target.
+    known: Known,
+    /// What was found and is known too, although it is not listed.
+    missed: Vec<Identity>,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
     /// How many scripts it was to be.
@@ -32,6 +38,7 @@ impl Run {
         target: &Arc<dyn Target>,
         seed: u64,
         options: &Test,
+        known: Known,
         pool: &mut WorkerPool,
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
@@ -56,12 +63,21 @@ impl Run {
         };
         let all_variants = options.all_variants;
         let campaign = Campaign { bounds, seed, scripts, all_variants };
-        let outcome = pool.run(&campaign, target, watch)?;
+        let mut outcome = pool.run(&campaign, &known.patterns(), target, watch)?;
+        let missed = known.take_missed(
+            &mut outcome.findings,
+            |finding| Some(finding.violation.identity),
+            (&outcome.sightings, outcome.scripts),
+        );
         let held_otherwise = options.close_within.is_some();
         let target = Arc::clone(target);
-        let mut run = Self { target, outcome, saved, bounds, held_otherwise, scripts };
+        let mut run =
+            Self { target, outcome, saved, bounds, known, missed, held_otherwise, scripts };
         let headlines = run.report().headlines();
-        run.saved.settle(&options.findings, &headlines, &|_| all_variants);
+        let findings = &run.outcome.findings;
+        let is_found = |identity| findings.iter().any(|found| found.violation.identity == identity);
+        run.saved
+            .settle(&options.findings, &headlines, &|variant| all_variants && is_found(variant));
         Ok(run)
     }
 
@@ -75,15 +91,27 @@ impl Run {
         let accepted = self.outcome.accepted.iter().map(|accepted| Accepted::Deviation {
             deviation: accepted.deviation,
             fired: accepted.fired,
+            level: match accepted {
+                campaign::Accepted { fired: 0, .. } => None,
+                campaign::Accepted { must: 0, .. } => Some(Level::Should),
+                _ => Some(Level::Must),
+            },
             stale: self.stale().any(|stale| std::ptr::eq(stale, &raw const accepted.deviation)),
         });
+        let known = self.known.accepted(&self.outcome.sightings, &self.missed);
+        // What is known is known of the bounds that it was counted under; a stated rate, of the
+        // target's own.
+        let stated = self.outcome.accepted.iter().filter(|_| !self.held_otherwise);
+        let jumps = stated.filter_map(|accepted| Jump::of_deviation(accepted, scripts));
+        let jumps = jumps.chain(self.known.jumps(&self.outcome.sightings, &self.missed, scripts));
         TargetReport {
             name: self.target.name().to_owned(),
             version: self.target.version().to_owned(),
             scripts,
             findings: findings.collect(),
             sightings: self.outcome.sightings.clone(),
-            accepted: accepted.collect(),
+            accepted: accepted.chain(known).collect(),
+            jumps: jumps.collect(),
             played: HowPlayed::InProcess { given_up, passed_over, planned: self.scripts },
         }
     }
@@ -99,7 +127,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Bounds, CampaignOutcome, Deviation, Run, Saved, Target, report};
+    use super::{Arc, Bounds, CampaignOutcome, Deviation, Known, Run, Saved, Target, report};
     use crate::report::Style;
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;
@@ -111,7 +139,8 @@ mod tests {
         let registry = Registry::built_in();
         let target = Arc::clone(registry.find("tungstenite/reader-task").expect("built in"));
         let deviations = target.deviations().iter();
-        let accepted = deviations.map(|deviation| Accepted { deviation: *deviation, fired: 0 });
+        let accepted =
+            deviations.map(|deviation| Accepted { deviation: *deviation, fired: 0, must: 0 });
         let outcome =
             CampaignOutcome { scripts, accepted: accepted.collect(), ..CampaignOutcome::default() };
         Run {
@@ -119,6 +148,8 @@ mod tests {
             outcome,
             saved: Saved::default(),
             bounds: Bounds::default(),
+            known: Known::default(),
+            missed: Vec::new(),
             held_otherwise: false,
             scripts: Some(scripts),
         }

@@ -5,6 +5,7 @@
 pub mod problem;
 pub mod repro;
 pub mod save;
+pub mod share;
 
 use crate::exchange::Exchange;
 use crate::script::Script;

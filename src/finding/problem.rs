@@ -93,14 +93,18 @@ pub struct Sighting {
     pub first: u64,
     /// How many scripts showed it.
     pub scripts: u64,
+    /// How strongly the RFC asks for what is broken, at its strongest.
+    pub level: Level,
 }
 
 impl Sightings {
     /// Counts `scripts` more scripts that showed `identity`, of which `first` was the first.
-    pub fn add(&mut self, identity: Identity, Sighting { first, scripts }: Sighting) {
-        let sighting = self.0.entry(identity).or_insert(Sighting { first, scripts: 0 });
-        sighting.first = sighting.first.min(first);
-        sighting.scripts += scripts;
+    pub fn add(&mut self, identity: Identity, seen: Sighting) {
+        let sighting = self.0.entry(identity).or_insert(Sighting { scripts: 0, ..seen });
+        sighting.first = sighting.first.min(seen.first);
+        sighting.scripts += seen.scripts;
+        // Must comes first.
+        sighting.level = sighting.level.min(seen.level);
     }
 
     /// What was seen as `from` is `to`.

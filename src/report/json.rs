@@ -1,11 +1,11 @@
 //! A report for machines: one JSON object.
 
 use super::model::{
-    Accepted, FindingReport, HowPlayed, ProblemReport, Repeats, Summary, TargetReport,
+    Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Summary, TargetReport,
 };
 use super::promise::Overdue;
 use crate::exchange::Time;
-use crate::verdict::{Pattern, Problem, Symptom, Variant};
+use crate::verdict::{Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 
 /// The results of a command.
@@ -65,6 +65,7 @@ struct JsonTarget<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dismissed: Option<Vec<JsonFinding<'a>>>,
     accepted: Vec<JsonAccepted>,
+    jumps: Vec<JsonJump>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +93,13 @@ impl<'a> JsonTarget<'a> {
                 (&tcp.url, None, Some(facts), Some(dismissed.collect()))
             }
         };
+        let shown = |finding: &FindingReport| {
+            report.sightings.of(finding.repro.identity).map_or(0, |seen| seen.scripts)
+        };
+        let findings = report
+            .findings
+            .iter()
+            .map(|finding| JsonFinding { shown: Some(shown(finding)), ..JsonFinding::of(finding) });
         Self {
             name,
             version: &report.version,
@@ -100,9 +108,10 @@ impl<'a> JsonTarget<'a> {
             passed_over: in_process.map(|(_, passed_over)| passed_over),
             tcp,
             problems: report.problems().iter().map(JsonProblem::of).collect(),
-            findings: report.findings.iter().map(JsonFinding::of).collect(),
+            findings: findings.collect(),
             dismissed,
             accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
+            jumps: report.jumps.iter().map(JsonJump::of).collect(),
         }
     }
 }
@@ -123,7 +132,9 @@ struct JsonProblem<'a> {
     url: Option<&'a str>,
     repro: Option<String>,
     flaky: bool,
-    /// The share of the scripts that showed it.
+    /// How many scripts showed it.
+    shown: u64,
+    /// The share of the scripts that did.
     rate: f64,
     first_script: Option<u64>,
     variants: Vec<JsonVariant>,
@@ -141,7 +152,8 @@ struct JsonVariant {
 
 impl<'a> JsonProblem<'a> {
     fn of(report: &ProblemReport<'a>) -> Self {
-        let ProblemReport { problem, level, headline, variants, first_script, rate, .. } = report;
+        let ProblemReport { problem, level, headline, variants, first_script, shown, rate } =
+            report;
         let variant = |finding: &&FindingReport| {
             let identity = finding.repro.identity;
             JsonVariant {
@@ -161,6 +173,7 @@ impl<'a> JsonProblem<'a> {
             url: headline.url.as_deref(),
             repro: headline.path.as_ref().map(|path| path.display().to_string()),
             flaky: headline.repeats.is_flaky(),
+            shown: *shown,
             rate: *rate,
             first_script: *first_script,
             variants: variants.iter().map(variant).collect(),
@@ -180,7 +193,11 @@ struct JsonFinding<'a> {
     steps: usize,
     plays: u32,
     flaky: bool,
+    /// The share of its replays that show it.
     rate: f64,
+    /// How many of the campaign's scripts showed it. Not of what is dismissed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<u64>,
     sentence: &'a str,
     script: String,
     /// Over TCP only.
@@ -230,6 +247,7 @@ impl<'a> JsonFinding<'a> {
             plays: finding.plays,
             flaky: finding.repeats.is_flaky(),
             rate: finding.repeats.rate(),
+            shown: None,
             sentence: &repro.sentence,
             script: repro.script.to_string(),
             url: finding.url.as_deref(),
@@ -248,10 +266,16 @@ struct JsonAccepted {
     pattern: Pattern,
     #[serde(flatten)]
     why: Option<JsonReason>,
+    /// In how many scripts it showed.
     fired: u64,
+    /// The strongest level of what it accepted, if it accepted anything.
+    level: Option<&'static str>,
     /// Of a deviation only.
     #[serde(skip_serializing_if = "Option::is_none")]
     stale: Option<bool>,
+    /// Of a baseline only: whether this very variant is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed: Option<bool>,
 }
 
 /// Of a deviation only.
@@ -259,20 +283,57 @@ struct JsonAccepted {
 struct JsonReason {
     reason: &'static str,
     rfc: &'static str,
+    /// The rate that it states.
+    expected_rate: Option<f64>,
 }
 
 impl JsonAccepted {
     fn of(accepted: &Accepted) -> Self {
         match *accepted {
-            Accepted::Deviation { deviation, fired, stale } => Self {
+            Accepted::Deviation { deviation, fired, level, stale } => Self {
                 pattern: deviation.pattern,
-                why: Some(JsonReason { reason: deviation.reason, rfc: deviation.rfc }),
+                why: Some(JsonReason {
+                    reason: deviation.reason,
+                    rfc: deviation.rfc,
+                    expected_rate: deviation.rate,
+                }),
                 fired,
+                level: level.map(Level::id),
                 stale: Some(stale),
+                listed: None,
             },
-            Accepted::Known { identity, fired } => {
-                Self { pattern: identity.into(), why: None, fired, stale: None }
-            }
+            Accepted::Known { identity, fired, level, listed } => Self {
+                pattern: identity.into(),
+                why: None,
+                fired,
+                level: Some(level.id()),
+                stale: None,
+                listed: Some(listed),
+            },
+        }
+    }
+}
+
+/// Something accepted that shows far more often than it is known to.
+#[derive(Serialize)]
+struct JsonJump {
+    #[serde(flatten)]
+    pattern: Pattern,
+    level: &'static str,
+    /// In how many scripts it showed.
+    shown: u64,
+    rate: f64,
+    expected_rate: f64,
+}
+
+impl JsonJump {
+    fn of(jump: &Jump) -> Self {
+        Self {
+            pattern: jump.pattern,
+            level: jump.level.id(),
+            shown: jump.now.shown,
+            rate: jump.now.rate(),
+            expected_rate: jump.before.rate(),
         }
     }
 }

@@ -5,8 +5,10 @@ use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, rank, simplicity};
 use crate::finding::repro::{Replay, Repro};
+use crate::finding::share::Share;
+use crate::run::campaign;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Ending, Identity, Invariant, Level, Problem, Reason, Violation};
+use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
 use std::path::PathBuf;
 
 /// The campaigns of one command.
@@ -43,6 +45,8 @@ pub struct TargetReport {
     pub sightings: Sightings,
     /// What is known of it and accepted.
     pub accepted: Vec<Accepted>,
+    /// What of that shows far more often than it is known to.
+    pub jumps: Vec<Jump>,
     /// What only one way of playing has to say.
     pub played: HowPlayed,
 }
@@ -146,8 +150,10 @@ pub enum Accepted {
     Deviation {
         /// The deviation.
         deviation: Deviation,
-        /// How many violations it accepted.
+        /// In how many scripts it accepted a violation.
         fired: u64,
+        /// How strongly the RFC asks for what it accepted, where it accepted anything.
+        level: Option<Level>,
         /// Whether it never occurred where it should have.
         stale: bool,
     },
@@ -157,7 +163,59 @@ pub enum Accepted {
         identity: Identity,
         /// In how many scripts it showed.
         fired: u64,
+        /// How strongly the RFC asks for what it breaks.
+        level: Level,
+        /// Whether the baseline has this very variant of the problem; else it has others, and this
+        /// one is so rare that it may have been missed.
+        listed: bool,
     },
+}
+
+/// Something that is accepted, and shows far more often than it is known to: it may hide another
+/// bug by now.
+#[derive(Clone, Copy, Debug)]
+pub struct Jump {
+    /// What is accepted.
+    pub pattern: Pattern,
+    /// How strongly the RFC asks for what it accepts.
+    pub level: Level,
+    /// In how many scripts it showed.
+    pub now: Share,
+    /// What is known.
+    pub before: Before,
+}
+
+/// How often something that is accepted is known to show.
+#[derive(Clone, Copy, Debug)]
+pub enum Before {
+    /// The rate that a deviation states.
+    Stated(f64),
+    /// What was counted for a baseline.
+    Counted(Share),
+}
+
+impl Before {
+    /// The share of the scripts.
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Stated(rate) => rate,
+            Self::Counted(share) => share.rate(),
+        }
+    }
+}
+
+impl Jump {
+    /// That of a target's deviation in a campaign of so many scripts, if it did.
+    pub fn of_deviation(accepted: &campaign::Accepted, scripts: u64) -> Option<Self> {
+        let campaign::Accepted { deviation, fired, must } = *accepted;
+        let level = if must > 0 { Level::Must } else { Level::Should };
+        let now = Share { shown: fired, scripts };
+        let jumped = || {
+            let before = Before::Stated(deviation.rate?);
+            Some(Self { pattern: deviation.pattern, level, now, before })
+        };
+        accepted.has_jumped(scripts).then(jumped)?
+    }
 }
 
 /// A command to paste.
@@ -176,14 +234,17 @@ pub enum Remark<'a> {
     GivenUp(u64, Option<u64>),
     /// So many of its scripts were not played, of so many.
     ScriptsPassedOver(u64, u64),
-    /// An accepted deviation occurred so many times.
+    /// An accepted deviation occurred in so many scripts.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
     Stale(&'a Deviation, u64),
     /// Something showed that is no finding.
     Dismissed(&'a FindingReport, Reason),
-    /// A finding of the baseline was seen so many times.
-    AcceptedKnown(Identity, u64),
+    /// A finding of the baseline was seen in so many scripts; or, where it is not listed there, one
+    /// of a problem that is.
+    AcceptedKnown(Identity, u64, bool),
+    /// Something accepted shows far more often than it is known to.
+    Jump(&'a Jump),
     /// Parts of the server were not tested.
     NotTested(&'a [&'static str]),
     /// The server's end of its connections was not seen.
@@ -341,8 +402,14 @@ impl TargetReport {
                 remarks.extend((passed_over > 0).then_some(Remark::PassedOver(passed_over)));
             }
         }
+        remarks.extend(self.jumps.iter().map(Remark::Jump));
         remarks.extend(self.stale().map(|deviation| Remark::Stale(deviation, self.scripts)));
         remarks
+    }
+
+    /// Whether something that is accepted, and that the RFC demands, has jumped.
+    pub fn has_jumped(&self) -> bool {
+        self.jumps.iter().any(|jump| jump.level == Level::Must)
     }
 
     /// The accepted deviations that never occurred where they should have.
@@ -361,7 +428,9 @@ impl Accepted {
             Self::Deviation { deviation, fired, .. } => {
                 Some(Remark::AcceptedDeviation(deviation, *fired))
             }
-            Self::Known { identity, fired } => Some(Remark::AcceptedKnown(*identity, *fired)),
+            Self::Known { identity, fired, listed, .. } => {
+                Some(Remark::AcceptedKnown(*identity, *fired, *listed))
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
 use super::model::{
-    Command, FindingReport, HowPlayed, OverTcp, ProblemReport, Remark, Repeats, ReplayReport,
-    ReplayResult, Summary, TargetReport,
+    Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
+    ReplayReport, ReplayResult, Summary, TargetReport,
 };
 use super::promise::Overdue;
 use super::table::table;
@@ -10,6 +10,7 @@ use super::timeline::Timeline;
 use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
+use crate::finding::share::Share;
 use crate::target::Deviation;
 use crate::verdict::Reason;
 use std::fmt::Write as _;
@@ -184,11 +185,11 @@ fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingRepo
 /// A remark below the findings.
 fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
     let wrapped = |text: &str| style.wrap(text, 2);
-    let times = |fired: u64| count(fired as usize, "time");
+    let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {
-        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc }, fired) => {
+        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, .. }, fired) => {
             let rule = pattern.invariant();
-            let accepted = format!("accepted, {}: {rule}: {reason}.", times(fired));
+            let accepted = format!("accepted, {}: {rule}: {reason}.", scripts(fired));
             vec![wrapped(&accepted), wrapped(&format!("RFC 6455 {rfc}"))]
         }
         Remark::Stale(deviation, scripts) => {
@@ -196,8 +197,14 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             let text = wrapped(&format!("stale: {}", stale(deviation, scripts)));
             vec![text.replacen("stale", &style.paint(Paint::Red, "stale"), 1)]
         }
-        Remark::AcceptedKnown(identity, fired) => {
-            vec![wrapped(&format!("accepted, {}: {identity}", times(fired)))]
+        Remark::AcceptedKnown(identity, fired, listed) => {
+            let rare = if listed { "" } else { "; not in the baseline, which has this problem" };
+            vec![wrapped(&format!("accepted, {}: {identity}{rare}", scripts(fired)))]
+        }
+        Remark::Jump(jump) => {
+            // As of what is stale.
+            let text = wrapped(&format!("jumped: {}", self::jump(jump)));
+            vec![text.replacen("jumped", &style.paint(Paint::Red, "jumped"), 1)]
         }
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
@@ -360,6 +367,42 @@ pub fn stale(deviation: &Deviation, scripts: u64) -> String {
         "`{what}` is an accepted deviation ({reason}), and {scripts} scripts did not show it: \
          take it out of the target's deviations"
     )
+}
+
+/// What is accepted and shows far more often than it is known to, and what to do.
+pub fn jump(jump: &Jump) -> String {
+    let Jump { pattern, level, now, before } = jump;
+    let (before, advice) = match before {
+        Before::Stated(rate) => (
+            format!("its stated rate is {}", percent(*rate)),
+            "Take it out of the target's deviations to see what it hides, or state the new rate.",
+        ),
+        Before::Counted(share) => (
+            format!("in the baseline it was {}", of_scripts(*share)),
+            "Take it out of the baseline to see what it hides, or record the baseline anew.",
+        ),
+    };
+    let now = of_scripts(*now);
+    format!("`{pattern}` ({level}) is accepted, and shows in {now}; {before}. {advice}")
+}
+
+/// A share in words: `205 of 20,000 scripts (1.0 %)`.
+pub fn of_scripts(share: Share) -> String {
+    let Share { shown, scripts } = share;
+    format!(
+        "{} of {} ({})",
+        thousands(shown),
+        count(scripts as usize, "script"),
+        percent(share.rate())
+    )
+}
+
+/// A rate in percent, with two digits that say something: `37 %`, `1.0 %`, `0.012 %`.
+fn percent(rate: f64) -> String {
+    let percent = rate * 100.0;
+    let digits =
+        if percent == 0.0 { 0 } else { (1.0 - percent.log10().floor()).clamp(0.0, 6.0) as usize };
+    format!("{percent:.digits$} %")
 }
 
 /// A path as a shell takes it back: in quotes where it needs them.

@@ -83,9 +83,24 @@ pub struct Deviation {
     pub reason: &'static str,
     /// The sentence of RFC 6455 at stake, with its section.
     pub rfc: &'static str,
+    /// The share of a campaign's scripts that show it, where that is known, as a campaign reports
+    /// it: `Some(0.01)` is one of a hundred. One that shows in more than
+    /// [three times](crate::finding::share::JUMPED) as many, and in more than chance explains, is
+    /// reported: it hides something else by now.
+    ///
+    /// The rate depends on what is drawn: on the bounds, on the application's steps
+    /// ([`Target::obeys`]), and on the version of hangup. It is not judged under other bounds than
+    /// the target's own. A rate of more than a third cannot jump.
+    pub rate: Option<f64>,
 }
 
 impl Deviation {
+    /// The same, in this share of the scripts.
+    pub const fn at_rate(mut self, rate: f64) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
     /// Whether it accepts findings with this identity.
     pub fn accepts(&self, identity: Identity) -> bool {
         self.pattern.matches(identity)

@@ -63,6 +63,7 @@ pub mod deviations {
                  proves illegal, and that never becomes complete, is no error yet, and the server \
                  promises nothing for idle clients",
         rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
+        rate: None,
     };
 
     /// It returns an error on a protocol violation, and sends no Close by itself.
@@ -72,6 +73,7 @@ pub mod deviations {
                  to say why is left to the caller, and these servers hang up",
         rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
               (Section 7.4) before proceeding to _Close the WebSocket Connection_.",
+        rate: None,
     };
 
     /// It takes close code 1014 for a violation.
@@ -81,6 +83,7 @@ pub mod deviations {
                  frame may carry",
         rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
               protocol, its future revisions, and extensions",
+        rate: None,
     };
 
     /// It sends the code and the reason that the application passes it, legal or not.
@@ -91,6 +94,7 @@ pub mod deviations {
                  to the caller",
         rfc: "7.4.1: 1005 is a reserved value and MUST NOT be set as a status code in a Close \
               control frame by an endpoint.",
+        rate: None,
     };
 
     pub(super) const ALL: &[Deviation] =

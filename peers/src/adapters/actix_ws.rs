@@ -41,6 +41,7 @@ const FIN_FIRST: Deviation = Deviation {
              reported as comes first, and the code is lost",
     rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
           code it received.",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

@@ -35,6 +35,7 @@ const LOSES_ANSWER: Deviation = Deviation {
              queued (findings/ezsockets-crossing-closes-lose-the-answer.toml)",
     rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close \
           frame, the endpoint MUST send a Close frame in response.",
+    rate: None,
 };
 
 const NO_CLOSE: Deviation = Deviation {
@@ -42,6 +43,7 @@ const NO_CLOSE: Deviation = Deviation {
     reason: "the library fails a connection without a Close, and ends the session before its \
              handler could send one",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+    rate: None,
 };
 
 const CUTS: Deviation = Deviation {
@@ -50,6 +52,7 @@ const CUTS: Deviation = Deviation {
              ends the connection",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
           endpoint SHOULD _Close the WebSocket Connection_ as defined in Section 7.1.1.",
+    rate: None,
 };
 
 const TOLD_1002: Deviation = Deviation {
@@ -57,6 +60,7 @@ const TOLD_1002: Deviation = Deviation {
     reason: "the library does not know 1014, and reports it as 1002",
     rfc: "7.1.5: _The WebSocket Connection Close Code_ is defined as the status code contained \
           in the first Close control frame received",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

@@ -26,6 +26,7 @@ const CUTS: Deviation = Deviation {
              Closes",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
           endpoint SHOULD _Close the WebSocket Connection_ as defined in Section 7.1.1.",
+    rate: None,
 };
 
 const DOES_NOT_END: Deviation = Deviation {
@@ -38,6 +39,7 @@ const DOES_NOT_END: Deviation = Deviation {
              (findings/jsonrpsee-reads-on-behind-a-writer-that-failed.toml)",
     rfc: "5.5.1: After both sending and receiving a Close message, an endpoint considers the \
           WebSocket connection closed and MUST close the underlying TCP connection.",
+    rate: None,
 };
 
 const CALL_BEHIND_CLOSE: Deviation = Deviation {
@@ -45,6 +47,7 @@ const CALL_BEHIND_CLOSE: Deviation = Deviation {
     reason: "what a call is answered goes out whatever was sent before, a Close that waited for \
              room too (findings/jsonrpsee-answers-a-call-behind-its-close.toml)",
     rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

@@ -24,6 +24,7 @@ const NO_CLOSE: Deviation = Deviation {
     pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
     reason: "after an error the library takes no message any more, a Close neither",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+    rate: None,
 };
 
 const TEXT_AFTER_CLOSE: Deviation = Deviation {
@@ -31,6 +32,7 @@ const TEXT_AFTER_CLOSE: Deviation = Deviation {
     reason: "while its answer to the client's Close waits for room, the library takes a message \
              and sends it behind (findings/sockudo-ws-sends-text-after-its-close.toml)",
     rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
+    rate: None,
 };
 
 const PRESUMED_DEAD: Deviation = Deviation {
@@ -39,6 +41,7 @@ const PRESUMED_DEAD: Deviation = Deviation {
              that says so is not waited for",
     rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
           endpoint SHOULD _Close the WebSocket Connection_ as defined in Section 7.1.1.",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

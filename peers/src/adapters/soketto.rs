@@ -36,6 +36,7 @@ const NO_CODE: Deviation = Deviation {
     reason: "the library fails a connection without a Close, and its own `close()` sends 1000 \
              and no other code",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+    rate: None,
 };
 
 const DEAF_AFTER_CLOSE: Deviation = Deviation {
@@ -44,6 +45,7 @@ const DEAF_AFTER_CLOSE: Deviation = Deviation {
              the client's Close cannot be answered, and ends receiving with an error",
     rfc: "5.5.2: Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, \
           unless it already received a Close frame.",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

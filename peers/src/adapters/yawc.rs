@@ -39,6 +39,7 @@ const SECOND_CLOSE: Deviation = Deviation {
              (findings/yawc-closes-twice.toml)",
     rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close \
           frame, the endpoint MUST send a Close frame in response.",
+    rate: None,
 };
 
 const LONG_ANSWER: Deviation = Deviation {
@@ -47,6 +48,7 @@ const LONG_ANSWER: Deviation = Deviation {
              (findings/a-close-that-is-too-long-is-sent-back.toml)",
     rfc: "5.5: All control frames MUST have a payload length of 125 bytes or less and MUST NOT \
           be fragmented.",
+    rate: None,
 };
 
 pub(crate) fn targets() -> Vec<Peer> {

@@ -11,7 +11,6 @@ use crate::judge::judge;
 use crate::run::control_play::{PlayScript, decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
-use crate::target::Deviation;
 use crate::verdict::{Identity, Problem, Verdict, Violation};
 
 /// How often a finding is played again to see whether it repeats.
@@ -47,18 +46,18 @@ pub(crate) struct FirstFailure {
 impl Campaign {
     /// Looks into the first script of a variant of a problem. Where that is to become the
     /// headline, and shrinks to another variant, there are two findings: the headline first.
-    /// What `deviations` accept is no headline.
+    /// What is accepted is no headline.
     pub(crate) fn look_into<E>(
         &self,
         first: FirstFailure,
         depth: Depth,
-        deviations: &[Deviation],
+        accepts: &dyn Fn(Identity) -> bool,
         play_again: &mut PlayScript<'_, E>,
         stop_requested: &dyn Fn() -> bool,
     ) -> Result<Vec<Finding>, E> {
         let identity = first.violation.identity;
         let goal = match depth {
-            Depth::Headline => Goal::Problem(identity.problem(), deviations),
+            Depth::Headline => Goal::Problem(identity.problem(), accepts),
             Depth::Shrink | Depth::Check => Goal::Variant(identity),
         };
         let shrinks = depth != Depth::Check;
@@ -68,13 +67,7 @@ impl Campaign {
         let mut findings = vec![found];
         if let Some(again) = again.filter(|_| findings[0].violation.identity != identity) {
             let depth = if self.all_variants { Depth::Shrink } else { Depth::Check };
-            findings.extend(self.look_into(
-                again,
-                depth,
-                deviations,
-                play_again,
-                stop_requested,
-            )?);
+            findings.extend(self.look_into(again, depth, accepts, play_again, stop_requested)?);
         }
         Ok(findings)
     }
@@ -148,18 +141,17 @@ impl Campaign {
 enum Goal<'a> {
     /// The same variant.
     Variant(Identity),
-    /// The same problem, in a variant that these deviations do not accept.
-    Problem(Problem, &'a [Deviation]),
+    /// The same problem, in a variant of which this does not say that it is accepted.
+    Problem(Problem, &'a dyn Fn(Identity) -> bool),
 }
 
 impl Goal<'_> {
     fn shown<'a>(&self, verdict: &'a Verdict) -> Option<&'a Violation> {
         match *self {
             Self::Variant(identity) => verdict.find(identity),
-            Self::Problem(problem, deviations) => verdict.violations.iter().find(|violation| {
+            Self::Problem(problem, accepts) => verdict.violations.iter().find(|violation| {
                 let identity = violation.identity;
-                identity.problem() == problem
-                    && Deviation::accepting(deviations, identity).is_none()
+                identity.problem() == problem && !accepts(identity)
             }),
         }
     }

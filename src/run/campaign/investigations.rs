@@ -5,7 +5,7 @@
 
 use crate::finding::Finding;
 use crate::finding::problem::Problems;
-use crate::verdict::{Identity, Problem};
+use crate::verdict::{Identity, Pattern, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a violation is looked into.
@@ -24,22 +24,28 @@ pub(crate) enum Depth {
 pub(crate) struct Investigations {
     /// Whether every variant is shrunk.
     all_variants: bool,
+    /// What is known and not looked into.
+    known: Vec<Pattern>,
     in_progress: BTreeSet<Identity>,
     findings: BTreeMap<Identity, Finding>,
 }
 
 impl Investigations {
-    pub const fn new(all_variants: bool) -> Self {
-        Self { all_variants, in_progress: BTreeSet::new(), findings: BTreeMap::new() }
+    pub fn new(all_variants: bool, known: &[Pattern]) -> Self {
+        let known = known.to_vec();
+        Self { all_variants, known, in_progress: BTreeSet::new(), findings: BTreeMap::new() }
     }
 
     /// How far to look into a violation; `None` where that was done, or is being done, or where
-    /// its problem has to have its headline first.
+    /// its problem has to have its headline first, or where it is known.
     ///
     /// Of several violations of one problem the one with the earliest script is to be asked about
     /// first: then the headline does not depend on who plays what.
     pub fn depth(&self, identity: Identity) -> Option<Depth> {
         if self.findings.contains_key(&identity) || self.in_progress.contains(&identity) {
+            return None;
+        }
+        if self.known.iter().any(|pattern| pattern.matches(identity)) {
             return None;
         }
         let problem = identity.problem();

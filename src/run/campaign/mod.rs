@@ -22,12 +22,15 @@ use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::problem::{Sighting, Sightings};
+use crate::finding::share::{JUMPED, Share};
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
-use crate::verdict::Violation;
+use crate::verdict::{Identity, Level, Pattern, Violation};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -53,8 +56,35 @@ pub struct Campaign {
 pub struct Accepted {
     /// The deviation.
     pub deviation: Deviation,
-    /// How many violations it accepted.
+    /// In how many scripts it accepted a violation.
     pub fired: u64,
+    /// In how many of them it accepted one of what the RFC demands.
+    pub must: u64,
+}
+
+impl Accepted {
+    /// Whether, in so many scripts, it fired far more often than its rate says.
+    pub fn has_jumped(&self, scripts: u64) -> bool {
+        let now = Share { shown: self.fired, scripts };
+        self.deviation.rate.is_some_and(|rate| now.rose_from_rate(rate, JUMPED))
+    }
+}
+
+/// In how many scripts a deviation accepted a violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fired {
+    /// All of them.
+    pub scripts: u64,
+    /// Those in which it was one of what the RFC demands.
+    pub must: u64,
+}
+
+impl Fired {
+    /// Adds the counts of other scripts.
+    pub const fn add(&mut self, other: Self) {
+        self.scripts += other.scripts;
+        self.must += other.must;
+    }
 }
 
 /// The outcome of a campaign.
@@ -69,7 +99,8 @@ pub struct CampaignOutcome {
     pub findings: Vec<Finding>,
     /// What looked like a finding, and of which a control acquitted the target.
     pub dismissed: Vec<Finding>,
-    /// How often each variant of a problem was seen, those that are dismissed included.
+    /// How often each variant of a problem was seen, those included that are dismissed, and those
+    /// of a baseline.
     pub sightings: Sightings,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
@@ -106,13 +137,25 @@ impl Campaign {
     pub fn run(
         &self,
         target: &Arc<dyn Target>,
+        watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
+    ) -> CampaignOutcome {
+        self.run_knowing(&[], target, watch)
+    }
+
+    /// The same, where findings of these patterns are `known`: they are counted, and not looked
+    /// into.
+    pub(crate) fn run_knowing(
+        &self,
+        known: &[Pattern],
+        target: &Arc<dyn Target>,
         mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> CampaignOutcome {
         let config = self.generator_config(&**target);
         let deviations = target.deviations();
-        let mut fired = vec![0; deviations.len()];
-        let mut investigations = Investigations::new(self.all_variants);
+        let mut fired = vec![Fired::default(); deviations.len()];
+        let mut investigations = Investigations::new(self.all_variants, known);
         let mut outcome = CampaignOutcome::default();
+        let accepts = accepts(deviations, known);
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
             let script = config.nth(self.seed, index);
@@ -121,14 +164,14 @@ impl Campaign {
             outcome.scripts += 1;
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
-                let key = violation.identity;
-                outcome.sightings.add(key, Sighting { first: index, scripts: 1 });
+                let (key, level) = (violation.identity, violation.level);
+                outcome.sightings.add(key, Sighting { first: index, scripts: 1, level });
                 let Some(depth) = investigations.depth(key) else { continue };
                 investigations.begin(key);
                 let first = FirstFailure { script: script.clone(), index, violation };
                 let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
                 let Ok(findings) =
-                    self.look_into(first, depth, deviations, &mut play_again, &|| false);
+                    self.look_into(first, depth, &accepts, &mut play_again, &|| false);
                 investigations.finish(key, findings.clone());
                 let (scripts, problems) = (outcome.scripts, investigations.problems());
                 for finding in findings.iter().filter(|finding| !finding.is_dismissed()) {
@@ -156,30 +199,49 @@ impl Campaign {
         GeneratorConfig { bounds: self.bounds, app: target.obeys() }
     }
 
-    /// The rules that an exchange breaks but for those that `deviations` accept, which
+    /// The rules that a script's exchange breaks but for those that `deviations` accept, which
     /// are counted in `fired`: the first violation of each identity, in their order.
     pub(crate) fn unaccepted_violations(
         &self,
         exchange: &Exchange,
         deviations: &[Deviation],
-        fired: &mut [u64],
+        fired: &mut [Fired],
     ) -> Vec<Violation> {
         let mut violations = judge(exchange, &self.bounds).violations;
+        // The strongest level of those that each of the deviations accepts: must comes first.
+        let mut accepted: BTreeMap<usize, Level> = BTreeMap::new();
         violations.retain(|violation| {
             let known = Deviation::accepting(deviations, violation.identity);
             if let Some(known) = known {
-                fired[known] += 1;
+                let level = accepted.entry(known).or_insert(violation.level);
+                *level = violation.level.min(*level);
             }
             known.is_none()
         });
+        for (known, level) in accepted {
+            fired[known].add(Fired { scripts: 1, must: u64::from(level == Level::Must) });
+        }
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
         violations
     }
 }
 
+/// Whether a finding is accepted, by a deviation or as known.
+pub(crate) fn accepts(deviations: &[Deviation], known: &[Pattern]) -> impl Fn(Identity) -> bool {
+    move |identity| {
+        Deviation::accepting(deviations, identity).is_some()
+            || known.iter().any(|pattern| pattern.matches(identity))
+    }
+}
+
 /// The deviations, each with how often it fired.
-pub(crate) fn accepted_counts(deviations: &[Deviation], fired: &[u64]) -> Vec<Accepted> {
+pub(crate) fn accepted_counts(deviations: &[Deviation], fired: &[Fired]) -> Vec<Accepted> {
     let pairs = deviations.iter().zip(fired);
-    pairs.map(|(deviation, fired)| Accepted { deviation: *deviation, fired: *fired }).collect()
+    let accepted = |(deviation, fired): (&Deviation, &Fired)| Accepted {
+        deviation: *deviation,
+        fired: fired.scripts,
+        must: fired.must,
+    };
+    pairs.map(accepted).collect()
 }

@@ -131,10 +131,9 @@ pub struct ProbeOutcome {
     pub scripts: u64,
     /// The findings, by key.
     pub findings: Vec<ProbeFinding>,
-    /// How often each variant of a problem was seen, those that are dismissed included.
+    /// How often each variant of a problem was seen, those included that are dismissed, and those
+    /// that are accepted.
     pub sightings: Sightings,
-    /// What of the accepted was seen, and in how many scripts.
-    pub accepted: BTreeMap<Identity, u64>,
     /// Scripts that broke a rule while our own process was late, again and again: not judged.
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
@@ -385,15 +384,16 @@ impl Probe {
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
         for violation in violations {
-            let seen = violation.identity;
+            let (seen, level) = (violation.identity, violation.level);
+            let sighting = Sighting { first: pending.index, scripts: 1, level };
             // What may still end in another way is known once it was watched.
             if seen.endings().all(|ending| self.accepts(ending)) {
-                *outcome.accepted.entry(seen).or_default() += 1;
+                outcome.sightings.add(seen, sighting);
                 continue;
             }
             let same = |key: &&Identity| key.same_at_the_deadline(seen);
             let key = raw_findings.keys().find(same).copied().unwrap_or(seen);
-            outcome.sightings.add(key, Sighting { first: pending.index, scripts: 1 });
+            outcome.sightings.add(key, sighting);
             // Of several scripts the shortest is shrunk.
             let size = |pending: &PendingScript| (pending.script.steps.len(), pending.index);
             if raw_findings.get(&key).is_none_or(|raw| size(&pending) < size(&raw.pending)) {
@@ -655,8 +655,7 @@ impl Probe {
 impl Candidate {
     /// It is known and accepted, as what it was seen to be when it was watched on.
     fn accept(&mut self, identity: Identity, outcome: &mut ProbeOutcome) {
-        let scripts = outcome.sightings.remove(self.key).map_or(0, |sighting| sighting.scripts);
-        *outcome.accepted.entry(identity).or_default() += scripts;
+        outcome.sightings.rename(self.key, identity);
         self.state = CandidateState::Accepted;
     }
 

@@ -5,6 +5,7 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange};
+use crate::run::campaign::Fired;
 use crate::verdict::{Ending, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -43,7 +44,7 @@ pub(super) struct RangeResult {
     /// The index after its last script.
     pub to: u64,
     /// How often each of the target's deviations fired.
-    pub fired: Vec<u64>,
+    pub fired: Vec<Fired>,
     /// The first violation of each key.
     pub violations: Vec<ViolationSummary>,
     /// The cost of the crash in it, if it is one script that crashed, in the units of [`crate::run::campaign::crash_cost`].

@@ -11,11 +11,12 @@ use crate::bounds::Bounds;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, Depth, FirstFailure, crash_cost,
+    Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
+    accepts, crash_cost,
 };
 use crate::script::Script;
 use crate::target::Target;
-use crate::verdict::{Identity, Invariant, Violation};
+use crate::verdict::{Identity, Invariant, Pattern, Violation};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -37,7 +38,8 @@ impl WorkerPool {
         Self { slots: std::iter::repeat_with(slot).take(jobs.max(1)).collect() }
     }
 
-    /// Plays a campaign; [`Campaign::run`] in worker processes.
+    /// Plays a campaign, in which findings of these patterns are known and not looked into:
+    /// [`Campaign::run`] in worker processes.
     ///
     /// # Errors
     ///
@@ -45,6 +47,7 @@ impl WorkerPool {
     pub fn run(
         &mut self,
         campaign: &Campaign,
+        known: &[Pattern],
         target: &Arc<dyn Target>,
         mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
@@ -52,9 +55,9 @@ impl WorkerPool {
         let deviations = target.deviations().len();
         let config = campaign.generator_config(&**target);
         let draw = Box::new(move |index| config.nth(campaign.seed, index));
-        let schedule =
-            Schedule::new(campaign.scripts, jobs, deviations, campaign.all_variants, draw);
-        let run = CampaignRun::new(campaign, target, schedule, jobs);
+        let investigations = Investigations::new(campaign.all_variants, known);
+        let schedule = Schedule::new(campaign.scripts, jobs, deviations, investigations, draw);
+        let run = CampaignRun::new(campaign, known, target, schedule, jobs);
         std::thread::scope(|scope| {
             for slot in &mut self.slots {
                 scope.spawn(|| run.run_thread(slot));
@@ -169,6 +172,7 @@ fn internal_error(why: &str, script: &Script) -> String {
 /// A campaign in progress, shared by the threads of its workers.
 struct CampaignRun<'a> {
     campaign: &'a Campaign,
+    known: &'a [Pattern],
     target: &'a Arc<dyn Target>,
     state: Mutex<RunState<'a>>,
     /// Signalled when a thread changed the state or has left.
@@ -191,12 +195,14 @@ struct RunState<'a> {
 impl<'a> CampaignRun<'a> {
     fn new(
         campaign: &'a Campaign,
+        known: &'a [Pattern],
         target: &'a Arc<dyn Target>,
         schedule: Schedule<'a>,
         active_threads: usize,
     ) -> Self {
         Self {
             campaign,
+            known,
             target,
             state: Mutex::new(RunState {
                 schedule,
@@ -403,7 +409,7 @@ impl<'a> CampaignRun<'a> {
             self.stalls.store(true, Ordering::Relaxed);
         }
         let deviations = self.target.deviations();
-        let mut fired = vec![0; deviations.len()];
+        let mut fired = vec![Fired::default(); deviations.len()];
         let violations = campaign.unaccepted_violations(&exchange, deviations, &mut fired);
         let violations = violations
             .into_iter()
@@ -429,8 +435,8 @@ impl<'a> CampaignRun<'a> {
         let mut play = |script: &Script| slot.play(target, campaign.bounds, script, index, timeout);
         let stopped = || self.is_stopped();
         let first = FirstFailure { script, index, violation: violation.into_violation() };
-        let deviations = target.deviations();
-        let findings = campaign.look_into(first, depth, deviations, &mut play, &stopped)?;
+        let accepts = accepts(target.deviations(), self.known);
+        let findings = campaign.look_into(first, depth, &accepts, &mut play, &stopped)?;
         let mut state = self.state();
         state.unreported.extend(findings.iter().map(|finding| finding.violation.identity));
         state.schedule.investigations.finish(identity, findings);

@@ -13,7 +13,7 @@
 use super::crash_shapes::{CrashShapes, Decision, Held, Shape};
 use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::problem::{Sighting, Sightings};
-use crate::run::campaign::{CampaignOutcome, Depth, Investigations, accepted_counts};
+use crate::run::campaign::{CampaignOutcome, Depth, Fired, Investigations, accepted_counts};
 use crate::script::Script;
 use crate::target::Deviation;
 use crate::verdict::Identity;
@@ -85,7 +85,7 @@ pub(super) struct Schedule<'a> {
     played_ahead: BTreeMap<u64, PlayedRange>,
     /// All scripts before this index were played; the counts below are theirs.
     settled: u64,
-    fired: Vec<u64>,
+    fired: Vec<Fired>,
     sightings: Sightings,
     crash_cost: u64,
     crash_shapes: CrashShapes,
@@ -112,7 +112,7 @@ impl<'a> Schedule<'a> {
         scripts: Option<u64>,
         jobs: usize,
         deviations: usize,
-        all_variants: bool,
+        investigations: Investigations,
         draw: Box<DrawScript<'a>>,
     ) -> Self {
         let share = scripts.map_or(MAX_RANGE, |scripts| scripts / (4 * jobs as u64).max(1));
@@ -125,7 +125,7 @@ impl<'a> Schedule<'a> {
             in_progress: 0,
             played_ahead: BTreeMap::new(),
             settled: 0,
-            fired: vec![0; deviations],
+            fired: vec![Fired::default(); deviations],
             sightings: Sightings::default(),
             crash_cost: 0,
             crash_shapes: CrashShapes::default(),
@@ -134,7 +134,7 @@ impl<'a> Schedule<'a> {
             alone: BTreeMap::new(),
             unassigned_alone: BTreeSet::new(),
             first_violations: BTreeMap::new(),
-            investigations: Investigations::new(all_variants),
+            investigations,
             stopped: false,
             given_up: false,
         }
@@ -247,10 +247,10 @@ impl<'a> Schedule<'a> {
     /// Adds the counts of a range.
     fn count(&mut self, played: &RangeResult) {
         for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
-            *sum += fired;
+            sum.add(*fired);
         }
-        for &ViolationSummary { identity, index, scripts, .. } in &played.violations {
-            self.sightings.add(identity, Sighting { first: index, scripts });
+        for &ViolationSummary { identity, index, scripts, level, .. } in &played.violations {
+            self.sightings.add(identity, Sighting { first: index, scripts, level });
         }
     }
 
@@ -438,7 +438,7 @@ mod tests {
     /// cause, every 50th from 30 on another, every 3rd fires the deviation.
     fn play(range: Range<u64>, skip: &dyn Fn(u64) -> bool) -> RangeResult {
         let mut first = BTreeMap::new();
-        let mut fired = 0;
+        let mut fired = Fired::default();
         for index in range.clone().filter(|index| !skip(*index)) {
             let cause = (index % 2 == 0).then_some(Cause::OwnClose);
             let rules = [
@@ -449,7 +449,7 @@ mod tests {
                 let none = ViolationSummary { identity, scripts: 0, ..violation(index, NoSpin) };
                 first.entry(identity).or_insert(none).scripts += 1;
             }
-            fired += u64::from(index % 3 == 0);
+            fired.scripts += u64::from(index % 3 == 0);
         }
         let violations = first.into_values().collect();
         RangeResult {
@@ -487,7 +487,13 @@ mod tests {
 
     fn death(index: u64, crash_cost: u32) -> RangeResult {
         let violations = vec![violation(index, Invariant::NoPanic)];
-        RangeResult { from: index, to: index + 1, fired: vec![0], violations, crash_cost }
+        RangeResult {
+            from: index,
+            to: index + 1,
+            fired: vec![Fired::default()],
+            violations,
+            crash_cost,
+        }
     }
 
     fn played(result: RangeResult) -> PlayedRange {
@@ -559,7 +565,7 @@ mod tests {
         server: Server,
     ) -> (Played, BTreeSet<u64>) {
         let mut crashed = BTreeSet::new();
-        let mut schedule = Schedule::new(Some(scripts), jobs, 1, false, Box::new(server.draw));
+        let mut schedule = Schedule::new(Some(scripts), jobs, 1, Investigations::new(false, &[]), Box::new(server.draw));
         let mut in_progress: Vec<Work> = Vec::new();
         let mut random = mix;
         loop {
@@ -577,7 +583,7 @@ mod tests {
             }
         }
         assert_eq!(in_progress, [], "every range was finished");
-        let fired = schedule.fired.clone();
+        let fired = schedule.fired.iter().map(|fired| fired.scripts).collect();
         let outcome = schedule.into_outcome(&[]);
         let sightings = &outcome.sightings;
         let scripts_of = |identity| sightings.of(identity).map(|seen| seen.scripts);
@@ -682,7 +688,7 @@ mod tests {
 
     #[test]
     fn a_violation_is_investigated_once_no_earlier_one_can_come() {
-        let mut schedule = Schedule::new(Some(4096), 1, 1, false, Box::new(PLAIN.draw));
+        let mut schedule = Schedule::new(Some(4096), 1, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(range_of)
@@ -702,7 +708,7 @@ mod tests {
 
     #[test]
     fn a_stopped_schedule_assigns_no_more_ranges_and_investigates_every_violation() {
-        let mut schedule = Schedule::new(None, 2, 1, false, Box::new(PLAIN.draw));
+        let mut schedule = Schedule::new(None, 2, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(range_of)

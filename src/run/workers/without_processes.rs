@@ -9,7 +9,7 @@ use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, FirstFai
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
-use crate::verdict::Violation;
+use crate::verdict::{Pattern, Violation};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,10 +26,11 @@ impl WorkerPool {
     pub fn run(
         &mut self,
         campaign: &Campaign,
+        known: &[Pattern],
         target: &Arc<dyn Target>,
         watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
-        Ok(campaign.run(target, watch))
+        Ok(campaign.run_knowing(known, target, watch))
     }
 
     pub fn play(

@@ -7,7 +7,7 @@ use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
 use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
-use crate::run::campaign::Campaign;
+use crate::run::campaign::{Campaign, Fired};
 use crate::run::virtual_time::play_observed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -149,7 +149,7 @@ impl JobRunner<'_> {
         let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
         let config = campaign.generator_config(&**target);
         let deviations = target.deviations();
-        let mut fired = vec![0; deviations.len()];
+        let mut fired = vec![Fired::default(); deviations.len()];
         let mut violations = BTreeMap::new();
         let mut index = from;
         while index < to && state.stop_requested.load(Relaxed) == 0 {
