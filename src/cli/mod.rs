@@ -1,12 +1,13 @@
 //! The command line: the only place that prints, reads arguments, touches the clock
 //! of the wall, and decides exit codes.
 //!
-//! Exit codes: 0 clean, 1 findings or a stale deviation, 2 could not test. Results go to
+//! Exit codes: 0 clean, 1 findings or a stale or jumped deviation, 2 could not test. Results go to
 //! stdout, progress and errors to stderr.
 
 mod args;
 mod baseline;
 mod clock;
+mod compare;
 mod export;
 mod files;
 mod lists;
@@ -54,6 +55,7 @@ pub fn main(registry: Registry) -> ExitCode {
     let done = match arguments.command {
         Command::Test(options) => test::run(&registry, &options),
         Command::Probe(options) => probe::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Replay(options) => match &options.url {
             Some(url) => remote::replay(url, &options),
             None => files::replay(&registry, &options.file),

@@ -4,6 +4,8 @@
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
+pub mod comparison;
+#[cfg(feature = "cli")]
 mod json;
 #[cfg(feature = "cli")]
 mod junit;

@@ -33,7 +33,7 @@ impl Default for Style {
 }
 
 #[derive(Clone, Copy)]
-enum Paint {
+pub(super) enum Paint {
     Bold,
     Red,
     Green,
@@ -41,7 +41,7 @@ enum Paint {
 }
 
 impl Style {
-    fn paint(self, paint: Paint, text: &str) -> String {
+    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
         let (on, off) = match paint {
             Paint::Bold => (1, 0),
             Paint::Red => (31, 39),
@@ -52,7 +52,7 @@ impl Style {
     }
 
     /// Breaks text for lines that are indented by so many columns.
-    fn wrap(self, text: &str, indent: usize) -> String {
+    pub(super) fn wrap(self, text: &str, indent: usize) -> String {
         wrap_to(text, self.width.saturating_sub(indent))
     }
 }
@@ -430,7 +430,7 @@ pub fn count(number: usize, word: &str) -> String {
     format!("{} {word}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
 }
 
-fn indented(out: &mut String, by: &str, text: &str) {
+pub(super) fn indented(out: &mut String, by: &str, text: &str) {
     for line in text.lines() {
         let _ = writeln!(out, "{by}{line}");
     }

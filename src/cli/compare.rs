@@ -1,0 +1,22 @@
+//! `hangup compare`: two runs, by their reports in JSON.
+
+use super::args::{Compare, Format};
+use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use crate::report::comparison::{self, ComparedRun, Comparison};
+use std::path::Path;
+
+pub(super) fn run(options: &Compare) -> Done {
+    let (old, new) = (read(&options.old)?, read(&options.new)?);
+    let comparison = Comparison::of(&old, &new)?;
+    match options.format {
+        Format::Human => output::print(&comparison::text(&comparison, output::style())),
+        Format::Json => output::line(&comparison::json(&comparison)?),
+    }
+    Ok(if comparison.is_worse() { FINDINGS } else { CLEAN })
+}
+
+fn read(file: &Path) -> Result<ComparedRun, Trouble> {
+    let text = std::fs::read_to_string(file);
+    let run = text.map_err(|error| error.to_string()).and_then(|text| comparison::read(&text));
+    run.map_err(|error| format!("{}: {error}", file.display()))
+}

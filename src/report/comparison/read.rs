@@ -1,0 +1,94 @@
+//! A run, read from a report in JSON. Of that it takes what a comparison needs, so that a report
+//! may have more in it.
+
+use super::{ComparedDeviation, ComparedRun, ComparedTarget, Headline, Seen};
+use crate::verdict::{Identity, Level, Problem, Variant};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+struct Report {
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    version: String,
+    scripts: u64,
+    problems: Vec<ReportedProblem>,
+    findings: Vec<Finding>,
+    accepted: Vec<Accepted>,
+}
+
+#[derive(Deserialize)]
+struct ReportedProblem {
+    #[serde(flatten)]
+    problem: Problem,
+    sentence: String,
+    script: String,
+}
+
+#[derive(Deserialize)]
+struct Finding {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    variant: Variant,
+    level: Level,
+    shown: u64,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    variant: Variant,
+    fired: u64,
+    level: Option<Level>,
+    /// Of a deviation only.
+    reason: Option<String>,
+}
+
+/// Reads the output of `hangup test --format json` or of `hangup probe --format json`.
+///
+/// # Errors
+///
+/// What is wrong with it, in one line.
+pub fn read(text: &str) -> Result<ComparedRun, String> {
+    let report: Report = serde_json::from_str(text)
+        .map_err(|error| format!("not a report of `hangup test --format json`: {error}"))?;
+    let not_played = report.targets.iter().find(|target| target.scripts == 0);
+    match not_played {
+        Some(target) => Err(format!("no script was played against {}", target.name)),
+        None if report.targets.is_empty() => Err("no target was tested".to_owned()),
+        None => Ok(ComparedRun { targets: report.targets.into_iter().map(Target::read).collect() }),
+    }
+}
+
+impl Target {
+    fn read(self) -> ComparedTarget {
+        let Self { name, version, scripts, problems, findings, accepted } = self;
+        let headlines = problems.into_iter().map(|reported| {
+            let ReportedProblem { problem, sentence, script } = reported;
+            (problem, Headline { sentence, script })
+        });
+        let found = findings.iter().map(|finding| {
+            let identity = Identity::of(finding.problem, finding.variant);
+            (identity, Seen { scripts: finding.shown, level: finding.level })
+        });
+        let mut shown: BTreeMap<Identity, Seen> = found.collect();
+        let mut deviations = Vec::new();
+        for Accepted { problem, variant, fired, level, reason } in accepted {
+            let identity = Identity::of(problem, variant);
+            let level = level.unwrap_or(Level::Should);
+            if reason.is_some() {
+                deviations.push(ComparedDeviation { pattern: identity.into(), fired, level });
+            } else {
+                shown.insert(identity, Seen { scripts: fired, level });
+            }
+        }
+        ComparedTarget { name, version, scripts, shown, headlines: headlines.collect(), deviations }
+    }
+}
