@@ -106,6 +106,31 @@ fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() 
 }
 
 #[test]
+fn a_deviation_that_occurs_ten_times_as_often_as_it_states_fails() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // Of hangs it is no must, of a Close without an answer it is.
+    let close = Invariant::AnswersClose;
+    let check = |stated: Option<f64>| {
+        let suite = Invariant::ALL.iter().fold(suite_in(&directory), |suite, invariant| {
+            let rate = stated.filter(|_| *invariant == close);
+            let (reason, rfc) = ("this test", "-");
+            suite.accepting(Deviation { pattern: Pattern::of(*invariant), reason, rfc, rate })
+        });
+        suite.scripts(2_000).try_check()
+    };
+    assert_eq!(check(None), Ok(()));
+    let failure = check(Some(0.001)).expect_err("it occurs far more often").to_string();
+    let shown = failure.split_once("shows in ").and_then(|(_, rest)| rest.split_once(" of 2,000"));
+    let shown: f64 =
+        shown.expect("how often it shows").0.replace(',', "").parse().expect("a count");
+    let tenth = shown / 2_000.0 / 10.0;
+    let failure = check(Some(tenth)).expect_err("it occurs ten times as often").to_string();
+    assert!(failure.contains("breaks a rule far more often than is accepted"), "{failure}");
+    assert!(failure.contains("`answers-close` (must) is accepted"), "{failure}");
+    assert_eq!(check(Some(10.0 * tenth)), Ok(()));
+}
+
+#[test]
 fn an_application_gets_only_the_commands_that_it_obeys() {
     let nosy = |conn: Connection| async move {
         let application = conn.application();

@@ -288,7 +288,7 @@ struct JsonAccepted {
 
 impl From<&Accepted> for JsonAccepted {
     fn from(accepted: &Accepted) -> Self {
-        let Accepted { deviation, fired } = accepted;
+        let Accepted { deviation, fired, .. } = accepted;
         Self {
             pattern: deviation.pattern,
             fired: *fired,

@@ -113,7 +113,7 @@ fn text(targets: &[TargetReport], named: bool) -> Result<String, Trouble> {
             problem: identity.problem(),
             variant: identity.variant(),
             shown,
-            scripts: shown.map(|_| target.scripts),
+            scripts: shown.map(|_| target.played()),
             sentence: finding.repro.sentence.clone(),
         }
     };

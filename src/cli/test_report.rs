@@ -67,7 +67,7 @@ impl Run {
         let missed = known.take_missed(
             &mut outcome.findings,
             |finding| Some(finding.violation.identity),
-            (&outcome.sightings, outcome.scripts),
+            (&outcome.sightings, outcome.scripts - outcome.passed_over),
         );
         let held_otherwise = options.close_within.is_some();
         let target = Arc::clone(target);
@@ -99,11 +99,12 @@ impl Run {
             stale: self.stale().any(|stale| std::ptr::eq(stale, &raw const accepted.deviation)),
         });
         let known = self.known.accepted(&self.outcome.sightings, &self.missed);
+        let played = scripts - passed_over;
         // What is known is known of the bounds that it was counted under; a stated rate, of the
         // target's own.
         let stated = self.outcome.accepted.iter().filter(|_| !self.held_otherwise);
-        let jumps = stated.filter_map(|accepted| Jump::of_deviation(accepted, scripts));
-        let jumps = jumps.chain(self.known.jumps(&self.outcome.sightings, &self.missed, scripts));
+        let jumps = stated.filter_map(|accepted| Jump::of_deviation(accepted, played));
+        let jumps = jumps.chain(self.known.jumps(&self.outcome.sightings, &self.missed, played));
         TargetReport {
             name: self.target.name().to_owned(),
             version: self.target.version().to_owned(),
@@ -194,6 +195,33 @@ mod tests {
         let mut fired = run;
         fired.outcome.accepted[0].fired = 1;
         assert_eq!(fired.stale().count(), fired.outcome.accepted.len() - 1);
+    }
+
+    #[test]
+    fn a_deviation_that_fires_far_more_often_than_it_states_has_jumped() {
+        let jumps = |run: &Run| run.report().jumps.len();
+        let fires = |times: f64, must: u64| {
+            let mut run = run(20_000);
+            let accepted = &mut run.outcome.accepted[0];
+            let rate = accepted.deviation.rate.expect("it states one");
+            accepted.fired = (times * rate * 20_000.0) as u64;
+            accepted.must = must;
+            run
+        };
+        assert_eq!(jumps(&fires(1.0, 1)) + jumps(&fires(2.0, 1)), 0);
+        let jumped = fires(10.0, 1);
+        assert!(jumps(&jumped) == 1 && jumped.report().has_jumped());
+        let said = text(&jumped).replace("\n  ", " ");
+        assert!(
+            said.contains("jumped: `legal-close` (must) is accepted, and shows in 2,8"),
+            "{said}"
+        );
+        assert!(said.contains("of 20,000 scripts (14 %); its stated rate is 1.4 %."), "{said}");
+        assert_eq!(json(&jumped)["jumps"][0]["expected_rate"], 0.014);
+        let only_should = fires(10.0, 0);
+        assert!(jumps(&only_should) == 1 && !only_should.report().has_jumped());
+        let other_bounds = Run { held_otherwise: true, ..jumped };
+        assert_eq!(jumps(&other_bounds), 0);
     }
 
     #[test]

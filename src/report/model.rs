@@ -364,6 +364,14 @@ impl TargetReport {
         problems(&self.findings, &self.sightings, self.scripts)
     }
 
+    /// How many scripts were played and judged, without those that were passed over.
+    pub const fn played(&self) -> u64 {
+        match &self.played {
+            HowPlayed::InProcess { passed_over, .. } => self.scripts - *passed_over,
+            HowPlayed::OverTcp(_) => self.scripts,
+        }
+    }
+
     /// How long it took, in seconds, where it was played over TCP.
     pub const fn seconds(&self) -> f64 {
         match &self.played {

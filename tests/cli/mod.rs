@@ -6,6 +6,7 @@
 //! nothing in the others. Signals, `/proc` and `/dev/full` are Linux's.
 
 mod bad_input;
+mod compare;
 mod interrupt;
 mod json;
 mod lists;

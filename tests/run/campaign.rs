@@ -50,6 +50,22 @@ fn the_bug_of_the_article_is_found_and_proven_and_shrinks_to_two_steps_from_ever
     }
 }
 
+/// Where this fails, the generator draws otherwise, and the rates are to be measured anew.
+#[test]
+fn the_deviations_of_the_built_in_targets_have_the_rates_that_they_state() {
+    for name in ["tungstenite/read-deadline", "tungstenite/reader-task"] {
+        let outcome = campaign(name, 3, 20_000);
+        for accepted in &outcome.accepted {
+            let stated = accepted.deviation.rate.expect("it is measured");
+            let rate = accepted.fired as f64 / outcome.scripts as f64;
+            let pattern = accepted.deviation.pattern;
+            let is_near = rate < 2.0 * stated && stated < 2.0 * rate;
+            assert!(is_near, "{name}: {pattern}: {rate}, stated {stated}");
+            assert!(!accepted.has_jumped(outcome.scripts), "{name}: {pattern}");
+        }
+    }
+}
+
 #[test]
 fn the_correct_servers_come_out_clean() {
     for name in ["reference", "tungstenite/read-deadline", "tungstenite/reader-task"] {

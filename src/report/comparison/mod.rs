@@ -260,9 +260,9 @@ impl<'a> Side<'a> {
         self.problems.get(&problem).into_iter().flat_map(|variants| variants.keys().copied())
     }
 
-    /// Whether the other run would have shown something of this share, if it were there too.
-    fn would_show(&self, share: Share, other: &Self) -> bool {
-        share.rose_from(Share { shown: 0, scripts: other.target.scripts }, CHANGED)
+    /// Whether this run would have shown what has this share in the other one, if it were there.
+    fn would_show(&self, share: Share) -> bool {
+        share.rose_from(Share { shown: 0, scripts: self.target.scripts }, CHANGED)
     }
 
     fn level(&self, variants: &[Identity]) -> Level {
@@ -279,7 +279,7 @@ fn alone(here: &Side<'_>, there: &Side<'_>, is_new: bool) -> Vec<Change> {
         .problems
         .keys()
         .filter(not_there)
-        .partition(|problem| here.would_show(here.share(here.variants(**problem)), there));
+        .partition(|problem| there.would_show(here.share(here.variants(**problem))));
     // Of a problem that is a mere case of another one, that one is told.
     let both = here.problems.keys().filter(|problem| there.problems.contains_key(problem));
     let problems = Problems::of(missed.iter().chain(there.problems.keys()).copied());
@@ -287,7 +287,7 @@ fn alone(here: &Side<'_>, there: &Side<'_>, is_new: bool) -> Vec<Change> {
     for problem in both {
         let is_other = |identity: &Identity| {
             let share = here.share([*identity]);
-            !there.problems[problem].contains_key(identity) && here.would_show(share, there)
+            !there.problems[problem].contains_key(identity) && there.would_show(share)
         };
         by_holder.entry(*problem).or_default().extend(here.variants(*problem).filter(is_other));
     }

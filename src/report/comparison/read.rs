@@ -16,6 +16,9 @@ struct Target {
     name: String,
     version: String,
     scripts: u64,
+    /// Of a run in process: how many of them were not played.
+    #[serde(default)]
+    passed_over: u64,
     problems: Vec<ReportedProblem>,
     findings: Vec<Finding>,
     accepted: Vec<Accepted>,
@@ -59,7 +62,7 @@ struct Accepted {
 pub fn read(text: &str) -> Result<ComparedRun, String> {
     let report: Report = serde_json::from_str(text)
         .map_err(|error| format!("not a report of `hangup test --format json`: {error}"))?;
-    let not_played = report.targets.iter().find(|target| target.scripts == 0);
+    let not_played = report.targets.iter().find(|target| target.scripts <= target.passed_over);
     match not_played {
         Some(target) => Err(format!("no script was played against {}", target.name)),
         None if report.targets.is_empty() => Err("no target was tested".to_owned()),
@@ -69,7 +72,8 @@ pub fn read(text: &str) -> Result<ComparedRun, String> {
 
 impl Target {
     fn read(self) -> ComparedTarget {
-        let Self { name, version, scripts, problems, findings, accepted } = self;
+        let Self { name, version, scripts, passed_over, problems, findings, accepted } = self;
+        let scripts = scripts.saturating_sub(passed_over);
         let headlines = problems.into_iter().map(|reported| {
             let ReportedProblem { problem, sentence, script } = reported;
             (problem, Headline { sentence, script })

@@ -565,7 +565,13 @@ mod tests {
         server: Server,
     ) -> (Played, BTreeSet<u64>) {
         let mut crashed = BTreeSet::new();
-        let mut schedule = Schedule::new(Some(scripts), jobs, 1, Investigations::new(false, &[]), Box::new(server.draw));
+        let mut schedule = Schedule::new(
+            Some(scripts),
+            jobs,
+            1,
+            Investigations::new(false, &[]),
+            Box::new(server.draw),
+        );
         let mut in_progress: Vec<Work> = Vec::new();
         let mut random = mix;
         loop {
@@ -688,7 +694,8 @@ mod tests {
 
     #[test]
     fn a_violation_is_investigated_once_no_earlier_one_can_come() {
-        let mut schedule = Schedule::new(Some(4096), 1, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
+        let mut schedule =
+            Schedule::new(Some(4096), 1, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(range_of)
@@ -708,7 +715,8 @@ mod tests {
 
     #[test]
     fn a_stopped_schedule_assigns_no_more_ranges_and_investigates_every_violation() {
-        let mut schedule = Schedule::new(None, 2, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
+        let mut schedule =
+            Schedule::new(None, 2, 1, Investigations::new(false, &[]), Box::new(PLAIN.draw));
         assert_eq!(
             [schedule.next_work(), schedule.next_work()],
             [0..1024, 1024..2048].map(range_of)
