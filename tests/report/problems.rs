@@ -53,9 +53,9 @@ fn variants_of_one_problem_are_one_with_the_simplest_as_its_headline() {
         unshrunk,
     ];
     let mut sightings = Sightings::default();
-    sightings.add(deaf, Sighting { first: 7, scripts: 2 });
-    sightings.add(silent, Sighting { first: 9, scripts: 30 });
-    sightings.add(deaf, Sighting { first: 5, scripts: 1 });
+    sightings.add(deaf, Sighting { first: 7, scripts: 2, level: Level::Should });
+    sightings.add(silent, Sighting { first: 9, scripts: 30, level: Level::Should });
+    sightings.add(deaf, Sighting { first: 5, scripts: 1, level: Level::Should });
     let told = problems(&findings, &sightings, 100);
     assert_eq!(scripts(&told), ["upgrade; app close"]);
     assert_eq!((told[0].level, told[0].variants.len()), (Level::Must, 3));
