@@ -108,11 +108,11 @@ fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() 
 #[test]
 fn a_deviation_that_occurs_ten_times_as_often_as_it_states_fails() {
     let directory = tempfile::tempdir().expect("a directory");
-    // Of hangs it is no must, of a Close without an answer it is.
-    let close = Invariant::AnswersClose;
+    // To serve what is illegal is a must.
+    let illegal = Invariant::RefusesIllegal;
     let check = |stated: Option<f64>| {
         let suite = Invariant::ALL.iter().fold(suite_in(&directory), |suite, invariant| {
-            let rate = stated.filter(|_| *invariant == close);
+            let rate = stated.filter(|_| *invariant == illegal);
             let (reason, rfc) = ("this test", "-");
             suite.accepting(Deviation { pattern: Pattern::of(*invariant), reason, rfc, rate })
         });
@@ -126,7 +126,7 @@ fn a_deviation_that_occurs_ten_times_as_often_as_it_states_fails() {
     let tenth = shown / 2_000.0 / 10.0;
     let failure = check(Some(tenth)).expect_err("it occurs ten times as often").to_string();
     assert!(failure.contains("breaks a rule far more often than is accepted"), "{failure}");
-    assert!(failure.contains("`answers-close` (must) is accepted"), "{failure}");
+    assert!(failure.contains("`refuses-illegal` (must) is accepted"), "{failure}");
     assert_eq!(check(Some(10.0 * tenth)), Ok(()));
 }
 

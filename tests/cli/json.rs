@@ -41,6 +41,7 @@ fn json_is_one_object_that_agrees_with_the_files_in_every_field() {
                 "plays": finding["plays"].as_u64().filter(|plays| *plays > 0),
                 "flaky": false,
                 "rate": 1.0,
+                "shown": finding["shown"].as_u64(),
                 "sentence": repro.sentence,
                 "script": repro.script.to_string(),
                 "repro": path,

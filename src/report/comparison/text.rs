@@ -48,8 +48,11 @@ fn target(out: &mut String, target: &TargetComparison, style: Style) {
     } else {
         format!("{} and {} scripts", thousands(old.2), thousands(new.2))
     };
-    let name = style.paint(Paint::Bold, &name);
-    let _ = writeln!(out, "\n{name} ({version}): {verdict}, {scripts}");
+    out.push('\n');
+    for line in style.wrap(&format!("{name} ({version})"), 0).lines() {
+        let _ = writeln!(out, "{}", style.paint(Paint::Bold, line));
+    }
+    let _ = writeln!(out, "{verdict}, {scripts}");
     for change in told {
         self::change(out, change, style);
     }
