@@ -133,12 +133,13 @@ fn a_baseline_of_before_there_were_symptoms_and_rates_accepts_whatever_was_seen(
     let desk = Desk::new();
     record(&desk, BUGGY, 1, "run.json");
     let report: Value = serde_json::from_str(&desk.read("run.json")).expect("JSON");
-    let mut baseline = "format = 1\n".to_owned();
-    for finding in report["targets"][0]["findings"].as_array().expect("findings") {
+    let findings = report["targets"][0]["findings"].as_array().expect("findings");
+    let entry = |finding: &Value| {
         let rule = finding["invariant"].as_str().expect("a rule");
-        baseline += &format!("[[accepted]]\ninvariant = {rule:?}\nsentence = \"It hangs.\"\n");
-    }
-    desk.write("known.toml", baseline);
+        format!("[[accepted]]\ninvariant = {rule:?}\nsentence = \"It hangs.\"\n")
+    };
+    let entries: Vec<String> = findings.iter().map(entry).collect();
+    desk.write("known.toml", format!("format = 1\n{}", entries.concat()));
     let run = desk.hangup(&format!("test {BUGGY} --seed 1 --baseline known.toml --format json"));
     assert_eq!((run.code, &run.json()["targets"][0]["jumps"]), (0, &json!([])), "{run:?}");
 }
