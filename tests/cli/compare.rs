@@ -46,6 +46,13 @@ fn two_versions_that_differ_by_one_bug_differ_by_that_bug_alone() {
 }
 
 #[test]
+fn the_help_says_what_counts_as_worse() {
+    let run = Desk::new().hangup("compare --help");
+    assert_fits(&run.out);
+    insta::assert_snapshot!(run.out);
+}
+
+#[test]
 fn two_runs_with_other_seeds_do_not_differ() {
     for target in ["tungstenite/no-deadline", "tungstenite/read-deadline", BUGGIER] {
         let desk = Desk::new();
