@@ -34,6 +34,17 @@ pub(super) enum Command {
     /// Test a running server, in any language, over real TCP.
     Probe(Box<Probe>),
     /// Compare two runs by their reports: what is new, gone, or shows more or less often.
+    ///
+    /// Compares the targets of the same name; where each file has one target, those two.
+    ///
+    /// Two runs with other seeds play other scripts, and what is rare shows in one of them alone.
+    /// Nothing is called a difference that chance makes more often than once in a million times, by
+    /// an exact test of the numbers of scripts, nor a rate that is less than twice as high. Of as many
+    /// scripts in both runs, what shows in 20 and in none is a difference.
+    ///
+    /// Exit codes: 1 where a problem is new, shows under new causes or conditions, or shows more often,
+    /// or an accepted deviation that the RFC demands shows more often; 0 where nothing of that is so;
+    /// 2 for files that cannot be compared.
     Compare(Compare),
     /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
     Replay(Anywhere),
@@ -172,18 +183,7 @@ pub(super) struct Probe {
     pub format: Format,
 }
 
-/// Compare two runs by their reports: what is new, gone, or shows more or less often.
-///
-/// Compares the targets of the same name; where each file has one target, those two.
-///
-/// Two runs with other seeds play other scripts, and what is rare shows in one of them alone.
-/// Nothing is called a difference that chance makes more often than once in a million times, by
-/// an exact test of the numbers of scripts, nor a rate that is less than twice as high. Of as many
-/// scripts in both runs, what shows in 20 and in none is a difference.
-///
-/// Exit codes: 1 where a problem is new, shows under new causes or conditions, or shows more often,
-/// or an accepted deviation that the RFC demands shows more often; 0 where nothing of that is so;
-/// 2 for files that cannot be compared.
+/// Two runs to compare.
 #[derive(Args, Debug)]
 pub(super) struct Compare {
     /// What `hangup test --format json` or `hangup probe --format json` printed before.

@@ -197,8 +197,12 @@ impl Known {
     pub fn jumps(&self, sightings: &Sightings, missed: &[Identity], scripts: u64) -> Vec<Jump> {
         let mut problems: BTreeMap<Problem, Tally> = BTreeMap::new();
         let mut entries = vec![Tally::default(); self.0.len()];
-        for (entry, tally) in self.0.iter().zip(&mut entries) {
-            for tally in [tally, problems.entry(entry.problem).or_default()] {
+        for entry in &self.0 {
+            // An entry that was widened takes in what others list.
+            let first = self.listed(Identity::of(entry.problem, entry.variant));
+            let Some(first) = first else { continue };
+            let problem = problems.entry(self.0[first].problem).or_default();
+            for tally in [&mut entries[first], problem] {
                 tally.record(entry.share());
             }
         }
@@ -265,6 +269,76 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::{Cause, Condition, Invariant};
+
+    fn sightings(each: u64) -> Sightings {
+        let mut seen = Sightings::default();
+        for condition in Condition::ALL {
+            let rule = Invariant::EndsInTime;
+            let identity = Identity::liveness(rule, Cause::OwnClose, *condition);
+            seen.add(identity, Sighting { first: 0, scripts: each, level: Level::Must });
+        }
+        seen
+    }
+
+    fn known(conditions: usize) -> Known {
+        let entry = |condition| Entry {
+            target: None,
+            problem: Problem::of(Invariant::EndsInTime),
+            variant: Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, condition)
+                .variant(),
+            shown: Some(100),
+            scripts: Some(10_000),
+            sentence: String::new(),
+        };
+        Known(Condition::ALL[..conditions].iter().copied().map(entry).collect())
+    }
+
+    #[test]
+    fn entries_without_their_conditions_are_one_and_have_not_jumped() {
+        let all = Condition::ALL.len();
+        let mut wide = known(all);
+        let open = Identity::safety(Invariant::EndsInTime, Some(Cause::OwnClose)).variant();
+        for entry in &mut wide.0 {
+            entry.variant = open;
+        }
+        assert!(all > 3 && wide.jumps(&sightings(100), &[], 10_000).is_empty());
+        let jumps = wide.jumps(&sightings(500), &[], 10_000);
+        assert_eq!(jumps.len(), 1, "the problem as a whole: {jumps:?}");
+    }
+
+    #[test]
+    fn a_jump_is_that_of_the_problem_or_else_of_one_entry() {
+        let all = Condition::ALL.len();
+        let jumps = known(all).jumps(&sightings(500), &[], 10_000);
+        let patterns = |jumps: &[Jump]| -> Vec<String> {
+            jumps.iter().map(|jump| jump.pattern.to_string()).collect()
+        };
+        assert_eq!(patterns(&jumps), ["ends-in-time"]);
+        let mut one = sightings(100);
+        let silent = Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent);
+        one.add(silent, Sighting { first: 0, scripts: 250, level: Level::Must });
+        let jumps = known(all).jumps(&one, &[], 10_000);
+        assert_eq!(patterns(&jumps), [silent.to_string()]);
+    }
+
+    #[test]
+    fn a_variant_of_a_known_problem_is_new_where_the_recorded_run_would_have_shown_it() {
+        let last = *Condition::ALL.last().expect("conditions");
+        let identity = Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, last);
+        let missed = |shown: u64, known: &Known| {
+            let seen = sightings(shown);
+            let mut findings = vec![identity];
+            !known.take_missed(&mut findings, |one| Some(*one), (&seen, 10_000)).is_empty()
+        };
+        let mut known = known(1);
+        assert!(missed(3, &known) && !missed(30, &known));
+        known.0[0].scripts = None;
+        assert!(!missed(3, &known), "nobody knows how much the recorded run played");
+        let other = Problem::of(Invariant::NoSpin);
+        known.0[0] = Entry { problem: other, scripts: Some(10_000), ..known.0[0].clone() };
+        assert!(!missed(1, &known), "another problem is new however rare it is");
+    }
 
     #[test]
     fn an_entry_has_the_parts_of_its_pattern_as_fields_and_no_others() {

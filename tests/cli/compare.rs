@@ -46,6 +46,13 @@ fn two_versions_that_differ_by_one_bug_differ_by_that_bug_alone() {
 }
 
 #[test]
+fn the_help_says_what_counts_as_worse() {
+    let run = Desk::new().hangup("compare --help");
+    assert_fits(&run.out);
+    insta::assert_snapshot!(run.out);
+}
+
+#[test]
 fn two_runs_with_other_seeds_do_not_differ() {
     for target in ["tungstenite/no-deadline", "tungstenite/read-deadline", BUGGIER] {
         let desk = Desk::new();
@@ -133,12 +140,13 @@ fn a_baseline_of_before_there_were_symptoms_and_rates_accepts_whatever_was_seen(
     let desk = Desk::new();
     record(&desk, BUGGY, 1, "run.json");
     let report: Value = serde_json::from_str(&desk.read("run.json")).expect("JSON");
-    let mut baseline = "format = 1\n".to_owned();
-    for finding in report["targets"][0]["findings"].as_array().expect("findings") {
+    let findings = report["targets"][0]["findings"].as_array().expect("findings");
+    let entry = |finding: &Value| {
         let rule = finding["invariant"].as_str().expect("a rule");
-        baseline += &format!("[[accepted]]\ninvariant = {rule:?}\nsentence = \"It hangs.\"\n");
-    }
-    desk.write("known.toml", baseline);
+        format!("[[accepted]]\ninvariant = {rule:?}\nsentence = \"It hangs.\"\n")
+    };
+    let entries: Vec<String> = findings.iter().map(entry).collect();
+    desk.write("known.toml", format!("format = 1\n{}", entries.concat()));
     let run = desk.hangup(&format!("test {BUGGY} --seed 1 --baseline known.toml --format json"));
     assert_eq!((run.code, &run.json()["targets"][0]["jumps"]), (0, &json!([])), "{run:?}");
 }
