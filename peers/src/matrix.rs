@@ -6,9 +6,10 @@
 use clap::Parser;
 use hangup::Target;
 use hangup::finding::Finding;
+use hangup::finding::problem::{by_problem, simplicity};
 use hangup::report;
 use hangup::run::campaign::{Accepted, Campaign};
-use hangup::verdict::{Invariant, Level, Pattern, Problem, Variant};
+use hangup::verdict::{Identity, Invariant, Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -113,9 +114,9 @@ fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
     let plays: u64 = outcome.findings.iter().map(|finding| u64::from(finding.plays)).sum();
     let rate = (outcome.scripts + plays) as f64 / took.as_secs_f64();
     let line = format!(
-        "{:32} {:3} findings  {rate:7.0} scripts/s\n",
+        "{:32} {:3} problems  {rate:7.0} scripts/s\n",
         target.name(),
-        outcome.findings.len(),
+        by_problem(&outcome.findings, identity).len(),
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
     Row { target: Arc::clone(target), findings: outcome.findings, accepted: outcome.accepted }
@@ -162,12 +163,12 @@ fn markdown(options: &Options, rows: &[Row]) -> String {
         "# What hangup finds in real servers\n\n\
          Written by `cargo run --release -p hangup-peers -- matrix --seed {} --scripts {}`:\n\
          {} scripts against each of {} targets. The same command writes the same bytes.\n\n\
-         A cell says how the connection ended in the shortest script that shows the finding,\n\
-         and how many steps that has. **Bold** is a MUST of RFC 6455, the rest a SHOULD. `+2`:\n\
-         the rule is broken for two more causes or under two more conditions. *(n)*: n of the\n\
-         scripts showed what the target declares as its library's own fault (`hangup-peers\n\
-         targets` has the reasons); nothing else was found. What the findings mean, and what to\n\
-         do, is in [`FINDINGS.md`](FINDINGS.md).\n",
+         A cell has a line for each problem: what was seen, how the connection ended in the\n\
+         shortest script that shows it, and how many steps that has. **Bold** is a MUST of RFC\n\
+         6455, the rest a SHOULD. `+2`: it shows for two more causes or under two more conditions.\n\
+         *(n)*: n of the scripts showed what the target declares as its library's own fault\n\
+         (`hangup-peers targets` has the reasons); nothing else was found. What the findings mean,\n\
+         and what to do, is in [`FINDINGS.md`](FINDINGS.md).\n",
         options.seed,
         options.scripts,
         options.scripts,
@@ -191,28 +192,61 @@ fn markdown(options: &Options, rows: &[Row]) -> String {
     text
 }
 
-impl Row {
-    /// The finding that says most, of those that break `rule`.
-    fn cell(&self, rule: Invariant) -> String {
-        let broken =
-            self.findings.iter().filter(|finding| finding.violation.identity.invariant() == rule);
-        let worst = broken.clone().min_by_key(|finding| {
-            let Finding { violation, script, .. } = finding;
-            (violation.level != Level::Must, script.steps.len(), violation.identity)
+fn identity(finding: &&Finding) -> Identity {
+    finding.violation.identity
+}
+
+/// A problem, and the findings that show it: its headline first.
+struct RowProblem<'a> {
+    problem: Problem,
+    findings: Vec<&'a Finding>,
+}
+
+impl<'a> RowProblem<'a> {
+    fn of((problem, mut findings): (Problem, Vec<&'a Finding>)) -> Self {
+        findings.sort_by_key(|finding| {
+            let is_case = identity(finding).problem() != problem;
+            (is_case, simplicity(&finding.script), identity(finding))
         });
-        let Some(worst) = worst else { return self.accepted(rule) };
-        let ending = worst.violation.ending.kind();
-        let mut cell = format!("{ending}, {}", worst.script.steps.len());
-        if worst.violation.level == Level::Must {
-            cell = format!("**{cell}**");
+        Self { problem, findings }
+    }
+
+    /// The strongest of its findings' levels.
+    fn level(&self) -> Level {
+        let levels = self.findings.iter().map(|finding| finding.violation.level);
+        levels.min().unwrap_or(Level::Should)
+    }
+
+    /// A line of a cell.
+    fn line(&self) -> String {
+        let headline = self.findings[0];
+        let ending = headline.violation.ending.kind();
+        let symptom = self.problem.symptom().map(Symptom::id).unwrap_or_default();
+        let symptom = symptom.split(',').next().unwrap_or_default();
+        let mut line = format!("{symptom}: {ending}, {}", headline.script.steps.len());
+        if self.level() == Level::Must {
+            line = format!("**{line}**");
         }
-        match broken.count() - 1 {
+        match self.findings.len() - 1 {
             0 => {}
             others => {
-                let _ = write!(cell, " +{others}");
+                let _ = write!(line, " +{others}");
             }
         }
-        cell
+        line
+    }
+}
+
+impl Row {
+    fn problems(&self) -> impl Iterator<Item = RowProblem<'_>> {
+        by_problem(&self.findings, identity).into_iter().map(RowProblem::of)
+    }
+
+    /// The problems of `rule`, a line each.
+    fn cell(&self, rule: Invariant) -> String {
+        let here = self.problems().filter(|problem| problem.problem.invariant() == rule);
+        let lines: Vec<String> = here.map(|problem| problem.line()).collect();
+        if lines.is_empty() { self.accepted(rule) } else { lines.join("<br>") }
     }
 
     fn accepted(&self, rule: Invariant) -> String {
@@ -228,22 +262,33 @@ impl Row {
         JsonTarget {
             name: self.target.name(),
             version: self.target.version(),
-            findings: self.findings.iter().map(|finding| self.finding(finding)).collect(),
+            problems: self.problems().map(|problem| self.problem(&problem)).collect(),
             accepted: self.accepted.iter().map(JsonAccepted::from).collect(),
         }
     }
 
-    fn finding(&self, finding: &Finding) -> JsonFinding {
-        let repro = report::repro(&*self.target, self.target.bounds(), finding);
-        JsonFinding {
-            problem: repro.identity.problem(),
-            level: repro.level.id(),
-            variant: repro.identity.variant(),
+    fn problem(&self, problem: &RowProblem<'_>) -> JsonProblem {
+        let headline = problem.findings[0];
+        let repro = report::repro(&*self.target, self.target.bounds(), headline);
+        let variant = |finding: &&Finding| JsonVariant {
+            symptom: identity(finding)
+                .symptom()
+                .filter(|_| identity(finding).problem() != problem.problem),
+            variant: identity(finding).variant(),
+            ending: finding.violation.ending.kind(),
+            steps: finding.script.steps.len(),
+            flaky: finding.is_flaky(),
+            script: finding.script.to_string(),
+        };
+        JsonProblem {
+            problem: problem.problem,
+            level: problem.level().id(),
             ending: repro.ending,
             at_seconds: repro.at_seconds,
             steps: repro.script.steps.len(),
-            flaky: finding.is_flaky(),
+            flaky: headline.is_flaky(),
             script: repro.script.to_string(),
+            variants: problem.findings.iter().map(variant).collect(),
         }
     }
 }
@@ -259,19 +304,32 @@ struct Matrix<'a> {
 struct JsonTarget<'a> {
     name: &'a str,
     version: &'a str,
-    findings: Vec<JsonFinding>,
+    problems: Vec<JsonProblem>,
     accepted: Vec<JsonAccepted>,
 }
 
 #[derive(Serialize)]
-struct JsonFinding {
+struct JsonProblem {
     #[serde(flatten)]
     problem: Problem,
     level: &'static str,
-    #[serde(flatten)]
-    variant: Variant,
     ending: String,
     at_seconds: Option<f64>,
+    steps: usize,
+    flaky: bool,
+    script: String,
+    /// The headline first.
+    variants: Vec<JsonVariant>,
+}
+
+#[derive(Serialize)]
+struct JsonVariant {
+    /// Where it is a mere case of the problem's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symptom: Option<Symptom>,
+    #[serde(flatten)]
+    variant: Variant,
+    ending: &'static str,
     steps: usize,
     flaky: bool,
     script: String,

@@ -79,7 +79,7 @@ fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize
 /// server is late beyond the slack: what the server does because of that follows within the slack.
 fn acted_by_itself(view: &View<'_>, owed: Owed, came: usize) -> bool {
     if view.sees_both_ends() {
-        return true;
+        return view.firsts.reset != Some(came);
     }
     let slack = view.exchange.timing_slack;
     let acts = |event: &Event| {

@@ -46,11 +46,10 @@ pub struct OverdueCheck {
 }
 
 impl OverdueCheck {
-    /// A check of a new connection. `slack` is how much later than a deadline it may say so.
-    pub fn new(bounds: &Bounds, slack: Duration) -> Self {
+    /// A check of a new connection.
+    pub fn new(bounds: &Bounds) -> Self {
         let Bounds { close, handshake, idle, .. } = *bounds;
         let soonest = close.min(handshake.unwrap_or(close)).min(idle.unwrap_or(close));
-        let soonest = soonest.saturating_add(slack);
         Self { bounds: *bounds, soonest, on_time_until: Time::ZERO.after(soonest) }
     }
 

@@ -65,6 +65,7 @@ fn a_problem_in_json_is_its_headline_with_all_its_variants() {
             },
             "repro": path,
             "flaky": false,
+            "shown": (rate * 200.0).round() as u64,
             "rate": rate,
             "first_script": first,
             "variants": problem["variants"],

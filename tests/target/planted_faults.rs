@@ -1,13 +1,18 @@
 //! Planted faults: what each serves or leaves undone alone, and servers with several of them.
 
 use hangup::exchange::{ConnectionId, Exchange};
+use hangup::finding::Finding;
+use hangup::finding::problem::by_problem;
 use hangup::judge::judge;
+use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
 use hangup::target::reference::faults::PlantedFault;
 use hangup::target::reference::{CannotCompose, Reference};
-use hangup::verdict::Invariant;
+use hangup::verdict::{Invariant, Problem, Symptom};
 use hangup::view::View;
 use hangup::{Registry, Script, Target};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 fn server(faults: &[PlantedFault]) -> Arc<dyn Target> {
@@ -171,5 +176,71 @@ fn one_server_can_have_two_hangs_after_its_applications_close() {
             (hangs, View::of(&exchange, ConnectionId::FIRST).own_close().is_some())
         });
         assert_eq!(seen, expected, "{}", target.name());
+    }
+}
+
+/// The problems that a campaign reports, each with its headline.
+fn problems(target: &Arc<dyn Target>, seed: u64, scripts: u64) -> BTreeMap<Problem, Finding> {
+    let campaign =
+        Campaign { bounds: target.bounds(), seed, scripts: Some(scripts), all_variants: false };
+    let outcome = campaign.run(target, |_| ControlFlow::Continue(()));
+    let problems = by_problem(outcome.findings, |finding| finding.violation.identity);
+    let headline = |(problem, findings): (Problem, Vec<Finding>)| {
+        let its = findings
+            .into_iter()
+            .filter(|finding| finding.shrunk && finding.violation.identity.problem() == problem);
+        let headline = its.min_by_key(|finding| finding.script.steps.len());
+        (problem, headline.expect("a problem has a headline"))
+    };
+    problems.into_iter().map(headline).collect()
+}
+
+#[test]
+fn two_hangs_after_one_cause_are_two_problems_from_every_seed_and_neither_becomes_the_other() {
+    let target = server(&[PlantedFault::NoDeadline, PlantedFault::RoomWakesNobody]);
+    let ends = Problem::of(Invariant::EndsInTime);
+    for seed in 0..20 {
+        let found = problems(&target, seed, 3_000);
+        for symptom in [Symptom::WaitsToRead, Symptom::IgnoresRoom] {
+            let headline = found.get(&ends.with_symptom(symptom));
+            let headline = headline.unwrap_or_else(|| panic!("seed {seed}: no `{symptom}`"));
+            let script = headline.script.to_string();
+            let again = judge(&exchange(&target, &script), &target.bounds());
+            let shown: Vec<_> =
+                again.violations.iter().filter_map(|found| found.identity.symptom()).collect();
+            assert!(shown.contains(&symptom), "seed {seed}: {shown:?}");
+            assert!(headline.script.steps.len() <= 6, "seed {seed}: {script}");
+            for step in 0..headline.script.steps.len() {
+                let mut steps = headline.script.steps.clone();
+                steps.remove(step);
+                let less =
+                    play(&target, &target.bounds(), &Script { steps }, headline.runtime_seed);
+                let less = judge(&less, &target.bounds()).violations;
+                let same = less.iter().any(|found| found.identity == headline.violation.identity);
+                assert!(!same, "seed {seed}: step {step} is not needed in\n{script}");
+            }
+        }
+    }
+}
+
+/// A server that looks away from what is wrong with a frame makes five mistakes, and waits in
+/// none of them.
+#[test]
+fn each_kind_of_illegal_frame_that_is_served_is_one_problem_and_no_hang() {
+    let target = server(&[PlantedFault::LooksAway]);
+    for seed in 0..3 {
+        let found: Vec<Problem> = problems(&target, seed, 10_000).into_keys().collect();
+        let of = |rule| found.iter().filter(move |problem| problem.invariant() == rule);
+        let kinds: Vec<Symptom> =
+            of(Invariant::RefusesIllegal).filter_map(|problem| problem.symptom()).collect();
+        let expected = [
+            Symptom::ServesReservedBits,
+            Symptom::ServesReservedOpcode,
+            Symptom::ServesUnmasked,
+            Symptom::ServesInterruptedMessage,
+            Symptom::ServesBadText,
+        ];
+        assert_eq!(kinds, expected, "seed {seed}");
+        assert_eq!(of(Invariant::EndsInTime).count(), 0, "seed {seed}: {found:?}");
     }
 }

@@ -83,11 +83,12 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let read = !view.sees_both_ends() || view.read_upto(fault.offset, fault.event).is_some();
     // A Close that the application wanted, or that came when the end was due already and may be
     // an idle time-out's, is no refusal, unless it says so.
-    let said_so = view.own_close().is_some_and(|own| {
-        let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
-        let in_time = view.at(own.started) <= owed.deadline;
-        code_fits || in_time && !is_applications(view, own)
-    });
+    let said_so = !went_on(view)
+        && view.own_close().is_some_and(|own| {
+            let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
+            let in_time = view.at(own.started) <= owed.deadline;
+            code_fits || in_time && !is_applications(view, own)
+        });
     goes_on && read && !said_so
 }
 
@@ -197,7 +198,7 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<
                 let is_close = frame.opcode == Opcode::CLOSE;
                 is_close && frame.code() == code || frame.fault.is_some_and(says_so)
             };
-            let received = |frame: &Frame| view.received(frame).filter(|read| *read < own.started);
+            let received = |frame: &Frame| about(view, frame, own);
             let Some(answered) = view
                 .actor_frames
                 .iter()
@@ -218,10 +219,24 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<
 pub(super) fn went_on(view: &View<'_>) -> bool {
     let (Some(fault), Some(own)) = (view.actor_fault, view.own_close()) else { return false };
     let mut broken = view.actor_frames.iter().filter(|frame| frame.fault == Some(fault.fault));
-    let whole = broken.next().and_then(|frame| view.received(frame));
-    let taken = whole.and_then(|whole| is_taken(view, fault.fault, own, whole));
+    let Some(whole) = broken.next().and_then(|frame| view.received(frame)) else { return false };
     let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
-    !code_fits && (taken == Some(true) || is_applications(view, own))
+    // A refusal comes at once; what comes with a later Close or violation is about that.
+    let slack = view.exchange.timing_slack;
+    let later = |frame: &Frame| {
+        let comes = frame.is_close() || frame.fault.is_some();
+        comes && about(view, frame, own).is_some_and(|at| view.at(at) > view.at(whole).after(slack))
+    };
+    view.actor_frames.iter().any(later)
+        || !code_fits
+            && (is_taken(view, fault.fault, own, whole) == Some(true) || is_applications(view, own))
+}
+
+/// The event with which the server had received a Close, or the byte that proves a violation,
+/// before it began its own Close.
+fn about(view: &View<'_>, frame: &Frame, own: &Frame) -> Option<usize> {
+    let proven = frame.faults.first().map(|(_, event)| *event);
+    view.received(frame).or(proven).filter(|event| *event < own.started)
 }
 
 /// Whether `code` tells a client that `fault` was one.
@@ -235,7 +250,7 @@ fn fits(code: CloseCode, fault: Fault) -> bool {
         CloseCode::INVALID_DATA => {
             matches!(fault, Fault::TextNotUtf8 | Fault::CloseReasonNotUtf8)
         }
-        CloseCode::TOO_BIG => matches!(fault, Fault::LongControl(_)),
+        CloseCode::TOO_BIG => matches!(fault, Fault::LongControl(_) | Fault::LengthTopBit),
         CloseCode::UNSUPPORTED => matches!(fault, Fault::ReservedOpcode(_)),
         _ => false,
     }

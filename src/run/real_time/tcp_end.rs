@@ -53,7 +53,7 @@ impl TcpEnd {
             settle,
             settled: Box::pin(sleep(Duration::ZERO)),
             begins,
-            overdue: OverdueCheck::new(bounds, Duration::ZERO),
+            overdue: OverdueCheck::new(bounds),
             slack,
             reads: true,
             cut: false,

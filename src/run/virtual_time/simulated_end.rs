@@ -3,7 +3,7 @@
 use super::idle_detector::IdleDetector;
 use crate::actor::{ActorEnd, Read};
 use crate::bounds::Bounds;
-use crate::exchange::{Exchange, Note, What};
+use crate::exchange::{Note, What};
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::target::{AppSteps, ApplicationControl};
@@ -77,7 +77,7 @@ impl SimulatedEnd {
             idle: Arc::clone(idle),
             asked: 0,
             obeys,
-            overdue: OverdueCheck::new(bounds, Exchange::VIRTUAL_TIME_SLACK),
+            overdue: OverdueCheck::new(bounds),
             commands,
         }
     }

@@ -452,6 +452,27 @@ faults! {
             fault == WireFault::CloseOneByte
         }
     }
+    /// Nothing about a frame is looked at but what is needed to read it.
+    LooksAway = "looks-away" in OneLoop, class 'G',
+    shows [
+        RefusesIllegal: ServesReservedBits,
+        RefusesIllegal: ServesReservedOpcode,
+        RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesInterruptedMessage,
+        RefusesIllegal: ServesBadText
+    ] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            matches!(
+                fault,
+                WireFault::Unmasked
+                    | WireFault::ReservedBits(_)
+                    | WireFault::ReservedOpcode(_)
+                    | WireFault::LoneContinuation
+                    | WireFault::InterruptedMessage
+                    | WireFault::TextNotUtf8
+            )
+        }
+    }
     /// A Close's reason is not looked at.
     TakesAnyReason = "takes-any-reason" in OneLoop, class 'G',
     shows [RefusesIllegal: ServesBadReason] {
