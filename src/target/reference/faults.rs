@@ -145,10 +145,7 @@ faults! {
 
     /// The time to close does not pass while there is something to write.
     WriteNotCovered = "write-not-covered" in OneLoop, class 'B',
-    shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
-        IdleInTime: WaitsForRoom
-    ] {
+    shows [EndsInTime: WaitsForRoom, IdleInTime: WaitsForRoom] {
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
             if session.to_send().is_some() {
                 session.deadline = now + CLOSE;
@@ -348,7 +345,7 @@ faults! {
 
     /// The client's FIN ends its stream, and nothing else.
     FinIsNoEnd = "fin-is-no-end" in OneLoop, class 'E',
-    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, EndsInTime: StillOpen, ReleasesInTime: OwnTimer] {
         fn reads_end(&self, session: &mut Session, now: Instant) {
             session.fin_received = true;
             if !session.is_open() {
@@ -366,7 +363,8 @@ faults! {
     /// After both Closes it is left to the client to close TCP.
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
     shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: AwaitsIllegalRest,
+        EndsInTime: WaitsToRead,
+        EndsInTime: AwaitsIllegalRest,
         HandshakeInTime: WaitsToRead
     ] {
         fn sends_fin_first(&self) -> bool {
@@ -455,6 +453,7 @@ faults! {
     /// Nothing about a frame is looked at but what is needed to read it.
     LooksAway = "looks-away" in OneLoop, class 'G',
     shows [
+        LegalClose: UnusedCode,
         RefusesIllegal: ServesReservedBits,
         RefusesIllegal: ServesReservedOpcode,
         RefusesIllegal: ServesUnmasked,
@@ -482,9 +481,7 @@ faults! {
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
-    shows [
-        ReleasesInTime: OwnTimer, LegalClose: UnusedCode, RefusesIllegal: ServesLongControl
-    ] {
+    shows [LegalClose: UnusedCode, RefusesIllegal: ServesLongControl] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::LongControl(_))
         }
@@ -508,14 +505,14 @@ faults! {
     }
     /// A frame with a reserved opcode is passed over.
     TakesReservedOpcodes = "takes-reserved-opcodes" in OneLoop, class 'G',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedOpcode] {
+    shows [RefusesIllegal: ServesReservedOpcode] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::ReservedOpcode(_))
         }
     }
     /// FIN is not looked at in control frames.
     TakesFragmentedControl = "takes-fragmented-control" in OneLoop, class 'G',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesFragmentedControl] {
+    shows [RefusesIllegal: ServesFragmentedControl] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::FragmentedControl(_))
         }
@@ -699,8 +696,11 @@ faults! {
     /// when room does; the closing's deadline leaves the rest to it.
     RoomWakesNobody = "room-wakes-nobody" in OneLoop, class 'K',
     shows [
-        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, EndsInTime: IgnoresRoom,
-        ReleasesInTime: IgnoresRoom, ReleasesInTime: KeepsSocket, IdleInTime: WaitsForRoom,
+        EndsInTime: WaitsToRead,
+        EndsInTime: WaitsForRoom,
+        EndsInTime: IgnoresRoom,
+        ReleasesInTime: IgnoresRoom,
+        IdleInTime: WaitsForRoom,
         IdleInTime: IgnoresRoom
     ] {
         fn write_blocked(&self, session: &mut Session) {
