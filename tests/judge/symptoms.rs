@@ -99,6 +99,10 @@ fn a_socket_that_is_kept_after_fin_is_told_apart_from_one_that_is_kept_after_a_r
     let served = has_read(UNMASKED).at(3000).client_closes(3000).server_reads_all();
     let served = served.server_closes(3000).server_shuts().at(7000).server_drops();
     assert_eq!(symptom(&served, Invariant::RefusesIllegal), Symptom::ServesUnmasked);
+    // But a Close that comes when the release is overdue makes it no less late.
+    let shut = has_read(UNMASKED).server_shuts().at(6003).client_closes(3000).server_reads_all();
+    let overdue = shut.app_closes().server_bytes([0x88]);
+    assert!(overdue.broken().contains(&Invariant::ReleasesInTime), "{:?}", overdue.broken());
     let late = owing(Cause::OwnClose).server_shuts().at(9000).server_drops();
     assert_eq!(symptom(&late, Invariant::ReleasesInTime), Symptom::OwnTimer);
 }

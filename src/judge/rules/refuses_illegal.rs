@@ -3,7 +3,7 @@
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::What;
 use crate::judge::{excuses, lateness};
-use crate::verdict::{Cause, Class, Invariant, Level, Symptom};
+use crate::verdict::{Cause, Class, Invariant, Level, Owed, Symptom};
 use crate::view::{ActorFault, Frame, View, came_before};
 use crate::wire::{CloseClass, CloseCode, Fault, Opcode};
 
@@ -83,7 +83,7 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let read = !view.sees_both_ends() || view.read_upto(fault.offset, fault.event).is_some();
     // A Close that the application wanted, or that came when the end was due already and may be
     // an idle time-out's, is no refusal, unless it says so.
-    let said_so = !went_on(view)
+    let said_so = !went_on(view, owed)
         && view.own_close().is_some_and(|own| {
             let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));
             let in_time = view.at(own.started) <= owed.deadline;
@@ -215,9 +215,12 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<
 }
 
 /// Whether what the server does is about a later Close, or its application's wish, and not about
-/// the violation before: it then owes no more for that than for the Close.
-pub(super) fn went_on(view: &View<'_>) -> bool {
-    let (Some(fault), Some(own)) = (view.actor_fault, view.own_close()) else { return false };
+/// the violation before, for which the end is owed: it then owes no more for that than for the
+/// Close. What comes once the end is overdue makes nobody less late.
+pub(super) fn went_on(view: &View<'_>, owed: Owed) -> bool {
+    let in_time = |own: &&Frame| view.at(own.started) <= owed.deadline;
+    let own = view.own_close().filter(in_time);
+    let (Some(fault), Some(own)) = (view.actor_fault, own) else { return false };
     let mut broken = view.actor_frames.iter().filter(|frame| frame.fault == Some(fault.fault));
     let Some(whole) = broken.next().and_then(|frame| view.received(frame)) else { return false };
     let code_fits = own.code().is_some_and(|code| fits(code, fault.fault));

@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Who served a violation, and closes for another reason, has more time than that called for.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    let served =
-        case.owes(|cause| cause == Cause::ClientViolation) && refuses_illegal::went_on(case.view);
+    let violation = case.owed.filter(|owed| owed.cause == Cause::ClientViolation);
+    let served = violation.is_some_and(|owed| refuses_illegal::went_on(case.view, owed));
     out.extend(lateness::missed_release(case).filter(|_| !served));
 }
