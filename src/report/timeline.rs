@@ -241,6 +241,11 @@ impl Reader<'_> {
                 }
             }
             What::Wrote { bytes } => self.wrote(index, event, *bytes),
+            // In virtual time it was looked at after the proof, years later.
+            What::Stands(standing) if both_ends => {
+                let (event, lane, text) = (Some(index), Lane::Server, stands(standing));
+                self.rows.push(Row { at: NEVER, event, lane, text, marked: false });
+            }
             what => {
                 if let Some((lane, text)) = own_doing(what) {
                     self.push(index, event, lane, text);
