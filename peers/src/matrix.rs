@@ -116,7 +116,7 @@ fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
     let line = format!(
         "{:32} {:3} problems  {rate:7.0} scripts/s\n",
         target.name(),
-        by_problem(&outcome.findings, identity).len(),
+        by_problem(&outcome.findings, |finding| identity(finding)).len(),
     );
     let _ = std::io::stdout().write_all(line.as_bytes());
     Row { target: Arc::clone(target), findings: outcome.findings, accepted: outcome.accepted }
@@ -192,7 +192,7 @@ fn markdown(options: &Options, rows: &[Row]) -> String {
     text
 }
 
-fn identity(finding: &&Finding) -> Identity {
+const fn identity(finding: &Finding) -> Identity {
     finding.violation.identity
 }
 
@@ -239,7 +239,7 @@ impl<'a> RowProblem<'a> {
 
 impl Row {
     fn problems(&self) -> impl Iterator<Item = RowProblem<'_>> {
-        by_problem(&self.findings, identity).into_iter().map(RowProblem::of)
+        by_problem(&self.findings, |finding| identity(finding)).into_iter().map(RowProblem::of)
     }
 
     /// The problems of `rule`, a line each.
