@@ -489,6 +489,14 @@ fn a_buffer_made_larger_in_mid_connection_wakes_who_waited_for_it() {
         assert_eq!(story.events(0).last(), Some(&Writable));
         assert_eq!(story.server_fills(), 3, "{grown:?}");
     }
+    // Its own buffer has room whether the network is cut or not; the client's window is out of reach.
+    for (grown, rings) in [(SendBuffer, true), (Window, false)] {
+        let mut story = Story::with(&[(Window, 4), (SendBuffer, 4)]);
+        assert_eq!(story.server_fills(), 8);
+        story.link.cut();
+        story.set(grown, 7);
+        assert_eq!(story.server_bell.rang(), rings, "{grown:?}");
+    }
     let story = Story::with(&[(ReceiveBuffer, 1)]);
     assert_eq!((story.client_sends(b"a"), story.client_sends(b"b")), (took(1), Pending));
     story.set(ReceiveBuffer, 2);

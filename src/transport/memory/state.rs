@@ -322,23 +322,35 @@ impl State<'_> {
         self.polls.written = 0;
     }
 
-    /// Moves bytes from the subject's send buffer into the actor's window.
+    /// Moves bytes from the subject's send buffer into the actor's window, where they can get
+    /// there, and wakes a writer for which there is room now.
     pub fn deliver(&mut self) {
-        if self.cut || self.actor.was_reset {
-            return;
+        let passes = !self.cut && !self.actor.was_reset;
+        if passes {
+            self.move_bytes();
         }
+        // A larger send buffer has room whether the network is cut or not.
+        if passes || !self.subject.dropped {
+            self.wake_writer();
+        }
+    }
+
+    fn wake_writer(&mut self) {
+        let queued = self.written() - self.actor.delivered;
+        if self.subject.blocked && queued < self.subject.send_buffer {
+            self.subject.blocked = false;
+            self.record(What::Writable);
+            wake(&mut self.subject.writer);
+        }
+    }
+
+    fn move_bytes(&mut self) {
         let written = self.written();
         let room = (self.actor.got + self.actor.window).max(self.actor.delivered);
         self.actor.delivered = written.min(room);
         self.actor.end_delivered |= self.subject.shut && self.actor.delivered == written;
         if self.actor.delivered > self.actor.got || self.subject.shut {
             wake(&mut self.actor.reader);
-        }
-        let queued = written - self.actor.delivered;
-        if self.subject.blocked && queued < self.subject.send_buffer {
-            self.subject.blocked = false;
-            self.record(What::Writable);
-            wake(&mut self.subject.writer);
         }
     }
 
