@@ -19,12 +19,15 @@ pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
     }
     let missed = suspicion(case.view, owed, "did not end the connection", ended);
     let half_sent = missed.timing.is_some_and(|(_, when, _)| when == Condition::HalfSent);
-    let reads_on =
-        matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen);
-    if half_sent && owed.cause == Cause::ClientViolation && reads_on {
+    if half_sent && owed.cause == Cause::ClientViolation && may_read_on(&missed) {
         return Some(Suspicion { symptom: Symptom::AwaitsIllegalRest, ..missed });
     }
     Some(missed)
+}
+
+/// Whether a server that missed an end went on reading, as far as anybody saw.
+pub(super) const fn may_read_on(missed: &Suspicion) -> bool {
+    matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen)
 }
 
 /// The end came by the deadline, and the server held its transport beyond it. One that fails

@@ -22,10 +22,12 @@ pub(super) const RULE: Rule = Rule {
     says: "A protocol violation is answered with a Close that says so; a bad code is not echoed.",
     explains: "The client sent what no client may send: a frame without a mask, reserved bits or\n\
               opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
-              with a code that no frame may carry. That the connection ends is asked by\n\
-              ends-in-time; here, that the client is told why: 1002, or 1007 for bad UTF-8.\n\n\
-              Servers break it by dropping the socket in the error path, by echoing whatever code came,\n\
-              or by reading one byte, or a bad reason, as none. Parse a Close's payload before you answer it.",
+              with a code that no frame may carry. Here it is asked that the server refuses it, and\n\
+              tells the client why: 1002, or 1007 for bad UTF-8. That the connection of a server\n\
+              that refused also ends is asked by ends-in-time.\n\n\
+              Servers break it by serving such a frame like any other, by dropping the socket in the\n\
+              error path, by echoing whatever code came, or by reading one byte, or a bad reason, as\n\
+              none. Parse a Close's payload before you answer it.",
     asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[
@@ -78,8 +80,6 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     if owed.cause != Cause::ClientViolation {
         return false;
     }
-    let goes_on =
-        matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen);
     let read = !view.sees_both_ends() || view.read_upto(fault.offset, fault.event).is_some();
     // A Close that the application wanted, or that came when the end was due already and may be
     // an idle time-out's, is no refusal, unless it says so.
@@ -89,7 +89,7 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
             let in_time = view.at(own.started) <= owed.deadline;
             code_fits || in_time && !is_applications(view, own)
         });
-    goes_on && read && !said_so
+    lateness::may_read_on(missed) && read && !said_so
 }
 
 fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
@@ -196,7 +196,9 @@ fn is_taken(view: &View<'_>, fault: Fault, own: &Frame, whole: usize) -> Option<
                 let says_so = |fault| code.is_some_and(|code| fits(code, fault));
                 // With reserved bits, too: it may be those that were overlooked.
                 let is_close = frame.opcode == Opcode::CLOSE;
-                is_close && frame.code() == code || frame.fault.is_some_and(says_so)
+                // Of a frame that never ends the length may be what was too big.
+                let too_big = frame.ended.is_none() && code == Some(CloseCode::TOO_BIG);
+                is_close && frame.code() == code || too_big || frame.fault.is_some_and(says_so)
             };
             let received = |frame: &Frame| about(view, frame, own);
             let Some(answered) = view
