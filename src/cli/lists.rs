@@ -81,5 +81,10 @@ pub(super) fn explain(id: &str) -> Done {
     }
     let paragraphs: Vec<String> = rule.explains.split("\n\n").map(wrap).collect();
     output::line(&paragraphs.join("\n\n"));
+    let symptoms: Vec<String> = rule.symptoms.iter().map(|seen| format!("  {seen}")).collect();
+    output::line(&format!(
+        "\nWhat may be seen, each a problem of its own:\n{}",
+        symptoms.join("\n")
+    ));
     Ok(CLEAN)
 }

@@ -36,6 +36,10 @@ fn every_rule_is_listed_and_explained() {
     assert_eq!(ids, Invariant::ALL.iter().map(|invariant| invariant.id()).collect::<Vec<_>>());
     for id in &ids {
         let run = desk.hangup(&format!("explain {id}"));
+        let rule = Invariant::from_id(id).expect("a rule").rule();
+        for symptom in rule.symptoms {
+            assert!(run.out.contains(&format!("\n  {symptom}\n")), "{run:?}");
+        }
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
         assert!(run.out.starts_with(id) && run.out.lines().count() > 4, "{run:?}");
     }
