@@ -237,11 +237,12 @@ pub(super) fn went_on(view: &View<'_>, owed: Owed) -> bool {
             && (is_taken(view, fault.fault, own, whole) == Some(true) || is_applications(view, own))
 }
 
-/// The event with which the server had received a Close, or the byte that proves a violation,
-/// before it began its own Close.
+/// The event with which the server had received a Close, or the byte that proves a violation, or
+/// the beginning of a frame that never ends, before it began its own Close.
 fn about(view: &View<'_>, frame: &Frame, own: &Frame) -> Option<usize> {
     let proven = frame.faults.first().map(|(_, event)| *event);
-    view.received(frame).or(proven).filter(|event| *event < own.started)
+    let begun = frame.ended.is_none().then_some(frame.started);
+    view.received(frame).or(proven).or(begun).filter(|event| *event < own.started)
 }
 
 /// Whether `code` tells a client that `fault` was one.

@@ -245,6 +245,8 @@ fn to_answer_what_came_behind_a_violation_is_to_have_served_it() {
     // A length of 2^63, and then nothing: that is what 1009 is about.
     let huge = has_read(UNMASKED).client_bytes([0x83, 0xff, 0x80]).server_reads_all();
     assert_eq!(symptom(huge.server_closes(1009)), served);
+    let large = has_read(UNMASKED).client_bytes([0x82, 0xff, 0, 0, 0x8a]).server_reads_all();
+    assert_eq!(symptom(large.server_closes(1009)), served);
     let other = Some(Symptom::RefusesWithOtherCode);
     assert_eq!(symptom(behind((Opcode::CLOSE, &close(3000, b""))).server_closes(1000)), other);
     assert_eq!(symptom(has_read(UNMASKED).server_closes(1000)), other);
