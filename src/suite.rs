@@ -12,12 +12,10 @@ use crate::generate::GeneratorConfig;
 use crate::report::model::{FindingReport, Jump, problems};
 use crate::report::{self, Style};
 use crate::run::campaign::{Campaign, CampaignOutcome};
-use crate::run::control_play::judge_and_decide;
-use crate::run::virtual_time::play;
+use crate::run::virtual_time::play_and_judge;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
 use crate::verdict::{Level, Violation};
-use std::convert::Infallible;
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -260,13 +258,10 @@ impl Suite {
         runtime_seed: u64,
     ) -> (Exchange, Option<Violation>) {
         let bounds = self.target.bounds;
-        let exchange = play(target, &bounds, script, runtime_seed);
+        let (exchange, verdict) = play_and_judge(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
-        let mut again = |script: &Script| Ok(play(target, &bounds, script, runtime_seed));
-        let decided = judge_and_decide::<Infallible>(&exchange, &bounds, script, &mut again);
-        let Ok(verdict) = decided;
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
         (exchange, violation)
     }

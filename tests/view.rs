@@ -14,7 +14,7 @@ const SCRIPTS: u64 = 120;
 
 /// The rules that must be kept and are certainly broken.
 fn musts(verdict: &Verdict) -> Vec<Invariant> {
-    let certain = verdict.violations.iter().filter(|violation| violation.control.is_none());
+    let certain = verdict.violations.iter().filter(|violation| violation.doubts.is_empty());
     let musts = certain.filter(|violation| violation.level == Level::Must);
     musts.map(|violation| violation.identity.invariant()).collect()
 }

@@ -34,9 +34,8 @@ pub use text::{notation, repro};
 use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::heap;
-use crate::judge::judge;
 use crate::run::campaign::{Campaign, FirstFailure};
-use crate::run::virtual_time::play;
+use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
 use crate::target::{Deviation, Registry, Target};
@@ -169,8 +168,7 @@ impl Fuzz {
         if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
             return false;
         }
-        let exchange = play(&self.target, &self.bounds, script, 0);
-        let verdict = judge(&exchange, &self.bounds);
+        let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, 0);
         let deviations = self.target.deviations();
         let mut reports = String::new();
         for violation in verdict.violations {

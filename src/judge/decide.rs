@@ -1,23 +1,24 @@
 //! What becomes of suspicions: the one place where a finding is decided, or dismissed.
 //!
-//! An excuse acquits, by name. Over TCP nobody sees what a server had read when it spoke: a
-//! suspicion about an answer then waits for a *control*, the same connection without what
-//! seems to have been answered. Where the server does the same, it answered nothing, and is
-//! acquitted. A [`Decision`] plays nothing: it says which control it wants, and is told of the
-//! exchange, so that the same code decides for virtual time, workers and sockets.
+//! An excuse acquits where it certainly holds. Where it only may, a *control* decides: the same
+//! script without what is said to be the reason, or with its pauses moved ([`Control`]). A
+//! [`Decision`] plays nothing: it says which control it wants, and is told of the exchange, so
+//! that the same code decides for virtual time, workers and sockets.
 
 use super::lateness;
 use super::obligations::{self, cause_of};
 use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Event, Exchange};
+use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::verdict::{
-    Control, Dismissal, Ending, Excuse, Identity, Invariant, Reason, Verdict, Violation,
+    Control, Dismissal, Doubt, Ending, Excuse, Excuses, Identity, Invariant, Reason, Symptom,
+    Verdict, Violation,
 };
 use crate::view::View;
 
-/// Judges one connection as far as that is possible without playing again: violations that
-/// need a control say so ([`Violation::control`]).
+/// Judges one connection as far as that is possible without playing again. What controls have
+/// to settle is in [`Violation::doubts`]: of a dismissal, whether its excuse holds; of a
+/// violation, whether the server acted by itself.
 pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &Bounds) -> Verdict {
     let view = View::of(exchange, connection);
     let owed = obligations::earliest(&view, bounds);
@@ -25,13 +26,23 @@ pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &
     let mut verdict = Verdict::default();
     let mut found = Vec::new();
     for rule in RULES.iter().filter(|rule| is_judged(rule, &view)) {
-        (rule.check)(&case, &mut found);
+        suspect(rule, &case, &mut found);
         for suspicion in found.drain(..) {
             decide(rule, suspicion, &case, &mut verdict);
         }
     }
     verdict.violations.sort_by_key(|violation| violation.identity);
     verdict
+}
+
+/// What a rule's check finds, with all the excuses that may hold.
+fn suspect(rule: &Rule, case: &Case<'_>, found: &mut Vec<Suspicion>) {
+    (rule.check)(case, found);
+    // Bytes before the 101 are the client's own violation (4.1): what a server makes of them
+    // is its choice. What it sends by itself is not.
+    if case.view.early && rule.judged_from == JudgedFrom::Answers {
+        found.iter_mut().for_each(|suspicion| suspicion.excuses.push(Excuse::EarlyBytes));
+    }
 }
 
 /// Whether a rule holds for this subject, and from when this connection has got to.
@@ -42,31 +53,89 @@ fn is_judged(rule: &Rule, view: &View<'_>) -> bool {
 
 /// Convicts or dismisses. Of one rule the first suspicion that nothing excuses convicts.
 fn decide(rule: &Rule, suspicion: Suspicion, case: &Case<'_>, verdict: &mut Verdict) {
-    // Bytes before the 101 are the client's own violation (4.1): what a server makes
-    // of them is its choice, and only what it owes in time is judged.
-    let early = case.view.early && rule.judged_from == JudgedFrom::Opening;
-    let excuse = early.then_some(Excuse::EarlyBytes).or(suspicion.excuses.first().copied());
+    let suspect = |excuse: &&Excuse| **excuse != Excuse::ActedByItself;
+    let certain = suspicion.excuses.iter().find(|excuse| control_of(**excuse).is_none());
+    let excuse = certain.or(suspicion.excuses.iter().find(suspect)).copied();
+    let doubts = if certain.is_some() { Vec::new() } else { doubts(&suspicion, case.view) };
     let convicted = |violation: &Violation| violation.identity.invariant() == rule.invariant;
     match excuse {
         Some(excuse) => {
-            let violation = violation(rule, suspicion, case);
+            let violation = Violation { doubts, ..violation(rule, suspicion, case) };
             verdict.dismissals.push(Dismissal { violation, reason: Reason::Excuse(excuse) });
         }
         None if verdict.violations.iter().any(convicted) => {}
-        None => verdict.violations.push(violation(rule, suspicion, case)),
+        None => verdict.violations.push(Violation { doubts, ..violation(rule, suspicion, case) }),
     }
+}
+
+/// How a control settles whether an excuse holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ControlKind {
+    /// By leaving out what seems to have prompted the server.
+    Unprompted,
+    /// By leaving out what excuses it.
+    Without,
+}
+
+/// Which control decides whether an excuse holds; `None` where none can, or need: it holds for
+/// certain, another rule speaks of it, or the same script without it is drawn as often.
+/// `docs/architecture.md` has the reasons.
+const fn control_of(excuse: Excuse) -> Option<ControlKind> {
+    match excuse {
+        Excuse::AfterMessage
+        | Excuse::AfterQuiet
+        | Excuse::AboutData
+        | Excuse::ActedByItself
+        | Excuse::ApplicationClosed
+        | Excuse::WaitedForRoom => Some(ControlKind::Unprompted),
+        Excuse::RoomCameTooLate
+        | Excuse::EarlyBytes
+        | Excuse::ClientGone
+        | Excuse::ClientFin
+        | Excuse::ApplicationLeft
+        | Excuse::WideLength
+        | Excuse::HalfFrame => Some(ControlKind::Without),
+        Excuse::Crashed
+        | Excuse::NoRoom
+        | Excuse::CutOff
+        | Excuse::ServerClosedFirst
+        | Excuse::ServerFailed
+        | Excuse::BlamesTheClient
+        | Excuse::ClientsOwnCode
+        | Excuse::NobodyCouldSee => None,
+    }
+}
+
+/// What controls have to settle about a suspicion. All that is left out is left out at once:
+/// where two excuses hold, a play without one of them would still be excused by the other.
+fn doubts(suspicion: &Suspicion, view: &View<'_>) -> Vec<Doubt> {
+    let last = suspicion.events.iter().max().map_or(Time::ZERO, |event| view.at(*event));
+    let unprompted = suspicion.prompt.map(|prompt| Control::Unprompted { prompt, lasting: last });
+    let by_prompt = |excuse: &Excuse| {
+        unprompted.is_some() && control_of(*excuse) == Some(ControlKind::Unprompted)
+    };
+    let (own_reasons, others): (Vec<Excuse>, Vec<Excuse>) =
+        suspicion.excuses.iter().copied().partition(by_prompt);
+    let own_reasons: Excuses = own_reasons.into_iter().collect();
+    let others: Excuses = others.into_iter().collect();
+    let unprompted = unprompted.filter(|_| !own_reasons.is_empty());
+    let unprompted = unprompted.map(|control| Doubt { excuses: own_reasons, control });
+    let without = Doubt { excuses: others, control: Control::Without(others) };
+    let without = (!others.is_empty()).then_some(without);
+    unprompted.into_iter().chain(without).collect()
 }
 
 /// The suspicion as a violation, with its cause and the connection's ending. Safety has no
 /// condition, and as cause what made the server act: one bug is one finding.
 fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
-    let control = control(&suspicion, case.view);
     let Suspicion { level, symptom, fact, events, timing, .. } = suspicion;
     debug_assert!(rule.symptoms.contains(&symptom), "{}: {symptom}", rule.invariant);
     let (invariant, fact) = (rule.invariant, fact.into_owned());
+    let (doubts, refuted) = (Vec::new(), Excuses::default());
     if let Some((owed, condition, ending)) = timing {
         let identity = Identity::liveness(invariant, owed.cause, condition).with_symptom(symptom);
-        return Violation { identity, level, ending, owed: Some(owed), fact, events, control };
+        let owed = Some(owed);
+        return Violation { identity, level, ending, owed, fact, events, doubts, refuted };
     }
     let view = case.view;
     let first = events.first().copied().unwrap_or(view.exchange.events.len());
@@ -80,68 +149,111 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
         _ => lateness::ending(view, case.owed),
     };
     let identity = Identity::safety(invariant, cause).with_symptom(symptom);
-    Violation { identity, level, ending, owed: None, fact, events, control }
+    Violation { identity, level, ending, owed: None, fact, events, doubts, refuted }
 }
 
-/// The control that a suspicion about an answer needs: it lasts as long as this connection did
-/// up to what proves the suspicion.
-fn control(suspicion: &Suspicion, view: &View<'_>) -> Option<Control> {
-    let last = suspicion.events.iter().max().filter(|_| suspicion.unsure_what_was_answered)?;
-    Some(Control::WithoutTheLastSend { lasting: view.at(*last) })
-}
-
-/// The decision on one violation that somebody wants to be sure of.
+/// The decision on one violation, or dismissal, about which there are doubts.
 ///
 /// ```text
-/// let mut decision = Decision::on(violation, &exchange, connection);
+/// let mut decision = Decision::on(violation, &exchange, connection, &bounds);
 /// while let Some(control) = decision.control() {
 ///     decision.tell(&play(control));       // or decision.cannot_play()
 /// }
 /// match decision.made() { Decided::Violation(..) => .., Decided::Dismissed(..) => .. }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub struct Decision<'a> {
     violation: Violation,
-    /// What the server did on the connection in question.
-    did: WhatItDid,
-    acquitted: Option<Control>,
+    exchange: &'a Exchange,
+    connection: ConnectionId,
+    bounds: Bounds,
+    upheld: Option<Reason>,
 }
 
-impl Decision {
+impl<'a> Decision<'a> {
     /// Begins to decide on a violation that a connection of `exchange` showed.
-    pub fn on(violation: Violation, exchange: &Exchange, connection: ConnectionId) -> Self {
-        let did = WhatItDid::on(exchange, connection);
-        Self { violation, did, acquitted: None }
+    pub fn on(
+        violation: Violation,
+        exchange: &'a Exchange,
+        connection: ConnectionId,
+        bounds: &Bounds,
+    ) -> Self {
+        Self { violation, exchange, connection, bounds: *bounds, upheld: None }
     }
 
     /// The control to be played next; `None` once nothing more is needed.
-    pub const fn control(&self) -> Option<Control> {
-        self.violation.control
+    pub fn control(&self) -> Option<Control> {
+        let doubt = self.violation.doubts.first().filter(|_| self.upheld.is_none())?;
+        Some(doubt.control)
     }
 
     /// The control was played, and this is what happened.
-    pub fn tell(&mut self, control: &Exchange) {
-        let wanted = self.violation.control.take();
-        if WhatItDid::on(control, ConnectionId::FIRST) == self.did {
-            self.acquitted = wanted;
+    pub fn tell(&mut self, played: &Exchange) {
+        let doubt = self.violation.doubts.remove(0);
+        let refuted = match doubt.control {
+            Control::Unprompted { lasting, .. } => {
+                let did = WhatItDid::on(self.exchange, self.connection, lasting);
+                WhatItDid::on(played, ConnectionId::FIRST, lasting) != did
+            }
+            Control::Without(excuses) => self.shows(played, excuses),
+        };
+        if refuted {
+            let both = self.violation.refuted.iter().chain(doubt.excuses.iter());
+            self.violation.refuted = both.collect();
+        } else {
+            self.upheld = Some(Reason::Control(doubt));
         }
     }
 
-    /// The script has no such control: the suspicion stands.
+    /// The script has no such control. Who may have acted by itself stays under suspicion;
+    /// another excuse holds.
     pub fn cannot_play(&mut self) {
-        self.violation.control = None;
+        let doubt = self.violation.doubts.remove(0);
+        let mut others = doubt.excuses.iter().filter(|excuse| *excuse != Excuse::ActedByItself);
+        self.upheld = others.next().map(Reason::Excuse);
+    }
+
+    /// Whether a control shows the same symptom with nothing left to excuse it: only a
+    /// coincidence that happens again, though the pauses are others, is none.
+    fn shows(&self, played: &Exchange, left_out: Excuses) -> bool {
+        let identity = self.violation.identity;
+        let shown = suspicions(played, identity.invariant(), &self.bounds);
+        let is_refuted = |excuse: &Excuse| match *excuse {
+            Excuse::RoomCameTooLate => left_out.contain(Excuse::RoomCameTooLate),
+            excuse => {
+                control_of(excuse) == Some(ControlKind::Unprompted) && !left_out.contain(excuse)
+            }
+        };
+        shown.iter().any(|(symptom, excuses)| {
+            Some(*symptom) == identity.symptom() && excuses.iter().all(is_refuted)
+        })
     }
 
     /// What was decided.
     pub fn made(self) -> Decided {
-        let Self { violation, acquitted, .. } = self;
-        match acquitted {
+        let Self { violation, upheld, .. } = self;
+        match upheld {
             None => Decided::Violation(violation),
-            Some(control) => {
-                Decided::Dismissed(Dismissal { violation, reason: Reason::Control(control) })
-            }
+            Some(reason) => Decided::Dismissed(Dismissal { violation, reason }),
         }
     }
+}
+
+/// What looks as if a rule were broken on the first connection, with the excuses.
+fn suspicions(
+    exchange: &Exchange,
+    invariant: Invariant,
+    bounds: &Bounds,
+) -> Vec<(Symptom, Vec<Excuse>)> {
+    let view = View::of(exchange, ConnectionId::FIRST);
+    let rule = invariant.rule();
+    if !is_judged(rule, &view) {
+        return Vec::new();
+    }
+    let owed = obligations::earliest(&view, bounds);
+    let mut found = Vec::new();
+    suspect(rule, &Case { view: &view, bounds, owed }, &mut found);
+    found.into_iter().map(|suspicion| (suspicion.symptom, suspicion.excuses)).collect()
 }
 
 /// Why something is no finding that showed in `shown` of so many plays again.
@@ -176,17 +288,26 @@ impl Decided {
     }
 }
 
-/// What a server said with its first Close, if it sent one, and whether the actor saw the end.
+/// What a server did up to a time; what came later, it may have done for another reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct WhatItDid {
-    close: Option<Box<[u8]>>,
-    ended: bool,
+enum WhatItDid {
+    /// It sent a Close with this payload.
+    Close(Box<[u8]>),
+    /// It sent none, or part of one, and ended the connection.
+    Ended,
+    /// Neither.
+    Nothing,
 }
 
 impl WhatItDid {
-    fn on(exchange: &Exchange, connection: ConnectionId) -> Self {
+    fn on(exchange: &Exchange, connection: ConnectionId, upto: Time) -> Self {
         let view = View::of(exchange, connection);
-        let ended = view.events().any(Event::shows_actor_the_end);
-        Self { close: view.own_close().and_then(|close| close.close.clone()), ended }
+        let upto = upto.after(exchange.timing_slack).after(exchange.transit);
+        let own = view.own_close().filter(|own| view.at(own.started) <= upto);
+        match own.and_then(|own| own.close.clone()) {
+            Some(payload) => Self::Close(payload),
+            None if view.ended().is_some_and(|ended| view.at(ended) <= upto) => Self::Ended,
+            None => Self::Nothing,
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! A rule attaches to each suspicion the excuses that hold, by name; [`decide`](super::decide)
 //! says what becomes of them. Here is what each name means, and when it holds.
 
+use super::rules::Suspicion;
 use crate::exchange::{Time, What};
 use crate::verdict::Excuse;
 use crate::view::{Firsts, Frame, View, came_before};
@@ -18,13 +19,13 @@ pub(super) fn silence(view: &View<'_>, ended: usize) -> Option<Excuse> {
     let Firsts { panicked, spun, reset, .. } = view.firsts;
     let by_the_end = |event: Option<usize>| event.is_some_and(|event| event <= ended);
     // Room that came in the very moment of the end, and was not used, came too late.
-    let came_late = view
-        .unused_room
-        .is_some_and(|room| room.after(view.exchange.timing_slack) >= view.at(ended));
+    let came_late = view.unused_room.is_some_and(|room| {
+        room <= view.at(ended) && room.after(view.exchange.timing_slack) >= view.at(ended)
+    });
     match () {
         () if by_the_end(panicked) || by_the_end(spun) => Some(Excuse::Crashed),
         () if by_the_end(reset) => Some(Excuse::ClientGone),
-        () if view.blocked => Some(Excuse::NoRoom),
+        () if view.is_blocked_at(ended) => Some(Excuse::NoRoom),
         () if came_late => Some(Excuse::RoomCameTooLate),
         () => None,
     }
@@ -178,4 +179,30 @@ fn is_blind(view: &View<'_>, time: Time) -> bool {
         }
     }
     deaf || cut
+}
+
+/// Whether the client had sent bytes before the 101: the server may have dropped them.
+pub(super) fn early_bytes(view: &View<'_>) -> Option<Excuse> {
+    view.early.then_some(Excuse::EarlyBytes)
+}
+
+/// Whether the network had been cut before the event `at`.
+pub(super) fn cut_off(view: &View<'_>, at: usize) -> Option<Excuse> {
+    came_before(view.firsts.cut, at).then_some(Excuse::CutOff)
+}
+
+/// What may excuse a server that ended the connection, with the event `ended`, without a Close:
+/// it could send none, or nobody would have had it, or something else asked for the end.
+pub(super) fn for_an_end(suspicion: Suspicion, view: &View<'_>, ended: usize) -> Suspicion {
+    suspicion
+        .unless(silence(view, ended))
+        .unless(cut_off(view, ended))
+        .unless(application_returned(view, ended))
+        .unless(refusable(view, ended))
+}
+
+/// Whether the event with which the connection ended is a reset of the server's.
+pub(super) fn is_reset(view: &View<'_>, ended: usize) -> bool {
+    let what = &view.exchange.events[ended].what;
+    matches!(what, What::Dropped { reset: true } | What::ReadReset)
 }

@@ -37,8 +37,19 @@ pub(super) fn missed_release(case: &Case<'_>) -> Option<Suspicion> {
     let owed = judged(case)?;
     let view = case.view;
     let released = view.released();
-    (kept(view, view.ended(), owed) && !kept(view, released, owed))
-        .then(|| suspicion(view, owed, "kept its transport", released))
+    if !kept(view, view.ended(), owed) || kept(view, released, owed) {
+        return None;
+    }
+    let missed = suspicion(view, owed, "kept its transport", released);
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+    //# As an example of how to obtain a clean closure in C using Berkeley
+    //# sockets, one would call shutdown() with SHUT_WR on the socket, call
+    //# recv() until obtaining a return value of 0 indicating that the peer
+    //# has also performed an orderly shutdown, and finally call close() on
+    //# the socket.
+    let sent_fin = view.firsts.shut.or(view.firsts.got_end).is_some();
+    let level = if sent_fin { Level::Should } else { missed.level };
+    Some(Suspicion { level, ..missed })
 }
 
 /// What is owed, where time went on.
@@ -129,6 +140,9 @@ fn level(view: &View<'_>, owed: Owed, half_sent: bool) -> Level {
     let both_closes = in_time(view.own_close().and_then(|close| close.ended))
         && in_time(view.actor_close().and_then(|close| close.ended));
     match owed.cause {
+        // Section 4.1 has the client wait for the 101: what a server makes of what came before
+        // is its choice.
+        _ if view.early => Level::Should,
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
         //# After both sending and receiving a Close message, an endpoint
         //# considers the WebSocket connection closed and MUST close the

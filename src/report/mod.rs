@@ -72,7 +72,7 @@ impl Shown<'_> {
             script: script.clone(),
             runtime_seed,
             digest: exchange.digest(),
-            confirmed: violation.control.is_none(),
+            confirmed: violation.doubts.is_empty(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::target::Deviation;
-use crate::verdict::Reason;
+use crate::verdict::{Control, Doubt, Reason};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -247,8 +247,11 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
 /// What showed once and is no finding, and why not.
 fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let why = match why {
-        Reason::Control(_) => {
+        Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
             "the server does the same where the client does not do that".to_owned()
+        }
+        Reason::Control(Doubt { excuses, .. }) => {
+            format!("{excuses}; without that, the server does not do that")
         }
         Reason::NotRepeated { plays } => format!(
             "none of {plays} replays alone shows it; was it too much at once? --concurrency"

@@ -1,23 +1,195 @@
-//! Controls: another play that decides whether a server acted on what the client did.
+//! Controls: another play that decides whether an excuse holds.
 //!
 //! [`Decision`] says which control it wants, and what the answer means. Here is what such a
 //! play is as a script, and the loop that plays it. It judges nothing by itself.
 
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange};
+use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::judge::{Decided, Decision, judge};
-use crate::script::{Act, Millis, Script};
-use crate::verdict::{Control, Verdict, Violation};
+use crate::script::{Act, Awaited, Command, Length, Millis, Pace, Piece, Script, Send, Step, Unit};
+use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
+use crate::view::streams::opening_length;
+use crate::wire::Role;
 
-/// The script of a control of `script`; `None` where there is none, because the script would
-/// be empty, or sends nothing.
+/// By how much a control moves a pause: no multiple of what timers are usually set to.
+const MOVED: Millis = Millis(7);
+
+/// The script of a control of `script`; `None` where there is none, because the script has
+/// nothing that could be left out, or nothing would be left.
 pub(crate) fn script_of(control: Control, script: &Script) -> Option<Script> {
-    let Control::WithoutTheLastSend { lasting } = control;
-    let last = script.steps.iter().rposition(|step| matches!(step.act, Act::Send(_)))?;
-    let mut steps = script.steps[..last].to_vec();
+    let steps = match control {
+        Control::Unprompted { prompt, lasting } => unprompted(prompt, lasting, script)?,
+        Control::Without(excuses) => {
+            excuses.iter().fold(script.steps.clone(), |steps, excuse| without(excuse, steps))
+        }
+    };
+    (!steps.is_empty() && steps != script.steps).then_some(Script { steps })
+}
+
+/// Without what is said to have prompted the server, and without what the client sent later,
+/// its FIN and its RST. What else happens, happens: pauses, reading, the application.
+fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step>> {
+    let first = match prompt {
+        Prompt::Sent { from } => step_that_sends(from, script)?,
+        Prompt::Application => script.steps.iter().position(closes)?,
+    };
+    let (before, after) = script.steps.split_at(first);
+    let mut kept = before.to_vec();
+    kept.extend(repetitions_before(prompt, script, first));
+    let stays = |step: &&Step| match prompt {
+        Prompt::Sent { .. } => {
+            !matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop)
+        }
+        Prompt::Application => !closes(step),
+    };
+    let mut tail: Vec<Step> = after.iter().filter(stays).cloned().collect();
+    if let Some(step) = tail.first_mut() {
+        // What it was joined to is gone; to anything before that it was not joined.
+        step.joined = false;
+    }
+    kept.extend(tail);
     // A millisecond longer: what the server did then, it had the time to do.
-    steps.push(Act::Wait(Millis(lasting.since_accept().as_millis() as u32 + 1)).into());
-    (last > 0).then_some(Script { steps })
+    let lasting = lasting.since_accept().as_millis() as u32 + 1;
+    let left = lasting.saturating_sub(kept.iter().map(pauses).sum());
+    if left > 0 {
+        kept.push(Act::Wait(Millis(left)).into());
+    }
+    (first > 0).then_some(kept)
+}
+
+/// The step that sends the byte that so many bytes come before, those of the request not counted.
+fn step_that_sends(from: u32, script: &Script) -> Option<usize> {
+    let mut sent = Vec::new();
+    let mut ends = Vec::with_capacity(script.steps.len());
+    for step in &script.steps {
+        if let Act::Send(send) = &step.act {
+            append(send, &mut sent);
+        }
+        ends.push(sent.len());
+    }
+    let offset = opening_length(Role::Client, &sent)? + from as usize;
+    ends.iter().position(|end| *end > offset)
+}
+
+/// Appends all that a step sends.
+fn append(send: &Send, sent: &mut Vec<u8>) {
+    let mut unit = Vec::new();
+    send.unit.encode(&mut unit);
+    let times = if let Pace::Times(times, _) = send.pace { times } else { 1 };
+    (0..times).for_each(|_| sent.extend_from_slice(send.piece.of(&unit)));
+}
+
+/// Of a step that sends the same thing again and again, what comes before the prompt.
+fn repetitions_before(prompt: Prompt, script: &Script, step: usize) -> Option<Step> {
+    let Prompt::Sent { from } = prompt else { return None };
+    let whole = &script.steps[step];
+    let Act::Send(Send { piece, unit, pace: Pace::Times(times, every) }) = &whole.act else {
+        return None;
+    };
+    let fewer = |times: u32| {
+        let mut script = Script { steps: script.steps[..=step].to_vec() };
+        let pace = Pace::Times(times, *every);
+        let send = Send { piece: *piece, unit: unit.clone(), pace };
+        script.steps[step].act = Act::Send(send);
+        script
+    };
+    let before = (1..*times).take_while(|times| step_that_sends(from, &fewer(*times)).is_none());
+    before.last().and_then(|times| fewer(times).steps.pop())
+}
+
+/// How long a step takes, at most, in milliseconds; to wait for the server is not counted.
+fn pauses(step: &Step) -> u32 {
+    match &step.act {
+        Act::Wait(time) => time.0,
+        Act::Send(Send { pace: Pace::Times(times, every), .. })
+        | Act::App(_, Pace::Times(times, every)) => times.saturating_sub(1).saturating_mul(every.0),
+        _ => 0,
+    }
+}
+
+/// The step with its pause moved: a shorter one stays on the same side of every bound, and only
+/// one that is too short gets longer.
+fn moved(step: &Step) -> Step {
+    let mut step = step.clone();
+    let pause = match &mut step.act {
+        Act::Wait(time) => time,
+        Act::Send(Send { pace: Pace::Times(_, every) | Pace::Pieces(_, every), .. })
+        | Act::App(_, Pace::Times(_, every) | Pace::Pieces(_, every)) => every,
+        _ => return step,
+    };
+    *pause = match pause.0 {
+        0 => Millis(0),
+        short if short <= 2 * MOVED.0 => Millis(short + MOVED.0),
+        long => Millis(long - MOVED.0),
+    };
+    step
+}
+
+/// Whether the application is told to close.
+const fn closes(step: &Step) -> bool {
+    matches!(step.act, Act::App(Command::Close(..), _))
+}
+
+/// The steps without what is an excuse of this name.
+fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
+    match excuse {
+        Excuse::RoomCameTooLate => return steps.iter().map(moved).collect(),
+        Excuse::EarlyBytes => return after_the_opening(steps),
+        _ => {}
+    }
+    let is_part = |send: &Send| matches!(send.unit, Unit::Frame(_)) && send.piece != Piece::Whole;
+    let goes = |step: &Step| match (&step.act, excuse) {
+        (Act::Fin, Excuse::ClientFin) => true,
+        (Act::Reset | Act::Drop, Excuse::ClientGone) => true,
+        (Act::App(Command::Return, _), Excuse::ApplicationLeft) => true,
+        (Act::App(Command::Close(..), _), Excuse::ApplicationClosed) => true,
+        (
+            Act::StopReading | Act::ResumeReading | Act::Cut | Act::Set(..),
+            Excuse::WaitedForRoom,
+        ) => true,
+        (Act::Send(send), Excuse::HalfFrame) => is_part(send),
+        _ => false,
+    };
+    let mut kept: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut gone = false;
+    for mut step in steps {
+        if goes(&step) {
+            gone = true;
+            continue;
+        }
+        step.joined &= !(gone && kept.last().is_some_and(opens)) && !kept.is_empty();
+        gone = false;
+        match &mut step.act {
+            Act::Send(Send { unit: Unit::Frame(frame), .. }) if excuse == Excuse::WideLength => {
+                frame.length = Length::Minimal;
+            }
+            Act::Send(send @ Send { pace: Pace::Pieces(..), .. })
+                if excuse == Excuse::HalfFrame && matches!(send.unit, Unit::Frame(_)) =>
+            {
+                send.pace = Pace::Once;
+            }
+            _ => {}
+        }
+        kept.push(step);
+    }
+    kept
+}
+
+/// The steps, of which those behind the request come once the 101 is there.
+fn after_the_opening(mut steps: Vec<Step>) -> Vec<Step> {
+    let Some(last) = steps.iter().rposition(opens) else { return steps };
+    let Some(next) = steps.get_mut(last + 1) else { return steps };
+    next.joined = false;
+    let waits = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
+    if steps[last].act != Act::Send(waits) {
+        steps.insert(last + 1, Act::Await(Awaited::Upgrade).into());
+    }
+    steps
+}
+
+/// Whether a step sends the request, or part of it.
+const fn opens(step: &Step) -> bool {
+    matches!(step.act, Act::Send(Send { unit: Unit::Upgrade(_), .. }))
 }
 
 /// Plays a script.
@@ -27,10 +199,11 @@ pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 
 pub(crate) fn decide<E>(
     violation: Violation,
     exchange: &Exchange,
+    bounds: &Bounds,
     script: &Script,
     play: &mut PlayScript<'_, E>,
 ) -> Result<Decided, E> {
-    let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
+    let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
     while let Some(control) = decision.control() {
         match script_of(control, script) {
             Some(script) => decision.tell(&play(&script)?),
@@ -50,9 +223,27 @@ pub(crate) fn judge_and_decide<E>(
     let Verdict { violations, dismissals } = judge(exchange, bounds);
     let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
     for violation in violations {
-        decide(violation, exchange, script, play)?.add_to(&mut verdict);
+        decide(violation, exchange, bounds, script, play)?.add_to(&mut verdict);
     }
+    for dismissal in std::mem::take(&mut verdict.dismissals) {
+        if is_open(&dismissal, &verdict) {
+            decide(dismissal.violation, exchange, bounds, script, play)?.add_to(&mut verdict);
+        } else {
+            verdict.dismissals.push(dismissal);
+        }
+    }
+    verdict.violations.sort_by_key(|violation| violation.identity);
     Ok(verdict)
+}
+
+/// Whether controls have to decide on a dismissal: its excuses only may hold, and the connection
+/// is not convicted of breaking that rule already.
+pub(crate) fn is_open(dismissal: &Dismissal, verdict: &Verdict) -> bool {
+    let rule = dismissal.violation.identity.invariant();
+    let same = |violation: &Violation| violation.identity.invariant() == rule;
+    matches!(dismissal.reason, Reason::Excuse(_))
+        && !dismissal.violation.doubts.is_empty()
+        && !verdict.violations.iter().any(same)
 }
 
 #[cfg(test)]
@@ -64,18 +255,78 @@ mod tests {
     use std::convert::Infallible;
     use std::time::Duration;
 
-    const LASTING: Control = Control::WithoutTheLastSend { lasting: Time(7_000) };
+
+    fn control(control: Control, script: &str) -> Option<String> {
+        let script: Script = script.parse().expect("a script");
+        script_of(control, &script).map(|script| script.to_string().replace('\n', "; "))
+    }
+
+    fn without(excuses: &[Excuse], script: &str) -> Option<String> {
+        control(Control::Without(excuses.iter().copied().collect()), script)
+    }
 
     #[test]
-    fn the_control_is_the_script_without_its_last_send_and_lasts_as_long() {
-        let control = |script: &str| {
-            let script: Script = script.parse().expect("a script");
-            script_of(LASTING, &script).map(|script| script.to_string())
+    fn the_control_without_a_frame_lasts_as_long_and_leaves_out_what_came_behind_it() {
+        let unprompted = |from, script| {
+            let prompt = Prompt::Sent { from };
+            control(Control::Unprompted { prompt, lasting: Time(7_000) }, script)
         };
-        let without = Some("upgrade\nping\nwait 8ms\n".to_owned());
-        assert_eq!(control("upgrade\nping\nclose 1001\nfin\n"), without);
-        assert_eq!(control("upgrade\n"), None);
-        assert_eq!(control("wait 1s\n"), None);
+        let answers = "upgrade; ping; wait 8ms; ".to_owned();
+        assert_eq!(unprompted(6, "upgrade\nping\nclose 1001\nfin\n"), Some(answers.clone()));
+        assert_eq!(unprompted(6, "upgrade\nping\nclose 1001\nping\nreset\n"), Some(answers));
+        let kept = "upgrade; stop reading; wait 1s; resume reading; ".to_owned();
+        let script = "upgrade\nstop reading\nclose\n+ wait 1s\nresume reading\n";
+        assert_eq!(unprompted(0, script), Some(kept));
+        let once = Some("upgrade; ping x 2 every 1ms; wait 7ms; ".to_owned());
+        assert_eq!(unprompted(12, "upgrade\nping x 9 every 1ms\nclose"), once);
+        assert_eq!(unprompted(0, "upgrade\n"), None);
+        assert_eq!(unprompted(0, "wait 1s\n"), None);
+    }
+
+    #[test]
+    fn the_control_without_the_applications_close_keeps_the_rest() {
+        let unasked = Control::Unprompted { prompt: Prompt::Application, lasting: Time(1_000) };
+        let kept = Some("upgrade; app send text; ping; wait 2ms; ".to_owned());
+        assert_eq!(control(unasked, "upgrade\napp send text\n+ app close\n+ ping"), kept);
+        assert_eq!(control(unasked, "upgrade\nping"), None);
+    }
+
+    #[test]
+    fn pauses_are_moved_and_stay_on_their_side_of_a_bound() {
+        let moved = |script| without(&[Excuse::RoomCameTooLate], script);
+        let script = "upgrade\nwait 5s\nping x 3 every 1ms\nclose in pieces of 1 byte every 14ms";
+        let other = "upgrade; wait 4993ms; ping x 3 every 8ms; close in pieces of 1 byte every 21ms; ";
+        assert_eq!(moved(script), Some(other.to_owned()));
+        assert_eq!(moved("upgrade\nclose"), None, "there is no pause");
+    }
+
+    #[test]
+    fn what_excuses_is_left_out() {
+        let script = "upgrade\n+ first 1 byte of close\nrest after 1 byte of close\n16-bit ping\n\
+                      window 1B\nstop reading\ncut\napp close\napp return\nfin\nreset\nclose";
+        for (excuse, goes) in [
+            (Excuse::HalfFrame, "first 1 byte of close; rest after 1 byte of close; "),
+            (Excuse::WaitedForRoom, "window 1B; stop reading; cut; "),
+            (Excuse::ApplicationClosed, "app close; "),
+            (Excuse::ApplicationLeft, "app return; "),
+            (Excuse::ClientFin, "fin; "),
+            (Excuse::ClientGone, "reset; "),
+        ] {
+            let whole = script.replace('\n', "; ") + "; ";
+            let left = without(&[excuse], script).expect("it has such steps");
+            let expected = whole.replace(&format!("+ {goes}"), "").replace(goes, "");
+            assert_eq!(left, expected, "{excuse}");
+        }
+        let wide = without(&[Excuse::WideLength], "upgrade\n16-bit ping");
+        assert_eq!(wide.as_deref(), Some("upgrade; ping; "));
+        let early = |script| without(&[Excuse::EarlyBytes], script);
+        let both = without(&[Excuse::ClientFin, Excuse::WideLength], "upgrade\n16-bit ping\nfin");
+        assert_eq!(both.as_deref(), Some("upgrade; ping; "), "all at once");
+        assert_eq!(early("upgrade\n+ close").as_deref(), Some("upgrade; close; "));
+        let waits = Some("first 9 bytes of upgrade; rest after 9 bytes of upgrade; await upgrade; close; ");
+        let script = "first 9 bytes of upgrade\nrest after 9 bytes of upgrade\n+ close";
+        assert_eq!(early(script).as_deref(), waits);
+        assert_eq!(without(&[Excuse::ClientFin], "upgrade\nclose"), None);
     }
 
     /// A client alone sees a server answer its Close with the code 1000, or, in a control, say
@@ -116,7 +367,7 @@ mod tests {
         let verdict = judge(&shown, &Bounds::default());
         assert_eq!(verdict.violations.len(), 1);
         assert_eq!(verdict.violations[0].identity.invariant(), Invariant::EchoesCode);
-        assert!(verdict.violations[0].control.is_some(), "it is not certain yet");
+        assert!(!verdict.violations[0].doubts.is_empty(), "it is not certain yet");
         for (unasked, convicted) in [(Some(1000), false), (Some(1002), true), (None, true)] {
             let mut play = |control: &Script| {
                 assert_eq!(control.to_string(), "upgrade\nwait 1ms\n");
@@ -124,7 +375,7 @@ mod tests {
             };
             let Ok(decided) = judge_and_decide(&shown, &Bounds::default(), &script, &mut play);
             assert_eq!(decided.violations.len(), usize::from(convicted), "{unasked:?}");
-            assert!(decided.violations.iter().all(|violation| violation.control.is_none()));
+            assert!(decided.violations.iter().all(|violation| violation.doubts.is_empty()));
             let by_control =
                 decided.dismissals.iter().filter(|d| matches!(d.reason, Reason::Control(_)));
             assert_eq!(by_control.count(), usize::from(!convicted));

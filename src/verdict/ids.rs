@@ -49,6 +49,10 @@ words! {
         IdleInTime = "idle-in-time",
         /// A Close gets a Close.
         AnswersClose = "answers-close",
+        /// A close that begins is put on the wire.
+        SendsClose = "sends-close",
+        /// No end without a Close before it.
+        NoSilentEnd = "no-silent-end",
         /// At most one Close.
         ClosesOnce = "closes-once",
         /// After the own Close no data, and only what the RFC allows.
@@ -152,6 +156,8 @@ words! {
         Crashed = "the server had crashed",
         /// The client had reset the connection.
         ClientGone = "the client had reset the connection",
+        /// The network was cut, and nothing would have reached the client.
+        CutOff = "the client was cut off",
         /// The client had said FIN: what the server does then is about that.
         ClientFin = "the client had sent FIN",
         /// It wanted to write, and there was no room up to the end.
@@ -182,6 +188,8 @@ words! {
         HalfFrame = "the client had sent half a frame",
         /// The client had sent that code itself.
         ClientsOwnCode = "the client had sent that code itself",
+        /// Nobody saw what it had read when it spoke: over TCP it may have acted by itself.
+        ActedByItself = "the server may have acted by itself",
         /// The client did not read, or was cut off, and nobody saw the server's end.
         NobodyCouldSee = "nobody could see whether the connection ended",
     }

@@ -13,14 +13,83 @@ pub use crate::exchange::Time;
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 
-/// Another play, which decides whether a server acted on what the client did.
+/// Another play, which decides whether an excuse holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
-    /// The same without the last thing that the client sent, and lasting as long.
-    WithoutTheLastSend {
-        /// When the connection had shown what the suspicion is about.
+    /// The same without what seems to have prompted the server, and without anything that the
+    /// client sent after it. A server that does the same was not prompted by it: it is acquitted.
+    Unprompted {
+        /// What is left out.
+        prompt: Prompt,
+        /// How long it lasts: as long as it took to show what the suspicion is about.
         lasting: Time,
     },
+    /// The same without what is said to excuse the server; where that is a coincidence of two
+    /// moments, with every pause a few milliseconds shorter or longer. A server that shows the
+    /// same symptom is convicted.
+    Without(Excuses),
+}
+
+/// What seems to have made a server act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Prompt {
+    /// What the client sent.
+    Sent {
+        /// How many bytes of the client's came before it, those of its request not counted.
+        from: u32,
+    },
+    /// The application's wish to close.
+    Application,
+}
+
+/// Excuses that may hold, and the control that decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The excuses.
+    pub excuses: Excuses,
+    /// The play that decides whether they hold.
+    pub control: Control,
+}
+
+/// A set of excuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excuses(u32);
+
+impl Excuses {
+    /// This one too.
+    #[must_use]
+    pub const fn and(self, excuse: Excuse) -> Self {
+        Self(self.0 | 1 << excuse as u32)
+    }
+
+    /// Whether it is among them.
+    pub const fn contain(self, excuse: Excuse) -> bool {
+        self.0 & 1 << excuse as u32 != 0
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// They, in the order of [`Excuse::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Excuse> {
+        Excuse::ALL.iter().copied().filter(move |excuse| self.contain(*excuse))
+    }
+}
+
+impl FromIterator<Excuse> for Excuses {
+    fn from_iter<T: IntoIterator<Item = Excuse>>(excuses: T) -> Self {
+        excuses.into_iter().fold(Self::default(), Self::and)
+    }
+}
+
+/// Their names: `the client had sent FIN, the server had crashed`.
+impl std::fmt::Display for Excuses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.iter().map(Excuse::id).collect();
+        f.write_str(&names.join(", "))
+    }
 }
 
 /// Why a suspicion is none.
@@ -28,8 +97,8 @@ pub enum Control {
 pub enum Reason {
     /// An excuse holds.
     Excuse(Excuse),
-    /// The server did the same in a control.
-    Control(Control),
+    /// An excuse may hold, and a control did not refute it.
+    Control(Doubt),
     /// It showed once, and in none of so many plays again, alone. Real time only.
     NotRepeated {
         /// How many plays there were.
@@ -38,11 +107,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The control that acquitted, where one did.
-    pub const fn control(self) -> Option<Control> {
+    /// The excuses that a control upheld, where one did.
+    pub const fn upheld(self) -> Option<Doubt> {
         match self {
             Self::Excuse(_) | Self::NotRepeated { .. } => None,
-            Self::Control(control) => Some(control),
+            Self::Control(doubt) => Some(doubt),
         }
     }
 }
@@ -129,8 +198,10 @@ pub struct Violation {
     pub fact: String,
     /// Indices into the exchange of the events that prove it.
     pub events: Vec<usize>,
-    /// The control without which it is not certain; `None` where it is. Real time only.
-    pub control: Option<Control>,
+    /// What has to be settled by controls before it is certain; none where it is.
+    pub doubts: Vec<Doubt>,
+    /// The excuses that controls have refuted.
+    pub refuted: Excuses,
 }
 
 /// All that the judge found on one connection; empty is good.
@@ -148,11 +219,11 @@ impl Verdict {
         self.violations.is_empty()
     }
 
-    /// The control that acquitted the server of a violation with this identity, where one did.
-    pub fn acquitted(&self, identity: Identity) -> Option<Control> {
+    /// The excuse that a control upheld for a violation with this identity, where one did.
+    pub fn acquitted(&self, identity: Identity) -> Option<Doubt> {
         let mut dismissals = self.dismissals.iter();
         dismissals.find_map(|dismissal| {
-            identity.stands_for(dismissal.violation.identity).then(|| dismissal.reason.control())?
+            identity.stands_for(dismissal.violation.identity).then(|| dismissal.reason.upheld())?
         })
     }
 

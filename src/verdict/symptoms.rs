@@ -46,6 +46,20 @@ words! {
         /// The answer begins, and the connection ends within it.
         PartOfAnswer = "only part of the answering Close is sent",
 
+        // `sends-close`: what comes of the application's close.
+        /// The connection ends, and no Close was sent.
+        DropsAtClose = "ends at its application's close without a Close",
+        /// The connection is reset, and no Close was sent.
+        ResetsAtClose = "resets at its application's close, without a Close",
+        /// A Close begins, and the connection ends within it.
+        PartOfClose = "sends only part of a Close",
+
+        // `no-silent-end`: how it ends without a Close, though nothing asked for an end.
+        /// By FIN.
+        EndsSilently = "ends the connection by itself without a Close",
+        /// By RST.
+        ResetsSilently = "resets the connection by itself, without a Close",
+
         // `closes-once`.
         /// Two Closes.
         SecondClose = "sends a second Close",
@@ -280,6 +294,8 @@ impl Symptom {
             Self::IgnoresInput => &[Self::Forgotten],
             // A socket that is dropped with bytes unread is reset.
             Self::RefusesByReset => &[Self::RefusesSilently],
+            Self::ResetsAtClose => &[Self::DropsAtClose],
+            Self::ResetsSilently => &[Self::EndsSilently],
             // The middle of a frame, read as one, may break any rule.
             Self::WrongMask | Self::FragmentOutOfPlace | Self::TextNotUtf8 => &[Self::NoFrame],
             _ => &[],

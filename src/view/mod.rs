@@ -352,6 +352,15 @@ impl<'a> View<'a> {
         self.events_before(event).map(got).sum()
     }
 
+    /// How many bytes of the client's came before `frame`, those of its request not counted.
+    pub fn sent_before(&self, frame: &Frame) -> u32 {
+        let opening = streams::opening_length(self.actor_role(), &self.bytes.to_subject);
+        let before = self.actor_frames.iter().take_while(|other| other.started <= frame.started);
+        let start = before.map(|other| other.end_offset).filter(|end| *end < frame.end_offset);
+        let opening = opening.unwrap_or_default();
+        start.max().unwrap_or(opening).saturating_sub(opening) as u32
+    }
+
     /// The server's first Close, complete or not.
     pub fn own_close(&self) -> Option<&Frame> {
         self.subject_frames.iter().find(|frame| frame.is_close())

@@ -108,11 +108,17 @@ fn a_length_wider_than_it_needs_obliges_to_nothing_and_hides_nothing() {
 }
 
 #[test]
-fn of_bytes_before_the_101_only_liveness_is_judged() {
+fn bytes_before_the_101_excuse_what_is_made_of_them_and_not_what_the_server_sends() {
     let early = Story::accepted().client_bytes(handshake::REQUEST).client(BYE).server_reads_all();
     early.clone().server_bytes("HTTP/1.1 400 No\r\n\r\n").quiet().is_clean();
     let open = early.at(2000).server_accepts();
     assert_eq!(open.due(7000), (Cause::ClientClose, Condition::Silent));
-    let bad = close(1005, b"");
-    open.server((Opcode::CLOSE, &bad)).server(TEXT).server(BYE).server_drops().is_clean();
+    let late = open.clone().quiet().breaks(Invariant::EndsInTime);
+    assert_eq!(late.level, Level::Should, "the server may have dropped it (4.1)");
+    open.clone().server_drops().is_clean();
+    open.clone().server(TEXT).server(BYE).server_drops().is_clean();
+    let bad = open.clone().server((Opcode::CLOSE, &close(1005, b""))).server_drops();
+    bad.breaks(Invariant::LegalClose);
+    open.clone().server(BYE).server(TEXT).server_drops().breaks(Invariant::SilentAfterClose);
+    open.server(BYE).server(BYE).server_drops().breaks(Invariant::ClosesOnce);
 }

@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
               between the fragments of a message, which every endpoint must be able to take; a Close\n\
               that crosses the server's own.",
     asked_of: AskedOf::Both("5.4 says: an endpoint"),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[
         Symptom::RefusesEmptyClose,
         Symptom::RefusesBareCode,
@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// A Close that blames the client for a protocol error, where it made none.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(blame(case.view).map(|found| found.about_an_answer(case.view)));
+    out.extend(blame(case.view));
 }
 
 fn blame(view: &View<'_>) -> Option<Suspicion> {
@@ -66,7 +66,7 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
         .unless(excuses::application_closed(view, at))
         .unless(excuses::clients_own_code(view, blame))
         .unless(excuses::client_fin(view, at));
-    Some(suspicion)
+    Some(suspicion.about_an_answer(view, last))
 }
 
 /// Whether `frame` is a control frame with a fragmented message around it.

@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule {
               sending its own. Often the reply was queued and the transport dropped before it was\n\
               flushed. The client then reports 1006, an abnormal closure.",
     asked_of: AskedOf::Both("5.5.1 says: an endpoint"),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[
         Symptom::EmptyClose,
         Symptom::DefinedCode,
@@ -59,7 +59,7 @@ fn unanswered(view: &View<'_>) -> Option<Suspicion> {
         .unless(excuses::silence(view, ended))
         .unless(excuses::application_left(view, received))
         .unless(excuses::wide_length(view, close));
-    Some(suspicion.about_an_answer(view))
+    Some(suspicion.about_an_answer(view, close))
 }
 
 /// Which kind of Close was not answered: servers that parse before they answer differ by it.

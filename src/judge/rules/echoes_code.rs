@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
               The client's log then shows a reason that nobody gave. Not judged where the application\n\
               wanted to close as well, or where the answer is a complaint about data sent before.",
     asked_of: AskedOf::Both("5.5.1 says: the endpoint"),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[Symptom::OtherCode, Symptom::NoCode],
     check,
 };
@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
 //# When sending a Close frame in response, the endpoint
 //# typically echos the status code it received.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(other_code(case.view).map(|found| found.about_an_answer(case.view)));
+    out.extend(other_code(case.view));
 }
 
 fn other_code(view: &View<'_>) -> Option<Suspicion> {
@@ -51,5 +51,5 @@ fn other_code(view: &View<'_>) -> Option<Suspicion> {
         .unless(excuses::about_data(view, own))
         .unless(excuses::blames_the_client(Some(own)))
         .unless(excuses::reason_of_its_own(view, theirs));
-    Some(suspicion)
+    Some(suspicion.about_an_answer(view, theirs))
 }

@@ -24,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
     asked_of: AskedOf::Server(
         "a server closes TCP first, and by that may cut the client short (7.1.1)",
     ),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[Symptom::ResetDestroysClose, Symptom::EndsWithClose],
     check,
 };

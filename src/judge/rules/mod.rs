@@ -18,15 +18,19 @@ mod legal_close;
 mod lets_the_polite_finish;
 mod no_leak;
 mod no_panic;
+mod no_silent_end;
 mod no_spin;
 mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
+mod sends_close;
 mod silent_after_close;
 
 use crate::bounds::Bounds;
-use crate::verdict::{Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Symptom};
-use crate::view::View;
+use crate::verdict::{
+    Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Prompt, Symptom,
+};
+use crate::view::{Frame, View};
 use crate::wire::Role;
 use std::borrow::Cow;
 
@@ -70,9 +74,12 @@ pub enum AskedOf {
 pub enum JudgedFrom {
     /// From the start: it is about time, or about the server as a program.
     Accept,
-    /// Once the connection is open: it is about what the server says, and frames mean nothing
-    /// before. It is not judged where the client sent bytes before the 101 ([`Excuse::EarlyBytes`]).
+    /// Once the connection is open: it is about what the server sends by itself, and frames mean
+    /// nothing before.
     Opening,
+    /// As [`Opening`](Self::Opening), of what the server makes of what the client sends: bytes
+    /// of the client's before the 101 may excuse it ([`Excuse::EarlyBytes`]).
+    Answers,
 }
 
 impl AskedOf {
@@ -102,6 +109,8 @@ pub const RULES: &[Rule] = &[
     handshake_in_time::RULE,
     idle_in_time::RULE,
     answers_close::RULE,
+    sends_close::RULE,
+    no_silent_end::RULE,
     closes_once::RULE,
     silent_after_close::RULE,
     legal_close::RULE,
@@ -160,9 +169,8 @@ pub(super) struct Suspicion {
     pub timing: Option<(Owed, Condition, Ending)>,
     /// The excuses that hold, by name.
     pub excuses: Vec<Excuse>,
-    /// Whether it is about an answer, and nobody saw what the server had read by then: it may
-    /// have acted by itself.
-    pub unsure_what_was_answered: bool,
+    /// What seems to have made the server act so.
+    pub prompt: Option<Prompt>,
 }
 
 impl Suspicion {
@@ -180,7 +188,7 @@ impl Suspicion {
             events,
             timing: None,
             excuses: Vec::new(),
-            unsure_what_was_answered: false,
+            prompt: None,
         }
     }
 
@@ -190,9 +198,12 @@ impl Suspicion {
         self
     }
 
-    /// About an answer: where only the actor's end was seen, the server may have acted by itself.
-    pub fn about_an_answer(self, view: &View<'_>) -> Self {
-        Self { unsure_what_was_answered: !view.sees_both_ends(), ..self }
+    /// About an answer to `frame`: where only the actor's end was seen, nobody knows what the
+    /// server had read by then.
+    pub fn about_an_answer(self, view: &View<'_>, frame: &Frame) -> Self {
+        let by_itself = (!view.sees_both_ends()).then_some(Excuse::ActedByItself);
+        let prompt = Some(Prompt::Sent { from: view.sent_before(frame) });
+        Self { prompt, ..self }.unless(by_itself)
     }
 }
 

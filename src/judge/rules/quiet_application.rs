@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
               code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\
               whose owner is never told are leaks.",
     asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[
         Symptom::GivenDataBehindClose,
         Symptom::ToldOtherCode,

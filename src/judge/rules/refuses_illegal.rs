@@ -1,7 +1,6 @@
 //! `refuses-illegal`: a protocol violation fails the connection, with a Close that says so.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::What;
 use crate::judge::{excuses, lateness};
 use crate::verdict::{Cause, Class, Invariant, Level, Owed, Symptom};
 use crate::view::{ActorFault, Frame, View, came_before};
@@ -29,7 +28,7 @@ pub(super) const RULE: Rule = Rule {
               error path, by echoing whatever code came, or by reading one byte, or a bad reason, as\n\
               none. Parse a Close's payload before you answer it.",
     asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
-    judged_from: JudgedFrom::Opening,
+    judged_from: JudgedFrom::Answers,
     symptoms: &[
         Symptom::ServesUnmasked,
         Symptom::ServesMasked,
@@ -56,7 +55,7 @@ pub(super) const RULE: Rule = Rule {
 /// refused ends is asked by `ends-in-time`.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(served(case));
-    out.extend(answer_to_a_fault(case.view).map(|found| found.about_an_answer(case.view)));
+    out.extend(answer_to_a_fault(case.view));
 }
 
 /// The violation was served: when the end was due that it called for, the server had said
@@ -99,10 +98,12 @@ fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
         return None;
     }
     let proven = view.read_upto(fault.offset, fault.event)?;
-    match view.own_close() {
+    let suspicion = match view.own_close() {
         None => fails_without_close(view, proven),
         Some(close) => fails_with(view, fault, close),
-    }
+    }?;
+    let frame = view.actor_frames.iter().find(|frame| frame.fault == Some(fault.fault))?;
+    Some(suspicion.about_an_answer(view, frame))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
@@ -115,7 +116,7 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
     if ended < proven {
         return None;
     }
-    let (symptom, fact) = if is_reset(view, ended) {
+    let (symptom, fact) = if excuses::is_reset(view, ended) {
         let fact = "reset the connection on the client's protocol violation without a Close";
         (Symptom::RefusesByReset, fact)
     } else {
@@ -132,12 +133,6 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
 /// Whether a Close came after the application's wish to close.
 fn is_applications(view: &View<'_>, own: &Frame) -> bool {
     came_before(view.firsts.began, own.started)
-}
-
-/// Whether the event with which the connection ended is a reset of the server's.
-fn is_reset(view: &View<'_>, ended: usize) -> bool {
-    let what = &view.exchange.events[ended].what;
-    matches!(what, What::Dropped { reset: true } | What::ReadReset)
 }
 
 /// The Close that answers a violation says that it was one.

@@ -1,6 +1,7 @@
 //! `silent-after-close`: no data behind the own Close, and only what the RFC allows.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
 use crate::wire::Opcode;
@@ -49,7 +50,9 @@ fn noise(view: &View<'_>) -> Option<Suspicion> {
     }
     let frame = later.iter().find(|frame| is_idle_chatter(view, frame))?;
     let fact = format!("sent {} after both Closes", frame.opcode);
-    Some(sent(frame, Level::Should, Symptom::ControlBehindClose, fact))
+    let suspicion = sent(frame, Level::Should, Symptom::ControlBehindClose, fact);
+    // A Close that came too early it may not have seen.
+    Some(suspicion.unless(excuses::early_bytes(view)))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2

@@ -7,8 +7,7 @@ use super::Campaign;
 use super::investigations::Depth;
 use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
-use crate::judge::judge;
-use crate::run::control_play::{PlayScript, decide};
+use crate::run::control_play::{PlayScript, judge_and_decide};
 use crate::script::Script;
 use crate::shrink::{BUDGET, Shrinker};
 use crate::verdict::{Identity, Problem, Verdict, Violation};
@@ -119,8 +118,6 @@ impl Campaign {
             // The violation never repeated: the finding has the first one, and an exchange without it.
             None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
         };
-        let decided = decide(violation, &exchange, &script, replayer.play_again)?;
-        let (violation, dismissed) = decided.into_parts();
         let runtime_seed = index;
         Ok(Finding {
             violation,
@@ -131,7 +128,7 @@ impl Campaign {
             plays,
             rate,
             exchange,
-            dismissed,
+            dismissed: None,
         })
     }
 }
@@ -171,7 +168,8 @@ impl<E> Replayer<'_, '_, E> {
     fn fails(&mut self, script: &Script) -> Result<bool, E> {
         let exchange = (self.play_again)(script)?;
         self.crash_cost += crash_cost(&exchange);
-        let verdict = judge(&exchange, &self.campaign.bounds);
+        let bounds = &self.campaign.bounds;
+        let verdict = judge_and_decide(&exchange, bounds, script, self.play_again)?;
         let violation = self.goal.shown(&verdict).cloned();
         let failed = violation.is_some();
         if let Some(violation) = violation {

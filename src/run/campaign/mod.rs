@@ -24,7 +24,7 @@ use crate::finding::Finding;
 use crate::finding::problem::{Sighting, Sightings};
 use crate::finding::share::{JUMPED, Share};
 use crate::generate::GeneratorConfig;
-use crate::judge::judge;
+use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
@@ -160,7 +160,9 @@ impl Campaign {
             let index = outcome.scripts;
             let script = config.nth(self.seed, index);
             let play = |script: &Script| play(target, &self.bounds, script, index);
-            let violations = self.unaccepted_violations(&play(&script), deviations, &mut fired);
+            let mut again = |script: &Script| play(script);
+            let violations =
+                self.unaccepted_violations(&script, &mut again, deviations, &mut fired);
             outcome.scripts += 1;
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
@@ -199,15 +201,28 @@ impl Campaign {
         GeneratorConfig { bounds: self.bounds, app: target.obeys() }
     }
 
-    /// The rules that a script's exchange breaks but for those that `deviations` accept, which
-    /// are counted in `fired`: the first violation of each identity, in their order.
+    /// Plays a script, and the controls that it needs. The rules that it breaks but for those
+    /// that `deviations` accept, which are counted in `fired`: the first violation of each
+    /// identity, in their order.
     pub(crate) fn unaccepted_violations(
         &self,
-        exchange: &Exchange,
+        script: &Script,
+        play: &mut dyn FnMut(&Script) -> Exchange,
         deviations: &[Deviation],
         fired: &mut [Fired],
     ) -> Vec<Violation> {
-        let mut violations = judge(exchange, &self.bounds).violations;
+        let exchange = play(script);
+        let mut again = |script: &Script| Ok::<_, Infallible>(play(script));
+        let Ok(verdict) = judge_and_decide(&exchange, &self.bounds, script, &mut again);
+        Self::unaccepted(verdict.violations, deviations, fired)
+    }
+
+    /// The violations but for those that `deviations` accept, which are counted in `fired`.
+    pub(crate) fn unaccepted(
+        mut violations: Vec<Violation>,
+        deviations: &[Deviation],
+        fired: &mut [Fired],
+    ) -> Vec<Violation> {
         // The strongest level of those that each of the deviations accepts: must comes first.
         let mut accepted: BTreeMap<usize, Level> = BTreeMap::new();
         violations.retain(|violation| {

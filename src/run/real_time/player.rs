@@ -128,7 +128,8 @@ impl Player {
         violation: Violation,
         exchange: &Exchange,
     ) -> Result<Decided, String> {
-        let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST);
+        let bounds = &self.config.bounds;
+        let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
         while let Some(control) = decision.control() {
             match script_of(control, script) {
                 Some(script) => {

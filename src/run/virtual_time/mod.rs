@@ -28,9 +28,12 @@ use crate::bounds::Bounds;
 use crate::exchange::{AfterDeadline, Exchange, Time, What};
 use crate::heap;
 use crate::judge;
+use crate::run::control_play::judge_and_decide;
 use crate::script::Script;
 use crate::target::{Connection, Target};
 use crate::transport::memory::{Link, Observer};
+use crate::verdict::Verdict;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -77,6 +80,24 @@ const ROUNDS: usize = 16;
 /// If called from within a tokio runtime. A panic of the target's is recorded.
 pub fn play(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script, seed: u64) -> Exchange {
     play_observed(None, target, bounds, script, seed)
+}
+
+/// Plays `script`, judges what happened, and plays the controls that the verdict needs. What it
+/// convicts of is certain.
+///
+/// # Panics
+///
+/// As [`play`].
+pub fn play_and_judge(
+    target: &Arc<dyn Target>,
+    bounds: &Bounds,
+    script: &Script,
+    seed: u64,
+) -> (Exchange, Verdict) {
+    let exchange = play(target, bounds, script, seed);
+    let mut again = |script: &Script| Ok::<_, Infallible>(play(target, bounds, script, seed));
+    let Ok(verdict) = judge_and_decide(&exchange, bounds, script, &mut again);
+    (exchange, verdict)
 }
 
 /// As [`play`]; the observer is told of everything as it happens, for a target that

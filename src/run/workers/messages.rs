@@ -6,7 +6,7 @@
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::run::campaign::Fired;
-use crate::verdict::{Ending, Identity, Level, Violation};
+use crate::verdict::{Excuses, Ending, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,8 @@ impl ViolationSummary {
 
     pub fn into_violation(self) -> Violation {
         let Self { identity, level, ending, fact, .. } = self;
-        Violation { identity, level, ending, owed: None, fact, events: Vec::new(), control: None }
+        let (events, doubts, refuted) = (Vec::new(), Vec::new(), Excuses::default());
+        Violation { identity, level, ending, owed: None, fact, events, doubts, refuted }
     }
 }
 

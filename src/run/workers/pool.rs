@@ -10,6 +10,7 @@ use super::schedule::{PlayedRange, RangeWork, Schedule, Work};
 use crate::bounds::Bounds;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
+use crate::judge::judge;
 use crate::run::campaign::{
     Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
     accepts, crash_cost,
@@ -410,7 +411,8 @@ impl<'a> CampaignRun<'a> {
         }
         let deviations = self.target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
-        let violations = campaign.unaccepted_violations(&exchange, deviations, &mut fired);
+        let violations = judge(&exchange, &campaign.bounds).violations;
+        let violations = Campaign::unaccepted(violations, deviations, &mut fired);
         let violations = violations
             .into_iter()
             .map(|violation| ViolationSummary {

@@ -159,10 +159,16 @@ impl JobRunner<'_> {
             }
             let script = config.nth(campaign.seed, index);
             state.script_index.store(index, Relaxed);
-            state.target_running.store(1, Relaxed);
-            let exchange = play_observed(Some(&observer), target, &campaign.bounds, &script, index);
-            state.target_running.store(0, Relaxed);
-            for violation in campaign.unaccepted_violations(&exchange, deviations, &mut fired) {
+            let mut play = |script: &Script| {
+                state.target_running.store(1, Relaxed);
+                let bounds = &campaign.bounds;
+                let exchange = play_observed(Some(&observer), target, bounds, script, index);
+                state.target_running.store(0, Relaxed);
+                exchange
+            };
+            let found =
+                campaign.unaccepted_violations(&script, &mut play, deviations, &mut fired);
+            for violation in found {
                 violations
                     .entry(violation.identity)
                     .or_insert_with(|| ViolationSummary::of(index, violation))

@@ -1,0 +1,63 @@
+//! `no-silent-end`: a server that ends a connection by itself sends a Close first.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::judge::excuses;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::View;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::NoSilentEnd,
+    class: Class::Safety,
+    section: "1.4, 7.1.5",
+    quote: Some((
+        "7.1.5",
+        "If _The WebSocket Connection is Closed_ and no Close control frame was received by the \
+                 endpoint (such as could occur if the underlying transport connection is lost), _The \
+                 WebSocket Connection Close Code_ is considered to be 1006.",
+    )),
+    says: "A server that ends a connection that nobody asked it to end sends a Close first.",
+    explains: "The client had broken no rule and sent neither Close nor FIN, the application had not\n\
+              asked for an end, there was room to write, and the server ended the connection without\n\
+              a Close: a time-out of its own that drops the socket, an error in a handler, a message\n\
+              that was too big. The client reports 1006 and cannot tell this from a lost network; one\n\
+              that reconnects at once does so again and again.\n\n\
+              Send a Close that says why: 1001 for a server that gives up waiting, 1009 for a message\n\
+              that is too big, 1011 for an error of its own; then end the connection.",
+    asked_of: AskedOf::Both("the closing handshake of 1.4 is either end's"),
+    judged_from: JudgedFrom::Answers,
+    symptoms: &[Symptom::EndsSilently, Symptom::ResetsSilently],
+    check,
+};
+
+/// An end at the application's close is `sends-close`'s; the end of a connection that the client
+/// wanted to end, by a Close, FIN or a violation, is judged by other rules.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(unprovoked(case.view));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-1.4
+//# It is safe for both peers to initiate this handshake at the same time.
+//#
+//# The closing handshake is intended to complement the TCP closing
+//# handshake (FIN/ACK), on the basis that the TCP closing handshake is
+//# not always reliable end-to-end
+fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
+    let (opened, ended) = (view.opened?, view.told_end()?);
+    if view.own_close().is_some() || ended < opened || Some(ended) == view.firsts.reset {
+        return None;
+    }
+    let fault = view.actor_fault.map(|fault| fault.event);
+    let close = view.actor_close().and_then(|close| close.ended);
+    let asked = [fault, close, view.firsts.began, view.firsts.fin];
+    if asked.into_iter().flatten().any(|event| event <= ended) {
+        return None;
+    }
+    let (symptom, fact) = if excuses::is_reset(view, ended) {
+        (Symptom::ResetsSilently, "reset the connection by itself, without a Close")
+    } else {
+        (Symptom::EndsSilently, "ended the connection by itself, without a Close")
+    };
+    let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![ended]);
+    Some(excuses::for_an_end(suspicion, view, ended))
+}
