@@ -5,8 +5,7 @@
 //! Names of faults, or parts of them, as arguments choose among them. Progress goes to stderr.
 
 use hangup::generate::GeneratorConfig;
-use hangup::judge::judge;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::play_and_judge;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
@@ -134,7 +133,7 @@ fn identity(
     seed: u64,
 ) -> Option<Identity> {
     let bounds = target.bounds();
-    let verdict = judge(&play(target, &bounds, script, seed), &bounds);
+    let (_, verdict) = play_and_judge(target, &bounds, script, seed);
     let mut found = verdict.violations.into_iter().map(|violation| violation.identity);
     found.find(|identity| fault.breaks().contains(&identity.invariant()))
 }

@@ -93,6 +93,8 @@ pub struct Actor<S> {
     ended: bool,
     /// The server was late when time last passed.
     late: bool,
+    /// How many steps it has begun.
+    steps: u32,
     /// Bytes of joined sends, not yet on their way.
     segment: Vec<u8>,
     unit: Vec<u8>,
@@ -115,6 +117,7 @@ impl<S: ActorEnd> Actor<S> {
             reads: true,
             ended: false,
             late: false,
+            steps: 0,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
             awaits: AwaitDecoder { at: 0, open: false, decoder: Decoder::new(Role::Server) },
@@ -127,12 +130,18 @@ impl<S: ActorEnd> Actor<S> {
             if self.is_done() {
                 return;
             }
+            self.steps += 1;
             let next_joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
             if self.step(step, index == 0, next_joined).await.is_err() {
                 return;
             }
         }
         self.settle().await;
+    }
+
+    /// How many steps of the script it has begun.
+    pub const fn steps(&self) -> u32 {
+        self.steps
     }
 
     /// Whether nothing that is left of the script could still matter, or may still be done.

@@ -6,9 +6,8 @@ use hangup::Target;
 use hangup::finding::Finding;
 use hangup::finding::problem::by_problem;
 use hangup::generate::GeneratorConfig;
-use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::play_and_judge;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
 use hangup::verdict::{Invariant, Problem, Symptom};
@@ -85,7 +84,7 @@ fn every_fault_is_caught_and_no_problem_shows_that_it_does_not_declare() {
             if index >= AT_LEAST && !found.is_empty() {
                 break;
             }
-            let verdict = judge(&play(&target, &bounds, &config.nth(1, index), index), &bounds);
+            let (_, verdict) = play_and_judge(&target, &bounds, &config.nth(1, index), index);
             found.extend(verdict.violations.iter().map(|violation| violation.identity.problem()));
         }
         found

@@ -54,6 +54,9 @@ pub struct Exchange {
     /// The most bytes of heap that the subject held at a time; `None` where nobody counted.
     /// No part of the [`digest`](Self::digest).
     pub peak_heap: Option<u64>,
+    /// How many steps of its script the actor had begun when it froze, on the first connection;
+    /// `None` where it did not get so far. No part of the [`digest`](Self::digest).
+    pub steps: Option<u32>,
 }
 
 impl Default for Exchange {
@@ -67,6 +70,7 @@ impl Default for Exchange {
             transit: Duration::ZERO,
             timing_slack: Duration::ZERO,
             peak_heap: None,
+            steps: None,
         }
     }
 }

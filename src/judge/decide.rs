@@ -220,9 +220,7 @@ impl<'a> Decision<'a> {
         let shown = suspicions(played, identity.invariant(), &self.bounds);
         let is_refuted = |excuse: &Excuse| match *excuse {
             Excuse::RoomCameTooLate => left_out.contain(Excuse::RoomCameTooLate),
-            excuse => {
-                control_of(excuse) == Some(ControlKind::Unprompted) && !left_out.contain(excuse)
-            }
+            excuse => self.violation.refuted.contain(excuse) && !left_out.contain(excuse),
         };
         shown.iter().any(|(symptom, excuses)| {
             Some(*symptom) == identity.symptom() && excuses.iter().all(is_refuted)

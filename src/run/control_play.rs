@@ -192,6 +192,13 @@ const fn opens(step: &Step) -> bool {
     matches!(step.act, Act::Send(Send { unit: Unit::Upgrade(_), .. }))
 }
 
+/// What of a script was acted out: a client that is owed an end which does not come freezes, and
+/// in a control of it, where nothing may be owed, the rest does not happen either.
+pub(crate) fn acted_out(script: &Script, exchange: &Exchange) -> Script {
+    let steps = exchange.steps.map_or(script.steps.len(), |steps| steps as usize);
+    Script { steps: script.steps[..steps.min(script.steps.len())].to_vec() }
+}
+
 /// Plays a script.
 pub(crate) type PlayScript<'a, E> = dyn FnMut(&Script) -> Result<Exchange, E> + 'a;
 
@@ -203,6 +210,7 @@ pub(crate) fn decide<E>(
     script: &Script,
     play: &mut PlayScript<'_, E>,
 ) -> Result<Decided, E> {
+    let script = &acted_out(script, exchange);
     let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
     while let Some(control) = decision.control() {
         match script_of(control, script) {

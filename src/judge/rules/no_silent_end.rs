@@ -36,12 +36,12 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(unprovoked(case.view));
 }
 
-//= https://www.rfc-editor.org/rfc/rfc6455#section-1.4
-//# It is safe for both peers to initiate this handshake at the same time.
-//#
-//# The closing handshake is intended to complement the TCP closing
-//# handshake (FIN/ACK), on the basis that the TCP closing handshake is
-//# not always reliable end-to-end
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
+//# If _The WebSocket
+//# Connection is Closed_ and no Close control frame was received by the
+//# endpoint (such as could occur if the underlying transport connection
+//# is lost), _The WebSocket Connection Close Code_ is considered to be
+//# 1006.
 fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     let (opened, ended) = (view.opened?, view.told_end()?);
     if view.own_close().is_some() || ended < opened || Some(ended) == view.firsts.reset {

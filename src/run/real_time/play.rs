@@ -207,6 +207,7 @@ impl PlayConfig {
         watching: Watching,
     ) -> Played {
         let delay = self.delays.worst_since(connection.record.start());
+        exchange.steps = Some(connection.actor.steps());
         if connection.app_closes {
             note_who_began(&mut exchange);
         }

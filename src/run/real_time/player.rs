@@ -11,7 +11,7 @@ use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
 use crate::judge::{Decided, Decision};
-use crate::run::control_play::script_of;
+use crate::run::control_play::{acted_out, script_of};
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -130,6 +130,7 @@ impl Player {
     ) -> Result<Decided, String> {
         let bounds = &self.config.bounds;
         let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
+        let script = &acted_out(script, exchange);
         while let Some(control) = decision.control() {
             match script_of(control, script) {
                 Some(script) => {

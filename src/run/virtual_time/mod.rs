@@ -164,6 +164,7 @@ fn play_connections(
             lost_panic |= task.is_finished() && task.await.is_err_and(|error| error.is_panic());
         }
         let mut exchange = first.take_exchange();
+        exchange.steps = Some(connections[0].actor.steps());
         for connection in &connections {
             connection.commands.clear();
         }

@@ -32,8 +32,9 @@ pub(super) enum Report {
     RangePlayed(RangeResult),
     /// An event of the script in play.
     Event(EventMessage),
-    /// The script in play has ended; the most heap that the target held for it, in bytes.
-    ScriptPlayed { peak_heap: Option<u64> },
+    /// The script in play has ended; the most heap that the target held for it, in bytes, and how
+    /// many steps were begun.
+    ScriptPlayed { peak_heap: Option<u64>, steps: Option<u32> },
 }
 
 /// The result of a range of scripts.

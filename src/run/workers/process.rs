@@ -153,8 +153,9 @@ impl WorkerProcess {
             };
             match self.receive(&mut on_poll) {
                 Ok(Report::Event(happened)) => happened.append_to(&mut exchange),
-                Ok(Report::ScriptPlayed { peak_heap }) => {
+                Ok(Report::ScriptPlayed { peak_heap, steps }) => {
                     exchange.peak_heap = peak_heap;
+                    exchange.steps = steps;
                     return Ok((exchange, None));
                 }
                 Ok(report) => return Err(Self::unexpected(&report)),

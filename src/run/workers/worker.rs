@@ -132,7 +132,8 @@ impl JobRunner<'_> {
             Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
                 let exchange = self.play_script(&find(&target)?, &bounds, &script, runtime_seed);
-                Ok(Report::ScriptPlayed { peak_heap: exchange.peak_heap })
+                let Exchange { peak_heap, steps, .. } = exchange;
+                Ok(Report::ScriptPlayed { peak_heap, steps })
             }
         }
     }

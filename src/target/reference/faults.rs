@@ -276,6 +276,37 @@ faults! {
             None
         }
     }
+    /// The application's close drops the transport: no Close is ever sent.
+    DropsAtClose = "drops-at-close" in OneLoop, class 'D',
+    shows [SendsClose: DropsAtClose] {
+        fn wants_to_close(&self, session: &mut Session, _: Option<u16>, _: &Content, _: Instant) {
+            session.phase = Phase::Over;
+        }
+    }
+    /// Of the application's Close the header is sent; the payload stays in a buffer.
+    SendsPartOfClose = "sends-part-of-close" in OneLoop, class 'D',
+    shows [SendsClose: PartOfClose] {
+        fn wants_to_close(&self, session: &mut Session, _: Option<u16>, _: &Content, now: Instant) {
+            session.queue.extend_from_slice(&[0x88, 2]);
+            session.begin_closing(now, true);
+        }
+    }
+    /// A client that has been silent for too long is dropped, and not told.
+    IdleDrops = "idle-drops" in OneLoop, class 'D',
+    shows [NoSilentEnd: EndsSilently] {
+        fn gives_up_waiting(&self, session: &mut Session, _: Instant) {
+            session.phase = Phase::Over;
+        }
+    }
+    /// A message that is too big is an error, and an error drops the transport.
+    DropsOnBigMessage = "drops-on-big-message" in OneLoop, class 'D',
+    shows [NoSilentEnd: EndsSilently] {
+        fn buffers_data(&self, session: &mut Session, bytes: u64) {
+            if bytes >= 16 << 10 {
+                session.phase = Phase::Over;
+            }
+        }
+    }
     /// A protocol violation drops the transport with the Close still in the queue.
     DropsOnViolation = "drops-on-violation" in OneLoop, class 'D',
     shows [RefusesIllegal: RefusesSilently] {

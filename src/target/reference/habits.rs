@@ -81,6 +81,12 @@ habits! {
             let _ = (session, now);
         }
 
+        /// The client has been silent for too long: it is told so before the connection ends.
+        fn gives_up_waiting(&self, session: &mut Session, now: Instant) {
+            session.close(&CloseCode::GOING_AWAY.0.to_be_bytes(), now);
+            session.begin_closing(now, false);
+        }
+
         /// The closing's deadline has passed: whatever is left, it is over.
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
             let _ = now;

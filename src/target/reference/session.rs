@@ -6,7 +6,7 @@ use super::{HANDSHAKE, IDLE};
 use crate::exchange::Note;
 use crate::script::Command;
 use crate::target::Application;
-use crate::wire::{CloseCode, ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
+use crate::wire::{ClosePayload, Decoder, Fault, Head, Item, Opcode, Role, handshake};
 use tokio::time::Instant;
 
 /// Where the connection stands.
@@ -260,10 +260,7 @@ impl<'h> Session<'h> {
     /// When the deadline of the present phase passes.
     pub fn deadline_passed(&mut self, now: Instant) {
         match self.phase {
-            Phase::Open => {
-                self.close(&CloseCode::GOING_AWAY.0.to_be_bytes(), now);
-                self.begin_closing(now, false);
-            }
+            Phase::Open => self.habits.gives_up_waiting(self, now),
             Phase::Closing { .. } => self.habits.runs_out_of_time(self, now),
             Phase::Opening | Phase::Over => self.phase = Phase::Over,
         }
