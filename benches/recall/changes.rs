@@ -5,11 +5,12 @@
 //! changed server. It asks whether the change took effect, and whether what can be seen then is
 //! wrong whatever the server's reasons. It knows none of the judge's excuses.
 
-use crate::facts::{
+use super::facts::{
     SLACK, answer, client_left, client_read, is_after, is_broken, legal_close, messages,
     server_ended, whole_close,
 };
 use hangup::bounds::Bounds;
+use hangup::exchange::Note;
 use hangup::target::changed::Change;
 use hangup::verdict::{Invariant, Level};
 use hangup::view::{Frame, View};
@@ -53,8 +54,7 @@ pub const KINDS: &[Kind] = &[
                  two, up to all but one, by the script's index. (5.5.1)",
         rules: &[Invariant::AnswersClose],
         change: |honest, index| {
-            let own = answer(&honest.view)?.own;
-            let length = 2 + own.close.as_deref().map_or(0, <[u8]>::len);
+            let length = length(answer(&honest.view)?.own);
             Some(Change::CutAnswer(1 + index % (length - 1)))
         },
         breaks: unanswered,
@@ -79,22 +79,25 @@ pub const KINDS: &[Kind] = &[
         },
         breaks: |honest, changed| {
             let own = whole_close(changed)?;
-            (own.code() != repeated(honest)).then_some(Level::Should)
+            let code = repeated(honest)?;
+            (own.code() != Some(code)).then_some(Level::Should)
         },
     },
     Kind {
         name: "answer that blames",
-        counts: "As `answer with another code`; the code is 1002 or 1007, though the client broke \
-                 no rule. (7.4.1)",
+        counts: "As `answer with another code`; the code is 1002 or 1007, though the client had \
+                 broken no rule by then, behind its Close neither. (7.4.1)",
         rules: &[Invariant::AcceptsLegal],
         change: |honest, index| {
             let code = [1002, 1007][index % 2];
             repeated(honest).filter(|repeated| repeated.0 != code)?;
-            Some(Change::RecodeAnswer(Some(code)))
+            let answered = answer(&honest.view)?.own.started;
+            (!is_broken(&honest.view, answered)).then_some(Change::RecodeAnswer(Some(code)))
         },
         breaks: |honest, changed| {
             let own = whole_close(changed)?;
-            (own.code() != repeated(honest)).then_some(Level::Should)
+            let code = repeated(honest)?;
+            (own.code() != Some(code)).then_some(Level::Should)
         },
     },
     Kind {
@@ -150,11 +153,22 @@ pub const KINDS: &[Kind] = &[
         name: "own Close left out",
         counts: "The honest server sent a Close, before it had read one of the client's, and the \
                  client, which broke no rule, read it. The changed one lived as long at least, and \
-                 ended without a byte of a Close, before the client reset the connection; the \
+                 ended without a whole Close, before the client reset the connection; the \
                  client's FIN came later than the Close should have. A must where the application \
                  had begun to close (7.1.2), else a should (7.1.1).",
         rules: &[],
         change: |honest, _| own_close(&honest.view).map(|_| Change::LeaveOutOwnClose),
+        breaks: left_out,
+    },
+    Kind {
+        name: "own Close cut",
+        counts: "As `own Close left out`, but the changed server wrote a part of its Close: one \
+                 byte, two, up to all but one, by the script's index.",
+        rules: &[],
+        change: |honest, index| {
+            let length = length(own_close(&honest.view)?);
+            Some(Change::CutOwnClose(1 + index % (length - 1)))
+        },
         breaks: left_out,
     },
     Kind {
@@ -166,8 +180,8 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "message lost",
-        counts: "The honest server's application sent messages and began to close; no Close of the \
-                 client's had been read by then; the client read all, the Close, and a clean end. \
+        counts: "The honest server's application sent messages and began to close; it had read no \
+                 Close of the client's by then, and nothing illegal; the client read all, the Close, and a clean end. \
                  With the changed server it read the same but for one message, by the script's \
                  index. (No sentence of the RFC.)",
         rules: &[],
@@ -196,13 +210,30 @@ pub const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        name: "client's message lost",
+        counts: "The honest server's application reports what it is given: every message that the \
+                 client had sent whole before its legal Close, all of which the server had read \
+                 before it closed. With the changed server it reports one less, though the server \
+                 read as much. (No sentence of the RFC.)",
+        rules: &[],
+        change: |honest, index| {
+            let count = reported(&honest.view)?;
+            (count > 0).then(|| Change::HideMessage(index % count))
+        },
+        breaks: |honest, changed| {
+            let (all, given) = (reported(&honest.view)?, given(changed));
+            let read = answer(changed).is_some();
+            (read && given + 1 == all).then_some(Level::Should)
+        },
+    },
+    Kind {
         name: "late end",
         counts: "The server neither sent FIN nor let go by the promised time and the slack, counted \
                  from when it had read the client's legal Close (must, 5.5.1); where it had read \
                  none, from its own Close or from the client's FIN (should). The client had not \
                  reset the connection by then. Late by 10 ms, 1 s or a minute, by the script's \
                  index.",
-        rules: &[Invariant::EndsInTime],
+        rules: OVERDUE,
         change: |honest, index| {
             let view = &honest.view;
             let (since, _) = obliged(view)?;
@@ -217,7 +248,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "no end",
         counts: "As `late end`; the end never comes.",
-        rules: &[Invariant::EndsInTime],
+        rules: OVERDUE,
         change: |honest, _| obliged(&honest.view).map(|_| Change::NeverEnd),
         breaks: overdue,
     },
@@ -227,13 +258,17 @@ pub const KINDS: &[Kind] = &[
                  Close and before it began to close itself or its application wanted to end. By the \
                  promised time and the slack it had neither begun a Close nor ended, and the client \
                  had not reset the connection; or it repeated the code of a Close that it read later \
-                 than the slack after. Must for a frame without a mask, with reserved bits, a \
+                 than the slack after; or it answered a Close with a bad payload as a legal one. Must for a frame without a mask, with reserved bits, a \
                  reserved opcode, or bad UTF-8 (5.1, 5.2, 8.1), else should.",
         rules: &[Invariant::RefusesIllegal, Invariant::EndsInTime],
         change: |honest, _| honest.view.actor_fault.map(|_| Change::ServeViolations),
         breaks: served,
     },
 ];
+
+/// Who holds a connection on which the client broke the protocol, and says nothing, cannot be told
+/// from one that serves what the client sent.
+const OVERDUE: &[Invariant] = &[Invariant::EndsInTime, Invariant::RefusesIllegal];
 
 /// Legal codes to answer with.
 const OTHER_CODES: &[Option<u16>] = &[
@@ -247,6 +282,11 @@ const OTHER_CODES: &[Option<u16>] = &[
     Some(4999),
     None,
 ];
+
+/// How many bytes a Close has, the header included.
+fn length(close: &Frame) -> usize {
+    2 + close.close.as_deref().map_or(0, <[u8]>::len)
+}
 
 /// How long the built-in servers leave a client idle before they close.
 const IDLE_TIMER: Duration = Duration::from_secs(25);
@@ -311,7 +351,7 @@ fn left_out(honest: &Honest<'_>, changed: &View<'_>) -> Option<Level> {
     let left = client_left(changed, ended) || is_broken(changed, ended);
     let returns = changed.firsts.began_to_return.is_some();
     let began = honest.view.firsts.began.is_some_and(|began| began < sent.started);
-    let counts = changed.own_close().is_none() && lived && !left && !returns;
+    let counts = whole_close(changed).is_none() && lived && !left && !returns;
     counts.then_some(if began { Level::Must } else { Level::Should })
 }
 
@@ -321,7 +361,25 @@ fn sent_before_closing<'a>(honest: &Honest<'a>) -> Option<Vec<&'a [u8]>> {
     let view = &honest.view;
     let own = whole_close(view)?;
     let began = view.firsts.began.is_some_and(|began| began < own.started);
-    (began && answer(view).is_none()).then(|| messages(view))?
+    let owes_nothing = answer(view).is_some() || is_broken(view, own.started);
+    (began && !owes_nothing).then(|| messages(view))?
+}
+
+/// How many messages an application reported.
+fn given(view: &View<'_>) -> usize {
+    view.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. })).count()
+}
+
+/// As [`given`], where those are all that the client had sent before a Close that was answered.
+fn reported(view: &View<'_>) -> Option<usize> {
+    let close = answer(view)?.theirs.end_offset;
+    let ends = |frame: &&Frame| {
+        let last = frame.opcode.is_data() && frame.head.is_some_and(|head| head.fin);
+        last && frame.end_offset < close
+    };
+    let sent = view.actor_frames.iter().filter(ends).count();
+    let began = view.firsts.began.is_some();
+    (!began && given(view) == sent).then_some(sent)
 }
 
 /// Since which event the server owes an end, for certain, and how strongly.
@@ -360,7 +418,9 @@ fn served(honest: &Honest<'_>, changed: &View<'_>) -> Option<Level> {
     let hangs = is_after(changed, own.map(|own| own.started), due)
         && is_after(changed, server_ended(changed), due)
         && is_after(changed, changed.firsts.reset, due);
-    (hangs || answers_later_close(changed, whole)).then(|| level_of(fault.fault))
+    let answers = answers_later_close(changed, whole)
+        || is_bad_close(fault.fault) && answers_at_once(changed, whole);
+    (hangs || answers).then(|| level_of(fault.fault))
 }
 
 /// Whether the server repeated the code of a Close that it had read later than the slack after
@@ -372,9 +432,33 @@ fn answers_later_close(view: &View<'_>, whole: usize) -> bool {
         let later = read.is_some_and(|read| view.at(read) > view.at(whole).after(SLACK));
         later && close.fault.is_none() && close.code() == own.code()
     };
-    let unasked = view.firsts.began.is_none_or(|began| began > own.started);
-    let blames = own.code().is_some_and(|code| matches!(code.0, 1002 | 1003 | 1007..=1011));
-    unasked && !blames && view.actor_frames.iter().filter(|frame| frame.is_close()).any(repeats)
+    is_unasked(view, own)
+        && !complains(own)
+        && view.actor_frames.iter().filter(|frame| frame.is_close()).any(repeats)
+}
+
+/// Whether the server sent a Close within the slack after the event `whole`, as it answers a
+/// legal one.
+fn answers_at_once(view: &View<'_>, whole: usize) -> bool {
+    whole_close(view).is_some_and(|own| {
+        let at_once = !is_after(view, Some(own.started), view.at(whole));
+        own.started > whole && at_once && is_unasked(view, own) && !complains(own)
+    })
+}
+
+/// Whether the application had not wanted to close by the server's Close.
+fn is_unasked(view: &View<'_>, own: &Frame) -> bool {
+    view.firsts.began.is_none_or(|began| began > own.started)
+}
+
+/// Whether a Close says that something was wrong.
+fn complains(own: &Frame) -> bool {
+    own.code().is_some_and(|code| matches!(code.0, 1002 | 1003 | 1007..=1011))
+}
+
+/// Whether only a Close's payload is at fault.
+const fn is_bad_close(fault: Fault) -> bool {
+    matches!(fault, Fault::CloseOneByte | Fault::CloseCode(_) | Fault::CloseReasonNotUtf8)
 }
 
 /// What the RFC asks of a server that receives such a frame.

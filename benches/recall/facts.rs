@@ -11,12 +11,10 @@ use std::time::Duration;
 /// Timers of virtual time are exact to this.
 pub const SLACK: Duration = Duration::from_millis(2);
 
-/// The client's Close and the server's that answers it.
+/// The client's Close, and the server's that came when the client's had been read.
 pub struct Answer<'a> {
     pub theirs: &'a Frame,
     pub own: &'a Frame,
-    /// The event with which the server had read the client's.
-    pub read: usize,
 }
 
 /// The client's Close, whole and legal, with nothing illegal before it.
@@ -43,7 +41,7 @@ pub fn answer<'a>(view: &'a View<'_>) -> Option<Answer<'a>> {
     let theirs = legal_close(view)?;
     let own = whole_close(view)?;
     let read = view.received(theirs)?;
-    (own.started > read).then_some(Answer { theirs, own, read })
+    (own.started > read).then_some(Answer { theirs, own })
 }
 
 /// The server's first Close, where it is whole.

@@ -4,8 +4,9 @@
 //! transport ([`changes::KINDS`]), and prints for each change the share that is convicted, with
 //! what acquits the rest; then the recall of changes against a MUST and a SHOULD, and the
 //! accusations on unchanged plays. The same every time. Arguments choose among the changes and
-//! the targets by their names, or parts of them; `--scripts` adds the smallest scripts of every
-//! reason, `--count=N` plays so many scripts on each target. Progress goes to stderr.
+//! the targets by their names, or parts of them; `--criteria` says which plays count, `--scripts`
+//! adds the smallest scripts of every reason, `--count=N` plays so many scripts on each target.
+//! Progress goes to stderr.
 
 mod changes;
 mod facts;
@@ -32,6 +33,8 @@ const HONEST: [&str; 5] = [
 const SCRIPTS: usize = 20_000;
 /// How many a thread plays at a time.
 const CHUNK: usize = 500;
+/// How many scripts are shown of a reason.
+const SHOWN: usize = 4;
 /// A reason with a smaller share of its row shows no scripts.
 const RARE: f64 = 0.003;
 
@@ -46,6 +49,9 @@ fn main() {
         .map(|name| registry.resolve(name).expect("built in"))
         .collect();
     let kinds: Vec<&Kind> = chosen(KINDS, &words, |kind| kind.name).collect();
+    if arguments.iter().any(|word| word == "--criteria") {
+        return kinds.iter().for_each(|kind| println!("{}: {}\n", kind.name, kind.counts));
+    }
     let tally = tally(&targets, &kinds, count);
     let with_scripts = arguments.iter().any(|word| word == "--scripts");
     print(&tally, &targets, &kinds, with_scripts);
@@ -121,19 +127,32 @@ fn print(tally: &Tally, targets: &[Arc<dyn Target>], kinds: &[&Kind], with_scrip
     println!("accusations on honest traces: {}", tally.accusations.len());
 }
 
-/// The shortest scripts of a reason, made smaller as long as they show it.
+/// Some of the shortest scripts of a reason, made smaller as long as they show it.
 fn print_scripts(row: &Row, case: &Case, targets: &[Arc<dyn Target>], kinds: &[&Kind]) {
     let Outcome::Missed(why) = &case.outcome else { return };
+    let mut seen: Vec<String> = Vec::new();
     for ((_, _, text), (place, index)) in row.shortest.get(why).into_iter().flatten() {
         let target = &targets[*place];
         let only = [kinds[case.kind]];
         let bench = Bench { target, kinds: &only };
         let case = Case { kind: 0, ..case.clone() };
         let script: Script = text.parse().expect("it was printed by hangup");
-        let small = shrink(script, BUDGET, |script| bench.shows(script, *index, &case)).script;
+        let small = shrink(script, BUDGET, |script| shows(&bench, script, *index, &case)).script;
         let line = small.to_string().trim_end().replace('\n', "; ");
-        println!("{:>46}{}, {index}: {line}", "", target.name());
+        if !seen.contains(&line) && seen.len() < SHOWN {
+            println!("{:>46}{}, {index}: {line}", "", target.name());
+            seen.push(line);
+        }
     }
+}
+
+/// Whether `script` shows a case of this kind with this outcome.
+fn shows(bench: &Bench<'_>, script: &Script, index: usize, wanted: &Case) -> bool {
+    let (_, cases) = bench.measure(script, index);
+    let same = |case: &Case| {
+        case.kind == wanted.kind && case.level == wanted.level && case.outcome == wanted.outcome
+    };
+    cases.iter().any(same)
 }
 
 fn percent(part: u64, whole: u64) -> String {

@@ -1,6 +1,6 @@
 //! One script on one target: played as it is and with every change, judged, and counted.
 
-use crate::changes::{Honest, Kind};
+use super::changes::{Honest, Kind};
 use hangup::bounds::Bounds;
 use hangup::exchange::{ConnectionId, Exchange};
 use hangup::generate::GeneratorConfig;
@@ -81,15 +81,6 @@ impl Bench<'_> {
         let decided = decide(&target, &honest.bounds, script, index as u64, &exchange);
         Some(Case { kind: number, level, outcome: outcome(kind, verdict, &decided) })
     }
-
-    /// Whether `script` shows a case of this kind with this outcome.
-    pub fn shows(&self, script: &Script, index: usize, wanted: &Case) -> bool {
-        let (_, cases) = self.measure(script, index);
-        let same = |case: &Case| {
-            case.kind == wanted.kind && case.level == wanted.level && case.outcome == wanted.outcome
-        };
-        cases.iter().any(same)
-    }
 }
 
 /// The verdict on an exchange, with every control played that it needs: the one place where the
@@ -134,8 +125,8 @@ fn reason(reason: Reason) -> String {
     }
 }
 
-/// How many scripts are kept of each reason.
-const KEPT: usize = 3;
+/// How many scripts are kept of each reason: some shrink to the same.
+const KEPT: usize = 24;
 
 /// The shortest scripts of one reason, each with its target and its index.
 type Shortest = BTreeMap<(usize, usize, String), (usize, usize)>;

@@ -1,6 +1,7 @@
 //! What a changed server reads: whether the client's Close was among it, and the client's stream
-//! without its violations.
+//! without what the server is not to see of it.
 
+use super::Change;
 use crate::wire::{
     CloseCode, ClosePayload, Decoder, Fault, FrameHead, Head, Item, LengthForm, MASK, Opcode, Role,
     handshake,
@@ -18,22 +19,27 @@ pub(super) struct Input {
     broken: bool,
     /// Whether the client's Close was read, and nothing was wrong with it or before it.
     pub closed: bool,
-    /// The frame at hand and its first fault, where violations are hidden.
+    change: Change,
+    /// Where something is hidden: the frame at hand and its first fault, and how many messages
+    /// there were before.
     frame: Vec<u8>,
     fault: Option<Fault>,
+    messages: usize,
     /// What the server may read.
     pub ready: Vec<u8>,
 }
 
 impl Input {
-    pub const fn new() -> Self {
+    pub const fn new(change: Change) -> Self {
         Self {
+            change,
             request: Some(Vec::new()),
             decoder: Decoder::new(Role::Client),
             broken: false,
             closed: false,
             frame: Vec::new(),
             fault: None,
+            messages: 0,
             ready: Vec::new(),
         }
     }
@@ -50,8 +56,13 @@ impl Input {
         }
     }
 
-    /// The server gets these bytes without violations.
-    pub fn read_legal(&mut self, bytes: &[u8]) {
+    /// Whether something of the client's is hidden from the server.
+    pub const fn hides(&self) -> bool {
+        matches!(self.change, Change::ServeViolations | Change::HideMessage(_))
+    }
+
+    /// The server gets these bytes without what is hidden.
+    pub fn read_hiding(&mut self, bytes: &[u8]) {
         let mut rest = self.frames_in(bytes);
         self.ready.extend(&bytes[..bytes.len() - rest.len()]);
         loop {
@@ -69,9 +80,18 @@ impl Input {
         }
     }
 
-    /// A frame came, of which the server gets what is legal.
+    /// A frame came: the server gets all of it, what is legal of it, or nothing.
     fn frame_ended(&mut self, head: Head) {
         let frame = std::mem::take(&mut self.frame);
+        if let Change::HideMessage(hidden) = self.change {
+            let is_message = head.fin && matches!(head.opcode, Opcode::TEXT | Opcode::BINARY);
+            let number = self.messages;
+            self.messages += usize::from(is_message);
+            if !is_message || number != hidden {
+                self.ready.extend(frame);
+            }
+            return;
+        }
         let payload = ClosePayload::parse(self.decoder.body());
         let close = FrameHead::client(Opcode::CLOSE);
         match self.fault.take() {

@@ -27,6 +27,8 @@ pub enum Change {
     DropAnswer,
     /// Only so many bytes of the answer are sent, all but one at most, and nothing behind them.
     CutAnswer(usize),
+    /// The same of an own Close.
+    CutOwnClose(usize),
     /// The answer has this code, or none, and no reason.
     RecodeAnswer(Option<u16>),
     /// FIN instead of the answer.
@@ -49,6 +51,8 @@ pub enum Change {
     LoseMessage(usize),
     /// The message of this number, from 0, comes behind the next one.
     SwapMessages(usize),
+    /// The server does not get to see the client's unfragmented message of this number, from 0.
+    HideMessage(usize),
     /// FIN and the release of the transport come so much later.
     EndLater(Duration),
     /// Neither FIN nor the release of the transport ever comes.

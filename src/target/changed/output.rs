@@ -152,14 +152,18 @@ impl Output {
         let first_close = opcode == Opcode::CLOSE && position.closes == 0;
         let number = position.messages;
         let changed = match self.change {
-            Change::Nothing | Change::EndLater(_) | Change::NeverEnd | Change::ServeViolations => {
-                false
-            }
+            Change::Nothing
+            | Change::EndLater(_)
+            | Change::NeverEnd
+            | Change::HideMessage(_)
+            | Change::ServeViolations => false,
             Change::DropAnswer
             | Change::CutAnswer(_)
             | Change::RecodeAnswer(_)
             | Change::FinBeforeAnswer => first_close && answers,
-            Change::FinBeforeOwnClose | Change::LeaveOutOwnClose => first_close && !answers,
+            Change::FinBeforeOwnClose | Change::LeaveOutOwnClose | Change::CutOwnClose(_) => {
+                first_close && !answers
+            }
             Change::CloseTwice
             | Change::DataBehindClose
             | Change::BytesBehindClose
@@ -177,11 +181,13 @@ impl Output {
     fn send_changed(&mut self, frame: &[u8]) {
         let out = &mut self.pending;
         match self.change {
-            Change::Nothing | Change::EndLater(_) | Change::NeverEnd | Change::ServeViolations => {
-                out.extend(frame)
-            }
+            Change::Nothing
+            | Change::EndLater(_)
+            | Change::NeverEnd
+            | Change::HideMessage(_)
+            | Change::ServeViolations => out.extend(frame),
             Change::DropAnswer | Change::LeaveOutOwnClose => self.muted = true,
-            Change::CutAnswer(at) => {
+            Change::CutAnswer(at) | Change::CutOwnClose(at) => {
                 out.extend(&frame[..at.min(frame.len() - 1)]);
                 self.muted = true;
             }

@@ -24,7 +24,7 @@ pub(super) struct ChangedStream {
 
 impl ChangedStream {
     pub fn new(io: Connection, change: Change) -> Self {
-        Self { io: Some(io), change, output: Output::new(change), input: Input::new() }
+        Self { io: Some(io), change, output: Output::new(change), input: Input::new(change) }
     }
 
     fn io(&mut self) -> Pin<&mut Connection> {
@@ -62,7 +62,7 @@ impl AsyncRead for ChangedStream {
             // A server that has nothing more to write may only read; errors show on its writes.
             let _ = self.poll_pending(cx);
         }
-        if self.change != Change::ServeViolations {
+        if !self.input.hides() {
             let before = buf.filled().len();
             ready!(self.io().poll_read(cx, buf))?;
             self.input.read(&buf.filled()[before..]);
@@ -75,7 +75,7 @@ impl AsyncRead for ChangedStream {
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            self.input.read_legal(read.filled());
+            self.input.read_hiding(read.filled());
         }
         let count = buf.remaining().min(self.input.ready.len());
         buf.put_slice(&self.input.ready[..count]);
