@@ -9,6 +9,7 @@
 //! Progress goes to stderr.
 
 mod changes;
+mod criteria;
 mod facts;
 mod measure;
 

@@ -1,6 +1,7 @@
 //! One script on one target: played as it is and with every change, judged, and counted.
 
-use super::changes::{Honest, Kind};
+use super::changes::Kind;
+use super::criteria::Honest;
 use hangup::bounds::Bounds;
 use hangup::exchange::{ConnectionId, Exchange};
 use hangup::generate::GeneratorConfig;
@@ -107,7 +108,13 @@ fn outcome(kind: &Kind, honest: &Verdict, changed: &Verdict) -> Outcome {
     if found.clone().any(fits) {
         return Outcome::Convicted;
     }
-    let excused = changed.dismissals.iter().filter(|dismissal| fits(&dismissal.violation));
+    let excused = changed.dismissals.iter().filter(|dismissal| {
+        fits(&dismissal.violation)
+            && honest.dismissals.iter().all(|known| {
+                known.violation.identity != dismissal.violation.identity
+                    || known.reason != dismissal.reason
+            })
+    });
     let mut excused = excused.map(|dismissal| {
         format!("{}: {}", dismissal.violation.identity.invariant(), reason(dismissal.reason))
     });

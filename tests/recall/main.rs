@@ -2,13 +2,16 @@
 
 #[path = "../../benches/recall/changes.rs"]
 mod changes;
+#[path = "../../benches/recall/criteria.rs"]
+mod criteria;
 #[path = "../../benches/recall/facts.rs"]
 mod facts;
 #[path = "../../benches/recall/measure.rs"]
 mod measure;
 mod wrapper;
 
-use changes::{Honest, KINDS, Kind};
+use changes::{KINDS, Kind};
+use criteria::Honest;
 use hangup::exchange::ConnectionId;
 use hangup::run::virtual_time::play;
 use hangup::target::changed::{Change, Changed};

@@ -6,6 +6,7 @@ use hangup::target::changed::{Change, Changed};
 use hangup::target::reference::Reference;
 use hangup::wire::handshake;
 use hangup::{Script, Target};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,11 @@ fn frames(change: Change, line: &str) -> String {
     let exchange = played(change, line);
     let bytes = &exchange.bytes(ConnectionId::FIRST).to_actor;
     let response = handshake::response(bytes).expect("it is HTTP").expect("it is whole").length;
-    bytes[response..].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in &bytes[response..] {
+        write!(hex, "{byte:02x}").expect("a string takes all");
+    }
+    hex
 }
 
 fn first(exchange: &Exchange, is_it: impl Fn(&What) -> bool) -> Option<Time> {
