@@ -1,5 +1,5 @@
 //! The integration tests, laid out like `src/`; beside them stand the binaries `judge`,
-//! `properties`, `tcp` and `process`.
+//! `properties`, `recall`, `tcp` and `process`.
 //!
 //! They are one binary: proptest then finds the top-level `proptest-regressions/`.
 

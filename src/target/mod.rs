@@ -4,6 +4,8 @@
 //! the script. It declares what it promises ([`Bounds`]), which commands it obeys
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
+#[doc(hidden)]
+pub mod changed;
 mod connection;
 pub mod nasty;
 pub mod reference;
