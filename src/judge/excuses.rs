@@ -74,14 +74,16 @@ pub(super) fn wide_length(view: &View<'_>, frame: &Frame) -> Option<Excuse> {
 
 /// Whether the client had sent, when the event `at` happened, what a server may refuse
 /// though no rule is broken yet: a length in more bits than it needs, or half a frame.
-/// Who looks at a header may know what the rest of the frame will only show.
+/// Who looks at a header may know what the rest of the frame will only show. Behind the client's
+/// Close everything is discarded.
 pub(super) fn refusable(view: &View<'_>, at: usize) -> Option<Excuse> {
     let wide = |frame: &Frame| frame.wide && frame.started < at;
+    let close = view.actor_close().map_or(usize::MAX, |close| close.end_offset);
+    let mut counts =
+        view.actor_frames.iter().take_while(|frame| frame.end_offset <= close || frame.is_close());
     match () {
-        () if view.actor_frames.iter().any(wide) => Some(Excuse::WideLength),
-        () if view.actor_frames.iter().any(|frame| frame.is_half_sent_at(at)) => {
-            Some(Excuse::HalfFrame)
-        }
+        () if counts.clone().any(wide) => Some(Excuse::WideLength),
+        () if counts.any(|frame| frame.is_half_sent_at(at)) => Some(Excuse::HalfFrame),
         () => None,
     }
 }

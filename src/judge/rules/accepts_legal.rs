@@ -45,7 +45,10 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     let close = view.subject_frames.iter().find(|frame| frame.blames())?;
     let at = close.started;
     let blame = close.code()?;
-    if came_before(view.actor_fault.map(|fault| fault.event), at) {
+    // What comes behind a Close is discarded, be it legal or not.
+    let behind = view.actor_close().map_or(usize::MAX, |close| close.end_offset);
+    let fault = view.actor_fault.filter(|fault| fault.offset <= behind);
+    if came_before(fault.map(|fault| fault.event), at) {
         return None;
     }
     let arrived = |frame: &&Frame| frame.ended.is_some_and(|event| event <= at);
@@ -60,12 +63,14 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     let symptom = refused(view, at);
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // The client may have sent the code itself, and a stream that ends in the middle of a
-    // frame is no legal one.
+    // frame, or without a Close, is no legal one.
+    let is_closed = came_before(view.actor_close().and_then(|close| close.ended), at);
+    let fin = excuses::client_fin(view, at).filter(|_| !is_closed);
     let suspicion = Suspicion::new(level, symptom, fact, events)
         .unless(excuses::refusable(view, at))
         .unless(excuses::application_closed(view, at))
         .unless(excuses::clients_own_code(view, blame))
-        .unless(excuses::client_fin(view, at));
+        .unless(fin);
     Some(suspicion.about_an_answer(view, last))
 }
 
