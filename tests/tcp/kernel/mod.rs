@@ -130,7 +130,9 @@ fn play_some(indices: impl Iterator<Item = u64>) -> Result<BTreeMap<Explained, u
         let sequence = Sequence::draw(index);
         match Play::of(&sequence, &listener, PATIENCE) {
             Ok(explained) => {
-                explained.into_iter().for_each(|one| *seen.entry(one).or_default() += 1);
+                for one in explained {
+                    *seen.entry(one).or_default() += 1;
+                }
             }
             Err(difference) => {
                 let smallest = shrunk(sequence, difference, &listener);
