@@ -3,6 +3,8 @@
 
 mod export;
 mod hangs;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod probe;
 mod real;
 mod serve;

@@ -321,10 +321,107 @@ fn a_write_to_a_client_that_dropped_its_socket_is_answered_by_rst() {
     story.client(|link, _| link.actor_drop());
     story.server_hears(&[Ok(""); 4]);
     assert_eq!(story.server_writes(b"hello?"), took(6));
+    assert_eq!(story.server_writes(b"x"), BROKEN_PIPE, "after FIN it is no reset");
+    assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
+    story.server_hears(&[Ok(""); 4]);
+    assert_eq!(story.events(0), [FinArrived, ReadEnd, Wrote { bytes: 6 }, ResetArrived]);
+    assert_eq!(story.client_hears(), (String::new(), true), "nobody reads it");
+}
+
+#[test]
+fn after_the_clients_fin_its_rst_is_the_end_to_a_read_and_a_broken_pipe_to_a_write() {
+    let mut story = Story::begin();
+    assert_eq!(story.client_sends(b"left"), took(4));
+    story.client(|link, _| link.actor_fin());
+    story.client(|link, _| link.actor_reset());
+    story.server_hears(&[Ok("left"), Ok(""), Ok(""), Ok("")]);
+    assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
+    assert_eq!(story.events(1), [FinArrived, ResetArrived, Read { bytes: 4 }, ReadEnd]);
+    // It is a reset to one that has shut down, as long as its own FIN is on the way.
+    let mut story = Story::with(&[(Window, 3)]);
+    assert_eq!(story.server_writes(b"goodbye"), took(7));
+    story.client(|link, _| link.actor_fin());
+    story.shuts();
+    story.client(|link, _| link.actor_reset());
     assert_eq!(story.server_writes(b"x"), WRITE_RESET);
     assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
-    assert_eq!(story.events(0), [FinArrived, ReadEnd, Wrote { bytes: 6 }, ResetArrived, ReadReset]);
-    assert_eq!(story.client_hears(), (String::new(), true), "nobody reads it");
+}
+
+#[test]
+fn once_both_fins_have_arrived_no_rst_follows() {
+    let begin = || {
+        let mut story = Story::begin();
+        assert_eq!(
+            (story.client_sends(b"unread"), story.server_writes(b"bye")),
+            (took(6), took(3))
+        );
+        story.client(|link, _| link.actor_fin());
+        story.shuts();
+        story
+    };
+    let mut story = begin();
+    story.server_drops();
+    assert_eq!(story.events(4), [Dropped { reset: false }]);
+    assert_eq!(story.client_hears(), ("bye".to_owned(), true));
+    for act in [Link::actor_reset, Link::actor_drop] {
+        let mut story = begin();
+        story.client(|link, _| act(link));
+        assert_eq!(story.events(4), []);
+        story.server_hears(&[Ok("unread"), Ok(""), Ok(""), Ok("")]);
+        assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
+    }
+}
+
+#[test]
+fn what_a_client_sends_to_a_server_that_dropped_its_socket_is_answered_by_rst() {
+    let mut story = Story::begin();
+    assert_eq!(story.server_writes(b"bye"), took(3));
+    story.server_drops();
+    assert_eq!((story.client_sends(b""), story.client_sends(b"late")), (took(0), took(4)));
+    assert_eq!(story.client_sends(b"x"), BROKEN_PIPE);
+    assert_eq!(story.client_hears(), ("bye".to_owned(), true), "its FIN had come");
+    let ends = [subject(Dropped { reset: false }), got(3), (End::Actor, ReadEnd)];
+    assert_eq!(story.events_at_ends(1), ends);
+    // What is in the send buffer then never arrives.
+    for told_by_write in [true, false] {
+        let mut story = Story::with(&[(Window, 3)]);
+        assert_eq!(story.server_writes(b"goodbye"), took(7));
+        story.server_drops();
+        assert_eq!(story.client_sends(b"late"), took(4));
+        if told_by_write {
+            assert_eq!(story.client_sends(b"x"), WRITE_RESET);
+        }
+        assert_eq!(story.client_hears(), ("goo".to_owned(), true));
+        assert_eq!(story.client_sends(b"x"), BROKEN_PIPE);
+        let ends = [subject(Dropped { reset: false }), (End::Actor, ReadReset), got(3)];
+        assert_eq!(story.events_at_ends(1), ends);
+    }
+}
+
+#[test]
+fn a_client_that_has_read_fin_is_told_of_no_reset() {
+    let mut story = Story::begin();
+    assert_eq!((story.client_sends(b"unread"), story.server_shuts()), (took(6), DONE));
+    let read_before = |story: &Story| assert_eq!(story.client_hears(), (String::new(), true));
+    read_before(&story);
+    story.server_drops();
+    read_before(&story);
+    assert_eq!(story.client_sends(b"x"), BROKEN_PIPE);
+    let ends = [subject(Shut), (End::Actor, ReadEnd), subject(Dropped { reset: true })];
+    assert_eq!(story.events_at_ends(1), ends);
+}
+
+#[test]
+fn who_shuts_down_wakes_its_own_writer() {
+    let mut story = Story::begin();
+    assert!(story.server_fills() > 0 && !story.server_bell.rang());
+    story.shuts();
+    assert!(story.server_bell.rang());
+    assert_eq!(story.server_writes(b"x"), BROKEN_PIPE);
+    let story = Story::with(&[(ReceiveBuffer, 1)]);
+    assert_eq!((story.client_sends(b"a"), story.client_sends(b"b")), (took(1), Pending));
+    story.client(|link, _| link.actor_fin());
+    assert!(story.client_bell.rang());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The simulated TCP connection: bounded buffers, FIN, RST and cut, in memory.
 //!
-//! It behaves as Linux does where that matters to closing:
+//! It behaves as Linux does, but for the table in `docs/internals.md`, "Where the link differs
+//! from the kernel"; `tests/tcp/kernel/` holds it to that:
 //!
 //! * A client that does not read fills its window, then the server's send buffer;
 //!   then `poll_write` is pending.
@@ -9,8 +10,11 @@
 //!   (Linux keeps what had reached the client's receive queue before the RST; a
 //!   network loses it, and other systems discard it. The link is as harsh as they are.)
 //! * After the client's RST the server can still read what had arrived, then gets
-//!   `ConnectionReset` once, then end of stream; writes get `BrokenPipe`.
-//! * A server that writes to a client which dropped its socket is answered with RST.
+//!   `ConnectionReset` once, then end of stream; writes get `BrokenPipe`. Where the
+//!   client's FIN came first, reads get the end of stream and writes `BrokenPipe`.
+//! * Who writes to a socket that the other dropped is answered with RST: the first
+//!   write is taken, and what the dropped socket had still to send is lost.
+//! * Once the FINs of both have arrived, no RST follows.
 //! * A cut delivers nothing and reports nothing.
 //!
 //! It spends no tokio coop budget, since coop hides spins: it counts polls
@@ -239,7 +243,7 @@ impl Link {
             state.deliver();
             return Poll::Ready(ActorRead::Bytes);
         }
-        if state.actor.was_reset || state.actor.reset || state.actor.gone {
+        if state.actor.reset || state.actor.gone {
             return Poll::Ready(ActorRead::End);
         }
         if state.actor.end_delivered {
@@ -247,6 +251,10 @@ impl Link {
                 state.actor.got_end = true;
                 state.record_at(End::Actor, What::ReadEnd);
             }
+            return Poll::Ready(ActorRead::End);
+        }
+        if state.actor.was_reset {
+            state.actor.error = None;
             return Poll::Ready(ActorRead::End);
         }
         keep(&mut state.actor.reader, cx);
@@ -257,15 +265,23 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` after the actor's own FIN or RST, or the subject's RST.
+    /// `BrokenPipe` after the actor's own FIN or RST, or the subject's RST; `ConnectionReset`
+    /// where the actor has not been told of that yet.
     pub fn poll_actor_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut locked = self.lock();
         let mut state = locked.link();
+        if let Some(error) = state.actor.error.take() {
+            return Poll::Ready(Err(error.into()));
+        }
         let actor = &state.actor;
         if actor.fin || actor.reset || actor.gone || actor.was_reset || state.log.over {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if state.cut || state.subject.dropped {
+            if !state.cut && !bytes.is_empty() {
+                // Nobody owns the socket that these bytes are for.
+                state.reset_by_subject();
+            }
             return Poll::Ready(Ok(bytes.len()));
         }
         let taken = bytes.len().min(state.subject.receive_buffer.saturating_sub(state.unread()));
@@ -285,6 +301,7 @@ impl Link {
             return;
         }
         state.actor.fin = true;
+        wake(&mut state.actor.writer);
         if !state.cut {
             state.subject.fin_arrived = true;
             state.record(What::FinArrived);

@@ -113,8 +113,8 @@ pub(super) struct SubjectSocket {
     pub fin_arrived: bool,
     pub reset_arrived: bool,
     pub read_end: bool,
-    /// It has been told of the client's RST.
-    pub told_of_reset: bool,
+    /// What it has yet to be told of the client's RST.
+    pub error: Option<io::ErrorKind>,
     /// Whether it polled since it was woken to see whether it does; nothing moves any more then.
     pub tried: Option<Tried>,
     pub reader: Option<Waker>,
@@ -143,6 +143,8 @@ pub(super) struct ActorSocket {
     pub gone: bool,
     /// The server's RST reached it.
     pub was_reset: bool,
+    /// What it has yet to be told of that.
+    pub error: Option<io::ErrorKind>,
     /// The server's FIN reached it, behind all data.
     pub end_delivered: bool,
     pub got_end: bool,
@@ -175,6 +177,11 @@ pub(super) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         slot => *slot = Some(cx.waker().clone()),
     }
+}
+
+/// What a socket is told of a RST: after FIN it only learns that nobody reads.
+const fn reset_error(after_fin: bool) -> io::ErrorKind {
+    if after_fin { io::ErrorKind::BrokenPipe } else { io::ErrorKind::ConnectionReset }
 }
 
 impl Network {
@@ -212,7 +219,7 @@ impl Sockets {
                 fin_arrived: false,
                 reset_arrived: false,
                 read_end: false,
-                told_of_reset: false,
+                error: None,
                 tried: None,
                 reader: None,
                 writer: None,
@@ -225,6 +232,7 @@ impl Sockets {
                 reset: false,
                 gone: false,
                 was_reset: false,
+                error: None,
                 end_delivered: false,
                 got_end: false,
                 reader: None,
@@ -354,15 +362,35 @@ impl State<'_> {
         }
     }
 
+    /// Whether the FINs of both have arrived: then no RST follows, whoever drops unread bytes.
+    fn is_closed(&self) -> bool {
+        self.subject.fin_arrived && self.actor.end_delivered
+    }
+
+    /// The actor's RST. To a socket that has read FIN and may still write it is a broken pipe.
     pub fn reset_by_actor(&mut self) {
         self.actor.reset = true;
-        if !self.cut {
+        if !self.cut && !self.is_closed() {
+            let after_fin = self.subject.fin_arrived && !self.subject.shut;
+            self.subject.error = Some(reset_error(after_fin));
             self.subject.reset_arrived = true;
             self.record(What::ResetArrived);
             self.acted();
             wake(&mut self.subject.reader);
             wake(&mut self.subject.writer);
         }
+    }
+
+    /// The subject's RST. The actor is told at once, unless it has FIN to read.
+    pub fn reset_by_subject(&mut self) {
+        let after_fin = self.actor.end_delivered;
+        self.actor.error = Some(reset_error(after_fin));
+        self.actor.was_reset = true;
+        if !after_fin {
+            self.record_at(End::Actor, What::ReadReset);
+        }
+        wake(&mut self.actor.reader);
+        wake(&mut self.actor.writer);
     }
 
     /// Counts a poll of the subject's end; true where it has spun and must be parked.
@@ -400,14 +428,13 @@ impl State<'_> {
         }
     }
 
-    /// The error of an operation after the actor's RST: told once, then a broken pipe.
-    fn reset_error(&mut self) -> io::Error {
-        if self.subject.told_of_reset {
-            return io::ErrorKind::BrokenPipe.into();
+    /// What the actor's RST left to be told: once.
+    fn take_error(&mut self) -> Option<io::ErrorKind> {
+        let error = self.subject.error.take()?;
+        if error == io::ErrorKind::ConnectionReset {
+            self.record(What::ReadReset);
         }
-        self.subject.told_of_reset = true;
-        self.record(What::ReadReset);
-        io::ErrorKind::ConnectionReset.into()
+        Some(error)
     }
 
     pub fn poll_read(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -429,8 +456,11 @@ impl State<'_> {
             wake(&mut self.actor.writer);
             return Poll::Ready(Ok(()));
         }
-        if self.subject.reset_arrived && !self.subject.told_of_reset {
-            return Poll::Ready(Err(self.reset_error()));
+        // A FIN that came before the RST is what a read finds, however often.
+        if !self.subject.fin_arrived
+            && let Some(error) = self.take_error()
+        {
+            return Poll::Ready(Err(error.into()));
         }
         if self.subject.fin_arrived || self.subject.reset_arrived {
             if !self.subject.read_end {
@@ -449,7 +479,8 @@ impl State<'_> {
             return Poll::Pending;
         }
         if self.subject.reset_arrived {
-            return Poll::Ready(Err(self.reset_error()));
+            let error = self.take_error().unwrap_or(io::ErrorKind::BrokenPipe);
+            return Poll::Ready(Err(error.into()));
         }
         if self.subject.shut {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -491,9 +522,8 @@ impl State<'_> {
 
     /// What the subject is doing, as far as it can be seen from here.
     pub fn standing(&self) -> Standing {
-        let SubjectSocket { fin_arrived, read_end, reset_arrived, told_of_reset, .. } =
-            self.subject;
-        let end_unread = fin_arrived && !read_end || reset_arrived && !told_of_reset;
+        let SubjectSocket { fin_arrived, read_end, error, .. } = self.subject;
+        let end_unread = if fin_arrived { !read_end } else { error.is_some() };
         let unsent = self.written() - self.actor.delivered;
         let room = self.subject.send_buffer.saturating_sub(unsent);
         let to_u32 = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -511,6 +541,7 @@ impl State<'_> {
             self.subject.shut = true;
             self.record(What::Shut);
             self.deliver();
+            wake(&mut self.subject.writer);
         }
     }
 
@@ -518,15 +549,17 @@ impl State<'_> {
         // Where the record was taken, it has no bytes any more.
         let unread = self.bytes().to_subject.len() > self.subject.read;
         let gone = self.actor.reset || self.actor.gone;
-        let reset = unread && !gone;
+        let reset = unread && !gone && !self.is_closed();
         self.subject.dropped = true;
         self.subject.shut = true;
         self.record(What::Dropped { reset });
         if reset && !self.cut {
-            // What the actor had not read is lost.
-            self.actor.delivered = self.actor.got;
-            self.actor.was_reset = true;
-            self.record_at(End::Actor, What::ReadReset);
+            if self.actor.delivered > self.actor.got {
+                // What the actor had not read is lost, and a FIN behind it.
+                self.actor.delivered = self.actor.got;
+                self.actor.end_delivered = false;
+            }
+            self.reset_by_subject();
         }
         self.deliver();
         wake(&mut self.actor.reader);
