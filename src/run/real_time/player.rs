@@ -11,13 +11,13 @@ use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
 use crate::judge::{Decided, Decision};
-use crate::run::control_play::{acted_out, script_of};
+use crate::run::control_play::{acted_out, is_open, script_of};
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Verdict, Violation};
+use crate::verdict::{Control, Identity, Problem, Prompt, Verdict, Violation};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ use tokio::task::JoinSet;
 pub(super) const MAX_TRIES: u32 = 3;
 /// The most plays that shrinking one script takes.
 pub const REMOTE_BUDGET: u32 = 250;
+/// In how many scripts of a campaign, at most, controls decide on a problem that may be excused:
+/// each costs a play in real time.
+const MAX_ASKED: u32 = 4;
 /// The most candidates of one script in play at once.
 const MAX_WIDTH: usize = 32;
 
@@ -50,6 +53,8 @@ pub struct Player {
     config: Arc<PlayConfig>,
     /// How many connections there may be at once.
     connections: Arc<Semaphore>,
+    /// In how many scripts controls were played for a problem.
+    asked: Arc<Mutex<BTreeMap<Problem, u32>>>,
 }
 
 /// A script shrunk over TCP.
@@ -87,7 +92,8 @@ impl Player {
         let begins = application_delay + slack;
         let delays = DelayMonitor::start();
         let config = PlayConfig { bounds, slack, horizon, watch, begins, table, delays };
-        Ok(Self { config: Arc::new(config), connections: Arc::new(Semaphore::new(concurrency)) })
+        let connections = Arc::new(Semaphore::new(concurrency));
+        Ok(Self { config: Arc::new(config), connections, asked: Arc::default() })
     }
 
     /// Whether the server's end of its connections is seen: it is on this machine.
@@ -107,13 +113,52 @@ impl Player {
         script: &Script,
     ) -> Result<(Exchange, Verdict), String> {
         let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
-        let Verdict { violations, dismissals } = played.verdict;
-        let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
+        let mut played = played;
+        let violations = std::mem::take(&mut played.verdict.violations);
         for violation in violations {
             let decided = self.decide(endpoint, script, violation, &played.exchange).await?;
-            decided.add_to(&mut verdict);
+            decided.add_to(&mut played.verdict);
         }
-        Ok((played.exchange, verdict))
+        self.settle_doubts(endpoint, script, &mut played, &|_| true).await;
+        Ok((played.exchange, played.verdict))
+    }
+
+    /// Decides, playing controls, on what was dismissed and `wanted` for excuses that only may
+    /// hold. Where a control has no connection, the excuse holds.
+    pub(super) async fn settle_doubts(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        played: &mut Played,
+        wanted: &(dyn Fn(Identity) -> bool + Sync),
+    ) {
+        let Played { exchange, verdict, .. } = played;
+        for dismissal in std::mem::take(&mut verdict.dismissals) {
+            let asks = is_open(&dismissal, verdict) && wanted(dismissal.violation.identity);
+            let decided = if asks {
+                self.decide(endpoint, script, dismissal.violation.clone(), exchange).await.ok()
+            } else {
+                None
+            };
+            decided.unwrap_or(Decided::Dismissed(dismissal)).add_to(verdict);
+        }
+        verdict.violations.sort_by_key(|violation| violation.identity);
+    }
+
+    /// As [`settle_doubts`](Self::settle_doubts), of each problem in a few scripts of a campaign.
+    pub(super) async fn settle_first_doubts(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        played: &mut Played,
+    ) {
+        let is_new = |identity: Identity| {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = asked.entry(identity.problem()).or_insert(0);
+            *times += 1;
+            *times <= MAX_ASKED
+        };
+        self.settle_doubts(endpoint, script, played, &is_new).await;
     }
 
     /// Decides on a violation that `script` showed in `exchange`, playing its controls.
@@ -132,7 +177,10 @@ impl Player {
         let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
         let script = &acted_out(script, exchange);
         while let Some(control) = decision.control() {
-            match script_of(control, script) {
+            // What the server's application does at this URL, it does in every script.
+            let unasked =
+                matches!(control, Control::Unprompted { prompt: Prompt::Application, .. });
+            match script_of(control, script).filter(|_| !unasked) {
                 Some(script) => {
                     let played =
                         self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;
@@ -207,12 +255,29 @@ impl Player {
             let (player, endpoint) = (self.clone(), endpoint.clone());
             playing.spawn(async move {
                 let played = player.play_until_on_time(&endpoint, &script, watching).await;
-                let shows = |played: Played| played.verdict.find_at_the_deadline(key).is_some();
-                let failed = played.is_ok_and(shows);
+                let failed = match played {
+                    Ok(played) => player.shows(&endpoint, &script, played, key).await,
+                    Err(_) => false,
+                };
                 (script, failed)
             });
         }
         playing.join_all().await
+    }
+
+    /// Whether a play of `script` shows `key`, with the controls that this needs.
+    pub(super) async fn shows(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        mut played: Played,
+        key: Identity,
+    ) -> bool {
+        if played.verdict.find_at_the_deadline(key).is_none() {
+            let same = |identity: Identity| key.same_at_the_deadline(identity);
+            self.settle_doubts(endpoint, script, &mut played, &same).await;
+        }
+        played.verdict.find_at_the_deadline(key).is_some()
     }
 
     /// Plays until our own process was on time, or a rule was kept all the same.
@@ -234,9 +299,23 @@ impl Player {
         }
     }
 
-    /// Plays to the horizon until our own process was on time, and keeps a connection that is
-    /// still open then.
+    /// Plays to the horizon until our own process was on time, with the controls that `key`
+    /// needs, and keeps a connection that is still open then.
     pub(super) async fn play_and_keep(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        key: Identity,
+    ) -> Result<(Played, Option<OpenConnection>), String> {
+        let (mut played, open) = self.play_to_the_horizon(endpoint, script).await?;
+        if played.verdict.find_at_the_deadline(key).is_none() {
+            let same = |identity: Identity| key.same_at_the_deadline(identity);
+            self.settle_doubts(endpoint, script, &mut played, &same).await;
+        }
+        Ok((played, open))
+    }
+
+    async fn play_to_the_horizon(
         &self,
         endpoint: &Endpoint,
         script: &Script,
@@ -267,7 +346,9 @@ impl Player {
         script: &Script,
     ) -> Option<Played> {
         for _ in 0..MAX_TRIES {
-            let Ok((played, open)) = self.play_and_keep(endpoint, script).await else { continue };
+            let Ok((played, open)) = self.play_and_keep(endpoint, script, key).await else {
+                continue;
+            };
             if played.verdict.find_at_the_deadline(key).is_some() {
                 return Some(match open {
                     Some(open) => self.watch_on(open).await,

@@ -346,8 +346,12 @@ impl Probe {
                     let Some(pending) = waiting.pop_front() else { continue };
                     let (player, endpoint) = (player.clone(), self.url(pending.role).clone());
                     playing.spawn(async move {
-                        let played = player.play_once(&endpoint, &pending.script, Watching::ToDeadline);
-                        let played = played.await;
+                        let script = &pending.script;
+                        let played = player.play_once(&endpoint, script, Watching::ToDeadline);
+                        let mut played = played.await;
+                        if let Ok(played) = &mut played {
+                            player.settle_first_doubts(&endpoint, script, played).await;
+                        }
                         (pending, played)
                     });
                 }
@@ -542,13 +546,13 @@ impl Probe {
                 } else {
                     RemoteShrunk { script: script.clone(), plays: 0 }
                 };
-                let mut last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
+                let mut last = player.play_and_keep(&endpoint, &shrunk.script, key).await.ok();
                 // At the border of a buffer's size a script shows it now and then only.
                 let shows =
                     |(played, _): &KeptPlay| played.verdict.find_at_the_deadline(key).is_some();
                 if shrunk.script != script && !last.as_ref().is_some_and(shows) {
                     shrunk.script = script;
-                    last = player.play_and_keep(&endpoint, &shrunk.script).await.ok();
+                    last = player.play_and_keep(&endpoint, &shrunk.script, key).await.ok();
                 }
                 (place, ShrinkResult::Shrunk(shrunk, last.map(Box::new)))
             });
@@ -639,7 +643,8 @@ impl Probe {
                 player.play_until_on_time(endpoint, &found.script, Watching::ToDeadline).await?;
             replays += 1;
             let identity = found.violation.identity;
-            shown += u32::from(played.verdict.find_at_the_deadline(identity).is_some());
+            let shows = player.shows(endpoint, &found.script, played, identity).await;
+            shown += u32::from(shows);
         }
         (found.replays, found.shown) = (replays, shown);
         found.dismissed = found.dismissed.or(not_repeated(shown, replays));
