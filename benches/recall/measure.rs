@@ -108,12 +108,13 @@ fn outcome(kind: &Kind, honest: &Verdict, changed: &Verdict) -> Outcome {
     if found.clone().any(fits) {
         return Outcome::Convicted;
     }
+    // Of a kind that any rule may convict, what the honest play has as well says nothing.
     let excused = changed.dismissals.iter().filter(|dismissal| {
-        fits(&dismissal.violation)
-            && honest.dismissals.iter().all(|known| {
-                known.violation.identity != dismissal.violation.identity
-                    || known.reason != dismissal.reason
-            })
+        let known = honest.dismissals.iter().any(|known| {
+            known.violation.identity == dismissal.violation.identity
+                && known.reason == dismissal.reason
+        });
+        fits(&dismissal.violation) && !(known && kind.rules.is_empty())
     });
     let mut excused = excused.map(|dismissal| {
         format!("{}: {}", dismissal.violation.identity.invariant(), reason(dismissal.reason))
