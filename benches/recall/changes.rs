@@ -145,7 +145,7 @@ pub const KINDS: &[Kind] = &[
                  ended without a whole Close, before the client reset the connection; the \
                  client's FIN came later than the Close should have. A must where the application \
                  had begun to close (7.1.2), else a should (7.1.1).",
-        rules: &[],
+        rules: &[Invariant::SendsClose, Invariant::NoSilentEnd, Invariant::AnswersClose],
         change: |honest, _| own_close(&honest.view).map(|_| Change::LeaveOutOwnClose),
         breaks: left_out,
     },
@@ -153,7 +153,7 @@ pub const KINDS: &[Kind] = &[
         name: "own Close cut",
         counts: "As `own Close left out`, but the changed server wrote a part of its Close: one \
                  byte, two, up to all but one, by the script's index.",
-        rules: &[],
+        rules: &[Invariant::SendsClose, Invariant::NoSilentEnd, Invariant::AnswersClose],
         change: |honest, index| {
             let length = length(own_close(&honest.view)?);
             Some(Change::CutOwnClose(1 + index % (length - 1)))
@@ -163,7 +163,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "FIN before the own Close",
         counts: "As `own Close left out`: the server sends FIN where it would have closed.",
-        rules: &[],
+        rules: &[Invariant::SendsClose, Invariant::NoSilentEnd, Invariant::AnswersClose],
         change: |honest, _| own_close(&honest.view).map(|_| Change::FinBeforeOwnClose),
         breaks: left_out,
     },

@@ -3,10 +3,9 @@
 use super::changes::Kind;
 use super::criteria::Honest;
 use hangup::bounds::Bounds;
-use hangup::exchange::{ConnectionId, Exchange};
+use hangup::exchange::ConnectionId;
 use hangup::generate::GeneratorConfig;
-use hangup::judge::judge;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::play_and_judge;
 use hangup::target::changed::Changed;
 use hangup::verdict::{Level, Reason, Verdict, Violation};
 use hangup::view::View;
@@ -52,8 +51,7 @@ impl Bench<'_> {
     /// server, and the changed plays that count.
     pub fn measure(&self, script: &Script, index: usize) -> (Vec<Violation>, Vec<Case>) {
         let bounds = self.target.bounds();
-        let exchange = play(self.target, &bounds, script, index as u64);
-        let verdict = decide(self.target, &bounds, script, index as u64, &exchange);
+        let (exchange, verdict) = play_and_judge(self.target, &bounds, script, index as u64);
         let honest = Honest { view: View::of(&exchange, ConnectionId::FIRST), bounds };
         let case = |kind: usize| self.case(kind, script, index, &honest, &verdict);
         let cases = (0..self.kinds.len()).filter_map(case).collect();
@@ -76,24 +74,11 @@ impl Bench<'_> {
         let kind = self.kinds[number];
         let change = (kind.change)(honest, index)?;
         let target: Arc<dyn Target> = Arc::new(Changed::new(Arc::clone(self.target), change));
-        let exchange = play(&target, &honest.bounds, script, index as u64);
+        let (exchange, decided) = play_and_judge(&target, &honest.bounds, script, index as u64);
         let changed = View::of(&exchange, ConnectionId::FIRST);
         let level = (kind.breaks)(honest, &changed)?;
-        let decided = decide(&target, &honest.bounds, script, index as u64, &exchange);
         Some(Case { kind: number, level, outcome: outcome(kind, verdict, &decided) })
     }
-}
-
-/// The verdict on an exchange, with every control played that it needs: the one place where the
-/// bench asks the judge.
-fn decide(
-    _target: &Arc<dyn Target>,
-    bounds: &Bounds,
-    _script: &Script,
-    _seed: u64,
-    exchange: &Exchange,
-) -> Verdict {
-    judge(exchange, bounds)
 }
 
 /// What came of a changed play, beside what the honest play shows already.

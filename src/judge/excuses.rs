@@ -198,7 +198,6 @@ pub(super) fn cut_off(view: &View<'_>, at: usize) -> Option<Excuse> {
 pub(super) fn for_an_end(suspicion: Suspicion, view: &View<'_>, ended: usize) -> Suspicion {
     suspicion
         .unless(silence(view, ended))
-        .unless(cut_off(view, ended))
         .unless(application_returned(view, ended))
         .unless(refusable(view, ended))
 }

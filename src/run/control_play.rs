@@ -27,7 +27,8 @@ pub(crate) fn script_of(control: Control, script: &Script) -> Option<Script> {
 }
 
 /// Without what is said to have prompted the server, and without what the client sent later,
-/// its FIN and its RST. What else happens, happens: pauses, reading, the application.
+/// its FIN and its RST: an end that comes of those is another one. What else happens, happens:
+/// pauses, reading, the application.
 fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step>> {
     let first = match prompt {
         Prompt::Sent { from } => step_that_sends(from, script)?,
@@ -36,11 +37,11 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step
     let (before, after) = script.steps.split_at(first);
     let mut kept = before.to_vec();
     kept.extend(repetitions_before(prompt, script, first));
+    let is_clients =
+        |step: &Step| matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop);
     let stays = |step: &&Step| match prompt {
-        Prompt::Sent { .. } => {
-            !matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop)
-        }
-        Prompt::Application => !closes(step),
+        Prompt::Sent { .. } => !is_clients(step),
+        Prompt::Application => !is_clients(step) && !closes(step),
     };
     let mut tail: Vec<Step> = after.iter().filter(stays).cloned().collect();
     if let Some(step) = tail.first_mut() {
@@ -263,7 +264,6 @@ mod tests {
     use std::convert::Infallible;
     use std::time::Duration;
 
-
     fn control(control: Control, script: &str) -> Option<String> {
         let script: Script = script.parse().expect("a script");
         script_of(control, &script).map(|script| script.to_string().replace('\n', "; "))
@@ -294,8 +294,9 @@ mod tests {
     #[test]
     fn the_control_without_the_applications_close_keeps_the_rest() {
         let unasked = Control::Unprompted { prompt: Prompt::Application, lasting: Time(1_000) };
-        let kept = Some("upgrade; app send text; ping; wait 2ms; ".to_owned());
-        assert_eq!(control(unasked, "upgrade\napp send text\n+ app close\n+ ping"), kept);
+        let kept = Some("upgrade; app send text; stop reading; wait 2ms; ".to_owned());
+        let script = "upgrade\napp send text\n+ app close\n+ stop reading\nping\nfin";
+        assert_eq!(control(unasked, script), kept);
         assert_eq!(control(unasked, "upgrade\nping"), None);
     }
 
@@ -303,7 +304,8 @@ mod tests {
     fn pauses_are_moved_and_stay_on_their_side_of_a_bound() {
         let moved = |script| without(&[Excuse::RoomCameTooLate], script);
         let script = "upgrade\nwait 5s\nping x 3 every 1ms\nclose in pieces of 1 byte every 14ms";
-        let other = "upgrade; wait 4993ms; ping x 3 every 8ms; close in pieces of 1 byte every 21ms; ";
+        let other =
+            "upgrade; wait 4993ms; ping x 3 every 8ms; close in pieces of 1 byte every 21ms; ";
         assert_eq!(moved(script), Some(other.to_owned()));
         assert_eq!(moved("upgrade\nclose"), None, "there is no pause");
     }
@@ -331,7 +333,8 @@ mod tests {
         let both = without(&[Excuse::ClientFin, Excuse::WideLength], "upgrade\n16-bit ping\nfin");
         assert_eq!(both.as_deref(), Some("upgrade; ping; "), "all at once");
         assert_eq!(early("upgrade\n+ close").as_deref(), Some("upgrade; close; "));
-        let waits = Some("first 9 bytes of upgrade; rest after 9 bytes of upgrade; await upgrade; close; ");
+        let waits =
+            Some("first 9 bytes of upgrade; rest after 9 bytes of upgrade; await upgrade; close; ");
         let script = "first 9 bytes of upgrade\nrest after 9 bytes of upgrade\n+ close";
         assert_eq!(early(script).as_deref(), waits);
         assert_eq!(without(&[Excuse::ClientFin], "upgrade\nclose"), None);

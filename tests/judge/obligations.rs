@@ -3,7 +3,7 @@
 use crate::story::{BYE, Story, TEXT, UNMASKED, close, encoded, masked, plain, wide};
 use hangup::exchange::{ConnectionId, What};
 use hangup::judge::{judge, next_deadline};
-use hangup::verdict::{Level, Cause, Condition, Invariant, Symptom};
+use hangup::verdict::{Cause, Condition, Invariant, Level, Symptom};
 use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
 
 #[test]

@@ -6,7 +6,7 @@
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange};
 use crate::run::campaign::Fired;
-use crate::verdict::{Excuses, Ending, Identity, Level, Violation};
+use crate::verdict::{Ending, Excuses, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};

@@ -167,8 +167,7 @@ impl JobRunner<'_> {
                 state.target_running.store(0, Relaxed);
                 exchange
             };
-            let found =
-                campaign.unaccepted_violations(&script, &mut play, deviations, &mut fired);
+            let found = campaign.unaccepted_violations(&script, &mut play, deviations, &mut fired);
             for violation in found {
                 violations
                     .entry(violation.identity)
