@@ -66,10 +66,18 @@ fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
     };
     let before = view.actor_frames.iter().take_while(|frame| !frame.is_close());
     let messages = before.filter(ends).count();
-    let mut given = view.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. }));
-    let (event, _) = given.nth(messages)?;
+    let mut given = view.notes.iter().filter_map(|(event, note)| {
+        note.message_given().map(|message| (*event, message))
+    });
+    let (event, surplus) = given.clone().nth(messages)?;
+    // One that came before the Close, given again, is no data from behind it.
+    let mut behind = view.actor_frames.iter().filter(|frame| frame.started >= close.started);
+    let is_again = given.any(|(before, message)| before < event && message == surplus);
+    if is_again && !behind.any(|frame| frame.opcode.is_data()) {
+        return None;
+    }
     let fact = "gave its application data that came after the client's Close";
-    Some(heard(Symptom::GivenDataBehindClose, fact, vec![*event, close.ended?]))
+    Some(heard(Symptom::GivenDataBehindClose, fact, vec![event, close.ended?]))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
