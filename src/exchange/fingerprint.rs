@@ -4,12 +4,8 @@
 //! anything else, and its value is part of no file but the events that workers hand on.
 
 /// Odd constants with their bits well mixed, one a lane.
-const LANES: [u64; 4] = [
-    0x9e37_79b9_7f4a_7c15,
-    0xc2b2_ae3d_27d4_eb4f,
-    0x1656_67b1_9e37_79f9,
-    0xd6e8_feb8_6659_fd93,
-];
+const LANES: [u64; 4] =
+    [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0xd6e8_feb8_6659_fd93];
 
 /// The fingerprint of a message with this content.
 ///

@@ -28,11 +28,7 @@ pub(super) struct Pairs {
 
 /// Pairs two lists by `same`, in their order as far as possible. `None` where they are too long
 /// to say.
-pub(super) fn pair(
-    sent: usize,
-    came: usize,
-    same: impl Fn(usize, usize) -> bool,
-) -> Option<Pairs> {
+pub(super) fn pair(sent: usize, came: usize, same: impl Fn(usize, usize) -> bool) -> Option<Pairs> {
     let mut pairs =
         Pairs { came: vec![false; sent], known: vec![false; came], displaced: Vec::new() };
     let prefix = (0..sent.min(came)).take_while(|index| same(*index, *index)).count();

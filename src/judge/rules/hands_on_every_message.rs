@@ -4,8 +4,8 @@ use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::deliveries::{HELD_BACK, Pairs, pair, waited_for_room};
 use crate::judge::excuses;
-use crate::verdict::{Class, Invariant, Level, Symptom};
-use crate::view::{Message, View, messages};
+use crate::verdict::{Class, Excuse, Invariant, Level, Symptom};
+use crate::view::{Frame, Message, View, messages};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -75,7 +75,8 @@ impl<'a> Deliveries<'a> {
 
     /// What went wrong first: messages that are missing, then their order, then their number.
     fn wrong(&self) -> Option<Suspicion> {
-        let pairs = pair(self.sent.len(), self.given.len(), |sent, given| self.is_same(sent, given))?;
+        let pairs =
+            pair(self.sent.len(), self.given.len(), |sent, given| self.is_same(sent, given))?;
         self.missing(&pairs).or_else(|| self.out_of_order(&pairs)).or_else(|| self.twice(&pairs))
     }
 
@@ -109,16 +110,11 @@ impl<'a> Deliveries<'a> {
             let fact = format!("had not given its application {words} of the client's");
             (Symptom::MessageWithheld, fact)
         };
-        let mut suspicion = Suspicion::new(Level::Should, symptom, fact, vec![end, read])
+        Suspicion::new(Level::Should, symptom, fact, vec![end, read])
             .unless(excuses::crashed(view, end))
             .unless(waited_for_room(view, read, end))
-            .unless(view.blocked.then_some(crate::verdict::Excuse::NoRoom))
+            .unless(view.blocked.then_some(Excuse::NoRoom))
             .unless(excuses::wide_length(view, &view.actor_frames[message.last_frame]))
-            .unless(excuses::blames_the_client(view.own_close()));
-        if let Some(own) = view.own_close() {
-            suspicion = suspicion.unless(excuses::about_data(view, own));
-        }
-        suspicion
     }
 
     fn out_of_order(&self, pairs: &Pairs) -> Option<Suspicion> {
@@ -129,7 +125,13 @@ impl<'a> Deliveries<'a> {
         Some(Suspicion::new(Level::Should, Symptom::GivenOutOfOrder, fact, events))
     }
 
+    /// Part of a message that is missing may look like another one.
     fn twice(&self, pairs: &Pairs) -> Option<Suspicion> {
+        let came = self.sent.iter().zip(&pairs.came);
+        if came.filter(|(_, came)| !**came).any(|(message, _)| is_before_close(self.view, message))
+        {
+            return None;
+        }
         let unknown =
             (0..self.given.len()).filter(|given| !pairs.known[*given] && self.is_sure(*given));
         let again = |given| {
@@ -160,7 +162,7 @@ fn words(bytes: usize) -> String {
 fn owed_since(view: &View<'_>, message: &Message, end: usize) -> Option<usize> {
     let frame = &view.actor_frames[message.last_frame];
     let read = view.received(frame)?;
-    if view.actor_frames[..message.last_frame].iter().any(|frame| frame.is_close()) {
+    if !is_before_close(view, message) {
         return None;
     }
     let firsts = &view.firsts;
@@ -173,6 +175,11 @@ fn owed_since(view: &View<'_>, message: &Message, end: usize) -> Option<usize> {
     };
     let in_time = |stop: usize| view.at(read).after(HELD_BACK) <= view.at(stop);
     stops.into_iter().flatten().all(in_time).then_some(read)
+}
+
+/// Whether no Close of the client's came before a message's end.
+fn is_before_close(view: &View<'_>, message: &Message) -> bool {
+    !view.actor_frames[..message.last_frame].iter().any(Frame::is_close)
 }
 
 /// Whether the server's Close answers the client's, as far as that can be told: then all that

@@ -4,7 +4,7 @@ use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
-use crate::view::{Frame, View};
+use crate::view::{Frame, View, messages};
 use std::borrow::Cow;
 
 /// The rule.
@@ -66,18 +66,26 @@ fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
     };
     let before = view.actor_frames.iter().take_while(|frame| !frame.is_close());
     let messages = before.filter(ends).count();
-    let mut given = view.notes.iter().filter_map(|(event, note)| {
-        note.message_given().map(|message| (*event, message))
-    });
+    let mut given = view
+        .notes
+        .iter()
+        .filter_map(|(event, note)| note.message_given().map(|message| (*event, message)));
     let (event, surplus) = given.clone().nth(messages)?;
     // One that came before the Close, given again, is no data from behind it.
-    let mut behind = view.actor_frames.iter().filter(|frame| frame.started >= close.started);
     let is_again = given.any(|(before, message)| before < event && message == surplus);
-    if is_again && !behind.any(|frame| frame.opcode.is_data()) {
+    if is_again && !is_behind(view, close, surplus.0) {
         return None;
     }
     let fact = "gave its application data that came after the client's Close";
     Some(heard(Symptom::GivenDataBehindClose, fact, vec![event, close.ended?]))
+}
+
+/// Whether the client sent a message of so many bytes behind its Close.
+fn is_behind(view: &View<'_>, close: &Frame, bytes: u32) -> bool {
+    let sent = messages(&view.actor_frames, &view.bytes.to_subject);
+    let is_later = |frame: &Frame| frame.end_offset > close.end_offset;
+    let mut behind = sent.iter().filter(|sent| is_later(&view.actor_frames[sent.last_frame]));
+    behind.any(|sent| sent.bytes == bytes as usize)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5

@@ -151,8 +151,12 @@ impl<'a> Deliveries<'a> {
         Some(Suspicion::new(Level::Should, Symptom::MessagesSwapped, fact, events))
     }
 
-    /// A server that has words of its own may say them as often as it likes.
+    /// A server that has words of its own may say them as often as it likes; and part of one
+    /// message may look like another.
     fn twice(&self, pairs: &Pairs) -> Option<Suspicion> {
+        if pairs.came.contains(&false) {
+            return None;
+        }
         let mut first = None;
         let unknown = (0..self.wire.len()).filter(|wire| !pairs.known[*wire]);
         for wire in unknown.filter(|wire| self.wire[*wire].ended.is_some()) {
@@ -191,20 +195,15 @@ fn end_of_sending(view: &View<'_>) -> Option<usize> {
 }
 
 /// Whether a message that was taken with the event `taken` had to be sent before the event
-/// `end`: nothing that the client did, and no wish of the application's to close, had come
-/// before, or shortly behind.
+/// `end`: neither did the client go away before that, nor had it closed, or broken a rule, before
+/// the message was taken or shortly behind; nor had the application closed.
 fn is_owed(view: &View<'_>, taken: usize, end: usize) -> bool {
     let firsts = &view.firsts;
     let close = view.actor_frames.iter().find(|frame| frame.is_close());
-    let hindrances = [
-        close.map(|close| close.started),
-        view.actor_fault.map(|fault| fault.event),
-        firsts.fin,
-        firsts.reset,
-        firsts.cut,
-    ];
+    let hindrances =
+        [close.map(|close| close.started), view.actor_fault.map(|fault| fault.event), firsts.fin];
     let hindered = hindrances.into_iter().flatten().min().filter(|event| *event < end);
-    let in_time =
-        hindered.is_none_or(|event| view.at(taken).after(HELD_BACK) <= view.at(event));
-    taken < end && firsts.began.is_none_or(|began| taken < began) && in_time
+    let in_time = hindered.is_none_or(|event| view.at(taken).after(HELD_BACK) <= view.at(event));
+    let is_gone = [firsts.reset, firsts.cut].into_iter().flatten().any(|gone| gone < end);
+    taken < end && !is_gone && firsts.began.is_none_or(|began| taken < began) && in_time
 }

@@ -32,9 +32,22 @@ fn answer_unless(payload: &[u8], unanswered: fn(CloseClass) -> bool) -> Option<V
     CorrectHabits.answer(payload).filter(|_| answers)
 }
 
-/// Whether a message is queued, and nothing before it.
-fn begins_with_message(session: &Session) -> bool {
-    session.is_open() && session.sent == 0 && matches!(session.queue.first(), Some(0x81 | 0x82))
+/// Whether one message is queued, and nothing else.
+fn is_one_message(session: &Session) -> bool {
+    let length = match session.queue[..] {
+        [0x81 | 0x82, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        [0x81 | 0x82, short @ ..=125, ..] => 2 + usize::from(short),
+        _ => return false,
+    };
+    session.is_open() && session.sent == 0 && session.queue.len() == length
+}
+
+/// Holds back what is queued; what is held back is not much.
+fn hold_back(session: &mut Session) {
+    session.held.append(&mut session.queue);
+    if session.held.len() > 4096 {
+        std::mem::swap(&mut session.held, &mut session.queue);
+    }
 }
 
 /// Hands on what waits.
@@ -838,7 +851,7 @@ faults! {
         EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedBits,
         RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesUnmasked,
         RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode
+        QuietApplication: ToldOtherCode, HandsOnEveryMessage: MessageWithheld
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
@@ -924,8 +937,10 @@ faults! {
     DropsQueueAtClose = "drops-queue-at-close" in OneLoop, class 'R',
     shows [SendsEveryMessage: MessageLost] {
         fn queued(&self, session: &mut Session, _: Instant) {
-            if begins_with_message(session) {
-                session.held.append(&mut session.queue);
+            if session.close_at.is_some() {
+                session.held.clear();
+            } else if is_one_message(session) {
+                hold_back(session);
             }
         }
         fn received_bytes(&self, session: &mut Session, _: Instant) {
@@ -936,8 +951,7 @@ faults! {
     CutsLongMessages = "cuts-long-messages" in OneLoop, class 'R',
     shows [SendsEveryMessage: MessageCut] {
         fn sends_of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
-            // Text stays text.
-            &message[..message.len().min(1024) & !1]
+            message.get(..1024).unwrap_or(message)
         }
     }
     /// A long message waits for more to go out with, and a short one overtakes it.
@@ -947,8 +961,8 @@ faults! {
             if let Some(at) = session.close_at {
                 let held = std::mem::take(&mut session.held);
                 session.queue.splice(at..at, held);
-            } else if begins_with_message(session) && session.queue.len() > 100 {
-                session.held.append(&mut session.queue);
+            } else if is_one_message(session) && session.queue.len() > 100 {
+                hold_back(session);
             } else {
                 session.queue.append(&mut session.held);
             }
@@ -956,13 +970,17 @@ faults! {
         fn received_bytes(&self, session: &mut Session, _: Instant) {
             session.queue.append(&mut session.held);
         }
+        fn reads_end(&self, session: &mut Session, now: Instant) {
+            session.queue.append(&mut session.held);
+            CorrectHabits.reads_end(session, now);
+        }
     }
     /// A message after which nothing has come may not have arrived, and goes out with the
     /// application's close once more.
     SendsAgainAtClose = "sends-again-at-close" in OneLoop, class 'R',
     shows [SendsEveryMessage: MessageTwice] {
         fn queued(&self, session: &mut Session, _: Instant) {
-            if begins_with_message(session) {
+            if is_one_message(session) && session.queue.len() < 4096 {
                 session.held.clone_from(&session.queue);
             }
         }
