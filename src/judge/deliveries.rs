@@ -15,6 +15,9 @@ pub(super) const HELD_BACK: Duration = Duration::from_secs(1);
 /// So many pairs are compared, at the most, of two lists that differ.
 const MOST_PAIRS: usize = 1 << 22;
 
+/// Of so many messages, at the most, equal ones that came in each other's place are looked for.
+const MOST_SWAPPED: usize = 256;
+
 /// Which message that came is which of those that were sent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pairs {
@@ -50,11 +53,13 @@ pub(super) fn pair(sent: usize, came: usize, same: impl Fn(usize, usize) -> bool
             };
         }
     }
+    let mut mates: Vec<Option<usize>> = (0..sent).map(|i| (i < prefix).then_some(i)).collect();
     let (mut i, mut j) = (0, 0);
     while i < left && j < right {
         if same(prefix + i, prefix + j) {
             pairs.came[prefix + i] = true;
             pairs.known[prefix + j] = true;
+            mates[prefix + i] = Some(prefix + j);
             (i, j) = (i + 1, j + 1);
         } else if longest[(i + 1) * width + j] >= longest[i * width + j + 1] {
             i += 1;
@@ -63,9 +68,13 @@ pub(super) fn pair(sent: usize, came: usize, same: impl Fn(usize, usize) -> bool
         }
     }
     for i in prefix..sent {
-        let its = |j: &usize| !pairs.known[*j] && same(i, *j);
+        // Of equal ones another may have come in its place, and this one in that one's.
+        let in_its_place = |j: usize| {
+            let swaps = |k: usize| same(k, j) && mates[k].is_some_and(|mate| same(i, mate));
+            same(i, j) || (sent <= MOST_SWAPPED && (0..sent).any(swaps))
+        };
         if !pairs.came[i]
-            && let Some(j) = (prefix..came).find(its)
+            && let Some(j) = (prefix..came).find(|j| !pairs.known[*j] && in_its_place(*j))
         {
             (pairs.came[i], pairs.known[j]) = (true, true);
             pairs.displaced.push((i, j));

@@ -2,9 +2,10 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
+use crate::judge::deliveries::pair;
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
-use crate::view::{Frame, View, messages};
+use crate::view::{Frame, Message, View, messages};
 use std::borrow::Cow;
 
 /// The rule.
@@ -66,26 +67,29 @@ fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
     };
     let before = view.actor_frames.iter().take_while(|frame| !frame.is_close());
     let messages = before.filter(ends).count();
-    let mut given = view
-        .notes
-        .iter()
-        .filter_map(|(event, note)| note.message_given().map(|message| (*event, message)));
-    let (event, surplus) = given.clone().nth(messages)?;
-    // One that came before the Close, given again, is no data from behind it.
-    let is_again = given.any(|(before, message)| before < event && message == surplus);
-    if is_again && !is_behind(view, close, surplus.0) {
+    let given = view.notes.iter().filter_map(|(event, note)| {
+        let (bytes, _) = note.message_given()?;
+        Some((*event, bytes as usize))
+    });
+    let (event, _) = given.clone().nth(messages)?;
+    if !comes_from_behind(view, close, &given.map(|(_, bytes)| bytes).collect::<Vec<_>>()) {
         return None;
     }
     let fact = "gave its application data that came after the client's Close";
     Some(heard(Symptom::GivenDataBehindClose, fact, vec![event, close.ended?]))
 }
 
-/// Whether the client sent a message of so many bytes behind its Close.
-fn is_behind(view: &View<'_>, close: &Frame, bytes: u32) -> bool {
-    let sent = messages(&view.actor_frames, &view.bytes.to_subject);
-    let is_later = |frame: &Frame| frame.end_offset > close.end_offset;
-    let mut behind = sent.iter().filter(|sent| is_later(&view.actor_frames[sent.last_frame]));
-    behind.any(|sent| sent.bytes == bytes as usize)
+/// Whether more messages than came before the client's Close are no mere repetition of those.
+fn comes_from_behind(view: &View<'_>, close: &Frame, given: &[usize]) -> bool {
+    let mut sent = messages(&view.actor_frames, &view.bytes.to_subject);
+    sent.retain(|message| message.ended.is_some());
+    let is_before =
+        |message: &Message| view.actor_frames[message.last_frame].end_offset < close.end_offset;
+    let before = sent.iter().take_while(|message| is_before(message)).count();
+    let same = |one: usize, index: usize| sent[one].bytes == given[index];
+    let Some(pairs) = pair(sent.len(), given.len(), same) else { return true };
+    let is_strange = |index: usize| !pairs.known[index] && !(0..before).any(|one| same(one, index));
+    pairs.came[before..].contains(&true) || (0..given.len()).any(is_strange)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
