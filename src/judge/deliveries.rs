@@ -67,14 +67,21 @@ pub(super) fn pair(sent: usize, came: usize, same: impl Fn(usize, usize) -> bool
             j += 1;
         }
     }
+    // Of equal ones an earlier one may have come in its place, and that one's mate be free for a
+    // later one, up to this one.
+    let swapped = |i: usize, j: usize| {
+        let mut free = j;
+        for k in (0..i).filter(|_| sent <= MOST_SWAPPED) {
+            if let Some(mate) = mates[k].filter(|mate| same(k, free) && *mate > free) {
+                free = mate;
+            }
+        }
+        free != j && same(i, free)
+    };
     for i in prefix..sent {
-        // Of equal ones another may have come in its place, and this one in that one's.
-        let in_its_place = |j: usize| {
-            let swaps = |k: usize| same(k, j) && mates[k].is_some_and(|mate| same(i, mate));
-            same(i, j) || (sent <= MOST_SWAPPED && (0..sent).any(swaps))
-        };
+        let is_its = |j: &usize| !pairs.known[*j] && (same(i, *j) || swapped(i, *j));
         if !pairs.came[i]
-            && let Some(j) = (prefix..came).find(|j| !pairs.known[*j] && in_its_place(*j))
+            && let Some(j) = (prefix..came).find(is_its)
         {
             (pairs.came[i], pairs.known[j]) = (true, true);
             pairs.displaced.push((i, j));
@@ -138,6 +145,20 @@ mod tests {
         assert_eq!(pairs("aba", "ba").came, [false, true, true]);
         // An own word that equals one that is sent later.
         assert_eq!(all("hx", "xhx"), ",,x");
+    }
+
+    #[test]
+    fn equal_messages_stand_for_each_other_where_one_could_not_have_come_yet() {
+        // Two long ones and three equal short ones, the first of which overtakes the long ones;
+        // each comes before the next is sent.
+        let (sent, came) = (b"LLsss", b"sLLss");
+        let earliest = [1, 1, 0, 3, 4];
+        let same = |i: usize, j: usize| sent[i] == came[j] && earliest[i] <= j;
+        let pairs = pair(5, 5, same).expect("short lists");
+        assert_eq!((&pairs.came[..], pairs.displaced.len()), (&[true; 5][..], 1));
+        // Without the last it is lost.
+        let pairs = pair(5, 4, same).expect("short lists");
+        assert_eq!(pairs.came.iter().filter(|came| !**came).count(), 1);
     }
 
     #[test]
