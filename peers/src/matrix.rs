@@ -122,7 +122,7 @@ fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
     Row { target: Arc::clone(target), findings: outcome.findings, accepted: outcome.accepted }
 }
 
-const FAMILIES: [(&str, &[Invariant]); 3] = [
+const FAMILIES: [(&str, &[Invariant]); 4] = [
     (
         "Does it end?",
         &[
@@ -156,6 +156,7 @@ const FAMILIES: [(&str, &[Invariant]); 3] = [
             Invariant::QuietApplication,
         ],
     ),
+    ("Does every message arrive?", &[Invariant::SendsEveryMessage, Invariant::HandsOnEveryMessage]),
 ];
 
 fn markdown(options: &Options, rows: &[Row]) -> String {

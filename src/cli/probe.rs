@@ -129,11 +129,13 @@ fn finish(
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
 fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
-        BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
-        ReleasesInTime,
+        BoundedMemory, HandsOnEveryMessage, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin,
+        QuietApplication, ReleasesInTime, SendsEveryMessage,
     };
     match rule {
-        NoPanic | NoSpin | NoLeak | BoundedMemory | QuietApplication => false,
+        NoPanic | NoSpin | NoLeak | BoundedMemory => false,
+        // Over TCP no application says anything.
+        QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
         HandshakeInTime => bounds.handshake.is_some(),
         IdleInTime => bounds.idle.is_some(),
         ReleasesInTime => sees_the_server,

@@ -1,6 +1,6 @@
 //! The events of an exchange: when, on which connection, at which end, what.
 
-use super::Time;
+use super::{Time, fingerprint};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -90,16 +90,58 @@ pub enum Note {
     BeganToClose,
     /// It was told to return without closing, and is about to.
     BeganToReturn,
+    /// It took the command to send a message. No part of an exchange's digest.
+    Sends {
+        /// Text, or else binary.
+        text: bool,
+        /// The message's payload, in bytes.
+        bytes: u32,
+        /// The payload's [`fingerprint`](super::fingerprint).
+        fingerprint: u64,
+    },
     /// It was given a message of so many bytes.
     Received {
         /// The message's payload, in bytes.
         bytes: u32,
+    },
+    /// As [`Received`](Self::Received), and its content can be told.
+    ReceivedContent {
+        /// The message's payload, in bytes.
+        bytes: u32,
+        /// The payload's [`fingerprint`](super::fingerprint).
+        fingerprint: u64,
     },
     /// It was told that the connection ended, with this close code.
     ToldOfEnd {
         /// The code it was told, `None` for none.
         code: Option<u16>,
     },
+}
+
+impl Note {
+    /// That the application takes the command to send this message.
+    pub fn sends(text: bool, message: &[u8]) -> Self {
+        Self::Sends { text, bytes: length(message), fingerprint: fingerprint(message) }
+    }
+
+    /// That the application is given this message.
+    pub fn received(message: &[u8]) -> Self {
+        Self::ReceivedContent { bytes: length(message), fingerprint: fingerprint(message) }
+    }
+
+    /// Of one that says that the application was given a message: its length, and its
+    /// fingerprint where that is known.
+    pub const fn message_given(&self) -> Option<(u32, Option<u64>)> {
+        match *self {
+            Self::Received { bytes } => Some((bytes, None)),
+            Self::ReceivedContent { bytes, fingerprint } => Some((bytes, Some(fingerprint))),
+            _ => None,
+        }
+    }
+}
+
+fn length(message: &[u8]) -> u32 {
+    u32::try_from(message.len()).unwrap_or(u32::MAX)
 }
 
 /// What became of a connection that had not ended when the deadline had passed.

@@ -7,9 +7,11 @@
 //! above it. This module records, and neither decodes nor judges.
 
 mod event;
+mod fingerprint;
 mod time;
 
 pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, Standing, What};
+pub use fingerprint::fingerprint;
 pub use time::Time;
 
 use crate::wire::Role;
@@ -191,9 +193,13 @@ fn is_seen_by_actor(event: &Event) -> bool {
 }
 
 /// An event as a line. Digests stand in repro files: the words stay as they were when there
-/// was one connection and a read of the actor's had a name of its own.
+/// was one connection, a read of the actor's had a name of its own, and nobody noted what an
+/// application sends or the content of what it is given.
 fn write_for_digest(line: &mut String, event: &Event) {
     let Event { at, connection, end, what, .. } = event;
+    if matches!(what, What::Noted(Note::Sends { .. })) {
+        return;
+    }
     if *connection != ConnectionId::FIRST {
         write!(line, "{}: ", connection.0).expect("a string takes all");
     }
@@ -202,6 +208,9 @@ fn write_for_digest(line: &mut String, event: &Event) {
         (End::Actor, What::Read { bytes }) => writeln!(line, "{at} Got {{ bytes: {bytes} }}"),
         (End::Actor, What::ReadEnd) => writeln!(line, "{at} GotEnd"),
         (End::Actor, What::ReadReset) => writeln!(line, "{at} GotReset"),
+        (_, What::Noted(Note::ReceivedContent { bytes, .. })) => {
+            writeln!(line, "{at} {:?}", What::Noted(Note::Received { bytes: *bytes }))
+        }
         _ => writeln!(line, "{at} {what:?}"),
     }
     .expect("a string takes all");
@@ -235,6 +244,19 @@ mod tests {
             "what a library keeps for the next connection varies"
         );
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 7);
+    }
+
+    #[test]
+    fn a_digest_is_what_it_was_before_messages_were_noted() {
+        let digest = |notes: &[Note]| {
+            let mut exchange = Exchange::new(true);
+            notes.iter().for_each(|note| exchange.push(Time(1), What::Noted(*note)));
+            exchange.digest()
+        };
+        let given = |bytes| Note::Received { bytes };
+        assert_eq!(digest(&[Note::sends(true, b"a")]), digest(&[]));
+        assert_eq!(digest(&[Note::received(b"four")]), digest(&[given(4)]));
+        assert_ne!(digest(&[given(4)]), digest(&[given(5)]));
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! | `obligations` | what obliges the server to end, since when and by when |
 //! | `lateness` | whether the end, or the release, came in time |
 //! | `rules/` | the rules, one file each: the RFC's sentence, the check, the text for people |
+//! | `deliveries` | messages that went in, against those that came out |
 //! | `excuses` | why a server may have acted so although a rule looks broken |
 //! | `decide` | the one place where a suspicion becomes a violation, or is dismissed |
 //!
 //! What was sent and when is read by [`view`](crate::view); the judge decodes nothing.
 
 mod decide;
+mod deliveries;
 mod excuses;
 mod lateness;
 mod obligations;

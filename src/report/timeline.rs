@@ -304,7 +304,11 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
             let plural = if *tasks == 1 { "" } else { "s" };
             return Some((Lane::Server, format!("{tasks} task{plural} left behind")));
         }
-        What::Noted(Note::Received { bytes }) => {
+        What::Noted(Note::Sends { text, bytes, .. }) => {
+            let kind = if *text { "text" } else { "binary" };
+            return Some((Lane::Server, format!("application: sends {kind}, {bytes} bytes")));
+        }
+        What::Noted(Note::Received { bytes } | Note::ReceivedContent { bytes, .. }) => {
             return Some((Lane::Server, format!("application: is given {bytes} bytes")));
         }
         What::Noted(Note::ToldOfEnd { code: Some(code) }) => {

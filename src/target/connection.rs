@@ -3,6 +3,7 @@
 //! It knows neither scripts nor frames.
 
 use crate::exchange::Note;
+use crate::heap;
 use crate::script::Command;
 use crate::transport::memory::SubjectEnd;
 use std::any::Any;
@@ -110,15 +111,28 @@ impl fmt::Debug for Application {
 impl Application {
     /// Waits for the next command, as a real application waits for a shutdown
     /// signal or a broadcast: beside its reads. Safe to cancel. Taking a command
-    /// to close or to return is noted in the exchange: from then on the end is owed.
+    /// to close or to return is noted in the exchange: from then on the end is owed. So is
+    /// taking one to send a message: that is to reach the client before the Close.
     pub async fn command(&self) -> Command {
         let command = std::future::poll_fn(|cx| self.0.poll_command(cx)).await;
-        match command {
+        // What the note takes is not the target's.
+        let _ours = heap::pause();
+        match &command {
             Command::Close(..) => self.note(Note::BeganToClose),
             Command::Return => self.note(Note::BeganToReturn),
-            Command::SendText(_) | Command::SendBinary(_) | Command::Ping(_) | Command::Keep => {}
+            Command::SendText(content) => self.note(Note::sends(true, content.text().as_bytes())),
+            Command::SendBinary(content) => self.note(Note::sends(false, &content.bytes())),
+            Command::Ping(_) | Command::Keep => {}
         }
         command
+    }
+
+    /// Notes that the application is given this message, whole: what the client had sent
+    /// before its Close is then known to have come in order, once, and not cut. One that
+    /// cannot show the content notes its length, with [`Note::Received`].
+    pub fn received(&self, message: &[u8]) {
+        let _ours = heap::pause();
+        self.note(Note::received(message));
     }
 
     /// Notes something in the exchange: that the application began to close of its

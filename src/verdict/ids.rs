@@ -71,6 +71,10 @@ words! {
         FramesWell = "frames-well",
         /// The application hears nothing after the client's Close but its code, once.
         QuietApplication = "quiet-application",
+        /// What the application had sent before it closed comes before the Close.
+        SendsEveryMessage = "sends-every-message",
+        /// What the client had sent before its Close reaches the application.
+        HandsOnEveryMessage = "hands-on-every-message",
         /// No task panics.
         NoPanic = "no-panic",
         /// Progress or sleep.

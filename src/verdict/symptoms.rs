@@ -181,6 +181,26 @@ words! {
         /// No end.
         NeverTold = "never tells its application of the end",
 
+        // `sends-every-message`: what became of a message of the application's.
+        /// It never came.
+        MessageLost = "loses a message of its application",
+        /// Part of it came.
+        MessageCut = "sends part of a message of its application",
+        /// It came behind, or before, another one that it should not.
+        MessagesSwapped = "sends messages of its application out of order",
+        /// It came twice.
+        MessageTwice = "sends a message of its application twice",
+
+        // `hands-on-every-message`: what became of a message of the client's.
+        /// The application never got it.
+        MessageWithheld = "keeps a message from its application",
+        /// The application got part of it.
+        GivenPart = "gives its application part of a message",
+        /// It got it behind, or before, another one that it should not.
+        GivenOutOfOrder = "gives its application messages out of order",
+        /// It got it twice.
+        GivenTwice = "gives its application a message twice",
+
         // The server as a program.
         /// A task panicked.
         Panics = "a task panics",

@@ -6,8 +6,10 @@
 //! actor's end recorded is the same type with less in it. A view knows no bounds and no
 //! rules: what the answers mean is the judge's business.
 
+mod messages;
 pub mod streams;
 
+pub use messages::{Message, messages};
 pub use streams::{Frame, Stream};
 
 use crate::exchange::{

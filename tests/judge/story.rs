@@ -178,6 +178,31 @@ impl Story {
         self.server((Opcode::CLOSE, &close(code, b"")))
     }
 
+    /// The application takes the command to send a text.
+    pub fn app_sends(self, text: &str) -> Self {
+        self.then(What::Noted(Note::sends(true, text.as_bytes())))
+    }
+
+    /// The application is given this message.
+    pub fn given_message(self, message: &str) -> Self {
+        self.then(What::Noted(Note::received(message.as_bytes())))
+    }
+
+    /// The application is given a message of so many bytes.
+    pub fn given_bytes(self, bytes: u32) -> Self {
+        self.then(What::Noted(Note::Received { bytes }))
+    }
+
+    /// The server sends a text.
+    pub fn server_says(self, text: &str) -> Self {
+        self.server((Opcode::TEXT, text.as_bytes()))
+    }
+
+    /// The client sends a text.
+    pub fn client_says(self, text: &str) -> Self {
+        self.client((Opcode::TEXT, text.as_bytes()))
+    }
+
     /// The application is told of the end.
     pub fn told(self, code: Option<u16>) -> Self {
         self.then(What::Noted(Note::ToldOfEnd { code }))

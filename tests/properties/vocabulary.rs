@@ -408,6 +408,8 @@ fn what() -> impl Strategy<Value = Event> {
         Just(Note::BeganToClose),
         Just(Note::BeganToReturn),
         bytes().prop_map(|bytes| Note::Received { bytes }),
+        any::<Vec<u8>>().prop_map(|message| Note::received(&message)),
+        any::<(bool, Vec<u8>)>().prop_map(|(text, message)| Note::sends(text, &message)),
         proptest::option::of(any::<u16>()).prop_map(|code| Note::ToldOfEnd { code }),
     ];
     let death = select(vec![

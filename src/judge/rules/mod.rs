@@ -12,6 +12,7 @@ mod closes_once;
 mod echoes_code;
 mod ends_in_time;
 mod frames_well;
+mod hands_on_every_message;
 mod handshake_in_time;
 mod idle_in_time;
 mod legal_close;
@@ -24,6 +25,7 @@ mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
 mod sends_close;
+mod sends_every_message;
 mod silent_after_close;
 
 use crate::bounds::Bounds;
@@ -120,6 +122,8 @@ pub const RULES: &[Rule] = &[
     lets_the_polite_finish::RULE,
     frames_well::RULE,
     quiet_application::RULE,
+    sends_every_message::RULE,
+    hands_on_every_message::RULE,
     no_panic::RULE,
     no_spin::RULE,
     no_leak::RULE,

@@ -2,9 +2,10 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
+use crate::judge::deliveries::pair;
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
-use crate::view::{Frame, View};
+use crate::view::{Frame, Message, View, messages};
 use std::borrow::Cow;
 
 /// The rule.
@@ -66,10 +67,29 @@ fn given_after_close(view: &View<'_>) -> Option<Suspicion> {
     };
     let before = view.actor_frames.iter().take_while(|frame| !frame.is_close());
     let messages = before.filter(ends).count();
-    let mut given = view.notes.iter().filter(|(_, note)| matches!(note, Note::Received { .. }));
-    let (event, _) = given.nth(messages)?;
+    let given = view.notes.iter().filter_map(|(event, note)| {
+        let (bytes, _) = note.message_given()?;
+        Some((*event, bytes as usize))
+    });
+    let (event, _) = given.clone().nth(messages)?;
+    if !comes_from_behind(view, close, &given.map(|(_, bytes)| bytes).collect::<Vec<_>>()) {
+        return None;
+    }
     let fact = "gave its application data that came after the client's Close";
-    Some(heard(Symptom::GivenDataBehindClose, fact, vec![*event, close.ended?]))
+    Some(heard(Symptom::GivenDataBehindClose, fact, vec![event, close.ended?]))
+}
+
+/// Whether more messages than came before the client's Close are no mere repetition of those.
+fn comes_from_behind(view: &View<'_>, close: &Frame, given: &[usize]) -> bool {
+    let mut sent = messages(&view.actor_frames, &view.bytes.to_subject);
+    sent.retain(|message| message.ended.is_some());
+    let is_before =
+        |message: &Message| view.actor_frames[message.last_frame].end_offset < close.end_offset;
+    let before = sent.iter().take_while(|message| is_before(message)).count();
+    let same = |one: usize, index: usize| sent[one].bytes == given[index];
+    let Some(pairs) = pair(sent.len(), given.len(), same) else { return true };
+    let is_strange = |index: usize| !pairs.known[index] && !(0..before).any(|one| same(one, index));
+    pairs.came[before..].contains(&true) || (0..given.len()).any(is_strange)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5

@@ -32,6 +32,30 @@ fn answer_unless(payload: &[u8], unanswered: fn(CloseClass) -> bool) -> Option<V
     CorrectHabits.answer(payload).filter(|_| answers)
 }
 
+/// Whether one message is queued, and nothing else.
+fn is_one_message(session: &Session) -> bool {
+    let length = match session.queue[..] {
+        [0x81 | 0x82, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        [0x81 | 0x82, short @ ..=125, ..] => 2 + usize::from(short),
+        _ => return false,
+    };
+    session.is_open() && session.sent == 0 && session.queue.len() == length
+}
+
+/// Holds back what is queued; what is held back is not much.
+fn hold_back(session: &mut Session) {
+    session.held.append(&mut session.queue);
+    if session.held.len() > 4096 {
+        std::mem::swap(&mut session.held, &mut session.queue);
+    }
+}
+
+/// Hands on what waits.
+fn hand_on_waiting(session: &mut Session) {
+    let waiting = std::mem::take(&mut session.waiting);
+    waiting.into_iter().for_each(|bytes| session.give(bytes.into()));
+}
+
 /// Defines the faults: story, name, style, class of bugs, problems shown, wrong habits; of one
 /// that is written out elsewhere, the place in that style.
 macro_rules! faults {
@@ -64,7 +88,7 @@ macro_rules! faults {
                 match self { $(Self::$variant => Style::$style),+ }
             }
 
-            /// The class of bugs that it stands for, `A` to `Q`.
+            /// The class of bugs that it stands for, `A` to `R`.
             pub const fn class(self) -> char {
                 match self { $(Self::$variant => $class),+ }
             }
@@ -858,7 +882,7 @@ faults! {
         EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedBits,
         RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesUnmasked,
         RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode
+        QuietApplication: ToldOtherCode, HandsOnEveryMessage: MessageWithheld
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
@@ -934,6 +958,124 @@ faults! {
     shows [QuietApplication: ToldOtherCode] {
         fn reported_code(&self, _: Option<u16>) -> Option<u16> {
             Some(1006)
+        }
+    }
+
+    // R: messages lost, cut, out of order or sent twice.
+
+    /// What the application sends waits to go out with the next thing that comes in; its close
+    /// throws it away.
+    DropsQueueAtClose = "drops-queue-at-close" in OneLoop, class 'R',
+    shows [SendsEveryMessage: MessageLost] {
+        fn queued(&self, session: &mut Session, _: Instant) {
+            if session.close_at.is_some() {
+                session.held.clear();
+            } else if is_one_message(session) {
+                hold_back(session);
+            }
+        }
+        fn received_bytes(&self, session: &mut Session, _: Instant) {
+            session.queue.append(&mut session.held);
+        }
+    }
+    /// Of a message that is longer than its buffer, what fits is sent.
+    CutsLongMessages = "cuts-long-messages" in OneLoop, class 'R',
+    shows [SendsEveryMessage: MessageCut] {
+        fn sends_of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+            message.get(..1024).unwrap_or(message)
+        }
+    }
+    /// A long message waits for more to go out with, and a short one overtakes it.
+    ShortOvertakesLong = "short-overtakes-long" in OneLoop, class 'R',
+    shows [SendsEveryMessage: MessagesSwapped] {
+        fn queued(&self, session: &mut Session, _: Instant) {
+            if let Some(at) = session.close_at {
+                let held = std::mem::take(&mut session.held);
+                session.queue.splice(at..at, held);
+            } else if is_one_message(session) && session.queue.len() > 100 {
+                hold_back(session);
+            } else {
+                session.queue.append(&mut session.held);
+            }
+        }
+        fn received_bytes(&self, session: &mut Session, _: Instant) {
+            session.queue.append(&mut session.held);
+        }
+        fn reads_end(&self, session: &mut Session, now: Instant) {
+            session.queue.append(&mut session.held);
+            CorrectHabits.reads_end(session, now);
+        }
+    }
+    /// A message after which nothing has come may not have arrived, and goes out with the
+    /// application's close once more.
+    SendsAgainAtClose = "sends-again-at-close" in OneLoop, class 'R',
+    shows [SendsEveryMessage: MessageTwice] {
+        fn queued(&self, session: &mut Session, _: Instant) {
+            if is_one_message(session) && session.queue.len() < 4096 {
+                session.held.clone_from(&session.queue);
+            }
+        }
+        fn received_bytes(&self, session: &mut Session, _: Instant) {
+            session.held.clear();
+        }
+        fn wants_to_close(
+            &self, session: &mut Session, code: Option<u16>, reason: &Content, now: Instant,
+        ) {
+            session.queue.append(&mut session.held);
+            CorrectHabits.wants_to_close(session, code, reason, now);
+        }
+    }
+    /// A message is handed on with the next read; a Close in the same read is dealt with first.
+    CloseOvertakesMessages = "close-overtakes-messages" in OneLoop, class 'R',
+    shows [HandsOnEveryMessage: MessageWithheld] {
+        fn hands_on(&self, session: &mut Session, bytes: u64, _: u64) {
+            session.waiting.push(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+        fn received_bytes(&self, session: &mut Session, _: Instant) {
+            hand_on_waiting(session);
+        }
+    }
+    /// Of a message in fragments the last is handed on.
+    HandsOnLastFragment = "hands-on-last-fragment" in OneLoop, class 'R',
+    shows [HandsOnEveryMessage: GivenPart] {
+        fn hands_on(&self, session: &mut Session, _: u64, last: u64) {
+            session.give(last);
+        }
+    }
+    /// A message in fragments, which took longer to put together, is handed on behind the next.
+    FragmentsFallBehind = "fragments-fall-behind" in OneLoop, class 'R',
+    shows [HandsOnEveryMessage: GivenOutOfOrder] {
+        fn hands_on(&self, session: &mut Session, bytes: u64, last: u64) {
+            if bytes == last {
+                session.give(bytes);
+                hand_on_waiting(session);
+            } else {
+                session.waiting.push(u32::try_from(bytes).unwrap_or(u32::MAX));
+            }
+        }
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            if !opcode.is_data() {
+                hand_on_waiting(session);
+            }
+        }
+        fn reads_end(&self, session: &mut Session, now: Instant) {
+            hand_on_waiting(session);
+            CorrectHabits.reads_end(session, now);
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            hand_on_waiting(session);
+            CorrectHabits.runs_out_of_time(session, now);
+        }
+    }
+    /// A message in fragments is handed on where its last fragment comes, and as a whole.
+    HandsOnFragmentsTwice = "hands-on-fragments-twice" in OneLoop, class 'R',
+    shows [HandsOnEveryMessage: GivenTwice] {
+        fn hands_on(&self, session: &mut Session, bytes: u64, last: u64) {
+            session.give(bytes);
+            if bytes != last {
+                session.give(bytes);
+            }
         }
     }
 

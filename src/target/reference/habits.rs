@@ -163,7 +163,19 @@ habits! {
             let _ = (session, bytes);
         }
 
+        /// A message of so many bytes is complete, the last fragment of which has so many: the
+        /// application is given it at once, whole.
+        fn hands_on(&self, session: &mut Session, bytes: u64, last: u64) {
+            let _ = last;
+            session.give(bytes);
+        }
+
         // Frames to the client.
+
+        /// How much of a message is sent: all of it.
+        fn sends_of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+            message
+        }
 
         /// How a frame begins.
         fn frame(&self, opcode: Opcode) -> FrameHead {

@@ -29,12 +29,14 @@ pub(super) enum InboxEvent {
 #[derive(Debug)]
 pub(super) struct Inbox {
     decoder: Decoder,
+    /// How many bytes the message at hand has so far.
+    message_bytes: u64,
     discards: bool,
 }
 
 impl Inbox {
     pub const fn new() -> Self {
-        Self { decoder: Decoder::new(Role::Client), discards: false }
+        Self { decoder: Decoder::new(Role::Client), message_bytes: 0, discards: false }
     }
 
     /// What `bytes` complete; none of them are the end of the stream.
@@ -52,8 +54,14 @@ impl Inbox {
                 Item::Frame(head) => match head.opcode {
                     Opcode::CLOSE => InboxEvent::Close(self.decoder.body().to_vec()),
                     Opcode::PING => InboxEvent::Ping(self.decoder.body().to_vec()),
-                    opcode if opcode.is_data() && head.fin => {
-                        InboxEvent::Message(u32::try_from(head.length).unwrap_or(u32::MAX))
+                    opcode if opcode.is_data() => {
+                        self.message_bytes += head.length;
+                        if head.fin {
+                            let bytes = std::mem::take(&mut self.message_bytes);
+                            InboxEvent::Message(u32::try_from(bytes).unwrap_or(u32::MAX))
+                        } else {
+                            InboxEvent::Alive
+                        }
                     }
                     _ => InboxEvent::Alive,
                 },

@@ -37,8 +37,14 @@ pub(super) struct Session<'h> {
     decoder: Decoder,
     /// What was read and is not looked at yet: nothing, where all of it is at once.
     left: Vec<u8>,
+    /// How many bytes the message at hand has so far.
+    message_bytes: u64,
     /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
+    /// Messages that a faulty server has not handed on yet, by their lengths.
+    pub waiting: Vec<u32>,
+    /// Frames that a faulty server has not queued yet, or may send again.
+    pub held: Vec<u8>,
     /// Whether a faulty server has lost sight of its queue: a write found no room.
     pub stalled: bool,
     pub queue: Vec<u8>,
@@ -62,7 +68,10 @@ impl<'h> Session<'h> {
             head: Vec::new(),
             decoder: Decoder::new(Role::Client),
             left: Vec::new(),
+            message_bytes: 0,
             message: Vec::new(),
+            waiting: Vec::new(),
+            held: Vec::new(),
             stalled: false,
             queue: Vec::with_capacity(256),
             sent: 0,
@@ -190,14 +199,21 @@ impl<'h> Session<'h> {
             Opcode::CLOSE => self.close_came(now),
             opcode if opcode.is_data() => {
                 self.habits.buffers_data(self, head.length);
+                self.message_bytes += head.length;
                 if head.fin {
                     self.message = Vec::new();
-                    let bytes = u32::try_from(head.length).unwrap_or(u32::MAX);
-                    self.application.note(Note::Received { bytes });
+                    let bytes = std::mem::take(&mut self.message_bytes);
+                    self.habits.hands_on(self, bytes, head.length);
                 }
             }
             _ => {}
         }
+    }
+
+    /// The application is given a message of so many bytes.
+    pub fn give(&self, bytes: u64) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.application.note(Note::Received { bytes });
     }
 
     fn close_came(&mut self, now: Instant) {
@@ -244,8 +260,12 @@ impl<'h> Session<'h> {
             return;
         }
         match command {
-            Command::SendText(content) => self.send(Opcode::TEXT, content.text().as_bytes(), now),
-            Command::SendBinary(content) => self.send(Opcode::BINARY, &content.bytes(), now),
+            Command::SendText(content) => {
+                self.send(Opcode::TEXT, self.habits.sends_of(content.text().as_bytes()), now);
+            }
+            Command::SendBinary(content) => {
+                self.send(Opcode::BINARY, self.habits.sends_of(&content.bytes()), now);
+            }
             Command::Ping(content) => {
                 let payload = content.bytes();
                 self.send(Opcode::PING, &payload[..payload.len().min(125)], now);

@@ -7,6 +7,7 @@ mod closes_once;
 mod echoes_code;
 mod ends_in_time;
 mod frames_well;
+mod hands_on_every_message;
 mod handshake_and_idle_in_time;
 mod legal_close;
 mod lets_the_polite_finish;
@@ -14,6 +15,7 @@ mod process;
 mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
+mod sends_every_message;
 mod silent_after_close;
 
 use hangup::verdict::Invariant;
