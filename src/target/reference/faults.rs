@@ -183,6 +183,17 @@ faults! {
             }
         }
     }
+    /// Each whole message gives the client the time to answer the Close anew.
+    MessageRestartsDeadline = "message-restarts-deadline" in OneLoop, class 'C',
+    shows [EndsInTime: OwnTimer] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            let is_whole = opcode.is_data() && !session.is_inside_message();
+            if is_whole && session.phase == (Phase::Closing { client_done: false }) {
+                session.deadline = now + CLOSE;
+            }
+        }
+    }
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
     shows [EndsInTime: OwnTimer] {
@@ -338,6 +349,19 @@ faults! {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
+        }
+    }
+
+    /// A message that crosses the own Close is taken for what was waited for, and the transport
+    /// is dropped.
+    TakesMessageForAnswer = "takes-message-for-answer" in OneLoop, class 'D',
+    shows [LetsThePoliteFinish: EndsWithClose] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            let waits = session.phase == (Phase::Closing { client_done: false });
+            if waits && opcode.is_data() && session.to_send().is_none() {
+                session.phase = Phase::Over;
+            }
         }
     }
 
@@ -621,6 +645,19 @@ faults! {
             Some(code.map_or_else(Vec::new, |code| code.to_vec()))
         }
     }
+    /// The end of a frame is computed as its header's size and its length.
+    AddsHeaderToLength = "adds-header-to-length" in OneLoop, class 'I',
+    shows [EndsInTime: AwaitsIllegalRest, NoPanic: Panics] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::LengthTopBit
+        }
+        fn awaits_payload(&self, session: &mut Session, head: Head, now: Instant) {
+            let end = head.length.checked_add(14).expect("a frame has an end");
+            if end > i64::MAX as u64 + 14 {
+                session.fail(WireFault::LengthTopBit, now);
+            }
+        }
+    }
     /// An I/O error is not expected.
     ExpectsNoReset = "expects-no-reset" in OneLoop, class 'I',
     shows [NoPanic: Panics] {
@@ -714,6 +751,30 @@ faults! {
         }
         fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
             if session.to_send().is_some() {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
+    /// A frame that comes while the whole Close waits for room makes the reader flush, and that
+    /// takes the writer's place with the transport: room then wakes the reader, which has nothing
+    /// to write. At the deadline the Close is tried once more, and where it fits its answer is
+    /// waited for without one.
+    ReaderTakesWakeUp = "reader-takes-wake-up" in OneLoop, class 'K',
+    shows [EndsInTime: WaitsToRead, IdleInTime: WaitsToRead] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            session.stalled = !session.stalled && session.close_at == Some(session.sent);
+        }
+        fn writes(&self, session: &Session) -> bool {
+            !session.stalled
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if std::mem::take(&mut session.stalled) {
+                session.late_close = true;
+                session.deadline = now + Duration::from_millis(1);
+            } else if session.late_close && session.to_send().is_none() {
                 session.deadline = now + NEVER;
             } else {
                 session.phase = Phase::Over;
@@ -893,7 +954,7 @@ faults! {
     }
     /// A protocol violation is answered with 1000, as if all were well.
     RefusesWith1000 = "refuses-with-1000" in OneLoop, class 'Q',
-    shows [RefusesIllegal: RefusesWithOtherCode] {
+    shows [RefusesIllegal: RefusesWithOtherCode, RefusesIllegal: ServesLoneContinuation] {
         fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
             Some(CloseCode::NORMAL)
         }

@@ -41,6 +41,8 @@ pub(super) struct Session<'h> {
     pub message: Vec<u8>,
     /// Whether a faulty server has lost sight of its queue: a write found no room.
     pub stalled: bool,
+    /// Whether a faulty server tries to write its Close when the time for it is over.
+    pub late_close: bool,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.
     pub sent: usize,
@@ -64,6 +66,7 @@ impl<'h> Session<'h> {
             left: Vec::new(),
             message: Vec::new(),
             stalled: false,
+            late_close: false,
             queue: Vec::with_capacity(256),
             sent: 0,
             close_at: None,
@@ -135,7 +138,12 @@ impl<'h> Session<'h> {
             rest = self.habits.bytes_after_request(&bytes[bytes.len() - length..]);
         }
         while self.habits.decodes_in(self.phase) {
-            let Some(item) = self.decoder.next(&mut rest) else { return };
+            let Some(item) = self.decoder.next(&mut rest) else {
+                if let Some(head) = self.decoder.awaited() {
+                    self.habits.awaits_payload(self, head, now);
+                }
+                return;
+            };
             match item {
                 Item::Started(_) => {}
                 Item::Fault(fault) if self.habits.overlooks(fault) => {}
@@ -217,7 +225,7 @@ impl<'h> Session<'h> {
     }
 
     /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
-    fn fail(&mut self, fault: Fault, now: Instant) {
+    pub fn fail(&mut self, fault: Fault, now: Instant) {
         if self.is_open()
             && let Some(code) = self.habits.failure_code(fault)
         {
