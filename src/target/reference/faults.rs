@@ -113,8 +113,10 @@ faults! {
     /// The own Close is sent, and its answer waited for with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
     shows [
-        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsForRoom
     ] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { NEVER }
@@ -137,8 +139,10 @@ faults! {
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
     shows [
-        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsForRoom
     ] at timer {}
 
     // B: the deadline does not cover the write.
@@ -157,8 +161,10 @@ faults! {
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
     shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
-        IdleInTime: OwnTimer, IdleInTime: WaitsForRoom
+        EndsInTime: OwnTimer,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: OwnTimer,
+        IdleInTime: WaitsForRoom
     ] at close {}
 
     // C: a deadline re-armed by traffic.
@@ -176,7 +182,7 @@ faults! {
     }
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
@@ -185,7 +191,7 @@ faults! {
     }
     /// Each whole message gives the client the time to answer the Close anew.
     MessageRestartsDeadline = "message-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             let is_whole = opcode.is_data() && !session.is_inside_message();
@@ -196,7 +202,7 @@ faults! {
     }
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             if opcode == Opcode::PONG && !session.is_open() {
@@ -206,10 +212,7 @@ faults! {
     }
     /// One timer pings and closes: while it pings, it does not close.
     OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
-    shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsToRead, ReleasesInTime: OwnTimer,
-        IdleInTime: WaitsToRead
-    ] {
+    shows [EndsInTime: OwnTimer, EndsInTime: WaitsToRead, ReleasesInTime: OwnTimer] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { CLOSE / 2 }
         }
@@ -231,7 +234,7 @@ faults! {
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
-    shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
+    shows [IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
@@ -266,7 +269,7 @@ faults! {
     }
     /// The transport is dropped right behind the own Close.
     DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
-    shows [LetsThePoliteFinish: EndsWithClose] {
+    shows [LetsThePoliteFinish: EndsWithClose, LetsThePoliteFinish: ResetDestroysClose] {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
@@ -337,9 +340,7 @@ faults! {
     DropsUnread = "drops-unread" in OneLoop, class 'D',
     shows [
         EndsInTime: OwnTimer,
-        EndsInTime: AwaitsIllegalRest,
         ReleasesInTime: OwnTimer,
-        IdleInTime: OwnTimer,
         LetsThePoliteFinish: ResetDestroysClose,
         LetsThePoliteFinish: EndsWithClose
     ] {
@@ -388,8 +389,10 @@ faults! {
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
     shows [
         EndsInTime: WaitsToRead,
-        EndsInTime: AwaitsIllegalRest,
-        HandshakeInTime: WaitsToRead
+        HandshakeInTime: WaitsToRead,
+        RefusesIllegal: ServesFragmentedControl,
+        RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesLoneContinuation
     ] {
         fn sends_fin_first(&self) -> bool {
             false
@@ -482,7 +485,8 @@ faults! {
         RefusesIllegal: ServesReservedOpcode,
         RefusesIllegal: ServesUnmasked,
         RefusesIllegal: ServesInterruptedMessage,
-        RefusesIllegal: ServesBadText
+        RefusesIllegal: ServesBadText,
+        ReleasesInTime: OwnTimer
     ] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(
@@ -505,7 +509,7 @@ faults! {
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
-    shows [LegalClose: UnusedCode, RefusesIllegal: ServesLongControl] {
+    shows [RefusesIllegal: ServesLongControl, ReleasesInTime: OwnTimer] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::LongControl(_))
         }
@@ -513,16 +517,14 @@ faults! {
 
     /// The client's frames need no mask.
     TakesUnmasked = "takes-unmasked" in OneLoop, class 'G',
-    shows [
-        ReleasesInTime: OwnTimer, LegalClose: UnusedCode, RefusesIllegal: ServesUnmasked
-    ] {
+    shows [LegalClose: UnusedCode, RefusesIllegal: ServesUnmasked] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::Unmasked
         }
     }
     /// The reserved bits are not looked at.
     TakesReservedBits = "takes-reserved-bits" in OneLoop, class 'G',
-    shows [RefusesIllegal: ServesReservedBits] {
+    shows [RefusesIllegal: ServesReservedBits, ReleasesInTime: OwnTimer] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::ReservedBits(_))
         }
@@ -550,7 +552,7 @@ faults! {
     }
     /// Text is not looked at.
     TakesAnyText = "takes-any-text" in OneLoop, class 'G',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesBadText] {
+    shows [RefusesIllegal: ServesBadText] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::TextNotUtf8
         }
@@ -626,7 +628,12 @@ faults! {
 
     /// A pong that answers no ping is refused.
     RefusesPongs = "refuses-pongs" in OneLoop, class 'H',
-    shows [AcceptsLegal: RefusesEmptyClose, AcceptsLegal: RefusesOther] {
+    shows [
+        AcceptsLegal: RefusesOther,
+        AcceptsLegal: RefusesBareCode,
+        AcceptsLegal: RefusesReason,
+        AcceptsLegal: RefusesControlInside
+    ] {
         fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::PONG).then_some(WireFault::ReservedOpcode(head.opcode))
         }
@@ -713,14 +720,14 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    shows [
-        EndsInTime: OwnTimer, AnswersClose: EmptyClose, QuietApplication: ToldOtherCode
-    ] at reads_close {}
+    shows [EndsInTime: OwnTimer, QuietApplication: ToldOtherCode] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     shows [
-        EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
-        AnswersClose: EmptyClose, RefusesIllegal: RefusesSilently, FramesWell: NoFrame
+        AnswersClose: EmptyClose,
+        RefusesIllegal: RefusesSilently,
+        FramesWell: WrongMask,
+        FramesWell: TextNotUtf8
     ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
@@ -762,7 +769,7 @@ faults! {
     /// to write. At the deadline the Close is tried once more, and where it fits its answer is
     /// waited for without one.
     ReaderTakesWakeUp = "reader-takes-wake-up" in OneLoop, class 'K',
-    shows [EndsInTime: WaitsToRead, IdleInTime: WaitsToRead] {
+    shows [EndsInTime: WaitsToRead, ReleasesInTime: KeepsSocket] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             session.stalled = !session.stalled && session.close_at == Some(session.sent);
@@ -785,8 +792,10 @@ faults! {
     /// the client's.
     StopsReadingAfterOwnClose = "stops-reading-after-own-close" in OneLoop, class 'K',
     shows [
-        EndsInTime: WaitsForRoom, EndsInTime: Forgotten, ReleasesInTime: IgnoresInput,
-        IdleInTime: WaitsForRoom, IdleInTime: IgnoresInput
+        EndsInTime: WaitsForRoom,
+        EndsInTime: Forgotten,
+        ReleasesInTime: IgnoresInput,
+        IdleInTime: WaitsForRoom
     ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.phase != Phase::Closing { client_done: false }
@@ -885,10 +894,15 @@ faults! {
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     shows [
-        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedBits,
-        RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesUnmasked,
-        RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode
+        EndsInTime: OwnTimer,
+        ReleasesInTime: OwnTimer,
+        RefusesIllegal: ServesFragmentedControl,
+        RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesInterruptedMessage,
+        RefusesIllegal: ServesBadText,
+        QuietApplication: ToldOtherCode,
+        RefusesIllegal: ServesReservedOpcode,
+        RefusesIllegal: ServesLongControl
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
@@ -922,7 +936,7 @@ faults! {
     }
     /// A new message may begin inside a fragmented one.
     TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesInterruptedMessage] {
+    shows [RefusesIllegal: ServesInterruptedMessage] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::InterruptedMessage | WireFault::LoneContinuation)
         }
@@ -930,7 +944,7 @@ faults! {
 
     /// A continuation may come without a message that it continues.
     TakesLoneContinuation = "takes-lone-continuation" in OneLoop, class 'P',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesLoneContinuation] {
+    shows [RefusesIllegal: ServesLoneContinuation] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::LoneContinuation
         }
