@@ -5,7 +5,8 @@
 
 use crate::generate::GeneratorConfig;
 use crate::script::{
-    Act, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size, Step, Unit,
+    Act, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size,
+    Step, Unit,
 };
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
@@ -161,6 +162,10 @@ fn tweak_frame<R: Rng>(frame: &mut Frame, rng: &mut R) {
         0 => frame.fin = !frame.fin,
         1 => frame.masked = !frame.masked,
         2 => frame.rsv = rng.random_range(0..8),
+        3 if rng.random_ratio(1, 2) => {
+            let edge = DeclaredLength::EDGES[rng.random_range(0..DeclaredLength::EDGES.len())];
+            frame.declares = if frame.declares.is_some() { None } else { Some(edge) };
+        }
         3 => {
             frame.length =
                 [Length::Minimal, Length::Bits16, Length::Bits64][rng.random_range(0..3)];

@@ -6,6 +6,8 @@
 //! | file | has |
 //! |---|---|
 //! | `script_builder` | the shape of each kind of step, with its odds |
+//! | `conjunctions` | steps that show a bug only together |
+//! | `headers` | declared lengths at each edge, and random bytes |
 //! | `profile` | how often each kind of step occurs in one script |
 //! | `fuzzer_input` | a fuzzer's input as a source of randomness |
 //!
@@ -13,8 +15,10 @@
 //! half of the kinds of steps are off, the rest unevenly weighted. Rare combinations occur, and
 //! a script often exercises one thing.
 
+mod conjunctions;
 #[cfg(feature = "arbitrary")]
 mod fuzzer_input;
+mod headers;
 mod profile;
 mod script_builder;
 
@@ -28,6 +32,10 @@ use rand_pcg::Pcg64Mcg;
 
 /// One script in so many has a flood: it takes fifty times as long as another.
 const SCRIPTS_PER_FLOOD: u32 = 400;
+
+/// One script in so many is a conjunction: steps that single draws would bring together once in
+/// some hundred thousand scripts.
+const SCRIPTS_PER_CONJUNCTION: u32 = 12;
 
 /// The settings of the generator: durations cluster around the bounds, and the application
 /// only gets commands that it obeys.
@@ -63,8 +71,14 @@ impl GeneratorConfig {
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
         let mut builder = self.builder(rng);
         builder.add_opening();
+        if builder.one_in(SCRIPTS_PER_CONJUNCTION) {
+            builder.add_conjunction();
+            return Script { steps: builder.steps };
+        }
         let steps = builder.draw_step_count();
-        let flood = builder.one_in(SCRIPTS_PER_FLOOD).then(|| builder.rng.random_range(0..steps));
+        // Early, while the connection is open.
+        let flood =
+            builder.one_in(SCRIPTS_PER_FLOOD).then(|| builder.rng.random_range(0..steps.min(2)));
         for step in 0..steps {
             if flood == Some(step) {
                 builder.add_flood();
@@ -92,6 +106,7 @@ impl GeneratorConfig {
         match builder.rng.random_range(0..SCRIPTS_PER_FLOOD) {
             0 => builder.add_flood(),
             1..=25 => builder.add_opening(),
+            26..=45 => builder.add_conjunction(),
             _ => builder.add_random_step(),
         }
         builder.steps
@@ -101,7 +116,7 @@ impl GeneratorConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::Act;
+    use crate::script::{Act, Command, Content, Pace, Setting, Size};
     use std::collections::BTreeSet;
 
     #[test]
@@ -137,6 +152,50 @@ mod tests {
         }
     }
 
+    /// Whether buffers are filled to the byte, the application closes, a frame comes, and the
+    /// client then reads on and says nothing more.
+    fn is_full_close_frame_room(script: &Script) -> bool {
+        let (mut send_buffer, mut window) = (4096, 4096);
+        let mut rest = script.steps.iter().map(|step| &step.act).peekable();
+        for act in rest.by_ref() {
+            match act {
+                Act::Set(Setting::SendBuffer, Size(size)) => send_buffer = *size,
+                Act::Set(Setting::Window, Size(size)) => window = *size,
+                Act::StopReading => break,
+                _ => {}
+            }
+        }
+        let mut filled = 0;
+        while let Some(Act::App(Command::SendText(Content::Fill(Size(size))), Pace::Once)) =
+            rest.peek()
+        {
+            filled += size + if *size < 126 { 2 } else { 4 };
+            rest.next();
+        }
+        let rest: Vec<&Act> = rest.filter(|act| !matches!(act, Act::Wait(_))).collect();
+        filled == send_buffer + window
+            && matches!(
+                rest[..],
+                [Act::App(Command::Close(..), _), Act::Send(_), Act::ResumeReading]
+            )
+    }
+
+    #[test]
+    fn what_shows_only_together_is_drawn_together() {
+        let scripts = (0..50_000).map(|index| GeneratorConfig::default().nth(9, index));
+        let (mut full, mut longest) = (0, 0);
+        for script in scripts {
+            full += u32::from(is_full_close_frame_room(&script));
+            let text = script.to_string();
+            longest += u32::from(
+                text.lines()
+                    .any(|line| line.ends_with("declares 2^64-1") && !line.contains("first")),
+            );
+        }
+        assert!(full >= 30, "{full} of 50,000 fill buffers to the byte, close, and make room");
+        assert!(longest >= 300, "{longest} of 50,000 declare the longest length");
+    }
+
     /// Each behaviour that the field's bugs need comes up.
     #[test]
     fn every_kind_of_step_is_generated() {
@@ -148,7 +207,8 @@ mod tests {
         }
         let expected = "+ upgrade with header raw first rest after text binary continuation ping pong \
             close opcode unmasked unfinished rsv 16-bit 64-bit hex x every pieces wait await end message \
-            stop resume fin reset drop cut window segment send receive app return";
+            stop resume fin reset drop cut window segment send receive app return declares 2^64-1 \
+            2^63 2^31 126";
         for word in expected.split_whitespace() {
             assert!(words.contains(word), "no script has `{word}`");
         }

@@ -14,9 +14,10 @@ use std::time::Duration;
 /// More than all buffers on the way to the client hold, in bytes.
 const MORE_THAN_BUFFERS: u32 = 10_000;
 
-/// A flood is so many messages or fragments of this size: beyond what a server that
-/// bounds its memory will hold.
-const FLOOD: (u32, Size) = (24, Size(60 << 10));
+/// The size of a message or fragment of a flood.
+const FLOOD_SIZE: Size = Size(60 << 10);
+/// How many of them a flood has where the server promises nothing, and at most.
+const FLOOD_TIMES: (u32, u32) = (24, 100);
 
 /// In milliseconds, at most a year: a script need not wait longer.
 fn millis(duration: Duration) -> u32 {
@@ -31,9 +32,6 @@ const CLOSE_CODES: [u16; 23] = [
 
 /// Bytes that are no UTF-8: cut short, a surrogate, never legal, overlong.
 const NOT_UTF8: [&[u8]; 4] = [b"\xe2\x82", b"\xed\xa0\x80", b"\xff", b"\xc0\x80"];
-
-/// A masked binary frame whose 64-bit length has its top bit set, and its first byte.
-const TOP_BIT: [u8; 15] = *b"\x82\xff\x80\0\0\0\0\0\0\0\0\0\0\0x";
 
 /// A script while it is drawn.
 pub(super) struct ScriptBuilder<'a, R: ?Sized> {
@@ -54,20 +52,20 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         self.rng.random_range(0..n) == 0
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.rng.random_range(0..choices.len())]
     }
 
-    fn add(&mut self, act: Act) {
+    pub(super) fn add(&mut self, act: Act) {
         let joined = !self.steps.is_empty() && self.one_in(6);
         self.steps.push(Step { joined, act });
     }
 
-    fn send(&mut self, unit: Unit) {
+    pub(super) fn send(&mut self, unit: Unit) {
         self.add(Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once }));
     }
 
-    fn frame(&mut self, kind: Kind) {
+    pub(super) fn frame(&mut self, kind: Kind) {
         self.send(Unit::Frame(Frame::new(kind)));
     }
 
@@ -112,9 +110,10 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     fn junk(&mut self) -> Content {
-        match self.rng.random_range(0..3) {
+        match self.rng.random_range(0..4) {
             0 => Content::Text("GET / HTTP/1.1\r\n\r\n".to_owned()),
             1 => Content::Bytes(vec![0x16, 3, 1, 0, 5]),
+            2 => Content::Bytes(self.random_bytes()),
             _ => Content::Text("\r\n".to_owned()),
         }
     }
@@ -220,7 +219,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         self.in_reading_pause = false;
     }
 
-    fn data(&mut self) -> Kind {
+    pub(super) fn data(&mut self) -> Kind {
         let content = self.content(70_000);
         match self.rng.random_range(0..8) {
             0 => Kind::Text(Content::Bytes(self.one_of(&NOT_UTF8).to_vec())),
@@ -261,10 +260,16 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         if self.has_tiny_buffer() {
             return;
         }
-        let (times, size) = FLOOD;
+        let (usual, most) = FLOOD_TIMES;
+        // A little more than a server that bounds its memory will hold: each costs time.
+        let times = self.bounds.memory.map_or(usual, |memory| {
+            u32::try_from(memory / u64::from(FLOOD_SIZE.0))
+                .map_or(most, |times| most.min(times + 1))
+        });
         let pace = Pace::Times(times, Millis(0));
-        let content = Content::Fill(size);
-        if self.app.contain(AppSteps::SEND) && self.one_in(2) {
+        let content = Content::Fill(FLOOD_SIZE);
+        // The client's fragments are played one read at a time, and cost the more.
+        if self.app.contain(AppSteps::SEND) && !self.one_in(3) {
             self.add(Act::StopReading);
             self.add(Act::App(Command::SendBinary(content), pace));
             return;
@@ -276,11 +281,11 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// A legal Close.
-    fn close(&mut self) -> Kind {
+    pub(super) fn close(&mut self) -> Kind {
         match self.rng.random_range(0..6) {
             0 | 1 => Kind::Close(None, Content::Empty),
-            2 | 3 => Kind::Close(Some(1000), Content::Empty),
-            4 => Kind::Close(Some(self.one_of(&[1001, 1011, 3000, 4999])), Content::Empty),
+            2 => Kind::Close(Some(1000), Content::Empty),
+            3 => Kind::Close(Some(self.one_of(&[1001, 1011, 3000, 4999])), Content::Empty),
             _ => {
                 let reason = match self.rng.random_range(0..3) {
                     0 => Content::Fill(Size(123)),
@@ -293,7 +298,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// A Close from the matrix of illegal and borderline payloads.
-    fn odd_close(&mut self) -> Kind {
+    pub(super) fn odd_close(&mut self) -> Kind {
         match self.rng.random_range(0..6) {
             0..=2 => Kind::Close(Some(self.one_of(&CLOSE_CODES)), Content::Empty),
             3 => Kind::Close(None, Content::Bytes(vec![3])),
@@ -306,7 +311,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// A fragmented message, often with something in its middle that may or may not stand there.
-    fn fragments(&mut self) {
+    pub(super) fn fragments(&mut self) {
         let content = self.content(1000);
         let kind = if self.one_in(2) { Kind::Text(content) } else { Kind::Binary(content) };
         self.send(Unit::Frame(Frame { fin: false, ..Frame::new(kind) }));
@@ -329,7 +334,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         }
     }
 
-    fn illegal(&mut self) {
+    pub(super) fn illegal(&mut self) {
         let kind = match self.rng.random_range(0..4) {
             0 => Kind::Close(Some(1000), Content::Empty),
             1 => Kind::Ping(Content::Empty),
@@ -343,7 +348,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             4 => match self.rng.random_range(0..3) {
                 0 => Frame { length: Length::Bits16, ..legal },
                 1 => Frame { length: Length::Bits64, ..legal },
-                _ => return self.send(Unit::Raw(Content::Bytes(TOP_BIT.to_vec()))),
+                _ => return self.add_declared_frame(),
             },
             5 => Frame::new(Kind::Continuation(Content::Empty)),
             6 => Frame::new(Kind::Ping(Content::Fill(Size(126)))),
@@ -363,7 +368,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// A frame cut in two, its second part after something else or never.
-    fn partial(&mut self) {
+    pub(super) fn partial(&mut self) {
         let unit = self.any_frame();
         let cut = match self.rng.random_range(0..4) {
             0 => 1,
@@ -410,7 +415,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     /// A pause between repetitions: none, or one below the bound so that ten of
     /// them are well beyond it.
-    fn pause(&mut self) -> Millis {
+    pub(super) fn pause(&mut self) -> Millis {
         let close = millis(self.bounds.close);
         match self.rng.random_range(0..4) {
             0 => Millis(0),
@@ -420,8 +425,20 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         }
     }
 
+    /// A pause of which two are beyond the bound, or six.
+    pub(super) fn long_pause(&mut self) -> Millis {
+        let close = millis(self.bounds.close);
+        let fifth = (close / 5).max(1);
+        Millis(self.one_of(&[
+            fifth,
+            close / 2 + 1,
+            close.saturating_sub(1),
+            close.saturating_sub(1),
+        ]))
+    }
+
     /// A duration, often just before or after a bound.
-    fn duration(&mut self) -> Millis {
+    pub(super) fn duration(&mut self) -> Millis {
         let bounds = [Some(self.bounds.close), self.bounds.idle, self.bounds.handshake];
         let bound = match self.rng.random_range(0..6) {
             0 => bounds[1].unwrap_or(self.bounds.close),
@@ -456,12 +473,17 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             Setting::ReceiveBuffer,
             Setting::Segment,
         ]);
-        self.smallest_buffer =
-            if self.smallest_buffer == 0 { size } else { self.smallest_buffer.min(size) };
+        self.note_buffer(size);
         self.add(Act::Set(setting, Size(size)));
     }
 
-    fn app_send(&mut self) -> Command {
+    /// Takes note of a buffer of this size.
+    pub(super) fn note_buffer(&mut self, size: u32) {
+        self.smallest_buffer =
+            if self.smallest_buffer == 0 { size } else { self.smallest_buffer.min(size) };
+    }
+
+    pub(super) fn app_send(&mut self) -> Command {
         // Mostly what fits; sometimes more than all buffers on the way hold.
         let content = if self.one_in(8) && !self.has_tiny_buffer() {
             Content::Fill(Size(MORE_THAN_BUFFERS))
@@ -471,7 +493,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         if self.one_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
     }
 
-    fn app_close(&mut self) {
+    pub(super) fn app_close(&mut self) {
         let (code, reason) = match self.rng.random_range(0..8) {
             0 => (None, Content::Empty),
             1 => (Some(self.one_of(&CLOSE_CODES)), Content::Empty),

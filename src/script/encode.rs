@@ -85,11 +85,19 @@ impl Frame {
         };
         match &self.kind {
             Kind::Close(Some(code), reason) => {
-                let payload = [&code.to_be_bytes()[..], &reason.bytes()].concat();
-                head.encode(&payload, out);
+                self.encode_payload(
+                    head,
+                    &[&code.to_be_bytes()[..], &reason.bytes()].concat(),
+                    out,
+                );
             }
-            kind => head.encode(&kind.content().bytes(), out),
+            kind => self.encode_payload(head, &kind.content().bytes(), out),
         }
+    }
+
+    fn encode_payload(&self, head: FrameHead, payload: &[u8], out: &mut Vec<u8>) {
+        let length = self.declares.map_or(payload.len() as u64, |length| length.0);
+        head.encode_declaring(length, payload, out);
     }
 }
 
@@ -191,12 +199,36 @@ mod tests {
             "raw \"GET\"",
             "close 1000 \"bye\"",
             "unmasked 64-bit text 70000B",
+            "text \"x\" declares 2^64-1",
         ] {
             let script: Script = line.parse().expect(line);
             let Act::Send(send) = &script.steps[0].act else { panic!("{line} is no send") };
             let mut bytes = Vec::new();
             send.unit.encode(&mut bytes);
             assert!(bytes.len() as u64 <= script.max_bytes_sent(), "{line}: {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_header_declares_what_the_script_says_in_the_form_that_it_says() {
+        for (line, header) in [
+            (
+                "unmasked text \"x\" declares 2^64-1",
+                &b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xffx"[..],
+            ),
+            ("unmasked ping declares 126", b"\x89\x7e\0\x7e"),
+            ("unmasked 16-bit close 1000 declares 5", b"\x88\x7e\0\x05\x03\xe8"),
+            ("unmasked 64-bit pong declares 0", b"\x8a\x7f\0\0\0\0\0\0\0\0"),
+            ("unmasked 16-bit opcode 3 declares 2^16", b"\x83\x7f\0\0\0\0\0\x01\0\0"),
+            ("unmasked binary 3B declares 1", b"\x82\x01xxx"),
+            ("continuation declares 2", b"\x80\x82\x37\xfa\x21\x3d"),
+        ] {
+            let script: Script = line.parse().expect(line);
+            let Act::Send(send) = &script.steps[0].act else { panic!("{line} is no send") };
+            let mut bytes = Vec::new();
+            send.unit.encode(&mut bytes);
+            assert_eq!(bytes, header, "{line}");
+            assert_eq!(script.to_string(), format!("{line}\n"));
         }
     }
 

@@ -6,11 +6,13 @@
 //! corpora and snapshots. A script plays nothing and judges nothing.
 
 mod app_steps;
+mod declared_length;
 mod encode;
 mod parse;
 mod print;
 
 pub use app_steps::AppSteps;
+pub use declared_length::DeclaredLength;
 pub use parse::ParseError;
 
 use crate::wire::{LengthForm, Opcode};
@@ -160,12 +162,14 @@ pub struct Frame {
     pub masked: bool,
     /// How its length is written.
     pub length: Length,
+    /// The length in its header, where that is not its payload's.
+    pub declares: Option<DeclaredLength>,
 }
 
 impl Frame {
     /// A legal frame but for what `kind` itself makes illegal.
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, fin: true, rsv: 0, masked: true, length: Length::Minimal }
+        Self { kind, fin: true, rsv: 0, masked: true, length: Length::Minimal, declares: None }
     }
 }
 

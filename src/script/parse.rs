@@ -4,8 +4,8 @@
 //! error names its line, its column, what stands there, and what could.
 
 use super::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, MAX_BYTES, MAX_TIMES, Millis, Pace, Piece,
-    Script, Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_BYTES, MAX_TIMES,
+    Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use crate::wire::Opcode;
 use std::fmt;
@@ -383,7 +383,19 @@ impl<'a> Line<'a> {
             () => Length::Minimal,
         };
         let expected = if self.column == start { expected } else { FRAMES };
-        Ok(Frame { kind: self.kind(expected)?, fin, rsv, masked, length })
+        let kind = self.kind(expected)?;
+        let declares = if self.take("declares") { Some(self.declared_length()?) } else { None };
+        Ok(Frame { kind, fin, rsv, masked, length, declares })
+    }
+
+    fn declared_length(&mut self) -> Parsed<DeclaredLength> {
+        let word = self.peek();
+        let length = DeclaredLength::parse(word).ok_or_else(|| {
+            self.error(&["a number of bytes up to 2^64-1, such as 126, 2^31 or 2^64-1"])
+        })?;
+        self.advance(word.len());
+        self.skip_space();
+        Ok(length)
     }
 
     fn kind(&mut self, expected: &[&'static str]) -> Parsed<Kind> {
@@ -535,7 +547,8 @@ mod tests {
             "upgrade with 64KiB header\n+ unmasked unfinished rsv 5 16-bit text hex ff00\n\
              first 1 byte of upgrade\nrest after 1 byte of upgrade\nraw \"GET\\r\\n\\u{7f}\"\n\
              binary 1MiB in pieces of 1000 bytes every 1ms\ncontinuation\npong \"\"\n\
-             64-bit close 1005 \"é\\\"\\\\\"\nclose hex -\nopcode 11 10B x 2\nwait 12h\nwait 90s\n\
+             64-bit close 1005 \"é\\\"\\\\\"\nclose hex -\nopcode 11 10B x 2\nping declares 126\n\
+             64-bit text \"x\" declares 2^64-1 in pieces of 1 byte every 1s\nwait 12h\nwait 90s\n\
              await upgrade\nawait message\nawait ping\nawait pong\nawait end\nresume reading\nfin\n\
              reset\ndrop\ncut\nwindow 64B\nsend buffer 0B\nreceive buffer 1KiB\nsegment 1B\n\
              app send binary\napp ping \"x\" x 30 every 1s\napp close\napp close 65535\n\
@@ -570,6 +583,11 @@ mod tests {
         assert_eq!(
             error("wait 2 s"),
             "line 1, column 6: found `2`, expected a time up to 1193h, such as 10ms, 2s, 5min or 12h"
+        );
+        assert_eq!(
+            error("text declares 2^64"),
+            "line 1, column 15: found `2^64`, expected a number of bytes up to 2^64-1, \
+             such as 126, 2^31 or 2^64-1"
         );
         assert!(error("frobnicate").contains("expected one of: upgrade, text, binary"));
         assert!(error("unmasked wait 1s").contains("expected one of: text, binary, continuation"));

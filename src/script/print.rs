@@ -158,7 +158,8 @@ impl Display for Frame {
             Kind::Pong(content) => write!(f, "pong{content}"),
             Kind::Close(code, content) => write_close(f, *code, content),
             Kind::Other(opcode, content) => write!(f, "opcode {}{content}", opcode.bits()),
-        }
+        }?;
+        self.declares.map_or(Ok(()), |length| write!(f, " declares {length}"))
     }
 }
 

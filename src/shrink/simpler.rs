@@ -4,9 +4,11 @@
 //! shrinking ends. [`steps`] lists the acts that could stand in for a step, the
 //! simplest first, and [`numbers`] the values that can be bisected.
 
+mod raw_bytes;
+
 use crate::script::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size,
-    Step, Unit,
+    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece,
+    Script, Send, Size, Step, Unit,
 };
 use crate::wire::CloseCode;
 
@@ -72,8 +74,12 @@ mod ranks {
     pub const CUT: u8 = 43;
 }
 
-/// How far the content of a raw send is from a plain frame, in oddities.
-const RAW_ODDITIES: u32 = 2;
+/// How far the content of a raw send is from a plain frame, in oddities: a reader decodes bytes
+/// in his head, so that nearly any frame is simpler.
+const RAW_ODDITIES: u32 = 6;
+
+/// What a declared length that is no edge adds to the magnitude: more than any edge.
+const ODD_LENGTH: u64 = 1000;
 
 /// The code of an ordinary Close.
 const NORMAL_CLOSURE: u16 = CloseCode::NORMAL.0;
@@ -174,6 +180,7 @@ fn oddities(act: &Act) -> u32 {
                         + u32::from(frame.rsv != 0)
                         + u32::from(!frame.masked)
                         + u32::from(frame.length != Length::Minimal)
+                        + u32::from(frame.declares.is_some())
                         + content_oddities(frame.kind.content())
                         + kind_oddities(&frame.kind)
                         + match frame.kind {
@@ -239,14 +246,24 @@ fn magnitude(act: &Act) -> u64 {
         _ => 0,
     };
     let bytes = match act {
-        Act::Send(Send { unit: Unit::Frame(frame), .. }) => match frame.kind.content() {
-            Content::Bytes(bytes) => bytes.iter().map(|byte| u64::from(*byte)).sum(),
-            _ => 0,
-        },
+        Act::Send(Send { unit: Unit::Frame(frame), .. }) => {
+            let bytes = match frame.kind.content() {
+                Content::Bytes(bytes) => bytes.iter().map(|byte| u64::from(*byte)).sum(),
+                _ => 0,
+            };
+            bytes + frame.declares.map_or(0, declared_magnitude)
+        }
+        Act::Send(Send { unit: Unit::Raw(Content::Bytes(bytes)), .. }) => bytes.len() as u64,
         _ => 0,
     };
     let numbers = numbers(act).iter().map(|number| u64::from(number.value)).sum::<u64>();
     numbers + u64::from(code) + bytes
+}
+
+/// The later a length is among the edges, the larger it is.
+fn declared_magnitude(length: DeclaredLength) -> u64 {
+    let past_edges = || ODD_LENGTH + u64::from(length.0.checked_ilog2().unwrap_or_default());
+    length.edge().map_or_else(past_edges, |edge| edge as u64 + 1)
 }
 
 /// The simpler steps that could stand in for `step`, the simplest first.
@@ -376,7 +393,12 @@ fn simpler_sends(send: &Send) -> Vec<Send> {
     out.extend(simpler_paces(*pace).into_iter().map(|pace| Send { pace, ..send.clone() }));
     let units = match unit {
         Unit::Upgrade(_) => vec![],
-        Unit::Raw(content) => simpler_contents(content).into_iter().map(Unit::Raw).collect(),
+        Unit::Raw(content) => {
+            let bytes: &[u8] = if let Content::Bytes(bytes) = content { bytes } else { &[] };
+            let frame = raw_bytes::frame(bytes).map(Unit::Frame);
+            let contents = simpler_contents(content).into_iter().chain(raw_bytes::fewer(bytes));
+            frame.into_iter().chain(contents.map(Unit::Raw)).collect()
+        }
         Unit::Frame(frame) => simpler_frames(frame).into_iter().map(Unit::Frame).collect(),
     };
     out.extend(units.into_iter().map(|unit| Send { unit, piece: *piece, pace: *pace }));
@@ -390,8 +412,16 @@ fn simpler_frames(frame: &Frame) -> Vec<Frame> {
         Frame { rsv: 0, ..frame.clone() },
         Frame { masked: true, ..frame.clone() },
         Frame { length: Length::Minimal, ..frame.clone() },
+        Frame { declares: None, ..frame.clone() },
     ];
     out.extend(ordinary.into_iter().filter(|simpler| simpler != frame));
+    if let Some(length) = frame.declares {
+        let smaller =
+            &DeclaredLength::EDGES[..length.edge().unwrap_or(DeclaredLength::EDGES.len())];
+        let declaring =
+            |length: &DeclaredLength| Frame { declares: Some(*length), ..frame.clone() };
+        out.extend(smaller.iter().map(declaring));
+    }
     let content = frame.kind.content();
     let kinds = [Kind::Ping(content.clone()), Kind::Text(content.clone())];
     out.extend(kinds.into_iter().map(|kind| Frame { kind, ..frame.clone() }));

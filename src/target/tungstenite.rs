@@ -100,8 +100,8 @@ pub mod deviations {
     /// Those of the targets here, with the rates that these show: five campaigns of 20,000 scripts
     /// against each. Servers with other bounds and steps show others.
     pub(super) const ALL: &[Deviation] = &[
-        CLOSE_AS_PASSED.at_rate(0.014),
-        LATE_REFUSAL.at_rate(0.0038),
+        CLOSE_AS_PASSED.at_rate(0.018),
+        LATE_REFUSAL.at_rate(0.0076),
         SILENT_REFUSAL.at_rate(0.11),
         CODE_1014.at_rate(0.0017),
     ];

@@ -178,6 +178,11 @@ impl Decoder {
         &self.body[..usize::from(self.body_len)]
     }
 
+    /// The header of the frame at hand, where it is complete and its payload is not.
+    pub fn awaited(&self) -> Option<Head> {
+        self.open.map(|(head, _)| head)
+    }
+
     /// Whether the stream stands between two frames.
     pub const fn is_between_frames(&self) -> bool {
         self.header_len == 0

@@ -54,10 +54,15 @@ impl FrameHead {
 
     /// Appends the frame with `payload` to `out`, masking it where there is a key.
     pub fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
+        self.encode_declaring(payload.len() as u64, payload, out);
+    }
+
+    /// As [`encode`](Self::encode), with a header that says `length`, whatever comes behind it.
+    pub fn encode_declaring(&self, length: u64, payload: &[u8], out: &mut Vec<u8>) {
         out.reserve(payload.len() + 14);
         out.push(u8::from(self.fin) << 7 | (self.rsv & 7) << 4 | self.opcode.bits());
         let masked = u8::from(self.mask.is_some()) << 7;
-        match (self.length, payload.len()) {
+        match (self.length, length) {
             (LengthForm::Minimal, len @ 0..=125) => out.push(masked | len as u8),
             (LengthForm::Minimal | LengthForm::Bits16, len @ 0..=0xffff) => {
                 out.push(masked | 0x7e);
@@ -65,7 +70,7 @@ impl FrameHead {
             }
             (_, len) => {
                 out.push(masked | 0x7f);
-                out.extend_from_slice(&(len as u64).to_be_bytes());
+                out.extend_from_slice(&len.to_be_bytes());
             }
         }
         let Some(key) = self.mask else { return out.extend_from_slice(payload) };

@@ -181,6 +181,19 @@ fn a_bad_close_is_told_by_what_is_wrong_with_it_and_by_who_wanted_it() {
 }
 
 #[test]
+fn a_bad_close_that_waited_for_room_is_the_applications_though_the_clients_came_meanwhile() {
+    let long = close(1000, &[b'x'; 124]);
+    let answered = |waits: bool| {
+        let asks = owing(Cause::AppClose);
+        let asks = if waits { asks.then(What::WriteBlocked) } else { asks };
+        let story = asks.client((Opcode::CLOSE, &[3, 0xe8])).server_reads_all();
+        symptom(&story.server((Opcode::CLOSE, &long)).server_drops(), Invariant::LegalClose)
+    };
+    assert_eq!(answered(true), Symptom::ApplicationsReason);
+    assert_eq!(answered(false), Symptom::LongClose);
+}
+
+#[test]
 fn what_comes_behind_a_close_is_told_by_what_it_is() {
     let behind = |bytes: Vec<u8>| {
         let closed = owing(Cause::OwnClose).client(BYE).server_reads_all();

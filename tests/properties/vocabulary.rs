@@ -6,8 +6,8 @@ use hangup::exchange::{
     AfterDeadline, ConnectionId, Death, Event, Exchange, Note, Standing, Time, What,
 };
 use hangup::script::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, MAX_BYTES, Millis, Pace, Piece, Script,
-    Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_BYTES, Millis, Pace,
+    Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use hangup::wire::{FrameHead, LengthForm, MASK, Opcode, Role, handshake};
 use proptest::collection::vec;
@@ -306,8 +306,19 @@ fn frame(scale: Scale) -> impl Strategy<Value = Frame> {
         1 => Just(Length::Bits16),
         1 => Just(Length::Bits64),
     ];
-    (kind(scale), mostly(0.8), rsv, mostly(0.9), length)
-        .prop_map(|(kind, fin, rsv, masked, length)| Frame { kind, fin, rsv, masked, length })
+    let declared =
+        prop_oneof![select(DeclaredLength::EDGES.to_vec()), any::<u64>().prop_map(DeclaredLength)];
+    let declares = prop_oneof![6 => Just(None), 1 => declared.prop_map(Some)];
+    (kind(scale), mostly(0.8), rsv, mostly(0.9), length, declares).prop_map(
+        |(kind, fin, rsv, masked, length, declares)| Frame {
+            kind,
+            fin,
+            rsv,
+            masked,
+            length,
+            declares,
+        },
+    )
 }
 
 fn times(scale: Scale) -> BoxedStrategy<Pace> {

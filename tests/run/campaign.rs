@@ -165,7 +165,7 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     };
     let target: Arc<dyn Target> = Arc::new(hangup::suite(serve).into_target());
     let campaign =
-        Campaign { bounds: target.bounds(), seed: 1, scripts: Some(50), all_variants: false };
+        Campaign { bounds: target.bounds(), seed: 1, scripts: Some(200), all_variants: false };
     let findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
     assert!(!findings.is_empty(), "it is not dropped");
     assert!(findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7));

@@ -46,11 +46,16 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     }
 }
 
-/// Whether a Close is what the application asked for, and no echo of the client's.
+/// Whether a Close is what the application asked for, and no echo of the client's: one that
+/// came while the application's was waiting for room is answered by it.
 fn is_applications(view: &View<'_>, own: &Frame) -> bool {
     let before = |event: usize| event < own.started;
     let theirs = view.actor_close().filter(|theirs| theirs.ended.is_some_and(before));
-    let is_echo = theirs.is_some_and(|theirs| theirs.code() == own.code());
+    let is_echo = theirs.is_some_and(|theirs| {
+        let waited =
+            came_before(view.firsts.began, theirs.started) && view.is_blocked_at(theirs.started);
+        theirs.code() == own.code() && !waited
+    });
     came_before(view.firsts.began, own.started) && !is_echo
 }
 

@@ -33,8 +33,8 @@ pub(super) const RULE: Rule = Rule {
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(eaten_close(case.view));
-    out.extend(cut_at_once(case.view));
+    out.extend(eaten_close(case));
+    out.extend(cut_at_once(case));
 }
 
 /// Whether the client has behaved so far that it may expect a clean end: it broke no
@@ -66,11 +66,15 @@ fn hurried(suspicion: Suspicion, view: &View<'_>, own: &Frame, at: usize) -> Sus
 //# underlying TCP connection.  An endpoint SHOULD use a method that
 //# cleanly closes the TCP connection
 /// A reset that came before the client could read the server's Close.
-fn eaten_close(view: &View<'_>) -> Option<Suspicion> {
+fn eaten_close(case: &Case<'_>) -> Option<Suspicion> {
+    let view = case.view;
     let reset = view.firsts.got_reset?;
     let own = view.own_close().filter(|close| close.ended.is_some() && close.started < reset)?;
     let had = !view.sees_both_ends() || view.got_before(reset) >= own.end_offset;
-    if had || !is_polite(view, reset) {
+    // Whose time to close is up must end then, though room for its Close came in that moment.
+    let slack = view.exchange.timing_slack;
+    let time_was_up = case.owed.is_some_and(|owed| view.at(reset).after(slack) >= owed.deadline);
+    if had || time_was_up || !is_polite(view, reset) {
         return None;
     }
     let fact = "reset the connection before the client could read its Close";
@@ -86,7 +90,8 @@ fn eaten_close(view: &View<'_>) -> Option<Suspicion> {
 /// An end that came with the own Close, before any answer to it could. FIN alone is none:
 /// who shuts down and reads on (7.1.1) can still be answered. So it counts only where it
 /// was seen when the server let go: to a client, a drop and a FIN look the same.
-fn cut_at_once(view: &View<'_>) -> Option<Suspicion> {
+fn cut_at_once(case: &Case<'_>) -> Option<Suspicion> {
+    let view = case.view;
     let own = view.own_close()?;
     let sent = own.ended?;
     let (released, patience) = if view.sees_both_ends() {
@@ -96,6 +101,16 @@ fn cut_at_once(view: &View<'_>) -> Option<Suspicion> {
     };
     let ended = released.filter(|ended| *ended >= sent)?;
     let at_once = view.at(ended) <= view.at(sent).after(patience);
+    // A message that crossed the Close is no answer, and ends no wait either.
+    let took_message = |frame: &Frame| {
+        let came = frame.ended.filter(|came| *came > sent && *came <= ended);
+        let in_that_moment = came
+            .is_some_and(|came| view.at(ended) <= view.at(came).after(view.exchange.timing_slack));
+        in_that_moment && frame.opcode.is_data()
+    };
+    // The server's own deadline may pass in the moment of the message, where it is as short.
+    let soon = view.at(ended) <= view.at(sent).after(AT_ONCE) && case.bounds.close > AT_ONCE;
+    let at_once = at_once || (soon && view.actor_frames.iter().any(took_message));
     // An answer that came in the meantime was all that there was to wait for.
     let answers =
         |frame: &Frame| frame.is_close() && frame.ended.is_some_and(|arrived| arrived <= ended);

@@ -10,8 +10,8 @@ use super::play::SETTLE;
 use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::script::{
-    Act, Command, Content, Frame, Kind, Millis, Pace, Piece, Script, Send, Setting, Size, Step,
-    Unit,
+    Act, Command, Content, DeclaredLength, Frame, Kind, Millis, Pace, Piece, Script, Send, Setting,
+    Size, Step, Unit,
 };
 use crate::target::AppSteps;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -77,7 +77,19 @@ impl UrlRole {
         let (times, size) = FILLING_MESSAGES;
         let fill = frame(Kind::Binary(Content::Fill(size)), Pace::Times(times, Millis(0)));
         let ends: Vec<Vec<Act>> = match self {
-            Self::Plain => vec![vec![close]],
+            Self::Plain => {
+                // The longest length there is: sums with it overflow.
+                let declared = |kind| {
+                    let declares = Some(DeclaredLength(u64::MAX));
+                    let unit = Unit::Frame(Frame { declares, ..Frame::new(kind) });
+                    vec![Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once })]
+                };
+                vec![
+                    vec![close],
+                    declared(Kind::Text(Content::Empty)),
+                    declared(Kind::Ping(Content::Empty)),
+                ]
+            }
             Self::Bye => {
                 vec![vec![], vec![frame(Kind::Ping(Content::Empty), Pace::Times(6, fifth))]]
             }

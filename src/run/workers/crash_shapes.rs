@@ -70,6 +70,7 @@ enum Detail {
     ReservedBits,
     Unmasked,
     LongLength,
+    DeclaresLength,
     Times,
     InPieces,
 }
@@ -132,7 +133,11 @@ fn may_end_reading(act: &Act, inside_message: &mut bool) -> bool {
             let is_illegal = |detail: &Detail| {
                 matches!(
                     detail,
-                    Detail::NotUtf8 | Detail::ReservedBits | Detail::Unmasked | Detail::LongLength
+                    Detail::NotUtf8
+                        | Detail::ReservedBits
+                        | Detail::Unmasked
+                        | Detail::LongLength
+                        | Detail::DeclaresLength
                 )
             };
             ends || details.iter().any(is_illegal)
@@ -203,6 +208,7 @@ fn frame_features(frame: &Frame, details: &mut Vec<Detail>) -> &'static str {
         (frame.rsv != 0, Detail::ReservedBits),
         (!frame.masked, Detail::Unmasked),
         (frame.length != Length::Minimal, Detail::LongLength),
+        (frame.declares.is_some(), Detail::DeclaresLength),
     ];
     details.extend(faults.into_iter().filter(|(has, _)| *has).map(|(_, detail)| detail));
     let (name, content, is_text) = match &frame.kind {

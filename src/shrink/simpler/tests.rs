@@ -73,16 +73,17 @@ fn oddities_of_an_act_are_counted() {
     let counts = [
         ("upgrade", 0),
         ("upgrade with 1B header", 1),
-        ("raw", 2),
-        ("raw 1B", 3),
-        ("raw \"a\"", 4),
-        ("raw hex 61", 5),
+        ("raw", 6),
+        ("raw 1B", 7),
+        ("raw \"a\"", 8),
+        ("raw hex 61", 9),
         ("ping", 0),
         ("unfinished ping", 1),
         ("rsv 1 ping", 1),
         ("unmasked ping", 1),
         ("16-bit ping", 1),
         ("64-bit ping", 1),
+        ("ping declares 1", 1),
         ("unmasked unfinished rsv 7 64-bit ping", 4),
         ("ping 1B", 1),
         ("ping \"a\"", 2),
@@ -98,7 +99,7 @@ fn oddities_of_an_act_are_counted() {
         ("close 1001 hex 61", 5),
         ("unfinished text \"a\"", 4),
         ("first 1 byte of ping", 1),
-        ("rest after 1 byte of raw 1B x 2", 5),
+        ("rest after 1 byte of raw 1B x 2", 9),
         ("ping x 2", 1),
         ("ping x 2 every 1ms", 2),
         ("ping in pieces of 1 byte", 1),
@@ -135,7 +136,10 @@ fn every_number_of_an_act_adds_to_its_magnitude() {
         ("opcode 3 5B", 5),
         ("ping \"long\"", 0),
         ("ping hex 0103", 4),
-        ("raw hex 0103", 0),
+        ("raw hex 0103", 2),
+        ("ping declares 1", 1),
+        ("ping 5B declares 2^64-1", 18),
+        ("ping declares 2", 1001),
         ("close 1000 5B", 1005),
         ("close 5B", 5),
         ("app close 1001 5B x 2", 1008),
@@ -229,7 +233,12 @@ fn a_plain_send_has_only_simpler_ones_before_it() {
 fn a_send_loses_its_piece_its_pace_and_its_content() {
     assert_eq!(beside_plain("raw"), [""; 0]);
     assert_eq!(beside_plain("raw \"abc\""), ["raw", "raw 3B"]);
-    assert_eq!(beside_plain("raw hex 6162"), ["raw", "raw 2B", "raw hex ff"]);
+    let bytes = beside_plain("raw hex 6162");
+    assert_eq!(bytes[0], "unmasked unfinished rsv 6 text declares 98");
+    let fewer = ["raw hex 61", "raw hex 62", "raw hex 61", "raw hex 62"];
+    assert_eq!(bytes[1..], [&["raw", "raw 2B", "raw hex ff"][..], &fewer].concat());
+    let frame = beside_plain("raw hex 82ffffffffffffffffff37fa213d");
+    assert_eq!(frame[0], "binary declares 2^64-1");
     assert_eq!(beside_plain("raw 2B"), ["raw"]);
     assert_eq!(beside_plain("first 2 bytes of raw"), ["raw"]);
     assert_eq!(
@@ -260,6 +269,22 @@ fn a_frame_loses_what_is_odd_about_it_one_thing_at_a_time() {
         let expected = ["ping \"ab\"", "text \"ab\"", kind, &format!("{kind} 2B")];
         assert_eq!(all, expected);
     }
+}
+
+#[test]
+fn a_declared_length_goes_or_becomes_a_smaller_edge() {
+    let expected = [
+        "pong",
+        "pong declares 1",
+        "pong declares 125",
+        "pong declares 126",
+        "ping declares 127",
+        "text declares 127",
+    ];
+    assert_eq!(beside_plain("pong declares 127"), expected);
+    let all = beside_plain("pong declares 2");
+    assert_eq!(all.iter().filter(|text| text.starts_with("pong declares")).count(), 13);
+    assert!(all.contains(&"pong declares 2^64-1".to_owned()));
 }
 
 #[test]

@@ -137,8 +137,10 @@ faults! {
     /// The own Close is sent, and its answer waited for with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
     shows [
-        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsForRoom
     ] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { NEVER }
@@ -161,8 +163,10 @@ faults! {
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
     shows [
-        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsForRoom
     ] at timer {}
 
     // B: the deadline does not cover the write.
@@ -181,8 +185,10 @@ faults! {
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
     shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
-        IdleInTime: OwnTimer, IdleInTime: WaitsForRoom
+        EndsInTime: OwnTimer,
+        EndsInTime: WaitsForRoom,
+        ReleasesInTime: OwnTimer,
+        IdleInTime: WaitsForRoom
     ] at close {}
 
     // C: a deadline re-armed by traffic.
@@ -200,16 +206,27 @@ faults! {
     }
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
             }
         }
     }
+    /// Each whole message gives the client the time to answer the Close anew.
+    MessageRestartsDeadline = "message-restarts-deadline" in OneLoop, class 'C',
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            let is_whole = opcode.is_data() && !session.is_inside_message();
+            if is_whole && session.phase == (Phase::Closing { client_done: false }) {
+                session.deadline = now + CLOSE;
+            }
+        }
+    }
     /// A pong shows that the client is alive, and the time to close begins anew.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             if opcode == Opcode::PONG && !session.is_open() {
@@ -219,10 +236,7 @@ faults! {
     }
     /// One timer pings and closes: while it pings, it does not close.
     OwnPingRestartsDeadline = "own-ping-restarts-deadline" in OneLoop, class 'C',
-    shows [
-        EndsInTime: OwnTimer, EndsInTime: WaitsToRead, ReleasesInTime: OwnTimer,
-        IdleInTime: WaitsToRead
-    ] {
+    shows [EndsInTime: OwnTimer, EndsInTime: WaitsToRead, ReleasesInTime: OwnTimer] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { CLOSE / 2 }
         }
@@ -244,7 +258,7 @@ faults! {
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
-    shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
+    shows [IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
@@ -279,7 +293,7 @@ faults! {
     }
     /// The transport is dropped right behind the own Close.
     DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
-    shows [LetsThePoliteFinish: EndsWithClose] {
+    shows [LetsThePoliteFinish: EndsWithClose, LetsThePoliteFinish: ResetDestroysClose] {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
@@ -381,9 +395,7 @@ faults! {
     DropsUnread = "drops-unread" in OneLoop, class 'D',
     shows [
         EndsInTime: OwnTimer,
-        EndsInTime: AwaitsIllegalRest,
         ReleasesInTime: OwnTimer,
-        IdleInTime: OwnTimer,
         LetsThePoliteFinish: ResetDestroysClose,
         LetsThePoliteFinish: EndsWithClose
     ] {
@@ -393,6 +405,19 @@ faults! {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
+        }
+    }
+
+    /// A message that crosses the own Close is taken for what was waited for, and the transport
+    /// is dropped.
+    TakesMessageForAnswer = "takes-message-for-answer" in OneLoop, class 'D',
+    shows [LetsThePoliteFinish: EndsWithClose] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            let waits = session.phase == (Phase::Closing { client_done: false });
+            if waits && opcode.is_data() && session.to_send().is_none() {
+                session.phase = Phase::Over;
+            }
         }
     }
 
@@ -419,8 +444,10 @@ faults! {
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
     shows [
         EndsInTime: WaitsToRead,
-        EndsInTime: AwaitsIllegalRest,
-        HandshakeInTime: WaitsToRead
+        HandshakeInTime: WaitsToRead,
+        RefusesIllegal: ServesFragmentedControl,
+        RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesLoneContinuation
     ] {
         fn sends_fin_first(&self) -> bool {
             false
@@ -513,7 +540,8 @@ faults! {
         RefusesIllegal: ServesReservedOpcode,
         RefusesIllegal: ServesUnmasked,
         RefusesIllegal: ServesInterruptedMessage,
-        RefusesIllegal: ServesBadText
+        RefusesIllegal: ServesBadText,
+        ReleasesInTime: OwnTimer
     ] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(
@@ -536,7 +564,7 @@ faults! {
     }
     /// Control frames may be as long as any other.
     TakesLongControl = "takes-long-control" in OneLoop, class 'G',
-    shows [LegalClose: UnusedCode, RefusesIllegal: ServesLongControl] {
+    shows [RefusesIllegal: ServesLongControl, ReleasesInTime: OwnTimer] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::LongControl(_))
         }
@@ -544,16 +572,14 @@ faults! {
 
     /// The client's frames need no mask.
     TakesUnmasked = "takes-unmasked" in OneLoop, class 'G',
-    shows [
-        ReleasesInTime: OwnTimer, LegalClose: UnusedCode, RefusesIllegal: ServesUnmasked
-    ] {
+    shows [LegalClose: UnusedCode, RefusesIllegal: ServesUnmasked] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::Unmasked
         }
     }
     /// The reserved bits are not looked at.
     TakesReservedBits = "takes-reserved-bits" in OneLoop, class 'G',
-    shows [RefusesIllegal: ServesReservedBits] {
+    shows [RefusesIllegal: ServesReservedBits, ReleasesInTime: OwnTimer] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::ReservedBits(_))
         }
@@ -581,7 +607,7 @@ faults! {
     }
     /// Text is not looked at.
     TakesAnyText = "takes-any-text" in OneLoop, class 'G',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesBadText] {
+    shows [RefusesIllegal: ServesBadText] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::TextNotUtf8
         }
@@ -657,7 +683,12 @@ faults! {
 
     /// A pong that answers no ping is refused.
     RefusesPongs = "refuses-pongs" in OneLoop, class 'H',
-    shows [AcceptsLegal: RefusesEmptyClose, AcceptsLegal: RefusesOther] {
+    shows [
+        AcceptsLegal: RefusesOther,
+        AcceptsLegal: RefusesBareCode,
+        AcceptsLegal: RefusesReason,
+        AcceptsLegal: RefusesControlInside
+    ] {
         fn refuses(&self, head: Head, _: &Session) -> Option<WireFault> {
             (head.opcode == Opcode::PONG).then_some(WireFault::ReservedOpcode(head.opcode))
         }
@@ -674,6 +705,19 @@ faults! {
         fn answer(&self, payload: &[u8]) -> Option<Vec<u8>> {
             let code = (!payload.is_empty()).then(|| [payload[0], payload[1]]);
             Some(code.map_or_else(Vec::new, |code| code.to_vec()))
+        }
+    }
+    /// The end of a frame is computed as its header's size and its length.
+    AddsHeaderToLength = "adds-header-to-length" in OneLoop, class 'I',
+    shows [EndsInTime: AwaitsIllegalRest, NoPanic: Panics] {
+        fn overlooks(&self, fault: WireFault) -> bool {
+            fault == WireFault::LengthTopBit
+        }
+        fn awaits_payload(&self, session: &mut Session, head: Head, now: Instant) {
+            let end = head.length.checked_add(14).expect("a frame has an end");
+            if end > i64::MAX as u64 + 14 {
+                session.fail(WireFault::LengthTopBit, now);
+            }
         }
     }
     /// An I/O error is not expected.
@@ -731,14 +775,14 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    shows [
-        EndsInTime: OwnTimer, AnswersClose: EmptyClose, QuietApplication: ToldOtherCode
-    ] at reads_close {}
+    shows [EndsInTime: OwnTimer, QuietApplication: ToldOtherCode] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     shows [
-        EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
-        AnswersClose: EmptyClose, RefusesIllegal: RefusesSilently, FramesWell: NoFrame
+        AnswersClose: EmptyClose,
+        RefusesIllegal: RefusesSilently,
+        FramesWell: WrongMask,
+        FramesWell: TextNotUtf8
     ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
@@ -775,12 +819,38 @@ faults! {
             }
         }
     }
+    /// A frame that comes while the whole Close waits for room makes the reader flush, and that
+    /// takes the writer's place with the transport: room then wakes the reader, which has nothing
+    /// to write. At the deadline the Close is tried once more, and where it fits its answer is
+    /// waited for without one.
+    ReaderTakesWakeUp = "reader-takes-wake-up" in OneLoop, class 'K',
+    shows [EndsInTime: WaitsToRead, ReleasesInTime: KeepsSocket] {
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            CorrectHabits.received_frame(session, opcode, now);
+            session.stalled = !session.stalled && session.close_at == Some(session.sent);
+        }
+        fn writes(&self, session: &Session) -> bool {
+            !session.stalled
+        }
+        fn runs_out_of_time(&self, session: &mut Session, now: Instant) {
+            if std::mem::take(&mut session.stalled) {
+                session.late_close = true;
+                session.deadline = now + Duration::from_millis(1);
+            } else if session.late_close && session.to_send().is_none() {
+                session.deadline = now + NEVER;
+            } else {
+                session.phase = Phase::Over;
+            }
+        }
+    }
     /// The reader stops at the server's own Close, and the closing waits for its report of
     /// the client's.
     StopsReadingAfterOwnClose = "stops-reading-after-own-close" in OneLoop, class 'K',
     shows [
-        EndsInTime: WaitsForRoom, EndsInTime: Forgotten, ReleasesInTime: IgnoresInput,
-        IdleInTime: WaitsForRoom, IdleInTime: IgnoresInput
+        EndsInTime: WaitsForRoom,
+        EndsInTime: Forgotten,
+        ReleasesInTime: IgnoresInput,
+        IdleInTime: WaitsForRoom
     ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.phase != Phase::Closing { client_done: false }
@@ -879,10 +949,16 @@ faults! {
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     shows [
-        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, RefusesIllegal: ServesReservedBits,
-        RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesUnmasked,
-        RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode, HandsOnEveryMessage: MessageWithheld
+        EndsInTime: OwnTimer,
+        ReleasesInTime: OwnTimer,
+        RefusesIllegal: ServesFragmentedControl,
+        RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesInterruptedMessage,
+        RefusesIllegal: ServesBadText,
+        QuietApplication: ToldOtherCode,
+        RefusesIllegal: ServesReservedOpcode,
+        RefusesIllegal: ServesLongControl,
+        HandsOnEveryMessage: MessageWithheld
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
@@ -916,7 +992,7 @@ faults! {
     }
     /// A new message may begin inside a fragmented one.
     TakesMessageInMessage = "takes-message-in-message" in OneLoop, class 'P',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesInterruptedMessage] {
+    shows [RefusesIllegal: ServesInterruptedMessage] {
         fn overlooks(&self, fault: WireFault) -> bool {
             matches!(fault, WireFault::InterruptedMessage | WireFault::LoneContinuation)
         }
@@ -924,7 +1000,7 @@ faults! {
 
     /// A continuation may come without a message that it continues.
     TakesLoneContinuation = "takes-lone-continuation" in OneLoop, class 'P',
-    shows [ReleasesInTime: OwnTimer, RefusesIllegal: ServesLoneContinuation] {
+    shows [RefusesIllegal: ServesLoneContinuation] {
         fn overlooks(&self, fault: WireFault) -> bool {
             fault == WireFault::LoneContinuation
         }
@@ -948,7 +1024,7 @@ faults! {
     }
     /// A protocol violation is answered with 1000, as if all were well.
     RefusesWith1000 = "refuses-with-1000" in OneLoop, class 'Q',
-    shows [RefusesIllegal: RefusesWithOtherCode] {
+    shows [RefusesIllegal: RefusesWithOtherCode, RefusesIllegal: ServesLoneContinuation] {
         fn failure_code(&self, _: WireFault) -> Option<CloseCode> {
             Some(CloseCode::NORMAL)
         }

@@ -170,6 +170,12 @@ habits! {
             session.give(bytes);
         }
 
+        /// A header has come, and its payload not yet: so many bytes are nobody's business before
+        /// they are here.
+        fn awaits_payload(&self, session: &mut Session, head: Head, now: Instant) {
+            let _ = (session, head, now);
+        }
+
         // Frames to the client.
 
         /// How much of a message is sent: all of it.

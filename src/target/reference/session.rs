@@ -27,6 +27,10 @@ pub(super) enum Phase {
 
 /// One connection's state.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "two for each end's FIN, two of faulty servers: independent facts, not one state"
+)]
 pub(super) struct Session<'h> {
     pub habits: &'h dyn Habits,
     pub phase: Phase,
@@ -47,6 +51,8 @@ pub(super) struct Session<'h> {
     pub held: Vec<u8>,
     /// Whether a faulty server has lost sight of its queue: a write found no room.
     pub stalled: bool,
+    /// Whether a faulty server tries to write its Close when the time for it is over.
+    pub late_close: bool,
     pub queue: Vec<u8>,
     /// How much of the queue is on its way.
     pub sent: usize,
@@ -73,6 +79,7 @@ impl<'h> Session<'h> {
             waiting: Vec::new(),
             held: Vec::new(),
             stalled: false,
+            late_close: false,
             queue: Vec::with_capacity(256),
             sent: 0,
             close_at: None,
@@ -144,7 +151,12 @@ impl<'h> Session<'h> {
             rest = self.habits.bytes_after_request(&bytes[bytes.len() - length..]);
         }
         while self.habits.decodes_in(self.phase) {
-            let Some(item) = self.decoder.next(&mut rest) else { return };
+            let Some(item) = self.decoder.next(&mut rest) else {
+                if let Some(head) = self.decoder.awaited() {
+                    self.habits.awaits_payload(self, head, now);
+                }
+                return;
+            };
             match item {
                 Item::Started(_) => {}
                 Item::Fault(fault) if self.habits.overlooks(fault) => {}
@@ -233,7 +245,7 @@ impl<'h> Session<'h> {
     }
 
     /// The client broke the protocol: a Close that says so, and no more reading (7.1.7).
-    fn fail(&mut self, fault: Fault, now: Instant) {
+    pub fn fail(&mut self, fault: Fault, now: Instant) {
         if self.is_open()
             && let Some(code) = self.habits.failure_code(fault)
         {

@@ -44,6 +44,30 @@ fn who_drops_with_the_own_close_cuts_the_answer_off_and_who_waits_does_not() {
 }
 
 #[test]
+fn a_message_that_crosses_the_close_is_no_answer_and_ends_no_wait() {
+    let crossed = |ms, bytes| closing().later(ms).client(bytes).server_reads_all();
+    for ms in [3, 50, 100] {
+        let found = crossed(ms, TEXT).server_drops();
+        assert_eq!(found.breaks(Invariant::LetsThePoliteFinish).level, Level::Should);
+        // Whatever it acts on, that is not the message.
+        crossed(ms, TEXT).later(3).server_drops().is_clean();
+        crossed(ms, PING).server_drops().is_clean();
+        crossed(ms, TEXT).client(BYE).server_drops().is_clean();
+    }
+    // A time-out of the server's may pass in that moment.
+    crossed(101, TEXT).server_drops().is_clean();
+}
+
+#[test]
+fn a_reset_at_the_deadline_eats_no_close_that_room_came_for_in_that_moment() {
+    let reset = |ms| closing().later(ms).resets().told_of_reset();
+    reset(5000).is_clean();
+    reset(4998).is_clean();
+    reset(1).breaks(Invariant::LetsThePoliteFinish);
+    reset(4997).breaks(Invariant::LetsThePoliteFinish);
+}
+
+#[test]
 fn a_drop_before_the_close_was_written_whole_cuts_nothing_off() {
     let bytes = plain(BYE);
     for cut in 1..bytes.len() {
