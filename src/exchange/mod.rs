@@ -9,7 +9,9 @@
 mod event;
 mod time;
 
-pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, Standing, What};
+pub use event::{
+    AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, OtherThreads, Standing, What,
+};
 pub use time::Time;
 
 use crate::wire::Role;

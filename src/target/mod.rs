@@ -4,6 +4,7 @@
 //! the script. It declares what it promises ([`Bounds`]), which commands it obeys
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
+pub mod clock;
 mod connection;
 pub mod nasty;
 pub mod reference;
@@ -164,6 +165,8 @@ impl Registry {
             .fold(registry, |registry, fault| registry.with(Reference::with(*fault)));
         let registry =
             nasty::Nasty::ALL.iter().fold(registry, |registry, nasty| registry.with(*nasty));
+        let registry =
+            clock::OwnClock::ALL.iter().fold(registry, |registry, clock| registry.with(*clock));
         #[cfg(feature = "tungstenite")]
         let registry = tungstenite::Style::ALL
             .iter()

@@ -184,5 +184,7 @@ words! {
         ClientsOwnCode = "the client had sent that code itself",
         /// The client did not read, or was cut off, and nobody saw the server's end.
         NobodyCouldSee = "nobody could see whether the connection ended",
+        /// Other threads are at work, whose time is not tokio's. Virtual time only.
+        OtherThreads = "other threads are at work, whose time is not virtual",
     }
 }
