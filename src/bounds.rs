@@ -45,6 +45,12 @@ impl Bounds {
         close.map_or(self, |close| Self { close, release: close, ..self })
     }
 
+    /// The shortest of the promised durations.
+    pub fn shortest(&self) -> Duration {
+        let optional = [self.handshake, self.idle].into_iter().flatten();
+        optional.fold(self.close.min(self.release), Duration::min)
+    }
+
     /// The longest of the promised durations.
     pub fn longest(&self) -> Duration {
         [Some(self.close), Some(self.release), self.handshake, self.idle]

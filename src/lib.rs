@@ -48,7 +48,7 @@
 //! # What it does not do
 //!
 //! In process, it does not judge servers that keep a clock of their own (`std::time`,
-//! threads): virtual time is tokio's. It does not test what happens on a connection that is not
+//! threads): virtual time is tokio's. It says so where it sees that. It does not test what happens on a connection that is not
 //! about to close: frames are looked at as far as closing needs it. It does not test
 //! extensions or HTTP/2.
 //!

@@ -11,7 +11,7 @@ use crate::finding::save;
 use crate::generate::GeneratorConfig;
 use crate::report::model::{FindingReport, Jump, problems};
 use crate::report::{self, Style};
-use crate::run::campaign::{Campaign, CampaignOutcome};
+use crate::run::campaign::{Campaign, CampaignOutcome, Unjudged, by_rule, play_on_threads};
 use crate::run::virtual_time::play_and_judge;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
@@ -59,6 +59,7 @@ where
         },
         seed: 0,
         scripts: 5_000,
+        confirm: true,
         directory: PathBuf::from(save::DIRECTORY),
     }
 }
@@ -70,6 +71,7 @@ pub struct Suite {
     target: SuiteTarget,
     seed: u64,
     scripts: u64,
+    confirm: bool,
     directory: PathBuf,
 }
 
@@ -139,6 +141,15 @@ impl Suite {
         self
     }
 
+    /// Whether [`check`](Self::check) plays, before it fails because a connection ends late, or
+    /// never, the headline of each such problem once more with a clock that runs, all of them at
+    /// once: for their script and the bound, a few seconds. What ends in time then is no finding, but a
+    /// server that cannot be judged in virtual time. Default: `true`.
+    pub const fn confirm(mut self, confirm: bool) -> Self {
+        self.confirm = confirm;
+        self
+    }
+
     /// Where repro files are written and looked for. Default: `hangup-findings` in
     /// the working directory, which in `cargo test` is the package's.
     pub fn findings_in(mut self, directory: impl AsRef<Path>) -> Self {
@@ -157,7 +168,8 @@ impl Suite {
     ///
     /// If a rule is broken: with the seed, one plain sentence, the minimal script, the
     /// timeline, and the path of the repro file. If a deviation is accepted and does not
-    /// occur, or occurs far more often than it states.
+    /// occur, or occurs far more often than it states. If something cannot be judged in virtual
+    /// time, since the server's time is not tokio's.
     ///
     /// All is played in this process. A server that aborts or exits ends the test run, and
     /// one that never returns from a poll never ends it; the command line (`cli::main`) with
@@ -177,15 +189,16 @@ impl Suite {
     pub fn try_check(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         self.replay_saved(&target)?;
-        let campaign = Campaign {
-            bounds: self.target.bounds,
-            seed: self.seed,
-            scripts: Some(self.scripts),
-            all_variants: false,
-        };
-        let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
+        let mut outcome = self.campaign().run(&target, |_| ControlFlow::Continue(()));
+        self.confirm_in_real_time(&target, &mut outcome);
         if !outcome.findings.is_empty() {
             return Err(self.failure(&outcome));
+        }
+        let unjudged = by_rule(&outcome.unjudged);
+        let unjudged = unjudged.iter().map(|what| report::cannot_judge(what, &self.target.name));
+        let unjudged: Vec<String> = unjudged.collect();
+        if !unjudged.is_empty() {
+            return Err(self.fails_by("cannot be judged", &unjudged));
         }
         let stale = outcome.stale(STALE_AFTER);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
@@ -202,11 +215,29 @@ impl Suite {
         Err(self.fails_by("keeps a rule that it need not", &stale))
     }
 
-    /// The failure of deviations.
-    fn fails_by(&self, what: &str, deviations: &[String]) -> Failure {
+    const fn campaign(&self) -> Campaign {
+        Campaign {
+            bounds: self.target.bounds,
+            seed: self.seed,
+            scripts: Some(self.scripts),
+            all_variants: false,
+        }
+    }
+
+    /// Takes out what ends in time where the clock runs, unless that was not to be asked.
+    fn confirm_in_real_time(&self, target: &Arc<dyn Target>, outcome: &mut CampaignOutcome) {
+        if self.confirm {
+            let questions = self.campaign().questions(outcome);
+            let answers = play_on_threads(target, &self.target.bounds, &questions);
+            self.campaign().take_answers(outcome, &questions, &answers);
+        }
+    }
+
+    /// A failure without a finding, for these reasons.
+    fn fails_by(&self, what: &str, reasons: &[String]) -> Failure {
         let mut text = format!("seed {}: {} {what}", self.seed, self.target.name);
-        for deviation in deviations {
-            let _ = write!(text, "\n\n{}", report::wrap(deviation));
+        for reason in reasons {
+            let _ = write!(text, "\n\n{}", report::wrap(reason));
         }
         Failure { text }
     }
@@ -215,10 +246,11 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// The first rule that it breaks and that is not accepted, not shrunk.
+    /// The first rule that it breaks and that is not accepted, not shrunk; or what cannot be
+    /// judged in virtual time. It is not played in real time.
     pub fn play(&self, script: &Script) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
-        let (exchange, violation) = self.first_violation(&target, script, 0);
+        let (exchange, violation) = self.first_violation(&target, script, 0)?;
         let Some(violation) = violation else { return Ok(()) };
         let finding = Finding {
             violation,
@@ -251,19 +283,29 @@ impl Suite {
         self.generator_config()
     }
 
+    /// The exchange, with the first violation that is not accepted; fails where there is none, and
+    /// something cannot be judged.
     fn first_violation(
         &self,
         target: &Arc<dyn Target>,
         script: &Script,
         runtime_seed: u64,
-    ) -> (Exchange, Option<Violation>) {
+    ) -> Result<(Exchange, Option<Violation>), Failure> {
         let bounds = self.target.bounds;
         let (exchange, verdict) = play_and_judge(target, &bounds, script, runtime_seed);
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };
+        let unproven = verdict.unproven().find(|suspicion| !accepted(suspicion));
+        let unproven = unproven.and_then(|suspicion| Unjudged::of(suspicion, 0));
         let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
-        (exchange, violation)
+        match unproven.filter(|_| violation.is_none()) {
+            None => Ok((exchange, violation)),
+            Some(what) => {
+                let reason = report::cannot_judge(&what, &self.target.name);
+                Err(self.fails_by("cannot be judged", &[reason]))
+            }
+        }
     }
 
     /// The failure: a full report of the first problem, and a line for each of the others.
@@ -294,6 +336,10 @@ impl Suite {
             let variants = report::variants(problem, outcome.scripts, Style::default().width);
             let _ = writeln!(text, "\n{variants}\n{saved}");
         }
+        for what in by_rule(&outcome.unjudged) {
+            let what = report::wrap(&report::cannot_judge(&what, name));
+            let _ = writeln!(text, "\n{what}");
+        }
         Failure { text: text.trim_end().to_owned() }
     }
 
@@ -305,7 +351,7 @@ impl Suite {
                 continue;
             }
             let (exchange, violation) =
-                self.first_violation(target, &repro.script, repro.runtime_seed);
+                self.first_violation(target, &repro.script, repro.runtime_seed)?;
             let Some(violation) = violation else { continue };
             let verdict = crate::verdict::Verdict {
                 violations: vec![violation.clone()],
@@ -313,7 +359,7 @@ impl Suite {
             };
             let how = match repro.compare(&verdict) {
                 Replay::Reproduced(_) => "still fails as saved in",
-                Replay::Dismissed | Replay::Fixed | Replay::Different(_) => {
+                Replay::Dismissed | Replay::Fixed | Replay::Different(_) | Replay::Unproven(_) => {
                     "fails, in another way than that saved in"
                 }
             };
@@ -328,6 +374,13 @@ impl Suite {
                 exchange,
                 dismissed: None,
             };
+            let findings = vec![finding.clone()];
+            let mut outcome = CampaignOutcome { findings, ..CampaignOutcome::default() };
+            self.confirm_in_real_time(target, &mut outcome);
+            if let Some(what) = outcome.unjudged.first() {
+                let reason = report::cannot_judge(what, &self.target.name);
+                return Err(self.fails_by("cannot be judged", &[reason]));
+            }
             let now = report::repro(&self.target, self.target.bounds, &finding);
             let report = report::finding(&now, &finding, Style::default());
             let SuiteTarget { name, .. } = &self.target;

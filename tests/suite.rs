@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -23,8 +24,10 @@ async fn hangs_after_fin(mut conn: Connection) {
 /// Drops every connection at once: nothing can be owed for long.
 async fn hangs_up_at_once(_: Connection) {}
 
+/// Plays nothing in real time, which takes seconds.
 fn suite_in(directory: &TempDir) -> Suite {
-    hangup::suite(hangs_after_fin).named("mine").findings_in(directory.path()).scripts(500)
+    let suite = hangup::suite(hangs_after_fin).named("mine").findings_in(directory.path());
+    suite.scripts(500).confirm(false)
 }
 
 fn saved(directory: &Path) -> Vec<String> {
@@ -60,6 +63,53 @@ fn a_saved_repro_is_replayed_first_on_the_next_run() {
 fn a_check_that_fails_panics() {
     let directory = tempfile::tempdir().expect("a directory");
     suite_in(&directory).check();
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server that keeps another time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Reads to the client's end, and waits for so long by the system's clock before it ends.
+async fn waits_in_real_time(mut conn: Connection, time: Duration) {
+    let mut bytes = [0; 1024];
+    while conn.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+    let began = now();
+    while began.elapsed() < time {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn what_ends_in_real_time_is_no_hang_and_not_clean_either() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |millis, confirm| {
+        let serve = move |conn| waits_in_real_time(conn, Duration::from_millis(millis));
+        let suite = hangup::suite(serve).close_within(Duration::from_millis(700)).confirm(confirm);
+        let failure = suite.findings_in(directory.path()).scripts(30).try_check();
+        failure.expect_err("it fails either way").to_string().replace('\n', " ")
+    };
+    let unconfirmed = check(200, true);
+    assert!(unconfirmed.contains("cannot be judged in virtual time"), "{unconfirmed}");
+    assert!(unconfirmed.contains("the connection ended in time, at 0.2"), "{unconfirmed}");
+    assert!(unconfirmed.contains("hangup probe"), "{unconfirmed}");
+    let as_virtual_time_says = check(200, false);
+    assert!(as_virtual_time_says.contains("suite fails: "), "{as_virtual_time_says}");
+    let late_in_real_time_too = check(3_000, true);
+    assert!(
+        late_in_real_time_too.contains("suite still fails as saved"),
+        "what the last one saved"
+    );
+    assert!(!late_in_real_time_too.contains("cannot be judged"), "{late_in_real_time_too}");
+}
+
+#[test]
+fn one_script_of_a_server_that_waits_for_a_thread_is_not_said_to_be_kept() {
+    let close: Script = "upgrade\nclose 1000\n".parse().expect("a script");
+    let target = hangup::target::clock::OwnClock::Thread;
+    let serve = move |conn| hangup::target::Target::serve(&target, conn);
+    let failure = hangup::suite(serve).play(&close).expect_err("nobody knows").to_string();
+    assert!(failure.contains("cannot be judged in virtual time"), "{failure}");
 }
 
 #[test]

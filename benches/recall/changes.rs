@@ -173,7 +173,7 @@ pub const KINDS: &[Kind] = &[
                  Close of the client's by then, and nothing illegal; the client read all, the Close, and a clean end. \
                  With the changed server it read the same but for one message, by the script's \
                  index. (No sentence of the RFC.)",
-        rules: &[],
+        rules: &[Invariant::SendsEveryMessage],
         change: |honest, index| {
             let count = sent_before_closing(honest)?.len();
             (count > 0).then(|| Change::LoseMessage(index % count))
@@ -187,7 +187,7 @@ pub const KINDS: &[Kind] = &[
         name: "messages swapped",
         counts: "As `message lost`; with the changed server the client read the same messages but \
                  in another order. (No sentence of the RFC.)",
-        rules: &[],
+        rules: &[Invariant::SendsEveryMessage],
         change: |honest, index| {
             let sent = sent_before_closing(honest)?;
             let first = index % sent.len().checked_sub(1).filter(|pairs| *pairs > 0)?;
@@ -204,7 +204,7 @@ pub const KINDS: &[Kind] = &[
                  client had sent whole before its legal Close, all of which the server had read \
                  before it closed. With the changed server it reports one less, though the server \
                  read as much. (No sentence of the RFC.)",
-        rules: &[],
+        rules: &[Invariant::HandsOnEveryMessage],
         change: |honest, index| {
             let count = reported(&honest.view)?;
             (count > 0).then(|| Change::HideMessage(index % count))

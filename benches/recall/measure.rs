@@ -2,7 +2,6 @@
 
 use super::changes::Kind;
 use super::criteria::Honest;
-use hangup::bounds::Bounds;
 use hangup::exchange::ConnectionId;
 use hangup::generate::GeneratorConfig;
 use hangup::run::virtual_time::play_and_judge;

@@ -108,6 +108,11 @@ pub(super) struct Test {
     /// simplest one.
     #[arg(long)]
     pub all_variants: bool,
+    /// Report what virtual time says without playing it in real time. By default the headline of
+    /// each problem of a connection that ends late, or never, is played once more with a clock that
+    /// runs, all of them at once, for their script and the bound; what ends in time then is no finding.
+    #[arg(long)]
+    pub no_confirm: bool,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,

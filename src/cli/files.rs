@@ -2,7 +2,7 @@
 //! take a process down, so that it is played in a worker.
 
 use super::args::File;
-use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
@@ -173,7 +173,8 @@ pub(super) fn replay(registry: &Registry, options: &File) -> Done {
 /// A fuzzer's artifact says that a rule was broken, and not which.
 fn replay_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> u8 {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
-    tell(&ReplayReport::of_script(case.target.name(), &broken, exchange))
+    let unproven = verdict.unproven().next();
+    tell(&ReplayReport::of_script(case.target.name(), &broken, unproven, exchange))
 }
 
 /// Prints a replay; the exit code says whether anything is broken.
@@ -182,13 +183,17 @@ pub(super) fn tell(report: &ReplayReport) -> u8 {
     match report.result {
         ReplayResult::Fixed | ReplayResult::Dismissed => CLEAN,
         ReplayResult::Reproduced | ReplayResult::Different => FINDINGS,
+        ReplayResult::Unproven => COULD_NOT,
     }
 }
 
 pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
-    let (_, verdict) = case.play()?;
+    let (exchange, verdict) = case.play()?;
     let Some(violation) = case.violation(&verdict) else {
+        if verdict.unproven().next().is_some() {
+            return Ok(replay_script(&case, &exchange, &verdict));
+        }
         output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
     };
@@ -241,6 +246,10 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
+        }
+        None if verdict.unproven().next().is_some() => {
+            output::print(&report::timeline(&exchange, verdict.unproven().next()));
+            return Ok(replay_script(&case, &exchange, &verdict));
         }
         None => {
             if let Some(repro) = &case.repro {

@@ -172,7 +172,7 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
     let code = files::tell(&ReplayReport::of(url, repro, &replay, &exchange, true));
     let shown = match &replay {
         Replay::Reproduced(violation) => Some(violation),
-        Replay::Dismissed | Replay::Fixed => None,
+        Replay::Dismissed | Replay::Fixed | Replay::Unproven(_) => None,
         Replay::Different(violations) => violations.first(),
     };
     if let Some(violation) = shown {

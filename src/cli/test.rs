@@ -144,7 +144,10 @@ fn code(runs: &[Run], targets: usize, recorded: bool) -> u8 {
     };
     if runs.iter().any(broken) {
         FINDINGS
-    } else if left(runs, targets) > 0 || !runs.iter().all(|run| run.saved.is_whole()) {
+    } else if runs.iter().any(|run| !run.outcome.unjudged.is_empty())
+        || left(runs, targets) > 0
+        || !runs.iter().all(|run| run.saved.is_whole())
+    {
         COULD_NOT
     } else {
         CLEAN

@@ -2,9 +2,11 @@
 
 use super::args::{SCRIPTS, Test};
 use super::baseline::Known;
+use super::output;
 use super::progress::Bar;
 use super::saved::Saved;
 use crate::bounds::Bounds;
+use crate::finding::Finding;
 use crate::report;
 use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
 use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress};
@@ -15,6 +17,30 @@ use crate::verdict::{Identity, Level};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Plays the headlines that are about time while the clock runs, and takes out what ends in time.
+fn confirm(
+    campaign: &Campaign,
+    outcome: &mut CampaignOutcome,
+    target: &Arc<dyn Target>,
+    pool: &mut WorkerPool,
+    bar: &Bar,
+) -> Result<(), String> {
+    let questions = campaign.questions(outcome);
+    if questions.is_empty() {
+        return Ok(());
+    }
+    bar.aside(|| {
+        output::note(&format!(
+            "confirming {} in real time, up to {} s",
+            report::count(questions.len(), "problem"),
+            campaign::lasting(&questions).as_secs_f64().ceil(),
+        ));
+    });
+    let answers = pool.play_in_real_time(target, campaign.bounds, &questions)?;
+    campaign.take_answers(outcome, &questions, &answers);
+    Ok(())
+}
 
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
@@ -69,6 +95,15 @@ impl Run {
             |finding| Some(finding.violation.identity),
             (&outcome.sightings, outcome.scripts - outcome.passed_over),
         );
+        // Nobody waits for it who has interrupted the run.
+        if !(options.no_confirm || stop(0)) {
+            confirm(&campaign, &mut outcome, target, pool, bar)?;
+        }
+        outcome.unjudged.retain(|unjudged| {
+            let is_same = |finding: &Finding| finding.violation.identity == unjudged.identity;
+            let is_known = known.patterns().iter().any(|known| known.matches(unjudged.identity));
+            !is_known && !outcome.findings.iter().any(is_same)
+        });
         let held_otherwise = options.close_within.is_some();
         let target = Arc::clone(target);
         let mut run =
@@ -113,7 +148,12 @@ impl Run {
             sightings: self.outcome.sightings.clone(),
             accepted: accepted.chain(known).collect(),
             jumps: jumps.collect(),
-            played: HowPlayed::InProcess { given_up, passed_over, planned: self.scripts },
+            played: HowPlayed::InProcess {
+                given_up,
+                passed_over,
+                planned: self.scripts,
+                unjudged: self.outcome.unjudged.clone(),
+            },
         }
     }
 

@@ -159,6 +159,32 @@ pub enum AfterDeadline {
     },
     /// Watching ended here and nothing was proven (real time only).
     GaveUp,
+    /// Other threads are at work, whose time is not tokio's: the connection may yet end, or
+    /// would have ended earlier. Virtual time only.
+    Unproven(OtherThreads),
+}
+
+/// What was seen of threads beside the one that plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OtherThreads {
+    /// So many that were started while the script was played still run.
+    Left(u32),
+    /// One of them woke a task of the server's.
+    WokeTask,
+    /// One of them used the server's transport, or took commands for its application.
+    UsedTransport,
+}
+
+/// What they did, as a clause.
+impl fmt::Display for OtherThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left(1) => f.write_str("a thread that the server started still runs"),
+            Self::Left(threads) => write!(f, "{threads} threads that the server started still run"),
+            Self::WokeTask => f.write_str("another thread woke a task of the server's"),
+            Self::UsedTransport => f.write_str("another thread used the connection"),
+        }
+    }
 }
 
 /// What the subject was doing with its transport when watching ended, and it had not let go.

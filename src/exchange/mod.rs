@@ -10,7 +10,9 @@ mod event;
 mod fingerprint;
 mod time;
 
-pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, Standing, What};
+pub use event::{
+    AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, OtherThreads, Standing, What,
+};
 pub use fingerprint::fingerprint;
 pub use time::Time;
 

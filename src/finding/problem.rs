@@ -69,6 +69,17 @@ pub fn simplicity(script: &Script) -> (usize, usize, String) {
     (script.steps.len(), text.len(), text)
 }
 
+/// What orders the findings of one problem: its headline comes first. The script of a mere case is
+/// about that, and one that was not shrunk is long by chance.
+pub fn headline_order(
+    problem: Problem,
+    identity: Identity,
+    shrunk: bool,
+    script: &Script,
+) -> impl Ord + use<> {
+    (identity.problem() != problem, !shrunk, simplicity(script), identity)
+}
+
 /// What orders problems in a report, by their headlines: first what hangs, the shortest script
 /// first; then what the RFC demands before what it recommends, and the shortest script first.
 ///

@@ -221,7 +221,10 @@ impl Repro {
         match verdict.find(self.identity) {
             Some(violation) => Replay::Reproduced(violation.clone()),
             None if verdict.acquitted(self.identity).is_some() => Replay::Dismissed,
-            None if verdict.is_clean() => Replay::Fixed,
+            None if verdict.is_clean() => match verdict.unproven().next() {
+                Some(suspicion) => Replay::Unproven(suspicion.clone()),
+                None => Replay::Fixed,
+            },
             None => Replay::Different(verdict.violations.clone()),
         }
     }
@@ -238,6 +241,8 @@ pub enum Replay {
     Fixed,
     /// Something else is broken.
     Different(Vec<Violation>),
+    /// It cannot be judged in virtual time: other threads are at work.
+    Unproven(Violation),
 }
 
 const fn yes() -> bool {

@@ -15,7 +15,8 @@
 //!
 //! What [`Fuzz`] finds is shrunk, and saved beside the fuzzer's own artifact. It panics
 //! once for each finding, told apart as everywhere by target, rule, cause and condition:
-//! a night over many processes ends with a handful of files.
+//! a night over many processes ends with a handful of files. Nothing is played in real time; what
+//! other threads of the server's keep from being judged is said once in each process.
 
 #[cfg(feature = "tungstenite")]
 mod decoder_comparison;
@@ -34,14 +35,17 @@ pub use text::{notation, repro};
 use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::heap;
-use crate::run::campaign::{Campaign, FirstFailure};
+use crate::report;
+use crate::run::campaign::{Campaign, FirstFailure, Unjudged};
 use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
 use crate::target::{Deviation, Registry, Target};
+use crate::verdict::Violation;
 use finding_log::FindingLog;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Names the built-in target that hangup's own fuzz targets play against; where it is
 /// not set, `reference`.
@@ -69,6 +73,8 @@ pub struct Fuzz {
     max_bytes: u64,
     random: bool,
     log: FindingLog,
+    /// It was said that something cannot be judged in virtual time.
+    said_unjudged: AtomicBool,
 }
 
 impl From<Suite> for Fuzz {
@@ -87,7 +93,8 @@ impl Fuzz {
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
         let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };
-        Self { target, bounds, config, max_bytes, random, log: FindingLog::new() }
+        let (log, said_unjudged) = (FindingLog::new(), AtomicBool::new(false));
+        Self { target, bounds, config, max_bytes, random, log, said_unjudged }
     }
 
     /// The built-in target that the environment variable [`TARGET`] names, or `reference`.
@@ -171,6 +178,14 @@ impl Fuzz {
         let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, 0);
         let deviations = self.target.deviations();
         let mut reports = String::new();
+        let is_new =
+            |suspicion: &&Violation| Deviation::accepting(deviations, suspicion.identity).is_none();
+        let unproven = verdict.unproven().find(is_new).and_then(|one| Unjudged::of(one, 0));
+        if let Some(what) = unproven
+            && !self.said_unjudged.swap(true, Ordering::Relaxed)
+        {
+            reports = report::wrap(&report::cannot_judge(&what, self.target.name()));
+        }
         for violation in verdict.violations {
             let key = violation.identity;
             let accepted = Deviation::accepting(deviations, key).is_some();

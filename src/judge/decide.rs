@@ -96,6 +96,7 @@ const fn control_of(excuse: Excuse) -> Option<ControlKind> {
         | Excuse::WideLength
         | Excuse::HalfFrame => Some(ControlKind::Without),
         Excuse::Crashed
+        | Excuse::OtherThreads
         | Excuse::NoRoom
         | Excuse::CutOff
         | Excuse::ServerClosedFirst

@@ -170,6 +170,11 @@ pub(super) fn nobody_could_see(view: &View<'_>, time: Time) -> Option<Excuse> {
     unseen.then_some(Excuse::NobodyCouldSee)
 }
 
+/// Whether other threads are at work: in virtual time nobody knows when they are done.
+pub(super) fn other_threads(view: &View<'_>) -> Option<Excuse> {
+    view.other_threads().map(|_| Excuse::OtherThreads)
+}
+
 fn is_blind(view: &View<'_>, time: Time) -> bool {
     let (mut deaf, mut cut) = (false, false);
     for event in view.events().take_while(|event| event.at <= time) {

@@ -71,7 +71,7 @@ fn kept(view: &View<'_>, event: Option<usize>, owed: Owed) -> bool {
 }
 
 fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize>) -> Suspicion {
-    let ending = came.map_or_else(|| left_open(view), |event| Ending::Late(view.at(event)));
+    let ending = missed(view, came);
     let waited = was_waited_for(view, owed, came);
     let condition = if waited { Condition::HalfSent } else { condition(view, owed) };
     let events = [Some(owed.event), came.or(view.firsts.became)].into_iter().flatten().collect();
@@ -85,6 +85,7 @@ fn suspicion(view: &View<'_>, owed: Owed, fact: &'static str, came: Option<usize
     let suspicion = Suspicion::new(level, symptom, fact, events);
     Suspicion { timing: Some((owed, condition, ending)), ..suspicion }
         .unless(excuses::nobody_could_see(view, owed.deadline))
+        .unless(excuses::other_threads(view))
 }
 
 /// Whether the client had done nothing since the deadline when `came` happened, so that it
@@ -196,9 +197,17 @@ pub(super) const fn of_a_violation(fault: Fault) -> Level {
 pub(super) fn ending(view: &View<'_>, owed: Option<Owed>) -> Ending {
     match (owed, view.ended()) {
         (Some(owed), ended) if kept(view, ended, owed) => Ending::InTime,
-        (Some(_), Some(event)) => Ending::Late(view.at(event)),
-        (Some(_), None) => left_open(view),
+        (Some(_), ended) => missed(view, ended),
         (None, _) => Ending::InTime,
+    }
+}
+
+/// How what was missed ended, where `came` is the event with which it came at last.
+fn missed(view: &View<'_>, came: Option<usize>) -> Ending {
+    match (view.other_threads(), came) {
+        (Some(threads), _) => Ending::Unproven(threads),
+        (None, Some(event)) => Ending::Late(view.at(event)),
+        (None, None) => left_open(view),
     }
 }
 

@@ -5,6 +5,7 @@ use super::model::{
 };
 use super::promise::Overdue;
 use crate::exchange::Time;
+use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::verdict::{Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 
@@ -66,6 +67,45 @@ struct JsonTarget<'a> {
     dismissed: Option<Vec<JsonFinding<'a>>>,
     accepted: Vec<JsonAccepted>,
     jumps: Vec<JsonJump>,
+    /// In process only: what was seen and cannot be judged in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unproven: Option<Vec<JsonUnproven>>,
+}
+
+/// What would be a finding if the target's time were virtual.
+#[derive(Serialize)]
+struct JsonUnproven {
+    #[serde(flatten)]
+    problem: Problem,
+    level: &'static str,
+    #[serde(flatten)]
+    variant: Variant,
+    /// What was seen of other threads, where that is how it is known.
+    threads: Option<String>,
+    /// When the connection ended while the clock ran, where that is how it is known.
+    ended_at_seconds: Option<f64>,
+    first_script: u64,
+    /// How many scripts showed it.
+    shown: u64,
+}
+
+impl JsonUnproven {
+    fn of(unjudged: &Unjudged) -> Self {
+        let Unjudged { identity, level, why, first, scripts } = *unjudged;
+        let (threads, ended) = match why {
+            WhyUnjudged::Threads(threads) => (Some(threads.to_string()), None),
+            WhyUnjudged::EndedInRealTime(at) => (None, Some(at.seconds())),
+        };
+        Self {
+            problem: identity.problem(),
+            level: level.id(),
+            variant: identity.variant(),
+            threads,
+            ended_at_seconds: ended,
+            first_script: first,
+            shown: scripts,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -112,6 +152,7 @@ impl<'a> JsonTarget<'a> {
             dismissed,
             accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
             jumps: report.jumps.iter().map(JsonJump::of).collect(),
+            unproven: in_process.map(|_| report.unjudged().iter().map(JsonUnproven::of).collect()),
         }
     }
 }

@@ -22,8 +22,8 @@ pub use json::json;
 pub use junit::junit;
 pub use sentence::sentence;
 pub use text::{
-    Style, count, finding, headline, jump, of_scripts, pasteable, problem_headline, replay, saved,
-    stale, summary, target, thousands, variants, wrap, wrap_to,
+    Style, cannot_judge, count, finding, headline, jump, of_scripts, pasteable, problem_headline,
+    replay, saved, stale, summary, target, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
 

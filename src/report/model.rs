@@ -3,10 +3,10 @@
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
-use crate::finding::problem::{Sightings, by_problem, rank, simplicity};
+use crate::finding::problem::{Sightings, by_problem, headline_order, rank};
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::share::Share;
-use crate::run::campaign;
+use crate::run::campaign::{self, Unjudged};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub enum HowPlayed {
         passed_over: u64,
         /// How many scripts it was to be, where that was said.
         planned: Option<u64>,
+        /// What was seen and cannot be judged in virtual time.
+        unjudged: Vec<Unjudged>,
     },
     /// A running server, over real TCP.
     OverTcp(OverTcp),
@@ -234,6 +236,8 @@ pub enum Remark<'a> {
     GivenUp(u64, Option<u64>),
     /// So many of its scripts were not played, of so many.
     ScriptsPassedOver(u64, u64),
+    /// Something was seen and cannot be judged in virtual time, of a target of this name.
+    CannotJudge(Unjudged, &'a str),
     /// An accepted deviation occurred in so many scripts.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
@@ -333,10 +337,8 @@ impl<'a> ProblemReport<'a> {
         scripts: u64,
     ) -> Option<Self> {
         let simple = |finding: &&&FindingReport| {
-            let identity = finding.repro.identity;
-            // The script of a mere case is about that; one that was not shrunk is long by chance.
-            let is_case = identity.problem() != problem;
-            (is_case, !finding.shrunk, simplicity(&finding.repro.script), identity)
+            let FindingReport { repro, shrunk, .. } = finding;
+            headline_order(problem, repro.identity, *shrunk, &repro.script)
         };
         let headline = *variants.iter().min_by_key(simple)?;
         // Must comes first.
@@ -372,6 +374,14 @@ impl TargetReport {
         }
     }
 
+    /// What was seen and cannot be judged in virtual time.
+    pub fn unjudged(&self) -> &[Unjudged] {
+        match &self.played {
+            HowPlayed::InProcess { unjudged, .. } => unjudged,
+            HowPlayed::OverTcp(_) => &[],
+        }
+    }
+
     /// How long it took, in seconds, where it was played over TCP.
     pub const fn seconds(&self) -> f64 {
         match &self.played {
@@ -389,8 +399,10 @@ impl TargetReport {
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
         match &self.played {
-            HowPlayed::InProcess { given_up, passed_over, planned } => {
+            HowPlayed::InProcess { given_up, passed_over, planned, unjudged } => {
                 let passed_over = *passed_over;
+                let unjudged = campaign::by_rule(unjudged).into_iter();
+                remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name)));
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);
                 remarks.extend((passed_over > 0).then_some(remark));
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
@@ -472,6 +484,8 @@ pub enum ReplayResult {
     Fixed,
     /// Something else is broken.
     Different,
+    /// It cannot be judged in virtual time.
+    Unproven,
 }
 
 impl ReplayReport {
@@ -488,6 +502,9 @@ impl ReplayReport {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
             }
             Replay::Dismissed => (ReplayResult::Dismissed, [].as_slice()),
+            Replay::Unproven(suspicion) => {
+                (ReplayResult::Unproven, std::slice::from_ref(suspicion))
+            }
             Replay::Fixed => (ReplayResult::Fixed, [].as_slice()),
             Replay::Different(violations) => (ReplayResult::Different, violations.as_slice()),
         };
@@ -504,10 +521,22 @@ impl ReplayReport {
         Self { on: on.to_owned(), result, saved, broken, ended, over_tcp }
     }
 
-    /// A script's replay, which says that a rule was broken, and not which.
-    pub fn of_script(on: &str, broken: &[&Violation], exchange: &Exchange) -> Self {
-        let result = if broken.is_empty() { ReplayResult::Fixed } else { ReplayResult::Reproduced };
-        let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
+    /// A script's replay, which says that a rule was broken, and not which; or that something
+    /// is unproven.
+    pub fn of_script(
+        on: &str,
+        broken: &[&Violation],
+        unproven: Option<&Violation>,
+        exchange: &Exchange,
+    ) -> Self {
+        let result = match unproven {
+            _ if !broken.is_empty() => ReplayResult::Reproduced,
+            Some(_) => ReplayResult::Unproven,
+            None => ReplayResult::Fixed,
+        };
+        let unproven = unproven.filter(|_| broken.is_empty());
+        let broken = broken.iter().copied().chain(unproven);
+        let broken = broken.map(|violation| sentence_of(violation, exchange)).collect();
         Self { on: on.to_owned(), result, saved: None, broken, ended: None, over_tcp: false }
     }
 }

@@ -65,9 +65,11 @@ fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
 fn ended(ending: Ending) -> String {
     match ending {
         Ending::Late(at) | Ending::Open(at) => format!("{} {at}", ending.kind()),
-        Ending::InTime | Ending::Never | Ending::Ticking(_) | Ending::Spinning(_) => {
-            ending.kind().to_owned()
-        }
+        Ending::InTime
+        | Ending::Never
+        | Ending::Ticking(_)
+        | Ending::Spinning(_)
+        | Ending::Unproven(_) => ending.kind().to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::share::Share;
+use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
 use crate::verdict::{Control, Doubt, Reason};
 use std::fmt::Write as _;
@@ -65,6 +66,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
             style.paint(Paint::Yellow, "not tested")
         }
+        0 if !report.unjudged().is_empty() => style.paint(Paint::Yellow, "not judged"),
         0 => style.paint(Paint::Green, "clean"),
         found => style.paint(Paint::Red, &count(found, "problem")),
     };
@@ -206,6 +208,7 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             let text = wrapped(&format!("jumped: {}", self::jump(jump)));
             vec![text.replacen("jumped", &style.paint(Paint::Red, "jumped"), 1)]
         }
+        Remark::CannotJudge(what, target) => vec![wrapped(&cannot_judge(&what, target))],
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
             vec![wrapped(&format!(
@@ -244,6 +247,24 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
     }
 }
 
+/// What was seen and cannot be judged in virtual time, how that is known, and what to do.
+pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
+    let Unjudged { identity, why, scripts, .. } = *what;
+    let rule = identity.invariant();
+    let why = match why {
+        WhyUnjudged::Threads(threads) => {
+            format!("in {} {threads}", count(scripts as usize, "script"))
+        }
+        WhyUnjudged::EndedInRealTime(at) => {
+            format!("played with a clock that runs, the connection ended in time, at {at}")
+        }
+    };
+    format!(
+        "cannot be judged in virtual time: {rule}: {why}, so that the server's time is not \
+         tokio's: test it over TCP, with `hangup serve {target}` and `hangup probe`."
+    )
+}
+
 /// What showed once and is no finding, and why not.
 fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let why = match why {
@@ -268,8 +289,13 @@ pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
     let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
+    let unjudged = summary.targets.iter().filter(|target| !target.unjudged().is_empty()).count();
+    let unjudged = match unjudged {
+        0 => String::new(),
+        unjudged => format!(", {unjudged} not judged"),
+    };
     format!(
-        "\n{} in {} of {}: {} scripts in {seconds:.1} s, {} a second",
+        "\n{} in {} of {}{unjudged}: {} scripts in {seconds:.1} s, {} a second",
         count(problems.iter().sum(), "problem"),
         problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
@@ -285,6 +311,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         ReplayResult::Dismissed => (Paint::Green, "no finding"),
         ReplayResult::Fixed => (Paint::Green, "fixed"),
         ReplayResult::Different => (Paint::Yellow, "different"),
+        ReplayResult::Unproven => (Paint::Yellow, "not judged"),
     };
     let word = style.paint(Paint::Bold, &style.paint(paint, word));
     let mut text = format!("{word} on {}\n", report.on);
@@ -306,6 +333,13 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
     }
     for (rule, sentence) in &report.broken {
         say(&format!("{rule}: {sentence}"));
+    }
+    if report.result == ReplayResult::Unproven {
+        say(&format!(
+            "The server's time is not tokio's: test it over TCP, with `hangup serve {}` and \
+             `hangup probe`.",
+            report.on
+        ));
     }
     if let Some(ended) = &report.ended {
         say(&format!("It ended otherwise than saved: {ended} then."));

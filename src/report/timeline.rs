@@ -184,6 +184,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         Ending::Never => (NEVER, "open: nothing is left that could run".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open, and watching ended".to_owned()),
+        Ending::Unproven(threads) => (NEVER, format!("unproven: {threads}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
     rows.push(Row { at, event: None, lane: Lane::Across, text, marked: true });

@@ -6,6 +6,7 @@
 
 #[doc(hidden)]
 pub mod changed;
+pub mod clock;
 mod connection;
 pub mod nasty;
 pub mod reference;
@@ -166,6 +167,8 @@ impl Registry {
             .fold(registry, |registry, fault| registry.with(Reference::with(*fault)));
         let registry =
             nasty::Nasty::ALL.iter().fold(registry, |registry, nasty| registry.with(*nasty));
+        let registry =
+            clock::OwnClock::ALL.iter().fold(registry, |registry, clock| registry.with(*clock));
         #[cfg(feature = "tungstenite")]
         let registry = tungstenite::Style::ALL
             .iter()

@@ -196,5 +196,7 @@ words! {
         ActedByItself = "the server may have acted by itself",
         /// The client did not read, or was cut off, and nobody saw the server's end.
         NobodyCouldSee = "nobody could see whether the connection ended",
+        /// Other threads are at work, whose time is not tokio's. Virtual time only.
+        OtherThreads = "other threads are at work, whose time is not virtual",
     }
 }

@@ -9,7 +9,7 @@ pub use identity::{Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 pub use symptoms::Symptom;
 
-pub use crate::exchange::Time;
+pub use crate::exchange::{OtherThreads, Time};
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 
@@ -140,12 +140,15 @@ pub enum Ending {
     Spinning(Time),
     /// Not by this time, when watching ended; nothing was proven (real time only).
     Open(Time),
+    /// Not by its deadline in virtual time, in which other threads do not live: nothing is
+    /// proven, and it is no finding.
+    Unproven(OtherThreads),
 }
 
 impl Ending {
     /// The names of all of them.
-    pub const KINDS: [&'static str; 6] =
-        ["in time", "late", "never", "ticking", "spinning", "open"];
+    pub const KINDS: [&'static str; 7] =
+        ["in time", "late", "never", "ticking", "spinning", "open", "unproven"];
 
     /// The ending's name in files and JSON.
     pub const fn kind(self) -> &'static str {
@@ -156,6 +159,7 @@ impl Ending {
             Self::Ticking(_) => "ticking",
             Self::Spinning(_) => "spinning",
             Self::Open(_) => "open",
+            Self::Unproven(_) => "unproven",
         }
     }
 
@@ -163,7 +167,7 @@ impl Ending {
     pub const fn at(self) -> Option<Time> {
         match self {
             Self::Late(at) | Self::Spinning(at) | Self::Open(at) => Some(at),
-            Self::InTime | Self::Never | Self::Ticking(_) => None,
+            Self::InTime | Self::Never | Self::Ticking(_) | Self::Unproven(_) => None,
         }
     }
 }
@@ -225,6 +229,15 @@ impl Verdict {
         dismissals.find_map(|dismissal| {
             identity.stands_for(dismissal.violation.identity).then(|| dismissal.reason.upheld())?
         })
+    }
+
+    /// What cannot be judged in virtual time: suspicions of lateness whose ending other threads
+    /// may yet change ([`Ending::Unproven`]).
+    pub fn unproven(&self) -> impl Iterator<Item = &Violation> {
+        let unproven = Reason::Excuse(Excuse::OtherThreads);
+        let dismissals = self.dismissals.iter();
+        let unproven = dismissals.filter(move |dismissal| dismissal.reason == unproven);
+        unproven.map(|dismissal| &dismissal.violation)
     }
 
     /// The violation that this identity [stands for](Identity::stands_for), where there is one.

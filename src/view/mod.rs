@@ -13,7 +13,8 @@ pub use messages::{Message, messages};
 pub use streams::{Frame, Stream};
 
 use crate::exchange::{
-    Bytes, ConnectionId, Death, End, Event, Exchange, Note, Standing, Time, What,
+    AfterDeadline, Bytes, ConnectionId, Death, End, Event, Exchange, Note, OtherThreads, Standing,
+    Time, What,
 };
 use crate::wire::{Fault, Role, handshake};
 
@@ -241,6 +242,15 @@ impl<'a> View<'a> {
     pub fn stood_still(&self) -> Option<usize> {
         let died = self.death().filter(|(_, death)| *death == Death::StoodStill);
         self.firsts.spun.or(died.map(|(event, _)| event))
+    }
+
+    /// What was seen of other threads, where that leaves open when the connection ends, or would
+    /// have ended.
+    pub fn other_threads(&self) -> Option<OtherThreads> {
+        match self.exchange.events[self.firsts.became?].what {
+            What::Became(AfterDeadline::Unproven(threads)) => Some(threads),
+            _ => None,
+        }
     }
 
     /// The event with which the connection ended, as far as the server has to

@@ -6,6 +6,7 @@
 //! nothing in the others. Signals, `/proc` and `/dev/full` are Linux's.
 
 mod bad_input;
+mod clocks;
 mod compare;
 mod interrupt;
 mod json;
@@ -142,8 +143,15 @@ impl Desk {
         command
     }
 
-    /// Runs the binary with arguments that have no spaces in them.
+    /// Runs the binary with arguments that have no spaces in them. What `test` finds is not played
+    /// in real time, which takes seconds.
     pub fn hangup(&self, arguments: &str) -> Run {
+        let is_test = arguments.starts_with("test ");
+        self.confirming(&format!("{arguments}{}", if is_test { " --no-confirm" } else { "" }))
+    }
+
+    /// The same, and `test` plays in real time what it finds about time.
+    pub fn confirming(&self, arguments: &str) -> Run {
         let mut command = self.command(env!("CARGO_BIN_EXE_hangup"));
         Run::of(command.args(arguments.split_whitespace()).output().expect("it starts"))
     }

@@ -22,9 +22,6 @@ use hangup::{Registry, Script, Target};
 use measure::{Bench, Case, Outcome, Tally};
 use std::sync::Arc;
 
-/// Kinds that no rule is about yet: nothing convicts them.
-const WITHOUT_A_RULE: &[&str] = &["message lost", "messages swapped", "client's message lost"];
-
 /// For each kind a script with an index that shows it on `reference`, and how strongly it is
 /// forbidden.
 const SHOWN: &[(&str, &str, usize, Level)] = &[
@@ -94,8 +91,7 @@ fn every_change_counts_and_is_convicted_by_the_right_rule_where_there_is_one() {
         let case = case.unwrap_or_else(|| panic!("{name} does not count: {line}"));
         assert_eq!(case.level, *level, "{name}: {line}");
         let convicted = case.outcome == Outcome::Convicted;
-        let has_rule = !WITHOUT_A_RULE.contains(name);
-        assert_eq!(convicted, has_rule, "{name}: {line}: {:?}", case.outcome);
+        assert!(convicted, "{name}: {line}: {:?}", case.outcome);
     }
 }
 
@@ -197,8 +193,7 @@ fn no_criterion_is_met_by_the_honest_play_itself() {
 
 #[test]
 fn few_scripts_show_the_recall_and_no_honest_server_is_accused() {
-    let kinds: Vec<&Kind> =
-        KINDS.iter().filter(|kind| !WITHOUT_A_RULE.contains(&kind.name)).collect();
+    let kinds: Vec<&Kind> = KINDS.iter().collect();
     let mut tally = Tally::default();
     for (place, target) in honest_targets().iter().enumerate() {
         let mut one = Tally::default();
@@ -207,6 +202,6 @@ fn few_scripts_show_the_recall_and_no_honest_server_is_accused() {
     }
     assert_eq!(tally.accusations, []);
     let (must, should) = (tally.recall(Must), tally.recall(Should));
-    assert!(must >= 0.91, "recall, must: {must}");
-    assert!(should >= 0.90, "recall, should: {should}");
+    assert!(must >= 0.99, "recall, must: {must}");
+    assert!(should >= 0.95, "recall, should: {should}");
 }

@@ -8,15 +8,22 @@
 //! [`Campaign::run`] plays in this process. `workers` (feature `cli`) plays in processes that a
 //! target may take down.
 
+mod confirm;
 mod investigate;
 mod investigations;
+mod unjudged;
 
+pub(crate) use confirm::play_on_threads;
+#[cfg(feature = "cli")]
+pub(crate) use confirm::{Question, lasting};
 pub(crate) use investigate::FirstFailure;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigate::crash_cost;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
+pub(crate) use unjudged::UnjudgedScripts;
+pub use unjudged::{Unjudged, WhyUnjudged, by_rule};
 
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -28,7 +35,7 @@ use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Identity, Level, Pattern, Violation};
+use crate::verdict::{Identity, Level, Pattern, Verdict, Violation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -99,6 +106,8 @@ pub struct CampaignOutcome {
     pub findings: Vec<Finding>,
     /// What looked like a finding, and of which a control acquitted the target.
     pub dismissed: Vec<Finding>,
+    /// What was seen and cannot be judged in virtual time: would-be findings.
+    pub unjudged: Vec<Unjudged>,
     /// How often each variant of a problem was seen, those included that are dismissed, and those
     /// of a baseline.
     pub sightings: Sightings,
@@ -155,14 +164,18 @@ impl Campaign {
         let mut fired = vec![Fired::default(); deviations.len()];
         let mut investigations = Investigations::new(self.all_variants, known);
         let mut outcome = CampaignOutcome::default();
+        let mut unjudged = UnjudgedScripts::default();
         let accepts = accepts(deviations, known);
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
             let script = config.nth(self.seed, index);
             let play = |script: &Script| play(target, &self.bounds, script, index);
             let mut again = |script: &Script| play(script);
-            let violations =
-                self.unaccepted_violations(&script, &mut again, deviations, &mut fired);
+            let JudgedScript { violations, unproven } =
+                self.play_and_judge(&script, &mut again, deviations, &mut fired);
+            for suspicion in &unproven {
+                unjudged.add(suspicion, index, 1);
+            }
             outcome.scripts += 1;
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
@@ -193,6 +206,7 @@ impl Campaign {
         }
         (outcome.findings, outcome.dismissed) = investigations.into_findings();
         outcome.accepted = accepted_counts(deviations, &fired);
+        outcome.unjudged = unjudged.into_list();
         outcome
     }
 
@@ -201,28 +215,31 @@ impl Campaign {
         GeneratorConfig { bounds: self.bounds, app: target.obeys() }
     }
 
-    /// Plays a script, and the controls that it needs. The rules that it breaks but for those
-    /// that `deviations` accept, which are counted in `fired`: the first violation of each
-    /// identity, in their order.
-    pub(crate) fn unaccepted_violations(
+    /// Plays a script, and the controls that it needs.
+    pub(crate) fn play_and_judge(
         &self,
         script: &Script,
         play: &mut dyn FnMut(&Script) -> Exchange,
         deviations: &[Deviation],
         fired: &mut [Fired],
-    ) -> Vec<Violation> {
+    ) -> JudgedScript {
         let exchange = play(script);
         let mut again = |script: &Script| Ok::<_, Infallible>(play(script));
         let Ok(verdict) = judge_and_decide(&exchange, &self.bounds, script, &mut again);
-        Self::unaccepted(verdict.violations, deviations, fired)
+        Self::unaccepted(verdict, deviations, fired)
     }
 
-    /// The violations but for those that `deviations` accept, which are counted in `fired`.
+    /// The rules that are broken, and those of which that is unproven, but for what `deviations`
+    /// accept; of what is broken that is counted in `fired`.
     pub(crate) fn unaccepted(
-        mut violations: Vec<Violation>,
+        verdict: Verdict,
         deviations: &[Deviation],
         fired: &mut [Fired],
-    ) -> Vec<Violation> {
+    ) -> JudgedScript {
+        let is_new =
+            |suspicion: &&Violation| Deviation::accepting(deviations, suspicion.identity).is_none();
+        let unproven = verdict.unproven().filter(is_new).cloned().collect();
+        let mut violations = verdict.violations;
         // The strongest level of those that each of the deviations accepts: must comes first.
         let mut accepted: BTreeMap<usize, Level> = BTreeMap::new();
         violations.retain(|violation| {
@@ -238,8 +255,17 @@ impl Campaign {
         }
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
-        violations
+        JudgedScript { violations, unproven }
     }
+}
+
+/// What a script's exchange shows, but for what is accepted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JudgedScript {
+    /// The first violation of each identity, in their order.
+    pub violations: Vec<Violation>,
+    /// What would be violations if the target's time were virtual.
+    pub unproven: Vec<Violation>,
 }
 
 /// Whether a finding is accepted, by a deviation or as known.

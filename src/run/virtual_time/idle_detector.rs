@@ -1,5 +1,6 @@
 //! When the runtime is idle, how often it woke, and whether tasks spin: what its hooks tell.
 
+use super::thread_watch::ThreadWatch;
 use crate::exchange::What;
 use crate::transport::memory::{Link, Observer, Turns};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -25,11 +26,12 @@ pub(super) struct IdleDetector {
     spun: AtomicBool,
     link: Mutex<Option<Link>>,
     pub observer: Option<Arc<dyn Observer>>,
+    pub threads: ThreadWatch,
 }
 
 impl IdleDetector {
-    pub fn new(observer: Option<Arc<dyn Observer>>) -> Self {
-        Self { observer, ..Self::default() }
+    pub fn new(observer: Option<Arc<dyn Observer>>, threads: ThreadWatch) -> Self {
+        Self { observer, threads, ..Self::default() }
     }
 
     /// The runtime is about to park. Waking the client here keeps it from parking.

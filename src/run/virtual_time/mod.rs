@@ -14,18 +14,26 @@
 //!   whoever waits on the transport is woken for nothing: what is tried then tells what the
 //!   server was waiting for.
 //!
-//! A target with a clock of its own (`std::time`, threads) cannot be judged here.
+//! A target with a clock of its own (`std::time`, threads) cannot be judged here. Where other
+//! threads are seen at work the ending is unproven (`thread_watch`); [`in_real_time`] plays a
+//! script with a clock that runs, to see whether what was proven is so.
 
 mod idle_detector;
+pub(crate) mod in_real_time;
 mod panics;
 mod simulated_end;
+mod thread_watch;
+
+#[cfg(all(feature = "cli", unix))]
+pub(crate) use self::thread_watch::this_process_only_plays;
 
 use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
 use self::simulated_end::{CommandQueue, SimulatedEnd};
+use self::thread_watch::{Seen, ThreadWatch, wakes_from_outside};
 use crate::actor::Actor;
 use crate::bounds::Bounds;
-use crate::exchange::{AfterDeadline, Exchange, Time, What};
+use crate::exchange::{AfterDeadline, Event, Exchange, OtherThreads, Time, What};
 use crate::heap;
 use crate::judge;
 use crate::run::control_play::judge_and_decide;
@@ -129,6 +137,29 @@ pub fn play_together(
     play_connections(None, target, bounds, &scripts, seed)
 }
 
+/// How often, and how long each time, a task is given to be woken by another thread, where others
+/// than the target's run in this process: 50 ms in all.
+const MOMENTS: u32 = 10;
+const MOMENT: Duration = Duration::from_millis(5);
+
+/// Whose time it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    /// It stands still while anything can run.
+    Paused,
+    /// It runs: plays may take so long.
+    Real(Duration),
+}
+
+/// How scripts are played.
+struct Setting<'a> {
+    observer: Option<&'a Arc<dyn Observer>>,
+    target: &'a Arc<dyn Target>,
+    bounds: &'a Bounds,
+    seed: u64,
+    clock: Clock,
+}
+
 fn play_connections(
     observer: Option<&Arc<dyn Observer>>,
     target: &Arc<dyn Target>,
@@ -136,9 +167,30 @@ fn play_connections(
     scripts: &[&Script],
     seed: u64,
 ) -> Exchange {
+    let setting = Setting { observer, target, bounds, seed, clock: Clock::Paused };
+    if observer.is_some_and(|observer| !observer.may_begin_anew()) {
+        return play_once(&setting, scripts, ThreadWatch::from_now()).0;
+    }
+    let (exchange, unsure) = play_once(&setting, scripts, ThreadWatch::default());
+    if !unsure {
+        return exchange;
+    }
+    let (again, _) = play_once(&setting, scripts, ThreadWatch::from_now());
+    let is_unproven =
+        |event: &Event| matches!(event.what, What::Became(AfterDeadline::Unproven(_)));
+    if again.events.iter().any(is_unproven) {
+        thread_watch::let_some_end();
+        return again;
+    }
+    exchange
+}
+
+/// Plays, and says whether that has to be done once more, since nobody knows whose threads run.
+fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -> (Exchange, bool) {
     install_panic_hook();
-    let idle = Arc::new(IdleDetector::new(observer.cloned()));
-    let runtime = runtime(&idle, seed);
+    let Setting { observer, target, bounds, clock, .. } = *setting;
+    let idle = Arc::new(IdleDetector::new(observer.cloned(), threads));
+    let runtime = runtime(&idle, setting);
     let measure = heap::measure();
     let (mut exchange, recording) = runtime.block_on(ours(async {
         let first = Link::with_turns(Some(Arc::clone(&idle.turns)));
@@ -153,11 +205,19 @@ fn play_connections(
         }
         idle.watch_for_spins(&first);
         let play = async {
+            if let Clock::Real(limit) = clock {
+                first.set_timing_slack(in_real_time::SLACK);
+                return in_real_time::watch(&mut connections, bounds, limit).await;
+            }
             act_all(&mut connections).await;
             watch(&mut connections, &idle, bounds).await;
             check_leftover_tasks(&connections, bounds).await;
         };
         either(play, poll_fn(|cx| idle.poll_spun(cx))).await;
+        // Nothing can be late before: most plays end here.
+        if clock == Clock::Paused && first.now().since_accept() >= bounds.shortest() {
+            doubt_what_came(&connections, &idle);
+        }
         let mut lost_panic = false;
         for connection in &mut connections {
             let task = &mut connection.task;
@@ -180,14 +240,18 @@ fn play_connections(
     exchange.peak_heap = measure.as_ref().map(heap::Measure::peak);
     drop(measure);
     // Tears the target's tasks down: what panics in that is not printed either.
-    drop(runtime);
+    match clock {
+        Clock::Paused => drop(runtime),
+        // What blocks a thread of the pool may do so for longer than anybody waits.
+        Clock::Real(_) => runtime.shutdown_background(),
+    }
     drop(recording);
     // The runtime owns its park hook, the hook shares this, and a waker keeps the
     // runtime alive: left in place, every play would leak its runtime.
     *idle.waker() = None;
     // The link has wakers of the runtime's too.
     idle.forget_link();
-    exchange
+    (exchange, idle.threads.is_unsure())
 }
 
 /// One connection in play.
@@ -243,10 +307,18 @@ async fn act_all(connections: &mut [OpenConnection<'_>]) {
     .await;
 }
 
-fn runtime(idle: &Arc<IdleDetector>, seed: u64) -> tokio::runtime::Runtime {
+fn runtime(idle: &Arc<IdleDetector>, setting: &Setting<'_>) -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let on_park = Arc::clone(idle);
-    builder.enable_time().start_paused(true).on_thread_park(move || on_park.parks());
+    builder.enable_time().start_paused(setting.clock == Clock::Paused);
+    builder.on_thread_park(move || on_park.parks());
+    // The only threads that this runtime starts are those of its blocking pool.
+    let in_pool = Arc::downgrade(idle);
+    builder.on_thread_start(move || {
+        if let Some(idle) = in_pool.upgrade() {
+            idle.threads.joins_pool();
+        }
+    });
     if let Some(observer) = idle.observer.clone() {
         builder
             .on_thread_unpark(move || panics::with_playing(|link| observer.moved(&|| link.now())));
@@ -254,11 +326,11 @@ fn runtime(idle: &Arc<IdleDetector>, seed: u64) -> tokio::runtime::Runtime {
     #[cfg(tokio_unstable)]
     {
         let on_poll = Arc::clone(idle);
-        builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+        builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&setting.seed.to_le_bytes()));
         builder.on_before_task_poll(move |_| on_poll.woken());
     }
     #[cfg(not(tokio_unstable))]
-    let _ = seed;
+    let _ = setting.seed;
     builder.build().expect("a runtime without I/O takes nothing from the system")
 }
 
@@ -337,6 +409,10 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     } else {
         AfterDeadline::Ticking { wakes, lasting }
     };
+    let became = match doubt(connections, idle).await {
+        Some(threads) => AfterDeadline::Unproven(threads),
+        None => became,
+    };
     let open: Vec<&Link> = connections
         .iter()
         .map(|connection| &connection.link)
@@ -349,6 +425,54 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     poll_fn(|cx| idle.poll_answered(asked, cx)).await;
     for link in open {
         link.conclude(became);
+    }
+}
+
+/// What is seen of other threads, where a proof is about to be drawn.
+async fn doubt(connections: &[OpenConnection<'_>], idle: &IdleDetector) -> Option<OtherThreads> {
+    if let Some(threads) = used_or_woken(connections, idle) {
+        return Some(threads);
+    }
+    let seen = idle.threads.look();
+    if seen == Seen::Nothing || seen.for_certain().is_some() {
+        return seen.for_certain();
+    }
+    // They may be anybody's: those that wake a task within a moment are the target's.
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let state = || {
+        let links = connections.iter().map(|connection| &connection.link);
+        let links = links.map(|link| (link.polls(), link.is_dropped())).collect::<Vec<_>>();
+        (links, wakes_from_outside(&metrics))
+    };
+    let before = state();
+    for _ in 0..MOMENTS {
+        std::thread::park_timeout(MOMENT);
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        if state() != before {
+            return Some(OtherThreads::WokeTask);
+        }
+    }
+    None
+}
+
+fn used_or_woken(connections: &[OpenConnection<'_>], idle: &IdleDetector) -> Option<OtherThreads> {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let is_used = |connection: &OpenConnection<'_>| connection.link.is_used_elsewhere();
+    match () {
+        () if connections.iter().any(is_used) => Some(OtherThreads::UsedTransport),
+        () if idle.threads.woke_task(&metrics) => Some(OtherThreads::WokeTask),
+        () => None,
+    }
+}
+
+/// Notes on connections that ended that other threads were at work: time may have jumped while
+/// they were, so that nobody knows when the end would have come.
+fn doubt_what_came(connections: &[OpenConnection<'_>], idle: &IdleDetector) {
+    let Some(threads) = used_or_woken(connections, idle) else { return };
+    for connection in connections {
+        // Where watching ended by a proof, or by its limit, recording is over.
+        connection.link.record(What::Became(AfterDeadline::Unproven(threads)));
     }
 }
 

@@ -41,6 +41,7 @@ impl CommandQueue {
 
 impl ApplicationControl for CommandQueue {
     fn poll_command(&self, cx: &mut Context<'_>) -> Poll<Command> {
+        self.link.notice_thread();
         let mut waiting = self.waiting();
         if let Some(command) = waiting.commands.pop_front() {
             return Poll::Ready(command);

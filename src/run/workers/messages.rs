@@ -19,6 +19,8 @@ pub(super) enum Job {
     PlayRange { target: String, bounds: Bounds, seed: u64, from: u64, to: u64, skip: Vec<u64> },
     /// Play one script, and report every event before anything else can happen.
     PlayScript { target: String, bounds: Bounds, script: String, runtime_seed: u64 },
+    /// The same while the clock runs, for so many microseconds at most.
+    Confirm { target: String, bounds: Bounds, script: String, runtime_seed: u64, limit: u64 },
 }
 
 /// A worker's report.
@@ -48,6 +50,8 @@ pub(super) struct RangeResult {
     pub fired: Vec<Fired>,
     /// The first violation of each key.
     pub violations: Vec<ViolationSummary>,
+    /// The first of each key of what would be violations if the target's time were virtual.
+    pub unproven: Vec<ViolationSummary>,
     /// The cost of the crash in it, if it is one script that crashed, in the units of [`crate::run::campaign::crash_cost`].
     pub crash_cost: u32,
 }

@@ -13,7 +13,7 @@ use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
     Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
-    accepts, crash_cost,
+    Question, accepts, crash_cost,
 };
 use crate::script::Script;
 use crate::target::Target;
@@ -88,6 +88,36 @@ impl WorkerPool {
         self.slots[0].play(target, bounds, script, runtime_seed, StallTimeout::Full)
     }
 
+    /// Plays all of these at once while the clock runs, each in a worker process of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where a worker cannot be started, or fails by itself.
+    pub fn play_in_real_time(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+        questions: &[Question],
+    ) -> Result<Vec<Option<Exchange>>, String> {
+        let memory = self.slots[0].memory;
+        let play = |question: &Question| {
+            let Question { script, runtime_seed, limit, .. } = question;
+            let job = Job::Confirm {
+                target: target.name().to_owned(),
+                bounds,
+                script: script.to_string(),
+                runtime_seed: *runtime_seed,
+                limit: u64::try_from(limit.as_micros()).unwrap_or(u64::MAX),
+            };
+            WorkerSlot { memory, worker: None }.play_job(&job, script, StallTimeout::Full)
+        };
+        std::thread::scope(|scope| {
+            let playing: Vec<_> =
+                questions.iter().map(|question| scope.spawn(move || play(question))).collect();
+            playing.into_iter().map(|played| played.join().ok().transpose()).collect()
+        })
+    }
+
     /// Shrinks a script that breaks a rule, and sees whether it repeats.
     ///
     /// # Errors
@@ -139,7 +169,16 @@ impl WorkerSlot {
     ) -> Result<Exchange, String> {
         let target = target.name().to_owned();
         let job = Job::PlayScript { target, bounds, script: script.to_string(), runtime_seed };
-        match self.worker()?.play_script(&job, timeout) {
+        self.play_job(&job, script, timeout)
+    }
+
+    fn play_job(
+        &mut self,
+        job: &Job,
+        script: &Script,
+        timeout: StallTimeout,
+    ) -> Result<Exchange, String> {
+        match self.worker()?.play_script(job, timeout) {
             Ok((exchange, death)) => {
                 if death.is_some() {
                     self.worker = None;
@@ -411,16 +450,17 @@ impl<'a> CampaignRun<'a> {
         }
         let deviations = self.target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
-        let violations = judge(&exchange, &campaign.bounds).violations;
-        let violations = Campaign::unaccepted(violations, deviations, &mut fired);
-        let violations = violations
-            .into_iter()
-            .map(|violation| ViolationSummary {
+        let verdict = judge(&exchange, &campaign.bounds);
+        let judged = Campaign::unaccepted(verdict, deviations, &mut fired);
+        let summaries = |found: Vec<Violation>| {
+            let once = |violation| ViolationSummary {
                 scripts: 1,
                 ..ViolationSummary::of(index, violation)
-            })
-            .collect();
-        Ok(RangeResult { from: index, to: index + 1, fired, violations, crash_cost })
+            };
+            found.into_iter().map(once).collect()
+        };
+        let (violations, unproven) = (summaries(judged.violations), summaries(judged.unproven));
+        Ok(RangeResult { from: index, to: index + 1, fired, violations, unproven, crash_cost })
     }
 
     fn investigate(

@@ -13,7 +13,9 @@
 use super::crash_shapes::{CrashShapes, Decision, Held, Shape};
 use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::problem::{Sighting, Sightings};
-use crate::run::campaign::{CampaignOutcome, Depth, Fired, Investigations, accepted_counts};
+use crate::run::campaign::{
+    CampaignOutcome, Depth, Fired, Investigations, UnjudgedScripts, accepted_counts,
+};
 use crate::script::Script;
 use crate::target::Deviation;
 use crate::verdict::Identity;
@@ -87,6 +89,7 @@ pub(super) struct Schedule<'a> {
     settled: u64,
     fired: Vec<Fired>,
     sightings: Sightings,
+    unjudged: UnjudgedScripts,
     crash_cost: u64,
     crash_shapes: CrashShapes,
     /// The shapes that scripts after the settled ones are held against, and how often they
@@ -127,6 +130,7 @@ impl<'a> Schedule<'a> {
             settled: 0,
             fired: vec![Fired::default(); deviations],
             sightings: Sightings::default(),
+            unjudged: UnjudgedScripts::default(),
             crash_cost: 0,
             crash_shapes: CrashShapes::default(),
             shapes: Arc::default(),
@@ -252,6 +256,10 @@ impl<'a> Schedule<'a> {
         for &ViolationSummary { identity, index, scripts, level, .. } in &played.violations {
             self.sightings.add(identity, Sighting { first: index, scripts, level });
         }
+        for suspicion in &played.unproven {
+            let (first, scripts) = (suspicion.index, suspicion.scripts);
+            self.unjudged.add(&suspicion.clone().into_violation(), first, scripts);
+        }
     }
 
     /// A range is no longer in progress.
@@ -370,6 +378,7 @@ impl<'a> Schedule<'a> {
             passed_over: self.crash_shapes.passed_over(),
             findings,
             dismissed,
+            unjudged: self.unjudged.into_list(),
             sightings: self.sightings,
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
@@ -457,6 +466,7 @@ mod tests {
             to: range.end,
             fired: vec![fired],
             violations,
+            unproven: Vec::new(),
             crash_cost: 0,
         }
     }
@@ -492,6 +502,7 @@ mod tests {
             to: index + 1,
             fired: vec![Fired::default()],
             violations,
+            unproven: Vec::new(),
             crash_cost,
         }
     }

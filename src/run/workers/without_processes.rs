@@ -5,7 +5,9 @@
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, FirstFailure};
+use crate::run::campaign::{
+    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, Question, play_on_threads,
+};
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -41,6 +43,15 @@ impl WorkerPool {
         runtime_seed: u64,
     ) -> Result<Exchange, String> {
         Ok(play(target, &bounds, script, runtime_seed))
+    }
+
+    pub fn play_in_real_time(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+        questions: &[Question],
+    ) -> Result<Vec<Option<Exchange>>, String> {
+        Ok(play_on_threads(target, &bounds, questions))
     }
 
     pub fn investigate(

@@ -5,10 +5,9 @@
 
 use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
 use super::shared_memory::SharedMemory;
-use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::run::campaign::{Campaign, Fired};
-use crate::run::virtual_time::play_observed;
+use crate::run::virtual_time::{in_real_time, play_observed, this_process_only_plays};
 use crate::script::Script;
 use crate::target::{Registry, Target};
 use crate::transport::memory::Observer;
@@ -24,6 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Plays jobs for the supervisor, whose socket is stdin, until the supervisor closes it. Then
 /// `exit` is called, even while a target spins, on a thread of its own.
@@ -43,6 +43,7 @@ pub(crate) fn serve(
     let reads = socket.try_clone().map_err(failed("no stdin"))?;
     let jobs = receive_jobs(reads, exit);
     limit_memory(memory).map_err(|error| format!("cannot limit its memory: {error}"))?;
+    this_process_only_plays();
     let mut worker = JobRunner { registry, supervisor: Arc::new(Supervisor::new(socket, shared)) };
     worker.supervisor.send(&Report::Ready);
     for job in jobs {
@@ -131,9 +132,21 @@ impl JobRunner<'_> {
             }
             Job::PlayScript { target, bounds, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let exchange = self.play_script(&find(&target)?, &bounds, &script, runtime_seed);
+                let target = find(&target)?;
+                let exchange = self.play_reporting(&|observer| {
+                    play_observed(Some(observer), &target, &bounds, &script, runtime_seed)
+                });
                 let Exchange { peak_heap, steps, .. } = exchange;
                 Ok(Report::ScriptPlayed { peak_heap, steps })
+            }
+            Job::Confirm { target, bounds, script, runtime_seed, limit } => {
+                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let (target, limit) = (find(&target)?, Duration::from_micros(limit));
+                self.play_reporting(&|observer| {
+                    let observer = Some(observer);
+                    in_real_time::play(observer, &target, &bounds, &script, runtime_seed, limit)
+                });
+                Ok(Report::ScriptPlayed { peak_heap: None, steps: None })
             }
         }
     }
@@ -151,7 +164,7 @@ impl JobRunner<'_> {
         let config = campaign.generator_config(&**target);
         let deviations = target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
-        let mut violations = BTreeMap::new();
+        let (mut violations, mut unproven) = (BTreeMap::new(), BTreeMap::new());
         let mut index = from;
         while index < to && state.stop_requested.load(Relaxed) == 0 {
             if skip.binary_search(&index).is_ok() {
@@ -167,12 +180,15 @@ impl JobRunner<'_> {
                 state.target_running.store(0, Relaxed);
                 exchange
             };
-            let found = campaign.unaccepted_violations(&script, &mut play, deviations, &mut fired);
-            for violation in found {
-                violations
-                    .entry(violation.identity)
-                    .or_insert_with(|| ViolationSummary::of(index, violation))
-                    .scripts += 1;
+            let judged = campaign.play_and_judge(&script, &mut play, deviations, &mut fired);
+            let found = [(judged.violations, &mut violations), (judged.unproven, &mut unproven)];
+            for (found, firsts) in found {
+                for violation in found {
+                    firsts
+                        .entry(violation.identity)
+                        .or_insert_with(|| ViolationSummary::of(index, violation))
+                        .scripts += 1;
+                }
             }
             index += 1;
         }
@@ -181,17 +197,13 @@ impl JobRunner<'_> {
             to: index,
             fired,
             violations: violations.into_values().collect(),
+            unproven: unproven.into_values().collect(),
             crash_cost: 0,
         }
     }
 
-    fn play_script(
-        &self,
-        target: &Arc<dyn Target>,
-        bounds: &Bounds,
-        script: &Script,
-        runtime_seed: u64,
-    ) -> Exchange {
+    /// Plays one script, and reports every event as it happens.
+    fn play_reporting(&self, play: &dyn Fn(&Arc<dyn Observer>) -> Exchange) -> Exchange {
         let state = self.supervisor.shared.state();
         let sender = Arc::new(EventObserver {
             supervisor: Arc::clone(&self.supervisor),
@@ -200,7 +212,7 @@ impl JobRunner<'_> {
         let observer: Arc<dyn Observer> = Arc::clone(&sender) as _;
         state.now_micros.store(0, Relaxed);
         state.target_running.store(1, Relaxed);
-        let exchange = play_observed(Some(&observer), target, bounds, script, runtime_seed);
+        let exchange = play(&observer);
         state.target_running.store(0, Relaxed);
         sender.send_events(&exchange);
         exchange
@@ -265,6 +277,11 @@ impl EventObserver {
 }
 
 impl Observer for EventObserver {
+    /// What the supervisor was sent stays sent.
+    fn may_begin_anew(&self) -> bool {
+        false
+    }
+
     fn recorded(&self, exchange: &Exchange) {
         self.supervisor.progress();
         self.send_events(exchange);

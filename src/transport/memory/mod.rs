@@ -35,6 +35,7 @@ use std::io;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// The size of each buffer until a script sets another, in bytes.
 /// Small beside Linux's, so that filling them does not cost a campaign its speed.
@@ -90,6 +91,11 @@ pub trait Observer: fmt::Debug + Send + Sync {
 
     /// Time may have moved on; `now` tells where it is.
     fn moved(&self, now: &dyn Fn() -> Time);
+
+    /// Whether what it was told may be taken back, and the script be played anew. Default: yes.
+    fn may_begin_anew(&self) -> bool {
+        true
+    }
 }
 
 impl Link {
@@ -128,6 +134,21 @@ impl Link {
     /// Has `observer` told of everything that is recorded.
     pub fn observed_by(&self, observer: Arc<dyn Observer>) {
         self.lock().log().observer = Some(observer);
+    }
+
+    /// Has the judge allow so much where time is real.
+    pub fn set_timing_slack(&self, slack: Duration) {
+        self.lock().log().exchange.timing_slack = slack;
+    }
+
+    /// The subject's application is asked something, on this thread.
+    pub fn notice_thread(&self) {
+        self.lock().log().notice_thread();
+    }
+
+    /// Whether another thread than the one that made the link has used the subject's end.
+    pub fn is_used_elsewhere(&self) -> bool {
+        self.lock().log().used_elsewhere
     }
 
     /// Says how many bytes the script may send, either way: through buffers of one

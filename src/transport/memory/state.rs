@@ -31,6 +31,9 @@ pub(super) struct Log {
     pub turns: Option<Arc<Turns>>,
     /// The time at that turn.
     pub known: (u32, Time),
+    /// The thread that plays, and whether another one has used the subject's end.
+    thread: usize,
+    pub used_elsewhere: bool,
     /// Recording is over; what tasks do while they are torn down is not part of the exchange.
     pub over: bool,
 }
@@ -43,6 +46,14 @@ pub(super) struct Sockets {
     pub actor: ActorSocket,
     pub polls: Polls,
     pub watcher: Option<Waker>,
+}
+
+/// Tells the threads of this process that run now apart.
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 /// The network in use. What the link takes from the heap meanwhile is not the target's.
@@ -192,6 +203,8 @@ impl Network {
             start: Instant::now(),
             turns,
             known: (0, Time::ZERO),
+            thread: this_thread(),
+            used_elsewhere: false,
             over: false,
         };
         Self { log, sockets: vec![Sockets::new()] }
@@ -253,6 +266,11 @@ impl Sockets {
 }
 
 impl Log {
+    /// The subject's end is used, on this thread.
+    pub fn notice_thread(&mut self) {
+        self.used_elsewhere |= self.thread != this_thread();
+    }
+
     pub fn now(&mut self) -> Time {
         let Some(turns) = &self.turns else { return self.start.elapsed().into() };
         let turn = turns.parks.load(Ordering::Relaxed);
@@ -395,6 +413,7 @@ impl State<'_> {
 
     /// Counts a poll of the subject's end; true where it has spun and must be parked.
     pub fn polled(&mut self) -> bool {
+        self.log.notice_thread();
         self.polls.total += 1;
         if self.log.over {
             // One that is watched for what it tries may try.
@@ -546,6 +565,7 @@ impl State<'_> {
     }
 
     pub fn drop_subject(&mut self) {
+        self.log.notice_thread();
         // Where the record was taken, it has no bytes any more.
         let unread = self.bytes().to_subject.len() > self.subject.read;
         let gone = self.actor.reset || self.actor.gone;

@@ -2,6 +2,7 @@
 //! determinism and memory. Small hand-written servers are played and judged.
 
 mod endings;
+mod other_threads;
 mod panics;
 mod repeatability;
 mod script_steps;
