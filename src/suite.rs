@@ -11,7 +11,7 @@ use crate::finding::save;
 use crate::generate::GeneratorConfig;
 use crate::report::model::{FindingReport, Jump, problems};
 use crate::report::{self, Style};
-use crate::run::campaign::{Campaign, CampaignOutcome};
+use crate::run::campaign::{Campaign, CampaignOutcome, PlaysHere, work_of};
 use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::play;
 use crate::script::Script;
@@ -185,7 +185,8 @@ impl Suite {
             scripts: Some(self.scripts),
             all_variants: false,
         };
-        let outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
+        let mut outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
+        outcome.take_in(campaign.look_at_work(&target), &[]);
         if !outcome.findings.is_empty() {
             return Err(self.failure(&outcome));
         }
@@ -260,7 +261,9 @@ impl Suite {
         runtime_seed: u64,
     ) -> (Exchange, Option<Violation>) {
         let bounds = self.target.bounds;
-        let exchange = play(target, &bounds, script, runtime_seed);
+        let mut exchange = play(target, &bounds, script, runtime_seed);
+        let Ok(work) = work_of(script, &mut PlaysHere(target, bounds));
+        exchange.work = work;
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };

@@ -130,10 +130,10 @@ fn finish(
 fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
         BoundedMemory, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin, QuietApplication,
-        ReleasesInTime,
+        ReleasesInTime, WorkInProportion,
     };
     match rule {
-        NoPanic | NoSpin | NoLeak | BoundedMemory | QuietApplication => false,
+        NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion | QuietApplication => false,
         HandshakeInTime => bounds.handshake.is_some(),
         IdleInTime => bounds.idle.is_some(),
         ReleasesInTime => sees_the_server,

@@ -8,9 +8,11 @@
 
 mod event;
 mod time;
+mod work;
 
 pub use event::{AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, Standing, What};
 pub use time::Time;
+pub use work::{Delivery, Work, WorkPoint};
 
 use crate::wire::Role;
 use sha1::{Digest as _, Sha1};
@@ -54,6 +56,9 @@ pub struct Exchange {
     /// The most bytes of heap that the subject held at a time; `None` where nobody counted.
     /// No part of the [`digest`](Self::digest).
     pub peak_heap: Option<u64>,
+    /// What more and more bytes cost the subject, where that was measured: in this play and in
+    /// others like it. No part of the [`digest`](Self::digest).
+    pub work: Option<Work>,
 }
 
 impl Default for Exchange {
@@ -67,6 +72,7 @@ impl Default for Exchange {
             transit: Duration::ZERO,
             timing_slack: Duration::ZERO,
             peak_heap: None,
+            work: None,
         }
     }
 }
@@ -141,6 +147,7 @@ impl Exchange {
             both_ends: false,
             sees_release: false,
             peak_heap: None,
+            work: None,
             events: self.events.iter().filter(|event| is_seen_by_actor(event)).cloned().collect(),
             ..self.clone()
         };

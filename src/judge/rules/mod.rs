@@ -23,6 +23,9 @@ mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
 mod silent_after_close;
+mod work_in_proportion;
+
+pub use work_in_proportion::is_out_of_proportion;
 
 use crate::bounds::Bounds;
 use crate::verdict::{Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Symptom};
@@ -115,6 +118,7 @@ pub const RULES: &[Rule] = &[
     no_spin::RULE,
     no_leak::RULE,
     bounded_memory::RULE,
+    work_in_proportion::RULE,
 ];
 
 impl Invariant {

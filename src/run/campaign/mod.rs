@@ -10,6 +10,7 @@
 
 mod investigate;
 mod investigations;
+mod work_stage;
 
 pub(crate) use investigate::FirstFailure;
 #[cfg(all(feature = "cli", unix))]
@@ -17,6 +18,7 @@ pub(crate) use investigate::crash_cost;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
+pub(crate) use work_stage::{PlaysHere, WorkPlayer, work_of};
 
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -111,6 +113,25 @@ pub struct CampaignOutcome {
 }
 
 impl CampaignOutcome {
+    /// Takes in what [`Campaign::look_at_work`] found. What the target's deviations accept is
+    /// counted for them, and what is `known` is counted.
+    pub(crate) fn take_in(&mut self, found: Vec<Finding>, known: &[Pattern]) {
+        for finding in found {
+            let identity = finding.violation.identity;
+            let mut accepted = self.accepted.iter_mut();
+            if let Some(accepted) = accepted.find(|accepted| accepted.deviation.accepts(identity)) {
+                accepted.fired += 1;
+                continue;
+            }
+            let level = finding.violation.level;
+            self.sightings.add(identity, Sighting { first: finding.index, scripts: 1, level });
+            if !known.iter().any(|pattern| pattern.matches(identity)) {
+                self.findings.push(finding);
+            }
+        }
+        self.findings.sort_by_key(|finding| finding.violation.identity);
+    }
+
     /// The accepted deviations that never fired although `after` scripts or more were
     /// played ([`Target::stale_after`]): the target does not deviate so any more, or never did.
     pub fn stale(&self, after: u64) -> impl Iterator<Item = &Deviation> {

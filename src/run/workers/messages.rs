@@ -10,6 +10,7 @@ use crate::verdict::{Ending, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub(super) enum Job {
     PlayRange { target: String, bounds: Bounds, seed: u64, from: u64, to: u64, skip: Vec<u64> },
     /// Play one script, and report every event before anything else can happen.
     PlayScript { target: String, bounds: Bounds, script: String, runtime_seed: u64 },
+    /// Play one script, and say only how much of the processor's time that took.
+    TimeScript { target: String, bounds: Bounds, script: String },
 }
 
 /// A worker's report.
@@ -34,6 +37,8 @@ pub(super) enum Report {
     Event(EventMessage),
     /// The script in play has ended; the most heap that the target held for it, in bytes.
     ScriptPlayed { peak_heap: Option<u64> },
+    /// A script was timed; `None` where the system does not say.
+    ScriptTimed { took: Option<Duration> },
 }
 
 /// The result of a range of scripts.

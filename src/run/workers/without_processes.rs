@@ -3,9 +3,11 @@
 //! A target that takes the process down ends the campaign.
 
 use crate::bounds::Bounds;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Work};
 use crate::finding::Finding;
-use crate::run::campaign::{Campaign, CampaignOutcome, CampaignProgress, FirstFailure};
+use crate::run::campaign::{
+    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, PlaysHere, work_of,
+};
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -30,7 +32,9 @@ impl WorkerPool {
         target: &Arc<dyn Target>,
         watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
-        Ok(campaign.run_knowing(known, target, watch))
+        let mut outcome = campaign.run_knowing(known, target, watch);
+        outcome.take_in(campaign.look_at_work(target), known);
+        Ok(outcome)
     }
 
     pub fn play(
@@ -41,6 +45,16 @@ impl WorkerPool {
         runtime_seed: u64,
     ) -> Result<Exchange, String> {
         Ok(play(target, &bounds, script, runtime_seed))
+    }
+
+    pub fn work_of(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+        script: &Script,
+    ) -> Result<Option<Work>, String> {
+        let Ok(work) = work_of(script, &mut PlaysHere(target, bounds));
+        Ok(work)
     }
 
     pub fn investigate(

@@ -9,6 +9,7 @@ use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::run::campaign::{Campaign, Fired};
 use crate::run::virtual_time::play_observed;
+use crate::run::work::timed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
 use crate::transport::memory::Observer;
@@ -24,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Plays jobs for the supervisor, whose socket is stdin, until the supervisor closes it. Then
 /// `exit` is called, even while a target spins, on a thread of its own.
@@ -134,6 +136,11 @@ impl JobRunner<'_> {
                 let exchange = self.play_script(&find(&target)?, &bounds, &script, runtime_seed);
                 Ok(Report::ScriptPlayed { peak_heap: exchange.peak_heap })
             }
+            Job::TimeScript { target, bounds, script } => {
+                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let took = self.time_script(&find(&target)?, &bounds, &script);
+                Ok(Report::ScriptTimed { took })
+            }
         }
     }
 
@@ -177,6 +184,20 @@ impl JobRunner<'_> {
             violations: violations.into_values().collect(),
             crash_cost: 0,
         }
+    }
+
+    fn time_script(
+        &self,
+        target: &Arc<dyn Target>,
+        bounds: &Bounds,
+        script: &Script,
+    ) -> Option<Duration> {
+        let state = self.supervisor.shared.state();
+        let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
+        state.target_running.store(1, Relaxed);
+        let (_, took) = timed(|| play_observed(Some(&observer), target, bounds, script, 0));
+        state.target_running.store(0, Relaxed);
+        took
     }
 
     fn play_script(

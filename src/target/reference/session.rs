@@ -39,6 +39,8 @@ pub(super) struct Session<'h> {
     left: Vec<u8>,
     /// The message at hand, if a faulty server buffers it.
     pub message: Vec<u8>,
+    /// What a faulty server keeps beside that.
+    pub kept: Vec<u8>,
     /// Whether a faulty server has lost sight of its queue: a write found no room.
     pub stalled: bool,
     pub queue: Vec<u8>,
@@ -63,6 +65,7 @@ impl<'h> Session<'h> {
             decoder: Decoder::new(Role::Client),
             left: Vec::new(),
             message: Vec::new(),
+            kept: Vec::new(),
             stalled: false,
             queue: Vec::with_capacity(256),
             sent: 0,
@@ -135,7 +138,12 @@ impl<'h> Session<'h> {
             rest = self.habits.bytes_after_request(&bytes[bytes.len() - length..]);
         }
         while self.habits.decodes_in(self.phase) {
-            let Some(item) = self.decoder.next(&mut rest) else { return };
+            let Some(item) = self.decoder.next(&mut rest) else {
+                if !self.decoder.is_between_frames() {
+                    self.habits.received_part_of_frame(self, bytes);
+                }
+                return;
+            };
             match item {
                 Item::Started(_) => {}
                 Item::Fault(fault) if self.habits.overlooks(fault) => {}
@@ -153,12 +161,11 @@ impl<'h> Session<'h> {
 
     /// More of the request. Once it is complete: how many bytes came behind it.
     fn opening(&mut self, bytes: &[u8], now: Instant) -> Option<usize> {
-        // Looked at only where new bytes could complete it: a request that comes
-        // byte by byte costs no more than one that comes whole.
-        let seen = self.head.len().saturating_sub(3);
+        // Looked at only where new bytes could complete it.
+        let seen = self.habits.head_search_start(self.head.len());
         self.head.extend_from_slice(bytes);
         if handshake::head_length(&self.head[seen..]).is_none()
-            && self.head.len() <= handshake::HEAD_LIMIT
+            && self.head.len() <= self.habits.head_limit()
         {
             return None;
         }
@@ -191,6 +198,7 @@ impl<'h> Session<'h> {
             opcode if opcode.is_data() => {
                 self.habits.buffers_data(self, head.length);
                 if head.fin {
+                    self.habits.received_message(self, head.length);
                     self.message = Vec::new();
                     let bytes = u32::try_from(head.length).unwrap_or(u32::MAX);
                     self.application.note(Note::Received { bytes });
