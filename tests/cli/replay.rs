@@ -81,7 +81,7 @@ fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
 #[test]
 fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
     let desk = Desk::new();
-    let run = desk.hangup("test reference/searches-head-again --scripts 0 --seed 1");
+    let run = desk.hangup("test reference/searches-head-again --scripts 1 --seed 1");
     assert!(run.code == 1 && run.out.contains("work-in-proportion"), "{run:?}");
     let file = "hangup-findings/reference-searches-head-again--work-in-proportion--ever-more-work-a-byte-\
                 for-a-head-in-pieces.toml";
