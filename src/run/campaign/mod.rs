@@ -18,7 +18,9 @@ pub(crate) use investigate::crash_cost;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
-pub(crate) use work_stage::{PlaysHere, WorkPlayer, work_of};
+#[cfg(all(feature = "cli", unix))]
+pub(crate) use work_stage::WorkPlayer;
+pub(crate) use work_stage::{PlaysHere, work_of};
 
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
