@@ -9,13 +9,16 @@ use crate::finding::Finding;
 use crate::finding::repro::Replay;
 use crate::finding::save;
 use crate::generate::GeneratorConfig;
+use crate::judge::judge;
 use crate::report::model::{FindingReport, Jump, problems};
 use crate::report::{self, Style};
-use crate::run::campaign::{Campaign, CampaignOutcome, Unjudged, by_rule, play_on_threads};
+use crate::run::campaign::{
+    Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, play_on_threads, work_of,
+};
 use crate::run::virtual_time::play_and_judge;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::verdict::{Level, Violation};
+use crate::verdict::{Invariant, Level, Violation};
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -189,8 +192,10 @@ impl Suite {
     pub fn try_check(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         self.replay_saved(&target)?;
-        let mut outcome = self.campaign().run(&target, |_| ControlFlow::Continue(()));
+        let campaign = self.campaign();
+        let mut outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
         self.confirm_in_real_time(&target, &mut outcome);
+        outcome.take_in(campaign.look_at_work(&target), &[]);
         if !outcome.findings.is_empty() {
             return Err(self.failure(&outcome));
         }
@@ -292,7 +297,15 @@ impl Suite {
         runtime_seed: u64,
     ) -> Result<(Exchange, Option<Violation>), Failure> {
         let bounds = self.target.bounds;
-        let (exchange, verdict) = play_and_judge(target, &bounds, script, runtime_seed);
+        let (mut exchange, mut verdict) = play_and_judge(target, &bounds, script, runtime_seed);
+        let Ok(work) = work_of(script, &mut PlaysHere(target, bounds));
+        if work.is_some() {
+            exchange.work = work;
+            let measured = judge(&exchange, &bounds).violations.into_iter();
+            let is_about_work =
+                |found: &Violation| found.identity.invariant() == Invariant::WorkInProportion;
+            verdict.violations.extend(measured.filter(is_about_work));
+        }
         let accepted = |violation: &Violation| {
             Deviation::accepting(&self.target.deviations, violation.identity).is_some()
         };

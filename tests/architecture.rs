@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("target", 4),
     ("run::control_play", 5),
     ("run::virtual_time", 5),
+    ("run::work", 5),
     ("run::campaign", 6),
     ("run::workers", 7),
     ("run::real_time", 7),

@@ -14,7 +14,7 @@ use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
 use crate::target::{Deviation, NoTarget, Registry, Target};
-use crate::verdict::{Verdict, Violation};
+use crate::verdict::{Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -89,7 +89,9 @@ impl Case {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
         let Self { pool, target, script, .. } = self;
         let mut play = |script: &Script| pool.play(target, bounds, script, seed);
-        let exchange = play(script)?;
+        let mut exchange = play(script)?;
+        exchange.work = pool.work_of(target, bounds, script)?;
+        let mut play = |script: &Script| pool.play(target, bounds, script, seed);
         let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
         Ok((exchange, verdict))
     }
@@ -197,6 +199,10 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
         output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
     };
+    if violation.identity.invariant() == Invariant::WorkInProportion {
+        output::line("nothing to shrink: a script that is measured is in its simplest form");
+        return Ok(FINDINGS);
+    }
     let (bounds, script) = (case.bounds, case.script.clone());
     let finding =
         case.pool.investigate(&case.target, bounds, script, violation, case.runtime_seed)?;

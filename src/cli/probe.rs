@@ -130,10 +130,10 @@ fn finish(
 fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
         BoundedMemory, HandsOnEveryMessage, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin,
-        QuietApplication, ReleasesInTime, SendsEveryMessage,
+        QuietApplication, ReleasesInTime, SendsEveryMessage, WorkInProportion,
     };
     match rule {
-        NoPanic | NoSpin | NoLeak | BoundedMemory => false,
+        NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion => false,
         // Over TCP no application says anything.
         QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
         HandshakeInTime => bounds.handshake.is_some(),

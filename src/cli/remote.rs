@@ -16,7 +16,7 @@ use crate::run::real_time::{
 use crate::script::{Millis, Script};
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
-use crate::verdict::{Identity, Verdict, Violation};
+use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use std::path::Path;
 use std::time::Duration;
 
@@ -102,6 +102,13 @@ impl Case {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
+        let is_measured = |repro: &Repro| repro.identity.invariant() == Invariant::WorkInProportion;
+        if repro.as_ref().is_some_and(is_measured) {
+            return Err(format!(
+                "{at}: what a server's work costs is measured in process, and not over TCP: play it \
+                 without --url"
+            ));
+        }
         let part = UrlRole::of(&script).ok_or_else(|| {
             format!(
                 "{at}: nobody can tell an application over TCP what to do; of `app` steps there may \

@@ -9,12 +9,14 @@
 mod event;
 mod fingerprint;
 mod time;
+mod work;
 
 pub use event::{
     AfterDeadline, ConnectionId, Death, End, Event, Layer, Note, OtherThreads, Standing, What,
 };
 pub use fingerprint::fingerprint;
 pub use time::Time;
+pub use work::{Delivery, Work, WorkPoint};
 
 use crate::wire::Role;
 use sha1::{Digest as _, Sha1};
@@ -61,6 +63,9 @@ pub struct Exchange {
     /// How many steps of its script the actor had begun when it froze, on the first connection;
     /// `None` where it did not get so far. No part of the [`digest`](Self::digest).
     pub steps: Option<u32>,
+    /// What more and more bytes cost the subject, where that was measured: in this play and in
+    /// others like it. No part of the [`digest`](Self::digest).
+    pub work: Option<Work>,
 }
 
 impl Default for Exchange {
@@ -75,6 +80,7 @@ impl Default for Exchange {
             timing_slack: Duration::ZERO,
             peak_heap: None,
             steps: None,
+            work: None,
         }
     }
 }
@@ -149,6 +155,7 @@ impl Exchange {
             both_ends: false,
             sees_release: false,
             peak_heap: None,
+            work: None,
             events: self.events.iter().filter(|event| is_seen_by_actor(event)).cloned().collect(),
             ..self.clone()
         };

@@ -23,7 +23,7 @@ mod rules;
 
 pub use decide::{Decided, Decision, judge_connection, not_repeated};
 pub use obligations::{OverdueCheck, next_deadline};
-pub use rules::{AskedOf, JudgedFrom, RULES, Rule};
+pub use rules::{AskedOf, JudgedFrom, RULES, Rule, is_out_of_proportion};
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`virtual_time`] | the paused clock: one script against a target in process |
 //! | `real_time` (feature `tcp`) | the wall clock and real sockets: scripts against a server anywhere |
+//! | `work` | what bytes cost, by a processor's time |
 //! | [`campaign`] | many scripts against one target, in this process |
 //! | `workers` (feature `cli`) | the same in processes that a target may take down |
 //!
@@ -15,5 +16,6 @@ pub(crate) mod control_play;
 #[cfg(feature = "tcp")]
 pub mod real_time;
 pub mod virtual_time;
+pub(crate) mod work;
 #[cfg(feature = "cli")]
 pub(crate) mod workers;

@@ -83,6 +83,8 @@ words! {
         NoLeak = "no-leak",
         /// The client cannot make the server buffer without limit.
         BoundedMemory = "bounded-memory",
+        /// Twice the bytes cost no more than about twice the work.
+        WorkInProportion = "work-in-proportion",
     }
 }
 

@@ -216,6 +216,16 @@ words! {
         MoreThanPromised = "holds more memory than it promises",
         /// More than there is.
         AllMemory = "uses up the memory of its process",
+
+        // `work-in-proportion`: what costs more a byte, the more bytes there are.
+        /// The opening request, piece by piece.
+        HeadInPieces = "ever more work a byte for a head in pieces",
+        /// One frame, piece by piece.
+        MessageInPieces = "ever more work a byte for a message in pieces",
+        /// A message of many fragments.
+        MessageInFragments = "ever more work a byte for a message in fragments",
+        /// Many messages.
+        ManyMessages = "ever more work a byte for many messages",
     }
 }
 

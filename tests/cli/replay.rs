@@ -76,3 +76,27 @@ fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
     assert!(run.out.contains("mine (") && run.out.contains("app close"), "{run:?}");
     assert!(run.err.contains("does not know the server"), "{run:?}");
 }
+
+/// What bytes cost is no part of one play: a replay measures it again.
+#[test]
+fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
+    let desk = Desk::new();
+    let run = desk.hangup("test reference/searches-head-again --scripts 1 --seed 1");
+    assert!(run.code == 1 && run.out.contains("work-in-proportion"), "{run:?}");
+    let file = "hangup-findings/reference-searches-head-again--work-in-proportion--ever-more-work-a-byte-\
+                for-a-head-in-pieces.toml";
+    let again = desk.hangup(&format!("replay {file}"));
+    assert!(again.code == 1 && again.out.starts_with("reproduced on"), "{again:?}");
+    assert!(again.out.contains("times the processor time"), "{again:?}");
+    let honest = desk.hangup(&format!("replay {file} --target {CLEAN}"));
+    assert!(honest.code == 0 && honest.out.starts_with("fixed on reference"), "{honest:?}");
+    let shown = desk.hangup(&format!("show {file}"));
+    assert!(shown.code == 0 && shown.out.contains("times the processor"), "{shown:?}");
+    let shrunk = desk.hangup(&format!("shrink {file}"));
+    assert!(
+        shrunk.code == 1 && shrunk.out.starts_with("nothing to shrink: a script"),
+        "{shrunk:?}"
+    );
+    let over_tcp = desk.hangup(&format!("replay {file} --url ws://127.0.0.1:1/"));
+    assert!(over_tcp.code == 2 && over_tcp.err.contains("not over TCP"), "{over_tcp:?}");
+}

@@ -2,7 +2,9 @@
 
 use crate::story::{DEATHS, Story, TEXT, close, encoded, owing};
 use hangup::bounds::Bounds;
-use hangup::exchange::{AfterDeadline, ConnectionId, End, Exchange, Note, What};
+use hangup::exchange::{
+    AfterDeadline, ConnectionId, Delivery, End, Exchange, Note, What, Work, WorkPoint,
+};
 use hangup::judge::{judge, next_deadline};
 use hangup::verdict::{Cause, Invariant, Verdict};
 use hangup::wire::{FrameHead, MASK, Opcode};
@@ -120,7 +122,18 @@ fn nonsense(seed: u64, fits: bool) -> Story {
         story = story.at(past + u64::from(rng.below(3000)));
         story = if end == End::Actor { story.actor(what) } else { story.then(what) };
     }
+    story.exchange.work = (seed & 16 == 0).then(|| figures(&mut rng));
     story
+}
+
+/// Figures of work: any number of points, in any order.
+fn figures(rng: &mut Lcg) -> Work {
+    let took = |rng: &mut Lcg| Duration::from_micros(u64::from(rng.below(9)).pow(5));
+    let count = rng.below(5);
+    let mut point = || WorkPoint { bytes: rng.below(3) << 20, took: took(rng) };
+    let points = (0..count).map(|_| point()).collect();
+    let delivery = Delivery::ALL[rng.below(4) as usize];
+    Work { delivery, piece: rng.below(99), points, at_once: took(rng) }
 }
 
 /// Judges much nonsense: nothing panics, and what is reported is in order and in the exchange.

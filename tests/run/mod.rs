@@ -2,5 +2,6 @@
 
 mod campaign;
 mod virtual_time;
+mod work;
 #[cfg(unix)]
 mod workers;

@@ -27,6 +27,9 @@ mod releases_in_time;
 mod sends_close;
 mod sends_every_message;
 mod silent_after_close;
+mod work_in_proportion;
+
+pub use work_in_proportion::is_out_of_proportion;
 
 use crate::bounds::Bounds;
 use crate::verdict::{
@@ -128,6 +131,7 @@ pub const RULES: &[Rule] = &[
     no_spin::RULE,
     no_leak::RULE,
     bounded_memory::RULE,
+    work_in_proportion::RULE,
 ];
 
 impl Invariant {

@@ -12,6 +12,7 @@ mod confirm;
 mod investigate;
 mod investigations;
 mod unjudged;
+mod work_stage;
 
 pub(crate) use confirm::play_on_threads;
 #[cfg(feature = "cli")]
@@ -24,6 +25,9 @@ pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
 pub(crate) use unjudged::UnjudgedScripts;
 pub use unjudged::{Unjudged, WhyUnjudged, by_rule};
+#[cfg(all(feature = "cli", unix))]
+pub(crate) use work_stage::WorkPlayer;
+pub(crate) use work_stage::{PlaysHere, work_of};
 
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -120,6 +124,25 @@ pub struct CampaignOutcome {
 }
 
 impl CampaignOutcome {
+    /// Takes in what [`Campaign::look_at_work`] found. What the target's deviations accept is
+    /// counted for them, and what is `known` is counted.
+    pub(crate) fn take_in(&mut self, found: Vec<Finding>, known: &[Pattern]) {
+        for finding in found {
+            let identity = finding.violation.identity;
+            let mut accepted = self.accepted.iter_mut();
+            if let Some(accepted) = accepted.find(|accepted| accepted.deviation.accepts(identity)) {
+                accepted.fired += 1;
+                continue;
+            }
+            let level = finding.violation.level;
+            self.sightings.add(identity, Sighting { first: finding.index, scripts: 1, level });
+            if !known.iter().any(|pattern| pattern.matches(identity)) {
+                self.findings.push(finding);
+            }
+        }
+        self.findings.sort_by_key(|finding| finding.violation.identity);
+    }
+
     /// The accepted deviations that never fired although `after` scripts or more were
     /// played ([`Target::stale_after`]): the target does not deviate so any more, or never did.
     pub fn stale(&self, after: u64) -> impl Iterator<Item = &Deviation> {

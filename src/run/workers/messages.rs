@@ -10,6 +10,7 @@ use crate::verdict::{Ending, Excuses, Identity, Level, Violation};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub(super) enum Job {
     PlayScript { target: String, bounds: Bounds, script: String, runtime_seed: u64 },
     /// The same while the clock runs, for so many microseconds at most.
     Confirm { target: String, bounds: Bounds, script: String, runtime_seed: u64, limit: u64 },
+    /// Play one script, and say only how much of the processor's time that took.
+    TimeScript { target: String, bounds: Bounds, script: String },
 }
 
 /// A worker's report.
@@ -37,6 +40,8 @@ pub(super) enum Report {
     /// The script in play has ended; the most heap that the target held for it, in bytes, and how
     /// many steps were begun.
     ScriptPlayed { peak_heap: Option<u64>, steps: Option<u32> },
+    /// A script was timed; `None` where the system does not say.
+    ScriptTimed { took: Option<Duration> },
 }
 
 /// The result of a range of scripts.

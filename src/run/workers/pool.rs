@@ -8,12 +8,12 @@ use super::messages::{Job, RangeResult, ViolationSummary};
 use super::process::{StallTimeout, WorkerFailure, WorkerProcess};
 use super::schedule::{PlayedRange, RangeWork, Schedule, Work};
 use crate::bounds::Bounds;
-use crate::exchange::{Death, Exchange, Time, What};
+use crate::exchange::{Death, Exchange, Time, What, Work as WorkFigures};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
     Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
-    Question, accepts, crash_cost,
+    Question, WorkPlayer, accepts, crash_cost, work_of,
 };
 use crate::script::Script;
 use crate::target::Target;
@@ -58,6 +58,12 @@ impl WorkerPool {
         let draw = Box::new(move |index| config.nth(campaign.seed, index));
         let investigations = Investigations::new(campaign.all_variants, known);
         let schedule = Schedule::new(campaign.scripts, jobs, deviations, investigations, draw);
+        let found = campaign.work_findings(&mut self.work_player(target, campaign.bounds))?;
+        let is_accepted = accepts(target.deviations(), known);
+        for finding in found.iter().filter(|found| !is_accepted(found.violation.identity)) {
+            // Whoever wants to stop says so again when scripts are played.
+            let _ = watch(CampaignProgress { scripts: 0, problems: 1, new_finding: Some(finding) });
+        }
         let run = CampaignRun::new(campaign, known, target, schedule, jobs);
         std::thread::scope(|scope| {
             for slot in &mut self.slots {
@@ -68,7 +74,11 @@ impl WorkerPool {
         let state = run.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         match state.error {
             Some(error) => Err(error),
-            None => Ok(state.schedule.into_outcome(target.deviations())),
+            None => {
+                let mut outcome = state.schedule.into_outcome(target.deviations());
+                outcome.take_in(found, known);
+                Ok(outcome)
+            }
         }
     }
 
@@ -116,6 +126,28 @@ impl WorkerPool {
                 questions.iter().map(|question| scope.spawn(move || play(question))).collect();
             playing.into_iter().map(|played| played.join().ok().transpose()).collect()
         })
+    }
+
+    /// What the bytes of a script cost, where it is one of those that are measured.
+    ///
+    /// # Errors
+    ///
+    /// Where a worker cannot be started, or fails by itself.
+    pub fn work_of(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+        script: &Script,
+    ) -> Result<Option<WorkFigures>, String> {
+        work_of(script, &mut self.work_player(target, bounds))
+    }
+
+    fn work_player<'a>(
+        &'a mut self,
+        target: &'a Arc<dyn Target>,
+        bounds: Bounds,
+    ) -> SlotPlayer<'a> {
+        SlotPlayer { slot: &mut self.slots[0], target, bounds, died: false }
     }
 
     /// Shrinks a script that breaks a rule, and sees whether it repeats.
@@ -188,6 +220,37 @@ impl WorkerSlot {
             Err(WorkerFailure::Internal(why)) => Err(internal_error(&why, script)),
             Err(WorkerFailure::Died(..)) => Err(internal_error("it died", script)),
         }
+    }
+}
+
+/// Times scripts in a worker, until one dies: then the target has other problems.
+struct SlotPlayer<'a> {
+    slot: &'a mut WorkerSlot,
+    target: &'a Arc<dyn Target>,
+    bounds: Bounds,
+    died: bool,
+}
+
+impl WorkPlayer<String> for SlotPlayer<'_> {
+    fn time(&mut self, script: &Script) -> Result<Option<Duration>, String> {
+        if self.died {
+            return Ok(None);
+        }
+        let target = self.target.name().to_owned();
+        let job = Job::TimeScript { target, bounds: self.bounds, script: script.to_string() };
+        match self.slot.worker()?.time_script(&job) {
+            Ok(took) => Ok(took),
+            Err(WorkerFailure::Died(..)) => {
+                self.slot.worker = None;
+                self.died = true;
+                Ok(None)
+            }
+            Err(WorkerFailure::Internal(why)) => Err(internal_error(&why, script)),
+        }
+    }
+
+    fn play(&mut self, script: &Script) -> Result<Exchange, String> {
+        self.slot.play(self.target, self.bounds, script, 0, StallTimeout::Full)
     }
 }
 

@@ -167,6 +167,20 @@ impl WorkerProcess {
         }
     }
 
+    /// Has one script timed; `None` where the worker cannot say.
+    pub fn time_script(&mut self, job: &Job) -> Result<Option<Duration>, WorkerFailure> {
+        self.send(job);
+        let mut stall = StallDetector::default();
+        let mut on_poll = |worker: &Self| {
+            let still = stall.polls_without_progress(&worker.shared) >= FULL_STALL_POLLS;
+            still.then_some(WorkerFailure::Died(0, Death::StoodStill))
+        };
+        match self.receive(&mut on_poll)? {
+            Report::ScriptTimed { took } => Ok(took),
+            report => Err(Self::unexpected(&report)),
+        }
+    }
+
     /// The exchange so far, ended by the death of the process.
     fn with_death(&self, mut exchange: Exchange, death: Death) -> Exchange {
         let last = exchange.events.last().map_or(Time::ZERO, |event| event.at);

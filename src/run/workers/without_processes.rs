@@ -3,10 +3,11 @@
 //! A target that takes the process down ends the campaign.
 
 use crate::bounds::Bounds;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Work};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, Question, play_on_threads,
+    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, PlaysHere, Question,
+    play_on_threads, work_of,
 };
 use crate::run::virtual_time::play;
 use crate::script::Script;
@@ -32,7 +33,9 @@ impl WorkerPool {
         target: &Arc<dyn Target>,
         watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
-        Ok(campaign.run_knowing(known, target, watch))
+        let mut outcome = campaign.run_knowing(known, target, watch);
+        outcome.take_in(campaign.look_at_work(target), known);
+        Ok(outcome)
     }
 
     pub fn play(
@@ -52,6 +55,16 @@ impl WorkerPool {
         questions: &[Question],
     ) -> Result<Vec<Option<Exchange>>, String> {
         Ok(play_on_threads(target, &bounds, questions))
+    }
+
+    pub fn work_of(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+        script: &Script,
+    ) -> Result<Option<Work>, String> {
+        let Ok(work) = work_of(script, &mut PlaysHere(target, bounds));
+        Ok(work)
     }
 
     pub fn investigate(

@@ -5,9 +5,11 @@
 
 use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
 use super::shared_memory::SharedMemory;
+use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::run::campaign::{Campaign, Fired};
 use crate::run::virtual_time::{in_real_time, play_observed, this_process_only_plays};
+use crate::run::work::timed;
 use crate::script::Script;
 use crate::target::{Registry, Target};
 use crate::transport::memory::Observer;
@@ -148,6 +150,11 @@ impl JobRunner<'_> {
                 });
                 Ok(Report::ScriptPlayed { peak_heap: None, steps: None })
             }
+            Job::TimeScript { target, bounds, script } => {
+                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let took = self.time_script(&find(&target)?, &bounds, &script);
+                Ok(Report::ScriptTimed { took })
+            }
         }
     }
 
@@ -200,6 +207,20 @@ impl JobRunner<'_> {
             unproven: unproven.into_values().collect(),
             crash_cost: 0,
         }
+    }
+
+    fn time_script(
+        &self,
+        target: &Arc<dyn Target>,
+        bounds: &Bounds,
+        script: &Script,
+    ) -> Option<Duration> {
+        let state = self.supervisor.shared.state();
+        let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
+        state.target_running.store(1, Relaxed);
+        let (_, took) = timed(|| play_observed(Some(&observer), target, bounds, script, 0));
+        state.target_running.store(0, Relaxed);
+        took
     }
 
     /// Plays one script, and reports every event as it happens.

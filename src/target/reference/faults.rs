@@ -18,6 +18,7 @@ use crate::wire::{
     CloseClass, CloseCode, ClosePayload, Fault as WireFault, FrameHead, Head, LengthForm, Opcode,
 };
 use std::collections::BTreeSet;
+use std::hint::black_box;
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,6 +55,14 @@ fn hold_back(session: &mut Session) {
 fn hand_on_waiting(session: &mut Session) {
     let waiting = std::mem::take(&mut session.waiting);
     waiting.into_iter().for_each(|bytes| session.give(bytes.into()));
+}
+
+/// Joins what is `kept`, of 448 KiB at most, and what came, in a new buffer, and looks at each byte.
+fn join_anew(kept: &mut Vec<u8>, came: &[u8]) {
+    if kept.len() + came.len() <= 448 << 10 {
+        *kept = [&kept[..], came].concat();
+        black_box(kept.iter().fold(0_u8, |sum, byte| sum.rotate_left(1) ^ byte));
+    }
 }
 
 /// Defines the faults: story, name, style, class of bugs, problems shown, wrong habits; of one
@@ -922,6 +931,44 @@ faults! {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);
             session.message.resize(whole, 0);
+        }
+    }
+
+    // N and M: work that grows faster than the bytes.
+
+    /// A request of up to 512 KiB is searched for its end from its start, with every piece of it.
+    SearchesHeadAgain = "searches-head-again" in OneLoop, class 'N',
+    shows [WorkInProportion: HeadInPieces] {
+        fn head_search_start(&self, _: usize) -> usize {
+            0
+        }
+        fn head_limit(&self) -> usize {
+            512 << 10
+        }
+    }
+    /// A frame of up to 448 KiB is joined anew with every piece of it.
+    JoinsPiecesAgain = "joins-pieces-again" in OneLoop, class 'M',
+    shows [WorkInProportion: MessageInPieces] {
+        fn received_part_of_frame(&self, session: &mut Session, bytes: &[u8]) {
+            join_anew(&mut session.kept, bytes);
+        }
+        fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
+            session.kept = Vec::new();
+            CorrectHabits.received_frame(session, opcode, now);
+        }
+    }
+    /// A message of up to 448 KiB is joined anew with every fragment of it.
+    JoinsFragmentsAgain = "joins-fragments-again" in OneLoop, class 'M',
+    shows [WorkInProportion: MessageInFragments] {
+        fn buffers_data(&self, session: &mut Session, bytes: u64) {
+            join_anew(&mut session.message, &vec![0; usize::try_from(bytes).unwrap_or_default()]);
+        }
+    }
+    /// The log of a connection, of up to 448 KiB, is copied with every message.
+    CopiesLogAgain = "copies-log-again" in OneLoop, class 'M',
+    shows [WorkInProportion: ManyMessages] {
+        fn received_message(&self, session: &mut Session, bytes: u64) {
+            join_anew(&mut session.kept, &vec![0; usize::try_from(bytes).unwrap_or_default()]);
         }
     }
 

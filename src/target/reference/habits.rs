@@ -7,7 +7,7 @@ use super::faults::PlantedFault;
 use super::session::{Phase, Session};
 use super::{CLOSE, IDLE, QUEUE};
 use crate::script::{Command, Content};
-use crate::wire::{CloseCode, ClosePayload, Fault, FrameHead, Head, Opcode};
+use crate::wire::{CloseCode, ClosePayload, Fault, FrameHead, Head, Opcode, handshake};
 use std::fmt;
 use std::io;
 use tokio::time::Instant;
@@ -105,6 +105,17 @@ habits! {
             hash
         }
 
+        /// Where in the request to look for its end, of which so much was searched before: a
+        /// request that comes byte by byte costs no more than one that comes whole.
+        fn head_search_start(&self, searched: usize) -> usize {
+            searched.saturating_sub(3)
+        }
+
+        /// The longest request.
+        fn head_limit(&self) -> usize {
+            handshake::HEAD_LIMIT
+        }
+
         /// What came in one read with the end of the request is not lost.
         fn bytes_after_request<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
             bytes
@@ -156,6 +167,16 @@ habits! {
         fn refuses(&self, head: Head, session: &Session) -> Option<Fault> {
             let _ = (head, session);
             None
+        }
+
+        /// Bytes came of a frame that is not whole: this server looked at them, and keeps nothing.
+        fn received_part_of_frame(&self, session: &mut Session, bytes: &[u8]) {
+            let _ = (session, bytes);
+        }
+
+        /// A message is whole, with a last frame of so many bytes.
+        fn received_message(&self, session: &mut Session, bytes: u64) {
+            let _ = (session, bytes);
         }
 
         /// A data frame of so many bytes: this server looks at it as it comes, and keeps nothing.

@@ -49,6 +49,8 @@ pub(super) struct Session<'h> {
     pub waiting: Vec<u32>,
     /// Frames that a faulty server has not queued yet, or may send again.
     pub held: Vec<u8>,
+    /// What a faulty server keeps beside that.
+    pub kept: Vec<u8>,
     /// Whether a faulty server has lost sight of its queue: a write found no room.
     pub stalled: bool,
     /// Whether a faulty server tries to write its Close when the time for it is over.
@@ -78,6 +80,7 @@ impl<'h> Session<'h> {
             message: Vec::new(),
             waiting: Vec::new(),
             held: Vec::new(),
+            kept: Vec::new(),
             stalled: false,
             late_close: false,
             queue: Vec::with_capacity(256),
@@ -155,6 +158,9 @@ impl<'h> Session<'h> {
                 if let Some(head) = self.decoder.awaited() {
                     self.habits.awaits_payload(self, head, now);
                 }
+                if !self.decoder.is_between_frames() {
+                    self.habits.received_part_of_frame(self, bytes);
+                }
                 return;
             };
             match item {
@@ -174,12 +180,11 @@ impl<'h> Session<'h> {
 
     /// More of the request. Once it is complete: how many bytes came behind it.
     fn opening(&mut self, bytes: &[u8], now: Instant) -> Option<usize> {
-        // Looked at only where new bytes could complete it: a request that comes
-        // byte by byte costs no more than one that comes whole.
-        let seen = self.head.len().saturating_sub(3);
+        // Looked at only where new bytes could complete it.
+        let seen = self.habits.head_search_start(self.head.len());
         self.head.extend_from_slice(bytes);
         if handshake::head_length(&self.head[seen..]).is_none()
-            && self.head.len() <= handshake::HEAD_LIMIT
+            && self.head.len() <= self.habits.head_limit()
         {
             return None;
         }
@@ -213,6 +218,7 @@ impl<'h> Session<'h> {
                 self.habits.buffers_data(self, head.length);
                 self.message_bytes += head.length;
                 if head.fin {
+                    self.habits.received_message(self, head.length);
                     self.message = Vec::new();
                     let bytes = std::mem::take(&mut self.message_bytes);
                     self.habits.hands_on(self, bytes, head.length);

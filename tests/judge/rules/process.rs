@@ -1,9 +1,10 @@
-//! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`: the server as a program.
+//! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`, `work-in-proportion`: the server as a program.
 
 use crate::story::{Act, BYE, Story, TEXT, asked, owing};
-use hangup::exchange::{Time, What};
+use hangup::exchange::{Delivery, Time, What, Work, WorkPoint};
 use hangup::judge::judge;
-use hangup::verdict::{Cause, Ending, Invariant, Level};
+use hangup::verdict::{Cause, Ending, Invariant, Level, Symptom};
+use std::time::Duration;
 
 #[test]
 fn a_panic_is_reported_and_excuses_the_missing_answer_alone() {
@@ -109,4 +110,60 @@ fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
     assert_eq!(story.broken(), [Invariant::SilentAfterClose, Invariant::NoPanic]);
     let causes = judge(&story.exchange, &story.bounds).violations;
     assert_eq!([causes[0].identity.cause(), causes[1].identity.cause()], [cause, None]);
+}
+
+/// A connection on which 128, 256 and 512 KiB took so many microseconds.
+fn took(delivery: Delivery, micros: [u64; 3]) -> Story {
+    let point = |(kib, micros): (u32, u64)| WorkPoint {
+        bytes: kib << 10,
+        took: Duration::from_micros(micros),
+    };
+    let points = [128, 256, 512].into_iter().zip(micros).map(point).collect();
+    let mut story = Story::open();
+    story.exchange.work =
+        Some(Work { delivery, piece: 64, points, at_once: Duration::from_millis(2) });
+    story
+}
+
+#[test]
+fn work_is_out_of_proportion_where_two_doublings_in_a_row_take_three_times_as_long() {
+    let head = |micros| took(Delivery::Head, micros);
+    for micros in [
+        [100_000, 200_000, 400_000],
+        [100_000, 290_000, 860_000],
+        [100_000, 299_000, 1_000_000],
+        [100_000, 310_000, 920_000],
+        [800_000, 200_000, 800_000],
+        // Too little to be told from noise.
+        [500, 2_000, 7_999],
+    ] {
+        head(micros).is_clean();
+    }
+    let found = head([107_000, 430_000, 1_720_000]).breaks(Invariant::WorkInProportion);
+    assert_eq!((found.level, found.identity.cause()), (Level::Should, None));
+    assert_eq!(
+        found.fact,
+        "takes 4.0 times the processor time for twice the bytes: 512 KiB of a head in pieces of 64 B \
+         took 1.7 s, 256 KiB took 0.43 s; the 512 KiB at once, 0.002 s"
+    );
+    head([500, 2_000, 8_000]).breaks(Invariant::WorkInProportion);
+}
+
+#[test]
+fn work_out_of_proportion_is_told_apart_by_what_costs_it() {
+    for (delivery, symptom) in [
+        (Delivery::Head, Symptom::HeadInPieces),
+        (Delivery::Message, Symptom::MessageInPieces),
+        (Delivery::Fragments, Symptom::MessageInFragments),
+        (Delivery::Messages, Symptom::ManyMessages),
+    ] {
+        let found = took(delivery, [10_000, 40_000, 160_000]).breaks(Invariant::WorkInProportion);
+        assert_eq!(found.identity.symptom(), Some(symptom));
+    }
+}
+
+#[test]
+fn figures_of_work_are_no_part_of_the_digest() {
+    let story = took(Delivery::Head, [10_000, 40_000, 160_000]);
+    assert_eq!(story.exchange.digest(), Story::open().exchange.digest());
 }

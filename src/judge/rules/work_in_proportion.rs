@@ -1,0 +1,103 @@
+//! `work-in-proportion`: a byte costs the same, however many came before. The RFC is silent: a
+//! SHOULD.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::exchange::{Delivery, Work};
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use std::time::Duration;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::WorkInProportion,
+    class: Class::Safety,
+    section: "-",
+    quote: None,
+    says: "Twice the bytes cost the server about twice the work, however small the pieces are.",
+    explains: "A parser that begins anew at the first byte with every piece of a head, a message that\n\
+              is joined again with every fragment of it: the work grows with the square of the bytes,\n\
+              and one client that sends a few megabytes in small pieces keeps a processor busy for\n\
+              seconds. Go on where the last piece ended, and append in place. Judged by a ratio:\n\
+              the same script with twice the bytes, and twice again, each time three times the\n\
+              processor time or more. A server that is merely slow takes twice the time. Measured\n\
+              once a campaign and not over TCP.",
+    asked_of: AskedOf::Both("every program"),
+    judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::HeadInPieces,
+        Symptom::MessageInPieces,
+        Symptom::MessageInFragments,
+        Symptom::ManyMessages,
+    ],
+    check,
+};
+
+/// Twice the bytes take twice the time where work is in proportion, and four times where it grows
+/// with the square.
+const OUT_OF_PROPORTION: f64 = 3.0;
+
+/// Less than this is too little to be measured.
+const MEASURABLE: Duration = Duration::from_millis(8);
+
+/// Whether the work grew out of proportion: with each of the last two doublings.
+pub fn is_out_of_proportion(work: &Work) -> bool {
+    let enough = work.points.last().is_some_and(|last| last.took >= MEASURABLE);
+    let grew = work.growth().rev().take(2).filter(|growth| *growth >= OUT_OF_PROPORTION);
+    enough && grew.count() == 2
+}
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let Some(work) = &case.view.exchange.work else { return };
+    if is_out_of_proportion(work) {
+        let symptom = match work.delivery {
+            Delivery::Head => Symptom::HeadInPieces,
+            Delivery::Message => Symptom::MessageInPieces,
+            Delivery::Fragments => Symptom::MessageInFragments,
+            Delivery::Messages => Symptom::ManyMessages,
+        };
+        out.push(Suspicion::new(Level::Should, symptom, fact(work), Vec::new()));
+    }
+}
+
+/// `takes 4.0 times the processor time for twice the bytes: ..`
+fn fact(work: &Work) -> String {
+    let growth = work.growth().next_back().unwrap_or_default();
+    let (what, pieces) = match work.delivery {
+        Delivery::Head => ("a head", "pieces"),
+        Delivery::Message => ("a message", "pieces"),
+        Delivery::Fragments => ("a message", "fragments"),
+        Delivery::Messages => ("messages", "messages"),
+    };
+    let mut largest = work.points.iter().rev();
+    let (last, before) = (largest.next(), largest.next());
+    let point = |point: Option<&crate::exchange::WorkPoint>| {
+        point.map_or_else(Default::default, |point| (size(point.bytes), seconds(point.took)))
+    };
+    let ((bytes, took), (half, took_half)) = (point(last), point(before));
+    format!(
+        "takes {growth:.1} times the processor time for twice the bytes: {bytes} of {what} in {pieces} \
+         of {} took {took}, {half} took {took_half}; the {bytes} at once, {}",
+        size(work.piece),
+        seconds(work.at_once)
+    )
+}
+
+fn size(bytes: u32) -> String {
+    match bytes {
+        bytes if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        bytes if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} B"),
+    }
+}
+
+/// Two digits that count.
+fn seconds(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    let digits = if seconds >= 0.995 {
+        1
+    } else if seconds >= 0.0995 {
+        2
+    } else {
+        3
+    };
+    format!("{seconds:.digits$} s")
+}

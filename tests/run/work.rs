@@ -1,0 +1,179 @@
+//! What bytes cost: found by the shape of its growth, whatever else the machine does.
+
+use hangup::finding::Finding;
+use hangup::run::campaign::Campaign;
+use hangup::run::virtual_time::play;
+use hangup::target::Serving;
+use hangup::target::reference::Reference;
+use hangup::target::reference::faults::PlantedFault;
+use hangup::verdict::{Invariant, Symptom};
+use hangup::wire::handshake;
+use hangup::{Connection, Registry, Suite, Target};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+fn look(target: &Arc<dyn Target>, seed: u64) -> Vec<Finding> {
+    let bounds = target.bounds();
+    Campaign { bounds, seed, scripts: Some(0), all_variants: false }.look_at_work(target)
+}
+
+fn symptoms(findings: &[Finding]) -> Vec<Symptom> {
+    findings.iter().filter_map(|finding| finding.violation.identity.symptom()).collect()
+}
+
+/// Burns about so many nanoseconds of a processor's time for each of so many bytes.
+fn burn(bytes: usize, nanos: usize) {
+    for step in 0..bytes * nanos {
+        black_box(step);
+    }
+}
+
+/// What a [`Costly`] server does with bytes that come, beside reading them.
+#[derive(Clone, Copy)]
+enum Cost {
+    /// 20 microseconds a byte, or a little less.
+    Slow,
+    /// Goes through the head so far with every piece of it.
+    Head,
+    /// Goes through all frames so far with every piece of one.
+    Frames,
+}
+
+/// Answers the opening, and reads.
+struct Costly(Cost);
+
+impl Target for Costly {
+    fn name(&self) -> &'static str {
+        "costly"
+    }
+
+    fn version(&self) -> &'static str {
+        "-"
+    }
+
+    fn about(&self) -> &'static str {
+        "does more than it has to"
+    }
+
+    fn serve(&self, mut io: Connection) -> Serving {
+        let cost = self.0;
+        Box::pin(async move {
+            let (mut all, mut buffer, mut open) = (Vec::new(), [0; 4096], false);
+            while let Ok(count @ 1..) = io.read(&mut buffer).await {
+                all.extend_from_slice(&buffer[..count]);
+                match cost {
+                    Cost::Slow => burn(count, 20_000),
+                    Cost::Head if open => {}
+                    Cost::Frames if !open => {}
+                    Cost::Head | Cost::Frames => burn(all.len(), 1),
+                }
+                let search = all.len().saturating_sub(count + 3);
+                if !open && handshake::head_length(&all[search..]).is_some() {
+                    open = true;
+                    all.clear();
+                    let response = handshake::switching_protocols(handshake::ACCEPT);
+                    let _ = io.write_all(response.as_bytes()).await;
+                }
+            }
+        })
+    }
+}
+
+fn costly(cost: Cost) -> Arc<dyn Target> {
+    Arc::new(Costly(cost))
+}
+
+/// The planted faults of this kind.
+fn planted() -> impl Iterator<Item = PlantedFault> {
+    let is_about_work =
+        |fault: &PlantedFault| fault.breaks().contains(&Invariant::WorkInProportion);
+    PlantedFault::ALL.iter().copied().filter(is_about_work)
+}
+
+fn honest() -> Vec<Arc<dyn Target>> {
+    let registry = Registry::built_in();
+    let chosen = registry
+        .iter()
+        .filter(|target| !target.is_planted() || target.name().starts_with("tungstenite/"));
+    chosen.cloned().collect()
+}
+
+/// Every seed has pieces of other sizes.
+fn is_right_with(seed: u64) {
+    for target in honest() {
+        let found = look(&target, seed);
+        assert!(found.is_empty(), "seed {seed}: {}: {:?}", target.name(), symptoms(&found));
+    }
+    let slow = look(&costly(Cost::Slow), seed);
+    assert!(slow.is_empty(), "seed {seed}: {:?}", slow[0].violation.fact);
+    for fault in planted() {
+        let declared: Vec<_> =
+            fault.shows().iter().filter_map(|problem| problem.symptom()).collect();
+        let found = look(&(Arc::new(Reference::with(fault)) as Arc<dyn Target>), seed);
+        assert_eq!(symptoms(&found), declared, "seed {seed}: {}", fault.target());
+    }
+    assert_eq!(symptoms(&look(&costly(Cost::Head), seed)), [Symptom::HeadInPieces]);
+    let frames = [Symptom::MessageInPieces, Symptom::MessageInFragments, Symptom::ManyMessages];
+    assert_eq!(symptoms(&look(&costly(Cost::Frames), seed)), frames);
+}
+
+#[test]
+fn work_out_of_proportion_is_found_and_a_server_that_is_merely_slow_is_not() {
+    is_right_with(1);
+}
+
+#[test]
+#[ignore = "long: .ci/run plays it"]
+fn the_same_holds_from_twenty_seeds_while_every_core_is_busy() {
+    let done = Arc::new(AtomicBool::new(false));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let busy: Vec<_> = (0..cores)
+        .map(|_| {
+            let done = Arc::clone(&done);
+            std::thread::spawn(move || while !done.load(Ordering::Relaxed) {})
+        })
+        .collect();
+    for seed in 0..20 {
+        is_right_with(seed);
+    }
+    done.store(true, Ordering::Relaxed);
+    for thread in busy {
+        thread.join().expect("it only spins");
+    }
+}
+
+#[test]
+fn a_finding_says_how_the_work_grew_and_its_script_is_the_simplest_there_is() {
+    let found = look(&costly(Cost::Head), 0);
+    let [finding] = &found[..] else { panic!("{:?}", symptoms(&found)) };
+    let script = finding.script.to_string();
+    assert!(script.starts_with("upgrade with "), "{script}");
+    assert!(script.ends_with("KiB header in pieces of 64 bytes\n"), "{script}");
+    let fact = &finding.violation.fact;
+    assert!(fact.contains(" times the processor time for twice the bytes: "), "{fact}");
+    let work = finding.exchange.work.as_ref().expect("it was measured");
+    assert!(work.growth().all(|growth| growth >= 3.0), "{work:?}");
+    assert!(work.at_once * 3 < work.points[2].took, "{work:?}");
+    let played = play(&costly(Cost::Head), &costly(Cost::Head).bounds(), &finding.script, 0);
+    assert_eq!(played.digest(), finding.exchange.digest(), "what was measured is no part of it");
+}
+
+/// `serve` of a [`Costly`] server, as a suite has it.
+async fn searches_again(io: Connection) {
+    Costly(Cost::Head).serve(io).await;
+}
+
+#[test]
+fn a_suite_fails_for_it_and_plays_the_saved_file_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = || -> Suite {
+        hangup::suite(searches_again).named("mine").scripts(0).findings_in(directory.path())
+    };
+    let failure = suite().try_check().expect_err("its work is out of proportion").to_string();
+    assert!(failure.contains("ever more work a byte for a head in pieces"), "{failure}");
+    let again = suite().try_check().expect_err("it still is").to_string();
+    assert!(again.contains("mine still fails as saved in"), "{again}");
+    assert!(again.contains("times the processor time for twice the bytes"), "{again}");
+}
