@@ -15,6 +15,7 @@ use crate::report::{self, Style};
 use crate::run::campaign::{
     Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, play_on_threads, work_of,
 };
+use crate::run::preflight::SENT_AWAY;
 use crate::run::virtual_time::play_and_judge;
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
@@ -194,6 +195,9 @@ impl Suite {
         self.replay_saved(&target)?;
         let campaign = self.campaign();
         let mut outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
+        if outcome.sends_everybody_away {
+            return Err(self.fails_by("could not be tested", &[SENT_AWAY.to_owned()]));
+        }
         self.confirm_in_real_time(&target, &mut outcome);
         outcome.take_in(campaign.look_at_work(&target), &[]);
         if !outcome.findings.is_empty() {

@@ -24,6 +24,15 @@ async fn hangs_after_fin(mut conn: Connection) {
 /// Drops every connection at once: nothing can be owed for long.
 async fn hangs_up_at_once(_: Connection) {}
 
+/// Opens, and hangs up on everybody 10 ms later, without a Close.
+async fn hangs_up_once_open(mut conn: Connection) {
+    let mut bytes = [0; 1024];
+    let _ = conn.read(&mut bytes).await;
+    let accept = hangup::wire::handshake::switching_protocols(hangup::wire::handshake::ACCEPT);
+    let _ = conn.write_all(accept.as_bytes()).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
 /// Plays nothing in real time, which takes seconds.
 fn suite_in(directory: &TempDir) -> Suite {
     let suite = hangup::suite(hangs_after_fin).named("mine").findings_in(directory.path());
@@ -44,6 +53,20 @@ fn a_failure_says_all_that_a_person_needs() {
     let path = directory.path().display().to_string();
     insta::assert_snapshot!(failure.replace(&path, "DIRECTORY"));
     assert!(saved(directory.path()).len() > 1, "the others are saved too");
+}
+
+#[test]
+fn a_server_that_hangs_up_on_everybody_is_not_called_clean() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = hangup::suite(hangs_up_once_open).findings_in(directory.path()).confirm(false);
+    let failure = suite.try_check().expect_err("nothing was tested").to_string();
+    let words: Vec<&str> = failure.split_whitespace().collect();
+    assert!(words.join(" ").contains("could not be tested"), "{failure}");
+    assert!(
+        words.join(" ").contains("ends the connection within 1 s without a Close"),
+        "{failure}"
+    );
+    assert_eq!(saved(directory.path()), [""; 0], "nothing was found");
 }
 
 #[test]

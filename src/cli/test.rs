@@ -144,7 +144,9 @@ fn code(runs: &[Run], targets: usize, recorded: bool) -> u8 {
     };
     if runs.iter().any(broken) {
         FINDINGS
-    } else if runs.iter().any(|run| !run.outcome.unjudged.is_empty())
+    } else if runs
+        .iter()
+        .any(|run| !run.outcome.unjudged.is_empty() || run.outcome.sends_everybody_away)
         || left(runs, targets) > 0
         || !runs.iter().all(|run| run.saved.is_whole())
     {

@@ -67,6 +67,9 @@ struct JsonTarget<'a> {
     dismissed: Option<Vec<JsonFinding<'a>>>,
     accepted: Vec<JsonAccepted>,
     jumps: Vec<JsonJump>,
+    /// Why the target could not be tested, where it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    could_not_test: Option<&'static str>,
     /// In process only: what was seen and cannot be judged in virtual time.
     #[serde(skip_serializing_if = "Option::is_none")]
     unproven: Option<Vec<JsonUnproven>>,
@@ -152,6 +155,7 @@ impl<'a> JsonTarget<'a> {
             dismissed,
             accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
             jumps: report.jumps.iter().map(JsonJump::of).collect(),
+            could_not_test: report.could_not_test(),
             unproven: in_process.map(|_| report.unjudged().iter().map(JsonUnproven::of).collect()),
         }
     }

@@ -65,6 +65,8 @@ pub enum HowPlayed {
         planned: Option<u64>,
         /// What was seen and cannot be judged in virtual time.
         unjudged: Vec<Unjudged>,
+        /// Why it could not be tested, where it could not.
+        could_not_test: Option<&'static str>,
     },
     /// A running server, over real TCP.
     OverTcp(OverTcp),
@@ -238,6 +240,8 @@ pub enum Remark<'a> {
     ScriptsPassedOver(u64, u64),
     /// Something was seen and cannot be judged in virtual time, of a target of this name.
     CannotJudge(Unjudged, &'a str),
+    /// It could not be tested, and this is why.
+    CouldNotTest(&'static str),
     /// An accepted deviation occurred in so many scripts.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
@@ -382,6 +386,14 @@ impl TargetReport {
         }
     }
 
+    /// Why it could not be tested, where it could not, and was not played.
+    pub const fn could_not_test(&self) -> Option<&'static str> {
+        match &self.played {
+            HowPlayed::InProcess { could_not_test, .. } => *could_not_test,
+            HowPlayed::OverTcp(_) => None,
+        }
+    }
+
     /// How long it took, in seconds, where it was played over TCP.
     pub const fn seconds(&self) -> f64 {
         match &self.played {
@@ -399,8 +411,9 @@ impl TargetReport {
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
         match &self.played {
-            HowPlayed::InProcess { given_up, passed_over, planned, unjudged } => {
+            HowPlayed::InProcess { given_up, passed_over, planned, unjudged, could_not_test } => {
                 let passed_over = *passed_over;
+                remarks.extend(could_not_test.map(Remark::CouldNotTest));
                 let unjudged = campaign::by_rule(unjudged).into_iter();
                 remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name)));
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);

@@ -66,6 +66,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
             style.paint(Paint::Yellow, "not tested")
         }
+        _ if report.could_not_test().is_some() => style.paint(Paint::Yellow, "could not test"),
         0 if !report.unjudged().is_empty() => style.paint(Paint::Yellow, "not judged"),
         0 => style.paint(Paint::Green, "clean"),
         found => style.paint(Paint::Red, &count(found, "problem")),
@@ -208,6 +209,7 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             let text = wrapped(&format!("jumped: {}", self::jump(jump)));
             vec![text.replacen("jumped", &style.paint(Paint::Red, "jumped"), 1)]
         }
+        Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
         Remark::CannotJudge(what, target) => vec![wrapped(&cannot_judge(&what, target))],
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));

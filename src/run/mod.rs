@@ -8,11 +8,13 @@
 //! | [`campaign`] | many scripts against one target, in this process |
 //! | `workers` (feature `cli`) | the same in processes that a target may take down |
 //!
-//! `control_play` is how controls are played, whoever plays. Whoever plays knows bytes and time,
+//! `preflight` tells whether a server can be tested at all, and `control_play` how controls are
+//! played, whoever plays. Whoever plays knows bytes and time,
 //! and judges nothing: an exchange goes to [`judge`](mod@crate::judge).
 
 pub mod campaign;
 pub(crate) mod control_play;
+pub(crate) mod preflight;
 #[cfg(feature = "tcp")]
 pub mod real_time;
 pub mod virtual_time;

@@ -1,6 +1,7 @@
 //! Real sockets and real time: a binary of its own, so that what is measured here is
 //! not measured while the other tests take the machine.
 
+mod cases;
 mod export;
 mod hangs;
 #[cfg(target_os = "linux")]

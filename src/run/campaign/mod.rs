@@ -36,6 +36,7 @@ use crate::finding::problem::{Sighting, Sightings};
 use crate::finding::share::{JUMPED, Share};
 use crate::generate::GeneratorConfig;
 use crate::run::control_play::judge_and_decide;
+use crate::run::preflight::sends_everybody_away;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
@@ -119,6 +120,9 @@ pub struct CampaignOutcome {
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Whether the target could not be tested, and nothing was played: it sends everybody away, as
+    /// soon as a WebSocket is open.
+    pub sends_everybody_away: bool,
     /// Whether it ended early because scripts that took their process down cost too much time.
     pub given_up: bool,
 }
@@ -189,6 +193,13 @@ impl Campaign {
         let mut outcome = CampaignOutcome::default();
         let mut unjudged = UnjudgedScripts::default();
         let accepts = accepts(deviations, known);
+        let mut polite =
+            |script: &Script| Ok::<_, Infallible>(play(target, &self.bounds, script, 0));
+        let Ok(sent_away) = sends_everybody_away(&mut polite);
+        if sent_away {
+            outcome.sends_everybody_away = true;
+            return outcome;
+        }
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
             let index = outcome.scripts;
             let script = config.nth(self.seed, index);

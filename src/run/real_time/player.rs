@@ -12,6 +12,7 @@ use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
 use crate::judge::{Decided, Decision};
 use crate::run::control_play::{acted_out, is_open, script_of};
+use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -93,7 +94,24 @@ impl Player {
         let delays = DelayMonitor::start();
         let config = PlayConfig { bounds, slack, horizon, watch, begins, table, delays };
         let connections = Arc::new(Semaphore::new(concurrency));
-        Ok(Self { config: Arc::new(config), connections, asked: Arc::default() })
+        let player = Self { config: Arc::new(config), connections, asked: Arc::default() };
+        match server.endpoint(UrlRole::Plain) {
+            Some(endpoint) if player.is_everybody_sent_away(endpoint).await => {
+                Err(format!("{}: {SENT_AWAY}", endpoint.url))
+            }
+            _ => Ok(player),
+        }
+    }
+
+    /// Whether the server ends the connections of polite clients as soon as they are open.
+    async fn is_everybody_sent_away(&self, endpoint: &Endpoint) -> bool {
+        for script in polite() {
+            let played = self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await;
+            if !played.is_ok_and(|played| is_sent_away(&played.exchange)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether the server's end of its connections is seen: it is on this machine.

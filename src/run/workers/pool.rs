@@ -15,6 +15,7 @@ use crate::run::campaign::{
     Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
     Question, WorkPlayer, accepts, crash_cost, work_of,
 };
+use crate::run::preflight::sends_everybody_away;
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Invariant, Pattern, Violation};
@@ -52,6 +53,13 @@ impl WorkerPool {
         target: &Arc<dyn Target>,
         mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
+        let mut polite = |script: &Script| {
+            self.slots[0].play(target, campaign.bounds, script, 0, StallTimeout::Short)
+        };
+        if sends_everybody_away(&mut polite)? {
+            let sends_everybody_away = true;
+            return Ok(CampaignOutcome { sends_everybody_away, ..CampaignOutcome::default() });
+        }
         let jobs = self.slots.len();
         let deviations = target.deviations().len();
         let config = campaign.generator_config(&**target);

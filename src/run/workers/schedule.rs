@@ -383,6 +383,7 @@ impl<'a> Schedule<'a> {
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
+            sends_everybody_away: false,
         }
     }
 }
