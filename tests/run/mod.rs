@@ -1,6 +1,8 @@
-//! Playing scripts: one in virtual time, campaigns of many, campaigns in worker processes.
+//! Playing scripts: one in virtual time, with its controls, campaigns of many, campaigns in worker
+//! processes.
 
 mod campaign;
+mod controls;
 mod virtual_time;
 mod work;
 #[cfg(unix)]
