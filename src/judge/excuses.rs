@@ -156,11 +156,26 @@ pub(super) fn server_failed(own: &Frame) -> Option<Excuse> {
     failed.then_some(Excuse::ServerFailed)
 }
 
-/// Whether the server had to wait for room before the event `sent`: what was sent then may have
-/// run out of time since it was meant.
+/// Whether the server had to wait for room before the event `sent`, so that time went by: what was
+/// sent then may have run out of it since it was meant. Room that a client which reads makes in
+/// the same moment takes none.
 pub(super) fn had_to_wait_for_room(view: &View<'_>, sent: usize) -> Option<Excuse> {
-    let waited = view.events_before(sent).any(|event| event.what == What::WriteBlocked);
-    waited.then_some(Excuse::WaitedForRoom)
+    let mut since: Option<Time> = None;
+    let mut waited = Duration::ZERO;
+    let until = |since: Option<Time>, time: Time| {
+        since.map_or(Duration::ZERO, |since| {
+            time.since_accept().saturating_sub(since.since_accept())
+        })
+    };
+    for event in view.events_before(sent) {
+        match event.what {
+            What::WriteBlocked => since = since.or(Some(event.at)),
+            What::Writable => waited += until(since.take(), event.at),
+            _ => {}
+        }
+    }
+    waited += until(since, view.at(sent));
+    (waited > view.exchange.timing_slack).then_some(Excuse::WaitedForRoom)
 }
 
 /// Whether the client could not see an end at `time`, since it did not read or was cut off, and

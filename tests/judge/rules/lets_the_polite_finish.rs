@@ -106,7 +106,9 @@ fn a_close_that_says_that_something_went_wrong_needs_no_answer() {
 
 #[test]
 fn a_write_that_had_to_wait_for_room_leaves_no_time_for_an_answer() {
-    Story::open().blocked().writable().server(BYE).server_drops().is_clean();
+    let waited = |time| Story::open().blocked().at(time).writable().server(BYE).server_drops();
+    waited(1000).is_clean();
+    waited(0).breaks(Invariant::LetsThePoliteFinish);
     closing().blocked().server_drops().breaks(Invariant::LetsThePoliteFinish);
 }
 

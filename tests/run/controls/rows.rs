@@ -223,7 +223,7 @@ pub const ROWS: &[Row] = &[
     Row {
         excuse: Excuse::WaitedForRoom,
         rule: Invariant::LetsThePoliteFinish,
-        script: "window 1KiB\nsend buffer 1KiB\nupgrade\nstop reading\napp send text 4KiB\napp close 1000\nwait 2s\nresume reading",
+        script: "upgrade\nstop reading\napp send text 8189B\napp close 1000\nwait 2s\nresume reading",
         faulty: server(|session, seen| match seen {
             Seen::Command(Command::Close(..)) => session.answer(1000),
             seen => well(session, seen),
