@@ -153,7 +153,7 @@ fn who_has_no_room_or_had_to_wait_for_it_may_have_given_up() {
 fn who_returned_crashed_or_may_refuse_what_came_is_not_judged() {
     sending(&["a"]).app_returns().server_drops().is_clean();
     sending(&["a"]).panics().server_drops().breaks(Invariant::NoPanic);
-    let refused = sending(&["a"]).client_bytes(&wide((Opcode::PING, b""))).server_reads_all();
+    let refused = sending(&["a"]).client_bytes(wide((Opcode::PING, b""))).server_reads_all();
     refused.server_closes(1002).later(5).server_drops().is_clean();
     let half = sending(&["a"]).client_bytes(&fragment((Opcode::TEXT, b"half"))[..5]);
     let Verdict { violations, .. } = {
