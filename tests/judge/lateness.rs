@@ -19,7 +19,7 @@ fn a_deadline_has_two_milliseconds_of_slack_and_no_third() {
     for &cause in Cause::ALL {
         assert_eq!(owing(cause).due(6000).0, cause);
         for in_time in [1003, 5999, 6000, 6001] {
-            owing(cause).at(in_time).server_drops().is_clean();
+            owing(cause).at(in_time).says_why(cause).server_drops().is_clean();
         }
         let next =
             |story: &Story| next_deadline(&story.exchange, ConnectionId::FIRST, &story.bounds);

@@ -33,8 +33,9 @@ impl Lcg {
             let mut payload: Vec<u8> = (0..self.below(9)).map(|_| self.below(256) as u8).collect();
             if self.below(2) == 0 {
                 payload = close(1000 + self.below(16) as u16, b"");
-            } else if self.below(2) == 0 {
-                payload = b"ab".to_vec();
+            } else {
+                let is_text = self.below(2) == 0;
+                payload = if is_text { b"ab".to_vec() } else { payload };
             }
             let opcode = Opcode::new([8, self.below(16) as u8][self.below(2) as usize]);
             let head = FrameHead { mask, ..FrameHead::server(opcode) };
@@ -91,7 +92,7 @@ impl Lcg {
 fn nonsense(seed: u64, fits: bool) -> Story {
     let mut rng = Lcg(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut story = if rng.below(4) > 0 { Story::open() } else { Story::accepted() };
-    if seed % 32 == 0 {
+    if seed.is_multiple_of(32) {
         // Of all that can go wrong, to be given a message twice needs the most to be right.
         story = story.reports().client(TEXT).server_reads_all().given();
     }

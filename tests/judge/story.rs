@@ -3,7 +3,8 @@
 use hangup::bounds::Bounds;
 use hangup::exchange::{AfterDeadline, ConnectionId, Death, Exchange, Note, Standing, Time, What};
 use hangup::judge::judge;
-use hangup::verdict::{Cause, Condition, Ending, Invariant, Verdict, Violation};
+use hangup::verdict::{Cause, Condition, Ending, Excuse, Invariant, Reason, Verdict, Violation};
+use hangup::view::View;
 use hangup::wire::{FrameHead, LengthForm, Opcode, handshake};
 use std::time::Duration;
 
@@ -263,12 +264,45 @@ impl Story {
         judge(&self.exchange, &self.bounds).violations.remove(0)
     }
 
+    /// The excuse that dismisses a suspicion by `invariant`; `None` where there was none to
+    /// dismiss. Nothing is broken.
+    #[track_caller]
+    pub fn excused(&self, invariant: Invariant) -> Option<Excuse> {
+        self.is_clean();
+        let Verdict { dismissals, .. } = judge(&self.exchange, &self.bounds);
+        dismissals.iter().find_map(|dismissal| match dismissal.reason {
+            Reason::Excuse(excuse) if dismissal.violation.identity.invariant() == invariant => {
+                Some(excuse)
+            }
+            _ => None,
+        })
+    }
+
+    /// For what this owes the end.
+    #[track_caller]
+    fn owes(&self) -> Cause {
+        let never = self.clone().quiet();
+        let identity = judge(&never.exchange, &never.bounds).violations[0].identity;
+        identity.cause().expect("a rule about time")
+    }
+
+    /// The server, about to end the connection for `cause`, sends its Close where nobody but
+    /// its application or a timer of its own asks for the end: one that says that something
+    /// went wrong, so that there is no answer to wait for. One that has closed, or waits for
+    /// room, sends none.
+    pub fn says_why(self, cause: Cause) -> Self {
+        let view = View::of(&self.exchange, ConnectionId::FIRST);
+        let could = view.own_close().is_none() && !view.blocked;
+        let should = view.firsts.began.is_some() || cause == Cause::Idle;
+        if could && should { self.server_closes(1011) } else { self }
+    }
+
     /// Hanging up never is reported for this.
     #[track_caller]
     pub fn never(&self) -> (Cause, Condition) {
         let never = self.clone().quiet();
         let identity = judge(&never.exchange, &never.bounds).violations[0].identity;
-        let cause = identity.cause().expect("a rule about time");
+        let cause = self.owes();
         assert_eq!(never.breaks(rule(cause)).ending, Ending::Never);
         (cause, identity.condition().expect("a rule about time"))
     }
@@ -276,10 +310,11 @@ impl Story {
     /// Hanging up by `deadline` and 2 ms is in time, and 1 ms later is late, for this.
     #[track_caller]
     pub fn due(&self, deadline: u64) -> (Cause, Condition) {
-        self.clone().at(deadline + 2).server_drops().is_clean();
-        let late = self.clone().at(deadline + 3).server_drops();
+        let cause = self.owes();
+        self.clone().at(deadline + 2).says_why(cause).server_drops().is_clean();
+        let late = self.clone().at(deadline + 3).says_why(cause).server_drops();
         let identity = judge(&late.exchange, &late.bounds).violations[0].identity;
-        let cause = identity.cause().expect("a rule about time");
+        assert_eq!(identity.cause(), Some(cause));
         let Violation { ending, owed, events, .. } = late.breaks(rule(cause));
         let owed = owed.expect("a rule about time");
         assert_eq!((owed.cause, owed.deadline), (cause, Time(deadline * 1000)));
@@ -297,6 +332,12 @@ pub fn rule(cause: Cause) -> Invariant {
         Cause::ClientReset => Invariant::ReleasesInTime,
         _ => Invariant::EndsInTime,
     }
+}
+
+/// A WebSocket on which the client sent a ping before the 101.
+pub fn hasty() -> Story {
+    let early = Story::accepted().client_bytes(handshake::REQUEST).client(PING);
+    early.server_reads_all().server_accepts()
 }
 
 /// A connection with a promise for its opening: 6 s.

@@ -3,7 +3,7 @@
 use crate::story::{
     Act, BYE, PING, PONG, Story, TEXT, UNMASKED, close, fragment, has_read, masked, wide,
 };
-use hangup::verdict::{Invariant, Level};
+use hangup::verdict::{Invariant, Level, Symptom};
 use hangup::wire::Opcode;
 
 /// The client has sent `bytes`, and the server blames it for a violation.
@@ -109,4 +109,30 @@ fn who_answers_more_than_a_close_is_not_said_to_answer_a_close() {
     assert_eq!(blamed(Story::open()), "answered the client's legal Close with code 1007");
     let both = blamed(Story::open().client(TEXT));
     assert_eq!(both, "answered the client's legal frames with code 1007");
+}
+
+#[test]
+fn what_comes_behind_the_clients_close_is_no_reason_to_blame_it() {
+    let unmasked_ping = [0x89, 0];
+    let closed = || Story::open().at(1000).client_closes(1000);
+    let behind: [Act; 5] = [
+        |story| story.client_bytes([0x89]),
+        |story| story.client_bytes(wide(PING)),
+        |story| story.client_bytes(UNMASKED),
+        |story| story.client(TEXT),
+        Story::fin,
+    ];
+    for act in behind {
+        let blamed = act(closed()).server_reads_all().server_closes(1002).server_drops();
+        let found = blamed.breaks(Invariant::AcceptsLegal);
+        assert_eq!(found.identity.symptom(), Some(Symptom::RefusesBareCode));
+    }
+    let pinged = closed().client_bytes(unmasked_ping).server_reads_all();
+    pinged.clone().server_closes(1000).server_drops().is_clean();
+    pinged.server_closes(1002).server_drops().breaks(Invariant::AcceptsLegal);
+    // In front of the Close they are reasons.
+    let front = Story::open().at(1000).client_bytes(unmasked_ping).client_closes(1000);
+    front.server_reads_all().server_closes(1002).server_drops().is_clean();
+    let half = Story::open().at(1000).client_bytes(&masked(BYE)[..3]).server_closes(1002);
+    half.later(1000).server_drops().is_clean();
 }

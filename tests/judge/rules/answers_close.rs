@@ -44,9 +44,10 @@ fn a_close_that_the_server_never_read_to_its_end_is_not_received() {
 
 #[test]
 fn a_server_that_had_ended_or_whose_application_had_returned_before_owes_no_answer() {
-    for before in [Story::open().server_shuts(), Story::open().app_returns()] {
-        before.at(2000).client(BYE).server_reads_all().server_drops().is_clean();
-    }
+    let closes = |story: Story| story.at(2000).client(BYE).server_reads_all().server_drops();
+    closes(Story::open().server_shuts()).breaks(Invariant::NoSilentEnd);
+    closes(Story::open().fin().server_shuts()).is_clean();
+    closes(Story::open().app_returns()).is_clean();
     // Who leaves in the moment in which the Close is read may not have been told of it.
     let returns = |ms| asked().at(ms).app_returns().server_drops();
     returns(1002).is_clean();
@@ -116,7 +117,8 @@ fn a_reset_that_is_all_the_answer_there_is_answers_no_close() {
     // Too soon to be about the Close, or to a client that did not look.
     let soon = Story::open_seen_by_client().at(1000).client(BYE).later(1);
     soon.actor(What::ReadReset).is_clean();
-    Story::open_seen_by_client().actor(What::ReadReset).at(1000).client(BYE).later(2).is_clean();
+    let before = Story::open_seen_by_client().actor(What::ReadReset).at(1000).client(BYE);
+    before.later(2).breaks(Invariant::NoSilentEnd);
     Story::open_seen_by_client().deaf().client(BYE).later(2).actor(What::ReadReset).is_clean();
     // Who saw the server's end knows what was read.
     Story::open().client(BYE).later(2).resets().told_of_reset().is_clean();

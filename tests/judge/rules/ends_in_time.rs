@@ -1,8 +1,8 @@
 //! `ends-in-time`: how grave it is to be late.
 
-use crate::story::{BYE, Story, UNMASKED, encoded, masked, owing, rule};
+use crate::story::{BYE, Story, UNMASKED, encoded, hasty, masked, owing, rule};
 use hangup::verdict::{Cause, Condition, Invariant, Level};
-use hangup::wire::{FrameHead, Opcode};
+use hangup::wire::{FrameHead, Opcode, handshake};
 
 #[test]
 fn lateness_is_a_must_where_the_rfc_asks_for_the_end_and_a_should_where_it_is_silent() {
@@ -60,4 +60,19 @@ fn who_was_in_time_by_the_end_of_a_bad_frame_was_late_for_its_half() {
 fn a_reply_that_comes_after_the_deadline_does_not_make_the_lateness_a_must() {
     let late = owing(Cause::OwnClose).at(10_000).client(BYE).server_reads_all();
     assert_eq!(late.server_drops().breaks(Invariant::EndsInTime).level, Level::Should);
+}
+
+#[test]
+fn bytes_before_the_101_make_a_should_of_every_lateness() {
+    let level = |story: Story| story.quiet().breaks(Invariant::EndsInTime).level;
+    for bytes in [masked(BYE), UNMASKED.to_vec()] {
+        let early = Story::accepted().client_bytes(handshake::REQUEST).client_bytes(&bytes);
+        assert_eq!(level(early.server_accepts()), Level::Should);
+        assert_eq!(level(Story::open().client_bytes(&bytes)), Level::Must);
+    }
+    // What comes later makes it no graver.
+    for (open, expected) in [(hasty(), Level::Should), (Story::open(), Level::Must)] {
+        assert_eq!(level(open.clone().at(1000).client(BYE)), expected);
+        assert_eq!(level(open.at(1000).server(BYE).client(BYE)), expected);
+    }
 }

@@ -72,7 +72,8 @@ fn what_is_wrong_with_a_closes_payload_or_size_is_not_also_a_bad_frame() {
         encoded(FrameHead { rsv: 1, ..close }, BYE.1),
         encoded(FrameHead { length: LengthForm::Bits16, ..close }, BYE.1),
     ] {
-        Story::open().server_bytes(bad).later(1000).server_drops().breaks(Invariant::FramesWell);
+        let ended = Story::open().server_bytes(bad).fin().later(1000).server_drops();
+        ended.breaks(Invariant::FramesWell);
     }
 }
 
@@ -86,9 +87,9 @@ fn what_comes_behind_the_own_close_is_no_matter_of_frames() {
 #[test]
 fn behind_bytes_that_put_the_stream_out_of_step_nothing_more_is_read_as_frames() {
     let lost = Story::open().server_bytes([0xf0, 0]).server((Opcode::CLOSE, b"x"));
-    lost.later(1000).server_drops().breaks(Invariant::FramesWell);
+    lost.fin().later(1000).server_drops().breaks(Invariant::FramesWell);
     let long = Story::open().server((Opcode::PING, &[0; 126])).server((Opcode::CLOSE, b"x"));
-    long.later(1000).server_drops().breaks(Invariant::FramesWell);
+    long.fin().later(1000).server_drops().breaks(Invariant::FramesWell);
     let kept = Story::open().server_bytes(masked(TEXT)).server((Opcode::CLOSE, b"x"));
     let broken = kept.later(1000).server_drops().broken();
     assert_eq!(broken, [Invariant::LegalClose, Invariant::FramesWell]);
@@ -96,7 +97,7 @@ fn behind_bytes_that_put_the_stream_out_of_step_nothing_more_is_read_as_frames()
 
 #[test]
 fn a_send_that_was_cancelled_halfway_spoils_the_close_behind_it() {
-    let half = Story::open().server_bytes(&plain(TEXT)[..4]);
+    let half = Story::open().server_bytes(&plain(TEXT)[..4]).fin();
     half.clone().later(1000).server_drops().is_clean();
     let spoilt = half.server(BYE).server_bytes([0; 16]).later(1000).server_drops();
     spoilt.breaks(Invariant::FramesWell);

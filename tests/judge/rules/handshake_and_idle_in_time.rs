@@ -21,14 +21,15 @@ fn idleness_counts_from_the_last_complete_frame_before_too_long_a_gap() {
     assert_eq!(dripping.due(5000), (Cause::Idle, Condition::HalfSent));
     let pinging = (1..5).fold(idling(), |story, s| story.at(s * 1000).server(PING));
     assert_eq!(pinging.due(5000), (Cause::Idle, Condition::Silent));
-    let mended = idling().at(5003).client(PING).at(6000).server_drops();
-    mended.breaks(Invariant::IdleInTime);
+    let mended = idling().at(5003).client(PING).at(6000).server_closes(1001);
+    mended.later(5).server_drops().breaks(Invariant::IdleInTime);
 }
 
 #[test]
 fn what_is_complete_within_the_slack_of_a_timer_is_in_time() {
     let request = opening().at(6001).client_bytes(handshake::REQUEST).server_reads_all();
-    let frame = idling().at(5001).client(PING).server_reads_all().at(9000).server_drops();
+    let frame = idling().at(5001).client(PING).server_reads_all().at(9000);
+    let frame = frame.server_closes(1001).later(5).server_drops();
     let found = [request.server_accepts().quiet().broken(), frame.broken()];
     assert_eq!(found, [vec![], vec![]]);
 }

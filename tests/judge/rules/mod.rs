@@ -11,10 +11,12 @@ mod hands_on_every_message;
 mod handshake_and_idle_in_time;
 mod legal_close;
 mod lets_the_polite_finish;
+mod no_silent_end;
 mod process;
 mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
+mod sends_close;
 mod sends_every_message;
 mod silent_after_close;
 

@@ -95,7 +95,7 @@ fn an_application_that_is_told_twice_hears_once_too_often() {
         (&*found.fact, &found.events[..]),
         ("told its application twice of the end", &[8, 7][..])
     );
-    let cut = reporting().told(None).told(Some(1006)).server_drops();
+    let cut = reporting().fin().told(None).told(Some(1006)).server_drops();
     cut.breaks(Invariant::QuietApplication);
 }
 
@@ -106,14 +106,14 @@ fn an_application_that_is_never_told_of_the_end_leaks() {
         (&*found.fact, &found.events[..]),
         ("never told its application of the end", &[7][..])
     );
-    reporting().server_drops().breaks(Invariant::QuietApplication);
+    reporting().fin().server_drops().breaks(Invariant::QuietApplication);
     // As long as the transport is held, it may still be told.
     reporting().is_clean();
     closed(1000).server_shuts().is_clean();
     reporting().app_returns().server_drops().is_clean();
     reporting().panics().server_drops().breaks(Invariant::NoPanic);
     reporting().spins().server_drops().breaks(Invariant::NoSpin);
-    reporting().server_drops().told(None).is_clean();
+    reporting().fin().server_drops().told(None).is_clean();
 }
 
 #[test]

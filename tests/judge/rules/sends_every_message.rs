@@ -1,6 +1,7 @@
 //! `sends-every-message`: what the application had sent before it closed comes before the Close.
 
 use crate::story::{Act, Story, UNMASKED, encoded, fragment, plain, wide};
+use hangup::judge::judge;
 use hangup::verdict::{Invariant, Level, Symptom, Verdict};
 use hangup::wire::{FrameHead, Opcode};
 
@@ -49,7 +50,10 @@ fn a_message_that_comes_in_part_is_cut() {
     // A frame, or a message in fragments, that the end cuts off.
     let half = plain((Opcode::TEXT, b"hello"))[..4].to_vec();
     let frame = sending(&["hello"]).app_closes().server_bytes(half).later(5).server_drops();
-    shows(&frame, Symptom::MessageCut);
+    // There is no room for a Close in the middle of a frame.
+    assert_eq!(frame.broken(), [Invariant::SendsClose, RULE]);
+    let cut = judge(&frame.exchange, &frame.bounds).violations.remove(1);
+    assert_eq!(cut.identity.symptom(), Some(Symptom::MessageCut));
     let head = FrameHead { fin: false, ..FrameHead::server(Opcode::TEXT) };
     let fragments = sending(&["hello"]).app_closes().server_bytes(encoded(head, b"he"));
     let cut = fragments.clone().server_closes(1000).at(1100).client_closes(1000);
@@ -128,7 +132,8 @@ fn a_server_that_ends_by_itself_sends_what_it_has() {
         &sending(&["a"]).at(1500).server_closes(1001).later(5).server_drops(),
         Symptom::MessageLost,
     );
-    shows(&sending(&["a"]).at(1500).server_drops(), Symptom::MessageLost);
+    let silent = sending(&["a"]).at(1500).server_drops().broken();
+    assert_eq!(silent, [Invariant::NoSilentEnd, RULE]);
     sending(&["a"]).quiet().is_clean();
 }
 
@@ -148,12 +153,12 @@ fn who_has_no_room_or_had_to_wait_for_it_may_have_given_up() {
 fn who_returned_crashed_or_may_refuse_what_came_is_not_judged() {
     sending(&["a"]).app_returns().server_drops().is_clean();
     sending(&["a"]).panics().server_drops().breaks(Invariant::NoPanic);
-    let refused = sending(&["a"]).client_bytes(&wide((Opcode::PING, b""))).server_reads_all();
+    let refused = sending(&["a"]).client_bytes(wide((Opcode::PING, b""))).server_reads_all();
     refused.server_closes(1002).later(5).server_drops().is_clean();
     let half = sending(&["a"]).client_bytes(&fragment((Opcode::TEXT, b"half"))[..5]);
     let Verdict { violations, .. } = {
         let half = half.server_reads_all().server_closes(1009).later(5).server_drops();
-        hangup::judge::judge(&half.exchange, &half.bounds)
+        judge(&half.exchange, &half.bounds)
     };
     assert!(violations.iter().all(|found| found.identity.invariant() != RULE), "{violations:?}");
     // Frames that cannot be trusted say nothing about messages.
@@ -165,5 +170,5 @@ fn who_returned_crashed_or_may_refuse_what_came_is_not_judged() {
 #[test]
 fn over_tcp_no_application_says_what_it_sends() {
     let story = closing(&["a"], &[]);
-    assert!(hangup::judge::judge(&story.exchange.seen_by_actor(), &story.bounds).is_clean());
+    assert!(judge(&story.exchange.seen_by_actor(), &story.bounds).is_clean());
 }
