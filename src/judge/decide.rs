@@ -86,9 +86,10 @@ const fn control_of(excuse: Excuse) -> Option<ControlKind> {
         | Excuse::AfterQuiet
         | Excuse::AboutData
         | Excuse::ActedByItself
-        | Excuse::ApplicationClosed
-        | Excuse::WaitedForRoom => Some(ControlKind::Unprompted),
-        Excuse::RoomCameTooLate
+        | Excuse::ApplicationClosed => Some(ControlKind::Unprompted),
+        // Not by what prompted it: a frame that wakes a server makes it send what had waited.
+        Excuse::WaitedForRoom
+        | Excuse::RoomCameTooLate
         | Excuse::EarlyBytes
         | Excuse::ClientGone
         | Excuse::ClientFin

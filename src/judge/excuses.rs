@@ -221,9 +221,3 @@ pub(super) fn for_an_end(suspicion: Suspicion, view: &View<'_>, ended: usize) ->
         .unless(application_returned(view, ended))
         .unless(refusable(view, ended))
 }
-
-/// Whether the event with which the connection ended is a reset of the server's.
-pub(super) fn is_reset(view: &View<'_>, ended: usize) -> bool {
-    let what = &view.exchange.events[ended].what;
-    matches!(what, What::Dropped { reset: true } | What::ReadReset)
-}

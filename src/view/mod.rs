@@ -260,6 +260,12 @@ impl<'a> View<'a> {
         [shut, dropped, got_end, got_reset, reset].into_iter().flatten().min()
     }
 
+    /// Whether the event with which the connection ended is a reset of the server's.
+    pub fn is_reset(&self, ended: usize) -> bool {
+        let what = &self.exchange.events[ended].what;
+        matches!(what, What::Dropped { reset: true } | What::ReadReset)
+    }
+
     /// The end as what the server did next to it is judged by. The kernel's table tells
     /// of an end only that it came between two looks: there, what the client saw counts.
     pub fn told_end(&self) -> Option<usize> {
@@ -371,6 +377,14 @@ impl<'a> View<'a> {
         let start = before.map(|other| other.end_offset).filter(|end| *end < frame.end_offset);
         let opening = opening.unwrap_or_default();
         start.max().unwrap_or(opening).saturating_sub(opening) as u32
+    }
+
+    /// Whether the server's bytes are frames up to their end: the last of them is whole, or a
+    /// Close. In the middle of another frame a Close could not be told.
+    pub fn subject_keeps_framing(&self) -> bool {
+        let keeps =
+            |frame: &Frame| frame.is_close() || frame.ended.is_some() && frame.keeps_framing();
+        self.subject_frames.last().is_none_or(keeps)
     }
 
     /// The server's first Close, complete or not.

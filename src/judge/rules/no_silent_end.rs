@@ -44,7 +44,8 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
 //# 1006.
 fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     let (opened, ended) = (view.opened?, view.told_end()?);
-    if view.own_close().is_some() || ended < opened || Some(ended) == view.firsts.reset {
+    let has_closed = view.own_close().is_some() || !view.subject_keeps_framing();
+    if has_closed || ended < opened || Some(ended) == view.firsts.reset {
         return None;
     }
     let fault = view.actor_fault.map(|fault| fault.event);
@@ -53,7 +54,7 @@ fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     if asked.into_iter().flatten().any(|event| event <= ended) {
         return None;
     }
-    let (symptom, fact) = if excuses::is_reset(view, ended) {
+    let (symptom, fact) = if view.is_reset(ended) {
         (Symptom::ResetsSilently, "reset the connection by itself, without a Close")
     } else {
         (Symptom::EndsSilently, "ended the connection by itself, without a Close")

@@ -116,7 +116,7 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
     if ended < proven {
         return None;
     }
-    let (symptom, fact) = if excuses::is_reset(view, ended) {
+    let (symptom, fact) = if view.is_reset(ended) {
         let fact = "reset the connection on the client's protocol violation without a Close";
         (Symptom::RefusesByReset, fact)
     } else {

@@ -45,7 +45,7 @@ fn unsent(view: &View<'_>) -> Option<Suspicion> {
     let (opened, ended) = (view.opened?, view.told_end()?);
     let own = view.own_close();
     let is_whole = own.is_some_and(|own| own.ended.is_some());
-    if is_whole || was_asked_by_the_client(view, ended) {
+    if is_whole || was_asked_by_the_client(view, ended) || !view.subject_keeps_framing() {
         return None;
     }
     let began = view.notes.iter().find(|(_, note)| *note == Note::BeganToClose);
@@ -58,7 +58,7 @@ fn unsent(view: &View<'_>) -> Option<Suspicion> {
             let level = if began.is_some() { Level::Must } else { Level::Should };
             (level, Symptom::PartOfClose, "ended the connection within its Close")
         }
-        (None, Some(_)) if excuses::is_reset(view, ended) => {
+        (None, Some(_)) if view.is_reset(ended) => {
             let fact = "reset the connection at its application's close, without a Close";
             (Level::Must, Symptom::ResetsAtClose, fact)
         }
