@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 /// Enough for the rarest cell of the matrix; `cargo bench --bench detection` says how
 /// many it takes to catch a fault at all.
-const SCRIPTS: u64 = 8_000;
+const SCRIPTS: u64 = 14_000;
 
 /// How many the short form plays against every fault.
 const AT_LEAST: u64 = 100;

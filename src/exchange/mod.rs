@@ -259,7 +259,9 @@ mod tests {
     fn a_digest_is_what_it_was_before_messages_were_noted() {
         let digest = |notes: &[Note]| {
             let mut exchange = Exchange::new(true);
-            notes.iter().for_each(|note| exchange.push(Time(1), What::Noted(*note)));
+            for note in notes {
+                exchange.push(Time(1), What::Noted(*note));
+            }
             exchange.digest()
         };
         let given = |bytes| Note::Received { bytes };

@@ -41,7 +41,9 @@ fn suspect(rule: &Rule, case: &Case<'_>, found: &mut Vec<Suspicion>) {
     // Bytes before the 101 are the client's own violation (4.1): what a server makes of them
     // is its choice. What it sends by itself is not.
     if case.view.early && rule.judged_from == JudgedFrom::Answers {
-        found.iter_mut().for_each(|suspicion| suspicion.excuses.push(Excuse::EarlyBytes));
+        for suspicion in found {
+            suspicion.excuses.push(Excuse::EarlyBytes);
+        }
     }
 }
 
@@ -82,13 +84,12 @@ enum ControlKind {
 /// `docs/architecture.md` has the reasons.
 const fn control_of(excuse: Excuse) -> Option<ControlKind> {
     match excuse {
-        Excuse::AfterMessage
-        | Excuse::AfterQuiet
-        | Excuse::AboutData
-        | Excuse::ActedByItself
-        | Excuse::ApplicationClosed => Some(ControlKind::Unprompted),
+        Excuse::AfterMessage | Excuse::AfterQuiet | Excuse::AboutData | Excuse::ActedByItself => {
+            Some(ControlKind::Unprompted)
+        }
         // Not by what prompted it: a frame that wakes a server makes it send what had waited.
         Excuse::WaitedForRoom
+        | Excuse::ApplicationClosed
         | Excuse::RoomCameTooLate
         | Excuse::EarlyBytes
         | Excuse::ClientGone

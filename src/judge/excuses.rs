@@ -79,8 +79,7 @@ pub(super) fn wide_length(view: &View<'_>, frame: &Frame) -> Option<Excuse> {
 pub(super) fn refusable(view: &View<'_>, at: usize) -> Option<Excuse> {
     let wide = |frame: &Frame| frame.wide && frame.started < at;
     let close = view.actor_close().map_or(usize::MAX, |close| close.end_offset);
-    let mut counts =
-        view.actor_frames.iter().take_while(|frame| frame.end_offset <= close || frame.is_close());
+    let mut counts = view.actor_frames.iter().take_while(|frame| frame.end_offset <= close);
     match () {
         () if counts.clone().any(wide) => Some(Excuse::WideLength),
         () if counts.any(|frame| frame.is_half_sent_at(at)) => Some(Excuse::HalfFrame),

@@ -143,7 +143,7 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
         (Act::Fin, Excuse::ClientFin) => true,
         (Act::Reset | Act::Drop, Excuse::ClientGone) => true,
         (Act::App(Command::Return, _), Excuse::ApplicationLeft) => true,
-        (Act::App(Command::Close(..), _), Excuse::ApplicationClosed) => true,
+        (Act::App(Command::Close(..) | Command::Return, _), Excuse::ApplicationClosed) => true,
         (
             Act::StopReading | Act::ResumeReading | Act::Cut | Act::Set(..),
             Excuse::WaitedForRoom,
@@ -158,7 +158,7 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
             gone = true;
             continue;
         }
-        step.joined &= !(gone && kept.last().is_some_and(opens)) && !kept.is_empty();
+        step.joined &= !(kept.is_empty() || gone && kept.last().is_some_and(opens));
         gone = false;
         match &mut step.act {
             Act::Send(Send { unit: Unit::Frame(frame), .. }) if excuse == Excuse::WideLength => {
@@ -317,7 +317,7 @@ mod tests {
         for (excuse, goes) in [
             (Excuse::HalfFrame, "first 1 byte of close; rest after 1 byte of close; "),
             (Excuse::WaitedForRoom, "window 1B; stop reading; cut; "),
-            (Excuse::ApplicationClosed, "app close; "),
+            (Excuse::ApplicationClosed, "app close; app return; "),
             (Excuse::ApplicationLeft, "app return; "),
             (Excuse::ClientFin, "fin; "),
             (Excuse::ClientGone, "reset; "),

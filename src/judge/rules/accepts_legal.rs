@@ -51,7 +51,8 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     if came_before(fault.map(|fault| fault.event), at) {
         return None;
     }
-    let arrived = |frame: &&Frame| frame.ended.is_some_and(|event| event <= at);
+    let arrived =
+        |frame: &&Frame| frame.end_offset <= behind && frame.ended.is_some_and(|event| event <= at);
     let last = view.actor_frames.iter().rfind(arrived)?;
     let alone = view.actor_frames.iter().filter(arrived).count() == 1;
     let what = if alone && last.is_close() { "legal Close" } else { "legal frames" };

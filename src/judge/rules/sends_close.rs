@@ -81,7 +81,8 @@ fn unsent(view: &View<'_>) -> Option<Suspicion> {
 /// Whether the client had asked for the end by then: by its Close, which the server had read, or
 /// by a violation.
 fn was_asked_by_the_client(view: &View<'_>, ended: usize) -> bool {
-    let close = view.actor_close().and_then(|close| view.received(close));
+    let received = |close| view.received(close).or_else(|| view.received_by_reset(close));
+    let close = view.actor_close().and_then(received);
     let fault = view.actor_fault.map(|fault| fault.event);
     [close, fault].into_iter().flatten().any(|event| event <= ended)
 }

@@ -54,7 +54,9 @@ fn hold_back(session: &mut Session) {
 /// Hands on what waits.
 fn hand_on_waiting(session: &mut Session) {
     let waiting = std::mem::take(&mut session.waiting);
-    waiting.into_iter().for_each(|bytes| session.give(bytes.into()));
+    for bytes in waiting {
+        session.give(bytes.into());
+    }
 }
 
 /// Joins what is `kept`, of 448 KiB at most, and what came, in a new buffer, and looks at each byte.
