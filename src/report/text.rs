@@ -373,6 +373,11 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     if finding.is_flaky() {
         let _ = writeln!(out, "\n{}", flaky(finding.rate));
     }
+    let refuted = finding.violation.refuted;
+    if !refuted.is_empty() {
+        let text = format!("controls have ruled out as the reason: {refuted}");
+        let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
+    }
     let timeline = Timeline::of(&finding.exchange, ConnectionId::FIRST, Some(&finding.violation));
     let _ = write!(out, "\n{}", timeline.text(style.width));
     out
