@@ -148,10 +148,8 @@ faults! {
     /// The own Close is sent, and its answer waited for with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
     shows [
-        EndsInTime: WaitsToRead,
-        EndsInTime: WaitsForRoom,
-        ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
     ] {
         fn closing_deadline(&self, now: Instant, client_done: bool) -> Instant {
             now + if client_done { CLOSE } else { NEVER }
@@ -174,10 +172,8 @@ faults! {
     /// The timer sets a flag; the reader looks at it once something has come.
     TimerWakesNobody = "timer-wakes-nobody" in SplitTasks, class 'A',
     shows [
-        EndsInTime: WaitsToRead,
-        EndsInTime: WaitsForRoom,
-        ReleasesInTime: KeepsSocket,
-        IdleInTime: WaitsForRoom
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
+        IdleInTime: WaitsToRead, IdleInTime: WaitsForRoom
     ] at timer {}
 
     // B: the deadline does not cover the write.
@@ -196,10 +192,8 @@ faults! {
     /// The Close waits for the lock that a send which cannot go on holds.
     CloseWaitsForSend = "close-waits-for-send" in SplitTasks, class 'B',
     shows [
-        EndsInTime: OwnTimer,
-        EndsInTime: WaitsForRoom,
-        ReleasesInTime: OwnTimer,
-        IdleInTime: WaitsForRoom
+        EndsInTime: OwnTimer, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer,
+        IdleInTime: OwnTimer, IdleInTime: WaitsForRoom
     ] at close {}
 
     // C: a deadline re-armed by traffic.
@@ -217,7 +211,10 @@ faults! {
     }
     /// The time-out is around each read, and every byte that comes begins it anew.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
-    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
+    shows [
+        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
+        RefusesIllegal: ServesFragmentedControl
+    ] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
                 session.deadline = now + CLOSE;
@@ -262,14 +259,14 @@ faults! {
     }
     /// What the server itself sends counts as a sign of life of the client's.
     OutputRestartsIdle = "output-restarts-idle" in OneLoop, class 'C',
-    shows [IdleInTime: OwnTimer] {
+    shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn queued(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
     }
     /// Half a frame counts as a sign of life, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
-    shows [IdleInTime: OwnTimer] {
+    shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
@@ -334,7 +331,7 @@ faults! {
     }
     /// Of the application's Close the header is sent; the payload stays in a buffer.
     SendsPartOfClose = "sends-part-of-close" in OneLoop, class 'D',
-    shows [SendsClose: PartOfClose] {
+    shows [AnswersClose: PartOfAnswer, SendsClose: PartOfClose] {
         fn wants_to_close(&self, session: &mut Session, _: Option<u16>, _: &Content, now: Instant) {
             session.queue.extend_from_slice(&[0x88, 2]);
             session.begin_closing(now, true);
@@ -349,7 +346,7 @@ faults! {
     }
     /// A message that is too big is an error, and an error drops the transport.
     DropsOnBigMessage = "drops-on-big-message" in OneLoop, class 'D',
-    shows [NoSilentEnd: EndsSilently] {
+    shows [NoSilentEnd: EndsSilently, LetsThePoliteFinish: EndsWithClose] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             if bytes >= 16 << 10 {
                 session.phase = Phase::Over;
@@ -405,10 +402,8 @@ faults! {
     /// own Close: what is unread then resets the connection, and the Close is lost.
     DropsUnread = "drops-unread" in OneLoop, class 'D',
     shows [
-        EndsInTime: OwnTimer,
-        ReleasesInTime: OwnTimer,
-        LetsThePoliteFinish: ResetDestroysClose,
-        LetsThePoliteFinish: EndsWithClose
+        EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
+        LetsThePoliteFinish: ResetDestroysClose, LetsThePoliteFinish: EndsWithClose
     ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.to_send().is_none()
@@ -454,11 +449,9 @@ faults! {
     /// After both Closes it is left to the client to close TCP.
     LeavesTcpToTheClient = "leaves-tcp-to-the-client" in OneLoop, class 'E',
     shows [
-        EndsInTime: WaitsToRead,
-        HandshakeInTime: WaitsToRead,
-        RefusesIllegal: ServesFragmentedControl,
-        RefusesIllegal: ServesUnmasked,
-        RefusesIllegal: ServesLoneContinuation
+        EndsInTime: WaitsToRead, HandshakeInTime: WaitsToRead,
+        RefusesIllegal: ServesFragmentedControl, RefusesIllegal: ServesLongControl,
+        RefusesIllegal: ServesUnmasked, RefusesIllegal: ServesLoneContinuation
     ] {
         fn sends_fin_first(&self) -> bool {
             false
@@ -790,10 +783,8 @@ faults! {
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     shows [
-        AnswersClose: EmptyClose,
-        RefusesIllegal: RefusesSilently,
-        FramesWell: WrongMask,
-        FramesWell: TextNotUtf8
+        AnswersClose: EmptyClose, RefusesIllegal: ServesReservedBits,
+        RefusesIllegal: RefusesSilently, FramesWell: NoFrame
     ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
@@ -806,12 +797,9 @@ faults! {
     /// when room does; the closing's deadline leaves the rest to it.
     RoomWakesNobody = "room-wakes-nobody" in OneLoop, class 'K',
     shows [
-        EndsInTime: WaitsToRead,
-        EndsInTime: WaitsForRoom,
-        EndsInTime: IgnoresRoom,
-        ReleasesInTime: IgnoresRoom,
-        IdleInTime: WaitsForRoom,
-        IdleInTime: IgnoresRoom
+        EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, EndsInTime: IgnoresRoom,
+        ReleasesInTime: IgnoresRoom, IdleInTime: WaitsForRoom, IdleInTime: IgnoresRoom,
+        SendsEveryMessage: MessageCut
     ] {
         fn write_blocked(&self, session: &mut Session) {
             session.stalled = true;
@@ -858,10 +846,8 @@ faults! {
     /// the client's.
     StopsReadingAfterOwnClose = "stops-reading-after-own-close" in OneLoop, class 'K',
     shows [
-        EndsInTime: WaitsForRoom,
-        EndsInTime: Forgotten,
-        ReleasesInTime: IgnoresInput,
-        IdleInTime: WaitsForRoom
+        EndsInTime: WaitsForRoom, EndsInTime: Forgotten, ReleasesInTime: IgnoresInput,
+        IdleInTime: WaitsForRoom, IdleInTime: Forgotten
     ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.phase != Phase::Closing { client_done: false }
@@ -899,7 +885,10 @@ faults! {
 
     /// A handle of the session, kept by a registry, holds the transport.
     KeptHandleHoldsTransport = "kept-handle-holds-transport" in SplitTasks, class 'L',
-    shows [EndsInTime: Forgotten, ReleasesInTime: KeepsSocket, IdleInTime: Forgotten] at keep {}
+    shows [
+        EndsInTime: Forgotten, ReleasesInTime: Forgotten, ReleasesInTime: KeepsSocket,
+        IdleInTime: Forgotten
+    ] at keep {}
     /// The keepalive's task is never told that its connection is over.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
     shows [NoLeak: TaskLeft] at start {}
@@ -990,7 +979,10 @@ faults! {
 
     /// The buffer of the HTTP parser is dropped, with the frames behind the request in it.
     ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
-    shows [EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer] {
+    shows [
+        EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
+        HandsOnEveryMessage: MessageWithheld
+    ] {
         fn bytes_after_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
             &[]
         }
@@ -998,16 +990,11 @@ faults! {
     /// Of each read one frame is looked at: a Close that came with data waits for more.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     shows [
-        EndsInTime: OwnTimer,
-        ReleasesInTime: OwnTimer,
-        RefusesIllegal: ServesFragmentedControl,
-        RefusesIllegal: ServesUnmasked,
-        RefusesIllegal: ServesInterruptedMessage,
-        RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode,
-        RefusesIllegal: ServesReservedOpcode,
-        RefusesIllegal: ServesLongControl,
-        HandsOnEveryMessage: MessageWithheld
+        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, AnswersClose: DefinedCode,
+        RefusesIllegal: ServesReservedOpcode, RefusesIllegal: ServesFragmentedControl,
+        RefusesIllegal: ServesLongControl, RefusesIllegal: ServesUnmasked,
+        RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
+        QuietApplication: ToldOtherCode, HandsOnEveryMessage: MessageWithheld
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
