@@ -3,9 +3,6 @@
 //!
 //! It compares two lists. Whose they are, and which of them were owed, is its rules' business.
 
-use crate::exchange::What;
-use crate::verdict::Excuse;
-use crate::view::View;
 use std::time::Duration;
 
 /// What a server may hold a message back for, to send it or to hand it on with others. What it
@@ -88,27 +85,6 @@ pub(super) fn pair(sent: usize, came: usize, same: impl Fn(usize, usize) -> bool
         }
     }
     Some(pairs)
-}
-
-/// Whether the server's wish to write waited for room between two events, for some time.
-pub(super) fn waited_for_room(view: &View<'_>, from: usize, to: usize) -> Option<Excuse> {
-    let slack = view.exchange.timing_slack;
-    let mut since = None;
-    for (index, event) in view.indexed_events().take_while(|(index, _)| *index <= to) {
-        let ends = index == to || event.what == What::Writable;
-        match since {
-            None if event.what == What::WriteBlocked => since = Some(event.at),
-            Some(began) if ends && index > from => {
-                if event.at > view.exchange.events[from].at.max(began).after(slack) {
-                    return Some(Excuse::WaitedForRoom);
-                }
-                since = None;
-            }
-            Some(_) if ends => since = None,
-            _ => {}
-        }
-    }
-    None
 }
 
 #[cfg(test)]

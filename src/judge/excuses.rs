@@ -3,7 +3,6 @@
 //! A rule attaches to each suspicion the excuses that hold, by name; [`decide`](super::decide)
 //! says what becomes of them. Here is what each name means, and when it holds.
 
-use super::rules::Suspicion;
 use crate::exchange::{Time, What};
 use crate::verdict::Excuse;
 use crate::view::{Firsts, Frame, View, came_before};
@@ -212,11 +211,45 @@ pub(super) fn cut_off(view: &View<'_>, at: usize) -> Option<Excuse> {
     came_before(view.firsts.cut, at).then_some(Excuse::CutOff)
 }
 
-/// What may excuse a server that ended the connection, with the event `ended`, without a Close:
-/// it could send none, or nobody would have had it, or something else asked for the end.
-pub(super) fn for_an_end(suspicion: Suspicion, view: &View<'_>, ended: usize) -> Suspicion {
-    suspicion
-        .unless(silence(view, ended))
-        .unless(application_returned(view, ended))
-        .unless(refusable(view, ended))
+/// Whether nobody saw what the server had read when it spoke: it may have answered nothing.
+pub(super) fn unseen_what_was_read(view: &View<'_>) -> Option<Excuse> {
+    (!view.sees_both_ends()).then_some(Excuse::ActedByItself)
+}
+
+/// Of a server that ended the connection at its application's close, and sent nothing of its own
+/// Close `own`: it may have ended it in that moment by itself.
+pub(super) fn ended_by_itself(own: Option<&Frame>) -> Option<Excuse> {
+    own.is_none().then_some(Excuse::ActedByItself)
+}
+
+/// As [`client_fin`], where the client had not closed: what comes behind its Close is no reason.
+pub(super) fn client_fin_without_close(view: &View<'_>, at: usize) -> Option<Excuse> {
+    let closed = came_before(view.actor_close().and_then(|close| close.ended), at);
+    client_fin(view, at).filter(|_| !closed)
+}
+
+/// Whether the server's wish to write waited for room between two events, for some time.
+pub(super) fn waited_for_room_between(view: &View<'_>, from: usize, to: usize) -> Option<Excuse> {
+    let slack = view.exchange.timing_slack;
+    let mut since = None;
+    for (index, event) in view.indexed_events().take_while(|(index, _)| *index <= to) {
+        let ends = index == to || event.what == What::Writable;
+        match since {
+            None if event.what == What::WriteBlocked => since = Some(event.at),
+            Some(began) if ends && index > from => {
+                if event.at > view.exchange.events[from].at.max(began).after(slack) {
+                    return Some(Excuse::WaitedForRoom);
+                }
+                since = None;
+            }
+            Some(_) if ends => since = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the server still waited for room to write at the very end.
+pub(super) fn no_room_to_the_end(view: &View<'_>) -> Option<Excuse> {
+    view.blocked.then_some(Excuse::NoRoom)
 }

@@ -65,13 +65,11 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // The client may have sent the code itself, and a stream that ends in the middle of a
     // frame, or without a Close, is no legal one.
-    let is_closed = came_before(view.actor_close().and_then(|close| close.ended), at);
-    let fin = excuses::client_fin(view, at).filter(|_| !is_closed);
     let suspicion = Suspicion::new(level, symptom, fact, events)
         .unless(excuses::refusable(view, at))
         .unless(excuses::application_closed(view, at))
         .unless(excuses::clients_own_code(view, blame))
-        .unless(fin);
+        .unless(excuses::client_fin_without_close(view, at));
     Some(suspicion.about_an_answer(view, last))
 }
 

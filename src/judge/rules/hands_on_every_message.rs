@@ -2,9 +2,9 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
-use crate::judge::deliveries::{HELD_BACK, Pairs, pair, waited_for_room};
+use crate::judge::deliveries::{HELD_BACK, Pairs, pair};
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level, Symptom};
+use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, Message, View, messages};
 
 /// The rule.
@@ -112,8 +112,8 @@ impl<'a> Deliveries<'a> {
         };
         Suspicion::new(Level::Should, symptom, fact, vec![end, read])
             .unless(excuses::crashed(view, end))
-            .unless(waited_for_room(view, read, end))
-            .unless(view.blocked.then_some(Excuse::NoRoom))
+            .unless(excuses::waited_for_room_between(view, read, end))
+            .unless(excuses::no_room_to_the_end(view))
             .unless(excuses::wide_length(view, &view.actor_frames[message.last_frame]))
     }
 

@@ -31,6 +31,7 @@ mod work_in_proportion;
 
 pub use work_in_proportion::is_out_of_proportion;
 
+use super::excuses;
 use crate::bounds::Bounds;
 use crate::verdict::{
     Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Prompt, Symptom,
@@ -209,9 +210,8 @@ impl Suspicion {
     /// About an answer to `frame`: where only the actor's end was seen, nobody knows what the
     /// server had read by then.
     pub fn about_an_answer(self, view: &View<'_>, frame: &Frame) -> Self {
-        let by_itself = (!view.sees_both_ends()).then_some(Excuse::ActedByItself);
         let prompt = Some(Prompt::Sent { from: view.sent_before(frame) });
-        Self { prompt, ..self }.unless(by_itself)
+        Self { prompt, ..self }.unless(excuses::unseen_what_was_read(view))
     }
 }
 

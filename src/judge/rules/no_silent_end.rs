@@ -59,8 +59,10 @@ fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     } else {
         (Symptom::EndsSilently, "ended the connection by itself, without a Close")
     };
-    let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![ended]);
     // A server that finds its client gone need not tell it.
-    let suspicion = suspicion.unless(excuses::cut_off(view, ended));
-    Some(excuses::for_an_end(suspicion, view, ended))
+    let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![ended])
+        .unless(excuses::cut_off(view, ended))
+        .unless(excuses::silence(view, ended))
+        .unless(excuses::refusable(view, ended));
+    Some(suspicion)
 }

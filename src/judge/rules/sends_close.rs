@@ -3,7 +3,7 @@
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
 use crate::judge::excuses;
-use crate::verdict::{Class, Excuse, Invariant, Level, Prompt, Symptom};
+use crate::verdict::{Class, Invariant, Level, Prompt, Symptom};
 use crate::view::View;
 
 /// The rule.
@@ -69,13 +69,15 @@ fn unsent(view: &View<'_>) -> Option<Suspicion> {
         (None, None) => return None,
     };
     let events = [Some(ended), began].into_iter().flatten().collect();
-    let suspicion = Suspicion::new(level, symptom, fact, events);
-    // A server that ends the connection in that moment anyway does not do so at the close.
-    let by_itself = own.is_none().then_some(Excuse::ActedByItself);
     let prompt = began.map(|_| Prompt::Application);
-    let suspicion = Suspicion { prompt, ..suspicion }.unless(by_itself);
-    let suspicion = suspicion.unless(excuses::client_fin(view, ended));
-    Some(excuses::for_an_end(suspicion, view, ended))
+    // A server that ends the connection in that moment anyway does not do so at the close.
+    let suspicion = Suspicion::new(level, symptom, fact, events)
+        .unless(excuses::ended_by_itself(own))
+        .unless(excuses::silence(view, ended))
+        .unless(excuses::client_fin(view, ended))
+        .unless(excuses::application_returned(view, ended))
+        .unless(excuses::refusable(view, ended));
+    Some(Suspicion { prompt, ..suspicion })
 }
 
 /// Whether the client had asked for the end by then: by its Close, which the server had read, or

@@ -2,7 +2,7 @@
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
-use crate::judge::deliveries::{HELD_BACK, Pairs, pair, waited_for_room};
+use crate::judge::deliveries::{HELD_BACK, Pairs, pair};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, Message, View, messages};
@@ -137,7 +137,7 @@ impl<'a> Deliveries<'a> {
         };
         Suspicion::new(Level::Should, symptom, fact, vec![end, taken.event])
             .unless(excuses::silence(view, end))
-            .unless(waited_for_room(view, taken.event, end))
+            .unless(excuses::waited_for_room_between(view, taken.event, end))
             .unless(excuses::application_returned(view, end))
             .unless(excuses::refusable(view, end))
     }

@@ -50,9 +50,10 @@ fn noise(view: &View<'_>) -> Option<Suspicion> {
     }
     let frame = later.iter().find(|frame| is_idle_chatter(view, frame))?;
     let fact = format!("sent {} after both Closes", frame.opcode);
-    let suspicion = sent(frame, Level::Should, Symptom::ControlBehindClose, fact);
     // A Close that came too early it may not have seen.
-    Some(suspicion.unless(excuses::early_bytes(view)))
+    let suspicion = sent(frame, Level::Should, Symptom::ControlBehindClose, fact)
+        .unless(excuses::early_bytes(view));
+    Some(suspicion)
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2
