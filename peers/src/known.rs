@@ -1,7 +1,7 @@
 //! Faults that several libraries share, as accepted deviations of the guide's servers.
 
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Condition, Invariant, Pattern};
+use hangup::verdict::{Cause, Condition, Invariant, Pattern, Symptom};
 
 /// A frame is looked at once all of it is here: one that its header proves illegal, and
 /// that never becomes complete, is no error yet.
@@ -48,6 +48,19 @@ pub(crate) const UNSEEN_VIOLATION: Deviation = Deviation {
     reason: "what the library does not take for a violation it does not answer as one",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
     rate: None,
+};
+
+/// The same of a frame that came with the request, which has no cause: it is no violation yet.
+pub(crate) const EARLY_UNMASKED: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesUnmasked),
+    reason: UNMASKED.reason,
+    ..UNSEEN_VIOLATION
+};
+
+/// The same of text that is not UTF-8, which the library hands on unchecked.
+pub(crate) const EARLY_BAD_TEXT: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesBadText),
+    ..UNSEEN_VIOLATION
 };
 
 /// A Close that may not be is answered with another code than that of a protocol error.

@@ -83,7 +83,12 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::WHOLE_FRAMES_RELEASE)
         .accepting(known::CODE_1014)
         .accepting(LOSES_ANSWER)
+        .accepting(Deviation {
+            pattern: LOSES_ANSWER.pattern.with_cause(Cause::AppClose),
+            ..LOSES_ANSWER
+        })
         .accepting(NO_CLOSE)
+        .accepting(Deviation { pattern: NO_CLOSE.pattern.with_cause(Cause::AppClose), ..NO_CLOSE })
         .accepting(Deviation {
             pattern: NO_CLOSE.pattern.with_cause(Cause::ClientClose),
             ..NO_CLOSE

@@ -212,8 +212,11 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                     let reason = CloseReason::new(CloseCode::Invalid, None);
                     return receiver.close(reason).await.is_ok();
                 }
-                Ok(Message::Text | Message::Binary) => {
-                    let _ = queue.send(buf.split()).await;
+                Ok(Message::Text) => {
+                    let _ = queue.send((PayloadType::Text, buf.split())).await;
+                }
+                Ok(Message::Binary) => {
+                    let _ = queue.send((PayloadType::Binary, buf.split())).await;
                 }
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
                 // It has been answered.
@@ -227,16 +230,19 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
         _ = &mut reading => return,
         closes = async {
             loop {
-                let message = tokio::select! {
+                let (kind, message) = tokio::select! {
                     message = queued.recv() => message?,
                     command = application.command() => match command {
-                        Command::SendText(data) | Command::SendBinary(data) => {
-                            BytesMut::from(&*data.bytes())
+                        Command::SendText(text) => {
+                            (PayloadType::Text, BytesMut::from(&*text.text()))
+                        }
+                        Command::SendBinary(data) => {
+                            (PayloadType::Binary, BytesMut::from(&*data.bytes()))
                         }
                         _ => return Some(()),
                     },
                 };
-                let sent = timeout(SEND, sender.write_binary(message)).await.ok()?;
+                let sent = timeout(SEND, sender.write(message, kind)).await.ok()?;
                 if sent.is_err() {
                     // Refused where the reader closes: then that is waited for.
                     return (!sender.is_active()).then_some(());
