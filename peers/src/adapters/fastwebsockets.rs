@@ -60,6 +60,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::UNMASKED)
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(known::EARLY_UNMASKED)
+        .accepting(known::EARLY_NESTED)
         .with_handshake(),
     ]
 }

@@ -10,6 +10,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use bytes::BytesMut;
 use hangup::script::Command;
 use hangup::target::Deviation;
+use hangup::verdict::Cause;
 use hangup::{AppSteps, Application, Connection};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -58,7 +59,14 @@ pub(crate) fn targets() -> Vec<Peer> {
                      read, for the lock that both halves share",
             ..known::UNSEEN_VIOLATION
         })
+        .accepting(Deviation {
+            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::AppClose),
+            reason: "an own Close that waits for the lock that both halves share is not sent any \
+                     more once the reader fails",
+            ..known::UNSEEN_VIOLATION
+        })
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }
@@ -243,9 +251,10 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                     },
                 };
                 let sent = timeout(SEND, sender.write(message, kind)).await.ok()?;
-                if sent.is_err() {
-                    // Refused where the reader closes: then that is waited for.
-                    return (!sender.is_active()).then_some(());
+                if let Err(error) = sent {
+                    // Refused where the reader closes: then that is waited for. Who failed half way
+                    // through a frame can send nothing more.
+                    return error.is_close().then_some(());
                 }
             }
         } => closes,

@@ -82,10 +82,13 @@ pub(crate) fn targets() -> Vec<Peer> {
             ..known::UNMASKED
         })
         .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
+        .accepting(known::SHORT_CLOSE)
         .accepting(known::MALFORMED_CLOSE)
+        .accepting(Deviation { pattern: NO_CODE.pattern.with_cause(Cause::ClientFin), ..NO_CODE })
         .accepting(NO_CODE)
         .accepting(known::EARLY_UNMASKED)
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .accepting(DEAF_AFTER_CLOSE)
         .with_handshake(),
     ]

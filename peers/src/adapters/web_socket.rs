@@ -26,7 +26,7 @@ const VERSION: &str = "web-socket 0.7.0";
 
 const ONE_BYTE: Deviation = Deviation {
     reason: "the library reports a Close payload of one byte as a Close with code 1000",
-    ..known::MALFORMED_CLOSE
+    ..known::SHORT_CLOSE
 };
 
 pub(crate) fn targets() -> Vec<Peer> {
@@ -60,6 +60,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::WHOLE_FRAMES)
         .accepting(ONE_BYTE)
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }
