@@ -1,7 +1,7 @@
 //! Faults that several libraries share, as accepted deviations of the guide's servers.
 
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Condition, Invariant, Pattern};
+use hangup::verdict::{Cause, Condition, Invariant, Pattern, Symptom};
 
 /// A frame is looked at once all of it is here: one that its header proves illegal, and
 /// that never becomes complete, is no error yet.
@@ -24,13 +24,19 @@ pub(crate) const WHOLE_FRAMES_RELEASE: Deviation = Deviation {
 
 /// 1014, which IANA has registered since, is taken for no code.
 pub(crate) const CODE_1014: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::AcceptsLegal).with_cause(Cause::ClientClose),
+    pattern: Pattern::of(Invariant::AcceptsLegal).with_symptom(Symptom::RefusesRegisteredCode),
     reason: "the library does not know 1014 (Bad Gateway), registered since, and answers it \
              with 1002 (findings/code-1014-refused.toml)",
     rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
           protocol, its future revisions, and extensions specified in a permanent and readily \
           available public specification.",
     rate: None,
+};
+
+/// The same between the fragments of a message.
+pub(crate) const CODE_1014_INSIDE: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::AcceptsLegal).with_symptom(Symptom::RefusesCloseInside),
+    ..CODE_1014
 };
 
 /// Frames without a mask are served like any other.
@@ -50,6 +56,19 @@ pub(crate) const UNSEEN_VIOLATION: Deviation = Deviation {
     rate: None,
 };
 
+/// The same of a frame that came with the request, which has no cause: it is no violation yet.
+pub(crate) const EARLY_UNMASKED: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesUnmasked),
+    reason: UNMASKED.reason,
+    ..UNSEEN_VIOLATION
+};
+
+/// The same of text that is not UTF-8, which the library hands on unchecked.
+pub(crate) const EARLY_BAD_TEXT: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesBadText),
+    ..UNSEEN_VIOLATION
+};
+
 /// A Close that may not be is answered with another code than that of a protocol error.
 pub(crate) const MALFORMED_CLOSE: Deviation = Deviation {
     pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientClose),
@@ -57,6 +76,18 @@ pub(crate) const MALFORMED_CLOSE: Deviation = Deviation {
              (findings/a-close-of-one-byte-is-an-empty-one.toml)",
     rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
     rate: None,
+};
+
+/// The same where the cause is another: that of a FIN which came with request and Close.
+pub(crate) const SHORT_CLOSE: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesOneByteClose),
+    ..MALFORMED_CLOSE
+};
+
+/// Of a fragmented message in another one, which came with the request.
+pub(crate) const EARLY_NESTED: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesInterruptedMessage),
+    ..UNSEEN_VIOLATION
 };
 
 /// 1015 is answered with 1015.

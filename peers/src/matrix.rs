@@ -140,6 +140,8 @@ const FAMILIES: [(&str, &[Invariant]); 4] = [
         "Does it close as it must?",
         &[
             Invariant::AnswersClose,
+            Invariant::SendsClose,
+            Invariant::NoSilentEnd,
             Invariant::ClosesOnce,
             Invariant::SilentAfterClose,
             Invariant::LegalClose,
@@ -375,11 +377,13 @@ mod tests {
     use super::{FAMILIES, Invariant};
 
     #[test]
-    fn every_rule_has_one_column() {
+    fn every_rule_that_scripts_are_judged_by_has_one_column() {
         let mut columns: Vec<Invariant> =
             FAMILIES.iter().flat_map(|(_, rules)| *rules).copied().collect();
         columns.sort_unstable();
         let mut rules = Invariant::ALL.to_vec();
+        // What bytes cost is measured, and so depends on the machine: `hangup-peers test` tells.
+        rules.retain(|rule| *rule != Invariant::WorkInProportion);
         rules.sort_unstable();
         assert_eq!(columns, rules);
     }

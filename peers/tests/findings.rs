@@ -4,9 +4,8 @@
 
 use hangup::finding::Finding;
 use hangup::finding::repro::{Replay, Repro};
-use hangup::judge::judge;
 use hangup::report;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::play_and_judge;
 use std::path::{Path, PathBuf};
 
 fn files() -> Vec<PathBuf> {
@@ -30,8 +29,9 @@ fn read(path: &Path) -> (String, Repro) {
 fn replayed(repro: &Repro) -> (Replay, Repro) {
     let registry = hangup_peers::registry();
     let target = registry.find(&repro.target.0).expect("a target that is still there");
-    let exchange = play(target, &repro.bounds, &repro.script, repro.runtime_seed);
-    let replay = repro.compare(&judge(&exchange, &repro.bounds));
+    let (exchange, verdict) =
+        play_and_judge(target, &repro.bounds, &repro.script, repro.runtime_seed);
+    let replay = repro.compare(&verdict);
     let Replay::Reproduced(violation) = &replay else { return (replay, repro.clone()) };
     let finding = Finding {
         violation: violation.clone(),

@@ -3,8 +3,7 @@
 use hangup::Script;
 use hangup::exchange::ConnectionId;
 use hangup::exchange::What;
-use hangup::judge::judge;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::{play, play_and_judge};
 use hangup::verdict::Invariant;
 use std::ops::ControlFlow;
 
@@ -38,7 +37,7 @@ fn the_guides_servers_find_no_fault_with_a_polite_client_and_hangup_none_with_th
             continue;
         }
         let bounds = target.bounds();
-        let verdict = judge(&play(target, &bounds, &script, 0), &bounds);
+        let (_, verdict) = play_and_judge(target, &bounds, &script, 0);
         assert!(verdict.is_clean(), "{}: {:?}", target.name(), verdict.violations);
     }
 }

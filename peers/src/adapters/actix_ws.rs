@@ -44,6 +44,16 @@ const FIN_FIRST: Deviation = Deviation {
     rate: None,
 };
 
+const ERROR_FIRST: Deviation = Deviation {
+    pattern: Pattern::of(Invariant::AcceptsLegal).with_cause(Cause::ClientClose),
+    reason: "`MessageStream::poll_next` decodes all that was read before it hands the first of it \
+             on, and returns an error at once: a violation behind the client's Close, which nobody \
+             need look at, comes before the Close",
+    rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close frame, \
+          the endpoint MUST send a Close frame in response.",
+    rate: None,
+};
+
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
         Peer::new(
@@ -83,7 +93,16 @@ pub(crate) fn targets() -> Vec<Peer> {
         })
         .accepting(known::UNSEEN_VIOLATION)
         .accepting(known::MALFORMED_CLOSE)
-        .accepting(FIN_FIRST),
+        .accepting(Deviation {
+            pattern: known::MALFORMED_CLOSE.pattern.with_cause(Cause::ClientFin),
+            ..known::MALFORMED_CLOSE
+        })
+        .accepting(FIN_FIRST)
+        .accepting(Deviation {
+            pattern: FIN_FIRST.pattern.with_cause(Cause::ClientFin),
+            ..FIN_FIRST
+        })
+        .accepting(ERROR_FIRST),
     ]
 }
 
@@ -153,6 +172,10 @@ async fn docs(mut session: Session, mut stream: MessageStream, application: Appl
                 }
                 Some(Ok(Message::Close(reason))) => {
                     heard.end(reason.map(|reason| reason.code.into()));
+                    break;
+                }
+                Some(Ok(Message::Binary(data))) => {
+                    heard.message(data.len());
                     break;
                 }
                 _ => break,

@@ -59,6 +59,8 @@ pub(crate) fn targets() -> Vec<Peer> {
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::UNMASKED)
         .accepting(known::UNSEEN_VIOLATION)
+        .accepting(known::EARLY_UNMASKED)
+        .accepting(known::EARLY_NESTED)
         .with_handshake(),
     ]
 }

@@ -9,7 +9,7 @@ use crate::known;
 use crate::peer::{CLOSE, Peer, SEND};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Invariant, Pattern};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, secs};
 use jsonrpsee_server::{Methods, RpcModule, Server, serve_with_graceful_shutdown, stop_channel};
 use std::pin::pin;
@@ -70,9 +70,23 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
         .accepting(known::MALFORMED_CLOSE)
         .accepting(known::UNSEEN_VIOLATION)
+        .accepting(Deviation {
+            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::ClientFin),
+            ..known::UNSEEN_VIOLATION
+        })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::SendsClose),
+            reason: "a writer that failed leaves its Close in a buffer, and nothing sends that when \
+                     the server is stopped",
+            ..known::SECOND_CLOSE
+        })
+        .accepting(known::EARLY_UNMASKED)
+        .accepting(known::EARLY_BAD_TEXT)
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .accepting(CUTS)
         .accepting(Deviation { pattern: Pattern::of(Invariant::ClosesOnce), ..known::SECOND_CLOSE })
+        .accepting(Deviation { pattern: Pattern::of(Invariant::EchoesCode), ..known::SECOND_CLOSE })
         .accepting(CALL_BEHIND_CLOSE)
         .accepting(DOES_NOT_END)
         .accepting(Deviation { pattern: Pattern::of(Invariant::ReleasesInTime), ..DOES_NOT_END })

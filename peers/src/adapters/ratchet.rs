@@ -10,6 +10,7 @@ use crate::peer::{BOUND, CLOSE, Peer, SEND};
 use bytes::BytesMut;
 use hangup::script::Command;
 use hangup::target::Deviation;
+use hangup::verdict::Cause;
 use hangup::{AppSteps, Application, Connection};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -58,7 +59,14 @@ pub(crate) fn targets() -> Vec<Peer> {
                      read, for the lock that both halves share",
             ..known::UNSEEN_VIOLATION
         })
+        .accepting(Deviation {
+            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::AppClose),
+            reason: "an own Close that waits for the lock that both halves share is not sent any \
+                     more once the reader fails",
+            ..known::UNSEEN_VIOLATION
+        })
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }
@@ -212,8 +220,11 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                     let reason = CloseReason::new(CloseCode::Invalid, None);
                     return receiver.close(reason).await.is_ok();
                 }
-                Ok(Message::Text | Message::Binary) => {
-                    let _ = queue.send(buf.split()).await;
+                Ok(Message::Text) => {
+                    let _ = queue.send((PayloadType::Text, buf.split())).await;
+                }
+                Ok(Message::Binary) => {
+                    let _ = queue.send((PayloadType::Binary, buf.split())).await;
                 }
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
                 // It has been answered.
@@ -227,19 +238,23 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
         _ = &mut reading => return,
         closes = async {
             loop {
-                let message = tokio::select! {
+                let (kind, message) = tokio::select! {
                     message = queued.recv() => message?,
                     command = application.command() => match command {
-                        Command::SendText(data) | Command::SendBinary(data) => {
-                            BytesMut::from(&*data.bytes())
+                        Command::SendText(text) => {
+                            (PayloadType::Text, BytesMut::from(&*text.text()))
+                        }
+                        Command::SendBinary(data) => {
+                            (PayloadType::Binary, BytesMut::from(&*data.bytes()))
                         }
                         _ => return Some(()),
                     },
                 };
-                let sent = timeout(SEND, sender.write_binary(message)).await.ok()?;
-                if sent.is_err() {
-                    // Refused where the reader closes: then that is waited for.
-                    return (!sender.is_active()).then_some(());
+                let sent = timeout(SEND, sender.write(message, kind)).await.ok()?;
+                if let Err(error) = sent {
+                    // Refused where the reader closes: then that is waited for. Who failed half way
+                    // through a frame can send nothing more.
+                    return error.is_close().then_some(());
                 }
             }
         } => closes,

@@ -80,6 +80,8 @@ pub(crate) fn targets() -> Vec<Peer> {
             pattern: NO_CLOSE.pattern.with_cause(Cause::ClientClose),
             ..NO_CLOSE
         })
+        // What is sent before the opening's answer is no violation yet: the FIN behind it is the cause.
+        .accepting(Deviation { pattern: NO_CLOSE.pattern.with_cause(Cause::ClientFin), ..NO_CLOSE })
         .accepting(PRESUMED_DEAD)
         .accepting(known::SECOND_CLOSE)
         .accepting(TEXT_AFTER_CLOSE)

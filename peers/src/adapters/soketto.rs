@@ -82,9 +82,13 @@ pub(crate) fn targets() -> Vec<Peer> {
             ..known::UNMASKED
         })
         .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
+        .accepting(known::SHORT_CLOSE)
         .accepting(known::MALFORMED_CLOSE)
+        .accepting(Deviation { pattern: NO_CODE.pattern.with_cause(Cause::ClientFin), ..NO_CODE })
         .accepting(NO_CODE)
+        .accepting(known::EARLY_UNMASKED)
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .accepting(DEAF_AFTER_CLOSE)
         .with_handshake(),
     ]
@@ -257,25 +261,35 @@ async fn closing_well(server: http::Server, upgrading: OnUpgrade, application: A
     let (queue, mut queued) = mpsc::channel(1);
     let mut receiving = pin!(async move {
         let mut message = Vec::new();
-        while let Ok(Incoming::Data(_) | Incoming::Pong(_)) = receiver.receive(&mut message).await {
-            let _ = queue.send(std::mem::take(&mut message)).await;
+        loop {
+            match receiver.receive(&mut message).await {
+                Ok(Incoming::Data(kind)) => {
+                    let _ = queue.send((kind.is_text(), std::mem::take(&mut message))).await;
+                }
+                Ok(Incoming::Pong(_)) => {}
+                Ok(Incoming::Closed(_)) | Err(_) => return,
+            }
         }
     });
     let closes = tokio::select! {
         () = &mut receiving => return,
         closes = async {
             loop {
-                let message = tokio::select! {
+                let (is_text, message) = tokio::select! {
                     message = queued.recv() => message?,
                     command = application.command() => match command {
-                        Command::SendText(data) | Command::SendBinary(data) => {
-                            data.bytes().into_owned()
-                        }
+                        Command::SendText(text) => (true, text.text().into_owned().into()),
+                        Command::SendBinary(data) => (false, data.bytes().into_owned()),
                         _ => return Some(()),
                     },
                 };
                 let sending = async {
-                    sender.send_binary(&message).await?;
+                    if is_text {
+                        // What comes as text is for the caller to check.
+                        sender.send_text(str::from_utf8(&message)?).await?;
+                    } else {
+                        sender.send_binary(&message).await?;
+                    }
                     sender.flush().await
                 };
                 timeout(SEND, sending).await.ok()?.ok()?;

@@ -26,7 +26,7 @@ const VERSION: &str = "web-socket 0.7.0";
 
 const ONE_BYTE: Deviation = Deviation {
     reason: "the library reports a Close payload of one byte as a Close with code 1000",
-    ..known::MALFORMED_CLOSE
+    ..known::SHORT_CLOSE
 };
 
 pub(crate) fn targets() -> Vec<Peer> {
@@ -60,6 +60,7 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::WHOLE_FRAMES)
         .accepting(ONE_BYTE)
         .accepting(known::CODE_1014)
+        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }
@@ -82,7 +83,7 @@ async fn docs(upgrading: OnUpgrade, application: Application) {
 }
 
 async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::Result<()> {
-    let mut heard = Heard::by(application);
+    let (mut heard, mut pieces) = (Heard::by(application), Pieces::default());
     loop {
         match socket.recv_event().await? {
             Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
@@ -93,14 +94,32 @@ async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::R
                 heard.message(data.len());
                 socket.send(&*data).await?;
             }
-            // The pieces of a fragmented message are the caller's to put together.
-            Event::Data { .. } | Event::Pong(..) => {}
+            // The pieces of a fragmented message are the caller's to put together: here they are
+            // counted, and not sent back.
+            Event::Data { ty: DataType::Stream(piece), data } => {
+                pieces.heard(piece, data.len(), &mut heard);
+            }
+            Event::Pong(..) => {}
             Event::Ping(data) => socket.send_pong(data).await?,
             Event::Error(..) => return socket.close(CloseCode::ProtocolError).await,
             Event::Close { code, .. } => {
                 heard.end(Some(code));
                 return socket.close(()).await;
             }
+        }
+    }
+}
+
+/// How much of a fragmented message has come.
+#[derive(Default)]
+struct Pieces(usize);
+
+impl Pieces {
+    /// A piece has come; with the last the application has been given the message.
+    fn heard(&mut self, piece: Fragment, bytes: usize, heard: &mut Heard) {
+        self.0 += bytes;
+        if let Fragment::End(_) = piece {
+            heard.message(std::mem::take(&mut self.0));
         }
     }
 }
@@ -147,6 +166,7 @@ async fn read(
     queue: mpsc::Sender<Outgoing>,
     mut heard: Heard,
 ) {
+    let mut pieces = Pieces::default();
     while let Ok(event) = socket.recv_event().await {
         let outgoing = match event {
             Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
@@ -157,7 +177,11 @@ async fn read(
                 heard.message(data.len());
                 Outgoing::Binary(data.into())
             }
-            Event::Data { .. } | Event::Pong(..) => continue,
+            Event::Data { ty: DataType::Stream(piece), data } => {
+                pieces.heard(piece, data.len(), &mut heard);
+                continue;
+            }
+            Event::Pong(..) => continue,
             Event::Ping(data) => Outgoing::Pong(data),
             Event::Error(..) => Outgoing::Close(CloseCode::ProtocolError.to_bytes().to_vec()),
             Event::Close { code, .. } => {
@@ -286,9 +310,8 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                 None => return,
             },
             command = application.command() => match command {
-                Command::SendText(data) | Command::SendBinary(data) => {
-                    Outgoing::Binary(data.bytes().into_owned())
-                }
+                Command::SendText(text) => Outgoing::Text(text.text().into_owned()),
+                Command::SendBinary(data) => Outgoing::Binary(data.bytes().into_owned()),
                 _ => break CloseCode::Normal.to_bytes().to_vec(),
             },
         };
