@@ -96,7 +96,7 @@ pub enum Note {
         text: bool,
         /// The message's payload, in bytes.
         bytes: u32,
-        /// The payload's [`fingerprint`](super::fingerprint).
+        /// The payload's fingerprint (`super::fingerprint`).
         fingerprint: u64,
     },
     /// It was given a message of so many bytes.
@@ -108,7 +108,7 @@ pub enum Note {
     ReceivedContent {
         /// The message's payload, in bytes.
         bytes: u32,
-        /// The payload's [`fingerprint`](super::fingerprint).
+        /// The payload's fingerprint (`super::fingerprint`).
         fingerprint: u64,
     },
     /// It was told that the connection ended, with this close code.

@@ -108,22 +108,31 @@ fn pauses(step: &Step) -> u32 {
     }
 }
 
-/// The step with its pause moved: a shorter one stays on the same side of every bound, and only
-/// one that is too short gets longer.
-fn moved(step: &Step) -> Step {
-    let mut step = step.clone();
-    let pause = match &mut step.act {
-        Act::Wait(time) => time,
+/// The steps with their pauses moved, all the same way, so that no two moves cancel out: a shorter
+/// pause stays on the same side of every bound. Only where all are too short for that, they get
+/// longer.
+fn moved(mut steps: Vec<Step>) -> Vec<Step> {
+    let is_long = |pause: &Millis| pause.0 > 2 * MOVED.0;
+    let shortens = steps.iter_mut().filter_map(pause_of).any(|pause| is_long(pause));
+    for pause in steps.iter_mut().filter_map(pause_of) {
+        match pause.0 {
+            0 => {}
+            _ if !shortens => pause.0 += MOVED.0,
+            _ if is_long(pause) => pause.0 -= MOVED.0,
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// The pause of a step, where it has one.
+const fn pause_of(step: &mut Step) -> Option<&mut Millis> {
+    match &mut step.act {
+        Act::Wait(time) => Some(time),
         Act::Send(Send { pace: Pace::Times(_, every) | Pace::Pieces(_, every), .. })
-        | Act::App(_, Pace::Times(_, every) | Pace::Pieces(_, every)) => every,
-        _ => return step,
-    };
-    *pause = match pause.0 {
-        0 => Millis(0),
-        short if short <= 2 * MOVED.0 => Millis(short + MOVED.0),
-        long => Millis(long - MOVED.0),
-    };
-    step
+        | Act::App(_, Pace::Times(_, every) | Pace::Pieces(_, every)) => Some(every),
+        _ => None,
+    }
 }
 
 /// Whether the application is told to close.
@@ -134,7 +143,7 @@ const fn closes(step: &Step) -> bool {
 /// The steps without what is an excuse of this name.
 fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
     match excuse {
-        Excuse::RoomCameTooLate => return steps.iter().map(moved).collect(),
+        Excuse::RoomCameTooLate => return moved(steps),
         Excuse::EarlyBytes => return after_the_opening(steps),
         _ => {}
     }
@@ -303,10 +312,11 @@ mod tests {
     #[test]
     fn pauses_are_moved_and_stay_on_their_side_of_a_bound() {
         let moved = |script| without(&[Excuse::RoomCameTooLate], script);
-        let script = "upgrade\nwait 5s\nping x 3 every 1ms\nclose in pieces of 1 byte every 14ms";
-        let other =
-            "upgrade; wait 4993ms; ping x 3 every 8ms; close in pieces of 1 byte every 21ms; ";
-        assert_eq!(moved(script), Some(other.to_owned()));
+        let script = "upgrade\nwait 5s\nping x 3 every 4999ms\nwait 1ms";
+        let other = "upgrade; wait 4993ms; ping x 3 every 4992ms; wait 1ms; ";
+        assert_eq!(moved(script), Some(other.to_owned()), "no two moves cancel out");
+        let longer = Some("upgrade; wait 8ms; ping x 3 every 21ms; ".to_owned());
+        assert_eq!(moved("upgrade\nwait 1ms\nping x 3 every 14ms"), longer);
         assert_eq!(moved("upgrade\nclose"), None, "there is no pause");
     }
 

@@ -15,7 +15,7 @@
 //!   server was waiting for.
 //!
 //! A target with a clock of its own (`std::time`, threads) cannot be judged here. Where other
-//! threads are seen at work the ending is unproven (`thread_watch`); [`in_real_time`] plays a
+//! threads are seen at work the ending is unproven (`thread_watch`); `in_real_time` plays a
 //! script with a clock that runs, to see whether what was proven is so.
 
 mod idle_detector;
