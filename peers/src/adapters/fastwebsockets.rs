@@ -15,6 +15,8 @@ use fastwebsockets::{
     WebSocketRead, WebSocketWrite,
 };
 use hangup::script::Command;
+use hangup::target::Deviation;
+use hangup::verdict::Cause;
 use hangup::{AppSteps, Application};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -59,6 +61,10 @@ pub(crate) fn targets() -> Vec<Peer> {
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::UNMASKED)
         .accepting(known::UNSEEN_VIOLATION)
+        .accepting(Deviation {
+            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::ClientFin),
+            ..known::UNSEEN_VIOLATION
+        })
         .accepting(known::EARLY_UNMASKED)
         .accepting(known::EARLY_NESTED)
         .with_handshake(),
