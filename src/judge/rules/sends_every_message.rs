@@ -170,8 +170,12 @@ impl<'a> Deliveries<'a> {
         Some(Suspicion::new(Level::Should, Symptom::MessageTwice, fact, events))
     }
 
-    /// Whether the client had sent such a message too: then it may be an echo.
+    /// Whether the client had sent such a message too: then it may be an echo. What breaks a rule
+    /// of the wire is no message here, and may be one to the server.
     fn client_sent(&self, taken: &Taken) -> bool {
+        if self.view.actor_fault.is_some() {
+            return true;
+        }
         let stream = &self.view.bytes.to_subject;
         let theirs = messages(&self.view.actor_frames, stream);
         theirs.iter().any(|message| {

@@ -81,6 +81,11 @@ fn messages_keep_their_order_and_come_once() {
     echo(&["a"], &["a", "a"]).is_clean();
     echo(&["bc", "a"], &["a", "bc", "a"]).is_clean();
     closing(&["tick"], &["tick", "tock", "tick"]).is_clean();
+    // What breaks a rule of the wire may be a message to the server, and be echoed.
+    let served = Story::open().at(500).client_bytes(UNMASKED).server_reads_all().at(1000);
+    let served = served.app_sends("a").app_closes().server_says("a").server_says("a");
+    let served = served.server_closes(1000).at(1100).client_closes(1000).server_drops();
+    assert!(!served.broken().contains(&RULE), "{:?}", served.broken());
     shows(&echo(&["bc"], &["bc", "bc"]), Symptom::MessageTwice);
 }
 
