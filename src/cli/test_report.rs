@@ -255,11 +255,11 @@ mod tests {
         assert!(jumps(&jumped) == 1 && jumped.report().has_jumped());
         let said = text(&jumped).replace("\n  ", " ");
         assert!(
-            said.contains("jumped: `legal-close` (must) is accepted, and shows in 2,8"),
+            said.contains("jumped: `legal-close` (must) is accepted, and shows in 3,6"),
             "{said}"
         );
-        assert!(said.contains("of 20,000 scripts (14 %); its stated rate is 1.4 %."), "{said}");
-        assert_eq!(json(&jumped)["jumps"][0]["expected_rate"], 0.014);
+        assert!(said.contains("of 20,000 scripts (18 %); its stated rate is 1.8 %."), "{said}");
+        assert_eq!(json(&jumped)["jumps"][0]["expected_rate"], 0.018);
         let only_should = fires(10.0, 0);
         assert!(jumps(&only_should) == 1 && !only_should.report().has_jumped());
         let other_bounds = Run { held_otherwise: true, ..jumped };
