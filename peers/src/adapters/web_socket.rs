@@ -97,7 +97,7 @@ async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::R
             // The pieces of a fragmented message are the caller's to put together: here they are
             // counted, and not sent back.
             Event::Data { ty: DataType::Stream(piece), data } => {
-                pieces.heard(piece, data.len(), &mut heard);
+                pieces.heard(&piece, data.len(), &mut heard);
             }
             Event::Pong(..) => {}
             Event::Ping(data) => socket.send_pong(data).await?,
@@ -116,7 +116,7 @@ struct Pieces(usize);
 
 impl Pieces {
     /// A piece has come; with the last the application has been given the message.
-    fn heard(&mut self, piece: Fragment, bytes: usize, heard: &mut Heard) {
+    fn heard(&mut self, piece: &Fragment, bytes: usize, heard: &mut Heard) {
         self.0 += bytes;
         if let Fragment::End(_) = piece {
             heard.message(std::mem::take(&mut self.0));
@@ -178,7 +178,7 @@ async fn read(
                 Outgoing::Binary(data.into())
             }
             Event::Data { ty: DataType::Stream(piece), data } => {
-                pieces.heard(piece, data.len(), &mut heard);
+                pieces.heard(&piece, data.len(), &mut heard);
                 continue;
             }
             Event::Pong(..) => continue,
