@@ -41,7 +41,8 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step
         |step: &Step| matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop);
     let stays = |step: &&Step| match prompt {
         Prompt::Sent { .. } => !is_clients(step),
-        Prompt::Application => !is_clients(step) && !closes(step),
+        // The request may come in parts around it; and who is told to return ends as well.
+        Prompt::Application => opens(step) || !is_clients(step) && !ends(step),
     };
     let mut tail: Vec<Step> = after.iter().filter(stays).cloned().collect();
     if let Some(step) = tail.first_mut() {
@@ -135,6 +136,11 @@ const fn pause_of(step: &mut Step) -> Option<&mut Millis> {
     }
 }
 
+/// Whether the application is told to close, or to return.
+const fn ends(step: &Step) -> bool {
+    matches!(step.act, Act::App(Command::Close(..) | Command::Return, _))
+}
+
 /// Whether the application is told to close.
 const fn closes(step: &Step) -> bool {
     matches!(step.act, Act::App(Command::Close(..), _))
@@ -147,7 +153,12 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
         Excuse::EarlyBytes => return after_the_opening(steps),
         _ => {}
     }
-    let is_part = |send: &Send| matches!(send.unit, Unit::Frame(_)) && send.piece != Piece::Whole;
+    let is_part = |send: &Send| match &send.unit {
+        Unit::Frame(frame) => send.piece != Piece::Whole || frame.declares.is_some(),
+        // It may be the beginning of a frame.
+        Unit::Raw(_) => true,
+        Unit::Upgrade(_) => false,
+    };
     let goes = |step: &Step| match (&step.act, excuse) {
         (Act::Fin, Excuse::ClientFin) => true,
         (Act::Reset | Act::Drop, Excuse::ClientGone) => true,
@@ -304,8 +315,12 @@ mod tests {
     fn the_control_without_the_applications_close_keeps_the_rest() {
         let unasked = Control::Unprompted { prompt: Prompt::Application, lasting: Time(1_000) };
         let kept = Some("upgrade; app send text; stop reading; wait 2ms; ".to_owned());
-        let script = "upgrade\napp send text\n+ app close\n+ stop reading\nping\nfin";
+        let script = "upgrade\napp send text\n+ app close\n+ stop reading\nping\napp return\nfin";
         assert_eq!(control(unasked, script), kept);
+        let opens =
+            Some("first 9 bytes of upgrade; rest after 9 bytes of upgrade; wait 2ms; ".to_owned());
+        let script = "first 9 bytes of upgrade\napp close\n+ rest after 9 bytes of upgrade\nfin";
+        assert_eq!(control(unasked, script), opens);
         assert_eq!(control(unasked, "upgrade\nping"), None);
     }
 
@@ -337,6 +352,9 @@ mod tests {
             let expected = whole.replace(&format!("+ {goes}"), "").replace(goes, "");
             assert_eq!(left, expected, "{excuse}");
         }
+        let script = "upgrade\nping declares 1\nraw hex 81\nping";
+        let whole = without(&[Excuse::HalfFrame], script);
+        assert_eq!(whole.as_deref(), Some("upgrade; ping; "), "frames that never end");
         let wide = without(&[Excuse::WideLength], "upgrade\n16-bit ping");
         assert_eq!(wide.as_deref(), Some("upgrade; ping; "));
         let early = |script| without(&[Excuse::EarlyBytes], script);
