@@ -5,9 +5,14 @@ use std::time::{Duration, Instant};
 
 /// A probe of all of a server's URLs, which watches to the horizon.
 fn probe(desk: &Desk, server: &Server, more: &str) -> Run {
+    probe_from(1, desk, server, more)
+}
+
+/// The same with the scripts of another seed.
+fn probe_from(seed: u64, desk: &Desk, server: &Server, more: &str) -> Run {
     let [plain, bye, push] = ["/", "/bye", "/push"].map(|path| server.url(path));
     desk.hangup(&format!(
-        "probe {plain} --bye {bye} --push {push} --seed 1 --watch 0s --format json {more}"
+        "probe {plain} --bye {bye} --push {push} --seed {seed} --watch 0s --format json {more}"
     ))
 }
 
@@ -20,7 +25,8 @@ fn the_reference_is_clean_over_tcp_and_a_campaign_takes_two_bounds_and_not_their
     assert_eq!((run.code, run.keys().len()), (Some(0), 0), "{run:?}");
     assert_eq!(run.json()["scripts"], 200);
     assert_eq!(run.json()["targets"][0]["sees_the_server"], cfg!(target_os = "linux"));
-    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    // Two polite clients before it, and the controls of its last scripts behind it.
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
 }
 
 /// The same rule, cause and condition, and the same script.
@@ -128,7 +134,9 @@ fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
     let Some(server) = bad("waits", "1") else { return };
     let options =
         "--scripts 24 --close-within 1s --slack 800ms --baseline known.toml --junit j.xml";
-    let first = probe(&desk, &server, options);
+    // No script of these is late by less than the slack, once more and once less.
+    let seed = 2;
+    let first = probe_from(seed, &desk, &server, options);
     assert_eq!(first.code, Some(0), "{first:?}");
     assert!(first.err.contains("recorded as accepted in known.toml"), "{first:?}");
     let failures = first.json()["targets"][0]["problems"].as_array().expect("a list").len();
@@ -138,14 +146,14 @@ fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
     let wide: Vec<&str> = exact.lines().filter(|line| !line.starts_with("condition")).collect();
     desk.write("known.toml", &wide.join("\n"));
     assert_ne!(desk.read("known.toml"), exact);
-    let second = probe(&desk, &server, options);
+    let second = probe_from(seed, &desk, &server, options);
     assert_eq!((second.code, second.keys().len()), (Some(0), 0), "{second:?}");
     assert!(!second.json()["targets"][0]["accepted"].as_array().expect("a list").is_empty());
     assert!(desk.read("j.xml").contains("failures=\"0\""));
     desk.write("known.toml", "format = 1\n");
-    assert_eq!(probe(&desk, &server, options).code, Some(1));
+    assert_eq!(probe_from(seed, &desk, &server, options).code, Some(1));
     desk.write("known.toml", "format = 1\n[[accepted]]\ninvariant = \"frobs\"\n");
-    let broken = probe(&desk, &server, options);
+    let broken = probe_from(seed, &desk, &server, options);
     assert_eq!((broken.code, broken.err.lines().count()), (Some(2), 1), "{broken:?}");
     assert!(broken.err.starts_with("error: known.toml: no baseline: "), "{broken:?}");
 }

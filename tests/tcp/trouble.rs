@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// A server that answers everything with `response`, at most `times` times, and is gone then.
-fn answers(response: &'static str, times: usize) -> SocketAddr {
+fn answers(response: &'static [u8], times: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -15,7 +15,7 @@ fn answers(response: &'static str, times: usize) -> SocketAddr {
             let mut stream = stream.expect("a client");
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
-            let _ = stream.write_all(response.as_bytes());
+            let _ = stream.write_all(response);
         }
     });
     address
@@ -49,7 +49,7 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
         ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
         ("", "ended the connection during the opening"),
     ] {
-        let url = format!("ws://{}/", answers(response, 1));
+        let url = format!("ws://{}/", answers(response.as_bytes(), 1));
         refused(&probe(&url), named);
     }
 }
@@ -87,8 +87,10 @@ fn an_application_that_does_not_act_as_its_option_says_is_an_error() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_server_that_dies_in_the_middle_ends_the_test_with_what_was_found_so_far() {
-    let opening = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    // It says why it ends each connection: one that says nothing could not be tested.
+    let opening = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\
+        \x88\x02\x03\xe9";
     let url = format!("ws://{}/", answers(opening, 9));
     let run = Desk::new().hangup(&format!("probe {url} --scripts 100 --seed 1 --format json"));
     refused(&run, "the server died in the middle, after ");
