@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 /// A server that answers everything with `response`, at most `times` times, and is gone then.
 fn answers(response: &'static [u8], times: usize) -> SocketAddr {
@@ -13,6 +14,8 @@ fn answers(response: &'static [u8], times: usize) -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming().take(times) {
             let mut stream = stream.expect("a client");
+            // A client that sends nothing keeps nobody waiting.
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
             let _ = stream.write_all(response);
@@ -92,7 +95,8 @@ fn a_server_that_dies_in_the_middle_ends_the_test_with_what_was_found_so_far() {
         Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\
         \x88\x02\x03\xe9";
     let url = format!("ws://{}/", answers(opening, 9));
-    let run = Desk::new().hangup(&format!("probe {url} --scripts 100 --seed 1 --format json"));
+    let run = Desk::new()
+        .hangup(&format!("probe {url} --scripts 100 --concurrency 4 --seed 1 --format json"));
     refused(&run, "the server died in the middle, after ");
     assert!(run.json()["trouble"].as_str().is_some_and(|trouble| trouble.contains("died")));
 }
