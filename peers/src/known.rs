@@ -33,12 +33,6 @@ pub(crate) const CODE_1014: Deviation = Deviation {
     rate: None,
 };
 
-/// The same between the fragments of a message.
-pub(crate) const CODE_1014_INSIDE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::AcceptsLegal).with_symptom(Symptom::RefusesCloseInside),
-    ..CODE_1014
-};
-
 /// Frames without a mask are served like any other.
 pub(crate) const UNMASKED: Deviation = Deviation {
     pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientViolation),

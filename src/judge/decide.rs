@@ -96,6 +96,7 @@ const fn control_of(excuse: Excuse) -> Option<ControlKind> {
         | Excuse::ClientFin
         | Excuse::ApplicationLeft
         | Excuse::WideLength
+        | Excuse::UnusualCode
         | Excuse::HalfFrame => Some(ControlKind::Without),
         Excuse::Crashed
         | Excuse::OtherThreads

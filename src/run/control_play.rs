@@ -6,10 +6,12 @@
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::judge::{Decided, Decision, judge};
-use crate::script::{Act, Awaited, Command, Length, Millis, Pace, Piece, Script, Send, Step, Unit};
+use crate::script::{
+    Act, Awaited, Command, Kind, Length, Millis, Pace, Piece, Script, Send, Step, Unit,
+};
 use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
 use crate::view::streams::opening_length;
-use crate::wire::Role;
+use crate::wire::{CloseCode, Role};
 
 /// By how much a control moves a pause: no multiple of what timers are usually set to.
 const MOVED: Millis = Millis(7);
@@ -184,6 +186,11 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
             Act::Send(Send { unit: Unit::Frame(frame), .. }) if excuse == Excuse::WideLength => {
                 frame.length = Length::Minimal;
             }
+            Act::Send(Send { unit: Unit::Frame(frame), .. }) if excuse == Excuse::UnusualCode => {
+                if let Kind::Close(Some(code @ (1012..=1014 | 3000..=4999)), _) = &mut frame.kind {
+                    *code = CloseCode::NORMAL.0;
+                }
+            }
             Act::Send(send @ Send { pace: Pace::Pieces(..), .. })
                 if excuse == Excuse::HalfFrame && matches!(send.unit, Unit::Frame(_)) =>
             {
@@ -357,6 +364,10 @@ mod tests {
         assert_eq!(whole.as_deref(), Some("upgrade; ping; "), "frames that never end");
         let wide = without(&[Excuse::WideLength], "upgrade\n16-bit ping");
         assert_eq!(wide.as_deref(), Some("upgrade; ping; "));
+        let script = "upgrade\nclose 1014\nclose 4000 \"x\"\nclose 1001";
+        let usual = without(&[Excuse::UnusualCode], script);
+        let expected = "upgrade; close 1000; close 1000 \"x\"; close 1001; ";
+        assert_eq!(usual.as_deref(), Some(expected));
         let early = |script| without(&[Excuse::EarlyBytes], script);
         let both = without(&[Excuse::ClientFin, Excuse::WideLength], "upgrade\n16-bit ping\nfin");
         assert_eq!(both.as_deref(), Some("upgrade; ping; "), "all at once");

@@ -190,6 +190,8 @@ words! {
         AfterQuiet = "the client had been quiet for 5 s",
         /// The client wrote a length in more bits than it needs (5.2): a server may refuse it.
         WideLength = "the client wrote a length in more bits than it needs",
+        /// The client's Close has a code beyond RFC 6455's own: a server may refuse it for that.
+        UnusualCode = "the client's Close has a code that not everybody knows",
         /// Half a frame had come, of which the server may know that it will be illegal.
         HalfFrame = "the client had sent half a frame",
         /// The client had sent that code itself.

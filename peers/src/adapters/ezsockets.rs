@@ -89,7 +89,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::WHOLE_FRAMES)
         .accepting(known::WHOLE_FRAMES_RELEASE)
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .accepting(LOSES_ANSWER)
         .accepting(Deviation {
             pattern: LOSES_ANSWER.pattern.with_cause(Cause::AppClose),

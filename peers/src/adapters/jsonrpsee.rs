@@ -83,7 +83,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::EARLY_UNMASKED)
         .accepting(known::EARLY_BAD_TEXT)
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .accepting(CUTS)
         .accepting(Deviation { pattern: Pattern::of(Invariant::ClosesOnce), ..known::SECOND_CLOSE })
         .accepting(Deviation { pattern: Pattern::of(Invariant::EchoesCode), ..known::SECOND_CLOSE })

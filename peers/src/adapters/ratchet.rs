@@ -66,7 +66,6 @@ pub(crate) fn targets() -> Vec<Peer> {
             ..known::UNSEEN_VIOLATION
         })
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }

@@ -52,7 +52,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
         .accepting(known::WHOLE_FRAMES)
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }

@@ -88,7 +88,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(NO_CODE)
         .accepting(known::EARLY_UNMASKED)
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .accepting(DEAF_AFTER_CLOSE)
         .with_handshake(),
     ]

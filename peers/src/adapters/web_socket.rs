@@ -60,7 +60,6 @@ pub(crate) fn targets() -> Vec<Peer> {
         .accepting(known::WHOLE_FRAMES)
         .accepting(ONE_BYTE)
         .accepting(known::CODE_1014)
-        .accepting(known::CODE_1014_INSIDE)
         .with_handshake(),
     ]
 }

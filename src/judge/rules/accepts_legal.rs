@@ -63,12 +63,15 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
     let fact = format!("answered the client's {what} with code {blame}");
     let symptom = refused(view, at);
     let events = [Some(at), last.ended].into_iter().flatten().collect();
+    // Of a Close inside a message it may be its code that is refused.
+    let inside = view.actor_close().filter(|_| symptom == Symptom::RefusesCloseInside);
     // The client may have sent the code itself, and a stream that ends in the middle of a
     // frame, or without a Close, is no legal one.
     let suspicion = Suspicion::new(level, symptom, fact, events)
         .unless(excuses::refusable(view, at))
         .unless(excuses::application_closed(view, at))
         .unless(excuses::clients_own_code(view, blame))
+        .unless(excuses::unusual_code(inside))
         .unless(excuses::client_fin_without_close(view, at));
     Some(suspicion.about_an_answer(view, last))
 }

@@ -123,6 +123,22 @@ pub const ROWS: &[Row] = &[
         }),
     },
     Row {
+        excuse: Excuse::UnusualCode,
+        rule: Invariant::AcceptsLegal,
+        script: "upgrade\nunfinished text\nclose 1014",
+        faulty: server(|session, seen| match seen {
+            Seen::Frame(_) => session.kept = vec![1],
+            Seen::Close(_) if !session.kept.is_empty() => session.answer(1002),
+            seen => well(session, seen),
+        }),
+        honest: server(|session, seen| match seen {
+            Seen::Close(payload) if payload.starts_with(&1014_u16.to_be_bytes()) => {
+                session.answer(1002);
+            }
+            seen => well(session, seen),
+        }),
+    },
+    Row {
         excuse: Excuse::HalfFrame,
         rule: Invariant::AcceptsLegal,
         script: "upgrade\ntext\nfirst 1 byte of ping",
