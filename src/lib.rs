@@ -55,8 +55,8 @@
 //! # Features
 //!
 //! `cli` (default): the command line, and targets on tokio-tungstenite. `tcp` (in `cli`):
-//! the same scripts over real TCP. `proptest`
-//! (default): [`scripts`]. `arbitrary` (default): `impl Arbitrary for Script`. Without
+//! the same scripts over real TCP. `proptest`:
+//! [`scripts`]. `arbitrary`: `impl Arbitrary for Script`, for fuzz targets. Without
 //! them the library is lean: `default-features = false`.
 
 #[doc(hidden)]
