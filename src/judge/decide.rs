@@ -221,6 +221,9 @@ impl<'a> Decision<'a> {
     /// coincidence that happens again, though the pauses are others, is none.
     fn shows(&self, played: &Exchange, left_out: Excuses) -> bool {
         let identity = self.violation.identity;
+        if !self.says_the_same(played) {
+            return false;
+        }
         let shown = suspicions(played, identity.invariant(), &self.bounds);
         let is_refuted = |excuse: &Excuse| match *excuse {
             Excuse::RoomCameTooLate => left_out.contain(Excuse::RoomCameTooLate),
@@ -229,6 +232,19 @@ impl<'a> Decision<'a> {
         shown.iter().any(|(symptom, excuses)| {
             Some(*symptom) == identity.symptom() && excuses.iter().all(is_refuted)
         })
+    }
+
+    /// Whether the server's Close has the same code in a control, where the rule is about that: a
+    /// server that refuses each violation with a wrong code has not refused this one, if what it
+    /// sent here was its application's own Close.
+    fn says_the_same(&self, played: &Exchange) -> bool {
+        let code = |exchange, connection| View::of(exchange, connection).own_close()?.code();
+        let is_about_the_code = matches!(
+            self.violation.identity.invariant(),
+            Invariant::RefusesIllegal | Invariant::AcceptsLegal | Invariant::EchoesCode
+        );
+        !is_about_the_code
+            || code(self.exchange, self.connection) == code(played, ConnectionId::FIRST)
     }
 
     /// What was decided.

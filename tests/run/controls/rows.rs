@@ -219,6 +219,21 @@ pub const ROWS: &[Row] = &[
         honest: own_first(well),
     },
     Row {
+        // The second refuses with a wrong code too, but what it sent here was no refusal.
+        excuse: Excuse::ApplicationClosed,
+        rule: Invariant::RefusesIllegal,
+        script: "upgrade\nopcode 3\n+ app close 1000",
+        faulty: server(|session, seen| match seen {
+            Seen::Fault => session.answer(1000),
+            Seen::Command(_) => {}
+            seen => well(session, seen),
+        }),
+        honest: own_first(|session, seen| match seen {
+            Seen::Fault => session.answer(1007),
+            seen => well(session, seen),
+        }),
+    },
+    Row {
         excuse: Excuse::WaitedForRoom,
         rule: Invariant::EchoesCode,
         script: "upgrade\nstop reading\napp send text 8189B\nclose 1000\nwait 10ms\nresume reading",
