@@ -108,6 +108,12 @@ pub(super) struct Test {
     /// simplest one.
     #[arg(long)]
     pub all_variants: bool,
+    /// Tell each accepted deviation with its reason.
+    #[arg(long)]
+    pub verbose: bool,
+    /// Report in JUnit's form too, in this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Report what virtual time says without playing it in real time. By default the headline of
     /// each problem of a connection that ends late, or never, is played once more with a clock that
     /// runs, all of them at once, for their script and the bound; what ends in time then is no finding.

@@ -51,6 +51,7 @@ type Done = Result<u8, Trouble>;
 /// ```
 #[expect(clippy::needless_pass_by_value, reason = "a program's registry is its own")]
 pub fn main(registry: Registry) -> ExitCode {
+    output::heed_force_color();
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Test(options) => test::run(&registry, &options),

@@ -53,11 +53,26 @@ pub(super) fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
 }
 
 fn stdout() -> AutoStream<io::Stdout> {
-    AutoStream::new(io::stdout(), ColorChoice::Auto)
+    AutoStream::auto(io::stdout())
 }
 
-/// How to lay out what goes to stdout.
+/// How to lay out what goes to stdout: as wide as the terminal is, within what can be read.
 pub(super) fn style() -> Style {
     let color = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-    Style { color, ..Style::default() }
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    let width = terminal.map_or(Style::default().width, |(width, _)| usize::from(width.0));
+    Style { color, width: width.clamp(NARROW, WIDE), ..Style::default() }
+}
+
+/// The fewest and the most columns of a line.
+const NARROW: usize = 60;
+const WIDE: usize = 120;
+
+/// Takes `FORCE_COLOR` as it is widely read: anything but nothing and 0 asks for colours, wherever
+/// they go. `NO_COLOR`, `CLICOLOR_FORCE` and `CI` are known to anstream.
+pub(super) fn heed_force_color() {
+    let forced = std::env::var_os("FORCE_COLOR").filter(|forced| !forced.is_empty());
+    if forced.is_some_and(|forced| forced != "0") && std::env::var_os("NO_COLOR").is_none() {
+        ColorChoice::Always.write_global();
+    }
 }

@@ -102,8 +102,16 @@ fn finish(
             |rule| can_be_told_over_tcp(rule, &probe.limits.bounds, outcome.sees_the_server);
         let problems = target.problems();
         let seconds = target.seconds();
-        let text =
-            report::junit(&options.url, &problems, outcome.scripts, &judged, trouble, seconds);
+        let suite = report::Suite {
+            server: &options.url,
+            problems,
+            scripts: outcome.scripts,
+            judged: &judged,
+            failures: target.jumps.iter().map(report::jump).collect(),
+            trouble: trouble.map(str::to_owned),
+            seconds: Some(seconds),
+        };
+        let text = report::junit(&[suite], seconds);
         output::write_file(file, &text)?;
     }
     saved.tell_failures();

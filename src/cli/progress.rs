@@ -1,11 +1,19 @@
-//! How far a whole run is, on stderr where that is a terminal: scripts, rate,
-//! problems, time left. One bar for all targets.
+//! How far a whole run is, on stderr: scripts, rate, problems, time left. One bar for all targets
+//! where that is a terminal, else a line every ten seconds.
 
 use super::args::{SCRIPTS, Test};
+use super::clock::now;
+use super::output;
 use crate::report;
 use crate::run::campaign::CampaignProgress;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::cell::Cell;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::io::{IsTerminal as _, stderr};
+use std::time::{Duration, Instant};
+
+/// How often a line is written where there is no terminal.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// The bar.
 pub(super) struct Bar {
@@ -15,49 +23,80 @@ pub(super) struct Bar {
     before: Cell<(u64, usize)>,
     /// Those of this one so far.
     here: Cell<(u64, usize)>,
+    /// Which target it is.
+    target: RefCell<String>,
+    /// How many scripts it is to be, where that is known.
+    scripts: Option<u64>,
+    /// When the last line was written, where there is no terminal.
+    told: Option<Cell<Instant>>,
 }
 
 impl Bar {
     /// A bar where the number of scripts is known, a spinner where only the time is.
     pub fn new(targets: usize, options: &Test) -> Self {
-        let (bar, template) = if let Some(lasting) = options.lasting {
-            (
+        let scripts = match options.lasting {
+            Some(_) => None,
+            None => Some(options.scripts.unwrap_or(SCRIPTS).saturating_mul(targets as u64)),
+        };
+        // What may be long stands last, and is cut where the line ends.
+        let (bar, template) = match (scripts, &options.lasting) {
+            (None, Some(lasting)) => (
                 ProgressBar::new_spinner(),
                 format!(
-                    "{{spinner}} {{prefix}}: {{human_pos}} scripts, {{per_sec}}, {{msg}}, \
-                     {{elapsed}} of {lasting}"
+                    "{{spinner}} {{elapsed}} of {lasting}, {{human_pos}} scripts, {{rate}}, {{wide_msg}}"
                 ),
-            )
-        } else {
-            let scripts = options.scripts.unwrap_or(SCRIPTS);
-            (
-                ProgressBar::new(scripts.saturating_mul(targets as u64)),
-                "{bar:16} {human_pos}/{human_len}, {per_sec}, {msg}, {eta} left: {prefix}"
-                    .to_owned(),
-            )
+            ),
+            (scripts, _) => (
+                ProgressBar::new(scripts.unwrap_or_default()),
+                "{bar:10} {human_pos}/{human_len}, {rate}, {eta} left, {wide_msg}".to_owned(),
+            ),
+        };
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{}/s", report::thousands(state.per_sec() as u64));
         };
         let style = ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = bar.with_style(style).with_message("0 problems");
-        Self { bar, targets, before: Cell::default(), here: Cell::default() }
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", rate);
+        let bar = bar.with_style(style);
+        let told = (!stderr().is_terminal()).then(|| Cell::new(now()));
+        let (before, here, target) = (Cell::default(), Cell::default(), RefCell::default());
+        Self { bar, targets, before, here, target, scripts, told }
     }
 
     /// It is the `index`-th target's turn.
     pub fn target(&self, name: &str, index: usize) {
         let (before, here) = (self.before.get(), self.here.take());
         self.before.set((before.0 + here.0, before.1 + here.1));
-        self.bar.set_prefix(match self.targets {
+        self.target.replace(match self.targets {
             1 => name.to_owned(),
             targets => format!("{name} ({} of {targets})", index + 1),
         });
+        self.bar.set_message(self.message());
     }
 
     /// So far it is.
     pub fn tell(&self, progress: &CampaignProgress<'_>) {
-        let (scripts, problems) = self.before.get();
         self.here.set((progress.scripts, progress.problems));
-        self.bar.set_position(scripts + progress.scripts);
-        self.bar.set_message(report::count(problems + progress.problems, "problem"));
+        self.bar.set_position(self.before.get().0 + progress.scripts);
+        self.bar.set_message(self.message());
+        let Some(told) = &self.told else { return };
+        if told.get() + EVERY <= now() {
+            told.set(now());
+            output::note(&self.line());
+        }
+    }
+
+    fn message(&self) -> String {
+        let problems = self.before.get().1 + self.here.get().1;
+        format!("{}: {}", report::count(problems, "problem"), self.target.borrow())
+    }
+
+    /// `40,000 of 120,000 scripts, 1 problem: reference (2 of 6)`.
+    fn line(&self) -> String {
+        let scripts = report::thousands(self.before.get().0 + self.here.get().0);
+        let of =
+            self.scripts.map_or_else(String::new, |all| format!(" of {}", report::thousands(all)));
+        format!("{scripts}{of} scripts, {}", self.message())
     }
 
     /// Prints something while the bar is out of the way.

@@ -6,8 +6,8 @@ use super::clock::{fresh_seed, now};
 use super::progress::Bar;
 use super::test_report::Run;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, output};
-use crate::report;
 use crate::report::model::{Summary, TargetReport};
+use crate::report::{self, Style};
 use crate::run::workers::WorkerPool;
 use crate::target::{Registry, Target};
 use std::sync::Arc;
@@ -71,7 +71,8 @@ fn campaigns(
             Ok(mut run) => {
                 run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
                 if options.format == Format::Human {
-                    bar.aside(|| output::print(&report::target(&run.report(), output::style())));
+                    let style = Style { verbose: options.verbose, ..output::style() };
+                    bar.aside(|| output::print(&report::target(&run.report(), style)));
                 }
                 runs.push(run);
             }
@@ -111,8 +112,14 @@ fn finish(
         targets: &reports,
     };
     match options.format {
-        Format::Human => output::line(&report::summary(&summary, targets)),
+        Format::Human => {
+            output::print(&report::recapitulation(&summary, output::style()));
+            output::line(&report::summary(&summary, targets));
+        }
         Format::Json => output::line(&report::json(&summary)?),
+    }
+    if let Some(file) = &options.junit {
+        output::write_file(file, &in_junit(runs, &reports, took))?;
     }
     for run in runs {
         run.saved.tell_failures();
@@ -128,6 +135,28 @@ fn finish(
         output::note(&format!("interrupted: {left} not tested to the end"));
     }
     Ok(())
+}
+
+/// A suite for each target; those that were not begun are not in it.
+fn in_junit(runs: &[Run], reports: &[TargetReport], took: Duration) -> String {
+    let promised: Vec<_> = runs.iter().map(|run| |rule| run.promises(rule)).collect();
+    let suites = reports.iter().zip(runs).zip(&promised).map(|((target, run), promised)| {
+        let stale = target.stale().map(|deviation| report::stale(deviation, target.scripts));
+        let unjudged = target.unjudged().iter();
+        let unjudged = unjudged.map(|what| report::cannot_judge(what, &target.name));
+        let interrupted = run.outcome.stopped.then(|| "interrupted".to_owned());
+        let could_not = target.could_not_test().map(ToString::to_string);
+        report::Suite {
+            server: &target.name,
+            problems: target.problems(),
+            scripts: target.scripts,
+            judged: promised,
+            failures: stale.chain(target.jumps.iter().map(report::jump)).collect(),
+            trouble: could_not.into_iter().chain(unjudged).chain(interrupted).next(),
+            seconds: None,
+        }
+    });
+    report::junit(&suites.collect::<Vec<_>>(), took.as_secs_f64())
 }
 
 /// How many targets were not tested to the end.

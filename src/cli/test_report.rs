@@ -14,7 +14,7 @@ use crate::run::preflight::SENT_AWAY;
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
-use crate::verdict::{Identity, Level};
+use crate::verdict::{Identity, Invariant, Level};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -115,6 +115,16 @@ impl Run {
         run.saved
             .settle(&options.findings, &headlines, &|variant| all_variants && is_found(variant));
         Ok(run)
+    }
+
+    /// Whether a rule was judged: some are only where the target promises something.
+    pub fn promises(&self, rule: Invariant) -> bool {
+        match rule {
+            Invariant::HandshakeInTime => self.bounds.handshake.is_some(),
+            Invariant::IdleInTime => self.bounds.idle.is_some(),
+            Invariant::BoundedMemory => self.bounds.memory.is_some(),
+            _ => true,
+        }
     }
 
     /// What is to be told of it.

@@ -9,60 +9,133 @@ use std::fmt::Write as _;
 /// How many columns the table of a problem may have.
 const WIDTH: usize = 100;
 
-/// The report on `server`: its `problems` after so many scripts, which rules were `judged`, and
-/// why testing ended early, where it did.
-pub fn junit(
-    server: &str,
-    problems: &[ProblemReport<'_>],
-    scripts: u64,
-    judged: &dyn Fn(Invariant) -> bool,
-    trouble: Option<&str>,
-    seconds: f64,
-) -> String {
-    let broken =
-        |rule: &Invariant| problems.iter().any(|problem| problem.problem.invariant() == *rule);
-    let kept: Vec<_> = Invariant::ALL.iter().filter(|rule| !broken(rule)).collect();
-    let tests = problems.len() + kept.len() + usize::from(trouble.is_some());
-    let server = escaped(server);
-    let skipped = kept.iter().filter(|rule| !judged(***rule)).count();
-    let counts = format!(
-        "tests=\"{tests}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"",
-        problems.len(),
-        usize::from(trouble.is_some()),
-    );
+/// What is told of one server.
+pub struct Suite<'a> {
+    /// The server: a target's name, or a URL.
+    pub server: &'a str,
+    /// Its problems, each a failure.
+    pub problems: Vec<ProblemReport<'a>>,
+    /// After how many scripts.
+    pub scripts: u64,
+    /// Whether a rule was judged; else it is skipped.
+    pub judged: &'a dyn Fn(Invariant) -> bool,
+    /// What else fails the run: an accepted deviation that is stale, or shows too often.
+    pub failures: Vec<String>,
+    /// Why it was not tested to the end, where it was not.
+    pub trouble: Option<String>,
+    /// How long it took, where that is known of this server alone.
+    pub seconds: Option<f64>,
+}
+
+/// What a suite, or all of them, counts.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn attributes(self, seconds: Option<f64>) -> String {
+        let Self { tests, failures, errors, skipped } = self;
+        let time = seconds.map_or_else(String::new, |time| format!(" time=\"{time:.3}\""));
+        format!(
+            "tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" \
+             skipped=\"{skipped}\"{time}"
+        )
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            tests: self.tests + other.tests,
+            failures: self.failures + other.failures,
+            errors: self.errors + other.errors,
+            skipped: self.skipped + other.skipped,
+        }
+    }
+}
+
+/// The report on some servers, which took so long together.
+pub fn junit(suites: &[Suite<'_>], seconds: f64) -> String {
+    let all = suites.iter().map(Suite::counts).fold(Counts::default(), Counts::and);
+    let counts = all.attributes(Some(seconds));
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"hangup\" {counts}>\n  \
-         <testsuite name=\"{server}\" {counts}>\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"hangup\" {counts}>\n"
     );
-    for problem in problems {
-        let headline = escaped(&problem_headline(problem));
-        let repro = &problem.headline.repro;
-        let variants = variants(problem, scripts, WIDTH);
-        let body = escaped(&format!("{}\n\n{}\n{variants}", repro.sentence, repro.script));
-        let _ = write!(
-            out,
-            "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
-             <failure type=\"{}\" message=\"{headline}\">{body}</failure>\n    </testcase>\n",
-            repro.identity.invariant(),
-        );
+    for suite in suites {
+        suite.write(&mut out);
     }
-    for rule in kept {
-        let case = format!("    <testcase classname=\"{server}\" name=\"{rule}\"");
-        let _ = if judged(*rule) {
-            writeln!(out, "{case}/>")
-        } else {
-            writeln!(out, "{case}>\n      <skipped/>\n    </testcase>")
+    out + "</testsuites>\n"
+}
+
+impl Suite<'_> {
+    /// The rules that were not seen to be broken.
+    fn kept(&self) -> impl Iterator<Item = Invariant> {
+        let broken = |rule: &Invariant| {
+            self.problems.iter().any(|problem| problem.problem.invariant() == *rule)
         };
+        Invariant::ALL.iter().copied().filter(move |rule| !broken(rule))
     }
-    if let Some(trouble) = trouble {
-        let trouble = escaped(trouble);
-        let _ = write!(
-            out,
-            "    <testcase classname=\"{server}\" name=\"tested to the end\">\n      \
-             <error message=\"{trouble}\"/>\n    </testcase>\n"
-        );
+
+    fn counts(&self) -> Counts {
+        let failures = self.problems.len() + self.failures.len();
+        let errors = usize::from(self.trouble.is_some());
+        Counts {
+            tests: failures + self.kept().count() + errors,
+            failures,
+            errors,
+            skipped: self.kept().filter(|rule| !(self.judged)(*rule)).count(),
+        }
     }
-    out + "  </testsuite>\n</testsuites>\n"
+
+    fn write(&self, out: &mut String) {
+        let server = escaped(self.server);
+        let counts = self.counts().attributes(self.seconds);
+        let _ = writeln!(out, "  <testsuite name=\"{server}\" {counts}>");
+        self.cases(&server, out);
+        out.push_str("  </testsuite>\n");
+    }
+
+    fn cases(&self, server: &str, out: &mut String) {
+        for problem in &self.problems {
+            let headline = escaped(&problem_headline(problem));
+            let repro = &problem.headline.repro;
+            let variants = variants(problem, self.scripts, WIDTH);
+            let body = escaped(&format!("{}\n\n{}\n{variants}", repro.sentence, repro.script));
+            let _ = write!(
+                out,
+                "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \
+                 <failure type=\"{}\" message=\"{headline}\">{body}</failure>\n    </testcase>\n",
+                repro.identity.invariant(),
+            );
+        }
+        for (index, failure) in self.failures.iter().enumerate() {
+            let failure = escaped(failure);
+            let _ = write!(
+                out,
+                "    <testcase classname=\"{server}\" name=\"accepted deviations, {}\">\n      \
+                 <failure message=\"{failure}\"/>\n    </testcase>\n",
+                index + 1,
+            );
+        }
+        for rule in self.kept() {
+            let case = format!("    <testcase classname=\"{server}\" name=\"{rule}\"");
+            let _ = if (self.judged)(rule) {
+                writeln!(out, "{case}/>")
+            } else {
+                writeln!(out, "{case}>\n      <skipped/>\n    </testcase>")
+            };
+        }
+        if let Some(trouble) = &self.trouble {
+            let trouble = escaped(trouble);
+            let _ = write!(
+                out,
+                "    <testcase classname=\"{server}\" name=\"tested to the end\">\n      \
+                 <error message=\"{trouble}\"/>\n    </testcase>\n"
+            );
+        }
+    }
 }
 
 /// Text as XML takes it; what it takes in no form is replaced.
@@ -89,19 +162,29 @@ mod tests {
 
     #[test]
     fn every_rule_is_a_case_and_trouble_an_error() {
-        let judged = |rule| rule != Invariant::NoSpin;
-        let out = junit("ws://[::1]/?a&b", &[], 0, &judged, Some("it <died>"), 2.0);
+        let suite = Suite {
+            server: "ws://[::1]/?a&b",
+            problems: Vec::new(),
+            scripts: 0,
+            judged: &|rule| rule != Invariant::NoSpin,
+            failures: vec!["it is \"stale\"".to_owned()],
+            trouble: Some("it <died>".to_owned()),
+            seconds: Some(2.0),
+        };
+        let out = junit(&[suite], 2.5);
         for rule in Invariant::ALL {
-            let end = if judged(*rule) { "/>" } else { ">\n      <skipped/>" };
+            let end = if *rule != Invariant::NoSpin { "/>" } else { ">\n      <skipped/>" };
             assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");
         }
         assert!(out.contains("classname=\"ws://[::1]/?a&amp;b\""), "{out}");
         assert!(out.contains("<error message=\"it &lt;died&gt;\"/>"), "{out}");
-        let tests = Invariant::ALL.len() + 1;
-        assert!(
-            out.contains(&format!("tests=\"{tests}\" failures=\"0\" errors=\"1\" skipped=\"1\"")),
-            "{out}"
-        );
+        assert!(out.contains("<failure message=\"it is &quot;stale&quot;\"/>"), "{out}");
+        let tests = Invariant::ALL.len() + 2;
+        for time in ["2.000", "2.500"] {
+            let counts = "failures=\"1\" errors=\"1\" skipped=\"1\"";
+            let counts = format!("tests=\"{tests}\" {counts} time=\"{time}\"");
+            assert_eq!(out.matches(&counts).count(), 1, "{out}");
+        }
     }
 
     #[test]

@@ -19,11 +19,11 @@ mod timeline;
 #[cfg(feature = "cli")]
 pub use json::json;
 #[cfg(feature = "cli")]
-pub use junit::junit;
+pub use junit::{Suite, junit};
 pub use sentence::sentence;
 pub use text::{
     Style, cannot_judge, count, finding, headline, jump, of_scripts, pasteable, problem_headline,
-    replay, saved, stale, summary, target, thousands, variants, wrap, wrap_to,
+    recapitulation, replay, saved, stale, summary, target, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
 

@@ -6,7 +6,7 @@ use super::model::{
 };
 use super::promise::Overdue;
 use super::table::table;
-use super::timeline::Timeline;
+use super::timeline::{Timeline, clip};
 use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
@@ -24,12 +24,14 @@ pub struct Style {
     pub width: usize,
     /// Whether there may be colours, as ANSI escapes.
     pub color: bool,
+    /// Whether each accepted deviation is told with its reason, and not only counted.
+    pub verbose: bool,
 }
 
-/// 80 columns, no colours.
+/// 80 columns, no colours, not verbose.
 impl Default for Style {
     fn default() -> Self {
-        Self { width: 80, color: false }
+        Self { width: 80, color: false, verbose: false }
     }
 }
 
@@ -78,10 +80,17 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
         HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
+    let is_brief =
+        |remark: &Remark<'_>| !style.verbose && matches!(remark, Remark::AcceptedDeviation(..));
+    let accepted = report.remarks().into_iter().filter(is_brief).count();
+    if accepted > 0 {
+        let accepted = count(accepted, "deviation");
+        indented(&mut text, "  ", &style.wrap(&format!("{accepted} accepted, see --verbose"), 2));
+    }
     for (number, problem) in problems.iter().enumerate() {
         self::problem(&mut text, problem, number + 1, report.scripts, style);
     }
-    for remark in report.remarks() {
+    for remark in report.remarks().into_iter().filter(|remark| !is_brief(remark)) {
         text.push('\n');
         for line in remark_lines(&remark, style) {
             indented(&mut text, "  ", &line);
@@ -285,6 +294,56 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
     format!("no finding: {}: {why}{path}", headline(&finding.repro))
 }
+
+/// How many problems the end of a run lists: they fit on a screen with the first one's sentence.
+const LISTED: usize = 10;
+
+/// The problems of a run once more, a line each, and of the first what a maintainer reads first:
+/// what has scrolled away. Empty where there is one at most.
+pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
+    let problems: Vec<(&str, ProblemReport<'_>)> = summary
+        .targets
+        .iter()
+        .flat_map(|target| target.problems().into_iter().map(|problem| (&*target.name, problem)))
+        .collect();
+    // One problem has just been told.
+    let [(first_target, first), _, ..] = &problems[..] else { return String::new() };
+    let mut out = String::new();
+    let mut last = "";
+    let mut number = 0;
+    for (target, problem) in problems.iter().take(LISTED) {
+        number = if last == *target { number + 1 } else { 1 };
+        if last != *target {
+            let _ = writeln!(out, "\n{}", style.paint(Paint::Bold, target));
+        }
+        last = *target;
+        let line = clip(&problem_headline(problem), style.width.saturating_sub(5));
+        let _ = writeln!(out, "{number:>3}. {line}");
+    }
+    if problems.len() > LISTED {
+        let _ = writeln!(out, "     and {} more", problems.len() - LISTED);
+    }
+    let finding = first.headline;
+    let _ = writeln!(
+        out,
+        "\n{}",
+        style.wrap(&format!("{first_target}, 1: {}", finding.repro.sentence), 0)
+    );
+    out.push('\n');
+    let script = finding.repro.script.to_string();
+    let steps = script.lines().count();
+    for line in script.lines().take(STEPS) {
+        indented(&mut out, "    ", line);
+    }
+    if steps > STEPS {
+        let _ = writeln!(out, "    .. {}", count(steps - STEPS, "step"));
+    }
+    commands(&mut out, std::iter::once(finding));
+    out
+}
+
+/// How many steps of a script the end of a run shows.
+const STEPS: usize = 4;
 
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
