@@ -106,7 +106,7 @@ fn finish(
             report::junit(&options.url, &problems, outcome.scripts, &judged, trouble, seconds);
         output::write_file(file, &text)?;
     }
-    saved.tell_failures();
+    saved.tell();
     let whole = trouble.is_none() && !stopped && saved.is_whole();
     if let Some(trouble) = trouble {
         output::error(trouble);

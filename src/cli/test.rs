@@ -115,7 +115,7 @@ fn finish(
         Format::Json => output::line(&report::json(&summary)?),
     }
     for run in runs {
-        run.saved.tell_failures();
+        run.saved.tell();
     }
     for target in &reports {
         for deviation in target.stale() {
