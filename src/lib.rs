@@ -97,7 +97,7 @@ pub use exchange as trace;
 pub use script::Script;
 #[cfg(feature = "proptest")]
 pub use strategy::scripts;
-pub use suite::{Failure, Suite, secs, suite};
+pub use suite::{Failure, ServeError, Suite, secs, suite, try_suite};
 pub use target::{AppSteps, Application, Connection, Registry, Target};
 
 /// The README's code blocks are doctests.

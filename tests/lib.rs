@@ -17,6 +17,7 @@ mod public_api;
 mod report;
 mod run;
 mod suite;
+mod suites;
 mod target;
 mod transport;
 mod view;

@@ -74,7 +74,7 @@ fn a_saved_repro_is_replayed_first_on_the_next_run() {
     let directory = tempfile::tempdir().expect("a directory");
     suite_in(&directory).try_check().expect_err("it hangs");
     let again = suite_in(&directory).seed(99).try_check().expect_err("it still hangs").to_string();
-    assert!(again.contains("mine still fails as saved in"), "{again}");
+    assert!(again.contains("mine still fails as saved: 10 problems"), "{again}");
     let fixed = hangup::suite(hangs_up_at_once).named("mine").findings_in(directory.path());
     assert_eq!(fixed.scripts(500).try_check(), Ok(()));
     let other = suite_in(&directory).named("other").scripts(1).try_check();
@@ -108,7 +108,8 @@ fn what_ends_in_real_time_is_no_hang_and_not_clean_either() {
     let directory = tempfile::tempdir().expect("a directory");
     let check = |millis, confirm| {
         let serve = move |conn| waits_in_real_time(conn, Duration::from_millis(millis));
-        let suite = hangup::suite(serve).close_within(Duration::from_millis(700)).confirm(confirm);
+        let suite = hangup::suite(serve).named("mine").confirm(confirm);
+        let suite = suite.close_within(Duration::from_millis(700));
         let failure = suite.findings_in(directory.path()).scripts(30).try_check();
         failure.expect_err("it fails either way").to_string().replace('\n', " ")
     };
@@ -117,12 +118,9 @@ fn what_ends_in_real_time_is_no_hang_and_not_clean_either() {
     assert!(unconfirmed.contains("the connection ended in time, at 0.2"), "{unconfirmed}");
     assert!(unconfirmed.contains("hangup probe"), "{unconfirmed}");
     let as_virtual_time_says = check(200, false);
-    assert!(as_virtual_time_says.contains("suite fails: "), "{as_virtual_time_says}");
+    assert!(as_virtual_time_says.contains("mine fails: "), "{as_virtual_time_says}");
     let late_in_real_time_too = check(3_000, true);
-    assert!(
-        late_in_real_time_too.contains("suite still fails as saved"),
-        "what the last one saved"
-    );
+    assert!(late_in_real_time_too.contains("mine still fails as saved"), "what the last one saved");
     assert!(!late_in_real_time_too.contains("cannot be judged"), "{late_in_real_time_too}");
 }
 
@@ -210,9 +208,11 @@ fn an_application_gets_only_the_commands_that_it_obeys() {
         let command = application.command().await;
         panic!("was told to {command}");
     };
+    let directory = tempfile::tempdir().expect("a directory");
     let script: Script = "app ping\napp close\n".parse().expect("a script");
     let told = |steps| {
-        let failure = hangup::suite(nosy).obeying(steps).play(&script);
+        let suite = hangup::suite(nosy).findings_in(directory.path()).obeying(steps);
+        let failure = suite.play(&script);
         failure.err().map(|failure| failure.to_string())
     };
     assert_eq!(told(AppSteps::NONE), None);

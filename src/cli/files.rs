@@ -2,6 +2,7 @@
 //! take a process down, so that it is played in a worker.
 
 use super::args::File;
+use super::saved::make_directory;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -217,6 +218,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     if finding.is_flaky() {
         output::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
     }
+    make_directory(Path::new(save::DIRECTORY));
     let saved = save::repro(Path::new(save::DIRECTORY), &repro);
     let path =
         saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;

@@ -21,6 +21,7 @@ mod serve;
 mod test;
 mod test_report;
 
+use crate::run::virtual_time::outside_of_runtimes;
 use crate::run::workers;
 use crate::target::Registry;
 use args::{Arguments, Command};
@@ -49,30 +50,35 @@ type Done = Result<u8, Trouble>;
 ///     hangup::cli::main(hangup::Registry::new().with(mine.into_target()))
 /// }
 /// ```
-#[expect(clippy::needless_pass_by_value, reason = "a program's registry is its own")]
+///
+/// Within a tokio runtime, as in a `#[tokio::main]`, it works on a thread of its own.
 pub fn main(registry: Registry) -> ExitCode {
     output::heed_force_color();
+    outside_of_runtimes(move || run(&registry))
+}
+
+fn run(registry: &Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Command::Test(options) => test::run(&registry, &options),
+        Command::Test(options) => test::run(registry, &options),
         Command::Probe(options) => probe::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Replay(options) => match &options.url {
             Some(url) => remote::replay(url, &options),
-            None => files::replay(&registry, &options.file),
+            None => files::replay(registry, &options.file),
         },
         Command::Shrink(options) => match &options.url {
             Some(url) => remote::shrink(url, &options),
-            None => files::shrink(&registry, &options.file),
+            None => files::shrink(registry, &options.file),
         },
-        Command::Show(options) => files::show(&registry, &options),
+        Command::Show(options) => files::show(registry, &options),
         Command::Export(options) => export::run(&options),
-        Command::Serve(options) => serve::run(&registry, &options),
-        Command::Targets => Ok(lists::targets(&registry)),
+        Command::Serve(options) => serve::run(registry, &options),
+        Command::Targets => Ok(lists::targets(registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),
         Command::Worker { memory } => {
-            workers::serve(&registry, memory, || std::process::exit(0)).map(|()| CLEAN)
+            workers::serve(registry, memory, || std::process::exit(0)).map(|()| CLEAN)
         }
     };
     let written = |code| match output::failure() {

@@ -114,7 +114,7 @@ fn finish(
         let text = report::junit(&[suite], seconds);
         output::write_file(file, &text)?;
     }
-    saved.tell_failures();
+    saved.tell();
     let whole = trouble.is_none() && !stopped && saved.is_whole();
     if let Some(trouble) = trouble {
         output::error(trouble);

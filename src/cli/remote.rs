@@ -3,6 +3,7 @@
 
 use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
+use super::saved::make_directory;
 use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -213,6 +214,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         steps(&found.script),
         found.plays
     ));
+    make_directory(Path::new(save::DIRECTORY));
     let saved = save::repro(Path::new(save::DIRECTORY), &repro);
     let path =
         saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;

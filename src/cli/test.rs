@@ -122,7 +122,7 @@ fn finish(
         output::write_file(file, &in_junit(runs, &reports, took))?;
     }
     for run in runs {
-        run.saved.tell_failures();
+        run.saved.tell();
     }
     for target in &reports {
         for deviation in target.stale() {

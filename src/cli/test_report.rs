@@ -9,7 +9,7 @@ use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::report;
 use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
-use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress};
+use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress, WhyUnjudged};
 use crate::run::preflight::SENT_AWAY;
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
@@ -103,7 +103,8 @@ impl Run {
         outcome.unjudged.retain(|unjudged| {
             let is_same = |finding: &Finding| finding.violation.identity == unjudged.identity;
             let is_known = known.patterns().iter().any(|known| known.matches(unjudged.identity));
-            !is_known && !outcome.findings.iter().any(is_same)
+            let is_lack = matches!(unjudged.why, WhyUnjudged::Lacks(_));
+            is_lack || !is_known && !outcome.findings.iter().any(is_same)
         });
         let held_otherwise = options.close_within.is_some();
         let target = Arc::clone(target);

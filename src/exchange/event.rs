@@ -187,6 +187,42 @@ impl fmt::Display for OtherThreads {
     }
 }
 
+/// What the target asked its runtime for and the runtime of virtual time does not have. Another
+/// runtime has it, so that the panic that follows is no mistake of the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lack {
+    /// Sockets, pipes, child processes or signals: the runtime has no I/O driver.
+    Io,
+    /// `block_in_place`: the runtime has one thread.
+    Threads,
+    /// `spawn_local`: the runtime polls the target outside of a `LocalSet`.
+    LocalSet,
+}
+
+impl Lack {
+    /// What to do about it, as a clause.
+    pub const fn way_out(self) -> &'static str {
+        match self {
+            Self::Io => "give the server a fake of what it connects to",
+            Self::Threads => "use `spawn_blocking` in place of `block_in_place`",
+            Self::LocalSet => {
+                "serve it in a `LocalSet`, inside a `SendWrapper` of the crate of that name"
+            }
+        }
+    }
+}
+
+/// What the server needs, as a predicate of it.
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Io => "needs I/O (`tokio::net`, `process`, `signal`)",
+            Self::Threads => "needs a multi-threaded runtime (`block_in_place`)",
+            Self::LocalSet => "needs a `LocalSet` (`spawn_local`)",
+        })
+    }
+}
+
 /// What the subject was doing with its transport when watching ended, and it had not let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -285,6 +321,8 @@ pub enum What {
     },
     /// A task of the target panicked.
     Panicked(Box<str>),
+    /// The target asked for what virtual time does not have, and panicked because of that.
+    Lacked(Lack),
     /// The target polled this often while time stood still, and was stopped.
     Spun {
         /// How often.
@@ -308,6 +346,7 @@ impl What {
             Self::Returned
             | Self::Outlived { .. }
             | Self::Panicked(_)
+            | Self::Lacked(_)
             | Self::Spun { .. }
             | Self::Became(_)
             | Self::Died(_) => Layer::Process,

@@ -140,6 +140,9 @@ impl Repro {
     pub fn parse(text: &str) -> Result<Self, ReproError> {
         let table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| ReproError::NotToml(one_line(&error)))?;
+        if table.is_empty() {
+            return Err(ReproError::NotToml("it is empty".to_owned()));
+        }
         match table.get("format").map(toml::Value::as_integer) {
             None => return Err(ReproError::Foreign),
             Some(Some(format)) if format > i64::from(FORMAT) => {

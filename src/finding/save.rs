@@ -95,16 +95,39 @@ fn make_readable(_: &std::fs::File) -> io::Result<()> {
     Ok(())
 }
 
+/// Why a file that is there could not be read as a repro.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// The system did not give its text.
+    File(io::Error),
+    /// Its text is no repro that this version reads.
+    Repro(ReproError),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Repro(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
 /// The files of `directory` that could be repros, by name, each read or refused.
-/// A directory that is not there has none.
-pub fn saved(directory: &Path) -> Vec<(PathBuf, Result<Repro, ReproError>)> {
+/// A directory that is not there has none, nor has a file that went away meanwhile.
+pub fn saved(directory: &Path) -> Vec<(PathBuf, Result<Repro, Unreadable>)> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    let read =
-        |path: PathBuf| Some((path.clone(), Repro::parse(&std::fs::read_to_string(path).ok()?)));
+    let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Some((path, Repro::parse(&text).map_err(Unreadable::Repro))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some((path, Err(Unreadable::File(error)))),
+    };
     paths.into_iter().filter_map(read).collect()
 }

@@ -178,8 +178,9 @@ impl Fuzz {
         let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, 0);
         let deviations = self.target.deviations();
         let mut reports = String::new();
-        let is_new =
-            |suspicion: &&Violation| Deviation::accepting(deviations, suspicion.identity).is_none();
+        let is_new = |suspicion: &&Violation| {
+            suspicion.is_lack() || Deviation::accepting(deviations, suspicion.identity).is_none()
+        };
         let unproven = verdict.unproven().find(is_new).and_then(|one| Unjudged::of(one, 0));
         if let Some(what) = unproven
             && !self.said_unjudged.swap(true, Ordering::Relaxed)

@@ -12,7 +12,7 @@ use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::verdict::{
     Control, Dismissal, Doubt, Ending, Excuse, Excuses, Identity, Invariant, Reason, Symptom,
-    Verdict, Violation,
+    Verdict, Violation, WhyUnproven,
 };
 use crate::view::View;
 
@@ -41,8 +41,14 @@ fn suspect(rule: &Rule, case: &Case<'_>, found: &mut Vec<Suspicion>) {
     // Bytes before the 101 are the client's own violation (4.1): what a server makes of them
     // is its choice. What it sends by itself is not.
     if case.view.early && rule.judged_from == JudgedFrom::Answers {
-        for suspicion in found {
+        for suspicion in found.iter_mut() {
             suspicion.excuses.push(Excuse::EarlyBytes);
+        }
+    }
+    // Nobody knows what the server would have done in a runtime that has what it asked for.
+    if case.view.firsts.lacked.is_some() {
+        for suspicion in found {
+            suspicion.excuses.insert(0, Excuse::RuntimeLacks);
         }
     }
 }
@@ -99,6 +105,7 @@ const fn control_of(excuse: Excuse) -> Option<ControlKind> {
         | Excuse::UnusualCode
         | Excuse::HalfFrame => Some(ControlKind::Without),
         Excuse::Crashed
+        | Excuse::RuntimeLacks
         | Excuse::OtherThreads
         | Excuse::NoRoom
         | Excuse::CutOff
@@ -148,8 +155,9 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     let is_death = view.firsts.died.is_some_and(|died| events.contains(&died))
         || view.firsts.died.is_some() && invariant == Invariant::NoPanic;
     let cause = if is_death { None } else { cause_of(view, case.bounds, first) };
-    let ending = match invariant {
-        Invariant::NoSpin => Ending::Spinning(view.at(first)),
+    let ending = match (invariant, view.lack()) {
+        (Invariant::NoSpin, _) => Ending::Spinning(view.at(first)),
+        (Invariant::NoPanic, Some((_, lack))) => Ending::Unproven(WhyUnproven::Lack(lack)),
         _ => lateness::ending(view, case.owed),
     };
     let identity = Identity::safety(invariant, cause).with_symptom(symptom);

@@ -3,7 +3,7 @@
 use super::excuses;
 use super::rules::{Case, Suspicion};
 use crate::exchange::{AfterDeadline, Event, Standing, Time, What};
-use crate::verdict::{Cause, Condition, Ending, Level, Owed, Symptom};
+use crate::verdict::{Cause, Condition, Ending, Level, Owed, Symptom, WhyUnproven};
 use crate::view::{Stream, View};
 use crate::wire::Fault;
 use std::time::Duration;
@@ -205,7 +205,7 @@ pub(super) fn ending(view: &View<'_>, owed: Option<Owed>) -> Ending {
 /// How what was missed ended, where `came` is the event with which it came at last.
 fn missed(view: &View<'_>, came: Option<usize>) -> Ending {
     match (view.other_threads(), came) {
-        (Some(threads), _) => Ending::Unproven(threads),
+        (Some(threads), _) => Ending::Unproven(WhyUnproven::Threads(threads)),
         (None, Some(event)) => Ending::Late(view.at(event)),
         (None, None) => left_open(view),
     }

@@ -85,6 +85,9 @@ struct JsonUnproven {
     variant: Variant,
     /// What was seen of other threads, where that is how it is known.
     threads: Option<String>,
+    /// What the server needs and virtual time does not have, where that is how it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
     /// When the connection ended while the clock ran, where that is how it is known.
     ended_at_seconds: Option<f64>,
     first_script: u64,
@@ -95,15 +98,18 @@ struct JsonUnproven {
 impl JsonUnproven {
     fn of(unjudged: &Unjudged) -> Self {
         let Unjudged { identity, level, why, first, scripts } = *unjudged;
-        let (threads, ended) = match why {
-            WhyUnjudged::Threads(threads) => (Some(threads.to_string()), None),
-            WhyUnjudged::EndedInRealTime(at) => (None, Some(at.seconds())),
-        };
+        let (mut threads, mut lacks, mut ended) = (None, None, None);
+        match why {
+            WhyUnjudged::Threads(seen) => threads = Some(seen.to_string()),
+            WhyUnjudged::Lacks(lack) => lacks = Some(lack.to_string()),
+            WhyUnjudged::EndedInRealTime(at) => ended = Some(at.seconds()),
+        }
         Self {
             problem: identity.problem(),
             level: level.id(),
             variant: identity.variant(),
             threads,
+            lacks,
             ended_at_seconds: ended,
             first_script: first,
             shown: scripts,

@@ -65,7 +65,7 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         }
         Ending::Spinning(at) => format!("It does not: from {at} on the {subject} spins"),
         Ending::Open(at) => format!("At {at} it had not, and watching ended"),
-        Ending::Unproven(threads) => format!("Nobody can tell in virtual time: {threads}"),
+        Ending::Unproven(why) => format!("Nobody can tell in virtual time: {why}"),
     };
     let doing = violation.identity.symptom().and_then(|symptom| doing(symptom, subject));
     format!(

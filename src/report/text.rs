@@ -263,6 +263,14 @@ pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
     let Unjudged { identity, why, scripts, .. } = *what;
     let rule = identity.invariant();
     let why = match why {
+        WhyUnjudged::Lacks(lack) => {
+            return format!(
+                "cannot be judged in virtual time: in {} the server {lack}, which virtual time does \
+                 not have: {}, or test the server over TCP with `hangup probe`.",
+                count(scripts as usize, "script"),
+                lack.way_out()
+            );
+        }
         WhyUnjudged::Threads(threads) => {
             format!("in {} {threads}", count(scripts as usize, "script"))
         }
@@ -397,7 +405,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
     }
     if report.result == ReplayResult::Unproven {
         say(&format!(
-            "The server's time is not tokio's: test it over TCP, with `hangup serve {}` and \
+            "Virtual time cannot judge it: test it over TCP, with `hangup serve {}` and \
              `hangup probe`.",
             report.on
         ));

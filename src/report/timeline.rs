@@ -184,7 +184,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         Ending::Never => (NEVER, "open: nothing is left that could run".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open, and watching ended".to_owned()),
-        Ending::Unproven(threads) => (NEVER, format!("unproven: {threads}")),
+        Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
     rows.push(Row { at, event: None, lane: Lane::Across, text, marked: true });
@@ -298,6 +298,7 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
         }
         What::ReadReset => (Lane::Server, "is told of the reset"),
         What::Panicked(message) => return Some((Lane::Server, format!("panicked: {message}"))),
+        What::Lacked(lack) => return Some((Lane::Server, lack.to_string())),
         What::Spun { polls } => {
             return Some((Lane::Server, format!("spins: {polls} polls in no time")));
         }

@@ -43,7 +43,9 @@ pub(crate) fn is_sent_away(exchange: &Exchange) -> bool {
     let (Some(opened), Some(ended)) = (view.opened, view.ended()) else { return false };
     let is_by_server = Some(ended) != view.firsts.reset;
     let is_soon = view.at(ended) <= view.at(opened).after(SOON);
+    // Of what its runtime lacks, the campaign says more.
     let is_well = view.firsts.panicked.is_none()
+        && view.firsts.lacked.is_none()
         && view.firsts.died.is_none()
         && view.accepts_the_key() != Some(false);
     is_by_server && is_soon && is_well && view.own_close().is_none()

@@ -200,6 +200,9 @@ words! {
         ActedByItself = "the server may have acted by itself",
         /// The client did not read, or was cut off, and nobody saw the server's end.
         NobodyCouldSee = "nobody could see whether the connection ended",
+        /// The server asked for what the runtime of virtual time does not have: what it did
+        /// then it would not do in another.
+        RuntimeLacks = "the server asked for what virtual time does not have",
         /// Other threads are at work, whose time is not tokio's. Virtual time only.
         OtherThreads = "other threads are at work, whose time is not virtual",
     }

@@ -9,9 +9,10 @@ pub use identity::{Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 pub use symptoms::Symptom;
 
-pub use crate::exchange::{OtherThreads, Time};
+pub use crate::exchange::{Lack, OtherThreads, Time};
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Another play, which decides whether an excuse holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,9 +141,27 @@ pub enum Ending {
     Spinning(Time),
     /// Not by this time, when watching ended; nothing was proven (real time only).
     Open(Time),
-    /// Not by its deadline in virtual time, in which other threads do not live: nothing is
-    /// proven, and it is no finding.
-    Unproven(OtherThreads),
+    /// Virtual time cannot tell: nothing is proven, and it is no finding.
+    Unproven(WhyUnproven),
+}
+
+/// Why virtual time cannot tell how a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhyUnproven {
+    /// Other threads are at work, whose time is not virtual.
+    Threads(OtherThreads),
+    /// The server asked for what its runtime does not have there.
+    Lack(Lack),
+}
+
+/// As a clause.
+impl fmt::Display for WhyUnproven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Threads(threads) => write!(f, "{threads}"),
+            Self::Lack(lack) => write!(f, "the server {lack}, which virtual time does not have"),
+        }
+    }
 }
 
 impl Ending {
@@ -208,6 +227,14 @@ pub struct Violation {
     pub refuted: Excuses,
 }
 
+impl Violation {
+    /// Whether it stands for something that the server asked for and its runtime lacks. No
+    /// deviation accepts that: nobody knows what else the server would have done.
+    pub const fn is_lack(&self) -> bool {
+        matches!(self.ending, Ending::Unproven(WhyUnproven::Lack(_)))
+    }
+}
+
 /// All that the judge found on one connection; empty is good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -231,13 +258,14 @@ impl Verdict {
         })
     }
 
-    /// What cannot be judged in virtual time: suspicions of lateness whose ending other threads
-    /// may yet change ([`Ending::Unproven`]).
+    /// What cannot be judged in virtual time ([`Ending::Unproven`]): suspicions of lateness whose
+    /// ending other threads may yet change, and that the server asked for what its runtime lacks.
     pub fn unproven(&self) -> impl Iterator<Item = &Violation> {
-        let unproven = Reason::Excuse(Excuse::OtherThreads);
+        let excuses = [Excuse::OtherThreads, Excuse::RuntimeLacks].map(Reason::Excuse);
         let dismissals = self.dismissals.iter();
-        let unproven = dismissals.filter(move |dismissal| dismissal.reason == unproven);
-        unproven.map(|dismissal| &dismissal.violation)
+        let unproven = dismissals.filter(move |dismissal| excuses.contains(&dismissal.reason));
+        let violations = unproven.map(|dismissal| &dismissal.violation);
+        violations.filter(|violation| matches!(violation.ending, Ending::Unproven(_)))
     }
 
     /// The violation that this identity [stands for](Identity::stands_for), where there is one.

@@ -13,8 +13,8 @@ pub use messages::{Message, messages};
 pub use streams::{Frame, Stream};
 
 use crate::exchange::{
-    AfterDeadline, Bytes, ConnectionId, Death, End, Event, Exchange, Note, OtherThreads, Standing,
-    Time, What,
+    AfterDeadline, Bytes, ConnectionId, Death, End, Event, Exchange, Lack, Note, OtherThreads,
+    Standing, Time, What,
 };
 use crate::wire::{Fault, Role, handshake};
 
@@ -54,6 +54,8 @@ pub struct Firsts {
     pub got_reset: Option<usize>,
     /// A task of the subject panicked.
     pub panicked: Option<usize>,
+    /// The subject asked for what its runtime does not have.
+    pub lacked: Option<usize>,
     /// The subject polled while time stood still.
     pub spun: Option<usize>,
     /// Tasks of the subject outlived the connection.
@@ -253,6 +255,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What the server asked for and its runtime does not have, and the event.
+    pub fn lack(&self) -> Option<(usize, Lack)> {
+        let event = self.firsts.lacked?;
+        match self.exchange.events[event].what {
+            What::Lacked(lack) => Some((event, lack)),
+            _ => None,
+        }
+    }
+
     /// The event with which the connection ended, as far as the server has to
     /// see to it: its FIN or RST, or the client's own reset.
     pub fn ended(&self) -> Option<usize> {
@@ -422,6 +433,7 @@ impl Firsts {
             What::ReadEnd => &mut self.read_end,
             What::ReadReset if event.end == End::Actor => &mut self.got_reset,
             What::Panicked(_) => &mut self.panicked,
+            What::Lacked(_) => &mut self.lacked,
             What::Spun { .. } => &mut self.spun,
             What::Outlived { .. } => &mut self.outlived,
             What::Became(_) => &mut self.became,

@@ -1,7 +1,7 @@
 //! Servers whose time is not tokio's at the command line: nothing is called a finding that virtual
 //! time cannot tell, nor is anything called clean.
 
-use crate::cli::{Desk, assert_fits};
+use crate::cli::{Desk, NEW_FOLDER, assert_fits};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn a_server_that_waits_by_the_systems_clock_is_found_out_in_real_time() {
     assert!(said.contains("not judged, 40 scripts") && !said.contains("clean"), "{said}");
     assert!(desk.files("hangup-findings").is_empty(), "what was saved before is gone");
     let without = desk.hangup(line);
-    assert_eq!((without.code, without.err.as_str()), (1, ""), "{without:?}");
+    assert_eq!((without.code, without.err.as_str()), (1, NEW_FOLDER), "{without:?}");
 }
 
 #[test]

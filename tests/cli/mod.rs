@@ -168,10 +168,16 @@ impl Desk {
     pub fn files(&self, directory: &str) -> BTreeMap<String, Vec<u8>> {
         let Ok(entries) = std::fs::read_dir(self.path(directory)) else { return BTreeMap::new() };
         let paths = entries.map(|entry| entry.expect("an entry").path());
+        // In every folder for findings that hangup makes.
+        let paths = paths.filter(|path| !path.ends_with(".gitignore"));
         let name = |path: &Path| path.file_name().expect("a name").display().to_string();
         paths.map(|path| (name(&path), std::fs::read(path).unwrap_or_default())).collect()
     }
 }
+
+/// What is said on stderr of the folder for findings that a run makes.
+pub(crate) const NEW_FOLDER: &str = "findings are saved in hangup-findings, which is new; its \
+     .gitignore keeps them out of a repository\n";
 
 /// Whether a process catches SIGINT, which is the second bit.
 pub(crate) fn listens(child: &Child) -> bool {

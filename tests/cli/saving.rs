@@ -1,6 +1,6 @@
 //! Findings that cannot be saved: they are still told, and no file is left in part.
 
-use crate::cli::{BUGGY, CAMPAIGN, Desk, HANG, REPRO};
+use crate::cli::{BUGGY, CAMPAIGN, Desk, HANG, NEW_FOLDER, REPRO};
 
 #[test]
 fn a_finding_that_cannot_be_saved_is_still_printed_and_named_on_stderr() {
@@ -51,4 +51,29 @@ fn one_file_that_cannot_be_written_does_not_keep_the_others_from_it() {
     assert!(run.err.contains(", silent, ") && run.err.contains(REPRO), "{run:?}");
     let files = desk.files("hangup-findings").into_keys().collect::<Vec<_>>();
     assert!(files.len() > 2 && !files.iter().any(|name| name.starts_with('.')), "{files:?}");
+}
+
+#[test]
+fn a_folder_that_is_made_for_findings_ignores_them_and_one_that_is_there_stays_as_it_is() {
+    let ignored = |desk: &Desk, folder: &str| {
+        std::fs::read_to_string(desk.path(folder).join(".gitignore")).ok()
+    };
+    let desk = Desk::new();
+    let made = desk.hangup(&format!("{CAMPAIGN} --findings a/b"));
+    assert_eq!(made.err, NEW_FOLDER.replace("hangup-findings", "a/b"), "{made:?}");
+    assert!(ignored(&desk, "a/b").is_some_and(|text| text.ends_with("\n*\n")));
+    assert_eq!(ignored(&desk, "a"), None);
+    std::fs::create_dir(desk.path("mine")).expect("made");
+    let there = desk.hangup(&format!("{CAMPAIGN} --findings mine"));
+    assert_eq!((there.err.as_str(), ignored(&desk, "mine")), ("", None), "{there:?}");
+    desk.write("hang.script", HANG);
+    desk.hangup(&format!("shrink hang.script --target {BUGGY}"));
+    assert!(ignored(&desk, "hangup-findings").is_some());
+}
+
+#[test]
+fn a_clean_run_makes_no_folder() {
+    let desk = Desk::new();
+    assert_eq!(desk.hangup("test reference --scripts 200 --seed 1").code, 0);
+    assert!(!desk.path("hangup-findings").exists());
 }

@@ -58,16 +58,19 @@ fn a_drawing_is_at_most_80_columns_wide() {
 #[test]
 fn a_panic_is_drawn_within_80_columns() {
     let script: Script = HANG.parse().expect("a script");
+    let directory = tempfile::tempdir().expect("a directory");
     for message in ["a word and another ".repeat(20), "x\ny".repeat(40)] {
         let suite = suite(move |_| {
             let message = message.clone();
             async move { assert!(message.is_empty(), "{message}") }
         });
+        let suite = suite.named("mine").findings_in(directory.path());
         let report = suite.play(&script).expect_err("it panics").to_string();
         assert!(report.contains("no-panic") && report.contains("panicked: "), "{report}");
         assert_fits(&report);
         let timeline = report.split_once("client ").expect("a timeline").1;
-        for line in timeline.lines().skip(1) {
+        // Behind it stands where it was saved.
+        for line in timeline.lines().skip(1).take_while(|line| !line.is_empty()) {
             assert!(line.starts_with([' ', '!']), "{line:?} in\n{report}");
         }
     }

@@ -1,6 +1,6 @@
 //! `hangup test`: exit codes, which targets are played, the seed and the bounds.
 
-use crate::cli::{ALL, CAMPAIGN, CLEAN, Desk, FIXED, REPRO, assert_fits, planted};
+use crate::cli::{ALL, CAMPAIGN, CLEAN, Desk, FIXED, NEW_FOLDER, REPRO, assert_fits, planted};
 use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
 
@@ -16,7 +16,7 @@ fn a_clean_target_exits_with_0_and_saves_nothing() {
 #[test]
 fn problems_exit_with_1_and_each_is_told_with_its_shortest_script() {
     let run = Desk::new().hangup(CAMPAIGN);
-    assert_eq!((run.code, run.err.as_str()), (1, ""), "{run:?}");
+    assert_eq!((run.code, run.err.as_str()), (1, NEW_FOLDER), "{run:?}");
     let headline = "\n  1. ends-in-time (liveness, should): waits to read, no timer ends it\n";
     assert!(run.out.contains(headline), "{run:?}");
     assert!(run.out.contains("\n         upgrade\n         app close\n"), "{run:?}");

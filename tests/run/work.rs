@@ -174,6 +174,6 @@ fn a_suite_fails_for_it_and_plays_the_saved_file_first() {
     let failure = suite().try_check().expect_err("its work is out of proportion").to_string();
     assert!(failure.contains("ever more work a byte for a head in pieces"), "{failure}");
     let again = suite().try_check().expect_err("it still is").to_string();
-    assert!(again.contains("mine still fails as saved in"), "{again}");
+    assert!(again.contains("mine still fails as saved: 1 problem"), "{again}");
     assert!(again.contains("times the processor time for twice the bytes"), "{again}");
 }

@@ -1,7 +1,7 @@
 //! Campaigns in worker processes, at the command line: what targets that take their
 //! process down do to them, and what does not depend on who plays what.
 
-use crate::cli::{Desk, Run, assert_fits, listens};
+use crate::cli::{Desk, NEW_FOLDER, Run, assert_fits, listens};
 use hangup::finding::repro::Repro;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +108,7 @@ fn finds_each(nasty: &[(&str, &str, &str, &str)], seed: u64) -> Value {
         desk.hangup(&format!("test {names} reference --scripts 2000 --seed {seed} --format json"));
     let json = run.json();
     assert_eq!(run.code, 1, "{run:?}");
-    let said = format!("seed {seed}: to play the same again, add --seed {seed}\n");
+    let said = format!("seed {seed}: to play the same again, add --seed {seed}\n{NEW_FOLDER}");
     assert_eq!(run.err, said, "nothing else is said");
     let targets = json["targets"].as_array().expect("targets");
     assert!(targets.len() > nasty.len(), "and an honest one");

@@ -22,7 +22,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let view = case.view;
-    if let Some(event) = view.firsts.panicked {
+    // Excused, as all that is suspected of such an exchange: a runtime that lacks something is the
+    // harness's.
+    if let Some((event, lack)) = view.lack() {
+        out.push(Suspicion::new(Level::Should, Symptom::Panics, lack.to_string(), vec![event]));
+    } else if let Some(event) = view.firsts.panicked {
         let What::Panicked(message) = &view.exchange.events[event].what else { return };
         let fact = format!("panicked: {message}");
         // A panic may end the process; where that took the record with it, only the end is known.

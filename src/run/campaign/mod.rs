@@ -270,8 +270,9 @@ impl Campaign {
         deviations: &[Deviation],
         fired: &mut [Fired],
     ) -> JudgedScript {
-        let is_new =
-            |suspicion: &&Violation| Deviation::accepting(deviations, suspicion.identity).is_none();
+        let is_new = |suspicion: &&Violation| {
+            suspicion.is_lack() || Deviation::accepting(deviations, suspicion.identity).is_none()
+        };
         let unproven = verdict.unproven().filter(is_new).cloned().collect();
         let mut violations = verdict.violations;
         // The strongest level of those that each of the deviations accepts: must comes first.

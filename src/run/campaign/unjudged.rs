@@ -1,7 +1,8 @@
-//! What a campaign saw and cannot judge, since the target's time is not tokio's: plain data.
+//! What a campaign saw and cannot judge, since the target's time is not tokio's or its runtime lacks
+//! something: plain data.
 
-use crate::exchange::{OtherThreads, Time};
-use crate::verdict::{Ending, Identity, Level, Violation};
+use crate::exchange::{Lack, OtherThreads, Time};
+use crate::verdict::{Ending, Identity, Level, Violation, WhyUnproven};
 use std::collections::BTreeMap;
 
 /// What would be a finding if the target's time were virtual.
@@ -22,18 +23,23 @@ pub struct Unjudged {
 impl Unjudged {
     /// One script's, the one of this index; `None` where the violation's ending is not unproven.
     pub(crate) fn of(violation: &Violation, index: u64) -> Option<Self> {
-        let Ending::Unproven(threads) = violation.ending else { return None };
+        let Ending::Unproven(why) = violation.ending else { return None };
         let (identity, level) = (violation.identity, violation.level);
-        let why = WhyUnjudged::Threads(threads);
+        let why = match why {
+            WhyUnproven::Threads(threads) => WhyUnjudged::Threads(threads),
+            WhyUnproven::Lack(lack) => WhyUnjudged::Lacks(lack),
+        };
         Some(Self { identity, level, why, first: index, scripts: 1 })
     }
 }
 
-/// How it is known that virtual time is not the target's.
+/// How it is known that virtual time is not for the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyUnjudged {
     /// Other threads were at work.
     Threads(OtherThreads),
+    /// The server asked for what its runtime does not have there.
+    Lacks(Lack),
     /// The same script, played while the clock runs, ended in time, at this one.
     EndedInRealTime(Time),
 }
@@ -43,7 +49,10 @@ pub fn by_rule(unjudged: &[Unjudged]) -> Vec<Unjudged> {
     let mut grouped: Vec<Unjudged> = Vec::new();
     for one in unjudged {
         let is_same = |other: &&mut Unjudged| {
-            let same_way = std::mem::discriminant(&other.why) == std::mem::discriminant(&one.why);
+            let same_way = match (other.why, one.why) {
+                (WhyUnjudged::Lacks(lack), WhyUnjudged::Lacks(other)) => lack == other,
+                (why, other) => std::mem::discriminant(&why) == std::mem::discriminant(&other),
+            };
             same_way && other.identity.invariant() == one.identity.invariant()
         };
         match grouped.iter_mut().find(is_same) {

@@ -20,12 +20,15 @@
 
 mod idle_detector;
 pub(crate) mod in_real_time;
+mod outside;
 mod panics;
 mod simulated_end;
 mod thread_watch;
 
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use self::thread_watch::this_process_only_plays;
+
+pub(crate) use self::outside::outside_of_runtimes;
 
 use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
@@ -228,9 +231,8 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
         for connection in &connections {
             connection.commands.clear();
         }
-        if lost_panic
-            && !exchange.events.iter().any(|event| matches!(event.what, What::Panicked(_)))
-        {
+        let is_panic = |event: &Event| matches!(event.what, What::Panicked(_) | What::Lacked(_));
+        if lost_panic && !exchange.events.iter().any(is_panic) {
             // Another panic hook was set after ours, so that the message went there.
             let at = exchange.events.last().map_or(Time::ZERO, |event| event.at);
             exchange.push(at, What::Panicked("a message that another panic hook took".into()));

@@ -1,7 +1,8 @@
 //! Panics while a script is played: those of the target's go into the exchange, and
-//! hangup's own to the hook that was there before.
+//! hangup's own to the hook that was there before. Where tokio says that the runtime lacks
+//! something, that is no panic of the target's: the runtime is hangup's.
 
-use crate::exchange::What;
+use crate::exchange::{Lack, What};
 use crate::heap;
 use crate::transport::memory::Link;
 use std::cell::{Cell, RefCell};
@@ -62,11 +63,26 @@ pub(super) fn install_panic_hook() {
             let playing =
                 PLAYING.try_with(|playing| playing.try_borrow().ok()?.clone()).ok().flatten();
             match playing.filter(|_| !OURS.get()) {
-                Some(link) => link.try_record(What::Panicked(message(info).into())),
+                Some(link) => link.try_record(what_panicked(info)),
                 None => before(info),
             }
         }));
     });
+}
+
+/// The words in which tokio 1 says that its runtime lacks something, at their shortest. A test plays
+/// servers that hear them of the tokio that is locked.
+const LACKS: [(&str, Lack); 3] = [
+    ("but IO is disabled", Lack::Io),
+    ("can call blocking only when running on the multi-threaded runtime", Lack::Threads),
+    ("`spawn_local` called from outside of a `task::LocalSet`", Lack::LocalSet),
+];
+
+/// A panic as an event. A later one may repeat the words: who unwraps a task's `JoinError` does.
+fn what_panicked(info: &PanicHookInfo<'_>) -> What {
+    let text = info.payload_as_str().unwrap_or_default();
+    let lack = LACKS.iter().find(|(words, _)| text.contains(words));
+    lack.map_or_else(|| What::Panicked(message(info).into()), |(_, lack)| What::Lacked(*lack))
 }
 
 /// What a panic says, and where, without the path to it, which differs between machines.

@@ -6,7 +6,7 @@ use hangup::exchange::{Exchange, OtherThreads};
 use hangup::judge::judge;
 use hangup::target::Target;
 use hangup::target::clock::OwnClock;
-use hangup::verdict::Ending;
+use hangup::verdict::{Ending, WhyUnproven};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,11 @@ fn a_server_that_waits_for_a_thread_is_not_said_to_hang() {
     let target: Arc<dyn Target> = Arc::new(OwnClock::Thread);
     for script in ["upgrade\nclose 1000\n", "upgrade\nclose\nreset\n"] {
         let ending = unproven(&play(&target, script).exchange);
-        assert_eq!(ending, Some(Ending::Unproven(OtherThreads::WokeTask)), "{script}");
+        assert_eq!(
+            ending,
+            Some(Ending::Unproven(WhyUnproven::Threads(OtherThreads::WokeTask))),
+            "{script}"
+        );
     }
 }
 
@@ -93,5 +97,5 @@ fn a_server_that_a_thread_has_woken_once_is_not_said_to_hang() {
         drop(io);
     });
     let ending = unproven(&play(&target, "fin").exchange);
-    assert_eq!(ending, Some(Ending::Unproven(OtherThreads::WokeTask)));
+    assert_eq!(ending, Some(Ending::Unproven(WhyUnproven::Threads(OtherThreads::WokeTask))));
 }

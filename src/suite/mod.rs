@@ -3,29 +3,41 @@
 //! It plays in this process, in virtual time, saves findings as repro files, and replays those
 //! that were saved before.
 
+mod name;
+mod saved;
+mod settings;
+
+use self::settings::Explicit;
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::finding::repro::Replay;
+use crate::finding::problem::{Sightings, rank};
 use crate::finding::save;
 use crate::generate::GeneratorConfig;
 use crate::judge::judge;
-use crate::report::model::{FindingReport, Jump, problems};
+use crate::report::model::{self, FindingReport, Jump, ProblemReport};
 use crate::report::{self, Style};
 use crate::run::campaign::{
     Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, play_on_threads, work_of,
 };
 use crate::run::preflight::SENT_AWAY;
-use crate::run::virtual_time::play_and_judge;
+use crate::run::virtual_time::{outside_of_runtimes, play_and_judge};
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
-use crate::verdict::{Invariant, Level, Violation};
+use crate::verdict::{Invariant, Level, Verdict, Violation};
+use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::ops::ControlFlow;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The scripts that [`Suite::check`] plays where nobody says which.
+const SEED: u64 = 0;
+/// How many scripts it plays where nobody says how many.
+const SCRIPTS: u64 = 5_000;
 
 /// So many seconds.
 pub const fn secs(seconds: u64) -> Duration {
@@ -36,17 +48,31 @@ pub const fn secs(seconds: u64) -> Duration {
 ///
 /// `serve` runs inside a tokio runtime whose clock is paused; the connection is
 /// `AsyncRead + AsyncWrite`, accepted, and before its opening handshake. What `serve`
-/// returns is ignored: the connection tells how it went.
+/// returns is ignored: the connection tells how it went. That runtime has one thread and no I/O: a
+/// server that connects to something else gets a fake of it.
 ///
 /// ```
 /// # async fn my_server(conn: hangup::Connection) {}
 /// hangup::suite(|conn| my_server(conn)).close_within(hangup::secs(5)).scripts(100).check();
 /// ```
+///
+/// A closure that uses `?` says for which error. With [`try_suite`] it need not.
+///
+/// ```
+/// # async fn accept(conn: hangup::Connection) -> std::io::Result<()> { Ok(()) }
+/// hangup::suite(|conn| async move {
+///     accept(conn).await?;
+///     Ok::<_, std::io::Error>(())
+/// })
+/// # .scripts(1).check();
+/// ```
+#[track_caller]
 pub fn suite<S, F>(serve: S) -> Suite
 where
     S: Fn(Connection) -> F + Send + Sync + 'static,
     F: Future<Output: Send> + Send + 'static,
 {
+    let name = name::default_name(Location::caller(), std::any::type_name::<S>());
     let serve = move |connection| -> Serving {
         let serving = serve(connection);
         Box::pin(async move {
@@ -55,17 +81,42 @@ where
     };
     Suite {
         target: SuiteTarget {
-            name: "suite".to_owned(),
+            name,
+            version: name::package(),
             bounds: Bounds::default(),
             obeys: AppSteps::NONE,
             deviations: Vec::new(),
             serve: Arc::new(serve),
         },
-        seed: 0,
-        scripts: 5_000,
+        seed: SEED,
+        scripts: SCRIPTS,
         confirm: true,
         directory: PathBuf::from(save::DIRECTORY),
+        explicit: Explicit::default(),
     }
+}
+
+/// What a server of [`try_suite`] may end with: any error, by `?`.
+pub type ServeError = Box<dyn Error + Send + Sync>;
+
+/// As [`suite`], for a closure that uses `?` and names no error. The error is ignored, as all that
+/// a server returns.
+///
+/// ```
+/// # async fn accept(conn: hangup::Connection) -> std::io::Result<()> { Ok(()) }
+/// hangup::try_suite(|conn| async move {
+///     accept(conn).await?;
+///     Ok(())
+/// })
+/// # .scripts(1).check();
+/// ```
+#[track_caller]
+pub fn try_suite<S, F>(serve: S) -> Suite
+where
+    S: Fn(Connection) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), ServeError>> + Send + 'static,
+{
+    suite(serve)
 }
 
 /// A server, what it promises, and how to test it. Made by [`suite`].
@@ -77,12 +128,33 @@ pub struct Suite {
     scripts: u64,
     confirm: bool,
     directory: PathBuf,
+    explicit: Explicit,
 }
 
+/// # Settings from outside
+///
+/// `check` and `play` read three environment variables, each in the place of a default. What
+/// the code sets wins; a value that makes no sense is a failure that names the variable.
+///
+/// | variable | in the place of |
+/// |---|---|
+/// | `HANGUP_SCRIPTS` | the default of [`scripts`](Self::scripts): a number from 1 |
+/// | `HANGUP_SEED` | the default of [`seed`](Self::seed): a number from 0 |
+/// | `HANGUP_FINDINGS` | the default of [`findings_in`](Self::findings_in): a directory |
 impl Suite {
-    /// The server's name in reports, repro files and their names. Default: `suite`.
+    /// The server's name in reports, repro files and their names, by which the next run knows what
+    /// this one saved. Default: the test's, with its binary: `ws::closes_in_time`, and
+    /// `ws::closes_in_time#2` for the second suite that the test makes. Outside of a test, the
+    /// place where it is made: `src/main.rs:12`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.target.name = name.into();
+        self
+    }
+
+    /// The version of what is tested, for reports and repro files. Default: the name and the version
+    /// of the package that cargo tests or runs, `my-server 1.2.0`; without cargo, `unknown`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.target.version = version.into();
         self
     }
 
@@ -136,12 +208,14 @@ impl Suite {
     /// debug build and a quarter of one in a release build.
     pub const fn scripts(mut self, scripts: u64) -> Self {
         self.scripts = scripts;
+        self.explicit.scripts = true;
         self
     }
 
     /// Which scripts it plays. Default: 0, so that a test does the same every time.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self.explicit.seed = true;
         self
     }
 
@@ -158,6 +232,7 @@ impl Suite {
     /// the working directory, which in `cargo test` is the package's.
     pub fn findings_in(mut self, directory: impl AsRef<Path>) -> Self {
         directory.as_ref().clone_into(&mut self.directory);
+        self.explicit.directory = true;
         self
     }
 
@@ -173,12 +248,17 @@ impl Suite {
     /// If a rule is broken: with the seed, one plain sentence, the minimal script, the
     /// timeline, and the path of the repro file. If a deviation is accepted and does not
     /// occur, or occurs far more often than it states. If something cannot be judged in virtual
-    /// time, since the server's time is not tokio's.
+    /// time, since the server's time is not tokio's, or since it needs I/O or several threads. If a
+    /// saved file cannot be read, or is of a newer hangup's.
+    ///
+    /// Within a tokio runtime, as in `#[tokio::test]`, the server is played on a thread of its own,
+    /// and this one waits: the server must not need the runtime that waits.
     ///
     /// All is played in this process. A server that aborts or exits ends the test run, and
     /// one that never returns from a poll never ends it; the command line (`cli::main`) with
     /// a registry plays in worker processes, and survives both.
     #[expect(clippy::panic, reason = "this is how a test fails")]
+    #[track_caller]
     pub fn check(&self) {
         if let Err(failure) = self.try_check() {
             panic!("{failure}");
@@ -191,6 +271,15 @@ impl Suite {
     ///
     /// The failure.
     pub fn try_check(&self) -> Result<(), Failure> {
+        let suite = self.in_this_environment()?;
+        outside_of_runtimes(|| suite.check_here())
+    }
+
+    fn in_this_environment(&self) -> Result<Self, Failure> {
+        self.with_environment().map_err(|wrong| self.fails_by("could not be tested", &[wrong]))
+    }
+
+    fn check_here(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         self.replay_saved(&target)?;
         let campaign = self.campaign();
@@ -251,13 +340,20 @@ impl Suite {
         Failure { text }
     }
 
-    /// Plays one script, for `proptest` and hand-written cases.
+    /// Plays one script, for `proptest` and hand-written cases. Where it breaks a rule, it is saved
+    /// as [`check`](Self::check) saves what it finds; of several scripts that this process plays
+    /// and that show one problem, as proptest's shrinking does, the simplest stays.
     ///
     /// # Errors
     ///
     /// The first rule that it breaks and that is not accepted, not shrunk; or what cannot be
     /// judged in virtual time. It is not played in real time.
     pub fn play(&self, script: &Script) -> Result<(), Failure> {
+        let suite = self.in_this_environment()?;
+        outside_of_runtimes(|| suite.play_here(script))
+    }
+
+    fn play_here(&self, script: &Script) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         let (exchange, violation) = self.first_violation(&target, script, 0)?;
         let Some(violation) = violation else { return Ok(()) };
@@ -273,12 +369,12 @@ impl Suite {
             dismissed: None,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);
-        let text = format!(
-            "{}: {}",
-            self.target.name,
-            report::finding(&repro, &finding, Style::default())
-        );
-        Err(Failure { text })
+        let saved = match self.save_simplest(&repro) {
+            Ok(path) => format!("saved as {}", path.display()),
+            Err(error) => format!("not saved: {error}"),
+        };
+        let report = report::finding(&repro, &finding, Style::default());
+        Err(Failure { text: format!("{} fails:\n\n{report}\n{saved}", self.target.name) })
     }
 
     /// The generator's settings for this server's scripts.
@@ -292,14 +388,13 @@ impl Suite {
         self.generator_config()
     }
 
-    /// The exchange, with the first violation that is not accepted; fails where there is none, and
-    /// something cannot be judged.
-    fn first_violation(
+    /// The exchange of a script, with what is wrong in it and not accepted.
+    fn judged(
         &self,
         target: &Arc<dyn Target>,
         script: &Script,
         runtime_seed: u64,
-    ) -> Result<(Exchange, Option<Violation>), Failure> {
+    ) -> (Exchange, Verdict) {
         let bounds = self.target.bounds;
         let (mut exchange, mut verdict) = play_and_judge(target, &bounds, script, runtime_seed);
         let Ok(work) = work_of(script, &mut PlaysHere(target, bounds));
@@ -310,12 +405,26 @@ impl Suite {
                 |found: &Violation| found.identity.invariant() == Invariant::WorkInProportion;
             verdict.violations.extend(measured.filter(is_about_work));
         }
-        let accepted = |violation: &Violation| {
-            Deviation::accepting(&self.target.deviations, violation.identity).is_some()
+        let is_new = |found: &Violation| {
+            let deviations = &self.target.deviations;
+            found.is_lack() || Deviation::accepting(deviations, found.identity).is_none()
         };
-        let unproven = verdict.unproven().find(|suspicion| !accepted(suspicion));
-        let unproven = unproven.and_then(|suspicion| Unjudged::of(suspicion, 0));
-        let violation = verdict.violations.into_iter().find(|violation| !accepted(violation));
+        verdict.violations.retain(is_new);
+        verdict.dismissals.retain(|dismissal| is_new(&dismissal.violation));
+        (exchange, verdict)
+    }
+
+    /// The exchange, with the first violation that is not accepted; fails where there is none, and
+    /// something cannot be judged.
+    fn first_violation(
+        &self,
+        target: &Arc<dyn Target>,
+        script: &Script,
+        runtime_seed: u64,
+    ) -> Result<(Exchange, Option<Violation>), Failure> {
+        let (exchange, verdict) = self.judged(target, script, runtime_seed);
+        let unproven = verdict.unproven().next().and_then(|suspicion| Unjudged::of(suspicion, 0));
+        let violation = verdict.violations.into_iter().next();
         match unproven.filter(|_| violation.is_none()) {
             None => Ok((exchange, violation)),
             Some(what) => {
@@ -330,7 +439,7 @@ impl Suite {
         let SuiteTarget { name, bounds, .. } = &self.target;
         let report = |finding| FindingReport::of(&self.target, *bounds, finding, None);
         let findings: Vec<FindingReport> = outcome.findings.iter().map(report).collect();
-        let problems = problems(&findings, &outcome.sightings, outcome.scripts);
+        let problems = self::problems(&findings, &outcome.sightings, outcome.scripts);
         let mut text = format!("seed {}: {name} fails: ", self.seed);
         let _ = writeln!(text, "{}", report::count(problems.len(), "problem"));
         for (number, problem) in problems.iter().enumerate() {
@@ -357,56 +466,35 @@ impl Suite {
             let what = report::wrap(&report::cannot_judge(&what, name));
             let _ = writeln!(text, "\n{what}");
         }
-        Failure { text: text.trim_end().to_owned() }
+        self.with_last_line(&text)
     }
 
-    /// Plays the scripts of the repro files that an earlier run saved.
-    fn replay_saved(&self, target: &Arc<dyn Target>) -> Result<(), Failure> {
-        for (path, read) in save::saved(&self.directory) {
-            let Ok(repro) = read else { continue };
-            if repro.target.0 != self.target.name {
-                continue;
-            }
-            let (exchange, violation) =
-                self.first_violation(target, &repro.script, repro.runtime_seed)?;
-            let Some(violation) = violation else { continue };
-            let verdict = crate::verdict::Verdict {
-                violations: vec![violation.clone()],
-                ..Default::default()
-            };
-            let how = match repro.compare(&verdict) {
-                Replay::Reproduced(_) => "still fails as saved in",
-                Replay::Dismissed | Replay::Fixed | Replay::Different(_) | Replay::Unproven(_) => {
-                    "fails, in another way than that saved in"
-                }
-            };
-            let finding = Finding {
-                violation,
-                script: repro.script.clone(),
-                shrunk: false,
-                index: 0,
-                runtime_seed: repro.runtime_seed,
-                plays: 0,
-                rate: 1.0,
-                exchange,
-                dismissed: None,
-            };
-            let findings = vec![finding.clone()];
-            let mut outcome = CampaignOutcome { findings, ..CampaignOutcome::default() };
-            self.confirm_in_real_time(target, &mut outcome);
-            if let Some(what) = outcome.unjudged.first() {
-                let reason = report::cannot_judge(what, &self.target.name);
-                return Err(self.fails_by("cannot be judged", &[reason]));
-            }
-            let now = report::repro(&self.target, self.target.bounds, &finding);
-            let report = report::finding(&now, &finding, Style::default());
-            let SuiteTarget { name, .. } = &self.target;
-            return Err(Failure {
-                text: format!("seed {}: {name} {how} {}\n\n{report}", self.seed, path.display()),
-            });
+    /// A failure that ends with how to play the same again.
+    fn with_last_line(&self, text: &str) -> Failure {
+        let mut text = text.trim_end().to_owned();
+        if let Some(again) = self.again() {
+            let _ = write!(text, "\n\n{again}");
         }
-        Ok(())
+        Failure { text }
     }
+}
+
+/// The problems in the order in which a suite tells them, each at the level of its headline: a file
+/// has that alone, and the run that plays the files first tells the same as the one that saved them.
+fn problems<'a>(
+    findings: &'a [FindingReport],
+    sightings: &Sightings,
+    scripts: u64,
+) -> Vec<ProblemReport<'a>> {
+    let mut problems = model::problems(findings, sightings, scripts);
+    for problem in &mut problems {
+        problem.level = problem.headline.repro.level;
+    }
+    problems.sort_by_cached_key(|problem| {
+        let FindingReport { repro, ending, .. } = problem.headline;
+        rank(repro.identity, problem.level, *ending, &repro.script)
+    });
+    problems
 }
 
 /// A server broke a rule. Prints as the whole report.
@@ -434,6 +522,7 @@ impl std::error::Error for Failure {}
 #[derive(Clone)]
 struct SuiteTarget {
     name: String,
+    version: String,
     bounds: Bounds,
     obeys: AppSteps,
     deviations: Vec<Deviation>,
@@ -451,8 +540,8 @@ impl Target for SuiteTarget {
         &self.name
     }
 
-    fn version(&self) -> &'static str {
-        "-"
+    fn version(&self) -> &str {
+        &self.version
     }
 
     fn about(&self) -> &'static str {
