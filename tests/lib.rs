@@ -13,10 +13,13 @@ mod cli;
 mod faults;
 mod fuzzing;
 mod heap;
+mod opening;
 mod public_api;
 mod report;
 mod run;
 mod suite;
 mod target;
 mod transport;
+#[path = "servers/vacuous.rs"]
+mod vacuous;
 mod view;
