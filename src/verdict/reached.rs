@@ -3,6 +3,7 @@
 use super::Cause;
 
 /// How far one connection got.
+#[expect(clippy::struct_excessive_bools, reason = "what was reached, each on its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// A WebSocket was open.

@@ -422,7 +422,7 @@ impl<'a> CampaignRun<'a> {
         let (played, rest) = match self.play_in(slot, range.clone(), skip)? {
             RangeEnd::Played(played) => {
                 let rest = played.to..range.end;
-                (Some(played), rest)
+                (Some(*played), rest)
             }
             RangeEnd::Died { index, death, timeout } => {
                 // The scripts before it are played again: their counts died with the worker.
@@ -444,7 +444,7 @@ impl<'a> CampaignRun<'a> {
 
     fn play_alone(&self, slot: &mut WorkerSlot, index: u64) -> Result<(), String> {
         let played = match self.play_in(slot, index..index + 1, Vec::new())? {
-            RangeEnd::Played(played) => Some(played),
+            RangeEnd::Played(played) => Some(*played),
             RangeEnd::Died { death, timeout, .. } => {
                 Some(self.judge_death(slot, index, death, timeout)?)
             }
@@ -492,7 +492,7 @@ impl<'a> CampaignRun<'a> {
         let stalls = self.stalls.load(Ordering::Relaxed);
         let timeout = if stalls { StallTimeout::Suspicion } else { StallTimeout::Full };
         match slot.worker()?.play_range(&job, timeout, &|| self.is_stopped()) {
-            Ok(played) => Ok(RangeEnd::Played(played)),
+            Ok(played) => Ok(RangeEnd::Played(Box::new(played))),
             Err(WorkerFailure::Died(index, death)) => {
                 slot.worker = None;
                 let began = range.contains(&index);
@@ -577,7 +577,7 @@ impl<'a> CampaignRun<'a> {
 /// How a worker's work on a range ended.
 enum RangeEnd {
     /// It played the range, or a part of it before it was stopped.
-    Played(RangeResult),
+    Played(Box<RangeResult>),
     /// It died at a script of the range.
     Died { index: u64, death: Death, timeout: StallTimeout },
     /// Its process was killed before it began the range.
