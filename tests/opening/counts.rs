@@ -8,6 +8,7 @@ use hangup::{AppSteps, Connection, Registry, Target};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::io::AsyncReadExt as _;
 
 fn campaign(target: &Arc<dyn Target>, scripts: u64) -> CampaignOutcome {
     let campaign =
@@ -63,7 +64,6 @@ fn a_suite_that_hardly_opens_is_told_so() {
             if served.fetch_add(1, Ordering::Relaxed) < 4 {
                 return deaf(conn).await;
             }
-            use tokio::io::AsyncReadExt as _;
             let _ = conn.read(&mut [0; 4096]).await;
         }
     };
