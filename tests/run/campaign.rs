@@ -156,14 +156,14 @@ fn every_script_of_a_campaign_replays_to_the_same_trace() {
     }
 }
 
-/// Opens, and hangs at the first that comes, on a third of the connections.
+/// Opens, and hangs at the first that comes, on an eighth of the connections.
 #[test]
 fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let count = Arc::new(AtomicU32::new(0));
     let serve = move |connection| {
         // In no rhythm: of the plays of a finding and its controls it would be the same one.
         let hash = count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1) >> 16;
-        let hangs = hash.is_multiple_of(3);
+        let hangs = hash.is_multiple_of(8);
         async move {
             let mut held: Connection = connection;
             let mut head = Vec::new();
