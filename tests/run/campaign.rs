@@ -162,7 +162,9 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let count = Arc::new(AtomicU32::new(0));
     let serve = move |connection| {
         // In no rhythm: of the plays of a finding and its controls it would be the same one.
-        let hash = count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1) >> 16;
+        let hash = count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1);
+        let hash = (hash ^ hash >> 15).wrapping_mul(0x85eb_ca6b);
+        let hash = hash ^ hash >> 13;
         let hangs = hash.is_multiple_of(8);
         async move {
             let mut held: Connection = connection;
@@ -184,7 +186,14 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let campaign =
         Campaign { bounds: target.bounds(), seed: 1, scripts: Some(200), all_variants: false };
     let mut findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
-    findings.retain(|finding| finding.violation.identity.invariant() == Invariant::EndsInTime);
+    // A client that does not read may keep it from its answer for ever, every time.
+    findings.retain(|finding| {
+        let identity = finding.violation.identity;
+        identity.invariant() == Invariant::EndsInTime && identity.to_string().ends_with("silent")
+    });
     assert!(!findings.is_empty(), "it is not dropped");
-    assert!(findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7));
+    assert!(
+        findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7),
+        "{findings:#?}"
+    );
 }
