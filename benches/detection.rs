@@ -111,14 +111,22 @@ fn row(fault: PlantedFault) -> Row {
 
 /// How many scripts it takes from `seed`.
 fn first(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64) -> Option<u64> {
-    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+    let config = GeneratorConfig {
+        bounds: target.bounds(),
+        app: target.obeys(),
+        ..GeneratorConfig::default()
+    };
     let caught = |index: &u64| identity(target, fault, &config.nth(seed, *index), *index).is_some();
     (0..LIMIT).find(caught).map(|index| index + 1)
 }
 
 /// The steps of the minimal script of a finding.
 fn minimal(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64, index: u64) -> usize {
-    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+    let config = GeneratorConfig {
+        bounds: target.bounds(),
+        app: target.obeys(),
+        ..GeneratorConfig::default()
+    };
     let script = config.nth(seed, index);
     let found = identity(target, fault, &script, index);
     let fails = |script: &Script| identity(target, fault, script, index) == found;

@@ -45,7 +45,7 @@ impl Row {
     fn of(fault: PlantedFault) -> Self {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
         let bounds = target.bounds();
-        let config = GeneratorConfig { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
         let identities = |script: &Script| -> Vec<Identity> {
             let verdict = judge(&play(&target, &bounds, script, 0), &bounds);
             verdict.violations.into_iter().map(|violation| violation.identity).collect()

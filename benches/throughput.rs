@@ -149,7 +149,7 @@ fn shrink_plays(target: &Arc<dyn Target>) -> Vec<u32> {
     let fails = |script: &Script| {
         judge(&play(target, &bounds, script, 0), &bounds).find(identity).is_some()
     };
-    let config = GeneratorConfig { bounds, app: target.obeys() };
+    let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
     let failing = (0..).map(|index| config.nth(42, index)).filter(fails).take(100);
     let results: Vec<_> = failing.map(|script| shrink(script, BUDGET, fails)).collect();
     let first = &results[0].script;

@@ -94,7 +94,7 @@ fn every_fault_is_caught_and_no_problem_shows_that_it_does_not_declare() {
     let faults = on_all_cores(PlantedFault::ALL, |fault| {
         let target: Arc<dyn Target> = Arc::new(Reference::with(*fault));
         let bounds = target.bounds();
-        let config = GeneratorConfig { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
         let mut found = BTreeSet::new();
         if fault.breaks().contains(&Invariant::WorkInProportion) {
             let campaign = Campaign { bounds, seed: 1, scripts: Some(0), all_variants: false };

@@ -169,10 +169,13 @@ fn a_finding_that_cannot_be_saved_is_still_reported() {
     assert!(report.contains("not saved: "), "{report}");
 }
 
-/// Reads until the client's FIN, and never ends.
+/// Opens, reads until the client's FIN, and never ends.
 async fn hangs(mut conn: Connection) {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut bytes = [0; 1024];
+    let _ = conn.read(&mut bytes).await;
+    let accept = hangup::wire::handshake::switching_protocols(hangup::wire::handshake::ACCEPT);
+    let _ = conn.write_all(accept.as_bytes()).await;
     while conn.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
     std::future::pending::<()>().await;
 }

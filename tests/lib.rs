@@ -13,6 +13,7 @@ mod cli;
 mod faults;
 mod fuzzing;
 mod heap;
+mod opening;
 mod public_api;
 mod report;
 mod run;
@@ -20,4 +21,6 @@ mod suite;
 mod suites;
 mod target;
 mod transport;
+#[path = "servers/vacuous.rs"]
+mod vacuous;
 mod view;

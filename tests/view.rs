@@ -26,7 +26,7 @@ fn a_client_alone_never_finds_a_must_that_both_ends_do_not_show() {
     let is_played = |name: &str| !name.starts_with("nasty/") && !name.starts_with("clock/");
     for target in registry.iter().filter(|target| is_played(target.name())) {
         let bounds = target.bounds();
-        let config = GeneratorConfig { bounds, app: target.obeys() };
+        let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
         for index in 0..SCRIPTS {
             let script = config.nth(5, index);
             let both: Exchange = play(target, &bounds, &script, index);

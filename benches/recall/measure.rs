@@ -42,7 +42,11 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// The script of this index.
     pub fn script(&self, index: usize) -> Script {
-        let config = GeneratorConfig { bounds: self.target.bounds(), app: self.target.obeys() };
+        let config = GeneratorConfig {
+            bounds: self.target.bounds(),
+            app: self.target.obeys(),
+            ..GeneratorConfig::default()
+        };
         config.nth(SEED, index as u64)
     }
 

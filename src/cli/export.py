@@ -49,7 +49,7 @@ def request(filler):
         b"Connection: Upgrade",
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         b"Sec-WebSocket-Version: 13",
-    ]
+@HEADERS@    ]
     if filler:
         lines.append(b"X-Filler: " + b"x" * filler)
     return b"\r\n".join(lines) + b"\r\n\r\n"

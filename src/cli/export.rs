@@ -11,7 +11,7 @@ use crate::report;
 use crate::script::{Act, Command, Millis, Pace, Piece, Script, Send, Size, Unit};
 use crate::verdict::{Cause, Invariant};
 use crate::view::{Frame, Stream};
-use crate::wire::{Opcode, Role};
+use crate::wire::{Opcode, Opening, Role};
 use std::fmt::Write as _;
 
 /// What plays and judges: plain Python, with places for what is of one finding.
@@ -47,7 +47,8 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         _ => None,
     };
     let bound = bound.unwrap_or(repro.bounds.close).as_secs_f64();
-    let path = path(&repro.target.0);
+    let opened = Some(&repro.opening).filter(|opening| !opening.is_usual());
+    let path = opened.map_or_else(|| path(&repro.target.0), Opening::path);
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
     let sentence = report::wrap_to(&plain(&repro.sentence), 86);
     let headline =
@@ -69,6 +70,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@PINGS@", &stream.pings.to_string()),
         ("@DEAF@", if stops_reading(&repro.script) { "True" } else { "False" }),
         ("@STEPS@", &steps(&repro.script)),
+        ("@HEADERS@", &headers(&repro.opening)),
     ];
     Ok(facts.iter().fold(TEMPLATE.to_owned(), |text, (place, fact)| text.replace(place, fact)))
 }
@@ -89,6 +91,17 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
             "whether a server breaks {rule} cannot be told by a client alone: `hangup replay` can"
         )),
     }
+}
+
+/// The lines of the opening request that a server demands beside those that all have.
+fn headers(opening: &Opening) -> String {
+    let offered = opening.subprotocols().join(", ");
+    let offered = (!offered.is_empty()).then(|| format!("Sec-WebSocket-Protocol: {offered}"));
+    let headers = opening.headers().iter().map(|(name, value)| format!("{name}: {value}"));
+    offered.into_iter().chain(headers).fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "        {},", literal(line.as_bytes()));
+        out
+    })
 }
 
 /// The path of a URL; `/` for a target in process.

@@ -14,7 +14,7 @@ use crate::report::model::{ReplayReport, ReplayResult};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::{Millis, Script};
-use crate::target::{Deviation, NoTarget, Registry, Target};
+use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::verdict::{Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
@@ -79,7 +79,12 @@ impl Case {
                 "{at} is about a running server: add --url {name}, or --target for one in process"
             ));
         }
-        let target = find(registry, name)?;
+        let mut target = find(registry, name)?;
+        // A file that says nothing of the opening is of a server that asked for nothing, or of one
+        // that has moved since: its own request is the best guess.
+        if !repro.opening.is_usual() {
+            target = with_opening(target, &repro.opening);
+        }
         let bounds = bounds(repro.bounds, options);
         let script = repro.script.clone();
         let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options));
@@ -95,6 +100,12 @@ impl Case {
         let mut play = |script: &Script| pool.play(target, bounds, script, seed);
         let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
         Ok((exchange, verdict))
+    }
+
+    /// That nothing was broken says nothing where no WebSocket opens.
+    fn has_to_open(&mut self) -> Result<(), Trouble> {
+        let why = self.pool.could_not_test(&self.target, self.bounds)?;
+        why.map_or(Ok(()), |why| Err(format!("{} could not be tested: {why}", self.target.name())))
     }
 
     /// The violation that this is about: the repro's, else the first that the target
@@ -164,6 +175,9 @@ fn bounds(own: Bounds, options: &File) -> Bounds {
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
     let (exchange, verdict) = case.play()?;
+    if verdict.is_clean() {
+        case.has_to_open()?;
+    }
     let name = case.target.name();
     let Some(repro) = &case.repro else {
         return Ok(replay_script(&case, &exchange, &verdict));
@@ -194,6 +208,7 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
     let (exchange, verdict) = case.play()?;
     let Some(violation) = case.violation(&verdict) else {
+        case.has_to_open()?;
         if verdict.unproven().next().is_some() {
             return Ok(replay_script(&case, &exchange, &verdict));
         }

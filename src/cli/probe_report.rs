@@ -8,6 +8,7 @@ use crate::report::Shown;
 use crate::report::model::{FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
 use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use crate::verdict::Identity;
+use crate::wire::Opening;
 use std::path::Path;
 
 /// What takes the place of a library's version.
@@ -16,8 +17,9 @@ const VERSION: &str = "over TCP";
 /// The repro of something found over TCP.
 pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
     let ProbeFinding { violation, script, exchange, url, .. } = found;
-    let repro =
-        Shown { violation, script, exchange, runtime_seed: 0 }.repro((url, VERSION), bounds);
+    let shown = Shown { violation, script, exchange, runtime_seed: 0 };
+    // The URL has the path. Headers that were given for a running server may be secrets.
+    let repro = shown.repro((url, VERSION), Opening::usual(), bounds);
     Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
 }
 

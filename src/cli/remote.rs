@@ -18,6 +18,7 @@ use crate::script::{Millis, Script};
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
+use crate::wire::Opening;
 use std::path::Path;
 use std::time::Duration;
 
@@ -117,6 +118,8 @@ impl Case {
             )
         })?;
         let asking = asking(&options.reach, &[url])?;
+        let opening = repro.as_ref().map_or(Opening::usual(), |repro| &repro.opening);
+        let asking = asking_as_saved(asking, opening);
         let endpoint = endpoint(url, &asking, &options.reach)?;
         let bounds = own.held_to(options.file.close_within.map(Millis::duration));
         let slack = options.reach.slack.duration();
@@ -151,6 +154,20 @@ impl Case {
         }
         Ok(played)
     }
+}
+
+/// With the headers and subprotocols of a file, but for those that are given anew. The URL has the
+/// path, and the host.
+fn asking_as_saved(mut asking: RequestOptions, opening: &Opening) -> RequestOptions {
+    let name = |line: &str| line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let given: Vec<String> = asking.headers.iter().map(|line| name(line)).collect();
+    let saved =
+        opening.headers().iter().filter(|(own, _)| !given.contains(&own.to_ascii_lowercase()));
+    asking.headers.extend(saved.map(|(name, value)| format!("{name}: {value}")));
+    if asking.subprotocols.is_empty() {
+        asking.subprotocols = opening.subprotocols().to_vec();
+    }
+    asking
 }
 
 /// For how long a connection has to be watched to see what was saved: whether the server ends it
@@ -262,4 +279,30 @@ async fn minimal(
 /// A duration as people say it.
 pub(super) fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_of_the_opening_is_sent_but_for_what_is_given_anew() {
+        let saved = Opening::new()
+            .with_path("/ws")
+            .and_then(|saved| saved.with_header("Authorization", "old"))
+            .and_then(|saved| saved.with_header("X-Version", "2"))
+            .and_then(|saved| saved.with_subprotocol("chat"))
+            .expect("legal");
+        let asked = |asking| asking_as_saved(asking, &saved);
+        let plain = asked(RequestOptions::default());
+        assert_eq!(plain.headers, ["Authorization: old", "X-Version: 2"]);
+        assert_eq!((plain.subprotocols, plain.host), (vec!["chat".to_owned()], None));
+        let anew = asked(RequestOptions {
+            headers: vec!["authorization: new".to_owned()],
+            subprotocols: vec!["other".to_owned()],
+            ..RequestOptions::default()
+        });
+        assert_eq!(anew.headers, ["authorization: new", "X-Version: 2"]);
+        assert_eq!(anew.subprotocols, ["other"]);
+    }
 }

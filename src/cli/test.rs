@@ -175,7 +175,7 @@ fn code(runs: &[Run], targets: usize, recorded: bool) -> u8 {
         FINDINGS
     } else if runs
         .iter()
-        .any(|run| !run.outcome.unjudged.is_empty() || run.outcome.sends_everybody_away)
+        .any(|run| !run.outcome.unjudged.is_empty() || run.outcome.could_not_test.is_some())
         || left(runs, targets) > 0
         || !runs.iter().all(|run| run.saved.is_whole())
     {

@@ -10,7 +10,6 @@ use crate::finding::Finding;
 use crate::report;
 use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
 use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress, WhyUnjudged};
-use crate::run::preflight::SENT_AWAY;
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
@@ -165,7 +164,9 @@ impl Run {
                 passed_over,
                 planned: self.scripts,
                 unjudged: self.outcome.unjudged.clone(),
-                could_not_test: self.outcome.sends_everybody_away.then_some(SENT_AWAY),
+                reach: self.outcome.reach.clone(),
+                no_effect: self.outcome.reach.without_effect(self.target.obeys()),
+                could_not_test: self.outcome.could_not_test.clone(),
             },
         }
     }

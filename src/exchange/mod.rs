@@ -19,8 +19,10 @@ pub use time::Time;
 pub use work::{Delivery, Work, WorkPoint};
 
 use crate::wire::Role;
+use crate::wire::handshake::REQUEST;
 use sha1::{Digest as _, Sha1};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The bytes of one connection.
@@ -63,6 +65,9 @@ pub struct Exchange {
     /// How many steps of its script the actor had begun when it froze, on the first connection;
     /// `None` where it did not get so far. No part of the [`digest`](Self::digest).
     pub steps: Option<u32>,
+    /// The opening request that the actor was to send; `None` for the usual one. No part of the
+    /// [`digest`](Self::digest), but for what was sent of it.
+    pub request: Option<Arc<str>>,
     /// What more and more bytes cost the subject, where that was measured: in this play and in
     /// others like it. No part of the [`digest`](Self::digest).
     pub work: Option<Work>,
@@ -80,6 +85,7 @@ impl Default for Exchange {
             timing_slack: Duration::ZERO,
             peak_heap: None,
             steps: None,
+            request: None,
             work: None,
         }
     }
@@ -102,6 +108,11 @@ impl Exchange {
             timing_slack: Self::VIRTUAL_TIME_SLACK,
             ..Self::default()
         }
+    }
+
+    /// The opening request that the actor was to send, whole.
+    pub fn opening_request(&self) -> &str {
+        self.request.as_deref().unwrap_or(REQUEST)
     }
 
     /// Adds a connection; the first is there from the start.

@@ -6,6 +6,7 @@
 use crate::bounds::Bounds;
 use crate::script::Script;
 use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
+use crate::wire::Opening;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -34,6 +35,8 @@ pub struct Repro {
     pub hangup: String,
     /// The target's name and the version of what it runs on.
     pub target: (String, String),
+    /// The opening request that it was sent.
+    pub opening: Opening,
     /// What the target was held to.
     pub bounds: Bounds,
     /// Which rule was broken, why and under what condition.
@@ -101,6 +104,9 @@ struct File {
     #[serde(rename = "runtime-seed", default)]
     runtime_seed: u64,
     target: FileTarget,
+    /// Only written where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Opening::is_usual")]
+    opening: Opening,
     bounds: Bounds,
     // Last, and its own last field always there: a file that was cut is never whole.
     violation: FileViolation,
@@ -168,6 +174,7 @@ impl Repro {
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
+            opening: file.opening,
             bounds: file.bounds,
             identity: Identity::of(problem, variant),
             level,
@@ -203,6 +210,7 @@ impl Repro {
                 sentence: self.sentence.clone(),
             },
             target: FileTarget { name: self.target.0.clone(), version: self.target.1.clone() },
+            opening: self.opening.clone(),
             bounds: self.bounds,
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");

@@ -37,6 +37,7 @@ use crate::generate::GeneratorConfig;
 use crate::heap;
 use crate::report;
 use crate::run::campaign::{Campaign, FirstFailure, Unjudged};
+use crate::run::preflight::could_not_test;
 use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
@@ -44,8 +45,8 @@ use crate::target::{Deviation, Registry, Target};
 use crate::verdict::Violation;
 use finding_log::FindingLog;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Names the built-in target that hangup's own fuzz targets play against; where it is
 /// not set, `reference`.
@@ -73,6 +74,8 @@ pub struct Fuzz {
     max_bytes: u64,
     random: bool,
     log: FindingLog,
+    /// Whether a WebSocket opens, once that was asked.
+    opens: OnceLock<Result<(), String>>,
     /// It was said that something cannot be judged in virtual time.
     said_unjudged: AtomicBool,
 }
@@ -89,12 +92,22 @@ impl Fuzz {
     /// A target under a fuzzer, held to its own bounds.
     pub fn new(target: Arc<dyn Target>) -> Self {
         let bounds = target.bounds();
-        let config = GeneratorConfig { bounds, app: target.obeys() };
+        let request_bytes = target.opening().request().len() as u32;
+        let config = GeneratorConfig { bounds, app: target.obeys(), request_bytes };
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
         let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };
         let (log, said_unjudged) = (FindingLog::new(), AtomicBool::new(false));
-        Self { target, bounds, config, max_bytes, random, log, said_unjudged }
+        Self {
+            target,
+            bounds,
+            config,
+            max_bytes,
+            random,
+            log,
+            opens: OnceLock::new(),
+            said_unjudged,
+        }
     }
 
     /// The built-in target that the environment variable [`TARGET`] names, or `reference`.
@@ -117,6 +130,19 @@ impl Fuzz {
     pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
         self.log = self.log.with_arguments(arguments);
         self
+    }
+
+    /// Opens a WebSocket politely, as a fuzz target does before it begins.
+    ///
+    /// # Errors
+    ///
+    /// Why the server cannot be tested: it opens none that stays open.
+    pub fn opens(&self) -> Result<(), String> {
+        let mut polite =
+            |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
+        let Ok(why) = could_not_test(&mut polite);
+        let name = self.target.name();
+        why.map_or(Ok(()), |why| Err(report::wrap(&format!("{name} could not be tested: {why}"))))
     }
 
     /// Plays a script in hangup's notation; `false` where it is none, or one too long to
@@ -172,6 +198,9 @@ impl Fuzz {
 
     /// Plays a script, and panics on a new finding: a fuzzer counts a panic as a crash.
     fn play(&self, script: &Script) -> bool {
+        // Where the macros are not used, nobody has asked yet.
+        let opens = self.opens.get_or_init(|| self.opens());
+        assert!(opens.is_ok(), "{}", opens.as_ref().err().map_or("", String::as_str));
         if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
             return false;
         }
@@ -243,12 +272,19 @@ macro_rules! fuzz_scripts {
             ::std::sync::LazyLock::new(|| {
                 $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
             });
-        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
-            match FUZZ.script(data) {
-                true => ::libfuzzer_sys::Corpus::Keep,
-                false => ::libfuzzer_sys::Corpus::Reject,
+        ::libfuzzer_sys::fuzz_target!(
+            // Before libFuzzer begins, so that it keeps no file of it.
+            init: if let Err(why) = FUZZ.opens() {
+                ::std::eprintln!("{why}");
+                ::std::process::exit(1);
+            },
+            |data: &[u8]| -> ::libfuzzer_sys::Corpus {
+                match FUZZ.script(data) {
+                    true => ::libfuzzer_sys::Corpus::Keep,
+                    false => ::libfuzzer_sys::Corpus::Reject,
+                }
             }
-        });
+        );
         ::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
             FUZZ.mutate(data, size, most, seed)
         });
@@ -267,11 +303,18 @@ macro_rules! fuzz_bytes {
             ::std::sync::LazyLock::new(|| {
                 $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
             });
-        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| -> ::libfuzzer_sys::Corpus {
-            match FUZZ.bytes(data) {
-                true => ::libfuzzer_sys::Corpus::Keep,
-                false => ::libfuzzer_sys::Corpus::Reject,
+        ::libfuzzer_sys::fuzz_target!(
+            // Before libFuzzer begins, so that it keeps no file of it.
+            init: if let Err(why) = FUZZ.opens() {
+                ::std::eprintln!("{why}");
+                ::std::process::exit(1);
+            },
+            |data: &[u8]| -> ::libfuzzer_sys::Corpus {
+                match FUZZ.bytes(data) {
+                    true => ::libfuzzer_sys::Corpus::Keep,
+                    false => ::libfuzzer_sys::Corpus::Reject,
+                }
             }
-        });
+        );
     };
 }

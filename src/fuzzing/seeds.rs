@@ -13,6 +13,7 @@ use crate::finding::repro::Repro;
 use crate::generate::GeneratorConfig;
 use crate::script::{Act, Frame, Script, Unit};
 use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
+use crate::wire::Opening;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -225,6 +226,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
     let base = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("reference/no-deadline".to_owned(), "hangup".to_owned()),
+        opening: Opening::new(),
         bounds: Bounds::default(),
         identity: Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent),
         level: Level::Should,

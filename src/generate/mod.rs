@@ -27,6 +27,7 @@ use self::script_builder::ScriptBuilder;
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{Script, Step};
+use crate::wire::handshake::REQUEST;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
@@ -37,6 +38,9 @@ const SCRIPTS_PER_FLOOD: u32 = 400;
 /// some hundred thousand scripts.
 const SCRIPTS_PER_CONJUNCTION: u32 = 12;
 
+/// A cut of the opening request may lie so many bytes behind its end: then it is whole.
+const BEYOND_REQUEST: u32 = 200 - REQUEST.len() as u32;
+
 /// The settings of the generator: durations cluster around the bounds, and the application
 /// only gets commands that it obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub struct GeneratorConfig {
     pub bounds: Bounds,
     /// The commands that its application obeys.
     pub app: AppSteps,
+    /// How many bytes its opening request has: it is cut anywhere.
+    pub request_bytes: u32,
 }
 
 /// The old name of [`GeneratorConfig`].
@@ -52,9 +58,10 @@ pub struct GeneratorConfig {
 pub use GeneratorConfig as Grammar;
 
 impl Default for GeneratorConfig {
-    /// The default bounds, and every command.
+    /// The default bounds, every command, and the usual opening request.
     fn default() -> Self {
-        Self { bounds: Bounds::default(), app: AppSteps::ALL }
+        let request_bytes = REQUEST.len() as u32;
+        Self { bounds: Bounds::default(), app: AppSteps::ALL, request_bytes }
     }
 }
 
@@ -92,6 +99,7 @@ impl GeneratorConfig {
         ScriptBuilder {
             bounds: self.bounds,
             app: self.app,
+            cuts: self.request_bytes.saturating_add(BEYOND_REQUEST),
             profile: Profile::draw(rng, self.app),
             smallest_buffer: 0,
             in_reading_pause: false,

@@ -38,6 +38,8 @@ pub(super) struct ScriptBuilder<'a, R: ?Sized> {
     pub rng: &'a mut R,
     pub bounds: Bounds,
     pub app: AppSteps,
+    /// Below which number of bytes the opening request is cut.
+    pub cuts: u32,
     pub profile: Profile,
     /// The size of the smallest buffer set so far; 0 for none.
     pub smallest_buffer: u32,
@@ -84,7 +86,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         let whole = Unit::Upgrade(None);
         let (piece, unit, pace) = match self.rng.random_range(0..32) {
             0 => return,
-            1 => (Piece::First(self.rng.random_range(0..200)), whole, Pace::Once),
+            1 => (Piece::First(self.rng.random_range(0..self.cuts)), whole, Pace::Once),
             2 => {
                 let size = self.one_of(&[9, 20, 50]);
                 (Piece::Whole, whole, Pace::Pieces(size, self.pause()))
@@ -102,7 +104,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     /// The application closes between the parts of the request.
     fn shutdown_while_opening(&mut self) {
-        let cut = self.rng.random_range(0..200);
+        let cut = self.rng.random_range(0..self.cuts);
         let part = |piece| Act::Send(Send { piece, unit: Unit::Upgrade(None), pace: Pace::Once });
         self.add(part(Piece::First(cut)));
         self.app_close();

@@ -9,10 +9,10 @@ use super::lateness;
 use super::obligations::{self, cause_of};
 use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange, Time};
+use crate::exchange::{ConnectionId, Exchange, Note, Time};
 use crate::verdict::{
-    Control, Dismissal, Doubt, Ending, Excuse, Excuses, Identity, Invariant, Reason, Symptom,
-    Verdict, Violation, WhyUnproven,
+    Control, Dismissal, Doubt, Ending, Excuse, Excuses, Identity, Invariant, Owed, Reached, Reason,
+    Symptom, Verdict, Violation, WhyUnproven,
 };
 use crate::view::View;
 
@@ -23,7 +23,7 @@ pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &
     let view = View::of(exchange, connection);
     let owed = obligations::earliest(&view, bounds);
     let case = Case { view: &view, bounds, owed };
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { reached: reached(&view, owed), ..Verdict::default() };
     let mut found = Vec::new();
     for rule in RULES.iter().filter(|rule| is_judged(rule, &view)) {
         suspect(rule, &case, &mut found);
@@ -33,6 +33,20 @@ pub fn judge_connection(exchange: &Exchange, connection: ConnectionId, bounds: &
     }
     verdict.violations.sort_by_key(|violation| violation.identity);
     verdict
+}
+
+/// How far the connection got.
+fn reached(view: &View<'_>, owed: Option<Owed>) -> Reached {
+    let has = |wanted: fn(&Note) -> bool| view.notes.iter().any(|(_, note)| wanted(note));
+    Reached {
+        opened: view.opened.is_some(),
+        closed: view.own_close().is_some() || view.actor_close().is_some(),
+        ended: view.ended().is_some(),
+        cause: owed.map(|owed| owed.cause),
+        took_close: has(|note| *note == Note::BeganToClose),
+        took_return: has(|note| *note == Note::BeganToReturn),
+        took_send: has(|note| matches!(note, Note::Sends { .. })),
+    }
 }
 
 /// What a rule's check finds, with all the excuses that may hold.

@@ -4,10 +4,12 @@ use super::model::{
     Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Summary, TargetReport,
 };
 use super::promise::Overdue;
+use super::reach::no_effect;
 use crate::exchange::Time;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::verdict::{Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The results of a command.
 ///
@@ -60,6 +62,9 @@ struct JsonTarget<'a> {
     passed_over: Option<u64>,
     #[serde(flatten)]
     tcp: Option<JsonOverTcp<'a>>,
+    /// In process only: how far the scripts got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<JsonReach>,
     problems: Vec<JsonProblem<'a>>,
     findings: Vec<JsonFinding<'a>>,
     /// Over TCP only: what showed once, and is not held against the server.
@@ -69,10 +74,41 @@ struct JsonTarget<'a> {
     jumps: Vec<JsonJump>,
     /// Why the target could not be tested, where it could not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    could_not_test: Option<&'static str>,
+    could_not_test: Option<&'a str>,
     /// In process only: what was seen and cannot be judged in virtual time.
     #[serde(skip_serializing_if = "Option::is_none")]
     unproven: Option<Vec<JsonUnproven>>,
+}
+
+/// How far the scripts got.
+#[derive(Serialize)]
+struct JsonReach {
+    /// In how many of those that were played a WebSocket was open.
+    opened: u64,
+    /// In how many a Close was sent, by either end.
+    closed: u64,
+    /// In how many the connection ended, by what obliged the server to.
+    ended: BTreeMap<&'static str, u64>,
+    /// In how many it ended with nothing owed.
+    ended_unowed: u64,
+    /// What of the grammar had no effect, in words.
+    warnings: Vec<String>,
+}
+
+impl JsonReach {
+    fn of(report: &TargetReport) -> Option<Self> {
+        let HowPlayed::InProcess { reach, no_effect: warnings, .. } = &report.played else {
+            return None;
+        };
+        let ended = reach.ended().map(|(cause, scripts)| (cause.id(), scripts));
+        Some(Self {
+            opened: reach.opened,
+            closed: reach.closed,
+            ended: ended.collect(),
+            ended_unowed: reach.ended_unowed,
+            warnings: warnings.iter().map(|what| no_effect(*what)).collect(),
+        })
+    }
 }
 
 /// What would be a finding if the target's time were virtual.
@@ -156,6 +192,7 @@ impl<'a> JsonTarget<'a> {
             given_up: in_process.map(|(given_up, _)| given_up),
             passed_over: in_process.map(|(_, passed_over)| passed_over),
             tcp,
+            reached: JsonReach::of(report),
             problems: report.problems().iter().map(JsonProblem::of).collect(),
             findings: findings.collect(),
             dismissed,

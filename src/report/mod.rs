@@ -11,6 +11,7 @@ mod json;
 mod junit;
 pub mod model;
 mod promise;
+mod reach;
 mod sentence;
 mod table;
 mod text;
@@ -20,6 +21,7 @@ mod timeline;
 pub use json::json;
 #[cfg(feature = "cli")]
 pub use junit::{Suite, junit};
+pub(crate) use reach::no_effect;
 pub use sentence::sentence;
 pub use text::{
     Style, cannot_judge, count, finding, headline, jump, of_scripts, pasteable, problem_headline,
@@ -34,12 +36,13 @@ use crate::finding::repro::{Repro, ending_fields};
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::Violation;
+use crate::wire::Opening;
 
 /// The repro of a finding.
 pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
     let Finding { violation, script, exchange, runtime_seed, .. } = finding;
     let shown = Shown { violation, script, exchange, runtime_seed: *runtime_seed };
-    shown.repro((target.name(), target.version()), bounds)
+    shown.repro((target.name(), target.version()), target.opening(), bounds)
 }
 
 /// What a repro is made of, wherever it was played.
@@ -56,13 +59,15 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// The repro of something that `target`, a name and a version, showed.
-    pub fn repro(&self, target: (&str, &str), bounds: Bounds) -> Repro {
+    /// The repro of something that `target`, a name and a version, showed when it was sent this
+    /// `opening`.
+    pub fn repro(&self, target: (&str, &str), opening: &Opening, bounds: Bounds) -> Repro {
         let Self { violation, script, exchange, runtime_seed } = *self;
         let (ending, at_seconds) = ending_fields(violation.ending);
         Repro {
             hangup: env!("CARGO_PKG_VERSION").to_owned(),
             target: (target.0.to_owned(), target.1.to_owned()),
+            opening: opening.clone(),
             bounds,
             identity: violation.identity,
             level: violation.level,

@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, headline_order, rank};
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::share::Share;
-use crate::run::campaign::{self, Unjudged};
+use crate::run::campaign::{self, NoEffect, Reach, Unjudged};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
 use std::path::PathBuf;
@@ -65,8 +65,12 @@ pub enum HowPlayed {
         planned: Option<u64>,
         /// What was seen and cannot be judged in virtual time.
         unjudged: Vec<Unjudged>,
+        /// How far its scripts got.
+        reach: Reach,
+        /// What of the grammar had no effect.
+        no_effect: Vec<NoEffect>,
         /// Why it could not be tested, where it could not.
-        could_not_test: Option<&'static str>,
+        could_not_test: Option<String>,
     },
     /// A running server, over real TCP.
     OverTcp(OverTcp),
@@ -240,8 +244,12 @@ pub enum Remark<'a> {
     ScriptsPassedOver(u64, u64),
     /// Something was seen and cannot be judged in virtual time, of a target of this name.
     CannotJudge(Unjudged, &'a str),
+    /// How far the scripts got.
+    Reach(&'a Reach),
+    /// A part of the grammar had no effect.
+    NoEffect(NoEffect),
     /// It could not be tested, and this is why.
-    CouldNotTest(&'static str),
+    CouldNotTest(&'a str),
     /// An accepted deviation occurred in so many scripts.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
@@ -387,9 +395,9 @@ impl TargetReport {
     }
 
     /// Why it could not be tested, where it could not, and was not played.
-    pub const fn could_not_test(&self) -> Option<&'static str> {
+    pub fn could_not_test(&self) -> Option<&str> {
         match &self.played {
-            HowPlayed::InProcess { could_not_test, .. } => *could_not_test,
+            HowPlayed::InProcess { could_not_test, .. } => could_not_test.as_deref(),
             HowPlayed::OverTcp(_) => None,
         }
     }
@@ -411,9 +419,19 @@ impl TargetReport {
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
         match &self.played {
-            HowPlayed::InProcess { given_up, passed_over, planned, unjudged, could_not_test } => {
+            HowPlayed::InProcess {
+                given_up,
+                passed_over,
+                planned,
+                unjudged,
+                reach,
+                no_effect,
+                could_not_test,
+            } => {
                 let passed_over = *passed_over;
-                remarks.extend(could_not_test.map(Remark::CouldNotTest));
+                remarks.extend((reach.scripts > 0).then_some(Remark::Reach(reach)));
+                remarks.extend(no_effect.iter().copied().map(Remark::NoEffect));
+                remarks.extend(could_not_test.as_deref().map(Remark::CouldNotTest));
                 let unjudged = campaign::by_rule(unjudged).into_iter();
                 remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name)));
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);

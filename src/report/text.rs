@@ -5,6 +5,7 @@ use super::model::{
     ReplayReport, ReplayResult, Summary, TargetReport,
 };
 use super::promise::Overdue;
+use super::reach::{no_effect, reach};
 use super::table::table;
 use super::timeline::{Timeline, clip};
 use crate::exchange::ConnectionId;
@@ -217,6 +218,11 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             // As of what is stale.
             let text = wrapped(&format!("jumped: {}", self::jump(jump)));
             vec![text.replacen("jumped", &style.paint(Paint::Red, "jumped"), 1)]
+        }
+        Remark::Reach(counts) => vec![wrapped(&reach(counts))],
+        Remark::NoEffect(what) => {
+            let text = wrapped(&format!("warning: {}", no_effect(what)));
+            vec![text.replacen("warning", &style.paint(Paint::Yellow, "warning"), 1)]
         }
         Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
         Remark::CannotJudge(what, target) => vec![wrapped(&cannot_judge(&what, target))],

@@ -17,10 +17,10 @@ use crate::wire::{CloseCode, Role};
 const MOVED: Millis = Millis(7);
 
 /// The script of a control of `script`; `None` where there is none, because the script has
-/// nothing that could be left out, or nothing would be left.
-pub(crate) fn script_of(control: Control, script: &Script) -> Option<Script> {
+/// nothing that could be left out, or nothing would be left. `request` opens.
+pub(crate) fn script_of(control: Control, script: &Script, request: &str) -> Option<Script> {
     let steps = match control {
-        Control::Unprompted { prompt, lasting } => unprompted(prompt, lasting, script)?,
+        Control::Unprompted { prompt, lasting } => unprompted(prompt, lasting, script, request)?,
         Control::Without(excuses) => {
             excuses.iter().fold(script.steps.clone(), |steps, excuse| without(excuse, steps))
         }
@@ -31,14 +31,14 @@ pub(crate) fn script_of(control: Control, script: &Script) -> Option<Script> {
 /// Without what is said to have prompted the server, and without what the client sent later,
 /// its FIN and its RST: an end that comes of those is another one. What else happens, happens:
 /// pauses, reading, the application.
-fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step>> {
+fn unprompted(prompt: Prompt, lasting: Time, script: &Script, request: &str) -> Option<Vec<Step>> {
     let first = match prompt {
-        Prompt::Sent { from } => step_that_sends(from, script)?,
+        Prompt::Sent { from } => step_that_sends(from, script, request)?,
         Prompt::Application => script.steps.iter().position(closes)?,
     };
     let (before, after) = script.steps.split_at(first);
     let mut kept = before.to_vec();
-    kept.extend(repetitions_before(prompt, script, first));
+    kept.extend(repetitions_before(prompt, script, first, request));
     let is_clients =
         |step: &Step| matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop);
     let stays = |step: &&Step| match prompt {
@@ -62,12 +62,12 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script) -> Option<Vec<Step
 }
 
 /// The step that sends the byte that so many bytes come before, those of the request not counted.
-fn step_that_sends(from: u32, script: &Script) -> Option<usize> {
+fn step_that_sends(from: u32, script: &Script, request: &str) -> Option<usize> {
     let mut sent = Vec::new();
     let mut ends = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
         if let Act::Send(send) = &step.act {
-            append(send, &mut sent);
+            append(send, request, &mut sent);
         }
         ends.push(sent.len());
     }
@@ -76,15 +76,15 @@ fn step_that_sends(from: u32, script: &Script) -> Option<usize> {
 }
 
 /// Appends all that a step sends.
-fn append(send: &Send, sent: &mut Vec<u8>) {
+fn append(send: &Send, request: &str, sent: &mut Vec<u8>) {
     let mut unit = Vec::new();
-    send.unit.encode(&mut unit);
+    send.unit.encode_with(request, &mut unit);
     let times = if let Pace::Times(times, _) = send.pace { times } else { 1 };
     (0..times).for_each(|_| sent.extend_from_slice(send.piece.of(&unit)));
 }
 
 /// Of a step that sends the same thing again and again, what comes before the prompt.
-fn repetitions_before(prompt: Prompt, script: &Script, step: usize) -> Option<Step> {
+fn repetitions_before(prompt: Prompt, script: &Script, step: usize, request: &str) -> Option<Step> {
     let Prompt::Sent { from } = prompt else { return None };
     let whole = &script.steps[step];
     let Act::Send(Send { piece, unit, pace: Pace::Times(times, every) }) = &whole.act else {
@@ -97,7 +97,8 @@ fn repetitions_before(prompt: Prompt, script: &Script, step: usize) -> Option<St
         script.steps[step].act = Act::Send(send);
         script
     };
-    let before = (1..*times).take_while(|times| step_that_sends(from, &fewer(*times)).is_none());
+    let before =
+        (1..*times).take_while(|times| step_that_sends(from, &fewer(*times), request).is_none());
     before.last().and_then(|times| fewer(times).steps.pop())
 }
 
@@ -241,7 +242,7 @@ pub(crate) fn decide<E>(
     let script = &acted_out(script, exchange);
     let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
     while let Some(control) = decision.control() {
-        match script_of(control, script) {
+        match script_of(control, script, exchange.opening_request()) {
             Some(script) => decision.tell(&play(&script)?),
             None => decision.cannot_play(),
         }
@@ -256,8 +257,9 @@ pub(crate) fn judge_and_decide<E>(
     script: &Script,
     play: &mut PlayScript<'_, E>,
 ) -> Result<Verdict, E> {
-    let Verdict { violations, dismissals } = judge(exchange, bounds);
-    let mut verdict = Verdict { violations: Vec::with_capacity(violations.len()), dismissals };
+    let Verdict { violations, dismissals, reached } = judge(exchange, bounds);
+    let decided = Vec::with_capacity(violations.len());
+    let mut verdict = Verdict { violations: decided, dismissals, reached };
     for violation in violations {
         decide(violation, exchange, bounds, script, play)?.add_to(&mut verdict);
     }
@@ -293,7 +295,8 @@ mod tests {
 
     fn control(control: Control, script: &str) -> Option<String> {
         let script: Script = script.parse().expect("a script");
-        script_of(control, &script).map(|script| script.to_string().replace('\n', "; "))
+        script_of(control, &script, handshake::REQUEST)
+            .map(|script| script.to_string().replace('\n', "; "))
     }
 
     fn without(excuses: &[Excuse], script: &str) -> Option<String> {

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// A header line that fills a request up: name, colon, space and line end.
 const FILLER: &str = "X-Filler: ";
 
+/// The least bytes that an opening request is counted for, the filler's header line included.
+const LEAST_REQUEST: u64 = 256;
+
 impl Content {
     /// The bytes.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
@@ -148,10 +151,13 @@ impl Pace {
 }
 
 impl Send {
-    /// An upper bound of the bytes that the step sends.
-    fn max_bytes_sent(&self) -> u64 {
+    /// An upper bound of the bytes that the step sends, where `request` opens.
+    fn max_bytes_sent(&self, request: &str) -> u64 {
         let unit = match &self.unit {
-            Unit::Upgrade(size) => 256 + size.map_or(0, |size| u64::from(size.0)),
+            Unit::Upgrade(size) => {
+                let whole = LEAST_REQUEST.max((request.len() + FILLER.len() + 2) as u64);
+                whole + size.map_or(0, |size| u64::from(size.0))
+            }
             Unit::Raw(content) => content.len() as u64,
             Unit::Frame(frame) => 16 + frame.kind.content().len() as u64,
         };
@@ -166,8 +172,13 @@ impl Send {
 impl Step {
     /// An upper bound of the bytes that the step sends, the client's or the application's.
     pub fn max_bytes_sent(&self) -> u64 {
+        self.max_bytes_sent_with(handshake::REQUEST)
+    }
+
+    /// The same, where `request` opens.
+    fn max_bytes_sent_with(&self, request: &str) -> u64 {
         match &self.act {
-            Act::Send(send) => send.max_bytes_sent(),
+            Act::Send(send) => send.max_bytes_sent(request),
             Act::App(
                 Command::SendText(content)
                 | Command::SendBinary(content)
@@ -183,7 +194,12 @@ impl Step {
 impl Script {
     /// An upper bound of the bytes that the script sends, the client's and the application's.
     pub fn max_bytes_sent(&self) -> u64 {
-        self.steps.iter().map(Step::max_bytes_sent).sum()
+        self.max_bytes_sent_with(handshake::REQUEST)
+    }
+
+    /// The same, where `request` opens.
+    pub fn max_bytes_sent_with(&self, request: &str) -> u64 {
+        self.steps.iter().map(|step| step.max_bytes_sent_with(request)).sum()
     }
 }
 

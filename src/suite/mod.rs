@@ -4,6 +4,7 @@
 //! that were saved before.
 
 mod name;
+mod opening;
 mod saved;
 mod settings;
 
@@ -20,11 +21,12 @@ use crate::report::{self, Style};
 use crate::run::campaign::{
     Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, play_on_threads, work_of,
 };
-use crate::run::preflight::SENT_AWAY;
-use crate::run::virtual_time::{outside_of_runtimes, play_and_judge};
+use crate::run::preflight::{could_not_test, says_little};
+use crate::run::virtual_time::{outside_of_runtimes, play, play_and_judge};
 use crate::script::Script;
-use crate::target::{AppSteps, Connection, Deviation, STALE_AFTER, Serving, Target};
+use crate::target::{AppSteps, Connection, Deviation, Opening, STALE_AFTER, Serving, Target};
 use crate::verdict::{Invariant, Level, Verdict, Violation};
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::future::Future;
@@ -38,6 +40,8 @@ use std::time::Duration;
 const SEED: u64 = 0;
 /// How many scripts it plays where nobody says how many.
 const SCRIPTS: u64 = 5_000;
+/// Of a server that opens no WebSocket that stays open.
+const COULD_NOT_BE_TESTED: &str = "could not be tested";
 
 /// So many seconds.
 pub const fn secs(seconds: u64) -> Duration {
@@ -85,6 +89,7 @@ where
             version: name::package(),
             bounds: Bounds::default(),
             obeys: AppSteps::NONE,
+            opening: Opening::new(),
             deviations: Vec::new(),
             serve: Arc::new(serve),
         },
@@ -281,11 +286,14 @@ impl Suite {
 
     fn check_here(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
+        if let Some(why) = self.could_not_test(&target) {
+            return Err(self.fails_by(COULD_NOT_BE_TESTED, &[why]));
+        }
         self.replay_saved(&target)?;
         let campaign = self.campaign();
         let mut outcome = campaign.run(&target, |_| ControlFlow::Continue(()));
-        if outcome.sends_everybody_away {
-            return Err(self.fails_by("could not be tested", &[SENT_AWAY.to_owned()]));
+        if let Some(why) = outcome.could_not_test.take() {
+            return Err(self.fails_by(COULD_NOT_BE_TESTED, &[why]));
         }
         self.confirm_in_real_time(&target, &mut outcome);
         outcome.take_in(campaign.look_at_work(&target), &[]);
@@ -297,6 +305,11 @@ impl Suite {
         let unjudged: Vec<String> = unjudged.collect();
         if !unjudged.is_empty() {
             return Err(self.fails_by("cannot be judged", &unjudged));
+        }
+        let no_effect = outcome.reach.without_effect(self.target.obeys).into_iter();
+        let no_effect: Vec<String> = no_effect.map(report::no_effect).collect();
+        if !no_effect.is_empty() {
+            return Err(self.fails_by("is tested less than it seems", &no_effect));
         }
         let stale = outcome.stale(STALE_AFTER);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
@@ -347,7 +360,8 @@ impl Suite {
     /// # Errors
     ///
     /// The first rule that it breaks and that is not accepted, not shrunk; or what cannot be
-    /// judged in virtual time. It is not played in real time.
+    /// judged in virtual time. It is not played in real time. Where the script got no WebSocket
+    /// that stayed open, two polite clients try: that neither gets one either.
     pub fn play(&self, script: &Script) -> Result<(), Failure> {
         let suite = self.in_this_environment()?;
         outside_of_runtimes(|| suite.play_here(script))
@@ -355,7 +369,13 @@ impl Suite {
 
     fn play_here(&self, script: &Script) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
-        let (exchange, violation) = self.first_violation(&target, script, 0)?;
+        let played = self.first_violation(&target, script, 0);
+        if played.as_ref().map_or(true, |(exchange, _)| says_little(exchange))
+            && let Some(why) = self.could_not_test(&target)
+        {
+            return Err(self.fails_by(COULD_NOT_BE_TESTED, &[why]));
+        }
+        let (exchange, violation) = played?;
         let Some(violation) = violation else { return Ok(()) };
         let finding = Finding {
             violation,
@@ -377,14 +397,22 @@ impl Suite {
         Err(Failure { text: format!("{} fails:\n\n{report}\n{saved}", self.target.name) })
     }
 
+    /// Why the server cannot be tested, where it cannot: it opens no WebSocket that stays open.
+    fn could_not_test(&self, target: &Arc<dyn Target>) -> Option<String> {
+        let mut polite =
+            |script: &Script| Ok::<_, Infallible>(play(target, &self.target.bounds, script, 0));
+        let Ok(why) = could_not_test(&mut polite);
+        why
+    }
+
     /// The generator's settings for this server's scripts.
-    pub const fn generator_config(&self) -> GeneratorConfig {
-        GeneratorConfig { bounds: self.target.bounds, app: self.target.obeys }
+    pub fn generator_config(&self) -> GeneratorConfig {
+        self.campaign().generator_config(&self.target)
     }
 
     /// The old name of [`generator_config`](Self::generator_config).
     #[doc(hidden)]
-    pub const fn grammar(&self) -> GeneratorConfig {
+    pub fn grammar(&self) -> GeneratorConfig {
         self.generator_config()
     }
 
@@ -525,6 +553,7 @@ struct SuiteTarget {
     version: String,
     bounds: Bounds,
     obeys: AppSteps,
+    opening: Opening,
     deviations: Vec<Deviation>,
     serve: Arc<dyn Fn(Connection) -> Serving + Send + Sync>,
 }
@@ -554,6 +583,10 @@ impl Target for SuiteTarget {
 
     fn obeys(&self) -> AppSteps {
         self.obeys
+    }
+
+    fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     fn deviations(&self) -> &[Deviation] {

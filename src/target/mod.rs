@@ -10,13 +10,19 @@ pub mod clock;
 mod connection;
 pub mod nasty;
 pub mod reference;
+#[cfg(feature = "cli")]
+mod reopened;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
+
+#[cfg(feature = "cli")]
+pub(crate) use reopened::with_opening;
 
 pub use connection::{Application, ApplicationControl, Connection};
 
 pub use crate::exchange::Note;
 pub use crate::script::AppSteps;
+pub use crate::wire::{InvalidOpening, Opening};
 
 use crate::bounds::Bounds;
 use crate::verdict::{Identity, Pattern};
@@ -54,6 +60,12 @@ pub trait Target: Send + Sync {
     /// Which commands its application obeys; it is sent no other. Default: none.
     fn obeys(&self) -> AppSteps {
         AppSteps::NONE
+    }
+
+    /// The opening request that it is sent, where a script says `upgrade`. Default: `GET /` of
+    /// `localhost`.
+    fn opening(&self) -> &Opening {
+        Opening::usual()
     }
 
     /// The rules that it is known to break, each with a reason. Default: none.

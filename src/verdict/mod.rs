@@ -2,11 +2,13 @@
 
 mod identity;
 mod ids;
+mod reached;
 mod symptoms;
 
 pub(crate) use identity::slug;
 pub use identity::{Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
+pub use reached::Reached;
 pub use symptoms::Symptom;
 
 pub use crate::exchange::{Lack, OtherThreads, Time};
@@ -242,6 +244,8 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// What looked like a broken rule and is none, with the reason.
     pub dismissals: Vec<Dismissal>,
+    /// How far the connection got.
+    pub reached: Reached,
 }
 
 impl Verdict {

@@ -365,7 +365,7 @@ impl<'a> View<'a> {
         let response = handshake::response(&self.bytes.to_actor).ok().flatten()?;
         let request = &self.bytes.to_subject;
         // The usual request is known by sight: to hash its key would cost as much as all rules.
-        let known = request.starts_with(handshake::REQUEST.as_bytes()) || {
+        let known = request.starts_with(self.exchange.opening_request().as_bytes()) || {
             let asked = handshake::request(request).ok().flatten();
             asked.is_some_and(|(_, accept)| accept == handshake::ACCEPT)
         };

@@ -9,12 +9,14 @@ mod decode;
 mod frame;
 pub mod handshake;
 mod opcode;
+mod opening;
 mod utf8;
 
 pub use close::{CloseClass, CloseCode, ClosePayload};
 pub use decode::{Decoder, Fault, Head, Item, Started};
 pub use frame::{FrameHead, LengthForm, MASK};
 pub use opcode::Opcode;
+pub use opening::{InvalidOpening, Opening};
 pub use utf8::{InvalidUtf8, Utf8};
 
 /// Who sends a stream of frames. RFC 6455 section 5.1 asks a client to mask every

@@ -72,7 +72,7 @@ fn a_drawn_script_keeps_the_notations_limits_and_commands_what_is_obeyed() {
         AppSteps::ALL,
     ]);
     check(1500, (bounds(), apps, any::<u64>(), any::<u64>()), |(bounds, app, seed, index)| {
-        let script = GeneratorConfig { bounds, app }.nth(seed, index);
+        let script = GeneratorConfig { bounds, app, ..GeneratorConfig::default() }.nth(seed, index);
         prop_assert_eq!(script.to_string().parse::<Script>(), Ok(script.clone()));
         prop_assert!(script.max_bytes_sent() <= MAX_BYTES);
         for step in &script.steps {

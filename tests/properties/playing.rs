@@ -56,7 +56,11 @@ pub fn shrinks_well(target: &Arc<dyn Target>, script: &Script, key: Identity) ->
 fn what_a_planted_fault_shows_shrinks_to_a_minimum() {
     check(40, (select(PlantedFault::ALL), any::<u64>()), |(fault, seed)| {
         let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
-        let grammar = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+        let grammar = GeneratorConfig {
+            bounds: target.bounds(),
+            app: target.obeys(),
+            ..GeneratorConfig::default()
+        };
         let scripts = (0..DRAWN).map(|index| grammar.nth(seed, index));
         let shown = scripts.map(|script| (blamed(&target, &script), script));
         let failing = shown.filter_map(|(keys, script)| Some((keys.first().copied()?, script)));

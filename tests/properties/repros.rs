@@ -5,6 +5,7 @@ use hangup::bounds::Bounds;
 use hangup::finding::repro::{Repro, ReproError};
 use hangup::report::{Style, saved};
 use hangup::script::Script;
+use hangup::target::Opening;
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -21,6 +22,21 @@ fn key() -> impl Strategy<Value = Identity> {
     })
 }
 
+/// The usual opening request, or another.
+fn opening() -> impl Strategy<Value = Opening> {
+    let headers = proptest::collection::vec(("[a-z]{1,8}-x", "[^\\p{Cc}]{0,20}"), 0..3);
+    let other = ("/[!-\"$-~]{0,20}", headers, proptest::option::of("[a-z0-9.]{1,9}"));
+    proptest::option::of(other).prop_map(|other| {
+        let Some((path, headers, subprotocol)) = other else { return Opening::new() };
+        let opening = Opening::new().with_path(path).expect("legal");
+        let opening = headers.into_iter().fold(opening, |opening, (name, value)| {
+            opening.with_header(name, value).expect("legal")
+        });
+        let offer = |opening: Opening, name| opening.with_subprotocol(name).expect("legal");
+        subprotocol.into_iter().fold(opening, offer)
+    })
+}
+
 /// A finding in any words.
 fn repro() -> impl Strategy<Value = Repro> {
     let words = text;
@@ -29,10 +45,12 @@ fn repro() -> impl Strategy<Value = Repro> {
     // A TOML file has no integer beyond i64.
     let seed = 0..=i64::MAX.unsigned_abs();
     let found = (key(), select(Level::ALL), ended, seed);
-    (about, bounds(), found, words(), script(Scale::Any)).prop_map(
-        |(about, bounds, (key, level, ended, runtime_seed), sentence, script)| Repro {
+    let opened = (opening(), bounds());
+    (about, opened, found, words(), script(Scale::Any)).prop_map(
+        |(about, (opening, bounds), (key, level, ended, runtime_seed), sentence, script)| Repro {
             hangup: about.0,
             target: (about.1, about.2),
+            opening,
             bounds,
             identity: key,
             level,
@@ -132,6 +150,7 @@ pub fn plain() -> Repro {
     Repro {
         hangup: "0.1.0".to_owned(),
         target: Default::default(),
+        opening: Opening::new(),
         bounds: Bounds::default(),
         identity: Identity::safety(Invariant::NoPanic, None),
         level: Level::Must,

@@ -4,12 +4,14 @@ use hangup::bounds::Bounds;
 use hangup::finding::problem::{Sighting, Sightings};
 use hangup::finding::repro::Repro;
 use hangup::report::model::{FindingReport, ProblemReport, Repeats, problems};
+use hangup::target::Opening;
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Level, Symptom, Time};
 
 fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> FindingReport {
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("mine".to_owned(), "-".to_owned()),
+        opening: Opening::new(),
         bounds: Bounds::default(),
         identity,
         level,

@@ -11,11 +11,13 @@ use hangup::run::campaign::{Campaign, CampaignOutcome};
 use hangup::run::virtual_time::play;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Symptom};
+use hangup::wire::handshake::{ACCEPT, switching_protocols};
 use hangup::{Connection, Registry, Script, Target};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The bug of the article: the own Close is sent, the client says nothing more.
 const STORY: Identity =
@@ -82,7 +84,7 @@ fn a_hundred_failing_scripts_of_one_bug_shrink_to_one_within_200_plays_each() {
     let bounds = target.bounds();
     let fails =
         |script: &Script| judge(&play(&target, &bounds, script, 0), &bounds).find(STORY).is_some();
-    let config = GeneratorConfig { bounds, app: target.obeys() };
+    let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
     let failing: Vec<Script> =
         (0..).map(|index| config.nth(42, index)).filter(fails).take(100).collect();
     let shrunk: Vec<_> = failing.into_iter().map(|script| shrink(script, BUDGET, fails)).collect();
@@ -142,7 +144,11 @@ fn a_thousand_plays_of_a_script_give_one_digest() {
 #[test]
 fn every_script_of_a_campaign_replays_to_the_same_trace() {
     let target = target("tungstenite/no-deadline");
-    let config = GeneratorConfig { bounds: target.bounds(), app: target.obeys() };
+    let config = GeneratorConfig {
+        bounds: target.bounds(),
+        app: target.obeys(),
+        ..GeneratorConfig::default()
+    };
     for index in 0..500 {
         let script = config.nth(8, index);
         let play = || play(&target, &target.bounds(), &script, index);
@@ -150,14 +156,27 @@ fn every_script_of_a_campaign_replays_to_the_same_trace() {
     }
 }
 
-/// Hangs on every third connection, whatever the client does.
+/// Opens, and hangs at the first that comes, on an eighth of the connections.
 #[test]
 fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let count = Arc::new(AtomicU32::new(0));
     let serve = move |connection| {
-        let hangs = count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        // In no rhythm: of the plays of a finding and its controls it would be the same one.
+        let hash = count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b1);
+        let hash = (hash ^ hash >> 15).wrapping_mul(0x85eb_ca6b);
+        let hash = hash ^ hash >> 13;
+        let hangs = hash.is_multiple_of(8);
         async move {
-            let _held: Connection = connection;
+            let mut held: Connection = connection;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n")
+                && let Ok(byte) = held.read_u8().await
+            {
+                head.push(byte);
+            }
+            let accept = switching_protocols(ACCEPT);
+            let _ = held.write_all(accept.as_bytes()).await;
+            let _ = held.read_u8().await;
             if hangs {
                 std::future::pending::<()>().await;
             }
@@ -166,7 +185,15 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let target: Arc<dyn Target> = Arc::new(hangup::suite(serve).into_target());
     let campaign =
         Campaign { bounds: target.bounds(), seed: 1, scripts: Some(200), all_variants: false };
-    let findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
+    let mut findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
+    // A client that does not read may keep it from its answer for ever, every time.
+    findings.retain(|finding| {
+        let identity = finding.violation.identity;
+        identity.invariant() == Invariant::EndsInTime && identity.to_string().ends_with("silent")
+    });
     assert!(!findings.is_empty(), "it is not dropped");
-    assert!(findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7));
+    assert!(
+        findings.iter().all(|finding| finding.is_flaky() && finding.rate < 0.7),
+        "{findings:#?}"
+    );
 }

@@ -3,8 +3,10 @@
 use crate::server::{Desk, Server, bad};
 use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
+use hangup::target::Opening;
 use hangup::verdict::{Cause, Identity, Invariant, Level};
-use std::process::{Command, Output};
+use std::io::Read as _;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// A finding as hangup would save it, with a bound of one second.
@@ -12,6 +14,7 @@ fn repro(invariant: Invariant, cause: Cause, script: &str) -> String {
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("ws://127.0.0.1:1/".to_owned(), "over TCP".to_owned()),
+        opening: Opening::new(),
         bounds: Bounds::close_within(Duration::from_secs(1)),
         identity: Identity::safety(invariant, Some(cause)),
         level: Level::Should,
@@ -88,6 +91,34 @@ fn a_file_that_cannot_be_played_exits_with_2() {
         return;
     };
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn the_exported_file_sends_the_opening_request_that_the_server_demands() {
+    let desk = Desk::new();
+    let opening = "\n[opening]\npath = \"/ws?room=1\"\nheaders = [\"X-Key: a\\\\b'c\"]\n\
+                   subprotocols = [\"chat\"]\n\n[bounds]\n";
+    let repro = repro(Invariant::EndsInTime, Cause::OwnClose, "upgrade\n");
+    desk.write("finding.toml", &repro.replace("\n[bounds]\n", opening));
+    let exported = desk.hangup("export finding.toml --as python").out;
+    desk.write("finding.py", &exported);
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = server.local_addr().expect("an address").port().to_string();
+    let mut python = Command::new("python3");
+    python.arg(desk.path("finding.py")).args(["127.0.0.1", &port]).stdout(Stdio::null());
+    let Ok(mut playing) = python.stderr(Stdio::null()).spawn() else {
+        eprintln!("SKIPPED: no python3 here");
+        return;
+    };
+    let (mut socket, _) = server.accept().expect("it connects");
+    let mut head = [0; 4096];
+    let count = socket.read(&mut head).expect("a request");
+    playing.kill().expect("it plays");
+    let _ = playing.wait();
+    let head = String::from_utf8_lossy(&head[..count]).into_owned();
+    assert!(head.starts_with("GET /ws?room=1 HTTP/1.1\r\n"), "{head}");
+    let end = "\r\nSec-WebSocket-Protocol: chat\r\nX-Key: a\\b'c\r\n\r\n";
+    assert!(head.ends_with(end), "{head}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
         ("HTTP/1.1 401 Unauthorized\r\n\r\n", "it wants to know who asks: --header"),
         ("HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n", "probe ws://elsewhere/ if"),
         ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
-        ("", "ended the connection during the opening"),
+        ("", "ended the connection without an answer"),
     ] {
         let url = format!("ws://{}/", answers(response.as_bytes(), 1));
         refused(&probe(&url), named);

@@ -11,6 +11,7 @@
 mod confirm;
 mod investigate;
 mod investigations;
+mod reach;
 mod unjudged;
 mod work_stage;
 
@@ -23,6 +24,7 @@ pub(crate) use investigate::crash_cost;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
+pub use reach::{NoEffect, Reach};
 pub(crate) use unjudged::UnjudgedScripts;
 pub use unjudged::{Unjudged, WhyUnjudged, by_rule};
 #[cfg(all(feature = "cli", unix))]
@@ -36,7 +38,7 @@ use crate::finding::problem::{Sighting, Sightings};
 use crate::finding::share::{JUMPED, Share};
 use crate::generate::GeneratorConfig;
 use crate::run::control_play::judge_and_decide;
-use crate::run::preflight::sends_everybody_away;
+use crate::run::preflight::could_not_test;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Deviation, Target};
@@ -116,13 +118,15 @@ pub struct CampaignOutcome {
     /// How often each variant of a problem was seen, those included that are dismissed, and those
     /// of a baseline.
     pub sightings: Sightings,
+    /// How far the scripts got.
+    pub reach: Reach,
     /// The target's accepted deviations.
     pub accepted: Vec<Accepted>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
-    /// Whether the target could not be tested, and nothing was played: it sends everybody away, as
-    /// soon as a WebSocket is open.
-    pub sends_everybody_away: bool,
+    /// Why the target could not be tested, where it could not, and nothing was played: it opens no
+    /// WebSocket, or sends everybody away as soon as one is open.
+    pub could_not_test: Option<String>,
     /// Whether it ended early because scripts that took their process down cost too much time.
     pub given_up: bool,
 }
@@ -195,9 +199,9 @@ impl Campaign {
         let accepts = accepts(deviations, known);
         let mut polite =
             |script: &Script| Ok::<_, Infallible>(play(target, &self.bounds, script, 0));
-        let Ok(sent_away) = sends_everybody_away(&mut polite);
-        if sent_away {
-            outcome.sends_everybody_away = true;
+        let Ok(why) = could_not_test(&mut polite);
+        if why.is_some() {
+            outcome.could_not_test = why;
             return outcome;
         }
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
@@ -205,12 +209,13 @@ impl Campaign {
             let script = config.nth(self.seed, index);
             let play = |script: &Script| play(target, &self.bounds, script, index);
             let mut again = |script: &Script| play(script);
-            let JudgedScript { violations, unproven } =
+            let JudgedScript { violations, unproven, reach } =
                 self.play_and_judge(&script, &mut again, deviations, &mut fired);
             for suspicion in &unproven {
                 unjudged.add(suspicion, index, 1);
             }
             outcome.scripts += 1;
+            outcome.reach.add(&reach);
             let mut go_on = ControlFlow::Continue(());
             for violation in violations {
                 let (key, level) = (violation.identity, violation.level);
@@ -246,7 +251,8 @@ impl Campaign {
 
     /// The generator's settings for this campaign against `target`.
     pub(crate) fn generator_config(&self, target: &dyn Target) -> GeneratorConfig {
-        GeneratorConfig { bounds: self.bounds, app: target.obeys() }
+        let request_bytes = target.opening().request().len() as u32;
+        GeneratorConfig { bounds: self.bounds, app: target.obeys(), request_bytes }
     }
 
     /// Plays a script, and the controls that it needs.
@@ -260,7 +266,8 @@ impl Campaign {
         let exchange = play(script);
         let mut again = |script: &Script| Ok::<_, Infallible>(play(script));
         let Ok(verdict) = judge_and_decide(&exchange, &self.bounds, script, &mut again);
-        Self::unaccepted(verdict, deviations, fired)
+        let reach = Reach::of(script, &exchange, verdict.reached);
+        JudgedScript { reach, ..Self::unaccepted(verdict, deviations, fired) }
     }
 
     /// The rules that are broken, and those of which that is unproven, but for what `deviations`
@@ -290,7 +297,7 @@ impl Campaign {
         }
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
-        JudgedScript { violations, unproven }
+        JudgedScript { violations, unproven, reach: Reach::default() }
     }
 }
 
@@ -301,6 +308,8 @@ pub(crate) struct JudgedScript {
     pub violations: Vec<Violation>,
     /// What would be violations if the target's time were virtual.
     pub unproven: Vec<Violation>,
+    /// How far it got.
+    pub reach: Reach,
 }
 
 /// Whether a finding is accepted, by a deviation or as known.

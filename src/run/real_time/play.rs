@@ -147,13 +147,13 @@ impl PlayConfig {
         slack: Duration,
     ) -> Result<OpenConnection, ConnectError> {
         let connected = connect(endpoint, window(script)).await?;
-        let record = Record::begin(self.empty_exchange(&connected));
+        let record = Record::begin(self.empty_exchange(endpoint, &connected));
         let mut guard = self
             .table
             .as_ref()
             .map(|table| table.watch(connected.peer, connected.local, record.clone()));
         let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
-        let request = endpoint.request.clone();
+        let request = endpoint.opening.request().to_owned();
         let end = TcpEnd::new(
             connected.socket,
             record.clone(),
@@ -180,9 +180,10 @@ impl PlayConfig {
         Ok(OpenConnection { actor, record, guard, app_closes })
     }
 
-    fn empty_exchange(&self, connected: &ConnectedSocket) -> Exchange {
+    fn empty_exchange(&self, endpoint: &Endpoint, connected: &ConnectedSocket) -> Exchange {
         let mut exchange = Exchange::new(false);
         exchange.sees_release = self.table.is_some();
+        exchange.request = endpoint.opening.unusual_request();
         exchange.timing_slack = self.slack;
         // What TLS has taken in may not have come out of it: then order proves little.
         exchange.transit = match () {

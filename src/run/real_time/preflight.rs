@@ -6,6 +6,7 @@
 use super::kernel_table::KernelTable;
 use super::remote_urls::UrlRole;
 use crate::exchange::Exchange;
+use crate::run::preflight::{Answer, Says};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ClientSocket, ConnectError, ConnectedSocket, connect};
 use crate::wire::{Decoder, FrameHead, Item, Opcode, Role, handshake};
@@ -42,7 +43,10 @@ pub(super) async fn check_url(
     let ConnectedSocket { socket, local, peer, .. } =
         connect(endpoint, None).await.map_err(|error| no_connection(url, &error))?;
     let mut connection = PreflightConnection { socket, received: Vec::new(), ended: false };
-    connection.send(endpoint.request.as_bytes()).await.map_err(|error| cut_short(url, &error))?;
+    connection
+        .send(endpoint.opening.request().as_bytes())
+        .await
+        .map_err(|error| cut_short(url, &error))?;
     let length = match timeout(RESPONSE_TIMEOUT, connection.response()).await {
         Err(_) => {
             let seconds = RESPONSE_TIMEOUT.as_secs();
@@ -100,38 +104,18 @@ fn opened(
     response: &io::Result<handshake::Response>,
     bytes: &[u8],
 ) -> Result<usize, String> {
-    let response = match response {
-        Ok(response) => response,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(format!("{url}: what answers there does not speak HTTP; wss:// for TLS?"));
+    let is_http = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+    };
+    match (response, Answer::of(bytes, true)) {
+        (Ok(response), None) => Ok(response.length),
+        (Err(error), _) if !is_http(error) => Err(cut_short(url, error)),
+        (_, Some(Answer::Foreign(_))) => {
+            Err(format!("{url}: what answers there does not speak HTTP; wss:// for TLS?"))
         }
-        Err(error) => return Err(cut_short(url, error)),
-    };
-    let status = response.status;
-    let why = match status {
-        101 => return Ok(response.length),
-        200..=299 => "a web server, and no WebSocket on this path".to_owned(),
-        300..=399 => match header(&bytes[..response.length], "location") {
-            Some(place) => format!("it sends elsewhere: probe {place} if that is meant"),
-            None => "it sends elsewhere".to_owned(),
-        },
-        400 => "it does not like the request: does it want --subprotocol or --header?".to_owned(),
-        401 | 403 | 407 => {
-            "it wants to know who asks: --header 'Authorization: ...' or 'Cookie: ...'".to_owned()
-        }
-        404 => "there is no such path".to_owned(),
-        _ => "it does not open a WebSocket".to_owned(),
-    };
-    Err(format!("{url}: the server answers {status} where 101 opens a WebSocket: {why}"))
-}
-
-fn header(head: &[u8], name: &str) -> Option<String> {
-    let head = String::from_utf8_lossy(head);
-    let pair = |line: &str| {
-        let (own, value) = line.split_once(':')?;
-        own.eq_ignore_ascii_case(name).then(|| value.trim().replace(char::is_control, ""))
-    };
-    head.lines().find_map(pair)
+        (_, Some(answer)) => Err(format!("{url}: the server {}", answer.told(Says::AsOptions))),
+        (Err(error), None) => Err(cut_short(url, error)),
+    }
 }
 
 /// A connection that sends nothing illegal.

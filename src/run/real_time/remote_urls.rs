@@ -168,7 +168,8 @@ impl RemoteServer {
             return (role, fixed);
         }
         let app = if role == UrlRole::Echo { AppSteps::SEND } else { AppSteps::NONE };
-        let mut script = GeneratorConfig { bounds: *bounds, app }.nth(seed, index);
+        let mut script =
+            GeneratorConfig { bounds: *bounds, app, ..GeneratorConfig::default() }.nth(seed, index);
         script.steps.retain(|step| can_be_set_here(&step.act));
         if role == UrlRole::Echo {
             script.steps.iter_mut().for_each(ask_for_echo);

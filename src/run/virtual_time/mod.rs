@@ -228,6 +228,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
         }
         let mut exchange = first.take_exchange();
         exchange.steps = Some(connections[0].actor.steps());
+        exchange.request = target.opening().unusual_request();
         for connection in &connections {
             connection.commands.clear();
         }
@@ -276,8 +277,8 @@ impl<'a> OpenConnection<'a> {
         bounds: &Bounds,
     ) -> Self {
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
-        link.expect(script.max_bytes_sent());
-        let end = SimulatedEnd::new(&link, idle, target.obeys(), bounds);
+        link.expect(script.max_bytes_sent_with(target.opening().request()));
+        let end = SimulatedEnd::new(&link, idle, target, bounds);
         let commands = Arc::clone(&end.commands);
         let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));

@@ -6,8 +6,9 @@ use crate::bounds::Bounds;
 use crate::exchange::{Note, What};
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
-use crate::target::{AppSteps, ApplicationControl};
+use crate::target::{AppSteps, ApplicationControl, Target};
 use crate::transport::memory::{ActorRead, Link};
+use crate::wire::handshake::REQUEST;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
@@ -64,6 +65,8 @@ pub(super) struct SimulatedEnd {
     link: Link,
     idle: Arc<IdleDetector>,
     obeys: AppSteps,
+    /// The opening request; `None` for the usual one.
+    request: Option<Arc<str>>,
     /// The ask for idleness that counts.
     asked: u32,
     overdue: OverdueCheck,
@@ -71,13 +74,19 @@ pub(super) struct SimulatedEnd {
 }
 
 impl SimulatedEnd {
-    pub fn new(link: &Link, idle: &Arc<IdleDetector>, obeys: AppSteps, bounds: &Bounds) -> Self {
+    pub fn new(
+        link: &Link,
+        idle: &Arc<IdleDetector>,
+        target: &Arc<dyn Target>,
+        bounds: &Bounds,
+    ) -> Self {
         let commands = Arc::new(CommandQueue { link: link.clone(), waiting: Mutex::default() });
         Self {
             link: link.clone(),
             idle: Arc::clone(idle),
             asked: 0,
-            obeys,
+            obeys: target.obeys(),
+            request: target.opening().unusual_request(),
             overdue: OverdueCheck::new(bounds),
             commands,
         }
@@ -85,6 +94,10 @@ impl SimulatedEnd {
 }
 
 impl ActorEnd for SimulatedEnd {
+    fn request(&self) -> &str {
+        self.request.as_deref().unwrap_or(REQUEST)
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
         self.link.poll_actor_read(cx).map(|read| match read {
             ActorRead::Bytes => Read::Bytes,

@@ -5,12 +5,30 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Event, Exchange};
-use crate::run::campaign::Fired;
+use crate::run::campaign::{Fired, Reach};
+use crate::target::Target;
 use crate::verdict::{Ending, Excuses, Identity, Level, Violation};
+use crate::wire::Opening;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// The server that a script is played against.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Server {
+    pub target: String,
+    pub bounds: Bounds,
+    /// What it is sent, which need not be the target's own.
+    #[serde(default, skip_serializing_if = "Opening::is_usual")]
+    pub opening: Opening,
+}
+
+impl Server {
+    pub fn of(target: &dyn Target, bounds: Bounds) -> Self {
+        Self { target: target.name().to_owned(), bounds, opening: target.opening().clone() }
+    }
+}
 
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,11 +37,11 @@ pub(super) enum Job {
     /// those to `skip`, which are in order.
     PlayRange { target: String, bounds: Bounds, seed: u64, from: u64, to: u64, skip: Vec<u64> },
     /// Play one script, and report every event before anything else can happen.
-    PlayScript { target: String, bounds: Bounds, script: String, runtime_seed: u64 },
+    PlayScript { server: Server, script: String, runtime_seed: u64 },
     /// The same while the clock runs, for so many microseconds at most.
-    Confirm { target: String, bounds: Bounds, script: String, runtime_seed: u64, limit: u64 },
+    Confirm { server: Server, script: String, runtime_seed: u64, limit: u64 },
     /// Play one script, and say only how much of the processor's time that took.
-    TimeScript { target: String, bounds: Bounds, script: String },
+    TimeScript { server: Server, script: String },
 }
 
 /// A worker's report.
@@ -57,6 +75,8 @@ pub(super) struct RangeResult {
     pub violations: Vec<ViolationSummary>,
     /// The first of each key of what would be violations if the target's time were virtual.
     pub unproven: Vec<ViolationSummary>,
+    /// How far its scripts got.
+    pub reach: Reach,
     /// The cost of the crash in it, if it is one script that crashed, in the units of [`crate::run::campaign::crash_cost`].
     pub crash_cost: u32,
 }

@@ -4,7 +4,7 @@
 //! died, and shrinks findings. Which work comes next, the schedule decides.
 
 use super::crash_shapes::{Shape, features};
-use super::messages::{Job, RangeResult, ViolationSummary};
+use super::messages::{Job, RangeResult, Server, ViolationSummary};
 use super::process::{StallTimeout, WorkerFailure, WorkerProcess};
 use super::schedule::{PlayedRange, RangeWork, Schedule, Work};
 use crate::bounds::Bounds;
@@ -13,9 +13,9 @@ use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
     Campaign, CampaignOutcome, CampaignProgress, Depth, Fired, FirstFailure, Investigations,
-    Question, WorkPlayer, accepts, crash_cost, work_of,
+    Question, Reach, WorkPlayer, accepts, crash_cost, work_of,
 };
-use crate::run::preflight::sends_everybody_away;
+use crate::run::preflight::could_not_test;
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Invariant, Pattern, Violation};
@@ -53,12 +53,9 @@ impl WorkerPool {
         target: &Arc<dyn Target>,
         mut watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
     ) -> Result<CampaignOutcome, String> {
-        let mut polite = |script: &Script| {
-            self.slots[0].play(target, campaign.bounds, script, 0, StallTimeout::Short)
-        };
-        if sends_everybody_away(&mut polite)? {
-            let sends_everybody_away = true;
-            return Ok(CampaignOutcome { sends_everybody_away, ..CampaignOutcome::default() });
+        let could_not_test = self.could_not_test(target, campaign.bounds)?;
+        if could_not_test.is_some() {
+            return Ok(CampaignOutcome { could_not_test, ..CampaignOutcome::default() });
         }
         let jobs = self.slots.len();
         let deviations = target.deviations().len();
@@ -88,6 +85,21 @@ impl WorkerPool {
                 Ok(outcome)
             }
         }
+    }
+
+    /// Why the target cannot be tested, where it cannot: it opens no WebSocket that stays open.
+    ///
+    /// # Errors
+    ///
+    /// Where a worker cannot be started, or fails by itself.
+    pub fn could_not_test(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+    ) -> Result<Option<String>, String> {
+        could_not_test(&mut |script: &Script| {
+            self.slots[0].play(target, bounds, script, 0, StallTimeout::Short)
+        })
     }
 
     /// Plays a script; [`play`](crate::run::virtual_time::play) in a worker process. Where the target
@@ -121,13 +133,13 @@ impl WorkerPool {
         let play = |question: &Question| {
             let Question { script, runtime_seed, limit, .. } = question;
             let job = Job::Confirm {
-                target: target.name().to_owned(),
-                bounds,
+                server: Server::of(&**target, bounds),
                 script: script.to_string(),
                 runtime_seed: *runtime_seed,
                 limit: u64::try_from(limit.as_micros()).unwrap_or(u64::MAX),
             };
-            WorkerSlot { memory, worker: None }.play_job(&job, script, StallTimeout::Full)
+            let mut slot = WorkerSlot { memory, worker: None };
+            slot.play_job(target, &job, script, StallTimeout::Full)
         };
         std::thread::scope(|scope| {
             let playing: Vec<_> =
@@ -207,22 +219,24 @@ impl WorkerSlot {
         runtime_seed: u64,
         timeout: StallTimeout,
     ) -> Result<Exchange, String> {
-        let target = target.name().to_owned();
-        let job = Job::PlayScript { target, bounds, script: script.to_string(), runtime_seed };
-        self.play_job(&job, script, timeout)
+        let server = Server::of(&**target, bounds);
+        let job = Job::PlayScript { server, script: script.to_string(), runtime_seed };
+        self.play_job(target, &job, script, timeout)
     }
 
     fn play_job(
         &mut self,
+        target: &Arc<dyn Target>,
         job: &Job,
         script: &Script,
         timeout: StallTimeout,
     ) -> Result<Exchange, String> {
         match self.worker()?.play_script(job, timeout) {
-            Ok((exchange, death)) => {
+            Ok((mut exchange, death)) => {
                 if death.is_some() {
                     self.worker = None;
                 }
+                exchange.request = target.opening().unusual_request();
                 Ok(exchange)
             }
             Err(WorkerFailure::Internal(why)) => Err(internal_error(&why, script)),
@@ -244,8 +258,8 @@ impl WorkPlayer<String> for SlotPlayer<'_> {
         if self.died {
             return Ok(None);
         }
-        let target = self.target.name().to_owned();
-        let job = Job::TimeScript { target, bounds: self.bounds, script: script.to_string() };
+        let server = Server::of(&**self.target, self.bounds);
+        let job = Job::TimeScript { server, script: script.to_string() };
         match self.slot.worker()?.time_script(&job) {
             Ok(took) => Ok(took),
             Err(WorkerFailure::Died(..)) => {
@@ -408,7 +422,7 @@ impl<'a> CampaignRun<'a> {
         let (played, rest) = match self.play_in(slot, range.clone(), skip)? {
             RangeEnd::Played(played) => {
                 let rest = played.to..range.end;
-                (Some(played), rest)
+                (Some(*played), rest)
             }
             RangeEnd::Died { index, death, timeout } => {
                 // The scripts before it are played again: their counts died with the worker.
@@ -430,7 +444,7 @@ impl<'a> CampaignRun<'a> {
 
     fn play_alone(&self, slot: &mut WorkerSlot, index: u64) -> Result<(), String> {
         let played = match self.play_in(slot, index..index + 1, Vec::new())? {
-            RangeEnd::Played(played) => Some(played),
+            RangeEnd::Played(played) => Some(*played),
             RangeEnd::Died { death, timeout, .. } => {
                 Some(self.judge_death(slot, index, death, timeout)?)
             }
@@ -478,7 +492,7 @@ impl<'a> CampaignRun<'a> {
         let stalls = self.stalls.load(Ordering::Relaxed);
         let timeout = if stalls { StallTimeout::Suspicion } else { StallTimeout::Full };
         match slot.worker()?.play_range(&job, timeout, &|| self.is_stopped()) {
-            Ok(played) => Ok(RangeEnd::Played(played)),
+            Ok(played) => Ok(RangeEnd::Played(Box::new(played))),
             Err(WorkerFailure::Died(index, death)) => {
                 slot.worker = None;
                 let began = range.contains(&index);
@@ -522,6 +536,8 @@ impl<'a> CampaignRun<'a> {
         let deviations = self.target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
         let verdict = judge(&exchange, &campaign.bounds);
+        // Of a script whose worker died, no more is known than that it was played.
+        let reach = Reach::of(&Script::default(), &exchange, verdict.reached);
         let judged = Campaign::unaccepted(verdict, deviations, &mut fired);
         let summaries = |found: Vec<Violation>| {
             let once = |violation| ViolationSummary {
@@ -531,7 +547,8 @@ impl<'a> CampaignRun<'a> {
             found.into_iter().map(once).collect()
         };
         let (violations, unproven) = (summaries(judged.violations), summaries(judged.unproven));
-        Ok(RangeResult { from: index, to: index + 1, fired, violations, unproven, crash_cost })
+        let (from, to) = (index, index + 1);
+        Ok(RangeResult { from, to, fired, violations, unproven, reach, crash_cost })
     }
 
     fn investigate(
@@ -560,7 +577,7 @@ impl<'a> CampaignRun<'a> {
 /// How a worker's work on a range ended.
 enum RangeEnd {
     /// It played the range, or a part of it before it was stopped.
-    Played(RangeResult),
+    Played(Box<RangeResult>),
     /// It died at a script of the range.
     Died { index: u64, death: Death, timeout: StallTimeout },
     /// Its process was killed before it began the range.

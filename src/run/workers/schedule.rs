@@ -14,7 +14,7 @@ use super::crash_shapes::{CrashShapes, Decision, Held, Shape};
 use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::problem::{Sighting, Sightings};
 use crate::run::campaign::{
-    CampaignOutcome, Depth, Fired, Investigations, UnjudgedScripts, accepted_counts,
+    CampaignOutcome, Depth, Fired, Investigations, Reach, UnjudgedScripts, accepted_counts,
 };
 use crate::script::Script;
 use crate::target::Deviation;
@@ -89,6 +89,7 @@ pub(super) struct Schedule<'a> {
     settled: u64,
     fired: Vec<Fired>,
     sightings: Sightings,
+    reach: Reach,
     unjudged: UnjudgedScripts,
     crash_cost: u64,
     crash_shapes: CrashShapes,
@@ -130,6 +131,7 @@ impl<'a> Schedule<'a> {
             settled: 0,
             fired: vec![Fired::default(); deviations],
             sightings: Sightings::default(),
+            reach: Reach::default(),
             unjudged: UnjudgedScripts::default(),
             crash_cost: 0,
             crash_shapes: CrashShapes::default(),
@@ -250,6 +252,7 @@ impl<'a> Schedule<'a> {
 
     /// Adds the counts of a range.
     fn count(&mut self, played: &RangeResult) {
+        self.reach.add(&played.reach);
         for (sum, fired) in self.fired.iter_mut().zip(&played.fired) {
             sum.add(*fired);
         }
@@ -380,10 +383,11 @@ impl<'a> Schedule<'a> {
             dismissed,
             unjudged: self.unjudged.into_list(),
             sightings: self.sightings,
+            reach: self.reach,
             accepted: accepted_counts(deviations, &self.fired),
             stopped: self.stopped && self.end.is_none_or(|end| scripts < end),
             given_up: self.given_up,
-            sends_everybody_away: false,
+            could_not_test: None,
         }
     }
 }
@@ -391,12 +395,10 @@ impl<'a> Schedule<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bounds::Bounds;
     use crate::exchange::Exchange;
     use crate::finding::Finding;
     use crate::generate::GeneratorConfig;
     use crate::run::workers::crash_shapes::features;
-    use crate::script::AppSteps;
     use crate::verdict::Invariant::{self, NoSpin};
     use crate::verdict::{Cause, Ending, Level, Violation};
 
@@ -468,6 +470,7 @@ mod tests {
             fired: vec![fired],
             violations,
             unproven: Vec::new(),
+            reach: Reach::of_scripts(range.end - range.start),
             crash_cost: 0,
         }
     }
@@ -504,6 +507,7 @@ mod tests {
             fired: vec![Fired::default()],
             violations,
             unproven: Vec::new(),
+            reach: Reach::of_scripts(1),
             crash_cost,
         }
     }
@@ -651,7 +655,7 @@ mod tests {
     #[test]
     fn at_least_half_of_what_is_passed_over_would_crash() {
         fn draw(index: u64) -> Script {
-            let config = GeneratorConfig { bounds: Bounds::default(), app: AppSteps::ALL };
+            let config = GeneratorConfig::default();
             config.nth(1, index)
         }
         // A server that crashes on a ping before a Close, but for every tenth time.

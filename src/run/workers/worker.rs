@@ -3,15 +3,15 @@
 //!
 //! It decides nothing about the campaign.
 
-use super::messages::{Job, RangeResult, Report, UnsentEvents, ViolationSummary};
+use super::messages::{Job, RangeResult, Report, Server, UnsentEvents, ViolationSummary};
 use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
-use crate::run::campaign::{Campaign, Fired};
+use crate::run::campaign::{Campaign, Fired, Reach};
 use crate::run::virtual_time::{in_real_time, play_observed, this_process_only_plays};
 use crate::run::work::timed;
 use crate::script::Script;
-use crate::target::{Registry, Target};
+use crate::target::{Registry, Target, with_opening};
 use crate::transport::memory::Observer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio::dup2_stdout;
@@ -126,33 +126,38 @@ impl JobRunner<'_> {
             let target = self.registry.resolve(name);
             target.map_err(|_| format!("it does not know the target `{name}`"))
         };
+        let sent = |server: Server| -> Result<_, String> {
+            let target = with_opening(find(&server.target)?, &server.opening);
+            Ok((target, server.bounds))
+        };
         match serde_json::from_str(job).map_err(|error| error.to_string())? {
             Job::PlayRange { target, bounds, seed, from, to, skip } => {
                 let campaign = Campaign { bounds, seed, scripts: None, all_variants: false };
                 let played = self.play_range(&campaign, &find(&target)?, from..to, &skip);
                 Ok(Report::RangePlayed(played))
             }
-            Job::PlayScript { target, bounds, script, runtime_seed } => {
+            Job::PlayScript { server, script, runtime_seed } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let target = find(&target)?;
+                let (target, bounds) = sent(server)?;
                 let exchange = self.play_reporting(&|observer| {
                     play_observed(Some(observer), &target, &bounds, &script, runtime_seed)
                 });
                 let Exchange { peak_heap, steps, .. } = exchange;
                 Ok(Report::ScriptPlayed { peak_heap, steps })
             }
-            Job::Confirm { target, bounds, script, runtime_seed, limit } => {
+            Job::Confirm { server, script, runtime_seed, limit } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let (target, limit) = (find(&target)?, Duration::from_micros(limit));
+                let ((target, bounds), limit) = (sent(server)?, Duration::from_micros(limit));
                 self.play_reporting(&|observer| {
                     let observer = Some(observer);
                     in_real_time::play(observer, &target, &bounds, &script, runtime_seed, limit)
                 });
                 Ok(Report::ScriptPlayed { peak_heap: None, steps: None })
             }
-            Job::TimeScript { target, bounds, script } => {
+            Job::TimeScript { server, script } => {
                 let script: Script = script.parse().map_err(|error| format!("{error}"))?;
-                let took = self.time_script(&find(&target)?, &bounds, &script);
+                let (target, bounds) = sent(server)?;
+                let took = self.time_script(&target, &bounds, &script);
                 Ok(Report::ScriptTimed { took })
             }
         }
@@ -172,6 +177,7 @@ impl JobRunner<'_> {
         let deviations = target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
         let (mut violations, mut unproven) = (BTreeMap::new(), BTreeMap::new());
+        let mut reach = Reach::default();
         let mut index = from;
         while index < to && state.stop_requested.load(Relaxed) == 0 {
             if skip.binary_search(&index).is_ok() {
@@ -188,6 +194,7 @@ impl JobRunner<'_> {
                 exchange
             };
             let judged = campaign.play_and_judge(&script, &mut play, deviations, &mut fired);
+            reach.add(&judged.reach);
             let found = [(judged.violations, &mut violations), (judged.unproven, &mut unproven)];
             for (found, firsts) in found {
                 for violation in found {
@@ -205,6 +212,7 @@ impl JobRunner<'_> {
             fired,
             violations: violations.into_values().collect(),
             unproven: unproven.into_values().collect(),
+            reach,
             crash_cost: 0,
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! It opens no connection.
 
-use crate::wire::handshake;
+use crate::wire::{InvalidOpening, Opening};
 use http::Uri;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -35,8 +35,8 @@ pub struct Endpoint {
     pub url: String,
     /// The addresses of its host; the first that answers is used.
     pub addresses: Vec<SocketAddr>,
-    /// The opening request, whole.
-    pub(crate) request: String,
+    /// The opening request.
+    pub(crate) opening: Opening,
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -71,8 +71,8 @@ impl Endpoint {
             return Err(format!("{url}: host {host} has no address"));
         }
         let tls = if secure { Some(tls(url, bare, options)?) } else { None };
-        let request = request(&uri, options)?;
-        Ok(Self { url: url.to_owned(), addresses, request, tls })
+        let opening = opening(&uri, options).map_err(|error| error.to_string())?;
+        Ok(Self { url: url.to_owned(), addresses, opening, tls })
     }
 
     /// Its first address that is neither of this machine nor of a private network.
@@ -94,37 +94,20 @@ fn tls(
     Ok((connector, name))
 }
 
-/// The opening request: [`handshake::REQUEST`] with this server's path, host and more.
-fn request(uri: &Uri, options: &RequestOptions) -> Result<String, String> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+/// The opening request of this server's path, host and more.
+fn opening(uri: &Uri, options: &RequestOptions) -> Result<Opening, InvalidOpening> {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host =
         options.host.as_deref().unwrap_or_else(|| authority.rsplit('@').next().unwrap_or(""));
-    let start = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
-    let plain = handshake::REQUEST.trim_end_matches("\r\n");
-    let rest = plain.splitn(3, "\r\n").nth(2).unwrap_or_default();
-    let mut request = format!("{start}{rest}\r\n");
-    if !options.subprotocols.is_empty() {
-        let offered = options.subprotocols.join(", ");
-        let _ = write!(request, "Sec-WebSocket-Protocol: {offered}\r\n");
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut opening = Opening::new().with_path(path)?.with_host(host)?;
+    for subprotocol in &options.subprotocols {
+        opening = opening.with_subprotocol(subprotocol)?;
     }
     for header in &options.headers {
-        let name = header.split_once(':').map(|(name, _)| name);
-        if !name.is_some_and(|name| !name.is_empty() && name.chars().all(is_token)) {
-            return Err(format!("header `{header}`: say it as `Name: value`"));
-        }
-        let _ = write!(request, "{header}\r\n");
+        opening = opening.with_header_line(header)?;
     }
-    let mut given = options.headers.iter().chain(&options.subprotocols).chain(&options.host);
-    if given.any(|text| text.contains(char::is_control)) {
-        return Err("a line break in a header, a subprotocol or the host".to_owned());
-    }
-    Ok(request + "\r\n")
-}
-
-const fn is_token(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-        || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-' | '.' | '^'..='`' | '|' | '~')
+    Ok(opening)
 }
 
 /// Of this machine, or of a network that is not the internet.
@@ -141,9 +124,10 @@ fn is_private(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::handshake;
 
     fn request(url: &str, options: &RequestOptions) -> String {
-        Endpoint::resolve(url, options).expect(url).request
+        Endpoint::resolve(url, options).expect(url).opening.request().to_owned()
     }
 
     #[test]

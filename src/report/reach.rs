@@ -1,0 +1,56 @@
+//! How far scripts got, in words, and what had no effect.
+
+use super::text::{count, thousands};
+use crate::run::campaign::{NoEffect, Reach};
+use crate::script::AppSteps;
+
+/// How far the scripts got: how many opened, reached a Close, and ended for each cause.
+pub(super) fn reach(reach: &Reach) -> String {
+    let Reach { scripts, opened, closed, ended_unowed, .. } = reach;
+    let ended = reach.ended().map(|(cause, scripts)| (cause.id(), scripts));
+    let mut ended: Vec<(&str, u64)> = ended.collect();
+    ended.extend((*ended_unowed > 0).then_some(("nothing that was owed", *ended_unowed)));
+    // Those that are equal stay in the order of causes.
+    ended.sort_by_key(|(_, scripts)| std::cmp::Reverse(*scripts));
+    let ended: Vec<String> =
+        ended.iter().map(|(cause, scripts)| format!("{cause} {}", thousands(*scripts))).collect();
+    let ended = if ended.is_empty() { "no connection ended".into() } else { ended.join(", ") };
+    format!(
+        "reached: {} of {} opened, {} reached a Close; ended for {ended}",
+        thousands(*opened),
+        count(usize::try_from(*scripts).unwrap_or(usize::MAX), "script"),
+        thousands(*closed),
+    )
+}
+
+/// What had no effect, and what to do.
+pub(crate) fn no_effect(what: NoEffect) -> String {
+    match what {
+        NoEffect::HardlyOpens(opened, scripts) => format!(
+            "only {} of {} scripts opened a WebSocket, although a polite client gets one first: \
+             hardly anything was tested. Does the server keep something from one connection to \
+             the next, such as a limit? Give each connection its own.",
+            thousands(opened),
+            thousands(scripts)
+        ),
+        NoEffect::NoClose(scripts) => format!(
+            "in none of {} scripts was a Close sent, by the server or by the client: nothing of \
+             the closing handshake was tested. Does the server end every connection before that?",
+            thousands(scripts)
+        ),
+        NoEffect::NeverTaken(command, given) => {
+            let (name, what) = match command {
+                AppSteps::CLOSE => ("CLOSE", "the server's own close"),
+                AppSteps::RETURN => ("RETURN", "an application that returns"),
+                _ => ("SEND", "output of the application's"),
+            };
+            format!(
+                "the application is said to obey `AppSteps::{name}`, and took that command in none \
+                 of {} scripts that gave it: {what} was not tested. Take commands from \
+                 `conn.application().command()`, in a `select!` beside the reads, or take `{name}` \
+                 out of `.obeying(..)`.",
+                thousands(given)
+            )
+        }
+    }
+}
