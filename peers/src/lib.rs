@@ -15,7 +15,6 @@
 mod adapters;
 mod heard;
 mod host;
-mod known;
 mod peer;
 
 use hangup::Registry;
