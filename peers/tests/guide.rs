@@ -21,7 +21,8 @@ fn examples() -> Vec<PathBuf> {
 /// The file as a guide shows it.
 fn shown(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("a source file");
-    format!("```rust,ignore\n{text}```\n")
+    let name = path.file_name().expect("a name").to_string_lossy();
+    format!("<!-- peers/examples/{name} -->\n```rust,ignore\n{text}```\n")
 }
 
 #[test]

@@ -70,7 +70,11 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// A connection over the in-memory TCP.
     pub(crate) fn in_memory(end: SubjectEnd, control: Arc<dyn ApplicationControl>) -> Self {
-        Self { transport: Transport::Memory(end), application: Application(control), waiting: Vec::new() }
+        Self {
+            transport: Transport::Memory(end),
+            application: Application(control),
+            waiting: Vec::new(),
+        }
     }
 
     /// A connection over any stream, a `TcpStream` say, whose application gets no commands.
@@ -83,7 +87,11 @@ impl Connection {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         control: Arc<dyn ApplicationControl>,
     ) -> Self {
-        Self { transport: Transport::Other(Box::new(io)), application: Application(control), waiting: Vec::new() }
+        Self {
+            transport: Transport::Other(Box::new(io)),
+            application: Application(control),
+            waiting: Vec::new(),
+        }
     }
 
     /// This connection, with `wrap` around its stream.
