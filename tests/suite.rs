@@ -197,7 +197,7 @@ fn a_suite_says_after_how_many_scripts_a_deviation_is_stale() {
 
 /// Accepts one connection, lets go of it, and then waits for another: for ever.
 async fn goes_on_accepting(conn: Connection) {
-    hangs_up_once_open(conn).await;
+    hangs_up_at_once(conn).await;
     std::future::pending().await
 }
 
