@@ -13,25 +13,37 @@
 //!                            +--------------------- shrink <--------------------+--> repro file
 //! ```
 //!
-//! A server's whole test:
+//! A server's whole test, here on tokio-tungstenite. It has the bug that hangup began with:
 //!
-//! ```should_panic
-//! use hangup::{Connection, secs};
-//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! ```
+//! use futures_util::StreamExt;
+//! use hangup::{AppSteps, Connection, secs};
+//! use tokio_tungstenite::accept_async;
 //!
-//! /// Accepts anything, and forgets to end the connection when the client sends FIN.
-//! async fn my_server(mut conn: Connection) {
-//!     let mut request = [0; 1024];
-//!     while conn.read(&mut request).await.is_ok_and(|count| count > 0) {}
-//!     let _ = conn.write_all(b"bye").await;
-//!     std::future::pending::<()>().await;
+//! async fn my_server(connection: Connection) {
+//!     let application = connection.application();
+//!     let Ok(mut socket) = accept_async(connection).await else { return };
+//!     tokio::select! {
+//!         // What comes is read, until the client closes or is gone.
+//!         () = async { while let Some(Ok(_)) = socket.next().await {} } => return,
+//!         // A shutdown: hangup tells the application when.
+//!         _ = application.command() => {}
+//!     }
+//!     let _ = socket.close(None).await;
+//!     // Waits for the client's Close: for ever, where none comes.
+//!     while let Some(Ok(_)) = socket.next().await {}
 //! }
 //!
-//! hangup::suite(|conn| my_server(conn))
-//!     .close_within(secs(5))
-//!     .findings_in(std::env::temp_dir().join("hangup-doc"))
-//!     .check();
+//! // In a crate of yours: #[test] fn closes_in_time() { .. .check(); }
+//! let suite = hangup::suite(my_server).obeying(AppSteps::CLOSE).close_within(secs(5));
+//! # let suite = suite.findings_in(std::env::temp_dir().join("hangup-doc")).scripts(500);
+//! let failure = suite.try_check().expect_err("nothing ends the wait");
+//! assert!(failure.to_string().contains("ends-in-time"));
 //! ```
+//!
+//! With one `timeout` around the close and the wait, it ends. [`guide::closing_well`] has that server
+//! whole, on seventeen libraries; [`guide::frameworks`] tells how axum, hyper, actix-web, warp, poem
+//! and salvo are given a connection.
 //!
 //! # The modules
 //!
@@ -41,6 +53,7 @@
 //! | describing it | [`target`], [`bounds`], [`heap`] |
 //! | scripts | [`script`], [`generate`], [`wire`]: frames, close codes, the handshake |
 //! | verdicts | [`verdict`] |
+//! | guides | [`guide`]: frameworks, closing well, the rules, the notation, `probe` |
 //!
 //! Other modules are public for hangup's own tests and benches. They are hidden here, and
 //! promise nothing. `docs/architecture.md` has the whole picture.
@@ -70,6 +83,8 @@ pub mod exchange;
 pub mod finding;
 pub mod fuzzing;
 pub mod generate;
+#[cfg(doc)]
+pub mod guide;
 pub mod heap;
 #[doc(hidden)]
 pub mod judge;

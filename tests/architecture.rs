@@ -33,6 +33,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("fuzzing", 9),
     ("strategy", 9),
     ("cli", 10),
+    // Pages for rustdoc, without code.
+    ("guide", 10),
 ];
 
 /// Folders whose modules are layers by themselves.

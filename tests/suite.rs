@@ -195,6 +195,46 @@ fn a_deviation_that_is_accepted_and_never_occurs_fails_where_enough_is_played() 
 }
 
 #[test]
+fn a_suite_says_after_how_many_scripts_a_deviation_is_stale() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = |scripts| {
+        let accepted = Deviation {
+            pattern: Pattern::of(Invariant::ClosesOnce).with_cause(Cause::ClientFin),
+            reason: "this test",
+            rfc: "-",
+            rate: None,
+        };
+        let suite = hangup::suite(closes_well).named("mine").accepting(accepted);
+        suite.stale_after(50).findings_in(directory.path()).scripts(scripts).try_check()
+    };
+    assert_eq!(suite(49), Ok(()));
+    assert!(suite(50).expect_err("it is stale").to_string().contains("take it out"));
+}
+
+/// Accepts one connection, lets go of it, and then waits for another: for ever.
+async fn goes_on_accepting(conn: Connection) {
+    closes_well(conn).await;
+    std::future::pending().await
+}
+
+#[test]
+fn a_server_that_goes_on_accepting_is_dropped_with_its_only_connection() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let script: Script = "upgrade\nclose 1000".parse().expect("a script");
+    let play = |suite: Suite| suite.findings_in(directory.path()).play(&script);
+    let failure = play(hangup::suite(goes_on_accepting)).expect_err("a task is left behind");
+    assert!(failure.to_string().contains("no-leak"), "{failure}");
+    let dropped = |mut conn: Connection| async {
+        let dropped = conn.dropped();
+        tokio::select! {
+            () = goes_on_accepting(conn) => {}
+            () = dropped => {}
+        }
+    };
+    assert_eq!(play(hangup::suite(dropped)), Ok(()));
+}
+
+#[test]
 fn a_deviation_that_occurs_ten_times_as_often_as_it_states_fails() {
     let directory = tempfile::tempdir().expect("a directory");
     // To serve what is illegal is a must.

@@ -9,13 +9,13 @@
 //! | `split` | a reading and a writing task |
 //! | `closing-well` | the guide's server: closes within its bound against every client |
 //!
-//! `docs/closing-well.md` shows the last, `MATRIX.md` what was found in all of them,
+//! The last is a file of `examples`, shown by `docs/closing-well.md` and `docs/frameworks.md`.
+//! `MATRIX.md` has what was found in all of them,
 //! `FINDINGS.md` what the findings mean. Nothing here judges: hangup does.
 
 mod adapters;
 mod heard;
 mod host;
-mod known;
 mod peer;
 
 use hangup::Registry;

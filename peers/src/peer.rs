@@ -2,18 +2,12 @@
 
 use hangup::bounds::Bounds;
 use hangup::target::{Deviation, Serving};
-use hangup::{AppSteps, Connection, Target};
+use hangup::{AppSteps, Connection, Suite, Target};
 use std::future::Future;
 use std::time::Duration;
 
 /// What every peer is held to, unless its documentation promises another bound.
 pub(crate) const BOUND: Duration = Duration::from_secs(5);
-// docs/closing-well.md: begin constants
-/// The time of one send: a Close may arrive right after it began.
-pub(crate) const SEND: Duration = Duration::from_millis(1500);
-/// The time of the opening, and of the closing: with a send before it, five seconds are kept.
-pub(crate) const CLOSE: Duration = Duration::from_secs(3);
-// docs/closing-well.md: end
 
 /// A server on somebody else's library.
 pub(crate) struct Peer {
@@ -49,15 +43,29 @@ impl Peer {
         }
     }
 
+    /// One of the guide's servers: `peers/examples` has it whole, with its promises.
+    pub(crate) fn of(
+        name: &'static str,
+        version: &'static str,
+        about: &'static str,
+        suite: Suite,
+    ) -> Self {
+        let target = suite.into_target();
+        Self {
+            name,
+            version,
+            about,
+            bounds: target.bounds(),
+            obeys: target.obeys(),
+            deviations: target.deviations().to_vec(),
+            serve: Box::new(move |connection| target.serve(connection)),
+        }
+    }
+
     /// Obeys these commands and no other.
     pub(crate) const fn obeying(mut self, steps: AppSteps) -> Self {
         self.obeys = steps;
         self
-    }
-
-    /// Promises a whole opening within [`BOUND`], too.
-    pub(crate) const fn with_handshake(self) -> Self {
-        self.handshake_within(BOUND)
     }
 
     /// Promises a whole opening within this time, as its documentation says.
@@ -69,12 +77,6 @@ impl Peer {
     /// Promises an end after this time of silence, as its documentation says.
     pub(crate) const fn idle_within(mut self, bound: Duration) -> Self {
         self.bounds.idle = Some(bound);
-        self
-    }
-
-    /// Breaks a rule through its library's fault, for this reason.
-    pub(crate) fn accepting(mut self, deviation: Deviation) -> Self {
-        self.deviations.push(deviation);
         self
     }
 }

@@ -1,50 +1,76 @@
-//! `docs/closing-well.md` shows the very code that is tested.
+//! The guides show the very files that are tested: `peers/examples`, each of which is the code of a
+//! target, and has its own test.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const BEGIN: &str = "// docs/closing-well.md: begin";
-const END: &str = "// docs/closing-well.md: end";
+const GUIDES: [(&str, &str); 2] = [
+    ("docs/closing-well.md", include_str!("../../docs/closing-well.md")),
+    ("docs/frameworks.md", include_str!("../../docs/frameworks.md")),
+];
 
-/// The file's region that the guide shows.
-fn region(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).expect("a source file");
-    let (_, rest) = text.split_once(BEGIN)?;
-    let (_, rest) = rest.split_once('\n')?;
-    Some(rest.split_once(END).expect("a region has an end").0.to_owned())
-}
-
-fn sources() -> Vec<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let adapters = std::fs::read_dir(source.join("adapters")).expect("the adapters");
-    let mut paths: Vec<PathBuf> = adapters.map(|entry| entry.expect("an entry").path()).collect();
-    paths.extend([source.join("host.rs"), source.join("peer.rs")]);
+fn examples() -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(examples).expect("the examples");
+    let mut paths: Vec<PathBuf> = files.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     paths
 }
 
-#[test]
-fn every_snippet_of_the_guide_is_the_code_of_its_target() {
-    let guide = include_str!("../../docs/closing-well.md");
-    let mut stale = String::new();
-    let mut shown = BTreeMap::new();
-    for path in sources() {
-        let Some(region) = region(&path) else { continue };
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        let fence = format!("```rust\n// peers/src/{}\n{region}```", relative(&path));
-        if !guide.contains(&fence) {
-            let _ = writeln!(stale, "\ndocs/closing-well.md should have, word for word:\n{fence}");
-        }
-        shown.insert(name, region);
-    }
-    assert!(stale.is_empty(), "{stale}");
-    assert_eq!(guide.matches("```rust").count(), shown.len(), "a snippet that is no target's");
-    // All libraries, the host and the constants.
-    assert_eq!(shown.len(), 17 + 2);
+/// The file as a guide shows it.
+fn shown(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let name = path.file_name().expect("a name").to_string_lossy();
+    format!("<!-- peers/examples/{name} -->\n```rust,ignore\n{text}```\n")
 }
 
-fn relative(path: &Path) -> String {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    path.strip_prefix(source).expect("a source file").to_string_lossy().replace('\\', "/")
+#[test]
+fn every_snippet_of_the_guides_is_a_whole_file_and_every_file_is_shown_once() {
+    let mut stale = String::new();
+    for path in examples() {
+        let shown = shown(&path);
+        let times: usize = GUIDES.iter().map(|(_, guide)| guide.matches(&shown).count()).sum();
+        if times != 1 {
+            let path = path.display();
+            let _ = writeln!(stale, "{times} times, not once, in the guides: {path}");
+        }
+    }
+    assert!(stale.is_empty(), "{stale}`peers/paste --write` puts the files into the guides");
+    let snippets: usize = GUIDES.iter().map(|(_, guide)| guide.matches("```rust").count()).sum();
+    assert_eq!(snippets, examples().len(), "a snippet that is no file of peers/examples");
+}
+
+#[test]
+fn every_library_has_a_file_and_every_dependency_that_a_file_names_is_the_one_that_is_tested() {
+    let manifest = include_str!("../Cargo.toml");
+    let mut names = BTreeSet::new();
+    for path in examples() {
+        let text = std::fs::read_to_string(&path).expect("a source file");
+        let (_, rest) = text.split_once("//! ```toml\n").expect("a file names its dependencies");
+        let (named, _) = rest.split_once("//! ```").expect("their end");
+        for line in named.lines().filter(|line| line.contains(" = ")) {
+            let line = line.trim_start_matches("//! ");
+            let (name, rest) = line.split_once(" = ").expect("a dependency");
+            if name == "hangup" {
+                continue;
+            }
+            let version = version(rest);
+            let ours = manifest.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+            let ours = self::version(ours.unwrap_or_else(|| panic!("{path:?}: {name}")));
+            assert!(ours.starts_with(version), "{}: {name} {version}, {ours}", path.display());
+        }
+        names.insert(path.file_stem().expect("a name").to_string_lossy().into_owned());
+    }
+    // The seventeen libraries, axum on both of its hosts, and the one on a thread.
+    assert_eq!(names.len(), 17 + 2, "{names:?}");
+}
+
+/// The version in what stands behind a dependency's name.
+fn version(dependency: &str) -> &str {
+    let version = match dependency.split_once("version = ") {
+        Some((_, version)) => version,
+        None => dependency,
+    };
+    version.trim_start_matches("\"=").trim_start_matches('"').split('"').next().expect("a version")
 }

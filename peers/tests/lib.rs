@@ -3,5 +3,6 @@
 mod declarations;
 mod findings;
 mod guide;
+mod on_a_thread;
 mod polite;
 mod tcp;

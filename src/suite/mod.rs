@@ -91,6 +91,7 @@ where
             obeys: AppSteps::NONE,
             opening: Opening::new(),
             deviations: Vec::new(),
+            stale_after: STALE_AFTER,
             serve: Arc::new(serve),
         },
         seed: SEED,
@@ -200,12 +201,19 @@ impl Suite {
     }
 
     /// Accepts that the server breaks a rule, with the reason. Where
-    /// [`STALE_AFTER`] scripts or more are played and none
-    /// shows it, [`check`](Self::check) fails: what is not needed is taken out. So it does where
+    /// [`STALE_AFTER`] scripts or more are played
+    /// ([`stale_after`](Self::stale_after) sets another number) and none shows it, [`check`](Self::check) fails: what is not needed is taken out. So it does where
     /// the deviation states a [rate](Deviation::rate), the RFC demands the rule, and the server
     /// breaks it far more often than that.
     pub fn accepting(mut self, deviation: Deviation) -> Self {
         self.target.deviations.push(deviation);
+        self
+    }
+
+    /// After how many scripts an accepted deviation that did not occur fails the test. Default:
+    /// [`STALE_AFTER`]; more where one takes a coincidence that is rare.
+    pub const fn stale_after(mut self, scripts: u64) -> Self {
+        self.target.stale_after = scripts;
         self
     }
 
@@ -311,7 +319,7 @@ impl Suite {
         if !no_effect.is_empty() {
             return Err(self.fails_by("is tested less than it seems", &no_effect));
         }
-        let stale = outcome.stale(STALE_AFTER);
+        let stale = outcome.stale(self.target.stale_after);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
         let jumps = outcome.accepted.iter();
         let jumps = jumps.filter_map(|accepted| Jump::of_deviation(accepted, outcome.scripts));
@@ -555,6 +563,7 @@ struct SuiteTarget {
     obeys: AppSteps,
     opening: Opening,
     deviations: Vec<Deviation>,
+    stale_after: u64,
     serve: Arc<dyn Fn(Connection) -> Serving + Send + Sync>,
 }
 
@@ -591,6 +600,10 @@ impl Target for SuiteTarget {
 
     fn deviations(&self) -> &[Deviation] {
         &self.deviations
+    }
+
+    fn stale_after(&self) -> u64 {
+        self.stale_after
     }
 
     fn serve(&self, connection: Connection) -> Serving {

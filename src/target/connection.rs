@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 
 /// Commands a server's application, and takes its notes.
 pub trait ApplicationControl: Send + Sync {
@@ -56,6 +57,8 @@ enum Transport {
 pub struct Connection {
     transport: Transport,
     application: Application,
+    /// Who waits for the drop: behind the transport, so that this is gone when they hear of it.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl fmt::Debug for Connection {
@@ -67,7 +70,11 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// A connection over the in-memory TCP.
     pub(crate) fn in_memory(end: SubjectEnd, control: Arc<dyn ApplicationControl>) -> Self {
-        Self { transport: Transport::Memory(end), application: Application(control) }
+        Self {
+            transport: Transport::Memory(end),
+            application: Application(control),
+            waiting: Vec::new(),
+        }
     }
 
     /// A connection over any stream, a `TcpStream` say, whose application gets no commands.
@@ -80,7 +87,11 @@ impl Connection {
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         control: Arc<dyn ApplicationControl>,
     ) -> Self {
-        Self { transport: Transport::Other(Box::new(io)), application: Application(control) }
+        Self {
+            transport: Transport::Other(Box::new(io)),
+            application: Application(control),
+            waiting: Vec::new(),
+        }
     }
 
     /// This connection, with `wrap` around its stream.
@@ -89,12 +100,40 @@ impl Connection {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let application = self.application();
-        Self { transport: Transport::Other(Box::new(wrap(self))), application }
+        Self { transport: Transport::Other(Box::new(wrap(self))), application, waiting: Vec::new() }
     }
 
     /// The handle through which the application gets commands.
     pub fn application(&self) -> Application {
         self.application.clone()
+    }
+
+    /// Waits until this connection has been dropped; take it before the connection is given away.
+    /// For a server that goes on accepting when its only connection is over, and would be
+    /// called one that leaves a task behind.
+    ///
+    /// ```
+    /// # use hangup::Connection;
+    /// # async fn serve_for_ever(connection: Connection) { drop(connection); std::future::pending().await }
+    /// async fn my_server(mut connection: Connection) {
+    ///     let dropped = connection.dropped();
+    ///     tokio::select! {
+    ///         () = serve_for_ever(connection) => {}
+    ///         () = dropped => {}
+    ///     }
+    /// }
+    ///
+    /// hangup::suite(my_server).scripts(1);
+    /// ```
+    pub fn dropped(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        // What it takes is not the target's.
+        let _ours = heap::pause();
+        let (sender, gone) = oneshot::channel();
+        self.waiting.push(sender);
+        async move {
+            // Nothing is ever sent.
+            let _ = gone.await;
+        }
     }
 }
 

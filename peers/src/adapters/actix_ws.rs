@@ -7,52 +7,27 @@
 //! is over, it writes a 408 each time that it is asked, to a client that reads a few bytes
 //! at a time without end.
 
+#[path = "../../examples/actix_ws.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use actix_http::HttpService;
 use actix_service::{Service as _, ServiceFactory as _, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::rt;
 use actix_web::{App, HttpRequest, web};
-use actix_ws::{
-    AggregatedMessage, CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError,
-    Session,
-};
-use futures_util::SinkExt as _;
+use actix_ws::{AggregatedMessage, CloseReason, Closed, Message, MessageStream, Session};
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, secs};
 use send_wrapper::SendWrapper;
 use std::future::Future;
-use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
-use tokio_io_timeout::TimeoutStream;
 
 const VERSION: &str = "actix-ws 0.4.0";
-
-const FIN_FIRST: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::EchoesCode).with_cause(Cause::ClientClose),
-    reason: "a Close that comes together with FIN is not delivered: the error that FIN is \
-             reported as comes first, and the code is lost",
-    rfc: "5.5.1: When sending a Close frame in response, the endpoint typically echos the status \
-          code it received.",
-    rate: None,
-};
-
-const ERROR_FIRST: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::AcceptsLegal).with_cause(Cause::ClientClose),
-    reason: "`MessageStream::poll_next` decodes all that was read before it hands the first of it \
-             on, and returns an error at once: a violation behind the client's Close, which nobody \
-             need look at, comes before the Close",
-    rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close frame, \
-          the endpoint MUST send a Close frame in response.",
-    rate: None,
-};
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -75,34 +50,7 @@ pub(crate) fn targets() -> Vec<Peer> {
             |connection| serve_plainly(connection, split),
         )
         .obeying(AppSteps::ALL),
-        Peer::new(
-            "actix-ws/closing-well",
-            VERSION,
-            "the guide's server: a write that makes no progress fails (its HTTP timers have their own clock)",
-            |connection| {
-                let application = connection.application();
-                let mut io = TimeoutStream::new(connection);
-                io.set_write_timeout(Some(SEND));
-                serve(Box::pin(io), application, closing_well)
-            },
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientViolation),
-            ..known::WHOLE_FRAMES
-        })
-        .accepting(known::UNSEEN_VIOLATION)
-        .accepting(known::MALFORMED_CLOSE)
-        .accepting(Deviation {
-            pattern: known::MALFORMED_CLOSE.pattern.with_cause(Cause::ClientFin),
-            ..known::MALFORMED_CLOSE
-        })
-        .accepting(FIN_FIRST)
-        .accepting(Deviation {
-            pattern: FIN_FIRST.pattern.with_cause(Cause::ClientFin),
-            ..FIN_FIRST
-        })
-        .accepting(ERROR_FIRST),
+        Peer::of("actix-ws/closing-well", VERSION, "the guide's server: a write that makes no progress fails (its HTTP timers have their own clock)", guide::suite()),
     ]
 }
 
@@ -302,47 +250,3 @@ async fn push(session: &mut Session, command: &Command) -> Result<(), Closed> {
 fn closing(code: Option<u16>, text: &str) -> Option<CloseReason> {
     code.map(|code| CloseReason { code: code.into(), description: Some(text.to_owned()) })
 }
-
-// docs/closing-well.md: begin
-/// actix writes in its own time. Its transport is a `TimeoutStream` whose writes fail
-/// where they make no progress: `io.set_write_timeout(Some(SEND))`.
-async fn closing_well(mut session: Session, stream: MessageStream, application: Application) {
-    let mut stream = stream.aggregate_continuations();
-    let reason = loop {
-        let sending = tokio::select! {
-            message = stream.recv() => match message {
-                Some(Ok(AggregatedMessage::Close(reason))) => break reason,
-                Some(Ok(message)) => match message {
-                    AggregatedMessage::Text(text) => Message::Text(text),
-                    AggregatedMessage::Binary(data) => Message::Binary(data),
-                    AggregatedMessage::Ping(data) => Message::Pong(data),
-                    _ => continue,
-                },
-                Some(Err(ProtocolError::Io(error))) if error.kind() == ErrorKind::InvalidData => {
-                    break Some(CloseCode::Invalid.into());
-                }
-                // FIN, reported before a Close that came with it.
-                Some(Err(ProtocolError::Io(_))) => break None,
-                None => return,
-                // Too long, or reserved bits: the error does not tell.
-                Some(Err(ProtocolError::Overflow)) => break Some(CloseCode::Policy.into()),
-                Some(Err(_)) => break Some(CloseCode::Protocol.into()),
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::Text(text.text().into_owned().into()),
-                Command::SendBinary(data) => Message::Binary(data.bytes().into_owned().into()),
-                _ => break None,
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, session.send(sending)).await else { return };
-    };
-    // One deadline, set once, around the own Close and the wait for the client's.
-    let _ = timeout(CLOSE, async {
-        session.close(reason).await?;
-        while let Some(Ok(_)) = stream.recv().await {}
-        Ok::<(), Closed>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

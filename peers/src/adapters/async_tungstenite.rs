@@ -3,18 +3,17 @@
 //! Its echo server forwards what is text or binary until the stream ends; `close`
 //! sends the Close, and `split` gives an own sender and receiver.
 
+#[path = "../../examples/async_tungstenite.rs"]
+mod guide;
+
 use super::tokio_tungstenite::{Closing, message_of};
 use crate::heard::Heard;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tokio::{TokioAdapter, accept_async};
-use async_tungstenite::tungstenite::protocol::CloseFrame;
-use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error, Message};
 use futures_util::StreamExt as _;
-use hangup::script::Command;
-use hangup::{AppSteps, Application, Connection};
+use hangup::{Application, Connection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -35,16 +34,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             split,
         ),
-        Peer::new(
+        Peer::of(
             "async-tungstenite/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            closing_well,
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -143,41 +138,3 @@ async fn split(connection: Connection) {
         _ = &mut writer => reader.abort(),
     }
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(connection: Connection) {
-    let application = connection.application();
-    let Ok(Ok(mut socket)) = timeout(CLOSE, accept_async(connection)).await else { return };
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
-                Some(Ok(_)) => continue,
-                Some(Err(Error::Io(_))) | None => return,
-                // The Close that fails the connection is up to us.
-                Some(Err(_)) => break Some(Message::Close(Some(CloseFrame {
-                    code: CloseCode::Protocol,
-                    reason: "".into(),
-                }))),
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text().into_owned()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::Close(None)),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.next().await.transpose()?.is_some() {}
-        Ok::<(), Error>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

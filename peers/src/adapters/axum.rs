@@ -4,21 +4,23 @@
 //! and writes. `axum::serve` is given a listener of one connection; `axum-hyper` is
 //! the same router on hyper's HTTP/1 server, as axum's examples show it.
 
+#[path = "../../examples/axum.rs"]
+mod guide;
+#[path = "../../examples/axum_serve.rs"]
+mod guide_serve;
+
 use crate::heard::Heard;
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use axum::extract::Extension;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
-use axum::serve::Listener;
 use axum::{Error, Router};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
-use hangup::{AppSteps, Application, Connection};
-use std::future::{Future, pending};
-use std::io;
+use hangup::{Application, Connection};
+use std::future::Future;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
@@ -45,59 +47,30 @@ pub(crate) fn targets() -> Vec<Peer> {
         Peer::new("axum-hyper/docs", VERSION, "hyper; echoes until an error or the end", |c| {
             host::hyper(c, |request| router(docs).oneshot(request))
         }),
-        Peer::new(
+        Peer::of(
             "axum-hyper/closing-well",
             VERSION,
             "the guide's server on hyper: every wait for the client is bounded",
-            |connection| {
-                host::hyper_bounded(connection, |request| router(closing_well).oneshot(request))
-            },
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .with_handshake(),
-        Peer::new(
+            guide::suite(),
+        ),
+        Peer::of(
             "axum/closing-well",
             VERSION,
             "the guide's server on axum::serve, which bounds no opening",
-            |connection| serve(connection, closing_well),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .accepting(known::UNREAD_ANSWER),
+            guide_serve::suite(),
+        ),
     ]
 }
 
-/// A listener's one connection and its application.
-struct Once(Option<host::Only>);
-
-impl Listener for Once {
-    type Io = host::Only;
-    type Addr = ();
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.0.take() {
-            Some(only) => (only, ()),
-            None => pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(())
-    }
-}
-
-async fn serve<F>(connection: Connection, socket: fn(WebSocket, Application) -> F)
+async fn serve<F>(mut connection: Connection, socket: fn(WebSocket, Application) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let router = router(socket).layer(Extension(connection.application()));
-    let (only, gone) = host::only(connection);
+    let dropped = connection.dropped();
     tokio::select! {
-        _ = axum::serve(Once(Some(only)), router) => {}
-        _ = gone => {}
+        _ = axum::serve(guide_serve::Once(Some(connection)), router) => {}
+        () = dropped => {}
     }
 }
 
@@ -244,40 +217,3 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-/// `axum::serve` has no time for the opening: a client that never completes its request stays.
-async fn closing_well(mut socket: WebSocket, application: Application) {
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.recv() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
-                Some(Ok(_)) => continue,
-                // Whether the client or the network did wrong, the error does not tell.
-                Some(Err(_)) => break Some(Message::Close(Some(CloseFrame {
-                    code: close_code::POLICY,
-                    reason: "".into(),
-                }))),
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text().into_owned()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::Close(None)),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.recv().await.transpose()?.is_some() {}
-        Ok::<(), Error>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

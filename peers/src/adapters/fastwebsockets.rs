@@ -5,18 +5,18 @@
 //! also listens to its application splits the socket: the reading half then hands on
 //! what the library owes (a pong, the answer to a Close) for the writing half to send.
 
+#[path = "../../examples/fastwebsockets.rs"]
+mod guide;
+
 use crate::heard::Heard;
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError,
     WebSocketRead, WebSocketWrite,
 };
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::Cause;
 use hangup::{AppSteps, Application};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -52,22 +52,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             |connection| host::hyper(connection, |request| answer(request, split)),
         ),
-        Peer::new(
+        Peer::of(
             "fastwebsockets/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            |connection| host::hyper_bounded(connection, |request| answer(request, closing_well)),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::UNMASKED)
-        .accepting(known::UNSEEN_VIOLATION)
-        .accepting(Deviation {
-            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::ClientFin),
-            ..known::UNSEEN_VIOLATION
-        })
-        .accepting(known::EARLY_UNMASKED)
-        .accepting(known::EARLY_NESTED)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -222,84 +212,3 @@ fn frame_of(command: &Command) -> Option<Owned> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(upgrading: UpgradeFut, application: Application) {
-    let Ok(mut socket) = upgrading.await else { return };
-    // Answering by itself, the library sends back whatever a Close carries.
-    socket.set_auto_close(false);
-    // A read must not be cancelled, so that it has a half and a future of its own.
-    let (reader, mut writer) = socket.split(tokio::io::split);
-    let mut reader = FragmentCollectorRead::new(reader);
-    let (queue, mut queued) = mpsc::channel::<Frame<'static>>(32);
-    let mut reading = pin!(async move {
-        // The pongs that the library owes are sent by the writer.
-        loop {
-            let outgoing = match reader.read_frame(&mut |owed| queue.send(owed)).await {
-                Ok(frame) => match frame.opcode {
-                    OpCode::Close => Frame::close_raw(Payload::Owned(close_answer(&frame.payload))),
-                    OpCode::Text | OpCode::Binary => frame,
-                    _ => continue,
-                },
-                Err(WebSocketError::InvalidUTF8) => Frame::close(1007, b""),
-                Err(WebSocketError::UnexpectedEOF | WebSocketError::IoError(_)) => return,
-                Err(_) => Frame::close(1002, b""),
-            };
-            let last = outgoing.opcode == OpCode::Close;
-            if queue.send(outgoing).await.is_err() || last {
-                return;
-            }
-        }
-    });
-    let mut reads = true;
-    let close = loop {
-        let frame = tokio::select! {
-            () = &mut reading, if reads => {
-                reads = false;
-                continue;
-            }
-            // What was queued when reading ended is sent before the end.
-            frame = queued.recv() => match frame {
-                Some(frame) => frame,
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => {
-                    Frame::text(Payload::Owned(text.text().as_bytes().to_vec()))
-                }
-                Command::SendBinary(data) => Frame::binary(Payload::Owned(data.bytes().to_vec())),
-                _ => Frame::close(1000, b""),
-            },
-        };
-        if frame.opcode == OpCode::Close {
-            break frame;
-        }
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, writer.write_frame(frame)).await else { return };
-    };
-    // One deadline, set once, around the Close, own or owed, and the wait for the client's.
-    let _ = timeout(CLOSE, async {
-        writer.write_frame(close).await?;
-        if reads {
-            let discarding = async { while queued.recv().await.is_some() {} };
-            tokio::join!(reading, discarding);
-        }
-        Ok::<(), WebSocketError>(())
-    })
-    .await;
-}
-
-/// The payload of the answer to a Close with this payload.
-fn close_answer(payload: &[u8]) -> Vec<u8> {
-    let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-    match (payload.len(), code) {
-        (0, _) => Vec::new(),
-        (2..=125, Some(1000..=1003 | 1007..=1014 | 3000..=4999))
-            if str::from_utf8(&payload[2..]).is_ok() =>
-        {
-            payload[..2].to_vec()
-        }
-        _ => 1002_u16.to_be_bytes().to_vec(),
-    }
-}
-// docs/closing-well.md: end

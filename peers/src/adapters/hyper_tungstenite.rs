@@ -3,20 +3,18 @@
 //! Its documented server spawns a task for the upgraded connection, answers messages
 //! until the stream ends, and leaves the reply to a Close to tungstenite.
 
+#[path = "../../examples/hyper_tungstenite.rs"]
+mod guide;
+
 use super::tokio_tungstenite::{close, echo, halves};
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
-use futures_util::{SinkExt as _, StreamExt as _};
-use hangup::script::Command;
-use hangup::{AppSteps, Application};
+use crate::peer::{BOUND, Peer};
+use hangup::Application;
 use http::Request;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper_tungstenite::HyperWebsocket;
-use hyper_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use hyper_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use hyper_tungstenite::tungstenite::{Error, Message};
+use hyper_tungstenite::tungstenite::protocol::WebSocketConfig;
 use std::future::Future;
 use tokio::time::timeout;
 
@@ -42,16 +40,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             |connection| host::hyper(connection, |request| answer(request, split)),
         ),
-        Peer::new(
+        Peer::of(
             "hyper-tungstenite/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            |connection| host::hyper_bounded(connection, |request| answer(request, closing_well)),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -93,40 +87,3 @@ async fn split(websocket: HyperWebsocket, application: Application) {
     let Ok(socket) = websocket.await else { return };
     halves(socket, application).await;
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(websocket: HyperWebsocket, application: Application) {
-    let Ok(mut socket) = websocket.await else { return };
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
-                Some(Ok(_)) => continue,
-                Some(Err(Error::Io(_))) | None => return,
-                // The Close that fails the connection is up to us.
-                Some(Err(_)) => break Some(Message::Close(Some(CloseFrame {
-                    code: CloseCode::Protocol,
-                    reason: "".into(),
-                }))),
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text().into_owned()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::Close(None)),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.next().await.transpose()?.is_some() {}
-        Ok::<(), Error>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

@@ -2,19 +2,17 @@
 //!
 //! Its example echoes text. The server is given an acceptor of one connection.
 
+#[path = "../../examples/poem.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
-use hangup::{AppSteps, Application, Connection};
-use http::uri::Scheme;
-use poem::listener::Acceptor;
+use hangup::{Application, Connection};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
-use poem::web::{LocalAddr, RemoteAddr};
 use poem::{EndpointExt as _, FromRequest as _, IntoResponse as _, Request, Server, endpoint};
-use std::future::{Future, pending};
+use std::future::Future;
 use std::io;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -38,38 +36,16 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             |connection| serve(connection, split),
         ),
-        Peer::new(
+        Peer::of(
             "poem/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded, but for the opening",
-            |connection| serve(connection, closing_well),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .accepting(known::UNREAD_ANSWER),
+            guide::suite(),
+        ),
     ]
 }
 
-/// An acceptor's one connection.
-struct Once(Option<host::Only>);
-
-impl Acceptor for Once {
-    type Io = host::Only;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        Vec::new()
-    }
-
-    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        match self.0.take() {
-            Some(only) => Ok((only, LocalAddr::default(), RemoteAddr::default(), Scheme::HTTP)),
-            None => pending().await,
-        }
-    }
-}
-
-async fn serve<F>(connection: Connection, socket: fn(WebSocketStream, Application) -> F)
+async fn serve<F>(mut connection: Connection, socket: fn(WebSocketStream, Application) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -83,10 +59,11 @@ where
             poem::Result::<poem::Response>::Ok(upgraded.into_response())
         }
     });
-    let (only, gone) = host::only(connection);
+    let dropped = connection.dropped();
+    let acceptor = guide::Once(Some(connection));
     tokio::select! {
-        _ = Server::new_with_acceptor(Once(Some(only))).run(endpoint.map_to_response()) => {}
-        _ = gone => {}
+        _ = Server::new_with_acceptor(acceptor).run(endpoint.map_to_response()) => {}
+        () = dropped => {}
     }
 }
 
@@ -191,39 +168,3 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-/// poem has no time for the opening: a client that never completes its request stays.
-async fn closing_well(mut socket: WebSocketStream, application: Application) {
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
-                Some(Ok(_)) => continue,
-                // An error of tungstenite's, not of the transport's.
-                Some(Err(error)) if error.kind() == io::ErrorKind::Other => {
-                    break Some(Message::close_with(CloseCode::Protocol, ""));
-                }
-                Some(Err(_)) | None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text()),
-                Command::SendBinary(data) => Message::binary(data.bytes()),
-                _ => break Some(Message::close()),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.next().await.transpose()?.is_some() {}
-        io::Result::Ok(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

@@ -3,21 +3,17 @@
 //! Its echo server writes back what it reads and returns on a Close, which the library
 //! has answered by then. The split example does the same with two halves.
 
+#[path = "../../examples/ratchet.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use bytes::BytesMut;
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::Cause;
 use hangup::{AppSteps, Application, Connection};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use ratchet_rs::{
     CloseCode, CloseReason, Error, Message, NoExt, NoExtDecoder, NoExtEncoder, NoExtProvider,
-    PayloadType, Receiver, Role, Sender, SubprotocolRegistry, WebSocket, WebSocketConfig,
-    accept_with,
+    PayloadType, Receiver, Sender, SubprotocolRegistry, WebSocket, WebSocketConfig, accept_with,
 };
 use std::pin::pin;
 use tokio::sync::mpsc;
@@ -46,27 +42,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             split,
         ),
-        Peer::new(
+        Peer::of(
             "ratchet/closing-well",
             VERSION,
             "the guide's server behind hyper: every wait for the client is bounded",
-            |connection| host::upgrading_bounded(connection, closing_well),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(Deviation {
-            reason: "the Close that refuses text waits behind a message that a client does not \
-                     read, for the lock that both halves share",
-            ..known::UNSEEN_VIOLATION
-        })
-        .accepting(Deviation {
-            pattern: known::UNSEEN_VIOLATION.pattern.with_cause(Cause::AppClose),
-            reason: "an own Close that waits for the lock that both halves share is not sent any \
-                     more once the reader fails",
-            ..known::UNSEEN_VIOLATION
-        })
-        .accepting(known::CODE_1014)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -199,79 +180,3 @@ async fn write(
 fn code(reason: Option<CloseReason>) -> Option<u16> {
     reason.map(|reason| reason.code.into())
 }
-
-// docs/closing-well.md: begin
-/// The library's own opening drops what follows the request in the same segment.
-async fn closing_well(upgrading: OnUpgrade, application: Application) {
-    let Ok(upgraded) = upgrading.await else { return };
-    let (config, io) = (WebSocketConfig::default(), TokioIo::new(upgraded));
-    let none = None::<NoExt>;
-    let socket = WebSocket::from_upgraded(config, io, none, BytesMut::new(), Role::Server);
-    // A read must not be cancelled, so that it has a half and a future of its own.
-    let Ok((mut sender, mut receiver)) = socket.split() else { return };
-    let (queue, mut queued) = mpsc::channel(1);
-    let mut reading = pin!(async move {
-        let mut buf = BytesMut::new();
-        loop {
-            match receiver.read(&mut buf).await {
-                // What comes as text is for the caller to check.
-                Ok(Message::Text) if str::from_utf8(&buf).is_err() => {
-                    let reason = CloseReason::new(CloseCode::Invalid, None);
-                    return receiver.close(reason).await.is_ok();
-                }
-                Ok(Message::Text) => {
-                    let _ = queue.send((PayloadType::Text, buf.split())).await;
-                }
-                Ok(Message::Binary) => {
-                    let _ = queue.send((PayloadType::Binary, buf.split())).await;
-                }
-                Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                // It has been answered.
-                Ok(Message::Close(_)) => return false,
-                // Or has not, since the own Close is on its way.
-                Err(error) => return error.is_close(),
-            }
-        }
-    });
-    let closes = tokio::select! {
-        _ = &mut reading => return,
-        closes = async {
-            loop {
-                let (kind, message) = tokio::select! {
-                    message = queued.recv() => message?,
-                    command = application.command() => match command {
-                        Command::SendText(text) => {
-                            (PayloadType::Text, BytesMut::from(&*text.text()))
-                        }
-                        Command::SendBinary(data) => {
-                            (PayloadType::Binary, BytesMut::from(&*data.bytes()))
-                        }
-                        _ => return Some(()),
-                    },
-                };
-                let sent = timeout(SEND, sender.write(message, kind)).await.ok()?;
-                if let Err(error) = sent {
-                    // Refused where the reader closes: then that is waited for. Who failed half way
-                    // through a frame can send nothing more.
-                    return error.is_close().then_some(());
-                }
-            }
-        } => closes,
-    };
-    if closes.is_some() {
-        // One deadline, set once, around the own Close and the wait for the client's. They
-        // share a lock, so that both are polled; who fails half way through a frame ends it.
-        queued.close();
-        let reason = CloseReason::new(CloseCode::Normal, None);
-        let closing = async { sender.close(reason).await.is_ok() };
-        let _ = timeout(CLOSE, async {
-            tokio::select! {
-                false = reading => {}
-                false = closing => {}
-                else => {}
-            }
-        })
-        .await;
-    }
-}
-// docs/closing-well.md: end

@@ -2,13 +2,15 @@
 //!
 //! Its example sends back whatever comes, a Close too, until an error or the end.
 
+#[path = "../../examples/salvo.rs"]
+mod guide;
+
 use crate::heard::Heard;
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
-use hangup::{AppSteps, Application, Connection};
+use hangup::{Application, Connection};
 use http::uri::Scheme;
 use hyper::body::Incoming;
 use hyper::service::Service as _;
@@ -40,19 +42,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             |connection| serve(connection, split),
         ),
-        Peer::new(
+        Peer::of(
             "salvo/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            |connection| {
-                let service = service(closing_well);
-                host::hyper_bounded(connection, move |request| service.call(request))
-            },
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -251,36 +246,3 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(mut socket: WebSocket, application: Application) {
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.recv() => match message {
-                Some(Ok(message)) if message.is_close() => break None,
-                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
-                Some(Ok(_)) => continue,
-                // Whether the client or the network did wrong, the error does not tell.
-                Some(Err(_)) => break Some(Message::close_with(1008_u16, "")),
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text().into_owned()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::close()),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.recv().await.transpose()?.is_some() {}
-        Ok::<(), Error>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

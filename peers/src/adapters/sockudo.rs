@@ -4,14 +4,14 @@
 //! 5 s for a closing, whatever comes meanwhile, and 120 s without a frame of the
 //! client's, after which it closes. Built with its feature `test-util`, it reads tokio's clock.
 
+#[path = "../../examples/sockudo.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant, Pattern};
-use hangup::{AppSteps, Application, Connection, secs};
+use hangup::{Application, Connection, secs};
 use sockudo_ws::error::CloseReason;
 use sockudo_ws::server::WebSocketServer;
 use sockudo_ws::{Config, Error, Http1, Message, WebSocketStream};
@@ -19,30 +19,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 const VERSION: &str = "sockudo-ws 3.1.0";
-
-const NO_CLOSE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-    reason: "after an error the library takes no message any more, a Close neither",
-    rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-    rate: None,
-};
-
-const TEXT_AFTER_CLOSE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::SilentAfterClose).with_cause(Cause::ClientClose),
-    reason: "while its answer to the client's Close waits for room, the library takes a message \
-             and sends it behind (findings/sockudo-ws-sends-text-after-its-close.toml)",
-    rfc: "5.5.1: The application MUST NOT send any more data frames after sending a Close frame.",
-    rate: None,
-};
-
-const PRESUMED_DEAD: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::LetsThePoliteFinish),
-    reason: "a client that did not answer a ping for ten seconds is presumed dead: the Close \
-             that says so is not waited for",
-    rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, that \
-          endpoint SHOULD _Close the WebSocket Connection_ as defined in Section 7.1.1.",
-    rate: None,
-};
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -67,25 +43,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             split,
         )
         .idle_within(secs(125)),
-        Peer::new(
+        Peer::of(
             "sockudo-ws/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            closing_well,
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(NO_CLOSE)
-        .accepting(Deviation {
-            pattern: NO_CLOSE.pattern.with_cause(Cause::ClientClose),
-            ..NO_CLOSE
-        })
-        // What is sent before the opening's answer is no violation yet: the FIN behind it is the cause.
-        .accepting(Deviation { pattern: NO_CLOSE.pattern.with_cause(Cause::ClientFin), ..NO_CLOSE })
-        .accepting(PRESUMED_DEAD)
-        .accepting(known::SECOND_CLOSE)
-        .accepting(TEXT_AFTER_CLOSE)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -212,39 +175,3 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(connection: Connection) {
-    let application = connection.application();
-    let Ok(Ok(mut socket)) = timeout(CLOSE, accept(connection)).await else { return };
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
-                Some(Ok(_)) => continue,
-                Some(Err(_)) => {
-                    break Some(Message::Close(Some(CloseReason::new(1002, ""))));
-                }
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::Close(None)),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.next().await.transpose()?.is_some() {}
-        Ok::<(), Error>(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

@@ -4,25 +4,17 @@
 //! sending side. Both halves share a lock, so that a server that also listens to its
 //! application polls receiving and sending side by side.
 
+#[path = "../../examples/soketto.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
-use ::http::{Request, Response};
+use crate::peer::{BOUND, Peer};
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection};
-use http_body_util::Empty;
-use hyper::body::{self, Bytes};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use soketto::connection::{Error, Receiver, Sender};
 use soketto::data::ByteSlice125;
-use soketto::handshake::http::{self, Error as NotWebSocket};
 use soketto::handshake::{Server, server};
 use soketto::{Data, Incoming};
-use std::future::pending;
 use std::pin::pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -30,23 +22,6 @@ use tokio::time::timeout;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
 const VERSION: &str = "soketto 0.8.1";
-
-const NO_CODE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-    reason: "the library fails a connection without a Close, and its own `close()` sends 1000 \
-             and no other code",
-    rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-    rate: None,
-};
-
-const DEAF_AFTER_CLOSE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::LetsThePoliteFinish),
-    reason: "the library's `close()` ends its sending side at once: a ping that comes before \
-             the client's Close cannot be answered, and ends receiving with an error",
-    rfc: "5.5.2: Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, \
-          unless it already received a Close frame.",
-    rate: None,
-};
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -69,27 +44,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a receiving task to a sending task; the first to end stops the other",
             split,
         ),
-        Peer::new(
+        Peer::of(
             "soketto/closing-well",
             VERSION,
             "the guide's server behind hyper: every wait for the client is bounded",
-            |connection| host::hyper_bounded(connection, answer),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::UNMASKED)
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::ReleasesInTime).with_cause(Cause::ClientViolation),
-            ..known::UNMASKED
-        })
-        .accepting(Deviation { pattern: Pattern::of(Invariant::LegalClose), ..known::ECHOES_1015 })
-        .accepting(known::SHORT_CLOSE)
-        .accepting(known::MALFORMED_CLOSE)
-        .accepting(Deviation { pattern: NO_CODE.pattern.with_cause(Cause::ClientFin), ..NO_CODE })
-        .accepting(NO_CODE)
-        .accepting(known::EARLY_UNMASKED)
-        .accepting(known::CODE_1014)
-        .accepting(DEAF_AFTER_CLOSE)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -238,79 +198,3 @@ async fn push(sender: &mut Sender<Compat<Connection>>, command: &Command) -> Res
     }
     sender.flush().await
 }
-
-/// As the library's example with hyper answers a request.
-async fn answer(
-    mut request: Request<body::Incoming>,
-) -> Result<Response<Empty<Bytes>>, NotWebSocket> {
-    let mut server = http::Server::new();
-    let response = server.receive_request(&request)?;
-    let application = host::application(&request);
-    tokio::spawn(closing_well(server, hyper::upgrade::on(&mut request), application));
-    Ok(response.map(|()| Empty::new()))
-}
-
-// docs/closing-well.md: begin
-/// The library's own opening drops what follows the request in the same segment.
-async fn closing_well(server: http::Server, upgrading: OnUpgrade, application: Application) {
-    let Ok(upgraded) = upgrading.await else { return };
-    let io = TokioIo::new(upgraded).compat();
-    let (mut sender, mut receiver) = server.into_builder(io).finish();
-    // A receive must not be cancelled, so that it has a future of its own.
-    let (queue, mut queued) = mpsc::channel(1);
-    let mut receiving = pin!(async move {
-        let mut message = Vec::new();
-        loop {
-            match receiver.receive(&mut message).await {
-                Ok(Incoming::Data(kind)) => {
-                    let _ = queue.send((kind.is_text(), std::mem::take(&mut message))).await;
-                }
-                Ok(Incoming::Pong(_)) => {}
-                Ok(Incoming::Closed(_)) | Err(_) => return,
-            }
-        }
-    });
-    let closes = tokio::select! {
-        () = &mut receiving => return,
-        closes = async {
-            loop {
-                let (is_text, message) = tokio::select! {
-                    message = queued.recv() => message?,
-                    command = application.command() => match command {
-                        Command::SendText(text) => (true, text.text().into_owned().into()),
-                        Command::SendBinary(data) => (false, data.bytes().into_owned()),
-                        _ => return Some(()),
-                    },
-                };
-                let sending = async {
-                    if is_text {
-                        // What comes as text is for the caller to check.
-                        sender.send_text(str::from_utf8(&message)?).await?;
-                    } else {
-                        sender.send_binary(&message).await?;
-                    }
-                    sender.flush().await
-                };
-                timeout(SEND, sending).await.ok()?.ok()?;
-            }
-        } => closes,
-    };
-    if closes.is_some() {
-        // One deadline, set once, around the own Close and the wait for the client's. They
-        // share a lock, so that both are polled; who fails half way through a frame ends it.
-        queued.close();
-        let closing = async {
-            if sender.close().await.is_ok() {
-                pending::<()>().await;
-            }
-        };
-        let _ = timeout(CLOSE, async {
-            tokio::select! {
-                () = receiving => {}
-                () = closing => {}
-            }
-        })
-        .await;
-    }
-}
-// docs/closing-well.md: end

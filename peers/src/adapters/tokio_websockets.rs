@@ -3,12 +3,14 @@
 //! Its servers send back what is text or binary until the stream ends. `close` sends a
 //! Close where none was sent, reads until the end, and shuts the stream down.
 
+#[path = "../../examples/tokio_websockets.rs"]
+mod guide;
+
 use crate::heard::Heard;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hangup::script::Command;
-use hangup::{AppSteps, Application, Connection};
+use hangup::{Application, Connection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_websockets::{CloseCode, Error, Message, ServerBuilder, WebSocketStream};
@@ -30,15 +32,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             split,
         ),
-        Peer::new(
+        Peer::of(
             "tokio-websockets/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            closing_well,
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -159,39 +158,3 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(connection: Connection) {
-    let application = connection.application();
-    let builder = ServerBuilder::new();
-    let accepting = timeout(CLOSE, builder.accept(connection));
-    let Ok(Ok((_, mut socket))) = accepting.await else { return };
-    let own_close = loop {
-        let message = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(message)) if message.is_close() => break None,
-                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
-                Some(Ok(_)) => continue,
-                // The Close that fails the connection is queued.
-                Some(Err(_)) => break None,
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Message::text(text.text().into_owned()),
-                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
-                _ => break Some(Message::close(None, "")),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        socket.close().await
-    })
-    .await;
-}
-// docs/closing-well.md: end

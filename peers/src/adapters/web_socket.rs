@@ -4,12 +4,13 @@
 //! sends a Close and does not wait. Reading must not be cancelled, so that a server that
 //! also listens to its application splits the stream and has a socket over each half.
 
+#[path = "../../examples/web_socket.rs"]
+mod guide;
+
 use crate::heard::Heard;
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use hangup::script::Command;
-use hangup::target::Deviation;
 use hangup::{AppSteps, Application};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -23,11 +24,6 @@ use web_socket::{
 };
 
 const VERSION: &str = "web-socket 0.7.0";
-
-const ONE_BYTE: Deviation = Deviation {
-    reason: "the library reports a Close payload of one byte as a Close with code 1000",
-    ..known::SHORT_CLOSE
-};
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -50,17 +46,12 @@ pub(crate) fn targets() -> Vec<Peer> {
             "echoes from a reading task to a writing task; the first to end stops the other",
             |connection| host::upgrading(connection, split),
         ),
-        Peer::new(
+        Peer::of(
             "web-socket/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            |connection| host::upgrading_bounded(connection, closing_well),
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(ONE_BYTE)
-        .accepting(known::CODE_1014)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -251,92 +242,3 @@ fn outgoing_of(command: &Command) -> Option<Outgoing> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-async fn closing_well(upgrading: OnUpgrade, application: Application) {
-    let Ok(upgraded) = upgrading.await else { return };
-    // A read must not be cancelled, so that it has a half and a future of its own.
-    let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
-    let (mut reader, mut writer) = (WebSocket::server(reader), WebSocket::server(writer));
-    let (queue, mut queued) = mpsc::channel(32);
-    let mut reading = pin!(async move {
-        let mut message = Vec::new();
-        while let Ok(event) = reader.recv_event().await {
-            // To join fragments, check text, and answer pings and Closes is up to the caller.
-            let outgoing = match event {
-                Event::Data { ty, data } => {
-                    message.extend_from_slice(&data);
-                    match ty {
-                        DataType::Stream(Fragment::Start(_) | Fragment::Next(_)) => continue,
-                        DataType::Complete(MessageType::Text)
-                        | DataType::Stream(Fragment::End(MessageType::Text)) => {
-                            match String::from_utf8(std::mem::take(&mut message)) {
-                                Ok(text) => Outgoing::Text(text),
-                                Err(_) => {
-                                    Outgoing::Close(CloseCode::InvalidPayload.to_bytes().to_vec())
-                                }
-                            }
-                        }
-                        _ => Outgoing::Binary(std::mem::take(&mut message)),
-                    }
-                }
-                Event::Ping(data) => Outgoing::Pong(data),
-                Event::Pong(..) => continue,
-                // 1015 must not be sent, but is taken for a code that may be received.
-                Event::Close { code, .. } if code != 1015 => {
-                    Outgoing::Close(code.to_bytes().to_vec())
-                }
-                Event::Close { .. } | Event::Error(..) => {
-                    Outgoing::Close(CloseCode::ProtocolError.to_bytes().to_vec())
-                }
-            };
-            let last = matches!(outgoing, Outgoing::Close(_));
-            if queue.send(outgoing).await.is_err() || last {
-                return;
-            }
-        }
-    });
-    let mut reads = true;
-    let close = loop {
-        let outgoing = tokio::select! {
-            () = &mut reading, if reads => {
-                reads = false;
-                continue;
-            }
-            // What was queued when reading ended is sent before the end.
-            outgoing = queued.recv() => match outgoing {
-                Some(outgoing) => outgoing,
-                None => return,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Outgoing::Text(text.text().into_owned()),
-                Command::SendBinary(data) => Outgoing::Binary(data.bytes().into_owned()),
-                _ => break CloseCode::Normal.to_bytes().to_vec(),
-            },
-        };
-        let sending = async {
-            match &outgoing {
-                Outgoing::Pong(data) => writer.send_pong(data).await,
-                Outgoing::Text(text) => writer.send(&**text).await,
-                Outgoing::Binary(data) => writer.send(&**data).await,
-                _ => Ok(()),
-            }
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, sending).await else { return };
-        if let Outgoing::Close(payload) = outgoing {
-            break payload;
-        }
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        writer.close(Payload(close)).await?;
-        if reads {
-            let discarding = async { while queued.recv().await.is_some() {} };
-            tokio::join!(reading, discarding);
-        }
-        io::Result::Ok(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

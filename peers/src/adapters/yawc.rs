@@ -3,15 +3,15 @@
 //! Its example reads frames until the stream ends and sends text and binary back;
 //! pongs and the answer to a Close are the library's.
 
+#[path = "../../examples/yawc.rs"]
+mod guide;
+
 use crate::heard::Heard;
 use crate::host;
-use crate::known;
-use crate::peer::{BOUND, CLOSE, Peer, SEND};
+use crate::peer::{BOUND, Peer};
 use futures_util::{SinkExt as _, StreamExt as _};
+use hangup::Application;
 use hangup::script::Command;
-use hangup::target::Deviation;
-use hangup::verdict::{Invariant, Pattern};
-use hangup::{AppSteps, Application};
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -23,33 +23,6 @@ use yawc::frame::{Frame, OpCode};
 use yawc::{HttpWebSocket, Options, UpgradeFut, WebSocket, WebSocketError};
 
 const VERSION: &str = "yawc 0.5.0";
-
-const RESERVED_BIT: Deviation = Deviation {
-    reason: "the library lets RSV1 pass on control frames, compression or not \
-             (findings/yawc-a-reserved-bit-passes.toml)",
-    rfc: "5.2: If a nonzero value is received and none of the negotiated extensions defines the \
-          meaning of such a nonzero value, the receiving endpoint MUST _Fail the WebSocket \
-          Connection_.",
-    ..known::UNMASKED
-};
-
-const SECOND_CLOSE: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::ClosesOnce),
-    reason: "the library answers the client's Close by itself, after an own Close too \
-             (findings/yawc-closes-twice.toml)",
-    rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a Close \
-          frame, the endpoint MUST send a Close frame in response.",
-    rate: None,
-};
-
-const LONG_ANSWER: Deviation = Deviation {
-    pattern: Pattern::of(Invariant::LegalClose),
-    reason: "the library sends back the payload of a Close, however long it is \
-             (findings/a-close-that-is-too-long-is-sent-back.toml)",
-    rfc: "5.5: All control frames MUST have a payload length of 125 bytes or less and MUST NOT \
-          be fragmented.",
-    rate: None,
-};
 
 pub(crate) fn targets() -> Vec<Peer> {
     vec![
@@ -72,24 +45,12 @@ pub(crate) fn targets() -> Vec<Peer> {
                 host::hyper(connection, |request| answer(request, Options::default(), split))
             },
         ),
-        Peer::new(
+        Peer::of(
             "yawc/closing-well",
             VERSION,
             "the guide's server: every wait for the client is bounded",
-            |connection| {
-                host::hyper_bounded(connection, |request| {
-                    answer(request, Options::default().with_utf8(), closing_well)
-                })
-            },
-        )
-        .obeying(AppSteps::SEND | AppSteps::CLOSE)
-        .accepting(known::WHOLE_FRAMES)
-        .accepting(known::CODE_1014)
-        .accepting(RESERVED_BIT)
-        .accepting(SECOND_CLOSE)
-        .accepting(LONG_ANSWER)
-        .accepting(known::UNSEEN_VIOLATION)
-        .with_handshake(),
+            guide::suite(),
+        ),
     ]
 }
 
@@ -216,39 +177,3 @@ fn frame_of(command: &Command) -> Option<Frame> {
         Command::Return | Command::Keep => return None,
     })
 }
-
-// docs/closing-well.md: begin
-/// The upgrade is given `Options::default().with_utf8()`, without which text may be anything.
-async fn closing_well(upgrading: UpgradeFut, application: Application) {
-    let Ok(mut socket) = upgrading.await else { return };
-    let own_close = loop {
-        let frame = tokio::select! {
-            // Not `next()`, which ends alike on the end and on an error.
-            frame = socket.next_frame() => match frame {
-                Ok(frame) if frame.opcode() == OpCode::Close => break None,
-                Ok(frame) if !frame.opcode().is_control() => frame,
-                Ok(_) => continue,
-                Err(WebSocketError::ConnectionClosed | WebSocketError::IoError(_)) => return,
-                // The Close that fails the connection is queued.
-                Err(_) => break None,
-            },
-            command = application.command() => match command {
-                Command::SendText(text) => Frame::text(text.text().into_owned()),
-                Command::SendBinary(data) => Frame::binary(data.bytes().into_owned()),
-                _ => break Some(Frame::close(CloseCode::Normal, "")),
-            },
-        };
-        // A client that does not read is given up.
-        let Ok(Ok(())) = timeout(SEND, socket.send(frame)).await else { return };
-    };
-    // One deadline, set once, around the own Close, the wait for the client's and the end.
-    let _ = timeout(CLOSE, async {
-        if let Some(close) = own_close {
-            socket.send(close).await?;
-        }
-        while socket.next().await.is_some() {}
-        yawc::Result::Ok(())
-    })
-    .await;
-}
-// docs/closing-well.md: end

@@ -1,0 +1,52 @@
+//! The guides of `docs/`, as pages.
+//!
+//! Start with [`frameworks`] (from axum's `Router`, hyper, actix-web and others to a
+//! [`Connection`](crate::Connection)) and [`closing_well`] (what a server has to do to hang up in
+//! time). [`probe`] tests a running server in any language. Nothing here is code.
+
+#[doc = "[internals.md]: crate::guide::internals"]
+#[doc = ""]
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
+
+#[doc = "[frameworks.md]: crate::guide::frameworks"]
+#[doc = "[frameworks.md#actix-web]: crate::guide::frameworks#actix-web"]
+#[doc = "[frameworks.md#axum]: crate::guide::frameworks#axum"]
+#[doc = "[frameworks.md#hyper]: crate::guide::frameworks#hyper"]
+#[doc = "[frameworks.md#poem]: crate::guide::frameworks#poem"]
+#[doc = "[frameworks.md#salvo]: crate::guide::frameworks#salvo"]
+#[doc = "[frameworks.md#warp]: crate::guide::frameworks#warp"]
+#[doc = ""]
+#[doc = include_str!("../docs/closing-well.md")]
+pub mod closing_well {}
+
+#[doc = "[closing-well.md]: crate::guide::closing_well"]
+#[doc = "[probe.md]: crate::guide::probe"]
+#[doc = ""]
+#[doc = include_str!("../docs/frameworks.md")]
+pub mod frameworks {}
+
+#[doc = "[architecture.md]: crate::guide::architecture"]
+#[doc = "[architecture.md#excuses]: crate::guide::architecture#excuses"]
+#[doc = ""]
+#[doc = include_str!("../docs/internals.md")]
+pub mod internals {}
+
+#[doc = include_str!("../docs/invariants.md")]
+pub mod invariants {}
+
+#[doc = include_str!("../docs/notation.md")]
+pub mod notation {}
+
+#[doc = "[regressions.md]: crate::guide::regressions"]
+#[doc = ""]
+#[doc = include_str!("../docs/probe.md")]
+pub mod probe {}
+
+#[doc = include_str!("../docs/regressions.md")]
+pub mod regressions {}
+
+#[doc = "[notation.md]: crate::guide::notation"]
+#[doc = ""]
+#[doc = include_str!("../docs/repro.md")]
+pub mod repro {}
