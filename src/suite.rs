@@ -357,7 +357,8 @@ impl Suite {
             let what = report::wrap(&report::cannot_judge(&what, name));
             let _ = writeln!(text, "\n{what}");
         }
-        Failure { text: text.trim_end().to_owned() }
+        let _ = write!(text, "\nagain:\n\n    {}", report::test_command());
+        Failure { text }
     }
 
     /// Plays the scripts of the repro files that an earlier run saved.
@@ -402,7 +403,12 @@ impl Suite {
             let report = report::finding(&now, &finding, Style::default());
             let SuiteTarget { name, .. } = &self.target;
             return Err(Failure {
-                text: format!("seed {}: {name} {how} {}\n\n{report}", self.seed, path.display()),
+                text: format!(
+                    "seed {}: {name} {how} {}\n\n{report}\nagain:\n\n    {}",
+                    self.seed,
+                    path.display(),
+                    report::test_command()
+                ),
             });
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use crate::finding::save::write_whole;
-use crate::report::Style;
+use crate::report::{Style, quoted};
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
@@ -59,5 +59,12 @@ fn stdout() -> AutoStream<io::Stdout> {
 /// How to lay out what goes to stdout.
 pub(super) fn style() -> Style {
     let color = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-    Style { color, ..Style::default() }
+    Style { color, program: program(), ..Style::default() }
+}
+
+/// How the user started this program, as a shell takes it.
+pub(super) fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    let typed = || std::env::args_os().next()?.into_string().ok().filter(|name| !name.is_empty());
+    PROGRAM.get_or_init(|| quoted(&typed().unwrap_or_else(|| "hangup".to_owned())))
 }
