@@ -3,7 +3,7 @@
 //! Frames are read by [`view`](crate::view), and by nobody here. Of the openings, it shows the
 //! values of headers that concern the handshake alone: others may be secret, or change.
 
-use super::text::count;
+use super::text;
 use super::timeline::{clip, short, whole_frame};
 use crate::exchange::{ConnectionId, End, Exchange, What};
 use crate::view::{Frame, Stream};
@@ -95,7 +95,7 @@ impl<'a> Direction<'a> {
                 Role::Client => "request",
                 Role::Server => "response",
             };
-            lines.push(format!("part of a {what}, {}", count(to, "byte")));
+            lines.push(format!("part of a {what}, {}", text::count(to, "byte")));
         }
         if to <= head {
             return self.with_arrow(lines);
