@@ -430,6 +430,8 @@ def broken(client):
         bad = [opcode for opcode in later if opcode != CLOSE and (opcode != PONG or pongs > PINGS)]
         return "after its Close it sent opcode %d" % bad[0] if bad else ""
     if QUESTION == "sends a legal Close":
+        if any(opcode == CLOSE and not client.got[at] & 0x80 for at, _, opcode, _ in sent):
+            return "it sent a Close without FIN"
         bad = [payload for payload in closes if not is_legal(payload)]
         return "it sent a Close with %r" % bad[0] if bad else ""
     if QUESTION == "echoes the code":

@@ -166,8 +166,6 @@ fn inexact(script: &Script) -> &'static str {
     let any = |is: &dyn Fn(&Step) -> bool| script.steps.iter().any(is);
     if any(&|step| matches!(step.act, Act::Set(..))) {
         "the script needs small buffers, which are the system's here"
-    } else if any(&|step| step.act == Act::Cut) {
-        "the script cuts the network, which nothing but silence stands for here"
     } else if any(&|step| step.joined && matches!(step.act, Act::App(..)))
         || tells(script, |_| true) && any(&|step| step.joined)
     {

@@ -48,8 +48,7 @@ fn odd_bytes_are_whole_in_the_file_and_seen_there() {
 
 #[test]
 fn a_long_story_is_cut_in_its_middle_and_says_so() {
-    let (_, repro) =
-        saved("upgrade\napp close\nping x 300 every 7ms\n");
+    let (_, repro) = saved("upgrade\napp close\nping x 300 every 7ms\n");
     let seen = repro.seen.as_ref().expect("what was seen");
     assert!(seen.wire.contains(" lines left out ..."), "{}", seen.wire);
     assert!(seen.timeline.lines().count() <= 81 && seen.wire.lines().count() <= 121);
