@@ -183,8 +183,8 @@ fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingRepo
             Command::Show(path) => ("more", format!("{program} show {}", pasteable(&path))),
             Command::Replay(path, url, options) => {
                 let (path, url) = (pasteable(&path), quoted(&url));
-                let options: String =
-                    options.iter().map(|word| format!(" {}", quoted(word))).collect();
+                let options =
+                    options.iter().fold(String::new(), |all, word| all + " " + &quoted(word));
                 ("again", format!("{program} replay {path} --url {url}{options}"))
             }
         };

@@ -90,9 +90,7 @@ fn the_exported_file_exits_with_1_on_the_bad_server_and_with_0_on_the_fixed_one(
 #[ignore = "real time: .ci/run plays it"]
 fn what_a_client_can_see_alone_is_exported_and_told_from_the_reference() {
     use Cause::{AppClose, ClientClose, ClientViolation};
-    use Invariant::{
-        AcceptsLegal, FramesWell, LegalClose, LetsThePoliteFinish, RefusesIllegal, SendsClose,
-    };
+    use Invariant::{AcceptsLegal, LegalClose, LetsThePoliteFinish, RefusesIllegal, SendsClose};
     use Symptom::{
         EndsWithClose, RefusesBareCode, RefusesSilently, ServesBadText, ServesOneByteClose,
         ServesUnmasked,
@@ -143,13 +141,6 @@ fn what_a_client_can_see_alone_is_exported_and_told_from_the_reference() {
             AppClose,
             Symptom::FragmentedClose,
             "upgrade\napp close\n",
-        ),
-        (
-            "takes-any-text",
-            FramesWell,
-            ClientViolation,
-            Symptom::TextNotUtf8,
-            "upgrade\ntext hex ff\n",
         ),
     ] {
         let broken = Server::hangup(&format!("reference/{target}"));
