@@ -122,7 +122,7 @@ fn a_finding_is_saved_as_a_repro_with_its_report_and_reported_once() {
     let repro = names.first().expect("a repro, and then its report");
     let saved = directory.path().join(repro);
     assert!(report.contains("It never does"), "{report}");
-    assert!(report.contains(&format!("    hangup replay {}\n", saved.display())), "{report}");
+    assert!(report.ends_with(&format!("\nagain:\n\n    fuzz {}\n", saved.display())), "{report}");
     let text = std::fs::read_to_string(saved.with_extension("txt")).expect("the report");
     assert!(report.contains(&text), "{text}");
     let repro = Repro::parse(&std::fs::read_to_string(&saved).expect("a file")).expect("a repro");
@@ -158,6 +158,35 @@ fn a_file_that_is_tried_again_fails_again() {
         .with_arguments(["fuzz".to_owned(), artifact.display().to_string()]);
     assert!(told(&again, HANG).is_some());
     assert!(told(&again, HANG).is_some());
+}
+
+/// cargo fuzz names any of the files in its line to paste.
+#[test]
+fn every_file_that_is_left_is_an_input_that_fails_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert!(told(&process("reference/no-deadline", directory.path()), HANG).is_some());
+    let names = files(directory.path());
+    assert_eq!(names.len(), 2, "{names:?}");
+    for name in names {
+        let path = directory.path().join(name);
+        let bytes = std::fs::read(&path).expect("a file");
+        let again = process("reference/no-deadline", directory.path())
+            .with_arguments(["fuzz".to_owned(), path.display().to_string()]);
+        assert!(told(&again, &bytes).is_some(), "{}", path.display());
+        let raw = catch_unwind(AssertUnwindSafe(|| again.bytes(&bytes)));
+        assert!(raw.is_err(), "{}", path.display());
+        assert!(process("reference", directory.path()).script(&bytes), "played, and kept there");
+    }
+}
+
+/// What nobody can judge is no finding: without -fork, it would end the night.
+#[test]
+fn what_cannot_be_judged_is_said_and_fails_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = hangup::target::clock::OwnClock::Thread;
+    let fuzz = with_artifacts(Fuzz::new(Arc::new(clock)), directory.path());
+    assert_eq!(told(&fuzz, b"upgrade\nclose 1000\n"), None);
+    assert_eq!(files(directory.path()), [""; 0]);
 }
 
 #[test]

@@ -69,11 +69,23 @@ fn every_finding_reproduces_as_it_is_written() {
 }
 
 /// Without what depends on the hour: the digest of a response with a date in it, and the
-/// period of timers that read a clock of their own.
+/// period of timers that read a clock of their own, in words and drawn.
 fn written(anew: Repro, repro: &Repro) -> Repro {
     let ticking = anew.ending == "ticking";
     let sentence = if ticking { repro.sentence.clone() } else { anew.sentence.clone() };
-    Repro { digest: repro.digest.clone(), sentence, ..anew }
+    let seen = if ticking { repro.seen.clone() } else { anew.seen.clone() };
+    Repro { digest: repro.digest.clone(), sentence, seen, ..anew }
+}
+
+/// Whoever receives one of them has the plain `hangup`, and no peers.
+#[test]
+fn every_finding_can_be_drawn_where_its_server_is_unknown() {
+    for path in files() {
+        let (_, repro) = read(&path);
+        let drawn = report::as_seen(&repro).expect("what was seen");
+        assert!(drawn.contains("  client  ") && drawn.contains(" > "), "{}", path.display());
+        assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
+    }
 }
 
 #[test]

@@ -232,6 +232,25 @@ pub(super) struct Reach {
     pub i_may_test_this_host: bool,
 }
 
+impl Reach {
+    /// The options as words of a command, without those that are by default.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let slack = self.slack.to_string();
+        let ca = self.ca.as_ref().map(|file| file.display().to_string());
+        let header = self.header.iter().map(|line| ("--header", line));
+        let subprotocol = self.subprotocol.iter().map(|name| ("--subprotocol", name));
+        let host = self.host.iter().map(|name| ("--host", name));
+        let ca = ca.iter().map(|file| ("--ca", file));
+        let slack = (slack != "250ms").then_some(("--slack", &slack));
+        let all = header.chain(subprotocol).chain(host).chain(ca).chain(slack);
+        words.extend(all.flat_map(|(option, value)| [option.to_owned(), value.clone()]));
+        words.extend(self.insecure.then(|| "--insecure".to_owned()));
+        words.extend(self.i_may_test_this_host.then(|| "--i-may-test-this-host".to_owned()));
+        words
+    }
+}
+
 /// A file, and a target in process or a running server to play it against.
 #[derive(Args, Debug)]
 pub(super) struct Anywhere {

@@ -9,32 +9,84 @@ Seen on: @TARGET@
 This file plays the same client again, and needs nothing but Python 3:
 
     python3 FILE HOST PORT [PATH]
+    python3 FILE ws://HOST:PORT/PATH
 
 @NEEDS@
-It exits with 1 if the server does it again, with 0 if it does not, and with 2 if
+It exits with 1 if the server does it again, with 0 if it was seen not to, and with 2 if
 that could not be found out. The script, as hangup (which made this file) writes it:
 
 @SCRIPT@"""
 
 import select
+import shlex
 import socket
 import struct
 import sys
 import time
+import urllib.parse
 
-HOST, PORT = (sys.argv[1:3] + ["127.0.0.1", "9001"])[:2] if len(sys.argv) > 2 else sys.exit(__doc__)
-PATH = sys.argv[3].encode() if len(sys.argv) > 3 else @PATH@
+
+def cannot(why):
+    """Ends with 2: nothing was found out."""
+    print("could not be found out: " + why, file=sys.stderr)
+    sys.exit(2)
+
+
+def address(arguments):
+    """Host, port and path of the arguments: a URL, or in words of their own."""
+    usage = "usage: python3 %s HOST PORT [PATH], or ws://HOST:PORT/PATH" % shlex.quote(sys.argv[0])
+    path = @PATH@
+    if len(arguments) == 1 and "://" in arguments[0]:
+        try:
+            url = urllib.parse.urlsplit(arguments[0])
+            host, port = url.hostname, url.port or 80
+        except ValueError as error:
+            cannot("%s: %s; %s" % (arguments[0], error, usage))
+        if url.scheme != "ws" or not host:
+            cannot("%s: no ws:// URL with a host (TLS is not spoken here); %s" % (arguments[0], usage))
+        if url.path:
+            path = url.path.encode() + (b"?" + url.query.encode() if url.query else b"")
+    elif len(arguments) == 1:
+        cannot("PORT is missing behind %s; %s" % (arguments[0], usage))
+    elif 2 <= len(arguments) <= 3:
+        host = arguments[0]
+        if not (arguments[1].isascii() and arguments[1].isdigit()):
+            cannot("PORT is no number: %s; %s" % (arguments[1], usage))
+        port = int(arguments[1])
+        if len(arguments) == 3:
+            path = arguments[2].encode()
+    else:
+        cannot(usage)
+    if not 0 < port < 65536:
+        cannot("there is no port %d; %s" % (port, usage))
+    if not path.startswith(b"/") or any(byte <= 32 or byte > 126 for byte in path):
+        cannot("PATH begins with / and has no spaces, but %r; %s" % (path, usage))
+    return host, port, path
+
+
+HOST, PORT, PATH = address(sys.argv[1:])
 # The server's promise, in seconds, and what real time gets on top.
 BOUND, SLACK = @BOUND@, @SLACK@
 QUESTION, CAUSE = @QUESTION@, @CAUSE@
+# What exactly was seen.
+SYMPTOM = @SYMPTOM@
 # Where in what the client sends behind its request the byte stands that obliges the
 # server, and the code of the client's Close.
 OFFSET, CODE = @OFFSET@, @CODE@
 # How many pings the client sends before its Close: so many pongs may come late.
 PINGS = @PINGS@
+# Whether the script opens a WebSocket, and has the application close.
+OPENS, APP_CLOSES = @OPENS@, @CLOSES@
+# What real time and a socket cannot do as exactly as the script asks for: that the server does
+# not show it here does not say that it never does.
+INEXACT = @INEXACT@
 # A client that stops reading has a small window.
 STOPS_READING = @DEAF@
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+# The answer to the key that the client sends (RFC 6455, 1.3).
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+# A client can answer a Close no sooner than so, over a network.
+AT_ONCE = 0.1
 
 
 def play(client):
@@ -44,7 +96,7 @@ def request(filler):
     host = ("[%s]" % HOST if ":" in HOST else HOST).encode()
     lines = [
         b"GET %s HTTP/1.1" % PATH,
-        b"Host: %s:%s" % (host, PORT.encode()),
+        b"Host: %s:%d" % (host, PORT),
         b"Upgrade: websocket",
         b"Connection: Upgrade",
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -60,7 +112,7 @@ class Stuck(Exception):
 
 
 class CannotTell(Exception):
-    """The client does not read, and the server is not on this machine."""
+    """Nothing follows from what was seen."""
 
 
 class Client:
@@ -71,7 +123,7 @@ class Client:
         if STOPS_READING:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
         self.socket.settimeout(5)
-        self.socket.connect((HOST, int(PORT)))
+        self.socket.connect((HOST, PORT))
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.start = time.monotonic()
@@ -83,6 +135,8 @@ class Client:
         self.got, self.got_at = b"", []
         self.ended_at, self.was_reset, self.fin_at = None, False, None
         self.gathered, self.awaited = b"", 0
+        # Whether the server was gone before its Close could be answered.
+        self.close_dropped = False
 
     def now(self):
         return time.monotonic() - self.start
@@ -104,7 +158,7 @@ class Client:
             except OSError:
                 break
             if data and self.now() > until:
-                raise Stuck
+                raise Stuck("room to send")
         self.wait(0.005)
 
     def gather(self, data):
@@ -129,7 +183,7 @@ class Client:
         if not self.reads and what == "upgrade":
             return
         if not self.read(self.now() + BOUND + 2 * SLACK, lambda: self.has(what)):
-            raise Stuck
+            raise Stuck(what)
 
     def stop_reading(self):
         self.flush()
@@ -193,6 +247,10 @@ class Client:
         else:
             self.ended_at = self.now()
 
+    def has_closed(self):
+        """Whether a whole Close has come."""
+        return any(opcode == CLOSE and end is not None for _, end, opcode, _ in self.frames())
+
     def has(self, what):
         """Whether that has come since what was waited for last."""
         if what == "end" or self.ended_at is not None:
@@ -235,6 +293,31 @@ class Client:
         head = self.got.find(b"\r\n\r\n")
         opened = head >= 0 and self.got.split(b" ", 2)[1:2] == [b"101"]
         return frames(self.got, head + 4) if opened else []
+
+    def accept(self):
+        for line in self.got.split(b"\r\n\r\n")[0].split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"sec-websocket-accept":
+                return value.strip()
+        return None
+
+    def answer_late(self):
+        """Answers the server's Close after the time in which nobody can: is it gone by then?"""
+        closed = [end for _, end, opcode, _ in self.frames() if opcode == CLOSE and end is not None]
+        if not closed or self.is_gone:
+            return
+        closed_at = when(self.got_at, closed[0])
+        self.read(closed_at + AT_ONCE, lambda: False)
+        if self.ended_at is None or self.ended_at > closed_at + AT_ONCE:
+            return
+        # A FIN alone is no end: who reads on takes the answer, who is gone resets it.
+        try:
+            self.socket.send(b"\x88\x80\x00\x00\x00\x00")
+            time.sleep(AT_ONCE)
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError:
+            error = 1
+        self.close_dropped = self.was_reset or error != 0
 
     def opened_at(self):
         head = self.got.find(b"\r\n\r\n")
@@ -286,36 +369,145 @@ def frames(data, at):
 
 
 def broken(client):
-    """Whether the server did what it must not: a sentence, or None."""
+    """What the server did that it must not, as a sentence; "" if it was seen not to do it."""
     sent = client.frames()
     closes = [payload for _, end, opcode, payload in sent if opcode == CLOSE and end is not None]
+    part = any(end is None for _, end, opcode, _ in sent if opcode == CLOSE)
+    ended = client.ended_at is not None
+    deaf = client.was_deaf and not ended
     if QUESTION == "ends in time":
         since = client.obliged_at()
         if since is None:
-            return None
-        ended = client.ended_at
-        if ended is not None and ended <= since + BOUND + SLACK:
-            return None
-        how = "it is open at %.3f s" % client.now() if ended is None else "it ended at %.3f s" % ended
+            raise CannotTell("nothing obliged the server to end the connection: its application "
+                             "did not close it, or the client's bytes did not get there")
+        if ended and client.ended_at <= since + BOUND + SLACK:
+            return ""
+        how = "it ended at %.3f s" % client.ended_at if ended else "it is open at %.3f s" % client.now()
         return "owed since %.3f s, due at %.3f s: %s" % (since, since + BOUND, how)
     if QUESTION == "answers Close":
-        clean = client.ended_at is not None and not client.was_reset and not client.was_deaf
-        return "it ended without a Close" if clean and not closes else None
+        if closes:
+            return ""
+        if ended and not client.was_reset and not client.was_deaf:
+            return "it ended within its Close" if part else "it ended without a Close"
+        raise CannotTell("no Close came, and no clean end")
+    if QUESTION == "sends Close":
+        if closes:
+            return ""
+        if ended and not client.was_deaf:
+            return "it ended within its Close" if part else "it ended without a Close"
+        raise CannotTell("no Close came, and no end: does the application close at PATH?")
+    if QUESTION == "ends with a Close":
+        if closes or not (ended or deaf):
+            return ""
+        if ended and not client.was_deaf:
+            return "it ended by itself, without a Close"
+        raise CannotTell("the client did not read")
+    if QUESTION == "lets the polite finish":
+        return hurried(client, closes)
+    if QUESTION == "frames well":
+        if client.accept() != ACCEPT:
+            return "its Sec-WebSocket-Accept is %r" % client.accept()
+        if not sent:
+            raise CannotTell("the server sent no frame")
+        return misframed(client)
+    if QUESTION == "refuses what is illegal":
+        return unrefused(client, closes, ended)
+    if not closes:
+        if QUESTION == "accepts what is legal" and CODE is None and OFFSET is None and not ended:
+            return ""
+        if QUESTION == "sends a legal Close" and ended and not client.was_deaf:
+            return ""
+        raise CannotTell("the server sent no Close")
+    if QUESTION == "accepts what is legal":
+        code = code_of(closes[0])
+        return "it answered code %d" % code if code in (1002, 1007) else ""
     if QUESTION == "closes once":
-        return "it sent %d Closes" % len(closes) if len(closes) > 1 else None
+        return "it sent %d Closes" % len(closes) if len(closes) > 1 else ""
     if QUESTION == "is silent after Close":
         opcodes = [opcode for _, _, opcode, _ in sent]
-        later = opcodes[opcodes.index(CLOSE) + 1 :] if CLOSE in opcodes else []
+        later = opcodes[opcodes.index(CLOSE) + 1 :]
         pongs = later.count(PONG)
         bad = [opcode for opcode in later if opcode != CLOSE and (opcode != PONG or pongs > PINGS)]
-        return "after its Close it sent opcode %d" % bad[0] if bad else None
+        return "after its Close it sent opcode %d" % bad[0] if bad else ""
     if QUESTION == "sends a legal Close":
+        if any(opcode == CLOSE and not client.got[at] & 0x80 for at, _, opcode, _ in sent):
+            return "it sent a Close without FIN"
         bad = [payload for payload in closes if not is_legal(payload)]
-        return "it sent a Close with %r" % bad[0] if bad else None
+        return "it sent a Close with %r" % bad[0] if bad else ""
     if QUESTION == "echoes the code":
-        code = code_of(closes[0]) if closes else CODE
-        return "it answered code %s with %s" % (CODE, code) if code != CODE else None
-    sys.exit("no such question: " + QUESTION)
+        code = code_of(closes[0])
+        return "it answered code %s with %s" % (CODE, code) if code != CODE else ""
+    raise CannotTell("no such question: " + QUESTION)
+
+
+def hurried(client, closes):
+    """Whether the server was gone before the client could answer its Close."""
+    if client.was_reset and not closes and not client.was_deaf:
+        return "it reset the connection before its Close could be read"
+    if not closes:
+        raise CannotTell("the server sent no Close: does the application close at PATH?")
+    if client.close_dropped:
+        return "it ended the connection with its Close, before an answer could come"
+    return ""
+
+
+def unrefused(client, closes, ended):
+    """What the server did with the client's violation, where that is what is asked."""
+    sent = client.obliged_at() if CAUSE == "the client's protocol violation" else 0
+    if sent is None:
+        raise CannotTell("the client's violation did not get there")
+    code = code_of(closes[0]) if closes else None
+    if closes and code in @FITTING@:
+        return ""
+    if SYMPTOM.startswith("refuses a violation with a code"):
+        return "it closed with code %s" % code if closes else ""
+    if SYMPTOM.startswith("refuses a violation"):
+        if closes:
+            return ""
+        if ended and client.was_reset == ("reset" in SYMPTOM):
+            return "it %s without a Close" % ("reset the connection" if client.was_reset else "ended")
+        if ended or not client.was_deaf:
+            return ""
+        raise CannotTell("the client did not read")
+    if closes:
+        # What came behind a Close is discarded: an answer to it is an answer to the violation.
+        return "it went on, and closed with code %s" % code
+    if not ended and not client.was_deaf:
+        return "it went on: the connection is open at %.3f s" % client.now()
+    if not ended:
+        raise CannotTell("the client did not read")
+    return ""
+
+
+def misframed(client):
+    """The first thing that is wrong with what the server sent, or ""."""
+    text, message = b"", None
+    for begin, end, opcode, payload in client.frames():
+        first, second = client.got[begin], client.got[begin + 1 : begin + 2]
+        if first & 0x70 or opcode not in (0, TEXT, BINARY, CLOSE, PING, PONG):
+            return "it sent what is no frame: first byte %02x" % first
+        if second and second[0] & 0x80:
+            return "it sent a frame with a mask"
+        if end is None:
+            break
+        short, length = second[0] & 0x7F, len(payload)
+        if (short == 126 and length < 126) or (short == 127 and length < 65536):
+            return "it sent a length wider than it needs"
+        if opcode >= 8:
+            if not first & 0x80 or length > 125:
+                return "it sent a control frame that is fragmented, or too long"
+            continue
+        if (opcode == 0) != (message is not None):
+            return "it sent a fragment out of place"
+        message = opcode if opcode else message
+        text += payload if message == TEXT else b""
+        if first & 0x80:
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError:
+                return "it sent text that is not UTF-8: %r" % text[:32]
+            text, message = b"", None
+    return ""
 
 
 def code_of(payload):
@@ -337,7 +529,13 @@ def is_legal(payload):
 def watch(client):
     """After the script: until what is owed is overdue."""
     client.read(client.now() + 2 * SLACK + 0.01, lambda: client.ended_at is not None)
+    if QUESTION == "lets the polite finish":
+        client.read(client.now() + BOUND, lambda: client.ended_at is not None or client.has_closed())
+        client.answer_late()
+        return
     since = client.obliged_at()
+    if since is None and QUESTION != "ends in time":
+        since = client.now()
     if since is not None:
         client.read(since + BOUND + SLACK, lambda: client.ended_at is not None)
     is_blind = client.is_cut or not client.reads or client.is_gone
@@ -345,31 +543,53 @@ def watch(client):
         # Who does not read sees no end, and to read now would set the server free.
         ended = client.server_has_ended()
         if ended is None:
-            raise CannotTell
+            raise CannotTell("the client does not read: only on the server's own machine, with "
+                             "Linux, can be told whether the server ended the connection")
         client.ended_at = since + BOUND if ended else None
+
+
+def closes_for_the_polite():
+    """Whether the application closes at PATH for a client that reads."""
+    client = Client()
+    client.send(request(0))
+    return client.read(BOUND + SLACK, lambda: client.has_closed() or client.ended_at is not None)
+
+
+def find_out():
+    """What the server did that it must not; "" if it was seen not to."""
+    try:
+        client = Client()
+    except OSError as error:
+        raise CannotTell("no connection to %s port %s: %s" % (HOST, PORT, error))
+    stuck = None
+    try:
+        play(client)
+    except Stuck as what:
+        stuck = "the script waits for what did not come: %s" % what
+    watch(client)
+    status = client.got.split(b"\r\n")[0]
+    if OPENS and status and status.split(b" ", 2)[1:2] != [b"101"]:
+        raise CannotTell("the server answered: %s; is PATH right?" % status.decode("latin-1"))
+    if OPENS and not status and not client.was_deaf:
+        raise CannotTell("the server did not answer the opening request")
+    why = broken(client)
+    if why and CAUSE == "the application's close" and QUESTION == "ends in time":
+        if not client.has_closed() and not closes_for_the_polite():
+            raise CannotTell("the application does not close at PATH, as far as a client sees")
+    if not why and stuck:
+        raise CannotTell(stuck)
+    if not why and INEXACT:
+        raise CannotTell("the server did not do it here, but %s" % INEXACT)
+    return why
 
 
 def main():
     try:
-        client = Client()
-    except OSError as error:
-        print("no connection to %s port %s: %s" % (HOST, PORT, error), file=sys.stderr)
-        return 2
-    try:
-        play(client)
-    except Stuck:
-        pass
-    try:
-        watch(client)
-    except CannotTell:
-        print("the client does not read: only on the server's own machine, with Linux, can be "
-              "told whether the server ended the connection", file=sys.stderr)
-        return 2
-    if client.got and client.got.split(b" ", 2)[1:2] != [b"101"] and client.sent.startswith(b"GET "):
-        answer = client.got.split(b"\r\n")[0].decode("latin-1")
-        print("the server answered: %s; is PATH right?" % answer, file=sys.stderr)
-        return 2
-    why = broken(client)
+        why = find_out()
+    except CannotTell as error:
+        cannot(str(error))
+    except (Exception, KeyboardInterrupt) as error:
+        cannot("%s: %s" % (type(error).__name__, error))
     print("reproduced: " + why if why else "not reproduced")
     return 1 if why else 0
 

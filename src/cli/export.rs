@@ -8,8 +8,9 @@ use super::files::{self, Content};
 use super::{CLEAN, Done, Trouble, output};
 use crate::finding::repro::Repro;
 use crate::report;
-use crate::script::{Act, Command, Millis, Pace, Piece, Script, Send, Size, Unit};
-use crate::verdict::{Cause, Invariant};
+use crate::run::real_time::listen;
+use crate::script::{self, Act, Command, Millis, Pace, Piece, Script, Send, Size, Step, Unit};
+use crate::verdict::{Cause, Invariant, Symptom};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Opening, Role};
 use std::fmt::Write as _;
@@ -26,7 +27,10 @@ pub(super) fn run(options: &Export) -> Done {
         Content::Repro(repro) => repro,
         Content::Script(_) => return Err(format!("{at}: a script is no finding")),
     };
-    let text = python(&repro).map_err(|why| format!("{at}: {why}"))?;
+    let text = python(&repro).map_err(|why| {
+        let (program, file) = (output::program(), report::pasteable(&options.file));
+        format!("{at}: {why}; `{program} replay {file}` can, where it knows the server")
+    })?;
     output::print(&text);
     Ok(CLEAN)
 }
@@ -48,7 +52,10 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     };
     let bound = bound.unwrap_or(repro.bounds.close).as_secs_f64();
     let opened = Some(&repro.opening).filter(|opening| !opening.is_usual());
-    let path = opened.map_or_else(|| path(&repro.target.0), Opening::path);
+    let path = opened.map_or_else(|| path(repro), |opening| opening.path().to_owned());
+    let fitting = fitting(repro.identity.symptom());
+    let symptom = repro.identity.symptom().map_or("", |symptom| symptom.id());
+    let truth = |holds: bool| if holds { "True" } else { "False" };
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
     let sentence = report::wrap_to(&plain(&repro.sentence), 86);
     let headline =
@@ -57,7 +64,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let facts = [
         ("@HEADLINE@", headline.as_str()),
         ("@SENTENCE@", &sentence),
-        ("@NEEDS@", needs(&repro.script)),
+        ("@NEEDS@", &report::wrap_to(&needs(&repro.script), 86)),
         ("@TARGET@", &report::wrap_to(&plain(&repro.target.0), 86)),
         ("@SCRIPT@", &indented(&plain(&repro.script.to_string()))),
         ("@PATH@", &literal(path.as_bytes())),
@@ -68,7 +75,12 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@OFFSET@", &offset),
         ("@CODE@", &stream.code.map_or_else(|| "None".to_owned(), |code| code.to_string())),
         ("@PINGS@", &stream.pings.to_string()),
-        ("@DEAF@", if stops_reading(&repro.script) { "True" } else { "False" }),
+        ("@DEAF@", truth(stops_reading(&repro.script))),
+        ("@SYMPTOM@", &format!("{symptom:?}")),
+        ("@FITTING@", fitting),
+        ("@OPENS@", truth(stream.opens)),
+        ("@CLOSES@", truth(tells(&repro.script, |command| matches!(command, Command::Close(..))))),
+        ("@INEXACT@", &format!("{:?}", inexact(&repro.script))),
         ("@STEPS@", &steps(&repro.script)),
         ("@HEADERS@", &headers(&repro.opening)),
     ];
@@ -87,9 +99,13 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::SilentAfterClose => Ok("is silent after Close"),
         Invariant::LegalClose => Ok("sends a legal Close"),
         Invariant::EchoesCode => Ok("echoes the code"),
-        _ => Err(format!(
-            "whether a server breaks {rule} cannot be told by a client alone: `hangup replay` can"
-        )),
+        Invariant::SendsClose => Ok("sends Close"),
+        Invariant::NoSilentEnd => Ok("ends with a Close"),
+        Invariant::LetsThePoliteFinish => Ok("lets the polite finish"),
+        Invariant::FramesWell => Ok("frames well"),
+        Invariant::RefusesIllegal => Ok("refuses what is illegal"),
+        Invariant::AcceptsLegal => Ok("accepts what is legal"),
+        _ => Err(format!("whether a server breaks {rule} cannot be told by a client alone")),
     }
 }
 
@@ -104,23 +120,71 @@ fn headers(opening: &Opening) -> String {
     })
 }
 
-/// The path of a URL; `/` for a target in process.
-fn path(target: &str) -> &str {
-    let after = target.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
-    after.unwrap_or("/")
+/// The codes that tell a client of this violation, in Python.
+const fn fitting(symptom: Option<Symptom>) -> &'static str {
+    match symptom {
+        Some(Symptom::ServesBadText | Symptom::ServesBadReason) => "(1002, 1007, 1008)",
+        Some(Symptom::ServesLongControl | Symptom::ServesTopBit) => "(1002, 1008, 1009)",
+        Some(Symptom::ServesReservedOpcode) => "(1002, 1003, 1008)",
+        // Which violation it was, the symptom does not say.
+        Some(
+            Symptom::RefusesSilently | Symptom::RefusesByReset | Symptom::RefusesWithOtherCode,
+        ) => "(1002, 1003, 1007, 1008, 1009)",
+        _ => "(1002, 1008)",
+    }
+}
+
+/// The path of a URL; of a target in process, where `hangup serve` has its application do what the
+/// script asks for.
+fn path(repro: &Repro) -> String {
+    if let Some((_, rest)) = repro.target.0.split_once("://") {
+        return rest.find('/').map_or("/", |at| &rest[at..]).to_owned();
+    }
+    listen::path_of(&repro.script)
 }
 
 /// What the server's application has to do by itself.
-fn needs(script: &Script) -> &'static str {
-    let acts = script.steps.iter().map(|step| &step.act);
-    let mut told = acts.filter(|act| matches!(act, Act::App(..))).peekable();
-    let tells_any = told.peek().is_some();
-    if told.any(|act| matches!(act, Act::App(Command::Close(..), _))) {
-        "PATH must be where the server's application closes on its own, once it is open."
-    } else if tells_any {
-        "PATH must be where the server's application sends on its own."
+fn needs(script: &Script) -> String {
+    let told: Vec<String> = commands(script)
+        .map(|(command, text)| match command {
+            Command::Close(None, script::Content::Empty) => "closes on its own".to_owned(),
+            Command::Close(..) => format!("closes on its own as by `{text}`"),
+            _ => format!("does on its own what `{text}` says"),
+        })
+        .collect();
+    if told.is_empty() {
+        return "PATH is where it opens a WebSocket.".to_owned();
+    }
+    let told = plain(&told.join(", then "));
+    format!("PATH must be where the server's application {told}, once the connection is open.")
+}
+
+/// What the script has the application do, each with its line.
+fn commands(script: &Script) -> impl Iterator<Item = (&Command, String)> {
+    script.steps.iter().filter_map(|step| match &step.act {
+        Act::App(command, _) => {
+            let alone = Script { steps: vec![Step::from(step.act.clone())] };
+            Some((command, alone.to_string().trim_end().to_owned()))
+        }
+        _ => None,
+    })
+}
+
+fn tells(script: &Script, what: impl Fn(&Command) -> bool) -> bool {
+    commands(script).any(|(command, _)| what(command))
+}
+
+/// Why this script cannot be played over a socket as exactly as in virtual time; empty where it can.
+fn inexact(script: &Script) -> &'static str {
+    let any = |is: &dyn Fn(&Step) -> bool| script.steps.iter().any(is);
+    if any(&|step| matches!(step.act, Act::Set(..))) {
+        "the script needs small buffers, which are the system's here"
+    } else if any(&|step| step.joined && matches!(step.act, Act::App(..)))
+        || tells(script, |_| true) && any(&|step| step.joined)
+    {
+        "the script needs the application to act in the same moment as the client"
     } else {
-        "PATH is where it opens a WebSocket."
+        ""
     }
 }
 
@@ -145,6 +209,8 @@ fn indented(text: &str) -> String {
 /// matters stands in it.
 #[derive(Default)]
 struct Milestones {
+    /// Whether the script sends a whole opening request.
+    opens: bool,
     /// The end of the first legal Close.
     close: Option<usize>,
     /// The byte that proves the first fault.
@@ -178,6 +244,7 @@ impl Milestones {
         let before = &stream.frames()[..close.unwrap_or(stream.frames().len())];
         let close = close.map(|close| &stream.frames()[close]);
         Self {
+            opens: true,
             close: close.map(|close| close.end_offset - opening),
             fault: stream.fault().map(|(_, offset)| offset - opening),
             code: close.and_then(Frame::code).map(|code| code.0),
@@ -322,10 +389,9 @@ mod tests {
         let opens = "PATH is where it opens a WebSocket.";
         assert_eq!(needs("upgrade\ntext \"app close\"\nclose 1000 \"app send\"\n"), opens);
         let sends = needs("upgrade\napp send text \"app close\"\n");
-        assert_eq!(sends, "PATH must be where the server's application sends on its own.");
-        for script in ["upgrade\napp close\n", "upgrade\napp send text\napp close 1000\n"] {
-            assert!(needs(script).contains("closes on its own"), "{script}");
-        }
+        assert!(sends.contains("does on its own what `app send text 'app close'` says"), "{sends}");
+        let closes = needs("upgrade\napp send text\napp close 1000\n");
+        assert!(closes.contains("`app send text` says, then closes on its own as by"), "{closes}");
     }
 
     #[test]
@@ -335,9 +401,20 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_the_urls() {
-        assert_eq!(path("ws://[::1]:9001/bye?x=1"), "/bye?x=1");
-        assert_eq!(path("ws://127.0.0.1:9001"), "/");
-        assert_eq!(path("reference/no-deadline"), "/");
+    fn the_path_is_the_urls_or_what_the_application_does() {
+        let path = |target: &str, script: &str| {
+            let seed = crate::fuzzing::seeds().into_iter().find(|seed| seed.target == "repro");
+            let text = String::from_utf8(seed.expect("a seed").bytes).expect("text");
+            let repro = Repro::parse(&text).expect("a repro");
+            let target = (target.to_owned(), String::new());
+            path(&Repro { target, script: script.parse().expect(script), ..repro })
+        };
+        let close = "upgrade\napp close\n";
+        assert_eq!(path("ws://[::1]:9001/bye?x=1", close), "/bye?x=1");
+        assert_eq!(path("ws://127.0.0.1:9001", close), "/");
+        assert_eq!(path("reference", "upgrade\n"), "/");
+        assert_eq!(path("reference", close), "/?do=close");
+        let all = "upgrade\nwait 1s\napp close 1000 \"a/b%\"\n";
+        assert_eq!(path("reference", all), "/?do=close%201000%20%22a%2Fb%25%22");
     }
 }

@@ -251,12 +251,17 @@ fn elsewhere(registry: &Registry, options: &File) -> Option<Repro> {
 pub(super) fn show(registry: &Registry, options: &File) -> Done {
     if let Some(repro) = elsewhere(registry, options) {
         let (name, version) = &repro.target;
-        output::line(&report::wrap(&format!("{name} ({version}), as it was saved")));
+        output::line(&report::wrap(&format!(
+            "{name} ({version}), as it was seen when it was saved"
+        )));
         output::print(&report::saved(&repro, output::style()));
-        output::note(&report::wrap(
-            "No timeline: this binary does not know the server. The binary or the test that wrote \
-             the file does.",
-        ));
+        match report::as_seen(&repro) {
+            Some(seen) => output::print(&seen),
+            None => output::note(&report::wrap(
+                "No timeline: an older hangup wrote the file, and this binary does not know the \
+                 server. The binary or the test that wrote the file does.",
+            )),
+        }
         return Ok(CLEAN);
     }
     let mut case = Case::open(registry, options)?;

@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use crate::finding::save::write_whole;
-use crate::report::Style;
+use crate::report::{Style, quoted};
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Write as _};
@@ -61,7 +61,7 @@ pub(super) fn style() -> Style {
     let color = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let terminal = terminal_size::terminal_size_of(io::stdout());
     let width = terminal.map_or(Style::default().width, |(width, _)| usize::from(width.0));
-    Style { color, width: width.clamp(NARROW, WIDE), ..Style::default() }
+    Style { color, width: width.clamp(NARROW, WIDE), program: program(), ..Style::default() }
 }
 
 /// The fewest and the most columns of a line.
@@ -75,4 +75,11 @@ pub(super) fn heed_force_color() {
     if forced.is_some_and(|forced| forced != "0") && std::env::var_os("NO_COLOR").is_none() {
         ColorChoice::Always.write_global();
     }
+}
+
+/// How the user started this program, as a shell takes it.
+pub(super) fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    let typed = || std::env::args_os().next()?.into_string().ok().filter(|name| !name.is_empty());
+    PROGRAM.get_or_init(|| quoted(&typed().unwrap_or_else(|| "hangup".to_owned())))
 }

@@ -60,8 +60,10 @@ pub(super) fn run(options: &Options) -> Done {
     let known = (&known, missed.as_slice());
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    let report =
-        |saved: &Saved| probe_report::report(&options.url, &probe, &outcome, known, saved, seconds);
+    let asked = options.reach.words();
+    let report = |saved: &Saved| {
+        probe_report::report(&options.url, &probe, &outcome, known, (saved, &asked), seconds)
+    };
     let held = |identity| {
         let mut findings = outcome.findings.iter().filter(|found| !found.is_dismissed());
         options.all_variants && findings.any(|found| found.violation.identity == identity)

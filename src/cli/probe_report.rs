@@ -34,13 +34,13 @@ pub(super) fn report(
     probe: &Probe,
     outcome: &ProbeOutcome,
     (known, missed): (&Known, &[Identity]),
-    saved: &Saved,
+    (saved, options): (&Saved, &[String]),
     seconds: f64,
 ) -> TargetReport {
     let mut findings = Vec::new();
     let mut dismissed = Vec::new();
     for found in &outcome.findings {
-        let report = finding(found, probe.limits.bounds, saved);
+        let report = finding(found, probe.limits.bounds, saved, options);
         match found.dismissed {
             Some(reason) => dismissed.push((report, reason)),
             None => findings.push(report),
@@ -68,7 +68,12 @@ pub(super) fn report(
     }
 }
 
-fn finding(found: &ProbeFinding, bounds: Bounds, saved: &Saved) -> FindingReport {
+fn finding(
+    found: &ProbeFinding,
+    bounds: Bounds,
+    saved: &Saved,
+    options: &[String],
+) -> FindingReport {
     let path = saved.path(found.violation.identity);
     FindingReport {
         repro: repro(found, bounds),
@@ -79,5 +84,6 @@ fn finding(found: &ProbeFinding, bounds: Bounds, saved: &Saved) -> FindingReport
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
         path: path.map(Path::to_owned),
         url: Some(found.url.clone()),
+        options: options.to_vec(),
     }
 }

@@ -185,8 +185,16 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
     let Some(repro) = &case.repro else {
         let at = options.file.file.display();
         return Err(format!(
-            "{at}: a script has no verdict to compare with; `hangup shrink {at} --url {url}` plays \
-             it, and saves what it finds"
+            "{at}: a script has no verdict to compare with; `{} shrink {} --url {}{}` plays it, and saves \
+             what it finds",
+            output::program(),
+            report::pasteable(&options.file.file),
+            report::quoted(url),
+            options
+                .reach
+                .words()
+                .iter()
+                .fold(String::new(), |words, word| { words + " " + &report::quoted(word) }),
         ));
     };
     let (exchange, verdict) = runtime()?.block_on(async {

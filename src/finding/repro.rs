@@ -1,5 +1,5 @@
-//! The repro file: a saved minimal script with its target, bounds, verdict and the
-//! digest of its exchange. Format 1, TOML; `docs/repro.md` describes it.
+//! The repro file: a saved minimal script with its target, bounds, verdict, the digest of its
+//! exchange, and what that looked like. TOML; `docs/repro.md` describes it.
 //!
 //! Text in, text out: files are the faces' business.
 
@@ -10,22 +10,26 @@ use crate::wire::Opening;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format that this version reads and writes.
-pub const FORMAT: u32 = 1;
+/// The format that this version writes. It reads [`FORMAT_UNSEEN`] too.
+pub const FORMAT: u32 = 2;
+
+/// The format of files without [`Repro::seen`].
+pub const FORMAT_UNSEEN: u32 = 1;
 
 /// What stands above the first line, for those who have never heard of hangup.
 const HEADER: &str = "\
 # A connection that a WebSocket server did not close as it must: a repro of hangup's.
 # hangup plays a misbehaving client against a server and judges how connections end.
-# The script below is the shortest one that shows it. To see it, and to play it again:
+# The script below is the shortest one that shows it; at the end of the file stands what
+# happened, drawn and as bytes. To see it, and to play it again:
 #
 #     hangup show FILE
 #     hangup replay FILE
 #     hangup replay FILE --url URL        (a running server)
 #     hangup export FILE --as python      (a program for those without hangup)
 #
-# A server that is not built into `hangup` is known to the test or binary that wrote
-# this file: run that again, and it plays this file first.
+# `replay` needs to know the server. One that is not built into `hangup` is known to the
+# test or binary that wrote this file: run that again, and it plays this file first.
 ";
 
 /// A saved finding.
@@ -58,6 +62,19 @@ pub struct Repro {
     /// Whether it was decided that it is a finding. A long run saves what it has found at
     /// once, and may be cut short before it has played the controls.
     pub confirmed: bool,
+    /// What was seen when it was saved; `None` in files of older versions.
+    pub seen: Option<Seen>,
+}
+
+/// What was seen on the connection when a repro was saved, for readers that do not have the
+/// server, or have no hangup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The timeline, in at most 80 columns; never empty.
+    pub timeline: String,
+    /// The bytes of both directions, decoded; never empty.
+    pub wire: String,
 }
 
 /// Why a text is no repro that this version can read.
@@ -108,8 +125,10 @@ struct File {
     #[serde(default, skip_serializing_if = "Opening::is_usual")]
     opening: Opening,
     bounds: Bounds,
-    // Last, and its own last field always there: a file that was cut is never whole.
     violation: FileViolation,
+    // Last, and always there in format 2: a file that was cut is never whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<Seen>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,11 +173,12 @@ impl Repro {
             Some(Some(format)) if format > i64::from(FORMAT) => {
                 return Err(ReproError::Newer(format.unsigned_abs()));
             }
-            Some(Some(format)) if format == i64::from(FORMAT) => {}
+            Some(Some(format)) if format >= i64::from(FORMAT_UNSEEN) => {}
             Some(_) => {
                 return Err(ReproError::Field("`format` is no format of hangup's".to_owned()));
             }
         }
+        let has_seen = format_of(&table) != Some(i64::from(FORMAT_UNSEEN));
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
         let script = file.script.parse().map_err(ReproError::Script)?;
         let FileViolation { problem, level, variant, at_seconds, confirmed, ending, sentence } =
@@ -170,6 +190,12 @@ impl Repro {
         // Cut behind the second of three quotes, text reads as none.
         if sentence.is_empty() {
             return Err(ReproError::Field("`sentence` is empty: the file was cut".to_owned()));
+        }
+        let is_cut = |seen: &Seen| seen.timeline.is_empty() || seen.wire.is_empty();
+        if file.seen.as_ref().map_or(has_seen, is_cut) {
+            return Err(ReproError::Field(
+                "`seen` is missing or empty: the file was cut".to_owned(),
+            ));
         }
         Ok(Self {
             hangup: file.hangup,
@@ -185,6 +211,7 @@ impl Repro {
             runtime_seed: file.runtime_seed,
             digest: file.digest,
             confirmed,
+            seen: file.seen,
         })
     }
 
@@ -195,7 +222,7 @@ impl Repro {
     /// Never: strings and finite numbers always make TOML.
     pub fn to_text(&self) -> String {
         let file = File {
-            format: FORMAT,
+            format: if self.seen.is_some() { FORMAT } else { FORMAT_UNSEEN },
             hangup: self.hangup.clone(),
             script: self.script.to_string(),
             digest: self.digest.clone(),
@@ -212,6 +239,7 @@ impl Repro {
             target: FileTarget { name: self.target.0.clone(), version: self.target.1.clone() },
             opening: self.opening.clone(),
             bounds: self.bounds,
+            seen: self.seen.clone(),
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
         format!("{HEADER}\n{body}")
@@ -254,6 +282,10 @@ pub enum Replay {
     Different(Vec<Violation>),
     /// It cannot be judged in virtual time: other threads are at work.
     Unproven(Violation),
+}
+
+fn format_of(table: &toml::Table) -> Option<i64> {
+    table.get("format")?.as_integer()
 }
 
 const fn yes() -> bool {

@@ -23,6 +23,10 @@ pub(super) struct FindingLog {
     /// The fuzzer was given files to try again: every finding is reported again.
     retries_files: bool,
     reported: Mutex<BTreeSet<Problem>>,
+    /// What a shell is told to start this program again, quoted where it needs that.
+    program: String,
+    /// What stands before the program: variables of the environment.
+    setting: String,
 }
 
 impl FindingLog {
@@ -32,12 +36,22 @@ impl FindingLog {
             directory: PathBuf::new(),
             retries_files: false,
             reported: Mutex::new(BTreeSet::new()),
+            program: String::new(),
+            setting: String::new(),
         }
+    }
+
+    /// The program needs these variables, in the form that a shell takes.
+    pub(super) fn with_setting(self, setting: String) -> Self {
+        Self { setting, ..self }
     }
 
     /// Reads libFuzzer's arguments; the first is the program's name.
     pub(super) fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
-        for argument in arguments.into_iter().skip(1) {
+        let mut arguments = arguments.into_iter();
+        self.program =
+            arguments.next().map_or_else(String::new, |program| report::quoted(&program));
+        for argument in arguments {
             if let Some(prefix) = argument.strip_prefix(ARTIFACT_PREFIX) {
                 self.directory = directory_of(prefix);
             } else if !argument.starts_with('-') && Path::new(&argument).is_file() {
@@ -89,7 +103,8 @@ impl FindingLog {
 
     /// The report with its last lines, which is also written beside the repro.
     fn write_report(&self, text: &str, path: &Path) -> String {
-        let report = format!("{text}\n    hangup replay {}\n", path.display());
+        let again = format!("{}{} {}", self.setting, self.program, report::pasteable(path));
+        let report = format!("{text}\nagain:\n\n    {again}\n");
         match save::write_whole(self.directory(), &path.with_extension("txt"), report.as_bytes()) {
             Ok(()) => report,
             Err(error) => format!("{report}\nnot saved beside it: this report: {error}\n"),

@@ -15,12 +15,14 @@
 //!
 //! What [`Fuzz`] finds is shrunk, and saved beside the fuzzer's own artifact. It panics
 //! once for each finding, told apart as everywhere by target, rule, cause and condition:
-//! a night over many processes ends with a handful of files. Nothing is played in real time; what
-//! other threads of the server's keep from being judged is said once in each process.
+//! a night over many processes ends with a handful of files. Each of these files is an input too,
+//! and fails again. Nothing is played in real time; what other threads of the server's keep from
+//! being judged is no finding, and is said once in each process, on stderr.
 
 #[cfg(feature = "tungstenite")]
 mod decoder_comparison;
 mod finding_log;
+mod input;
 mod mutate;
 #[cfg(feature = "arbitrary")]
 mod raw;
@@ -44,7 +46,9 @@ use crate::suite::Suite;
 use crate::target::{Deviation, Registry, Target};
 use crate::verdict::Violation;
 use finding_log::FindingLog;
+use input::Input;
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -120,7 +124,9 @@ impl Fuzz {
         let name = std::env::var(TARGET).unwrap_or_else(|_| "reference".to_owned());
         let registry = Registry::built_in();
         let target = registry.resolve(&name).unwrap_or_else(|error| panic!("{TARGET}: {error}"));
-        Self::new(target)
+        let built_in = Self::new(target);
+        let setting = format!("{TARGET}={} ", report::quoted(&name));
+        Self { log: built_in.log.with_setting(setting), ..built_in }
     }
 
     /// Takes from libFuzzer's own arguments where its artifacts go: findings are saved
@@ -145,27 +151,30 @@ impl Fuzz {
         why.map_or(Ok(()), |why| Err(report::wrap(&format!("{name} could not be tested: {why}"))))
     }
 
-    /// Plays a script in hangup's notation; `false` where it is none, or one too long to
-    /// be worth its time.
+    /// Plays a script in hangup's notation, or that of a repro or report that was left beside a
+    /// crash; `false` where it is none, or one too long to be worth its time.
     ///
     /// # Panics
     ///
     /// If the server breaks a rule that it has not been seen to break: with the whole
     /// report, and where it was saved.
     pub fn script(&self, data: &[u8]) -> bool {
-        let script = std::str::from_utf8(data).ok().and_then(|text| text.parse().ok());
-        script.is_some_and(|script| self.play(&script))
+        Input::read(data).is_some_and(|input| self.play(&input))
     }
 
-    /// Plays raw bytes and pauses after the upgrade; `false` where there are none.
+    /// Plays raw bytes and pauses after the upgrade, or the script of a repro or report that was
+    /// left beside a crash; `false` where there are none.
     ///
     /// # Panics
     ///
     /// As [`script`](Self::script).
     #[cfg(feature = "arbitrary")]
     pub fn bytes(&self, data: &[u8]) -> bool {
+        if let Some(saved) = Input::saved(data) {
+            return self.play(&saved);
+        }
         let script = raw::script(data, &self.config);
-        script.steps.len() > 1 && self.play(&script)
+        script.steps.len() > 1 && self.play(&Input::drawn(script))
     }
 
     /// Mutates the script in `data[..size]` in place, and returns the new size, from 1 to
@@ -197,14 +206,16 @@ impl Fuzz {
     }
 
     /// Plays a script, and panics on a new finding: a fuzzer counts a panic as a crash.
-    fn play(&self, script: &Script) -> bool {
+    fn play(&self, Input { script, runtime_seed, is_saved }: &Input) -> bool {
         // Where the macros are not used, nobody has asked yet.
         let opens = self.opens.get_or_init(|| self.opens());
         assert!(opens.is_ok(), "{}", opens.as_ref().err().map_or("", String::as_str));
-        if is_too_long(script) || script.max_bytes_sent() > self.max_bytes {
+        let is_long = is_too_long(script) || script.max_bytes_sent() > self.max_bytes;
+        // What is saved was a finding, however long.
+        if is_long && !is_saved {
             return false;
         }
-        let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, 0);
+        let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, *runtime_seed);
         let deviations = self.target.deviations();
         let mut reports = String::new();
         let is_new = |suspicion: &&Violation| {
@@ -214,7 +225,9 @@ impl Fuzz {
         if let Some(what) = unproven
             && !self.said_unjudged.swap(true, Ordering::Relaxed)
         {
-            reports = report::wrap(&report::cannot_judge(&what, self.target.name()));
+            // No finding: a panic would end the night.
+            let said = report::wrap(&report::cannot_judge(&what, self.target.name()));
+            let _ = writeln!(std::io::stderr(), "{said}");
         }
         for violation in verdict.violations {
             let key = violation.identity;
@@ -224,8 +237,9 @@ impl Fuzz {
             }
             let bounds = self.bounds;
             let campaign = Campaign { bounds, seed: 0, scripts: None, all_variants: false };
-            let mut play_again =
-                |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
+            let mut play_again = |script: &Script| {
+                Ok::<_, Infallible>(play(&self.target, &self.bounds, script, *runtime_seed))
+            };
             let first = FirstFailure { script: script.clone(), index: 0, violation };
             let Ok(finding) = campaign.investigate(first, &mut play_again, &|| false);
             if finding.is_dismissed() {

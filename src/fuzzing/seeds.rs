@@ -9,7 +9,7 @@
 use super::raw::RawStep;
 use crate::bounds::Bounds;
 use crate::exchange::Time;
-use crate::finding::repro::Repro;
+use crate::finding::repro::{Repro, Seen};
 use crate::generate::GeneratorConfig;
 use crate::script::{Act, Frame, Script, Unit};
 use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
@@ -237,6 +237,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
         runtime_seed: 0,
         digest: "0123456789abcdef".to_owned(),
         confirmed: true,
+        seen: None,
     };
     let quotes = r#"upgrade
 close 1000 "'''\"\\\u{7}€"
@@ -264,6 +265,10 @@ close 1000 "'''\"\\\u{7}€"
                 level: Level::Must,
                 ending: Ending::InTime.kind().to_owned(),
                 script: quotes.parse().expect("a script"),
+                seen: Some(Seen {
+                    timeline: "     0.000 s  Close 1000 \"'''\"\n".to_owned(),
+                    wire: "     0.000 s > Close 1000   88 82\n".to_owned(),
+                }),
                 ..base
             },
         ),

@@ -16,6 +16,7 @@ mod sentence;
 mod table;
 mod text;
 mod timeline;
+mod wire_log;
 
 #[cfg(feature = "cli")]
 pub use json::json;
@@ -24,19 +25,26 @@ pub use junit::{Suite, junit};
 pub(crate) use reach::no_effect;
 pub use sentence::sentence;
 pub use text::{
-    Style, cannot_judge, count, finding, headline, jump, of_scripts, pasteable, problem_headline,
-    recapitulation, replay, saved, stale, summary, target, thousands, variants, wrap, wrap_to,
+    Style, as_seen, cannot_judge, count, finding, headline, jump, of_scripts, pasteable,
+    problem_headline, quoted, recapitulation, replay, saved, stale, summary, target, test_command,
+    thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
+pub use wire_log::wire_log;
 
 use crate::bounds::Bounds;
-use crate::exchange::Exchange;
+use crate::exchange::{ConnectionId, Exchange};
 use crate::finding::Finding;
-use crate::finding::repro::{Repro, ending_fields};
+use crate::finding::repro::{Repro, Seen, ending_fields};
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::Violation;
 use crate::wire::Opening;
+
+/// How many lines of a timeline go into a repro file: the first ones, and the last.
+const TIMELINE_LINES: (usize, usize) = (60, 20);
+/// The same of the wire log.
+const WIRE_LINES: (usize, usize) = (80, 40);
 
 /// The repro of a finding.
 pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
@@ -78,6 +86,39 @@ impl Shown<'_> {
             runtime_seed,
             digest: exchange.digest(),
             confirmed: violation.doubts.is_empty(),
+            seen: Some(Seen {
+                timeline: bounded(&timeline(exchange, Some(violation)), TIMELINE_LINES),
+                wire: bounded(&wire_log(exchange, ConnectionId::FIRST), WIRE_LINES),
+            }),
         }
+    }
+}
+
+/// The first lines and the last ones of a text, with a word on what is left out between them.
+fn bounded(text: &str, (first, last): (usize, usize)) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let Some(left_out) = lines.len().checked_sub(first + last + 1).filter(|left_out| *left_out > 0)
+    else {
+        return text.to_owned();
+    };
+    let left_out = left_out + 1;
+    let word = format!("{:15}... {} left out ...", "", count(left_out, "line"));
+    let word = word.as_str();
+    let (first, last) = (&lines[..first], &lines[lines.len() - last..]);
+    let kept = first.iter().chain([&word]).chain(last);
+    kept.flat_map(|line| [*line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_ends_and_says_how_much_is_left_out() {
+        let text = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+        let word = |count| format!("{:15}... {count} lines left out ...", "");
+        assert_eq!(bounded(text, (2, 1)), format!("1\n2\n{}\n9\n", word(6)));
+        assert_eq!(bounded(text, (5, 2)), format!("1\n2\n3\n4\n5\n{}\n8\n9\n", word(2)));
+        assert_eq!(bounded(text, (6, 2)), text, "a line is not worth a word");
     }
 }

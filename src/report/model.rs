@@ -135,6 +135,8 @@ pub struct FindingReport {
     pub path: Option<PathBuf>,
     /// Where it was played, where that was over TCP.
     pub url: Option<String>,
+    /// The options with which a server over TCP was asked, as words of a command.
+    pub options: Vec<String>,
 }
 
 /// How surely a finding shows again.
@@ -231,8 +233,8 @@ impl Jump {
 pub enum Command {
     /// Draw it.
     Show(PathBuf),
-    /// Play it again on a URL.
-    Replay(PathBuf, String),
+    /// Play it again on a URL, with these options.
+    Replay(PathBuf, String, Vec<String>),
 }
 
 /// What is to be known about a campaign beside its findings.
@@ -290,6 +292,7 @@ impl FindingReport {
             repeats: Repeats::Share(finding.rate),
             path,
             url: None,
+            options: Vec::new(),
         }
     }
 
@@ -298,7 +301,7 @@ impl FindingReport {
         let path = self.path.clone()?;
         Some(match &self.url {
             None => Command::Show(path),
-            Some(url) => Command::Replay(path, url.clone()),
+            Some(url) => Command::Replay(path, url.clone(), self.options.clone()),
         })
     }
 }

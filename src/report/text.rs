@@ -18,6 +18,9 @@ use crate::verdict::{Control, Doubt, Reason};
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// Where commands have a target listen.
+const SERVED_AT: &str = "127.0.0.1:9001";
+
 /// How text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -27,12 +30,15 @@ pub struct Style {
     pub color: bool,
     /// Whether each accepted deviation is told with its reason, and not only counted.
     pub verbose: bool,
+    /// What a shell is told to start the program whose commands are printed, quoted where it needs
+    /// that.
+    pub program: &'static str,
 }
 
-/// 80 columns, no colours, not verbose.
+/// 80 columns, no colours, not verbose, the commands of `hangup`.
 impl Default for Style {
     fn default() -> Self {
-        Self { width: 80, color: false, verbose: false }
+        Self { width: 80, color: false, verbose: false, program: "hangup" }
     }
 }
 
@@ -130,7 +136,7 @@ fn problem(
     indented(out, "         ", &finding.repro.script.to_string());
     out.push('\n');
     indented(out, "     ", &variants(problem, scripts, style.width.saturating_sub(5)));
-    commands(out, std::iter::once(finding).chain(problem.saved_variants()));
+    commands(out, std::iter::once(finding).chain(problem.saved_variants()), style);
 }
 
 /// A problem in a line: `ends-in-time (liveness, should): waits to read, no timer ends it`.
@@ -179,13 +185,17 @@ fn flaky(rate: f64) -> String {
 }
 
 /// What to do with saved files: a heading, then a line to paste for each.
-fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingReport>) {
+fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingReport>, style: Style) {
+    let program = style.program;
     let saved = findings.filter_map(FindingReport::command);
     for (index, command) in saved.enumerate() {
         let (heading, line) = match command {
-            Command::Show(path) => ("more", format!("hangup show {}", pasteable(&path))),
-            Command::Replay(path, url) => {
-                ("again", format!("hangup replay {} --url {url}", pasteable(&path)))
+            Command::Show(path) => ("more", format!("{program} show {}", pasteable(&path))),
+            Command::Replay(path, url, options) => {
+                let (path, url) = (pasteable(&path), quoted(&url));
+                let options =
+                    options.iter().fold(String::new(), |all, word| all + " " + &quoted(word));
+                ("again", format!("{program} replay {path} --url {url}{options}"))
             }
         };
         if index == 0 {
@@ -225,7 +235,11 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             vec![text.replacen("warning", &style.paint(Paint::Yellow, "warning"), 1)]
         }
         Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
-        Remark::CannotJudge(what, target) => vec![wrapped(&cannot_judge(&what, target))],
+        Remark::CannotJudge(what, target) => {
+            let mut lines = vec![wrapped(&cannot_judge(&what, target))];
+            lines.extend(over_tcp(target, style).map(|line| format!("  {line}")));
+            lines
+        }
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
             vec![wrapped(&format!(
@@ -286,8 +300,17 @@ pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
     };
     format!(
         "cannot be judged in virtual time: {rule}: {why}, so that the server's time is not \
-         tokio's: test it over TCP, with `hangup serve {target}` and `hangup probe`."
+         tokio's. Let {target} listen on a port, and test it over TCP, with `hangup probe` and its URL."
     )
+}
+
+/// The two commands that test a target of this program over TCP, side by side.
+fn over_tcp(target: &str, style: Style) -> [String; 2] {
+    let program = style.program;
+    [
+        format!("{program} serve {} --listen {SERVED_AT}", quoted(target)),
+        format!("{program} probe ws://{SERVED_AT}/"),
+    ]
 }
 
 /// What showed once and is no finding, and why not.
@@ -352,7 +375,7 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
     if steps > STEPS {
         let _ = writeln!(out, "    .. {}", count(steps - STEPS, "step"));
     }
-    commands(&mut out, std::iter::once(finding));
+    commands(&mut out, std::iter::once(finding), style);
     out
 }
 
@@ -410,14 +433,15 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         say(&format!("{rule}: {sentence}"));
     }
     if report.result == ReplayResult::Unproven {
-        say(&format!(
-            "Virtual time cannot judge it: test it over TCP, with `hangup serve {}` and \
-             `hangup probe`.",
-            report.on
-        ));
+        say("Virtual time cannot judge it: test it over TCP, with `hangup probe`.");
     }
     if let Some(ended) = &report.ended {
         say(&format!("It ended otherwise than saved: {ended} then."));
+    }
+    if report.result == ReplayResult::Unproven {
+        for line in over_tcp(&report.on, style) {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     text
 }
@@ -473,6 +497,16 @@ pub fn saved(repro: &Repro, style: Style) -> String {
     out
 }
 
+/// What happened when a repro was saved: its timeline and its wire log; `None` where an older
+/// version saved it.
+pub fn as_seen(repro: &Repro) -> Option<String> {
+    let seen = repro.seen.as_ref()?;
+    let text = format!("\n{}\non the wire:\n\n{}", seen.timeline, seen.wire);
+    // A file from a stranger must not steer a terminal.
+    let harmless = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    Some(text.chars().map(harmless).collect())
+}
+
 /// What is wrong with an accepted deviation that never fired in so many scripts, and what to do.
 pub fn stale(deviation: &Deviation, scripts: u64) -> String {
     let Deviation { pattern, reason, .. } = deviation;
@@ -522,11 +556,26 @@ fn percent(rate: f64) -> String {
     format!("{percent:.digits$} %")
 }
 
-/// A path as a shell takes it back: in quotes where it needs them.
+/// A path as a shell takes it back: in quotes where it needs them, and never as an option.
 pub fn pasteable(path: &Path) -> String {
     let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    quoted(&if path.starts_with('-') { format!("./{path}") } else { path })
+}
+
+/// A word as a shell takes it back: in quotes where it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// What runs a test again, in its package where that is known.
+pub fn test_command(test: &str) -> String {
+    let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {}", quoted(&name)));
+    format!("cargo test{} {}", package.unwrap_or_default(), quoted(test))
 }
 
 /// A number with its thousands apart: `1,000,000`.

@@ -150,7 +150,7 @@ impl Row {
 }
 
 /// A time in at most twelve columns.
-fn short(at: Time) -> String {
+pub(super) fn short(at: Time) -> String {
     let exact = at.to_string();
     let seconds = at.0 / 1_000_000;
     match exact.len() {
@@ -432,7 +432,7 @@ fn fault(frame: &Frame, event: usize) -> String {
     proven.map_or_else(String::new, |(fault, _)| format!(": {fault}"))
 }
 
-fn whole_frame(frame: &Frame) -> String {
+pub(super) fn whole_frame(frame: &Frame) -> String {
     let mut text = frame.opcode.to_string();
     let Some(head) = frame.head else { return text };
     if !head.fin {

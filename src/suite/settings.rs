@@ -2,6 +2,7 @@
 //! by itself wins.
 
 use super::{Suite, name};
+use crate::report;
 use std::env::VarError;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ impl Suite {
     /// How to play the same again: the variables that make a default another one, and the test.
     pub(super) fn again(&self) -> Option<String> {
         let test = name::test_name()?;
-        let mut line = String::from("again: ");
+        let mut line = String::from("again:\n\n    ");
         let Explicit { seed, scripts, .. } = self.explicit;
         if !seed && self.seed != super::SEED {
             let _ = write!(line, "{SEED}={} ", self.seed);
@@ -56,7 +57,7 @@ impl Suite {
         if !scripts && self.scripts != super::SCRIPTS {
             let _ = write!(line, "{SCRIPTS}={} ", self.scripts);
         }
-        let _ = write!(line, "cargo test {test}");
+        line.push_str(&report::test_command(&test));
         Some(line)
     }
 }

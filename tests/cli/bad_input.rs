@@ -91,10 +91,10 @@ fn a_file_that_is_no_repro_is_refused_by_what_it_is() {
 fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
     let desk = Desk::with_repro();
     for (from, to, why) in [
-        ("format = 1", "format = 2", "written in format 2; this hangup reads format 1"),
-        ("format = 1", "format = 0", "`format`"),
-        ("format = 1", "format = \"1\"", "`format`"),
-        ("format = 1", "format = 1\nmood = 1", "`mood`"),
+        ("format = 2", "format = 3", "written in format 3; this hangup reads format 2"),
+        ("format = 2", "format = 0", "`format`"),
+        ("format = 2", "format = \"1\"", "`format`"),
+        ("format = 2", "format = 2\nmood = 1", "`mood`"),
         ("[violation]", "[violation]\nmood = 1", "`mood`"),
         ("[target]", "[target]\nmood = 1", "`mood`"),
         ("[bounds]", "[bounds]\nmood = 1", "`mood`"),

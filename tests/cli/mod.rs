@@ -11,6 +11,7 @@ mod compare;
 mod interrupt;
 mod json;
 mod lists;
+mod pasted;
 mod problems;
 mod replay;
 mod saving;
@@ -90,7 +91,7 @@ pub(crate) fn assert_fits(text: &str) {
     let is_pasted = |line: &str| {
         let word = line.trim_start();
         [4, 5, 9].contains(&(line.len() - word.len()))
-            && word.starts_with(|c: char| c.is_ascii_lowercase() || c == '+')
+            && word.starts_with(|c: char| c.is_ascii_lowercase() || "+/".contains(c))
     };
     let is_wide = |line: &&str| line.chars().count() > 80 && !is_pasted(line);
     let wide: Vec<&str> = text.lines().filter(is_wide).collect();

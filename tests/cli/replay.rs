@@ -73,8 +73,29 @@ fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
     }
     let run = desk.hangup("show edited.toml");
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.out.contains("mine (") && run.out.contains("app close"), "{run:?}");
-    assert!(run.err.contains("does not know the server"), "{run:?}");
+    assert!(run.out.starts_with("mine (tokio-tungstenite 0.30), as it was seen when"), "{run:?}");
+    let known = desk.hangup(&format!("show {REPRO}")).out;
+    let timeline = known.split_once("         time  client").expect("a timeline").1;
+    assert!(run.out.contains("app close") && run.out.contains(timeline), "{run:?}");
+    let frame = "\n              < Close                               88 00\n";
+    assert!(run.out.contains(frame) && run.err.is_empty(), "{run:?}");
+    assert_fits(&run.out);
+}
+
+/// An older version kept no timeline.
+#[test]
+fn a_repro_of_format_1_of_an_unknown_server_is_shown_without_a_timeline() {
+    let desk = Desk::with_repro();
+    let text = desk.read(REPRO).replace("\"tungstenite/no-deadline\"", "\"mine\"");
+    let old = text.split("\n[seen]\n").next().expect("a part");
+    desk.write("cut.toml", old);
+    let cut = desk.hangup("show cut.toml");
+    assert!(cut.refusal().contains("`seen` is missing"), "{cut:?}");
+    desk.write("old.toml", old.replace("format = 2", "format = 1"));
+    let run = desk.hangup("show old.toml");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("It never does") && !run.out.contains("wire"), "{run:?}");
+    assert!(run.err.contains("an older hangup wrote the file"), "{run:?}");
 }
 
 /// What bytes cost is no part of one play: a replay measures it again.

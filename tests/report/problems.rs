@@ -22,10 +22,21 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
         runtime_seed: 0,
         digest: String::new(),
         confirmed: true,
+        seen: None,
     };
     let repeats = Repeats::Share(1.0);
     let (since, path, url) = (None, None, None);
-    FindingReport { repro, ending, since, shrunk: true, plays: 1, repeats, path, url }
+    FindingReport {
+        repro,
+        ending,
+        since,
+        shrunk: true,
+        plays: 1,
+        repeats,
+        path,
+        url,
+        options: Vec::new(),
+    }
 }
 
 fn late(symptom: Symptom, cause: Cause, condition: Condition) -> Identity {

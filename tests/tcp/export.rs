@@ -4,19 +4,29 @@ use crate::server::{Desk, Server, bad};
 use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
 use hangup::target::Opening;
-use hangup::verdict::{Cause, Identity, Invariant, Level};
+use hangup::verdict::{Cause, Identity, Invariant, Level, Symptom};
 use std::io::Read as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// A finding as hangup would save it, with a bound of one second.
 fn repro(invariant: Invariant, cause: Cause, script: &str) -> String {
+    about(rule_alone(invariant, cause), script)
+}
+
+/// What is found, without a symptom.
+fn rule_alone(invariant: Invariant, cause: Cause) -> Identity {
+    Identity::safety(invariant, Some(cause))
+}
+
+/// The same of something exact.
+fn about(identity: Identity, script: &str) -> String {
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("ws://127.0.0.1:1/".to_owned(), "over TCP".to_owned()),
         opening: Opening::new(),
         bounds: Bounds::close_within(Duration::from_secs(1)),
-        identity: Identity::safety(invariant, Some(cause)),
+        identity,
         level: Level::Should,
         ending: "open".to_owned(),
         at_seconds: Some(2.0),
@@ -25,6 +35,7 @@ fn repro(invariant: Invariant, cause: Cause, script: &str) -> String {
         runtime_seed: 0,
         digest: String::new(),
         confirmed: true,
+        seen: None,
     };
     repro.to_text()
 }
@@ -77,20 +88,136 @@ fn the_exported_file_exits_with_1_on_the_bad_server_and_with_0_on_the_fixed_one(
     assert_eq!(run(&desk, &fixed, "/").status.code(), Some(0));
 }
 
+/// The rules that judge what is said, on servers that break them and on one that keeps all.
 #[test]
-fn a_file_that_cannot_be_played_exits_with_2() {
+#[ignore = "real time: .ci/run plays it"]
+fn what_a_client_can_see_alone_is_exported_and_told_from_the_reference() {
+    use Cause::{AppClose, ClientClose, ClientViolation};
+    use Invariant::{AcceptsLegal, LegalClose, LetsThePoliteFinish, RefusesIllegal, SendsClose};
+    use Symptom::{
+        EndsWithClose, RefusesBareCode, RefusesSilently, ServesBadText, ServesOneByteClose,
+        ServesUnmasked,
+    };
+    let fixed = Server::hangup("reference");
+    for (target, rule, cause, symptom, script) in [
+        ("refuses-bare-code", AcceptsLegal, ClientClose, RefusesBareCode, "upgrade\nclose 1000\n"),
+        (
+            "takes-one-byte-for-none",
+            RefusesIllegal,
+            ClientClose,
+            ServesOneByteClose,
+            "upgrade\nclose 1B\n",
+        ),
+        (
+            "takes-unmasked",
+            RefusesIllegal,
+            ClientViolation,
+            ServesUnmasked,
+            "upgrade\nunmasked ping\n",
+        ),
+        (
+            "takes-any-text",
+            RefusesIllegal,
+            ClientViolation,
+            ServesBadText,
+            "upgrade\ntext hex ff\n",
+        ),
+        (
+            "drops-on-violation",
+            RefusesIllegal,
+            ClientViolation,
+            RefusesSilently,
+            "upgrade\nunmasked ping\n",
+        ),
+        (
+            "drops-behind-own-close",
+            LetsThePoliteFinish,
+            AppClose,
+            EndsWithClose,
+            "upgrade\napp close\n",
+        ),
+        ("drops-at-close", SendsClose, AppClose, Symptom::DropsAtClose, "upgrade\napp close\n"),
+        ("sends-part-of-close", SendsClose, AppClose, Symptom::PartOfClose, "upgrade\napp close\n"),
+        (
+            "closes-in-fragments",
+            LegalClose,
+            AppClose,
+            Symptom::FragmentedClose,
+            "upgrade\napp close\n",
+        ),
+    ] {
+        let broken = Server::hangup(&format!("reference/{target}"));
+        let desk = Desk::new();
+        let identity = rule_alone(rule, cause).with_symptom(symptom);
+        // As hangup saves it: then the path has the application do what the script says.
+        let text = about(identity, script).replace("ws://127.0.0.1:1/", "mine");
+        desk.write("finding.toml", &text);
+        let exported = desk.hangup("export finding.toml");
+        assert_eq!(exported.code, Some(0), "{exported:?}");
+        desk.write("finding.py", &exported.out);
+        let outputs = [&broken, &fixed].map(|server| python(&desk, &[server.url("")]));
+        let codes = outputs.each_ref().map(|output| output.status.code());
+        assert_eq!(codes, [Some(1), Some(0)], "{target} {rule}\n{script}{outputs:#?}");
+    }
+}
+
+/// Runs the exported file with these arguments.
+fn python(desk: &Desk, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Output {
+    let mut command = Command::new("python3");
+    command.arg("-I").arg("-S").arg(desk.path("finding.py")).args(arguments);
+    command.output().expect("it starts")
+}
+
+/// Answers every request with a 404, as long as the test runs.
+fn answers_404() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    address
+}
+
+/// Whoever uses it otherwise than it is meant must not be told that all is well, or that it is not.
+#[test]
+fn every_misuse_exits_with_2_and_says_why() {
     let desk = Desk::new();
-    desk.write("finding.toml", &repro(Invariant::EndsInTime, Cause::OwnClose, "upgrade\n"));
+    let script = "upgrade\napp close\nawait close\n";
+    desk.write("finding.toml", &repro(Invariant::EndsInTime, Cause::OwnClose, script));
     desk.write("finding.py", &desk.hangup("export finding.toml").out);
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: no python3 here");
+        return;
+    }
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = closed.local_addr().expect("an address").port().to_string();
     drop(closed);
-    let mut python = Command::new("python3");
-    let Ok(output) = python.arg(desk.path("finding.py")).args(["127.0.0.1", &port]).output() else {
-        eprintln!("SKIPPED: no python3 here");
-        return;
-    };
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let server = Server::hangup("reference");
+    let quiet = server.url("/");
+    let missing = format!("ws://{}/", answers_404());
+    for (arguments, said) in [
+        (&[][..], "usage: python3 "),
+        (&["127.0.0.1"], "PORT is missing"),
+        (&["127.0.0.1", "http"], "PORT is no number: http"),
+        (&["127.0.0.1", "70000"], "there is no port 70000"),
+        (&["127.0.0.1", &port], "no connection to 127.0.0.1"),
+        (&["127.0.0.1", &port, "bye"], "PATH begins with /"),
+        (&["127.0.0.1", &port, "/", "/"], "usage: "),
+        (&["wss://127.0.0.1/"], "TLS is not spoken here"),
+        (&["ws://127.0.0.1:http/"], "usage: "),
+        (&[missing.as_str()], "the server answered: HTTP/1.1 404 Not Found; is PATH right?"),
+        (&[quiet.as_str()], "nothing obliged the server to end the connection"),
+    ] {
+        let output = python(&desk, arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(error.contains(said) && error.lines().count() == 1, "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
 }
 
 #[test]
@@ -129,4 +256,5 @@ fn a_finding_that_a_client_cannot_see_is_not_exported() {
     let run = desk.hangup("export finding.toml --as python");
     assert_eq!((run.code, run.out.as_str(), run.err.lines().count()), (Some(2), "", 1), "{run:?}");
     assert!(run.err.contains("releases-in-time cannot be told by a client alone"), "{run:?}");
+    assert!(run.err.contains("hangup replay finding.toml` can"), "{run:?}");
 }

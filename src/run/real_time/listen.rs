@@ -1,13 +1,15 @@
 //! Serves an in-process target on a real socket: `hangup serve`.
 //!
 //! Over TCP nobody can command an application, so a connection's path does: on
-//! `/bye` it closes once it is open, on `/push` it sends unasked. When serving is to
+//! `/bye` it closes once it is open, on `/push` it sends unasked, and on `/?do=close%201001`, or
+//! any other commands in the notation of scripts, with `&` between them, it does what they say. When serving is to
 //! stop, every application is told to close with 1001 and given its bound for that.
 
 use crate::exchange::Note;
-use crate::script::{Command, Content};
+use crate::script::{Act, Command, Content, Pace, Script, Step};
 use crate::target::{AppSteps, ApplicationControl, Connection, Target};
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -25,6 +27,8 @@ use tokio::time::{sleep, timeout};
 pub const BYE: &str = "/bye";
 /// The path on which the application sends a message every [`PUSH_EVERY`].
 pub const PUSH: &str = "/push";
+/// What stands before the commands in a path that has them.
+const DO: &str = "/?do=";
 /// The pause between two messages on [`PUSH`].
 pub const PUSH_EVERY: Duration = Duration::from_millis(100);
 
@@ -33,9 +37,54 @@ const DRAIN_GRACE: Duration = Duration::from_millis(250);
 /// The most commands that wait for an application that does not take them.
 const MAX_QUEUED: usize = 8;
 /// The longest request line that is read, in bytes.
-const MAX_REQUEST_LINE: usize = 1024;
+const MAX_REQUEST_LINE: usize = 8192;
 /// The pause after a failed accept, for example for want of file descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The path on which an application does what the script has it do: `/` where that is nothing.
+pub fn path_of(script: &Script) -> String {
+    let lines = script.steps.iter().filter(|step| matches!(step.act, Act::App(..))).map(|step| {
+        let alone = Script { steps: vec![Step::from(step.act.clone())] };
+        let line = alone.to_string();
+        let command = line.trim_end().strip_prefix("app ").unwrap_or_default();
+        command.bytes().fold(String::new(), |mut path, byte| {
+            if byte.is_ascii_alphanumeric() {
+                path.push(char::from(byte));
+            } else {
+                let _ = write!(path, "%{byte:02X}");
+            }
+            path
+        })
+    });
+    let commands: Vec<String> = lines.collect();
+    if commands.is_empty() { "/".to_owned() } else { format!("{DO}{}", commands.join("&")) }
+}
+
+/// The commands of such a path; none where one of them is none.
+fn commands_of(path: &str) -> Option<Vec<(Command, Pace)>> {
+    let command = |text: &str| {
+        let script: Script = format!("app {}", unescaped(text)?).parse().ok()?;
+        match script.steps.into_iter().next()?.act {
+            Act::App(command, pace) => Some((command, pace)),
+            _ => None,
+        }
+    };
+    path.strip_prefix(DO)?.split('&').map(command).collect()
+}
+
+/// Text with its percent signs and what follows them as the bytes that they stand for.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once('%') {
+        bytes.extend(before.bytes());
+        let (digits, after) = escape.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = after;
+    }
+    bytes.extend(rest.bytes());
+    String::from_utf8(bytes).ok()
+}
 
 /// Serves `target` on `listener` until `stop` is ready; then tells every application
 /// to close with 1001, waits for the target's bound, and drops what is left. Where
@@ -120,6 +169,18 @@ impl PathCommandQueue {
             self.push(Command::SendText(Content::Text("news".to_owned())));
             sleep(PUSH_EVERY).await;
         }
+        for (command, pace) in commands_of(&path).unwrap_or_default() {
+            let (times, pause) = match pace {
+                Pace::Times(times, pause) => (times, pause.duration()),
+                Pace::Once | Pace::Pieces(..) => (1, Duration::ZERO),
+            };
+            for _ in 0..times {
+                if obeys.contain(AppSteps::of(&command)) {
+                    self.push(command.clone());
+                }
+                sleep(pause).await;
+            }
+        }
         std::future::pending::<()>().await;
     }
 
@@ -170,7 +231,7 @@ impl RequestLineReader {
         }
         let text = String::from_utf8_lossy(&line[..end.unwrap_or(MAX_REQUEST_LINE)]).into_owned();
         let target = text.split(' ').nth(1).unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default();
+        let path = target.split('?').next().filter(|_| !target.starts_with(DO)).unwrap_or(target);
         self.queue.lock().path = Some(path.to_owned());
         self.queue.path_known.notify_one();
         self.line = None;
@@ -189,5 +250,33 @@ impl AsyncRead for RequestLineReader {
             self.inspect(&buf.filled()[before..]);
         }
         read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_the_commands_of_a_script_and_nothing_else_is_one() {
+        let script: Script =
+            "upgrade\napp send text \"a/ü\" x 2 every 5ms\nping\napp close 1000 124B\n"
+                .parse()
+                .expect("a script");
+        let path = path_of(&script);
+        assert!(path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/?=&%".contains(&byte)));
+        let acts: Vec<Act> = commands_of(&path)
+            .expect(&path)
+            .into_iter()
+            .map(|(command, pace)| Act::App(command, pace))
+            .collect();
+        let of_script = script.steps.into_iter().map(|step| step.act);
+        assert_eq!(acts, of_script.filter(|act| matches!(act, Act::App(..))).collect::<Vec<_>>());
+        for path in
+            ["/", "/?do=", "/?do=frob", "/?do=close%2", "/?do=close%zz", "/?do=close%0Aapp%20close"]
+        {
+            let commands = commands_of(path).unwrap_or_default();
+            assert!(commands.len() < 2 && (path.contains("%0A") || commands.is_empty()), "{path}");
+        }
     }
 }
