@@ -187,6 +187,7 @@ mod tests {
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;
     use crate::target::Serving;
+    use crate::verdict::{Invariant, Pattern};
     use crate::{Connection, Registry};
 
     /// A campaign against a target with deviations, none of which fired.
@@ -249,6 +250,25 @@ mod tests {
         let mut fired = run;
         fired.outcome.accepted[0].fired = 1;
         assert_eq!(fired.stale().count(), fired.outcome.accepted.len() - 1);
+    }
+
+    #[test]
+    fn a_rare_deviation_is_stale_only_where_ten_scripts_were_to_show_it() {
+        let stale = |rate: f64| {
+            let mut run = run(20_000);
+            run.outcome.accepted.truncate(1);
+            run.outcome.accepted[0].deviation.rate = Some(rate);
+            run.stale().count()
+        };
+        assert_eq!([stale(0.0004), stale(0.0006)], [0, 1]);
+    }
+
+    #[test]
+    fn a_deviation_about_work_is_not_stale_for_want_of_scripts() {
+        let mut run = run(20_000);
+        let before = run.stale().count();
+        run.outcome.accepted[0].deviation.pattern = Pattern::of(Invariant::WorkInProportion);
+        assert_eq!(run.stale().count(), before - 1);
     }
 
     #[test]

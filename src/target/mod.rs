@@ -25,7 +25,7 @@ pub use crate::script::AppSteps;
 pub use crate::wire::{InvalidOpening, Opening};
 
 use crate::bounds::Bounds;
-use crate::verdict::{Identity, Pattern};
+use crate::verdict::{Identity, Invariant, Pattern};
 use reference::Reference;
 use reference::faults::PlantedFault;
 use std::fmt;
@@ -36,6 +36,9 @@ use std::sync::Arc;
 /// A deviation that does not fire in so many scripts is stale: those of the built-in
 /// targets fire hundreds of times in as many.
 pub const STALE_AFTER: u64 = 20_000;
+
+/// Where a deviation is to fire so often, chance does not leave it out: once in 20,000 campaigns.
+const DUE: f64 = 10.0;
 
 /// What [`Target::serve`] returns.
 pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -106,6 +109,8 @@ pub struct Deviation {
     /// The rate depends on what is drawn: on the bounds, on the application's steps
     /// ([`Target::obeys`]), and on the version of hangup. It is not judged under other bounds than
     /// the target's own. A rate of more than a third cannot jump.
+    ///
+    /// One that does not fire is stale only after so many scripts that ten were to show it.
     pub rate: Option<f64>,
 }
 
@@ -114,6 +119,14 @@ impl Deviation {
     pub const fn at_rate(mut self, rate: f64) -> Self {
         self.rate = Some(rate);
         self
+    }
+
+    /// Whether it should have fired in so many scripts: not where its rate is too low for that,
+    /// nor where it is about [work](Invariant::WorkInProportion), which a campaign measures with
+    /// pieces of a size that its seed names, however many scripts it plays.
+    pub fn is_due(&self, scripts: u64) -> bool {
+        let expected = |rate: f64| scripts as f64 * rate >= DUE;
+        self.pattern.invariant() != Invariant::WorkInProportion && self.rate.is_none_or(expected)
     }
 
     /// Whether it accepts findings with this identity.

@@ -152,10 +152,13 @@ impl CampaignOutcome {
     }
 
     /// The accepted deviations that never fired although `after` scripts or more were
-    /// played ([`Target::stale_after`]): the target does not deviate so any more, or never did.
+    /// played ([`Target::stale_after`]), and as many as [`Deviation::is_due`] asks for: the target
+    /// does not deviate so any more, or never did.
     pub fn stale(&self, after: u64) -> impl Iterator<Item = &Deviation> {
         let enough = self.scripts >= after;
-        let silent = move |accepted: &&Accepted| enough && accepted.fired == 0;
+        let silent = move |accepted: &&Accepted| {
+            enough && accepted.fired == 0 && accepted.deviation.is_due(self.scripts)
+        };
         self.accepted.iter().filter(silent).map(|accepted| &accepted.deviation)
     }
 }
