@@ -375,7 +375,9 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
     if steps > STEPS {
         let _ = writeln!(out, "    .. {}", count(steps - STEPS, "step"));
     }
-    commands(&mut out, std::iter::once(finding), style);
+    if let Some(Command::Show(path)) = finding.command() {
+        let _ = writeln!(out, "\n{} show {}", style.program, pasteable(&path));
+    }
     out
 }
 

@@ -126,7 +126,12 @@ fn a_runtime_within_the_runtime_is_the_servers_own_panic() {
     assert!(runtime.block_on(runtime.spawn(block)).is_err(), "not hangup's limit alone");
 }
 
-async fn drops(_: Connection) {}
+/// Keeps every rule.
+async fn closes_well(connection: Connection) {
+    let registry = hangup::Registry::built_in();
+    let server = std::sync::Arc::clone(registry.find("reference").expect("built in"));
+    hangup::Target::serve(&*server, connection).await;
+}
 
 async fn hangs(conn: Connection) {
     once_open(conn, std::future::pending()).await;
@@ -143,7 +148,7 @@ async fn a_suite_is_played_within_a_runtime_of_one_thread() {
     let within = suite.try_check().expect_err("it hangs");
     let script: Script = "upgrade\ntext \"x\"\nfin\n".parse().expect("a script");
     assert!(suite.play(&script).is_err());
-    assert_eq!(hangup::suite(drops).scripts(10).try_check(), Ok(()));
+    assert_eq!(hangup::suite(closes_well).scripts(10).try_check(), Ok(()));
     // The same as outside of one.
     let elsewhere = tempfile::tempdir().expect("a directory");
     let outside = std::thread::spawn(move || hanging().findings_in(elsewhere.path()).try_check());

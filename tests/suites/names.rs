@@ -64,7 +64,7 @@ fn a_failure_points_at_the_callers_line_and_ends_with_how_to_play_it_again() {
     let ran = run_red("within_tokio", directory.path(), &[]);
     assert!(ran.failed && ran.says("within_tokio fails: "), "{}", ran.text);
     assert!(ran.text.contains(&format!("panicked at tests/suites/red.rs:{line}:")), "{}", ran.text);
-    assert!(ran.says("again: cargo test suites::red::within_tokio"), "{}", ran.text);
+    assert!(ran.says("again: cargo test -p hangup suites::red::within_tokio"), "{}", ran.text);
 }
 
 #[test]
@@ -74,13 +74,14 @@ fn the_environment_sets_what_the_code_does_not() {
     let ran = run_red("defaults", directory.path(), &outside);
     assert!(ran.says("seed 9: lib::suites::red::defaults fails"), "{}", ran.text);
     assert!(ran.says("of 250 scripts"), "{}", ran.text);
-    let again = "again: HANGUP_SEED=9 HANGUP_SCRIPTS=250 cargo test suites::red::defaults";
+    let again =
+        "again: HANGUP_SEED=9 HANGUP_SCRIPTS=250 cargo test -p hangup suites::red::defaults";
     assert!(ran.says(again), "{}", ran.text);
     assert!(!repros(&directory.path().join("there")).is_empty());
     let own = run_red("own_settings", directory.path(), &outside);
     assert!(own.says("seed 3: lib::suites::red::own_settings fails"), "{}", own.text);
     assert!(own.says("of 200 scripts"), "{}", own.text);
-    assert!(own.says("again: cargo test suites::red::own_settings"), "{}", own.text);
+    assert!(own.says("again: cargo test -p hangup suites::red::own_settings"), "{}", own.text);
     assert!(!repros(&directory.path().join("own")).is_empty());
     assert_eq!(repros(&directory.path().join("hangup-findings")), [""; 0]);
 }

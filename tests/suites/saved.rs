@@ -2,10 +2,15 @@
 
 use super::red::{hangs, is_late, quick};
 use super::{repros, words};
-use hangup::{Connection, Suite};
+use hangup::{Connection, Suite, secs};
 use std::path::Path;
 
-async fn drops(_: Connection) {}
+/// Keeps every rule.
+async fn closes_well(connection: Connection) {
+    let registry = hangup::Registry::built_in();
+    let server = std::sync::Arc::clone(registry.find("reference").expect("built in"));
+    hangup::Target::serve(&*server, connection).await;
+}
 
 fn suite(directory: &Path, suite: Suite) -> Suite {
     quick(suite).named("mine").scripts(300).findings_in(directory)
@@ -60,7 +65,10 @@ fn what_is_mended_is_told_beside_what_is_not() {
     let directory = tempfile::tempdir().expect("a directory");
     failure(&suite(directory.path(), hangup::suite(hangs)));
     let saved = repros(directory.path());
-    assert_eq!(suite(directory.path(), hangup::suite(drops)).try_check(), Ok(()));
+    assert_eq!(
+        suite(directory.path(), hangup::suite(closes_well)).close_within(secs(5)).try_check(),
+        Ok(())
+    );
     assert_eq!(repros(directory.path()), saved, "the files stay");
     // Another one, of a script that the server passes.
     let waits = directory.path().join("mine--ends-in-time--waits-to-read.toml");
@@ -103,23 +111,26 @@ fn a_saved_file_that_cannot_be_read_fails_by_its_name_with_what_to_do() {
         (half.as_bytes(), "not a whole TOML file"),
         (b"", "not a whole TOML file: it is empty"),
         (b"\xff\xfe", "valid UTF-8"),
-        (whole.replace("format = 1", "format = 2").as_bytes(), "written in format 2"),
+        (whole.replace("format = 2", "format = 3").as_bytes(), "written in format 3"),
         (whole.replace("digest", "digests").as_bytes(), "unknown field `digests`"),
         (whole.replace("\nupgrade\n", "\nupgrades\n").as_bytes(), "its script"),
     ] {
         std::fs::write(&path, text).expect("written");
         // Also of a server that keeps every rule, and of another suite in that folder.
-        for server in [hangup::suite(hangs), hangup::suite(drops)] {
+        for server in [hangup::suite(hangs), hangup::suite(closes_well)] {
             let failure = words(&failure(&suite(directory.path(), server)));
             assert!(failure.contains("mine could not be tested"), "{failure}");
             let named = format!("{}: ", path.display());
             assert!(failure.contains(&named) && failure.contains(says), "{failure}");
             let to_do =
-                if says.contains("format 2") { "update it; or move" } else { "restore the" };
+                if says.contains("format 3") { "update it; or move" } else { "restore the" };
             assert!(failure.contains(to_do), "{failure}");
         }
     }
     // What is no repro at all is somebody else's.
     std::fs::write(&path, "[package]\nname = \"x\"\n").expect("written");
-    assert_eq!(suite(directory.path(), hangup::suite(drops)).try_check(), Ok(()));
+    assert_eq!(
+        suite(directory.path(), hangup::suite(closes_well)).close_within(secs(5)).try_check(),
+        Ok(())
+    );
 }
