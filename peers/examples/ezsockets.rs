@@ -163,6 +163,21 @@ async fn obey(session: &Session, application: &Application) {
 
 /// What the server promises, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
+    let lost = Deviation {
+        pattern: Pattern::of(Invariant::AnswersClose).with_cause(Cause::ClientClose),
+        reason: "where both sides close at once, the library drops the stream with the \
+                 answer still queued",
+        rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a \
+              Close frame, the endpoint MUST send a Close frame in response.",
+        rate: None,
+    };
+    let closeless = Deviation {
+        pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
+        reason: "the library fails a connection without a Close, and ends the session \
+                 before its handler could send one",
+        rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+        rate: None,
+    };
     hangup::suite(closing_well)
         .named("ezsockets")
         .obeying(AppSteps::SEND | AppSteps::CLOSE)
@@ -195,21 +210,10 @@ pub fn suite() -> Suite {
                   and readily available public specification.",
             rate: None,
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::AnswersClose).with_cause(Cause::ClientClose),
-            reason: "where both sides close at once, the library drops the stream with the \
-                     answer still queued",
-            rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a \
-                  Close frame, the endpoint MUST send a Close frame in response.",
-            rate: None,
-        })
+        .accepting(lost)
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::AnswersClose).with_cause(Cause::AppClose),
-            reason: "where both sides close at once, the library drops the stream with the \
-                     answer still queued",
-            rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a \
-                  Close frame, the endpoint MUST send a Close frame in response.",
-            rate: None,
+            ..lost
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::SendsClose),
@@ -234,26 +238,14 @@ pub fn suite() -> Suite {
             rfc: "none: a matter of work",
             rate: None,
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-            reason: "the library fails a connection without a Close, and ends the session \
-                     before its handler could send one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
+        .accepting(closeless)
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::AppClose),
-            reason: "the library fails a connection without a Close, and ends the session \
-                     before its handler could send one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..closeless
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientClose),
-            reason: "the library fails a connection without a Close, and ends the session \
-                     before its handler could send one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..closeless
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::LetsThePoliteFinish).with_cause(Cause::AppClose),

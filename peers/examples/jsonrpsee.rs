@@ -69,6 +69,31 @@ fn methods() -> Methods {
 
 /// What the server promises, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
+    let unseen = Deviation {
+        pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
+        reason: "what the library does not take for a violation it does not answer as one",
+        rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+        rate: None,
+    };
+    let late = Deviation {
+        pattern: Pattern::of(Invariant::ClosesOnce),
+        reason: "the library takes an own Close, or sends one, while its answer to the \
+                 client's waits for room",
+        rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
+              considers the WebSocket connection closed",
+        rate: None,
+    };
+    let stuck = Deviation {
+        pattern: Pattern::of(Invariant::EndsInTime),
+        reason: "frames without a mask are served; a server that is stopped while an answer \
+                 waits for room no longer polls the reader, which holds the writer's lock, \
+                 and waits for the writer; a writer that failed closes, and nobody tells \
+                 the reader, which reads on",
+        rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
+              considers the WebSocket connection closed and MUST close the underlying TCP \
+              connection.",
+        rate: None,
+    };
     hangup::suite(closing_well)
         .named("jsonrpsee")
         .obeying(AppSteps::CLOSE)
@@ -85,27 +110,18 @@ pub fn suite() -> Suite {
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientClose),
             reason: "the library takes a Close payload of one byte for an empty one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..unseen
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-            reason: "what the library does not take for a violation it does not answer as one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
+        .accepting(unseen)
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientFin),
-            reason: "what the library does not take for a violation it does not answer as one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..unseen
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::AppClose),
             reason: "a server that is stopped closes with 1000, whatever the client did \
                      meanwhile",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..unseen
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::SendsClose),
@@ -119,14 +135,11 @@ pub fn suite() -> Suite {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesUnmasked),
             reason: "the library reads frames without a mask like any other, and does not let \
                      its user see whether there was one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..unseen
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesBadText),
-            reason: "what the library does not take for a violation it does not answer as one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            ..unseen
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::AcceptsLegal)
@@ -147,22 +160,8 @@ pub fn suite() -> Suite {
                   7.1.1.",
             rate: None,
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::ClosesOnce),
-            reason: "the library takes an own Close, or sends one, while its answer to the \
-                     client's waits for room",
-            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
-                  considers the WebSocket connection closed",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::EchoesCode),
-            reason: "the library takes an own Close, or sends one, while its answer to the \
-                     client's waits for room",
-            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
-                  considers the WebSocket connection closed",
-            rate: None,
-        })
+        .accepting(late)
+        .accepting(Deviation { pattern: Pattern::of(Invariant::EchoesCode), ..late })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::SilentAfterClose),
             reason: "what a call is answered goes out whatever was sent before, a Close that \
@@ -171,28 +170,8 @@ pub fn suite() -> Suite {
                   Close frame.",
             rate: None,
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::EndsInTime),
-            reason: "frames without a mask are served; a server that is stopped while an answer \
-                     waits for room no longer polls the reader, which holds the writer's lock, \
-                     and waits for the writer; a writer that failed closes, and nobody tells \
-                     the reader, which reads on",
-            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
-                  considers the WebSocket connection closed and MUST close the underlying TCP \
-                  connection.",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::ReleasesInTime),
-            reason: "frames without a mask are served; a server that is stopped while an answer \
-                     waits for room no longer polls the reader, which holds the writer's lock, \
-                     and waits for the writer; a writer that failed closes, and nobody tells \
-                     the reader, which reads on",
-            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
-                  considers the WebSocket connection closed and MUST close the underlying TCP \
-                  connection.",
-            rate: None,
-        })
+        .accepting(stuck)
+        .accepting(Deviation { pattern: Pattern::of(Invariant::ReleasesInTime), ..stuck })
         // Some of these take a coincidence that is rare.
         .stale_after(1_000_000)
 }

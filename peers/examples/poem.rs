@@ -36,7 +36,7 @@ fn app(application: Application) -> impl IntoEndpoint {
 }
 
 #[handler]
-fn upgrade(upgrade: WebSocket, application: Data<&Application>) -> impl IntoResponse + use<> {
+fn upgrade(upgrade: WebSocket, Data(application): Data<&Application>) -> impl IntoResponse + use<> {
     let application = application.clone();
     upgrade.on_upgrade(|socket| closing_well(socket, application))
 }

@@ -45,7 +45,7 @@ async fn upgrade(
     depot: &mut Depot,
     response: &mut Response,
 ) -> Result<(), StatusError> {
-    let application = depot.get_typed::<Application>().map(Application::clone);
+    let application = depot.get_typed::<Application>().cloned();
     let application = application.map_err(|_| StatusError::internal_server_error())?;
     WebSocketUpgrade::new()
         .upgrade(request, response, |socket| closing_well(socket, application))

@@ -144,7 +144,7 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
                 Outgoing::Pong(data) => writer.send_pong(data).await,
                 Outgoing::Text(text) => writer.send(&**text).await,
                 Outgoing::Binary(data) => writer.send(&**data).await,
-                _ => Ok(()),
+                Outgoing::Close(_) => Ok(()),
             }
         };
         // A client that does not read is given up.

@@ -200,11 +200,11 @@ impl Suite {
         self
     }
 
-    /// Accepts that the server breaks a rule, with the reason. Where
-    /// [`STALE_AFTER`] scripts or more are played
-    /// ([`stale_after`](Self::stale_after) sets another number) and none shows it, [`check`](Self::check) fails: what is not needed is taken out. So it does where
-    /// the deviation states a [rate](Deviation::rate), the RFC demands the rule, and the server
-    /// breaks it far more often than that.
+    /// Accepts that the server breaks a rule, with the reason. Where [`STALE_AFTER`] scripts or more
+    /// are played ([`stale_after`](Self::stale_after) sets another number) and none shows it,
+    /// [`check`](Self::check) fails: what is not needed is taken out. So it does where the deviation
+    /// states a [rate](Deviation::rate), the RFC demands the rule, and the server breaks it far more often
+    /// than that.
     pub fn accepting(mut self, deviation: Deviation) -> Self {
         self.target.deviations.push(deviation);
         self
