@@ -179,6 +179,9 @@ fn inexact(script: &Script) -> &'static str {
     let any = |is: &dyn Fn(&Step) -> bool| script.steps.iter().any(is);
     if any(&|step| matches!(step.act, Act::Set(..))) {
         "the script needs small buffers, which are the system's here"
+    } else if tells(script, |command| !matches!(command, Command::Close(..))) {
+        // What fills a buffer of virtual time is little to a system's.
+        "the script needs more of the application than a close, and buffers that it fills"
     } else if any(&|step| step.joined && matches!(step.act, Act::App(..)))
         || tells(script, |_| true) && any(&|step| step.joined)
     {
@@ -392,6 +395,22 @@ mod tests {
         assert!(sends.contains("does on its own what `app send text 'app close'` says"), "{sends}");
         let closes = needs("upgrade\napp send text\napp close 1000\n");
         assert!(closes.contains("`app send text` says, then closes on its own as by"), "{closes}");
+    }
+
+    #[test]
+    fn a_script_that_a_socket_cannot_play_exactly_says_so() {
+        let inexact = |text: &str| inexact(&text.parse().expect(text));
+        for script in ["upgrade\nclose\n", "upgrade\napp close\nping\ncut\n", "upgrade\n+ close\n"]
+        {
+            assert_eq!(inexact(script), "", "{script}");
+        }
+        for (script, why) in [
+            ("window 1B\nupgrade\nclose\n", "small buffers"),
+            ("upgrade\nstop reading\napp send text 8189B\nfin\n", "buffers that it fills"),
+            ("upgrade\napp close\n+ close\n", "in the same moment"),
+        ] {
+            assert!(inexact(script).contains(why), "{script}");
+        }
     }
 
     #[test]
