@@ -47,6 +47,13 @@ pub mod probe {}
 pub mod regressions {}
 
 #[doc = "[notation.md]: crate::guide::notation"]
+#[doc = "[suites.md]: crate::guide::suites"]
 #[doc = ""]
 #[doc = include_str!("../docs/repro.md")]
 pub mod repro {}
+
+#[doc = "[probe.md]: crate::guide::probe"]
+#[doc = "[repro.md]: crate::guide::repro"]
+#[doc = ""]
+#[doc = include_str!("../docs/suites.md")]
+pub mod suites {}

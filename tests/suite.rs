@@ -214,7 +214,7 @@ fn a_suite_says_after_how_many_scripts_a_deviation_is_stale() {
 /// Accepts one connection, lets go of it, and then waits for another: for ever.
 async fn goes_on_accepting(conn: Connection) {
     closes_well(conn).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[test]

@@ -173,7 +173,7 @@ mod tests {
         };
         let out = junit(&[suite], 2.5);
         for rule in Invariant::ALL {
-            let end = if *rule != Invariant::NoSpin { "/>" } else { ">\n      <skipped/>" };
+            let end = if *rule == Invariant::NoSpin { ">\n      <skipped/>" } else { "/>" };
             assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");
         }
         assert!(out.contains("classname=\"ws://[::1]/?a&amp;b\""), "{out}");

@@ -376,7 +376,7 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
         let _ = writeln!(out, "    .. {}", count(steps - STEPS, "step"));
     }
     if let Some(Command::Show(path)) = finding.command() {
-        let _ = writeln!(out, "\n{} show {}", style.program, pasteable(&path));
+        let _ = writeln!(out, "\n    {} show {}", style.program, pasteable(&path));
     }
     out
 }

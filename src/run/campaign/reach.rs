@@ -82,6 +82,7 @@ impl Reach {
 
     /// That of so many scripts that got nowhere.
     #[cfg(test)]
+    #[cfg(feature = "cli")]
     pub(crate) fn of_scripts(scripts: u64) -> Self {
         Self { scripts, ..Self::default() }
     }
@@ -149,6 +150,14 @@ mod tests {
         assert_eq!((sum.scripts, sum.opened, sum.closed, sum.ended_unowed), (4, 3, 2, 1));
         assert_eq!((sum.given, sum.taken), ([2, 0, 1], [2, 0, 0]));
         assert_eq!(sum.ended().collect::<Vec<_>>(), [(Cause::ClientFin, 1)]);
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn counts_pass_between_processes() {
+        let mut sum = Reach::default();
+        let open = Reached { opened: true, cause: Some(Cause::ClientFin), ..Reached::default() };
+        sum.add(&reach("upgrade\napp close", open));
         let text = serde_json::to_string(&sum).expect("JSON");
         assert_eq!(serde_json::from_str::<Reach>(&text).expect("JSON"), sum);
     }
