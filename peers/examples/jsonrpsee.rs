@@ -119,17 +119,14 @@ pub fn suite() -> Suite {
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::AppClose),
-            reason: "a server that is stopped closes with 1000, whatever the client did \
-                     meanwhile",
+            reason: "a stopped server closes with 1000, whatever the client did meanwhile",
             ..unseen
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::SendsClose),
             reason: "a writer that failed leaves its Close in a buffer, and nothing sends that \
                      when the server is stopped",
-            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
-                  considers the WebSocket connection closed",
-            rate: None,
+            ..late
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesUnmasked),
