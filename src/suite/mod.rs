@@ -55,14 +55,14 @@ pub const fn secs(seconds: u64) -> Duration {
 /// returns is ignored: the connection tells how it went. That runtime has one thread and no I/O: a
 /// server that connects to something else gets a fake of it.
 ///
-/// ```
+/// ```no_run
 /// # async fn my_server(conn: hangup::Connection) {}
 /// hangup::suite(|conn| my_server(conn)).close_within(hangup::secs(5)).scripts(100).check();
 /// ```
 ///
 /// A closure that uses `?` says for which error. With [`try_suite`] it need not.
 ///
-/// ```
+/// ```no_run
 /// # async fn accept(conn: hangup::Connection) -> std::io::Result<()> { Ok(()) }
 /// hangup::suite(|conn| async move {
 ///     accept(conn).await?;
@@ -108,7 +108,7 @@ pub type ServeError = Box<dyn Error + Send + Sync>;
 /// As [`suite`], for a closure that uses `?` and names no error. The error is ignored, as all that
 /// a server returns.
 ///
-/// ```
+/// ```no_run
 /// # async fn accept(conn: hangup::Connection) -> std::io::Result<()> { Ok(()) }
 /// hangup::try_suite(|conn| async move {
 ///     accept(conn).await?;
