@@ -171,20 +171,6 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-            reason: "the Close that refuses text waits behind a message that a client does not \
-                     read, for the lock that both halves share",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::AppClose),
-            reason: "an own Close that waits for the lock that both halves share is not sent \
-                     any more once the reader fails",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
-        .accepting(Deviation {
             pattern: Pattern::of(Invariant::AcceptsLegal)
                 .with_symptom(Symptom::RefusesRegisteredCode),
             reason: "the library does not know 1014 (Bad Gateway), registered since, and \

@@ -27,7 +27,9 @@ const CLOSE: Duration = Duration::from_secs(3);
 
 async fn closing_well(connection: Connection) {
     let application = connection.application();
-    let server = WebSocketServer::<Http1>::new(Config::default());
+    // The library has a time of its own for its answer to a Close: 5 s, unless it is told.
+    let config = Config::builder().close_timeout(CLOSE.as_secs() as u32).build();
+    let server = WebSocketServer::<Http1>::new(config);
     let accepting = timeout(CLOSE, server.accept_raw(connection));
     let Ok(Ok((mut socket, _))) = accepting.await else { return };
     let own_close = loop {

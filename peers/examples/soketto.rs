@@ -163,38 +163,21 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal)
-                .with_symptom(Symptom::ServesOneByteClose),
-            reason: "the library takes a Close payload of one byte for an empty one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientClose),
-            reason: "the library takes a Close payload of one byte for an empty one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientFin),
+            pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "the library fails a connection without a Close, and its own `close()` \
-                     sends 1000 and no other code",
+                     sends 1000 and no other code; it reads frames without a mask, and takes a \
+                     Close of one byte for an empty one",
             rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
-            reason: "the library fails a connection without a Close, and its own `close()` \
-                     sends 1000 and no other code",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesUnmasked),
-            reason: "the library reads frames without a mask like any other, and does not let \
-                     its user see whether there was one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
-            rate: None,
+            pattern: Pattern::of(Invariant::NoSilentEnd),
+            reason: "a pong between the fragments of a message ends the library's call to \
+                     receive it, and with it the memory of its first fragment: the next one is \
+                     an error",
+            rfc: "5.4: Control frames (see Section 5.5) MAY be injected in the middle of a \
+                  fragmented message.",
+            rate: Some(3e-6),
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::AcceptsLegal)

@@ -128,7 +128,8 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::EndsInTime).with_cause(Cause::ClientViolation),
+            pattern: Pattern::of(Invariant::RefusesIllegal)
+                .with_symptom(Symptom::ServesReservedBits),
             reason: "the library lets RSV1 pass on control frames, compression or not",
             rfc: "5.2: If a nonzero value is received and none of the negotiated extensions \
                   defines the meaning of such a nonzero value, the receiving endpoint MUST \
@@ -151,6 +152,12 @@ pub fn suite() -> Suite {
         })
         .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),
+            reason: "what the library does not take for a violation it does not answer as one",
+            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
+            rate: None,
+        })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientFin),
             reason: "what the library does not take for a violation it does not answer as one",
             rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
             rate: None,

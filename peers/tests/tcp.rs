@@ -162,6 +162,21 @@ fn half_a_frame_without_a_mask_holds_a_connection() {
 }
 
 #[test]
+fn soketto_forgets_a_message_that_a_pong_interrupts() {
+    over_tcp(async {
+        // A ping between the fragments does no harm; a pong does.
+        let mut client = Client::open("soketto/docs", None).await;
+        client.send(&[masked(0x01, b"ab"), masked(0x89, b""), masked(0x80, b"cd")].concat()).await;
+        assert_eq!(client.frame().await, Some((0x8a, Vec::new())));
+        assert_eq!(client.frame().await, Some((0x81, b"abcd".to_vec())));
+        let mut client = Client::open("soketto/docs", None).await;
+        client.send(&[masked(0x01, b"ab"), masked(0x8a, b""), masked(0x80, b"cd")].concat()).await;
+        assert_eq!(client.frame().await, None);
+        assert!(client.ended);
+    });
+}
+
+#[test]
 fn what_follows_the_request_in_one_segment_is_lost() {
     for name in ["soketto/docs", "ratchet/docs"] {
         over_tcp(async {
