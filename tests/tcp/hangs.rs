@@ -201,7 +201,8 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
     assert!(!open.is_empty() && !closed.is_empty(), "{never:?} {run:?}");
     for (symptom, lasted) in &open {
         assert_eq!(symptom, "still open when watching ended");
-        assert!((2.9..5.0).contains(lasted), "watched for {lasted} s");
+        // The watch, and at most the pauses of the script before it.
+        assert!((2.9..8.0).contains(lasted), "watched for {lasted} s");
     }
     for (symptom, lasted) in &closed {
         assert_eq!(symptom, "a timer of its own ends it, too late");
@@ -214,6 +215,7 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
     let saved = std::fs::read_dir(desk.path("hangup-findings")).expect("findings");
     let names: BTreeSet<String> = saved
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .filter(|name| name != ".gitignore")
         .collect();
     assert!(names.iter().all(|name| name.contains("a-timer-of-its-own")), "{names:?}");
     // A replay watches for as long as it takes.

@@ -150,7 +150,8 @@ impl Desk {
     /// The one repro that was saved.
     pub fn repro(&self) -> String {
         let entries = std::fs::read_dir(self.path("hangup-findings")).expect("something was saved");
-        let mut names = entries.map(|entry| entry.expect("an entry").file_name());
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names = names.filter(|name| name != ".gitignore");
         let name = names.next().expect("a file").into_string().expect("a name");
         format!("hangup-findings/{name}")
     }
