@@ -4,7 +4,7 @@
 //! ```toml
 //! [dev-dependencies]
 //! hangup = { version = "0.1", default-features = false }
-//! axum = { version = "0.8", features = ["ws"] }
+//! axum = { version = "0.8", default-features = false, features = ["http1", "tokio", "ws"] }
 //! tokio = { version = "1", features = ["macros", "time"] }
 //! ```
 

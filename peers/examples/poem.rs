@@ -6,7 +6,7 @@
 //! hangup = { version = "0.1", default-features = false }
 //! futures-util = { version = "0.3", features = ["sink"] }
 //! http = "1"
-//! poem = { version = "3.1", features = ["websocket"] }
+//! poem = { version = "3.1", default-features = false, features = ["server", "websocket"] }
 //! tokio = { version = "1", features = ["macros", "time"] }
 //! ```
 

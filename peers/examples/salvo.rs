@@ -7,7 +7,7 @@
 //! http = "1"
 //! hyper = { version = "1", features = ["http1", "server"] }
 //! hyper-util = { version = "0.1", features = ["tokio"] }
-//! salvo = { version = "1.1", features = ["affix-state", "websocket"] }
+//! salvo = { version = "1.1", default-features = false, features = ["affix-state", "http1", "server", "websocket"] }
 //! tokio = { version = "1", features = ["macros", "time"] }
 //! tokio-io-timeout = "1.2"
 //! ```

@@ -9,7 +9,7 @@
 //! hyper-util = { version = "0.1", features = ["service", "tokio"] }
 //! tokio = { version = "1", features = ["macros", "time"] }
 //! tokio-io-timeout = "1.2"
-//! warp = { version = "0.4", features = ["websocket"] }
+//! warp = { version = "0.4", default-features = false, features = ["websocket"] }
 //! ```
 
 use futures_util::{SinkExt as _, StreamExt as _};
