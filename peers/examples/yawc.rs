@@ -77,7 +77,8 @@ async fn closing_well(upgrading: UpgradeFut, application: Application) {
                 Ok(frame) if !frame.opcode().is_control() => frame,
                 Ok(_) => continue,
                 Err(WebSocketError::ConnectionClosed | WebSocketError::IoError(_)) => return,
-                // The Close that fails the connection is queued.
+                // The Close that fails the connection is queued; for text that is not UTF-8 there
+                // is none.
                 Err(_) => break None,
             },
             command = application.command() => match command {

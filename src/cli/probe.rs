@@ -6,6 +6,7 @@ use super::clock::{fresh_seed, now};
 use super::probe_report::repro;
 use super::remote::{allow, asking, endpoint, runtime, seconds};
 use super::saved::Saved;
+use super::test_report::is_promised;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
 use crate::report;
@@ -139,17 +140,15 @@ fn finish(
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
 fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
     use Invariant::{
-        BoundedMemory, HandsOnEveryMessage, HandshakeInTime, IdleInTime, NoLeak, NoPanic, NoSpin,
-        QuietApplication, ReleasesInTime, SendsEveryMessage, WorkInProportion,
+        BoundedMemory, HandsOnEveryMessage, NoLeak, NoPanic, NoSpin, QuietApplication,
+        ReleasesInTime, SendsEveryMessage, WorkInProportion,
     };
     match rule {
         NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion => false,
         // Over TCP no application says anything.
         QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
-        HandshakeInTime => bounds.handshake.is_some(),
-        IdleInTime => bounds.idle.is_some(),
         ReleasesInTime => sees_the_server,
-        _ => true,
+        _ => is_promised(rule, bounds),
     }
 }
 

@@ -42,6 +42,16 @@ fn confirm(
     Ok(())
 }
 
+/// Whether a rule can be judged under these bounds: some ask for what need not be promised.
+pub(super) fn is_promised(rule: Invariant, bounds: &Bounds) -> bool {
+    match rule {
+        Invariant::HandshakeInTime => bounds.handshake.is_some(),
+        Invariant::IdleInTime => bounds.idle.is_some(),
+        Invariant::BoundedMemory => bounds.memory.is_some(),
+        _ => true,
+    }
+}
+
 /// One target's campaign and what was saved of it.
 pub(super) struct Run {
     pub target: Arc<dyn Target>,
@@ -119,12 +129,7 @@ impl Run {
 
     /// Whether a rule was judged: some are only where the target promises something.
     pub fn promises(&self, rule: Invariant) -> bool {
-        match rule {
-            Invariant::HandshakeInTime => self.bounds.handshake.is_some(),
-            Invariant::IdleInTime => self.bounds.idle.is_some(),
-            Invariant::BoundedMemory => self.bounds.memory.is_some(),
-            _ => true,
-        }
+        is_promised(rule, &self.bounds)
     }
 
     /// What is to be told of it.

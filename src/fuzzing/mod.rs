@@ -38,8 +38,7 @@ use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::heap;
 use crate::report;
-use crate::run::campaign::{Campaign, FirstFailure, Unjudged};
-use crate::run::preflight::could_not_test;
+use crate::run::campaign::{Campaign, FirstFailure, Unjudged, cannot_be_tested};
 use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
@@ -144,9 +143,7 @@ impl Fuzz {
     ///
     /// Why the server cannot be tested: it opens none that stays open.
     pub fn opens(&self) -> Result<(), String> {
-        let mut polite =
-            |script: &Script| Ok::<_, Infallible>(play(&self.target, &self.bounds, script, 0));
-        let Ok(why) = could_not_test(&mut polite);
+        let why = cannot_be_tested(&self.target, &self.bounds);
         let name = self.target.name();
         why.map_or(Ok(()), |why| Err(report::wrap(&format!("{name} could not be tested: {why}"))))
     }

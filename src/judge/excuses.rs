@@ -71,13 +71,9 @@ pub(super) fn wide_length(view: &View<'_>, frame: &Frame) -> Option<Excuse> {
     view.actor_frames.iter().any(wide).then_some(Excuse::WideLength)
 }
 
-/// Whether `close` of the client's has a code that a library may not know: one that was registered
-/// after RFC 6455, a library's or a private one.
+/// Whether `close` of the client's has a code that a library need not know.
 pub(super) fn unusual_code(close: Option<&Frame>) -> Option<Excuse> {
-    let class = close.and_then(Frame::code).map(CloseCode::class);
-    let unusual =
-        matches!(class, Some(CloseClass::Registered | CloseClass::Library | CloseClass::Private));
-    unusual.then_some(Excuse::UnusualCode)
+    close.and_then(Frame::code).is_some_and(CloseCode::is_unusual).then_some(Excuse::UnusualCode)
 }
 
 /// Whether the client had sent, when the event `at` happened, what a server may refuse

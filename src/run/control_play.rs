@@ -188,7 +188,9 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
                 frame.length = Length::Minimal;
             }
             Act::Send(Send { unit: Unit::Frame(frame), .. }) if excuse == Excuse::UnusualCode => {
-                if let Kind::Close(Some(code @ (1012..=1014 | 3000..=4999)), _) = &mut frame.kind {
+                if let Kind::Close(Some(code), _) = &mut frame.kind
+                    && CloseCode(*code).is_unusual()
+                {
                     *code = CloseCode::NORMAL.0;
                 }
             }

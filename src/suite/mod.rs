@@ -19,14 +19,14 @@ use crate::judge::judge;
 use crate::report::model::{self, FindingReport, Jump, ProblemReport};
 use crate::report::{self, Style};
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, play_on_threads, work_of,
+    Campaign, CampaignOutcome, PlaysHere, Unjudged, by_rule, cannot_be_tested, play_on_threads,
+    work_of,
 };
-use crate::run::preflight::{could_not_test, says_little};
-use crate::run::virtual_time::{outside_of_runtimes, play, play_and_judge};
+use crate::run::preflight::says_little;
+use crate::run::virtual_time::{outside_of_runtimes, play_and_judge};
 use crate::script::Script;
 use crate::target::{AppSteps, Connection, Deviation, Opening, STALE_AFTER, Serving, Target};
 use crate::verdict::{Invariant, Level, Verdict, Violation};
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::future::Future;
@@ -40,7 +40,7 @@ use std::time::Duration;
 const SEED: u64 = 0;
 /// How many scripts it plays where nobody says how many.
 const SCRIPTS: u64 = 5_000;
-/// Of a server that opens no WebSocket that stays open.
+/// Of a server that opens no WebSocket that stays open, and of settings or files that are no good.
 const COULD_NOT_BE_TESTED: &str = "could not be tested";
 
 /// So many seconds.
@@ -289,12 +289,12 @@ impl Suite {
     }
 
     fn in_this_environment(&self) -> Result<Self, Failure> {
-        self.with_environment().map_err(|wrong| self.fails_by("could not be tested", &[wrong]))
+        self.with_environment().map_err(|wrong| self.fails_by(COULD_NOT_BE_TESTED, &[wrong]))
     }
 
     fn check_here(&self) -> Result<(), Failure> {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
-        if let Some(why) = self.could_not_test(&target) {
+        if let Some(why) = cannot_be_tested(&target, &self.target.bounds) {
             return Err(self.fails_by(COULD_NOT_BE_TESTED, &[why]));
         }
         self.replay_saved(&target)?;
@@ -379,7 +379,7 @@ impl Suite {
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         let played = self.first_violation(&target, script, 0);
         if played.as_ref().map_or(true, |(exchange, _)| says_little(exchange))
-            && let Some(why) = self.could_not_test(&target)
+            && let Some(why) = cannot_be_tested(&target, &self.target.bounds)
         {
             return Err(self.fails_by(COULD_NOT_BE_TESTED, &[why]));
         }
@@ -403,14 +403,6 @@ impl Suite {
         };
         let report = report::finding(&repro, &finding, Style::default());
         Err(Failure { text: format!("{} fails:\n\n{report}\n{saved}", self.target.name) })
-    }
-
-    /// Why the server cannot be tested, where it cannot: it opens no WebSocket that stays open.
-    fn could_not_test(&self, target: &Arc<dyn Target>) -> Option<String> {
-        let mut polite =
-            |script: &Script| Ok::<_, Infallible>(play(target, &self.target.bounds, script, 0));
-        let Ok(why) = could_not_test(&mut polite);
-        why
     }
 
     /// The generator's settings for this server's scripts.

@@ -159,7 +159,7 @@ impl Suite {
             _ => "restore the file, delete it, or move it away",
         };
         let reason = format!("{}: {error}; {what_to_do}", path.display());
-        self.fails_by("could not be tested", &[reason])
+        self.fails_by(super::COULD_NOT_BE_TESTED, &[reason])
     }
 
     /// Saves what a single script shows, for its problem: of several scripts that this process

@@ -201,8 +201,8 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
     assert!(!open.is_empty() && !closed.is_empty(), "{never:?} {run:?}");
     for (symptom, lasted) in &open {
         assert_eq!(symptom, "still open when watching ended");
-        // The watch, and at most the pauses of the script before it.
-        assert!((2.9..8.0).contains(lasted), "watched for {lasted} s");
+        // Not for the minute that is the default; a busy machine looks a little late.
+        assert!((2.9..30.0).contains(lasted), "watched for {lasted} s");
     }
     for (symptom, lasted) in &closed {
         assert_eq!(symptom, "a timer of its own ends it, too late");

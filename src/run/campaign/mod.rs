@@ -200,11 +200,8 @@ impl Campaign {
         let mut outcome = CampaignOutcome::default();
         let mut unjudged = UnjudgedScripts::default();
         let accepts = accepts(deviations, known);
-        let mut polite =
-            |script: &Script| Ok::<_, Infallible>(play(target, &self.bounds, script, 0));
-        let Ok(why) = could_not_test(&mut polite);
-        if why.is_some() {
-            outcome.could_not_test = why;
+        outcome.could_not_test = cannot_be_tested(target, &self.bounds);
+        if outcome.could_not_test.is_some() {
             return outcome;
         }
         while self.scripts.is_none_or(|scripts| outcome.scripts < scripts) {
@@ -313,6 +310,14 @@ pub(crate) struct JudgedScript {
     pub unproven: Vec<Violation>,
     /// How far it got.
     pub reach: Reach,
+}
+
+/// Why `target` cannot be tested, where it cannot: it opens no WebSocket that stays open. Played in
+/// this process.
+pub(crate) fn cannot_be_tested(target: &Arc<dyn Target>, bounds: &Bounds) -> Option<String> {
+    let mut polite = |script: &Script| Ok::<_, Infallible>(play(target, bounds, script, 0));
+    let Ok(why) = could_not_test(&mut polite);
+    why
 }
 
 /// Whether a finding is accepted, by a deviation or as known.

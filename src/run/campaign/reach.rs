@@ -81,8 +81,7 @@ impl Reach {
     }
 
     /// That of so many scripts that got nowhere.
-    #[cfg(test)]
-    #[cfg(feature = "cli")]
+    #[cfg(all(test, feature = "cli", unix))]
     pub(crate) fn of_scripts(scripts: u64) -> Self {
         Self { scripts, ..Self::default() }
     }
