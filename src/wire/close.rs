@@ -75,7 +75,7 @@ impl CloseCode {
 impl CloseCode {
     /// Whether an endpoint may send it, and a library need not know it: registered after RFC 6455,
     /// a library's or a private one.
-    pub const fn is_unusual(self) -> bool {
+    pub(crate) const fn is_unusual(self) -> bool {
         self.is_sendable() && !matches!(self.class(), CloseClass::Defined)
     }
 }
