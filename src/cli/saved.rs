@@ -128,10 +128,7 @@ impl Saved {
     pub fn tell(&self) {
         if let Some(directory) = &self.made {
             let directory = directory.display();
-            output::note(&format!(
-                "findings are saved in {directory}, which is new; its .gitignore keeps them out of \
-                 a repository"
-            ));
+            output::note(&format!("new folder for findings: {directory} (with a .gitignore)"));
         }
         for Entry { repro, file } in &self.entries {
             if let Some(File { written: Err(error), .. }) = file {

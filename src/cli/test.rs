@@ -113,8 +113,9 @@ fn finish(
     };
     match options.format {
         Format::Human => {
-            output::print(&report::recapitulation(&summary, output::style()));
-            output::line(&report::summary(&summary, targets));
+            let style = output::style();
+            output::print(&report::recapitulation(&summary, style));
+            output::line(&report::summary(&summary, targets, style));
         }
         Format::Json => output::line(&report::json(&summary)?),
     }

@@ -385,7 +385,7 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
 const STEPS: usize = 4;
 
 /// The last line of a run over several targets, of which so many were asked for.
-pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
+pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
@@ -394,14 +394,15 @@ pub fn summary(summary: &Summary<'_>, targets: usize) -> String {
         0 => String::new(),
         unjudged => format!(", {unjudged} not judged"),
     };
-    format!(
-        "\n{} in {} of {}{unjudged}: {} scripts in {seconds:.1} s, {} a second",
+    let line = format!(
+        "{} in {} of {}{unjudged}: {} scripts in {seconds:.1} s, {} a second",
         count(problems.iter().sum(), "problem"),
         problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
         thousands(scripts),
         thousands(scripts_per_second as u64),
-    )
+    );
+    format!("\n{}", style.wrap(&line, 0))
 }
 
 /// What a replay showed.

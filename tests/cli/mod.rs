@@ -177,8 +177,8 @@ impl Desk {
 }
 
 /// What is said on stderr of the folder for findings that a run makes.
-pub(crate) const NEW_FOLDER: &str = "findings are saved in hangup-findings, which is new; its \
-     .gitignore keeps them out of a repository\n";
+pub(crate) const NEW_FOLDER: &str =
+    "new folder for findings: hangup-findings (with a .gitignore)\n";
 
 /// Whether a process catches SIGINT, which is the second bit.
 pub(crate) fn listens(child: &Child) -> bool {
