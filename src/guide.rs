@@ -3,6 +3,10 @@
 //! Start with [`frameworks`] (from axum's `Router`, hyper, actix-web and others to a
 //! [`Connection`](crate::Connection)) and [`closing_well`] (what a server has to do to hang up in
 //! time). [`probe`] tests a running server in any language. Nothing here is code.
+//!
+//! The whole files of two of them need frameworks that this crate does not depend on. Their tests are
+//! those of `peers/examples`, so rustdoc does not take them for examples of its own: it would build
+//! even ignored ones under `cargo test -- --ignored`.
 
 #[doc = "[internals.md]: crate::guide::internals"]
 #[doc = ""]
@@ -17,13 +21,13 @@ pub mod architecture {}
 #[doc = "[frameworks.md#salvo]: crate::guide::frameworks#salvo"]
 #[doc = "[frameworks.md#warp]: crate::guide::frameworks#warp"]
 #[doc = ""]
-#[doc = include_str!("../docs/closing-well.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/closing-well.md"))]
 pub mod closing_well {}
 
 #[doc = "[closing-well.md]: crate::guide::closing_well"]
 #[doc = "[probe.md]: crate::guide::probe"]
 #[doc = ""]
-#[doc = include_str!("../docs/frameworks.md")]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/frameworks.md"))]
 pub mod frameworks {}
 
 #[doc = "[architecture.md]: crate::guide::architecture"]
