@@ -108,3 +108,36 @@ fn what_errors_say_is_pasted() {
     // Nobody listens there, and that is all that is wrong.
     assert!(desk.sh(&replay[0]).refusal().contains("127.0.0.1:1"), "{replay:?}");
 }
+
+/// Every finding of a running server names what plays it again there.
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn what_probe_prints_is_pasted_and_shows_what_was_found() {
+    let (desk, own) = desk_with_own_binary();
+    let mut serve = desk.command("sh");
+    let line = format!("exec {own} serve tungstenite/no-deadline");
+    serve.args(["-c", &line]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Running(serve.spawn().expect("it starts"));
+    let mut line = String::new();
+    let stdout = server.0.stdout.take().expect("it was piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    let url = line.split_whitespace().find(|word| word.starts_with("ws://")).expect("a URL");
+    let probe = format!(
+        "{own} probe {url} --seed 408772642 --scripts 60 --close-within 1s --watch 3s --findings 'what is found'"
+    );
+    let run = desk.sh(&probe);
+    assert_eq!(run.code, 1, "{run:?}");
+    let printed = commands(&run.out, own);
+    let is_replay = |command: &String| command.starts_with(&format!("{own} replay "));
+    assert_eq!(
+        printed.len(),
+        run.out.matches("     again:\n").count(),
+        "{printed:#?}\n{}",
+        run.out
+    );
+    assert!(printed.len() > 1 && printed.iter().all(is_replay), "{printed:#?}");
+    for command in printed {
+        let pasted = desk.sh(&command);
+        assert!(pasted.code == 1 && pasted.out.starts_with("reproduced"), "{command}: {pasted:?}");
+    }
+}
