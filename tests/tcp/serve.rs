@@ -116,6 +116,36 @@ async fn a_target_that_obeys_no_command_to_close_is_dropped_at_once() {
     serving.await.expect("it returns");
 }
 
+/// Goes on in a task of its own, as an upgraded connection of hyper's does.
+#[expect(clippy::unused_async, reason = "a suite's server is asynchronous")]
+async fn hands_over(conn: Connection) {
+    let target = hangup::Registry::built_in().resolve("reference").expect("a target");
+    tokio::spawn(async move { target.serve(conn).await });
+}
+
+#[tokio::test]
+async fn a_connection_that_lives_on_in_a_task_of_its_own_keeps_its_application() {
+    let suite = hangup::suite(hands_over).obeying(hangup::AppSteps::CLOSE);
+    let target: Arc<dyn Target> = Arc::new(suite.into_target());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(listen::serve(target, listener, async {
+        let _ = stopped.await;
+    }));
+    for (path, expected) in [("/bye", 1000), ("/?do=close%203001", 3001)] {
+        let mut socket = connect(&format!("ws://{address}{path}")).await;
+        assert_eq!(code(next(&mut socket).await), expected, "{path}");
+        assert_eq!(next(&mut socket).await, None, "{path}");
+    }
+    let mut open = connect(&format!("ws://{address}/")).await;
+    stop.send(()).expect("it serves");
+    assert_eq!(code(next(&mut open).await), 1001);
+    assert_eq!(next(&mut open).await, None);
+    drop(open);
+    timeout(secs(3), serving).await.expect("all are gone").expect("it returns");
+}
+
 #[test]
 fn an_unknown_target_and_a_taken_port_are_errors_on_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

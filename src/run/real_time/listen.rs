@@ -124,8 +124,14 @@ async fn serve_one(target: Arc<dyn Target>, stream: TcpStream, stops: watch::Rec
     let connection =
         Connection::controlled(tokio::io::join(reads, writes), Arc::clone(&queue) as _);
     let obeys = target.obeys();
+    // A server that upgrades returns once HTTP is over, and goes on in a task of its own: its
+    // application lives as long as its transport does.
+    let served = async {
+        target.serve(connection).await;
+        queue.let_go.notified().await;
+    };
     tokio::select! {
-        () = target.serve(connection) => {}
+        () = served => {}
         () = queue.issue_commands(obeys, stops) => {}
     }
 }
@@ -136,6 +142,8 @@ async fn serve_one(target: Arc<dyn Target>, stream: TcpStream, stops: watch::Rec
 struct PathCommandQueue {
     state: Mutex<PathCommands>,
     path_known: Notify,
+    /// The server has dropped its transport.
+    let_go: Notify,
 }
 
 /// The state of a [`PathCommandQueue`], under its lock.
@@ -219,6 +227,12 @@ struct RequestLineReader {
     /// The request line as far as it came; `None` once it was whole, or too long.
     line: Option<Vec<u8>>,
     queue: Arc<PathCommandQueue>,
+}
+
+impl Drop for RequestLineReader {
+    fn drop(&mut self) {
+        self.queue.let_go.notify_one();
+    }
 }
 
 impl RequestLineReader {
