@@ -118,14 +118,6 @@ pub fn suite() -> Suite {
                   and readily available public specification.",
             rate: None,
         })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::AcceptsLegal).with_symptom(Symptom::RefusesCloseInside),
-            reason: "the library does not know 1014: here between the fragments of a message",
-            rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by \
-                  this protocol, its future revisions, and extensions specified in a permanent \
-                  and readily available public specification.",
-            rate: None,
-        })
         // Some of these take a coincidence that is rare.
         .stale_after(1_000_000)
 }
