@@ -52,5 +52,14 @@ pub(crate) fn no_effect(what: NoEffect) -> String {
                 thousands(given)
             )
         }
+        NoEffect::ClosesUnasked(unasked, opened) => format!(
+            "the application is said to obey `AppSteps::CLOSE`, and closed before anything told it \
+             to in {} of {} scripts that opened a WebSocket: hardly anything but its own close was \
+             tested. Is what forwards the commands dropped early, so that the server takes its \
+             channel's end for a shutdown? A server that always closes at once obeys no `CLOSE`: \
+             take it out of `.obeying(..)`.",
+            thousands(unasked),
+            thousands(opened)
+        ),
     }
 }

@@ -462,7 +462,7 @@ impl Suite {
         }
     }
 
-    /// The failure: a full report of the first problem, and a line for each of the others.
+    /// The failure: a full report of the first problem, the sentence and the script of the others.
     fn failure(&self, outcome: &CampaignOutcome) -> Failure {
         let SuiteTarget { name, bounds, .. } = &self.target;
         let report = |finding| FindingReport::of(&self.target, *bounds, finding, None);
@@ -478,8 +478,8 @@ impl Suite {
             };
             let _ = write!(text, "\n{}. ", number + 1);
             if number > 0 {
-                let headline = report::wrap(&report::problem_headline(problem));
-                let _ = writeln!(text, "{headline}\n{saved}");
+                let brief = report::saved(repro, Style::default());
+                let _ = writeln!(text, "{brief}\n{saved}");
                 continue;
             }
             let mut all = outcome.findings.iter();

@@ -100,8 +100,8 @@ impl Suite {
         replayed.unjudged.append(&mut outcome.unjudged);
     }
 
-    /// The failure: the first problem in full, as the run that saved it told it, and a line for
-    /// each of the others.
+    /// The failure: the first problem in full, as the run that saved it told it, the sentence and the
+    /// script of the others.
     fn still_fails(&self, replayed: &Replayed) -> Failure {
         let SuiteTarget { name, bounds, .. } = &self.target;
         let report = |(finding, path, _): &(Finding, PathBuf, _)| {
@@ -122,8 +122,8 @@ impl Suite {
                     text.push('\n');
                 }
                 None => {
-                    let line = report::wrap(&report::problem_headline(problem));
-                    let _ = writeln!(text, "{line}");
+                    let brief = report::saved(&headline.repro, Style::default());
+                    let _ = writeln!(text, "{brief}");
                 }
             }
             for path in problem.variants.iter().filter_map(|variant| variant.path.as_ref()) {

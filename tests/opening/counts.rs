@@ -4,11 +4,12 @@ use super::flat;
 use hangup::run::campaign::{Campaign, CampaignOutcome};
 use hangup::script::Command;
 use hangup::verdict::Cause;
+use hangup::wire::handshake;
 use hangup::{AppSteps, Connection, Registry, Target};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn campaign(target: &Arc<dyn Target>, scripts: u64) -> CampaignOutcome {
     let campaign =
@@ -50,6 +51,40 @@ fn a_suite_whose_application_takes_no_command_is_told_so() {
     for part in
         ["is tested less than it seems", "`AppSteps::CLOSE`", "command()`", "`CLOSE` out of"]
     {
+        assert!(failure.contains(part), "{failure}");
+    }
+}
+
+/// Closes as soon as it is open, as a server does whose channel of commands has lost its sender.
+async fn hasty(mut conn: Connection) {
+    let closes = async {
+        let (mut request, mut accept) = (Vec::new(), None);
+        while accept.is_none() {
+            if conn.read_buf(&mut request).await.unwrap_or_default() == 0 {
+                return;
+            }
+            match handshake::request(&request) {
+                Ok(found) => accept = found.map(|(_, accept)| accept),
+                Err(_) => return,
+            }
+        }
+        let opening = handshake::switching_protocols(&accept.expect("it was asked"));
+        let close = [0x88, 2, 0x03, 0xe9];
+        if conn.write_all(&[opening.as_bytes(), &close].concat()).await.is_ok() {
+            let _ = tokio::io::copy(&mut conn, &mut tokio::io::sink()).await;
+        }
+    };
+    let _ = tokio::time::timeout(hangup::secs(3), closes).await;
+}
+
+#[test]
+fn a_suite_whose_application_closes_before_it_is_told_to_is_told_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = hangup::suite(hasty).findings_in(directory.path()).scripts(600).confirm(false);
+    assert_eq!(suite.clone().try_check(), Ok(()));
+    let failure = suite.obeying(AppSteps::CLOSE).try_check().expect_err("it is hasty").to_string();
+    let failure = flat(&failure);
+    for part in ["closed before anything told it to in ", "its channel's end for a shutdown?"] {
         assert!(failure.contains(part), "{failure}");
     }
 }

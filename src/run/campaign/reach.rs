@@ -18,6 +18,10 @@ const ENOUGH_COMMANDS: u64 = 20;
 /// where every polite request is answered.
 const FEW: u64 = 10;
 
+/// Where an application that is told when to close closes by itself in at least this share of what
+/// opens, what tells it is gone. One in two does where the server has a short idle time-out.
+const NEARLY_ALL: (u64, u64) = (4, 5);
+
 /// The commands that are known to be taken when they are.
 const COMMANDS: [AppSteps; 3] = [AppSteps::CLOSE, AppSteps::RETURN, AppSteps::SEND];
 
@@ -38,6 +42,8 @@ pub struct Reach {
     given: [u64; COMMANDS.len()],
     /// In how many it was taken.
     taken: [u64; COMMANDS.len()],
+    /// In how many the server closed first, though nothing told its application to.
+    closed_unasked: u64,
 }
 
 /// A part of the grammar that had no effect.
@@ -49,6 +55,9 @@ pub enum NoEffect {
     NoClose(u64),
     /// The application never took a command that it is said to obey, which so many scripts gave.
     NeverTaken(AppSteps, u64),
+    /// An application that is said to close when it is told closes by itself, in so many scripts
+    /// of so many that open.
+    ClosesUnasked(u64, u64),
 }
 
 impl Reach {
@@ -60,6 +69,7 @@ impl Reach {
             opened: opened.into(),
             closed: closed.into(),
             taken: [took_close, took_return, took_send].map(u64::from),
+            closed_unasked: (cause == Some(Cause::OwnClose) && !took_close).into(),
             ..Self::default()
         };
         match cause {
@@ -92,6 +102,7 @@ impl Reach {
         self.opened += other.opened;
         self.closed += other.closed;
         self.ended_unowed += other.ended_unowed;
+        self.closed_unasked += other.closed_unasked;
         let pairs = [
             (&mut self.ended[..], &other.ended[..]),
             (&mut self.given[..], &other.given[..]),
@@ -111,7 +122,7 @@ impl Reach {
     /// What had no effect, though enough scripts were played to see one, against a target whose
     /// application `obeys` these commands.
     pub fn without_effect(&self, obeys: AppSteps) -> Vec<NoEffect> {
-        let Self { scripts, opened, closed, .. } = *self;
+        let Self { scripts, opened, closed, closed_unasked, .. } = *self;
         let mut found = Vec::new();
         if scripts >= ENOUGH && opened * FEW < scripts {
             found.push(NoEffect::HardlyOpens(opened, scripts));
@@ -123,6 +134,13 @@ impl Reach {
             if obeys.contain(command) && given >= ENOUGH_COMMANDS && taken == 0 {
                 found.push(NoEffect::NeverTaken(command, given));
             }
+        }
+        let (part, whole) = NEARLY_ALL;
+        if obeys.contain(AppSteps::CLOSE)
+            && opened >= ENOUGH
+            && closed_unasked * whole >= opened * part
+        {
+            found.push(NoEffect::ClosesUnasked(closed_unasked, opened));
         }
         found
     }
@@ -176,5 +194,19 @@ mod tests {
         assert_eq!(deaf.without_effect(AppSteps::SEND), [], "it is not said to obey");
         deaf.taken[0] = 1;
         assert_eq!(deaf.without_effect(all), []);
+        let hasty = |closed_unasked| Reach { closed_unasked, ..of(150, 125, 125) };
+        assert_eq!(hasty(99).without_effect(all), []);
+        assert_eq!(hasty(100).without_effect(all), [NoEffect::ClosesUnasked(100, 125)]);
+        assert_eq!(hasty(125).without_effect(AppSteps::SEND), [], "it is not said to obey");
+    }
+
+    #[test]
+    fn a_close_of_the_servers_own_is_unasked_where_its_application_took_no_command() {
+        let own = Reached { opened: true, cause: Some(Cause::OwnClose), ..Reached::default() };
+        assert_eq!(reach("upgrade", own).closed_unasked, 1);
+        let told = Reached { took_close: true, ..own };
+        assert_eq!(reach("upgrade\napp close", told).closed_unasked, 0);
+        let client = Reached { cause: Some(Cause::ClientClose), ..own };
+        assert_eq!(reach("upgrade\nclose", client).closed_unasked, 0);
     }
 }
