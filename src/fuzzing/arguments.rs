@@ -30,14 +30,14 @@ const NO_SEARCH: &[&str] = &[
     "stop_file",
 ];
 
-/// Prepares a fuzz target before libFuzzer begins, by its name, which says what its input is: `script`,
-/// `bytes`, `wire`, `notation` or `repro`. Sets the flags that it is best run with, where the
+/// Prepares a fuzz target before libFuzzer begins, by its name, which says what its input is (`script`,
+/// `bytes`, `wire`, `notation` or `repro`), and the program's arguments, its own name first. Sets the flags that it is best run with, where the
 /// user set none, by starting the program again in its place (on Unix), and writes seeds into its corpus,
 /// where that is an empty folder. It says so in one line on stderr, once.
 ///
 /// The macros [`fuzz_scripts!`](crate::fuzz_scripts) and [`fuzz_bytes!`](crate::fuzz_bytes) call it.
-pub fn begin(target: &str) {
-    let arguments: Vec<String> = std::env::args().collect();
+pub fn begin(target: &str, arguments: impl IntoIterator<Item = String>) {
+    let arguments: Vec<String> = arguments.into_iter().collect();
     let Some((program, arguments)) = arguments.split_first() else { return };
     if !is_search(arguments) {
         return;

@@ -287,7 +287,7 @@ macro_rules! fuzz_scripts {
             });
         ::libfuzzer_sys::fuzz_target!(
             init: {
-                $crate::fuzzing::begin("script");
+                $crate::fuzzing::begin("script", ::std::env::args());
                 // Before libFuzzer begins, so that it keeps no file of it.
                 if let Err(why) = FUZZ.opens() {
                     ::std::eprintln!("{why}");
@@ -321,7 +321,7 @@ macro_rules! fuzz_bytes {
             });
         ::libfuzzer_sys::fuzz_target!(
             init: {
-                $crate::fuzzing::begin("bytes");
+                $crate::fuzzing::begin("bytes", ::std::env::args());
                 // Before libFuzzer begins, so that it keeps no file of it.
                 if let Err(why) = FUZZ.opens() {
                     ::std::eprintln!("{why}");

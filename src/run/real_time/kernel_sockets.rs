@@ -49,6 +49,24 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
+/// The number of the state of a socket that listens, in the kernel.
+#[cfg(target_os = "linux")]
+const LISTEN: u8 = 10;
+
+/// What a state means, by its number in the kernel (`include/net/tcp_states.h`); `None` for one
+/// that listens.
+#[cfg(target_os = "linux")]
+const fn state_of(number: u8) -> Option<KernelSocketState> {
+    match number {
+        LISTEN => None,
+        // FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING.
+        4 | 5 | 9 | 11 => Some(KernelSocketState::Shut),
+        // TIME_WAIT, CLOSE.
+        6 | 7 => Some(KernelSocketState::Over),
+        _ => Some(KernelSocketState::Open),
+    }
+}
+
 /// Asks the kernel.
 pub(super) struct SocketReader {
     /// `None` where `/proc` is read.
@@ -89,7 +107,7 @@ pub(super) use proc::{held_by, holders};
 mod netlink {
     //! `sock_diag(7)`.
 
-    use super::{KernelSocket, KernelSocketState, Pair, Queues};
+    use super::{KernelSocket, LISTEN, Pair, Queues, state_of};
     use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
     use netlink_packet_sock_diag::SockDiagMessage;
     use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -101,14 +119,6 @@ mod netlink {
     use std::io;
     use std::net::TcpListener;
 
-    /// States of a socket, by their numbers in the kernel.
-    const FIN_WAIT1: u8 = 4;
-    const FIN_WAIT2: u8 = 5;
-    const TIME_WAIT: u8 = 6;
-    const CLOSE: u8 = 7;
-    const LAST_ACK: u8 = 9;
-    const LISTEN: u8 = 10;
-    const CLOSING: u8 = 11;
     /// More than an answer has: it carries no attributes.
     const ROOM: usize = 4096;
 
@@ -190,59 +200,78 @@ mod netlink {
 
     /// `None` where it only listens: the kernel looks for a listener where there is no connection.
     fn socket(found: &InetResponseHeader) -> Option<KernelSocket> {
-        let state = match found.state {
-            LISTEN => return None,
-            FIN_WAIT1 | FIN_WAIT2 | CLOSING | LAST_ACK => KernelSocketState::Shut,
-            TIME_WAIT | CLOSE => KernelSocketState::Over,
-            _ => KernelSocketState::Open,
-        };
         let queues = Queues { unread: found.recv_queue, unsent: found.send_queue };
-        Some(KernelSocket { state, inode: found.inode.into(), queues })
+        Some(KernelSocket { state: state_of(found.state)?, inode: found.inode.into(), queues })
     }
 }
 
 #[cfg(target_os = "linux")]
 mod proc {
-    //! `/proc`, as Linux shows it to us.
+    //! `/proc`, as `proc(5)` describes it.
 
-    use super::{BTreeSet, KernelSocket, KernelSocketState, Pair, Queues, canonical};
-    use procfs::net::{TcpState, tcp, tcp6};
-    use procfs::process::{FDTarget, Process, all_processes};
+    use super::{BTreeSet, KernelSocket, Pair, Queues, canonical, state_of};
+    use std::fs;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+    use std::path::Path;
 
-    /// All TCP sockets.
+    /// All TCP sockets that are connected.
     pub fn sockets() -> Option<Vec<(Pair, KernelSocket)>> {
-        let entries = tcp().ok()?.into_iter().chain(tcp6().unwrap_or_default());
-        let socket = |entry: procfs::net::TcpNetEntry| {
-            let state = match entry.state {
-                TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck => {
-                    KernelSocketState::Shut
-                }
-                TcpState::TimeWait | TcpState::Close => KernelSocketState::Over,
-                _ => KernelSocketState::Open,
-            };
-            let pair = (canonical(entry.local_address), canonical(entry.remote_address));
-            let queues = Queues { unread: entry.rx_queue, unsent: entry.tx_queue };
-            (pair, KernelSocket { state, inode: entry.inode, queues })
+        let four = fs::read_to_string("/proc/net/tcp").ok()?;
+        // A kernel without IPv6 has no such file.
+        let six = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+        Some(four.lines().chain(six.lines()).filter_map(socket).collect())
+    }
+
+    /// The socket of a line, as `0: 0100007F:1F90 0100007F:C350 01 00000000:00000005 00:00000000
+    /// 00000000 0 0 4711 ..`: addresses, state, queues (to send, received), two timers, user, probes,
+    /// inode. `None` for the heading.
+    fn socket(line: &str) -> Option<(Pair, KernelSocket)> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, own, peer, state, queues, _, _, _, _, inode, ..] = fields[..] else { return None };
+        let (unsent, unread) = queues.split_once(':')?;
+        let hex = |text| u32::from_str_radix(text, 16).ok();
+        let queues = Queues { unread: hex(unread)?, unsent: hex(unsent)? };
+        let state = state_of(u8::from_str_radix(state, 16).ok()?)?;
+        let pair = (canonical(address(own)?), canonical(address(peer)?));
+        Some((pair, KernelSocket { state, inode: inode.parse().ok()?, queues }))
+    }
+
+    /// An address in words of 32 bits, each in the machine's order, and a port.
+    fn address(text: &str) -> Option<SocketAddr> {
+        let (address, port) = text.split_once(':')?;
+        let word = |at: usize| {
+            let word = u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok()?;
+            Some(word.to_ne_bytes())
         };
-        Some(entries.map(socket).collect())
+        let ip = match address.len() {
+            8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+            _ => {
+                let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+                IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(words.as_flattened()).ok()?))
+            }
+        };
+        Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
     }
 
     /// The sockets that a process holds; none where we may not look.
     pub fn held_by(process: i32) -> BTreeSet<u64> {
-        let descriptors = Process::new(process).and_then(|process| process.fd());
+        let descriptors = fs::read_dir(format!("/proc/{process}/fd"));
         let descriptors = descriptors.into_iter().flatten().flatten();
-        let socket = |target| match target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        };
-        descriptors.filter_map(|descriptor| socket(descriptor.target)).collect()
+        descriptors.filter_map(|descriptor| socket_of(&descriptor.path())).collect()
+    }
+
+    /// The socket that a descriptor is: a link to `socket:[4711]`.
+    fn socket_of(descriptor: &Path) -> Option<u64> {
+        let target = fs::read_link(descriptor).ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     }
 
     /// The processes that hold one of `sockets`.
     pub fn holders(sockets: &BTreeSet<u64>) -> BTreeSet<i32> {
-        let processes = all_processes().into_iter().flatten().flatten();
-        let holds = |process: &i32| !held_by(*process).is_disjoint(sockets);
-        processes.map(|process| process.pid()).filter(holds).collect()
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let processes =
+            all.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+        processes.filter(|process| !held_by(*process).is_disjoint(sockets)).collect()
     }
 }
 
