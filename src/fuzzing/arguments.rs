@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn an_empty_corpus_begins_with_the_seeds_and_another_stays_as_it_is() {
         let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
-        let [one, two] = folders.each_ref().map(|folder| folder.path());
+        let [one, two] = folders.each_ref().map(tempfile::TempDir::path);
         let line = arguments(&format!("-runs=1 {} {}", one.display(), two.display()));
         assert_eq!(empty_corpus(&line), Some(one));
         let count = plant("script", one).expect("seeds");

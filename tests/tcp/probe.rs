@@ -205,6 +205,7 @@ fn most_resident(process: u32) -> Option<u64> {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "real time: .ci/run plays it"]
+#[expect(clippy::disallowed_methods, reason = "how much a process holds is asked while it runs")]
 fn a_server_that_floods_costs_little_memory() {
     for size in ["65536", "4000"] {
         let server = scripted("python3", "bad.py", &["floods", "1", size]);

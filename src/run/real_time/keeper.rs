@@ -25,8 +25,8 @@ pub(super) struct Keeper {
     open: bool,
     /// From here on everything is kept.
     keeps_all: bool,
-    /// Whether the message at hand, the last that began, is text.
-    is_text: bool,
+    /// Of the message at hand, the last that began: text or binary.
+    message: Opcode,
     /// Whether a rule was broken by the frame at hand.
     at_fault: bool,
 }
@@ -34,7 +34,7 @@ pub(super) struct Keeper {
 impl Default for Keeper {
     fn default() -> Self {
         let decoder = Decoder::new(Role::Server);
-        Self { decoder, open: false, keeps_all: false, is_text: false, at_fault: false }
+        Self { decoder, open: false, keeps_all: false, message: Opcode::BINARY, at_fault: false }
     }
 }
 
@@ -106,8 +106,7 @@ impl Keeper {
             match item {
                 Item::Started(started) => match started.opcode {
                     Opcode::CLOSE => self.keeps_all = true,
-                    Opcode::TEXT => self.is_text = true,
-                    Opcode::BINARY => self.is_text = false,
+                    Opcode::TEXT | Opcode::BINARY => self.message = started.opcode,
                     _ => {}
                 },
                 Item::Fault(fault) => {
@@ -128,7 +127,7 @@ impl Keeper {
     /// Which part of a payload's piece nobody needs: of a text it begins and ends between two
     /// characters, so that who passes over it can still tell what is no text behind it.
     fn needless(&self, piece: &[u8]) -> Range<usize> {
-        if !self.is_text {
+        if self.message != Opcode::TEXT {
             return 0..piece.len();
         }
         let rest = piece.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
@@ -154,22 +153,26 @@ mod tests {
         let (mut keeper, mut bytes, mut reads) = (Keeper::default(), Vec::new(), Vec::new());
         for piece in pieces {
             let mut from = 0;
-            let runs = keeper.sort(&bytes, reads.len(), piece);
-            for run in runs.into_iter().chain([piece.len()..piece.len()]) {
-                assert!(from <= run.start && run.start <= run.end && run.end <= piece.len());
+            for run in keeper.sort(&bytes, reads.len(), piece) {
+                assert!(from <= run.start && run.start < run.end && run.end <= piece.len());
                 bytes.extend(&piece[from..run.start]);
                 reads.push(Ok((run.start - from) as u32));
                 reads.push(Err(run.len() as u64));
                 from = run.end;
             }
+            bytes.extend(&piece[from..]);
+            reads.push(Ok((piece.len() - from) as u32));
         }
         (bytes, reads)
     }
 
+    /// A frame: its opcode, whether it is complete, its header, its faults, a Close's payload.
+    type SeenFrame = (Opcode, bool, Option<Head>, Vec<Fault>, Option<Box<[u8]>>);
+
     /// What matters of a stream: what is no whole and faultless message.
     #[derive(Debug, PartialEq)]
     struct Seen {
-        frames: Vec<(Opcode, bool, Option<Head>, Vec<Fault>, Option<Box<[u8]>>)>,
+        frames: Vec<SeenFrame>,
         is_inside_frame: bool,
     }
 
@@ -220,10 +223,7 @@ mod tests {
                     bytes.extend([0x81, 3, b'a', 0xff, b'b'].iter().chain(text.as_bytes()));
                 }
                 _ => {
-                    let opcode = match message {
-                        true => Opcode::CONTINUATION,
-                        false => Opcode::TEXT,
-                    };
+                    let opcode = if message { Opcode::CONTINUATION } else { Opcode::TEXT };
                     message = !fin;
                     let bad = faults && rng.random_bool(0.02);
                     let mut payload = text.into_bytes();
