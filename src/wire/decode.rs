@@ -184,6 +184,7 @@ impl Decoder {
     }
 
     /// How many bytes of the payload of the frame at hand are to come.
+    #[cfg(feature = "tcp")]
     pub(crate) fn left(&self) -> u64 {
         self.open.map_or(0, |(head, taken)| head.length - taken)
     }
