@@ -94,7 +94,7 @@ fn what_is_not_kept_of_a_flood_is_counted() {
     let mut server = switching_protocols(ACCEPT).into_bytes();
     let opening = server.len() as u32;
     // The rest of its payload came, and is not there.
-    FrameHead::server(Opcode::TEXT).encode(&[b'x'; 70_000], &mut server);
+    FrameHead::server(Opcode::TEXT).encode(&vec![b'x'; 70_000], &mut server);
     server.truncate(opening as usize + 110);
     FrameHead::server(Opcode::CLOSE).encode(b"\x03\xe8", &mut server);
     let bytes = exchange.bytes_mut(ConnectionId::FIRST);
