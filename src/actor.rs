@@ -21,6 +21,15 @@ pub enum Read {
     End,
 }
 
+/// A place at which bytes of the server's are not kept: whole messages, or a piece of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// How many bytes are kept before it.
+    pub at: usize,
+    /// How many are missing. The last gap may still grow.
+    pub bytes: u64,
+}
+
 /// Where a script is acted out: the client's end of one connection, and the way
 /// to the server's application.
 pub trait ActorEnd {
@@ -56,8 +65,8 @@ pub trait ActorEnd {
         false
     }
 
-    /// Shows all bytes read so far, from `from` on.
-    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8]));
+    /// Shows all bytes read so far, and where some of them are missing.
+    fn received(&mut self, look: &mut dyn FnMut(&[u8], &[Gap]));
 
     /// Tells the server's application to act, where it obeys that.
     fn tell(&mut self, command: &Command);
@@ -104,6 +113,9 @@ pub struct Actor<S> {
 /// How far `await` has looked at what the server sent.
 struct AwaitDecoder {
     at: usize,
+    /// How many gaps it has passed over, the last perhaps in part, and how much of that.
+    gaps: usize,
+    passed: u64,
     open: bool,
     decoder: Decoder,
 }
@@ -120,7 +132,7 @@ impl<S: ActorEnd> Actor<S> {
             steps: 0,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
-            awaits: AwaitDecoder { at: 0, open: false, decoder: Decoder::new(Role::Server) },
+            awaits: AwaitDecoder::new(),
         }
     }
 
@@ -333,21 +345,46 @@ impl<S: ActorEnd> Actor<S> {
 }
 
 impl AwaitDecoder {
+    fn new() -> Self {
+        Self { at: 0, gaps: 0, passed: 0, open: false, decoder: Decoder::new(Role::Server) }
+    }
+
     /// Whether `awaited` has come since the last thing awaited; looks no further than it.
     fn has<S: ActorEnd>(&mut self, awaited: Awaited, end: &mut S) -> bool {
         let mut come = false;
-        end.received(self.at, &mut |bytes| come = self.find(awaited, bytes));
+        end.received(&mut |bytes, gaps| come = self.find(awaited, bytes, gaps));
         come
     }
 
-    fn find(&mut self, awaited: Awaited, bytes: &[u8]) -> bool {
-        let mut rest = bytes;
+    fn find(&mut self, awaited: Awaited, bytes: &[u8], gaps: &[Gap]) -> bool {
         if !self.open {
             let Some(length) = handshake::head_length(bytes) else { return false };
             self.open = true;
-            rest = &bytes[length..];
+            self.at = length;
         }
         let mut found = awaited == Awaited::Upgrade;
+        while !found {
+            let gap = gaps.get(self.gaps);
+            found = self.find_before(awaited, &bytes[..gap.map_or(bytes.len(), |gap| gap.at)]);
+            let Some(gap) = gap.filter(|_| !found) else { break };
+            let whole = self.decoder.is_between_frames() && gap.bytes > self.passed;
+            self.decoder.skip(gap.bytes - self.passed);
+            self.passed = gap.bytes;
+            found =
+                whole && awaited == Awaited::Message || self.find_before(awaited, &bytes[..gap.at]);
+            // The last one may grow, as long as nothing has come behind it.
+            if gap.at == bytes.len() {
+                break;
+            }
+            (self.gaps, self.passed) = (self.gaps + 1, 0);
+        }
+        found
+    }
+
+    /// As [`find`](Self::find), in `bytes`, which none is missing in from where it has got to.
+    fn find_before(&mut self, awaited: Awaited, bytes: &[u8]) -> bool {
+        let mut rest = &bytes[self.at..];
+        let mut found = false;
         while !found {
             let Some(item) = self.decoder.next(&mut rest) else { break };
             let Item::Frame(head) = item else { continue };
@@ -359,7 +396,37 @@ impl AwaitDecoder {
                 Awaited::Upgrade | Awaited::End => false,
             };
         }
-        self.at += bytes.len() - rest.len();
+        self.at = bytes.len() - rest.len();
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::FrameHead;
+
+    #[test]
+    fn what_is_awaited_is_found_before_behind_and_in_what_is_not_kept() {
+        let mut bytes = handshake::switching_protocols(handshake::ACCEPT).into_bytes();
+        let start = bytes.len();
+        // Of a text a piece is missing; then whole messages are, with a Pong behind them.
+        FrameHead::server(Opcode::TEXT).encode(&[b'x'; 100], &mut bytes);
+        bytes.truncate(start + 30);
+        let missing = Gap { at: start + 20, bytes: 72 };
+        let mut found = AwaitDecoder::new();
+        assert!(found.find(Awaited::Upgrade, &bytes[..start], &[]));
+        assert!(!found.find(Awaited::Message, &bytes[..start + 20], &[]));
+        let grows = [Gap { bytes: 70, ..missing }];
+        assert!(!found.find(Awaited::Message, &bytes[..start + 20], &grows));
+        assert!(found.find(Awaited::Message, &bytes, &[missing]), "a text, whole");
+        let messages = Gap { at: bytes.len(), bytes: 500 };
+        assert!(!found.find(Awaited::Pong, &bytes, &[missing]));
+        assert!(!found.find(Awaited::Pong, &bytes, &[missing, messages]));
+        assert!(!found.find(Awaited::Message, &bytes, &[missing, messages]), "passed over");
+        let messages = Gap { bytes: 600, ..messages };
+        assert!(found.find(Awaited::Message, &bytes, &[missing, messages]));
+        FrameHead::server(Opcode::PONG).encode(b"", &mut bytes);
+        assert!(found.find(Awaited::Pong, &bytes, &[missing, messages]));
     }
 }

@@ -149,6 +149,8 @@ fn only_the_command_line_prints() {
         // What the macros of `fuzzing` do is done by the fuzz target that calls them.
         let of_macros = [
             "with_arguments(::std::env::args())",
+            "begin(\"script\", ::std::env::args())",
+            "begin(\"bytes\", ::std::env::args())",
             "::std::eprintln!(\"{why}\");",
             "::std::process::exit(1);",
         ];
@@ -227,8 +229,17 @@ fn code_outside(may: &[&str]) -> Vec<(PathBuf, String)> {
 #[test]
 fn the_bytes_of_an_exchange_become_frames_in_one_place() {
     // Beside `view` decode only those who have no exchange yet: the actor that waits for a frame,
-    // the look at a server before it is tested, servers under test, and the decoder's own fuzzing.
-    let may = ["wire", "view", "actor.rs", "run/real_time/preflight.rs", "target", "fuzzing"];
+    // the look at a server before it is tested, what decides which bytes an exchange is to have,
+    // servers under test, and the decoder's own fuzzing.
+    let may = [
+        "wire",
+        "view",
+        "actor.rs",
+        "run/real_time/preflight.rs",
+        "run/real_time/keeper.rs",
+        "target",
+        "fuzzing",
+    ];
     for (file, code) in code_outside(&may) {
         assert!(!code.contains("Decoder::new"), "{} decodes by itself", file.display());
     }

@@ -23,21 +23,47 @@ fn main() -> ExitCode {
             });
         return hangup::cli::main(registry);
     }
-    for (name, check) in CHECKS {
-        println!("check {name}");
-        check(tempfile::tempdir().expect("a directory").path());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    for (name, check) in chosen(&arguments) {
+        if arguments.iter().any(|argument| argument == "--list") {
+            println!("{name}: test");
+        } else {
+            println!("check {name}");
+            check(tempfile::tempdir().expect("a directory").path());
+        }
     }
     ExitCode::SUCCESS
+}
+
+/// The checks that `cargo test` and `cargo nextest` ask for: by names or parts of them, and none of
+/// those that are ignored, since none is.
+fn chosen(arguments: &[String]) -> impl Iterator<Item = (&'static str, Check)> {
+    let is_flag = |argument: &&String| argument.starts_with("--");
+    let (flags, rest): (Vec<_>, Vec<_>) = arguments.iter().partition(is_flag);
+    let has = |flag: &str| flags.iter().any(|argument| *argument == flag);
+    let (ignored, exact) = (has("--ignored"), has("--exact"));
+    // The values of options, such as `--format terse` and `--skip NAME`.
+    let values: Vec<&String> = arguments
+        .windows(2)
+        .filter(|pair| ["--format", "--skip", "--test-threads"].contains(&pair[0].as_str()))
+        .map(|pair| &pair[1])
+        .collect();
+    let names: Vec<String> =
+        rest.into_iter().filter(|name| !values.contains(name)).cloned().collect();
+    CHECKS.into_iter().filter(move |(name, _)| {
+        let fits = |wanted: &String| if exact { name == wanted } else { name.contains(wanted) };
+        !ignored && (names.is_empty() || names.iter().any(fits))
+    })
 }
 
 type Check = fn(&Path);
 
 const CHECKS: [(&str, Check); 5] = [
-    ("what opens nothing could not be tested", opens_nothing),
-    ("what is asked rightly is tested, and the repro has its request", is_found),
-    ("counts are the same for any number of workers", counts),
-    ("a command that is never taken is warned of", warns),
-    ("a repro whose request opens nothing is not called fixed", not_fixed),
+    ("what_opens_nothing_could_not_be_tested", opens_nothing),
+    ("what_is_asked_rightly_is_tested_and_the_repro_has_its_request", is_found),
+    ("counts_are_the_same_for_any_number_of_workers", counts),
+    ("a_command_that_is_never_taken_is_warned_of", warns),
+    ("a_repro_whose_request_opens_nothing_is_not_called_fixed", not_fixed),
 ];
 
 fn run(directory: &Path, line: &str) -> Output {

@@ -265,7 +265,8 @@ impl fmt::Display for Death {
     }
 }
 
-/// What happened. Byte counts index the connection's two streams, in order.
+/// What happened. Byte counts index the connection's two streams, in order, but for those of
+/// [`Discarded`](Self::Discarded).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// Bytes of the client's entered the server's receive buffer.
@@ -289,6 +290,13 @@ pub enum What {
     Read {
         /// How many.
         bytes: u32,
+    },
+    /// The actor read bytes that are not kept, and that the connection's bytes do not have: whole
+    /// messages, or a piece of a message's payload. No rule was broken in them. Only real time has
+    /// such events, of servers that send a lot.
+    Discarded {
+        /// How many.
+        bytes: u64,
     },
     /// This end read the end of the other's stream.
     ReadEnd,
@@ -357,7 +365,11 @@ impl What {
     /// The end at which it happens; reads happen at both, and usually means the subject's.
     pub const fn usual_end(&self) -> End {
         match self {
-            Self::StoppedReading | Self::ResumedReading | Self::Cut | Self::Froze => End::Actor,
+            Self::StoppedReading
+            | Self::ResumedReading
+            | Self::Discarded { .. }
+            | Self::Cut
+            | Self::Froze => End::Actor,
             _ => End::Subject,
         }
     }

@@ -30,7 +30,8 @@ use std::time::Duration;
 pub struct Bytes {
     /// All bytes that arrived at the subject, in order.
     pub to_subject: Vec<u8>,
-    /// All bytes that the subject wrote or, where its end was not observed, that the actor got.
+    /// All bytes that the subject wrote or, where its end was not observed, that the actor got,
+    /// but for those that are not kept ([`What::Discarded`]).
     pub to_actor: Vec<u8>,
 }
 

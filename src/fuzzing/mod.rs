@@ -19,6 +19,7 @@
 //! and fails again. Nothing is played in real time; what other threads of the server's keep from
 //! being judged is no finding, and is said once in each process, on stderr.
 
+mod arguments;
 #[cfg(feature = "tungstenite")]
 mod decoder_comparison;
 mod finding_log;
@@ -29,6 +30,7 @@ mod raw;
 mod seeds;
 mod text;
 
+pub use arguments::begin;
 #[cfg(feature = "tungstenite")]
 pub use decoder_comparison::wire;
 pub use seeds::{Seed, dictionaries, seeds};
@@ -284,10 +286,13 @@ macro_rules! fuzz_scripts {
                 $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
             });
         ::libfuzzer_sys::fuzz_target!(
-            // Before libFuzzer begins, so that it keeps no file of it.
-            init: if let Err(why) = FUZZ.opens() {
-                ::std::eprintln!("{why}");
-                ::std::process::exit(1);
+            init: {
+                $crate::fuzzing::begin("script", ::std::env::args());
+                // Before libFuzzer begins, so that it keeps no file of it.
+                if let Err(why) = FUZZ.opens() {
+                    ::std::eprintln!("{why}");
+                    ::std::process::exit(1);
+                }
             },
             |data: &[u8]| -> ::libfuzzer_sys::Corpus {
                 match FUZZ.script(data) {
@@ -315,10 +320,13 @@ macro_rules! fuzz_bytes {
                 $crate::fuzzing::Fuzz::from($server).with_arguments(::std::env::args())
             });
         ::libfuzzer_sys::fuzz_target!(
-            // Before libFuzzer begins, so that it keeps no file of it.
-            init: if let Err(why) = FUZZ.opens() {
-                ::std::eprintln!("{why}");
-                ::std::process::exit(1);
+            init: {
+                $crate::fuzzing::begin("bytes", ::std::env::args());
+                // Before libFuzzer begins, so that it keeps no file of it.
+                if let Err(why) = FUZZ.opens() {
+                    ::std::eprintln!("{why}");
+                    ::std::process::exit(1);
+                }
             },
             |data: &[u8]| -> ::libfuzzer_sys::Corpus {
                 match FUZZ.bytes(data) {

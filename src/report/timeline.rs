@@ -4,11 +4,13 @@
 //! [`Timeline`] is data; [`Timeline::text`] lays it out in columns. Frames are read by
 //! [`view`](crate::view), and by nobody here.
 
+use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
 use crate::verdict::{Ending, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
 use std::fmt::Write as _;
+use std::iter;
 
 /// How wide a timeline is drawn where nobody says otherwise, in columns.
 const WIDTH: usize = 80;
@@ -242,6 +244,11 @@ impl Reader<'_> {
                 }
             }
             What::Wrote { bytes } => self.wrote(index, event, *bytes),
+            What::Discarded { bytes } => {
+                for text in self.to_actor.skip(*bytes, index) {
+                    self.push(index, event, Lane::ToClient(true), text);
+                }
+            }
             // In virtual time it was looked at after the proof, years later.
             What::Stands(standing) if both_ends => {
                 let (event, lane, text) = (Some(index), Lane::Server, stands(standing));
@@ -322,6 +329,7 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
         | What::Arrived { .. }
         | What::Wrote { .. }
         | What::Read { .. }
+        | What::Discarded { .. }
         | What::ReadEnd
         | What::Flushed
         | What::Returned
@@ -407,6 +415,16 @@ impl<'a> Direction<'a> {
         shown
     }
 
+    /// What `count` bytes that are not kept were, and the frame that they complete.
+    fn skip(&mut self, count: u64, event: usize) -> Vec<String> {
+        self.stream.skip(count, event);
+        let completed = self.stream.frames()[self.complete..].iter();
+        let completed = completed.filter(|frame| frame.ended.is_some()).map(whole_frame);
+        let shown: Vec<String> = iter::once(not_kept(count)).chain(completed).collect();
+        self.complete += shown.len() - 1;
+        shown
+    }
+
     fn opening(&self, from: usize, taken: usize, head: usize) -> String {
         let what = match self.sender {
             Role::Client => "upgrade request",
@@ -430,6 +448,11 @@ impl<'a> Direction<'a> {
 fn fault(frame: &Frame, event: usize) -> String {
     let proven = frame.faults.iter().rfind(|(_, at)| *at == event);
     proven.map_or_else(String::new, |(fault, _)| format!(": {fault}"))
+}
+
+/// Bytes that the client read and hangup did not keep.
+pub(super) fn not_kept(bytes: u64) -> String {
+    format!("{} bytes of messages, not kept", thousands(bytes))
 }
 
 pub(super) fn whole_frame(frame: &Frame) -> String {

@@ -4,11 +4,12 @@
 //! values of headers that concern the handshake alone: others may be secret, or change.
 
 use super::text;
-use super::timeline::{clip, short, whole_frame};
-use crate::exchange::{ConnectionId, End, Exchange, What};
+use super::timeline::{clip, not_kept, short, whole_frame};
+use crate::exchange::{ConnectionId, End, Event, Exchange, What};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Role, handshake};
 use std::fmt::Write as _;
+use std::iter;
 
 /// How wide a line is, in columns.
 const WIDTH: usize = 80;
@@ -28,17 +29,22 @@ const SHOWN_PREFIX: &str = "sec-websocket-";
 /// so where there are none.
 pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
     let bytes = exchange.bytes(connection);
-    let mut to_subject = Direction::new('>', exchange.subject.other(), &bytes.to_subject);
-    let mut to_actor = Direction::new('<', exchange.subject, &bytes.to_actor);
+    let events = || exchange.events.iter().filter(|event| event.connection == connection);
+    let gaps = events().scan(0, |taken, event| Some(gap(taken, event, exchange.both_ends)));
+    let gaps = gaps.flatten();
+    let mut to_subject =
+        Direction::new('>', exchange.subject.other(), &bytes.to_subject, iter::empty());
+    let mut to_actor = Direction::new('<', exchange.subject, &bytes.to_actor, gaps);
     let mut out = String::new();
     let mut last = None;
-    for event in exchange.events.iter().filter(|event| event.connection == connection) {
+    for event in events() {
         let is_actors = event.end == End::Actor;
         // Where both ends were seen, what a server wrote is shown when it wrote it.
         let lines = match event.what {
             What::Arrived { bytes } => to_subject.take(bytes),
             What::Wrote { bytes } => to_actor.take(bytes),
             What::Read { bytes } if is_actors && !exchange.both_ends => to_actor.take(bytes),
+            What::Discarded { bytes } => to_actor.says(&not_kept(bytes)),
             What::FinArrived => to_subject.says("FIN"),
             What::ResetArrived => to_subject.says("RST"),
             What::ReadEnd if is_actors && !exchange.both_ends => to_actor.says("FIN"),
@@ -56,6 +62,17 @@ pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
     if out.is_empty() { "nothing was sent\n".to_owned() } else { out }
 }
 
+/// Where bytes of the server's are missing, and how many; `taken` counts those that are there.
+fn gap(taken: &mut usize, event: &Event, both_ends: bool) -> Option<(usize, u64)> {
+    match event.what {
+        What::Discarded { bytes } => return Some((*taken, bytes)),
+        What::Wrote { bytes } => *taken += bytes as usize,
+        What::Read { bytes } if event.end == End::Actor && !both_ends => *taken += bytes as usize,
+        _ => {}
+    }
+    None
+}
+
 /// One direction's bytes.
 struct Direction<'a> {
     arrow: char,
@@ -69,11 +86,20 @@ struct Direction<'a> {
 }
 
 impl<'a> Direction<'a> {
-    fn new(arrow: char, sender: Role, bytes: &'a [u8]) -> Self {
+    fn new(
+        arrow: char,
+        sender: Role,
+        bytes: &'a [u8],
+        gaps: impl Iterator<Item = (usize, u64)>,
+    ) -> Self {
         let mut stream = Stream::new(sender, bytes);
         let head = stream.opening().or_else(|| handshake::head_length(bytes));
         let opens = stream.opening().is_some();
-        stream.take(u32::try_from(bytes.len()).unwrap_or(u32::MAX), 0);
+        for (at, missing) in gaps {
+            stream.take((at - stream.taken()) as u32, 0);
+            stream.skip(missing, 0);
+        }
+        stream.take(u32::try_from(bytes.len() - stream.taken()).unwrap_or(u32::MAX), 0);
         Self { arrow, sender, bytes, head, opens, frames: stream.into_frames(), taken: 0 }
     }
 
@@ -149,9 +175,12 @@ fn frame_text(frame: &Frame, bytes: &[u8], (began, goes_on): (bool, bool)) -> St
         }
         if head.masked {
             text.push_str(", masked");
-        } else if frame.opcode == Opcode::TEXT && head.length > 0 {
-            let payload = usize::try_from(head.length).unwrap_or(usize::MAX).min(bytes.len());
-            let payload = String::from_utf8_lossy(&bytes[bytes.len() - payload..]);
+        } else if frame.opcode == Opcode::TEXT
+            && head.length > 0
+            // Else a piece of it is not kept.
+            && let Some(payload) = bytes.len().checked_sub(head.length as usize)
+        {
+            let payload = String::from_utf8_lossy(&bytes[payload..]);
             let _ = write!(text, " {:?}", clip(&payload, PREVIEW));
         }
     }

@@ -144,6 +144,7 @@ impl<'a> View<'a> {
                         view.sent(&mut server, *bytes, index);
                     }
                 }
+                What::Discarded { bytes } => server.skip(*bytes, index),
                 What::Read { bytes } => {
                     let before = view.reads.last().map_or(0, |(_, total)| *total);
                     view.reads.push((index, before + *bytes as usize));

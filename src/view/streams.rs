@@ -168,9 +168,18 @@ impl<'a> Stream<'a> {
         let from = self.taken;
         self.taken = (from + count as usize).min(self.bytes.len());
         let Some(opening) = self.opening.filter(|opening| *opening < self.taken) else { return };
-        let mut rest = &self.bytes[from.max(opening)..self.taken];
-        while let Some(item) = self.decoder.next(&mut rest) {
-            let offset = self.taken - rest.len();
+        self.decode(&self.bytes[from.max(opening)..self.taken], event);
+    }
+
+    /// Passes over the `count` bytes that `event` carried and that are not kept.
+    pub fn skip(&mut self, count: u64, event: usize) {
+        self.decoder.skip(count);
+        self.decode(&[], event);
+    }
+
+    fn decode(&mut self, mut bytes: &[u8], event: usize) {
+        while let Some(item) = self.decoder.next(&mut bytes) {
+            let offset = self.taken - bytes.len();
             self.found(item, event, offset);
         }
     }

@@ -183,6 +183,20 @@ impl Decoder {
         self.open.map(|(head, _)| head)
     }
 
+    /// How many bytes of the payload of the frame at hand are to come.
+    #[cfg(feature = "tcp")]
+    pub(crate) fn left(&self) -> u64 {
+        self.open.map_or(0, |(head, taken)| head.length - taken)
+    }
+
+    /// Passes over bytes that nobody kept: of the payload of the data frame at hand, from one
+    /// character to another where it is text, or else whole messages.
+    pub(crate) fn skip(&mut self, bytes: u64) {
+        if let Some((head, taken)) = &mut self.open {
+            *taken += bytes.min(head.length - *taken);
+        }
+    }
+
     /// Whether the stream stands between two frames.
     pub const fn is_between_frames(&self) -> bool {
         self.header_len == 0

@@ -1,10 +1,14 @@
 //! The pictures: `show`'s timeline under snapshot, one for each way that things look.
 
-use hangup::exchange::{Death, End, Event, Time, What};
+use hangup::bounds::Bounds;
+use hangup::exchange::{ConnectionId, Death, End, Event, Exchange, Time, What};
 use hangup::judge::judge;
 use hangup::run::virtual_time;
+use hangup::wire::handshake::{ACCEPT, REQUEST, switching_protocols};
+use hangup::wire::{FrameHead, Opcode};
 use hangup::{Registry, Script, report};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// What `hangup show` draws below its first line.
 fn shown(target: &str, script: &str) -> String {
@@ -81,4 +85,30 @@ fn the_four_deaths_of_a_process() {
             .expect("a string");
     }
     insta::assert_snapshot!(pictures);
+}
+
+/// What a server sent that floods, as far as it is kept: the messages, and the piece of one.
+#[test]
+fn what_is_not_kept_of_a_flood_is_counted() {
+    let mut exchange = Exchange::new(false);
+    let mut server = switching_protocols(ACCEPT).into_bytes();
+    let opening = server.len() as u32;
+    // The rest of its payload came, and is not there.
+    FrameHead::server(Opcode::TEXT).encode(&vec![b'x'; 70_000], &mut server);
+    server.truncate(opening as usize + 110);
+    FrameHead::server(Opcode::CLOSE).encode(b"\x03\xe8", &mut server);
+    let bytes = exchange.bytes_mut(ConnectionId::FIRST);
+    bytes.to_subject = REQUEST.into();
+    bytes.to_actor = server;
+    exchange.push(Time(0), What::Arrived { bytes: REQUEST.len() as u32 });
+    exchange.push_at_actor(Time(1_000), What::Read { bytes: opening });
+    exchange.push(Time(2_000), What::Discarded { bytes: 1_234_567 });
+    exchange.push_at_actor(Time(3_000), What::Read { bytes: 110 });
+    exchange.push(Time(4_000), What::Discarded { bytes: 69_900 });
+    exchange.push_at_actor(Time(5_000), What::Read { bytes: 4 });
+    exchange.push_at_actor(Time(6_000), What::ReadEnd);
+    let log = report::wire_log(&exchange, ConnectionId::FIRST);
+    insta::assert_snapshot!(format!("{}\n{log}", report::timeline(&exchange, None)));
+    let verdict = judge(&exchange, &Bounds::close_within(Duration::from_secs(5)));
+    assert!(verdict.is_clean(), "{verdict:?}");
 }

@@ -1,13 +1,14 @@
 """A WebSocket server in plain Python that closes well, or gets one thing wrong.
 
-    python3 bad.py control|reads-late|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets [SECONDS]
+    python3 bad.py control|reads-late|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets|floods [SECONDS [BYTES]]
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
 and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
 everything that comes, `cuts` ends TCP where it should answer, `resets` does so by RST,
 and `hangs-up` ends TCP with its own Close. `reads-late` is right as well: its application
-closes soon after the opening, and reads nothing before that.
+closes soon after the opening, and reads nothing before that. So is `floods`: it sends messages
+of BYTES (64 KiB) as fast as they are taken, until its Close.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
 """
 
@@ -21,6 +22,7 @@ import sys
 
 FAULT = sys.argv[1]
 LIMIT = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+FLOOD = b"x" * int(sys.argv[3] if len(sys.argv) > 3 else 65536)
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -113,7 +115,9 @@ class Connection(asyncio.Protocol):
         if FAULT == "reads-late":
             self.transport.pause_reading()
             asyncio.get_running_loop().call_later(LIMIT / 10, self.close_and_read)
-        if self.path == "/push":
+        if FAULT == "floods":
+            self.flood()
+        elif self.path == "/push":
             self.push_always()
         yield from self.frames()
 
@@ -125,6 +129,18 @@ class Connection(asyncio.Protocol):
     def push_always(self):
         self.send(TEXT, b"news")
         self.push = asyncio.get_running_loop().call_later(0.1, self.push_always)
+
+    def flood(self):
+        loop = asyncio.get_running_loop()
+        room = 1 << 20
+        while self.transport.get_write_buffer_size() < room and not self.sent_close:
+            if self.transport.is_closing():
+                return
+            for _ in range(max(1, 65536 // (len(FLOOD) + 4))):
+                self.send(TEXT, FLOOD)
+            room -= 65536
+        if not self.sent_close:
+            self.push = loop.call_later(0.001, self.flood)
 
     def frames(self):
         message = None
@@ -192,7 +208,7 @@ class Connection(asyncio.Protocol):
             return
         code = struct.unpack("!H", payload[:2])[0] if len(payload) > 1 else None
         good = code in range(1000, 1015) and code not in (1004, 1005, 1006) or code in range(3000, 5000)
-        if len(payload) == 1 or (code and not good):
+        if len(payload) == 1 or (code is not None and not good):
             raise Failed(1002)
         self.check(codecs.getincrementaldecoder("utf-8")(), payload[2:], True)
         self.close(code)

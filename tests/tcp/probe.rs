@@ -1,6 +1,7 @@
 //! `hangup probe`: clean servers are clean, and each bad one is found by its rule.
 
-use crate::server::{Desk, Run, Server, bad};
+use crate::server::{Desk, Run, Server, bad, scripted};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// A probe of all of a server's URLs, which watches to the horizon.
@@ -63,7 +64,7 @@ fn every_bad_server_is_found_by_its_rule() {
         ("resets", 60, "answers-close: the client's Close: -"),
         ("hangs-up", 60, "lets-the-polite-finish: "),
     ] {
-        let Some(server) = bad(fault, "1") else { return };
+        let server = bad(fault, "1");
         let options = format!("--scripts {scripts} --close-within 1s --slack 800ms");
         let run = probe(&Desk::new(), &server, &options);
         assert_eq!(run.code, Some(1), "{fault}: {run:?}");
@@ -75,7 +76,7 @@ fn every_bad_server_is_found_by_its_rule() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn an_application_that_closes_by_itself_and_reads_late_is_not_blamed_for_its_answers() {
-    let Some(server) = bad("reads-late", "0.8") else { return };
+    let server = bad("reads-late", "0.8");
     let desk = Desk::new();
     let run = desk.hangup(&format!(
         "probe {} --seed 1 --scripts 60 --close-within 1s --slack 800ms --format json",
@@ -117,7 +118,7 @@ fn repro_of(found: &serde_json::Value, url: &str) -> String {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn the_same_server_without_a_fault_is_clean() {
-    let Some(server) = bad("control", "0.6") else { return };
+    let server = bad("control", "0.6");
     let [plain, bye, push, echo] = ["/", "/bye", "/push", "/echo"].map(|path| server.url(path));
     let run = Desk::new().hangup(&format!(
         "probe {plain} --bye {bye} --push {push} --echo {echo} --seed 1 --scripts 200 \
@@ -131,7 +132,7 @@ fn the_same_server_without_a_fault_is_clean() {
 #[ignore = "real time: .ci/run plays it"]
 fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
     let desk = Desk::new();
-    let Some(server) = bad("waits", "1") else { return };
+    let server = bad("waits", "1");
     let options =
         "--scripts 24 --close-within 1s --slack 800ms --baseline known.toml --junit j.xml";
     // No script of these is late by less than the slack, once more and once less.
@@ -162,7 +163,7 @@ fn a_violation_in_the_baseline_is_no_finding_and_a_new_one_is() {
 #[ignore = "real time: .ci/run plays it"]
 fn a_repro_is_replayed_and_shrunk_on_a_url() {
     let desk = Desk::new();
-    let (Some(waits), Some(fixed)) = (bad("waits", "1"), bad("control", "0.6")) else { return };
+    let (waits, fixed) = (bad("waits", "1"), bad("control", "0.6"));
     desk.write("long.script", "upgrade\napp close\nping\nwait 200ms\ntext \"x\"\n");
     let options = "--close-within 1s --slack 800ms";
     let run = desk.hangup(&format!("shrink long.script --url {} {options}", waits.url("/bye")));
@@ -189,4 +190,42 @@ fn a_repro_is_replayed_and_shrunk_on_a_url() {
 #[expect(clippy::disallowed_methods, reason = "how long a campaign takes is what is tested")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// The most memory that a process has had resident so far, in KiB.
+#[cfg(target_os = "linux")]
+fn most_resident(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// However it fares with so many at once on this machine, 256 connections of it cost no more than
+/// a quarter of a gigabyte.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+#[expect(clippy::disallowed_methods, reason = "how much a process holds is asked while it runs")]
+fn a_server_that_floods_costs_little_memory() {
+    for size in ["65536", "4000"] {
+        let server = scripted("python3", "bad.py", &["floods", "1", size]);
+        let [plain, bye] = ["/", "/bye"].map(|path| server.url(path));
+        let desk = Desk::new();
+        let mut command = desk.command(&format!(
+            "probe {plain} --bye {bye} --seed 1 --scripts 256 --concurrency 256 \
+             --close-within 3s --horizon 3s --slack 3s --watch 0s"
+        ));
+        let out = std::fs::File::create(desk.path("report")).expect("a file");
+        let mut probe = command.stdout(out).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut most = 0;
+        let code = loop {
+            most = most_resident(probe.id()).unwrap_or_default().max(most);
+            match probe.try_wait().expect("a child") {
+                Some(status) => break status.code(),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        assert!(most > 0 && most < 256 << 10, "{size}: {most} KiB");
+        assert!(matches!(code, Some(0 | 1)), "{size}: {code:?} {}", desk.read("report"));
+    }
 }

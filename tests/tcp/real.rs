@@ -10,27 +10,28 @@ use hangup::verdict::{Condition, Ending, Invariant};
 use std::path::Path;
 use std::time::Duration;
 
-/// A server that is installed; `None`, said on stderr, where it is not.
-fn installed(interpreter: &str, script: &str, needs: &str) -> Option<Server> {
+/// A server that is installed; where it is not, the test that asks for it fails.
+fn installed(interpreter: &str, script: &str, needs: &str) -> Server {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/.installed");
-    if !root.join(needs).exists() {
-        eprintln!("SKIPPED: {script} is not installed: tests/servers/install gets it");
-        return None;
-    }
+    let is_here = root.join(needs).exists();
+    assert!(
+        is_here,
+        "what tests/servers/{script} needs is not installed: run tests/servers/install"
+    );
     let own = root.join(interpreter);
     let interpreter = if own.exists() { own.display().to_string() } else { interpreter.to_owned() };
     scripted(&interpreter, script, &[])
 }
 
-fn ws() -> Option<Server> {
+fn ws() -> Server {
     installed("node", "ws.js", "node_modules/ws")
 }
 
-fn websockets() -> Option<Server> {
+fn websockets() -> Server {
     installed("python/bin/python", "websockets_server.py", "python/bin/python")
 }
 
-fn aiohttp() -> Option<Server> {
+fn aiohttp() -> Server {
     installed("python/bin/python", "aiohttp_server.py", "python/bin/python")
 }
 
@@ -59,8 +60,7 @@ async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
 }
 
 /// Its close time-out is what it documents: found with a bound below, not with one above.
-async fn waits_for(server: Option<Server>, documented: u64) {
-    let Some(server) = server else { return };
+async fn waits_for(server: Server, documented: u64) {
     let documented = Duration::from_secs(documented);
     let second = Duration::from_secs(1);
     let (below, above) = tokio::join!(

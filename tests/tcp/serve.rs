@@ -117,7 +117,6 @@ async fn a_target_that_obeys_no_command_to_close_is_dropped_at_once() {
 }
 
 /// Goes on in a task of its own, as an upgraded connection of hyper's does.
-#[expect(clippy::unused_async, reason = "a suite's server is asynchronous")]
 async fn hands_over(conn: Connection) {
     let target = hangup::Registry::built_in().resolve("reference").expect("a target");
     tokio::spawn(async move { target.serve(conn).await });

@@ -61,23 +61,21 @@ impl Drop for Server {
     }
 }
 
-/// A script of `tests/servers` under an interpreter; `None`, said on stderr, where
-/// there is no such interpreter.
-pub fn scripted(interpreter: &str, script: &str, arguments: &[&str]) -> Option<Server> {
+/// A script of `tests/servers` under an interpreter. A test cannot say while it runs that it was
+/// skipped: whoever asks for one that needs what is not here is told so, by its failure.
+pub fn scripted(interpreter: &str, script: &str, arguments: &[&str]) -> Server {
     let probe = Command::new(interpreter).arg("--version").output();
-    if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: {script} needs {interpreter}, which is not here");
-        return None;
-    }
+    let is_here = probe.is_ok_and(|output| output.status.success());
+    assert!(is_here, "tests/servers/{script} needs {interpreter}, which is not on this machine");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/");
     let mut command = Command::new(interpreter);
     command.arg(format!("{root}{script}")).args(arguments);
     command.env("NODE_PATH", format!("{root}.installed/node_modules"));
-    Some(Server::start(command))
+    Server::start(command)
 }
 
 /// `tests/servers/bad.py` with a fault, and its promise in seconds.
-pub fn bad(fault: &str, seconds: &str) -> Option<Server> {
+pub fn bad(fault: &str, seconds: &str) -> Server {
     scripted("python3", "bad.py", &[fault, seconds])
 }
 

@@ -1,4 +1,4 @@
-//! The server's end of a connection, read from the kernel's socket table.
+//! The server's end of a connection, as the kernel knows it.
 //!
 //! A client that does not read sees no FIN, and FIN is not release. Where the server
 //! runs on this machine (Linux), the kernel tells both: the state of the server's
@@ -7,6 +7,9 @@
 //! nobody is called late because the table was read late. Of a server that still holds its
 //! socket it also tells what lies in the socket's two queues.
 
+use super::kernel_sockets::{
+    self, KernelSocket, KernelSocketState, Pair, Queues, SocketReader, canonical,
+};
 use super::record::Record;
 use crate::exchange::{Standing, Time, What};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +55,7 @@ struct WatchList {
 /// A connection that is watched.
 struct WatchedConnection {
     /// The server's address, then the client's.
-    pair: (SocketAddr, SocketAddr),
+    pair: Pair,
     record: Record,
     since: Instant,
     inode: Option<u64>,
@@ -78,10 +81,10 @@ pub(super) struct WatchGuard {
 impl KernelTable {
     /// Begins to look; `None` where there is no such table.
     pub fn start() -> Option<Self> {
-        proc::sockets()?;
+        let reader = SocketReader::open()?;
         let watches = Arc::<WatchList>::default();
         let (polled, polls) = watch::channel(Instant::now());
-        let polling = tokio::spawn(poll_forever(Arc::clone(&watches), polled));
+        let polling = tokio::spawn(poll_forever(reader, Arc::clone(&watches), polled));
         Some(Self { watches, polls, polling })
     }
 
@@ -169,7 +172,11 @@ impl WatchList {
     }
 }
 
-async fn poll_forever(watches: Arc<WatchList>, polled: watch::Sender<Instant>) {
+async fn poll_forever(
+    mut reader: SocketReader,
+    watches: Arc<WatchList>,
+    polled: watch::Sender<Instant>,
+) {
     let mut processes = ServerProcesses::default();
     loop {
         sleep(POLL_INTERVAL).await;
@@ -179,21 +186,29 @@ async fn poll_forever(watches: Arc<WatchList>, polled: watch::Sender<Instant>) {
         let watches = Arc::clone(&watches);
         let began = Instant::now();
         let look = spawn_blocking(move || {
-            poll_table(&watches, &mut processes, began);
-            processes
+            poll_table(&mut reader, &watches, &mut processes, began);
+            (reader, processes)
         });
         let Ok(back) = look.await else { return };
-        processes = back;
+        (reader, processes) = back;
         polled.send_replace(began);
         // Of a machine with a large table no more than a third of a core is used.
         sleep(began.elapsed() * 2).await;
     }
 }
 
-/// One look. The locks are held for moments only: reading the table takes longer.
-fn poll_table(watches: &WatchList, processes: &mut ServerProcesses, began: Instant) {
-    let Some(sockets) = proc::sockets() else { return };
-    let sockets: BTreeMap<_, _> = sockets.into_iter().collect();
+/// One look. The locks are held for moments only: asking the kernel takes longer.
+fn poll_table(
+    reader: &mut SocketReader,
+    watches: &WatchList,
+    processes: &mut ServerProcesses,
+    began: Instant,
+) {
+    let wanted: Vec<Pair> = {
+        let all = watches.all();
+        all.1.values().filter(|watched| watched.since < began).map(|one| one.pair).collect()
+    };
+    let Some(sockets) = reader.look(&wanted) else { return };
     let (mut fresh, mut questioned) = (BTreeSet::new(), BTreeSet::new());
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
         let socket = sockets.get(&watched.pair);
@@ -253,44 +268,6 @@ impl WatchedConnection {
     }
 }
 
-/// A socket of the table: the server's, as seen by address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct KernelSocket {
-    state: KernelSocketState,
-    /// 0 where no process has it: not yet accepted, or let go of.
-    inode: u64,
-    queues: Queues,
-}
-
-/// How much lies in a socket's queues, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Queues {
-    /// Received, and not read by the process; a FIN counts as a byte.
-    unread: u32,
-    /// Written by the process, and not acknowledged by the other end.
-    unsent: u32,
-}
-
-impl Queues {
-    fn min(self, other: Self) -> Self {
-        Self { unread: self.unread.min(other.unread), unsent: self.unsent.min(other.unsent) }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KernelSocketState {
-    /// Its FIN is not sent.
-    Open,
-    /// Its FIN is sent, or waits behind data.
-    Shut,
-    /// Both directions are over: a process may still hold what is left of it.
-    Over,
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 /// The processes that serve, by their sockets.
 #[derive(Default)]
 struct ServerProcesses {
@@ -307,76 +284,12 @@ impl ServerProcesses {
             return;
         }
         self.searched = Some(now);
-        self.pids.extend(proc::holders(fresh));
+        self.pids.extend(kernel_sockets::holders(fresh));
     }
 
     /// The sockets that these processes hold.
     fn held(&self) -> BTreeSet<u64> {
-        self.pids.iter().flat_map(|process| proc::held_by(*process)).collect()
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod proc {
-    //! `/proc`, as Linux shows it to us.
-
-    use super::{BTreeSet, KernelSocket, KernelSocketState, Queues, SocketAddr, canonical};
-    use procfs::net::{TcpState, tcp, tcp6};
-    use procfs::process::{FDTarget, Process, all_processes};
-
-    /// All TCP sockets by their own address and their peer's.
-    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), KernelSocket)>> {
-        let entries = tcp().ok()?.into_iter().chain(tcp6().unwrap_or_default());
-        let socket = |entry: procfs::net::TcpNetEntry| {
-            let state = match entry.state {
-                TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck => {
-                    KernelSocketState::Shut
-                }
-                TcpState::TimeWait | TcpState::Close => KernelSocketState::Over,
-                _ => KernelSocketState::Open,
-            };
-            let pair = (canonical(entry.local_address), canonical(entry.remote_address));
-            let queues = Queues { unread: entry.rx_queue, unsent: entry.tx_queue };
-            (pair, KernelSocket { state, inode: entry.inode, queues })
-        };
-        Some(entries.map(socket).collect())
-    }
-
-    /// The sockets that a process holds; none where we may not look.
-    pub fn held_by(process: i32) -> BTreeSet<u64> {
-        let descriptors = Process::new(process).and_then(|process| process.fd());
-        let descriptors = descriptors.into_iter().flatten().flatten();
-        let socket = |target| match target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        };
-        descriptors.filter_map(|descriptor| socket(descriptor.target)).collect()
-    }
-
-    /// The processes that hold one of `sockets`.
-    pub fn holders(sockets: &BTreeSet<u64>) -> BTreeSet<i32> {
-        let processes = all_processes().into_iter().flatten().flatten();
-        let holds = |process: &i32| !held_by(*process).is_disjoint(sockets);
-        processes.map(|process| process.pid()).filter(holds).collect()
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod proc {
-    //! No table that we know how to read.
-
-    use super::{BTreeSet, KernelSocket, SocketAddr};
-
-    pub fn sockets() -> Option<Vec<((SocketAddr, SocketAddr), KernelSocket)>> {
-        None
-    }
-
-    pub fn held_by(_: i32) -> BTreeSet<u64> {
-        BTreeSet::new()
-    }
-
-    pub fn holders(_: &BTreeSet<u64>) -> BTreeSet<i32> {
-        BTreeSet::new()
+        self.pids.iter().flat_map(|process| kernel_sockets::held_by(*process)).collect()
     }
 }
 

@@ -6,7 +6,8 @@
 //! | `remote_urls` | a server's URLs, what its application does on each, and the scripts that suit them |
 //! | `preflight` | a look before testing: does it speak WebSocket there |
 //! | `tcp_end`, `record` | the client's socket, and the record of it |
-//! | `kernel_table` | the server's end, from the kernel's table |
+//! | `keeper` | which of a server's bytes are kept |
+//! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
 //! | `delay_monitor` | how late our own process is |
 //! | `play`, `player`, `probe` | a script; a script again, and shrunk; a campaign |
 //! | [`listen`] | a target in process, listening |
@@ -16,6 +17,8 @@
 //! server's application nothing is heard.
 
 mod delay_monitor;
+mod keeper;
+mod kernel_sockets;
 mod kernel_table;
 pub mod listen;
 mod play;

@@ -304,8 +304,10 @@ fn first_close(exchange: &Exchange) -> Option<usize> {
     let bytes = &exchange.bytes(ConnectionId::FIRST).to_actor;
     let mut stream = Stream::new(exchange.subject, bytes);
     for (index, event) in exchange.events.iter().enumerate() {
-        if let (End::Actor, What::Read { bytes }) = (event.end, &event.what) {
-            stream.take(*bytes, index);
+        match (event.end, &event.what) {
+            (End::Actor, What::Read { bytes }) => stream.take(*bytes, index),
+            (_, What::Discarded { bytes }) => stream.skip(*bytes, index),
+            _ => {}
         }
     }
     let close = stream.frames().iter().find(|frame| frame.opcode == Opcode::CLOSE)?;

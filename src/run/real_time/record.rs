@@ -3,11 +3,22 @@
 //! The actor's end writes what it sends and gets, the kernel's socket table what it
 //! shows of the server's end. Whoever watches is told of every change.
 
+use super::keeper::Keeper;
+use crate::actor::Gap;
 use crate::exchange::{ConnectionId, Event, Exchange, Time, What};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// The most bytes that a client takes from one server: then it stops reading.
+const ENOUGH: u64 = 16 << 20;
+/// The most that the record of what one server sent may take, in bytes: then the client stops
+/// reading.
+const MOST: usize = 256 << 10;
+/// Bytes that are not kept are recorded together where they come within this part of the time
+/// since the beginning, so that their number grows with its logarithm.
+const TOGETHER: u32 = 64;
 
 /// A handle of the record; clones share it.
 #[derive(Clone, Debug)]
@@ -24,6 +35,13 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     exchange: Exchange,
+    keeper: Keeper,
+    /// Where bytes of the server's are not kept.
+    gaps: Vec<Gap>,
+    /// How many bytes the client got.
+    got: u64,
+    /// How many events say so.
+    reads: usize,
     /// What is to be recorded once its time has come.
     soon: Option<(Time, What)>,
     /// Nothing more will come to the client: the end, a reset, or its own doing.
@@ -36,7 +54,17 @@ struct State {
 impl Record {
     /// Begins with an empty exchange at time zero.
     pub fn begin(exchange: Exchange) -> Self {
-        let state = State { exchange, soon: None, actor_done: false, blind: false, dropped: false };
+        let state = State {
+            exchange,
+            keeper: Keeper::default(),
+            gaps: Vec::new(),
+            got: 0,
+            reads: 0,
+            soon: None,
+            actor_done: false,
+            blind: false,
+            dropped: false,
+        };
         Self(Arc::new(Shared {
             start: Instant::now(),
             state: Mutex::new(state),
@@ -115,15 +143,19 @@ impl Record {
         self.push(What::Arrived { bytes: bytes.len() as u32 });
     }
 
-    /// The client got bytes; how many it has by now.
-    pub fn got(&self, bytes: &[u8]) -> usize {
-        let total = {
-            let mut state = self.state();
-            state.exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(bytes);
-            state.exchange.bytes(ConnectionId::FIRST).to_actor.len()
-        };
-        self.push_at_actor(What::Read { bytes: bytes.len() as u32 });
-        total
+    /// The client got bytes; whether that is enough.
+    pub fn got(&self, bytes: &[u8]) -> bool {
+        let mut state = self.state();
+        let is_enough = state.got(bytes, self.now());
+        drop(state);
+        self.0.changed.notify_one();
+        is_enough
+    }
+
+    /// Shows all bytes that the client got, and where some of them are missing.
+    pub fn received(&self, look: &mut dyn FnMut(&[u8], &[Gap])) {
+        let state = self.state();
+        look(&state.exchange.bytes(ConnectionId::FIRST).to_actor, &state.gaps);
     }
 
     /// The client will see nothing more, by its own doing.
@@ -182,6 +214,49 @@ impl State {
         self.exchange.events.push(Event { at, ..event });
     }
 
+    /// Keeps what is to be kept of what the client got, and counts the rest.
+    fn got(&mut self, bytes: &[u8], now: Time) -> bool {
+        self.got += bytes.len() as u64;
+        let to_actor = &mut self.exchange.bytes_mut(ConnectionId::FIRST).to_actor;
+        let discarded = self.keeper.sort(to_actor, self.reads, bytes);
+        let mut kept = 0;
+        for run in discarded {
+            self.keep(&bytes[kept..run.start], now);
+            kept = run.end;
+            self.discard(run.len() as u64, now);
+        }
+        self.keep(&bytes[kept..], now);
+        let kept = self.exchange.bytes(ConnectionId::FIRST).to_actor.len();
+        let records = self.reads * size_of::<Event>() + self.gaps.len() * size_of::<Gap>();
+        self.got > ENOUGH || kept + records > MOST
+    }
+
+    fn keep(&mut self, bytes: &[u8], now: Time) {
+        if !bytes.is_empty() {
+            self.exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(bytes);
+            self.reads += 1;
+            self.push(Event::new(now, What::Read { bytes: bytes.len() as u32 }).at_actor());
+        }
+    }
+
+    fn discard(&mut self, count: u64, now: Time) {
+        let at = self.exchange.bytes(ConnectionId::FIRST).to_actor.len();
+        match self.gaps.last_mut().filter(|gap| gap.at == at) {
+            Some(gap) => gap.bytes += count,
+            None => self.gaps.push(Gap { at, bytes: count }),
+        }
+        self.catch_up(now);
+        if let Some(Event { at, what: What::Discarded { bytes }, .. }) =
+            self.exchange.events.last_mut()
+            && now.since_accept().saturating_sub(at.since_accept()) <= now.since_accept() / TOGETHER
+        {
+            *bytes += count;
+            return;
+        }
+        self.reads += 1;
+        self.push(Event::new(now, What::Discarded { bytes: count }));
+    }
+
     fn catch_up(&mut self, now: Time) {
         if self.soon.as_ref().is_some_and(|(due, _)| *due <= now)
             && let Some((due, what)) = self.soon.take()
@@ -194,5 +269,69 @@ impl State {
     /// When the last event was.
     fn last(&self) -> Time {
         self.exchange.events.last().map_or(Time::ZERO, |event| event.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{FrameHead, Opcode, handshake};
+
+    /// What the record of a server takes that sends a frame again and again, in bytes, until the
+    /// client has enough; and how many bytes it got by then.
+    fn taken(opcode: Opcode, payload: &[u8], at_once: usize) -> (usize, u64) {
+        let record = Record::begin(Exchange::new(false));
+        record.got(handshake::switching_protocols(handshake::ACCEPT).as_bytes());
+        let mut frame = Vec::new();
+        FrameHead::server(opcode).encode(payload, &mut frame);
+        let bytes = frame.repeat(2 + at_once / frame.len());
+        let mut at = 0;
+        while !record.got(&bytes[at..at + at_once]) {
+            at = (at + at_once) % frame.len();
+        }
+        let state = record.state();
+        let Exchange { events, .. } = &state.exchange;
+        let taken = state.exchange.bytes(ConnectionId::FIRST).to_actor.capacity()
+            + events.capacity() * size_of::<Event>()
+            + state.gaps.capacity() * size_of::<Gap>();
+        (taken, state.got)
+    }
+
+    #[test]
+    fn a_flood_of_messages_takes_little_and_is_read_as_far_as_ever() {
+        let floods = [(0, 20), (10, 16 << 10), (1000, 16 << 10), (90_000, 16 << 10)];
+        for (size, at_once) in floods {
+            let (taken, got) = taken(Opcode::TEXT, &vec![b'x'; size], at_once);
+            assert!(taken < 2 * MOST && got > ENOUGH, "{size}: {taken} of {got}");
+        }
+        // Where no read has a whole message, each leaves its header behind.
+        let (taken, got) = taken(Opcode::TEXT, &[b'x'; 1000], 1000);
+        assert!(taken < 2 * MOST && got > 1 << 20, "{taken} of {got}");
+    }
+
+    #[test]
+    fn a_flood_of_what_has_to_be_kept_is_read_until_that_is_too_much() {
+        for opcode in [Opcode::PING, Opcode::CLOSE, Opcode::CONTINUATION] {
+            let (taken, got) = taken(opcode, b"", 16 << 10);
+            assert!(taken < 2 * MOST && got > MOST as u64 / 2 && got < ENOUGH, "{taken} of {got}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_come_soon_one_after_another_are_discarded_in_one_event_and_others_are_not() {
+        let record = Record::begin(Exchange::new(false));
+        let mut state = record.state();
+        for millis in [1000, 1001, 1010, 1020] {
+            state.discard(3, Time::from(Duration::from_millis(millis)));
+        }
+        state.keep(b"x", Time::from(Duration::from_millis(1021)));
+        state.discard(4, Time::from(Duration::from_millis(1022)));
+        let discarded = |event: &Event| match event.what {
+            What::Discarded { bytes } => bytes,
+            _ => 0,
+        };
+        let events: Vec<u64> = state.exchange.events.iter().map(discarded).collect();
+        assert_eq!(events, [9, 3, 0, 4]);
+        assert_eq!(state.gaps, [Gap { at: 0, bytes: 12 }, Gap { at: 1, bytes: 4 }]);
     }
 }

@@ -1,7 +1,7 @@
 //! The actor's end of a real socket: what it does and gets is recorded.
 
 use super::record::Record;
-use crate::actor::{ActorEnd, Read};
+use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Note, What};
 use crate::judge::OverdueCheck;
@@ -14,9 +14,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep};
-
-/// The most bytes that a client takes from one server: then it stops reading.
-const ENOUGH: usize = 16 << 20;
 
 /// The actor's end of one connection.
 pub(super) struct TcpEnd {
@@ -68,7 +65,7 @@ impl TcpEnd {
             Ok(0) => self.end(What::ReadEnd),
             Err(_) => self.end(What::ReadReset),
             Ok(count) => {
-                if self.record.got(&self.buffer[..*count]) > ENOUGH && self.reads {
+                if self.record.got(&self.buffer[..*count]) && self.reads {
                     self.reads = false;
                     self.record.push(What::StoppedReading);
                 }
@@ -156,8 +153,8 @@ impl ActorEnd for TcpEnd {
         overdue.is_overdue(now.into(), ConnectionId::FIRST, |read| record.look(read))
     }
 
-    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
-        self.record.look(|exchange| look(&exchange.bytes(ConnectionId::FIRST).to_actor[from..]));
+    fn received(&mut self, look: &mut dyn FnMut(&[u8], &[Gap])) {
+        self.record.received(look);
     }
 
     /// Nobody can be told over TCP: the URL says what the application does, and it is

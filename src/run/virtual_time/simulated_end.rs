@@ -1,7 +1,7 @@
 //! The actor's end in virtual time: the link, and the commands to the server's application.
 
 use super::idle_detector::IdleDetector;
-use crate::actor::{ActorEnd, Read};
+use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
 use crate::exchange::{Note, What};
 use crate::judge::OverdueCheck;
@@ -126,8 +126,8 @@ impl ActorEnd for SimulatedEnd {
         overdue.is_overdue(link.now(), link.connection(), |read| link.with_exchange(read))
     }
 
-    fn received(&mut self, from: usize, look: &mut dyn FnMut(&[u8])) {
-        self.link.with_received(|bytes| look(&bytes[from..]));
+    fn received(&mut self, look: &mut dyn FnMut(&[u8], &[Gap])) {
+        self.link.with_received(|bytes| look(bytes, &[]));
     }
 
     fn tell(&mut self, command: &Command) {
