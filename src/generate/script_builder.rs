@@ -1,5 +1,6 @@
 //! Builds one random script: the shape of each kind of step, with its odds.
 
+use super::FLOODS_WITHOUT_PROMISE;
 use super::profile::{Profile, StepKind};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
@@ -254,6 +255,11 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     /// Whether some buffer is so small that large contents would only cost time.
     const fn has_tiny_buffer(&self) -> bool {
         self.smallest_buffer > 0 && self.smallest_buffer < 64
+    }
+
+    /// Whether a flood that was drawn may stay.
+    pub fn may_flood(&mut self) -> bool {
+        self.bounds.memory.is_some() || self.one_in(FLOODS_WITHOUT_PROMISE)
     }
 
     /// More than a server can want to hold: messages that are not read, or the fragments
