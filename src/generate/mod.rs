@@ -107,7 +107,7 @@ impl GeneratorConfig {
             profile: Profile::draw(rng, self.app),
             smallest_buffer: 0,
             in_reading_pause: false,
-            steps: Vec::with_capacity(16),
+            steps: Vec::with_capacity(8),
             rng,
         }
     }
