@@ -128,7 +128,7 @@ impl GeneratorConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::{Act, Command, Content, Pace, Setting, Size};
+    use crate::script::{Act, Command, Content, Kind, Pace, Send, Setting, Size, Unit};
     use std::collections::BTreeSet;
 
     #[test]
@@ -170,6 +170,24 @@ mod tests {
         }
         assert!(with >= 60, "{with} of 40,000 flood a server that bounds its memory");
         assert!((1..=with / 4).contains(&without), "{without} flood one that promises nothing");
+    }
+
+    #[test]
+    fn a_close_through_a_tiny_buffer_is_small() {
+        let mut closes = 0;
+        for index in 0..40_000 {
+            let script = GeneratorConfig::default().nth(2, index);
+            let is_tiny = |step: &Step| matches!(step.act, Act::Set(_, Size(size)) if size < 64);
+            for step in script.steps.iter().skip_while(|step| !is_tiny(step)) {
+                if let Act::Send(Send { unit: Unit::Frame(frame), .. }) = &step.act
+                    && let Kind::Close(_, reason) = &frame.kind
+                {
+                    closes += 1;
+                    assert!(reason.len() <= 300, "{script}");
+                }
+            }
+        }
+        assert!(closes > 100, "{closes} closes");
     }
 
     #[test]

@@ -66,8 +66,9 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
 /// looked through without a branch, which becomes a few vector instructions.
 fn next_newline(bytes: &[u8]) -> Option<usize> {
     const AT_ONCE: usize = 32;
+    let lf = |byte: &u8| u8::from(*byte == b'\n');
     let has_none =
-        |chunk: &&[u8; AT_ONCE]| !chunk.iter().fold(false, |found, byte| found | (*byte == b'\n'));
+        |chunk: &&[u8; AT_ONCE]| chunk.iter().fold(0, |found, byte| found | lf(byte)) == 0;
     let (chunks, _) = bytes.as_chunks::<AT_ONCE>();
     let skipped = chunks.iter().take_while(has_none).count() * AT_ONCE;
     Some(skipped + bytes[skipped..].iter().position(|byte| *byte == b'\n')?)
