@@ -261,7 +261,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// Whether a flood that was drawn may stay.
-    pub fn may_flood(&mut self) -> bool {
+    pub(super) fn may_flood(&mut self) -> bool {
         self.bounds.memory.is_some() || self.one_in(FLOODS_WITHOUT_PROMISE)
     }
 
