@@ -1,5 +1,7 @@
 //! How fast playing, judging and shrinking are: `cargo bench --bench throughput`.
 //!
+//! `--campaign TARGET SCRIPTS` only plays, for a profiler: `benches/where-time-goes` uses it.
+//!
 //! Prints a line each as `name: value`. Machines are noisy, so that what can be is
 //! a ratio of two things measured in turn in one run, and every figure is a median.
 
@@ -24,12 +26,24 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const ROUNDS: usize = 15;
 const PLAYS: u32 = 2_000;
 
+/// A target that asks an elapsed timer for ever.
+const SPINS: &str = "reference/polls-elapsed-deadline";
+
 fn main() {
     let registry = Registry::built_in();
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, option, name, scripts, ..] = &arguments[..]
+        && option == "--campaign"
+    {
+        let target = registry.resolve(name).expect("a built-in target");
+        campaign(&target, 5, scripts.parse().expect("a number"));
+        return;
+    }
     let target = |name: &str| Arc::clone(registry.find(name).expect("built in"));
     for name in ["reference", "tungstenite/read-deadline"] {
         println!("scripts per second, {name}: {:.0}", throughput(&target(name)));
     }
+    println!("scripts per second, a target that spins: {:.0}", spinning(&target(SPINS)));
     for name in ["reference", "tungstenite/read-deadline"] {
         println!("hangup / bare loop, {name}: {:.2}", ratio(&target(name)));
     }
@@ -57,20 +71,21 @@ fn seconds(mut work: impl FnMut()) -> f64 {
 /// Generate + play + judge, one core.
 fn throughput(target: &Arc<dyn Target>) -> f64 {
     const SCRIPTS: u64 = 20_000;
-    let campaign = |seed| Campaign {
-        bounds: target.bounds(),
-        seed,
-        scripts: Some(SCRIPTS),
-        all_variants: false,
-    };
-    let round = |seed| {
-        let took = seconds(|| {
-            black_box(campaign(seed).run(target, |_| ControlFlow::Continue(())));
-        });
-        SCRIPTS as f64 / took
-    };
+    let round = |seed| SCRIPTS as f64 / seconds(|| campaign(target, seed, SCRIPTS));
     round(0);
     median((1..=7).map(round).collect())
+}
+
+/// The same, of a target that spins in most scripts; each of its findings is shrunk, too.
+fn spinning(target: &Arc<dyn Target>) -> f64 {
+    const SCRIPTS: u64 = 2_000;
+    SCRIPTS as f64 / seconds(|| campaign(target, 1, SCRIPTS))
+}
+
+fn campaign(target: &Arc<dyn Target>, seed: u64, scripts: u64) {
+    let (bounds, scripts) = (target.bounds(), Some(scripts));
+    let campaign = Campaign { bounds, seed, scripts, all_variants: false };
+    black_box(campaign.run(target, |_| ControlFlow::Continue(())));
 }
 
 /// One script, played by hangup and by hand on the same target, in turn.

@@ -4,7 +4,9 @@
 //! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it an end in virtual
 //! time, real TCP another. Pauses go through tokio's clock, whichever runs.
 
-use crate::script::{Act, Awaited, Command, Millis, Pace, Script, Send, Setting, Size, Step, Unit};
+use crate::script::{
+    Act, Awaited, Command, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+};
 use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -203,6 +205,10 @@ impl<S: ActorEnd> Actor<S> {
     }
 
     async fn send(&mut self, send: &Send, next_joined: bool) -> Result<(), Stuck> {
+        if (send.piece, send.pace) == (Piece::Whole, Pace::Once) {
+            send.unit.encode_with(self.end.request(), &mut self.segment);
+            return self.sent(send, true, next_joined).await;
+        }
         self.unit.clear();
         send.unit.encode_with(self.end.request(), &mut self.unit);
         let piece = send.piece.of(&self.unit);
@@ -210,13 +216,7 @@ impl<S: ActorEnd> Actor<S> {
         match send.pace {
             Pace::Once => {
                 self.segment.extend_from_slice(piece);
-                if next_joined {
-                    // Joined sends go out together with the last of them.
-                    return Ok(());
-                }
-                self.flush().await?;
-                let opens = whole && matches!(send.unit, Unit::Upgrade(_));
-                if opens && self.reads { self.await_(Awaited::Upgrade).await } else { Ok(()) }
+                self.sent(send, whole, next_joined).await
             }
             Pace::Times(times, every) => {
                 let piece = piece.to_vec();
@@ -225,8 +225,8 @@ impl<S: ActorEnd> Actor<S> {
                     if self.is_done() {
                         break;
                     }
-                    self.segment.extend_from_slice(&piece);
-                    self.flush().await?;
+                    // What was joined before it goes out with the first.
+                    self.flush_with(&piece).await?;
                 }
                 Ok(())
             }
@@ -237,12 +237,22 @@ impl<S: ActorEnd> Actor<S> {
                     if self.is_done() {
                         break;
                     }
-                    self.segment.extend_from_slice(piece);
-                    self.flush().await?;
+                    self.flush_with(piece).await?;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Sends what was gathered, and waits for the answer where that is the whole request.
+    async fn sent(&mut self, send: &Send, whole: bool, next_joined: bool) -> Result<(), Stuck> {
+        if next_joined {
+            // Joined sends go out together with the last of them.
+            return Ok(());
+        }
+        self.flush().await?;
+        let opens = whole && matches!(send.unit, Unit::Upgrade(_));
+        if opens && self.reads { self.await_(Awaited::Upgrade).await } else { Ok(()) }
     }
 
     async fn tell(&mut self, command: &Command, pace: Pace) {
@@ -284,18 +294,37 @@ impl<S: ActorEnd> Actor<S> {
 
     /// Sends what joined steps have gathered.
     async fn flush(&mut self) -> Result<(), Stuck> {
+        if self.segment.is_empty() {
+            return Ok(());
+        }
+        let mut segment = std::mem::take(&mut self.segment);
+        let done = self.write(&segment).await;
+        segment.clear();
+        self.segment = segment;
+        done
+    }
+
+    /// The same, with `bytes` behind it.
+    async fn flush_with(&mut self, bytes: &[u8]) -> Result<(), Stuck> {
+        if self.segment.is_empty() {
+            return self.write(bytes).await;
+        }
+        self.segment.extend_from_slice(bytes);
+        self.flush().await
+    }
+
+    /// Sends `bytes`, as one segment where there is room.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Stuck> {
         let mut sent = 0;
-        while sent < self.segment.len() {
-            let writing = |this: &mut Self, cx: &mut Context<'_>| {
-                this.end.poll_write(cx, &this.segment[sent..])
-            };
+        while sent < bytes.len() {
+            let writing =
+                |this: &mut Self, cx: &mut Context<'_>| this.end.poll_write(cx, &bytes[sent..]);
             match self.patiently(writing).await? {
                 Ok(taken) => sent += taken,
                 // Nothing can be sent any more: the client goes on without.
                 Err(_) => break,
             }
         }
-        self.segment.clear();
         Ok(())
     }
 

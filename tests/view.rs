@@ -45,3 +45,20 @@ fn a_client_alone_never_finds_a_must_that_both_ends_do_not_show() {
     // The client alone sees something at all.
     assert!(seen_musts.len() >= 3, "{seen_musts:?}");
 }
+
+/// Each two bytes of it would be a frame that breaks a rule.
+#[test]
+fn noise_is_read_no_further_than_a_thousand_broken_frames() {
+    use hangup::view::View;
+    use hangup::wire::Fault;
+    use hangup::wire::handshake::REQUEST;
+    let mut exchange = Exchange::new(true);
+    let sent = [REQUEST.as_bytes(), &[0x7f, 0x00].repeat(100_000)].concat();
+    exchange.bytes_mut(ConnectionId::FIRST).to_subject.clone_from(&sent);
+    let bytes = sent.len() as u32;
+    exchange.push(hangup::exchange::Time::ZERO, hangup::exchange::What::Arrived { bytes });
+    let view = View::of(&exchange, ConnectionId::FIRST);
+    assert_eq!(view.actor_frames.len(), 1_000);
+    let fault = view.actor_fault.expect("a fault");
+    assert_eq!((fault.fault, fault.offset), (Fault::ReservedBits(7), REQUEST.len() + 1));
+}

@@ -34,6 +34,10 @@ use rand_pcg::Pcg64Mcg;
 /// One script in so many has a flood: it takes fifty times as long as another.
 const SCRIPTS_PER_FLOOD: u32 = 400;
 
+/// Where the target promises nothing about memory, one flood in so many is drawn: no rule can
+/// speak of what the server held, and only a limit on a message's size is left to be found.
+const FLOODS_WITHOUT_PROMISE: u32 = 8;
+
 /// One script in so many is a conjunction: steps that single draws would bring together once in
 /// some hundred thousand scripts.
 const SCRIPTS_PER_CONJUNCTION: u32 = 12;
@@ -84,8 +88,8 @@ impl GeneratorConfig {
         }
         let steps = builder.draw_step_count();
         // Early, while the connection is open.
-        let flood =
-            builder.one_in(SCRIPTS_PER_FLOOD).then(|| builder.rng.random_range(0..steps.min(2)));
+        let floods = builder.one_in(SCRIPTS_PER_FLOOD) && builder.may_flood();
+        let flood = floods.then(|| builder.rng.random_range(0..steps.min(2)));
         for step in 0..steps {
             if flood == Some(step) {
                 builder.add_flood();
@@ -103,7 +107,7 @@ impl GeneratorConfig {
             profile: Profile::draw(rng, self.app),
             smallest_buffer: 0,
             in_reading_pause: false,
-            steps: Vec::with_capacity(16),
+            steps: Vec::with_capacity(8),
             rng,
         }
     }
@@ -112,7 +116,7 @@ impl GeneratorConfig {
     pub(crate) fn draw_steps<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
         let mut builder = self.builder(rng);
         match builder.rng.random_range(0..SCRIPTS_PER_FLOOD) {
-            0 => builder.add_flood(),
+            0 if builder.may_flood() => builder.add_flood(),
             1..=25 => builder.add_opening(),
             26..=45 => builder.add_conjunction(),
             _ => builder.add_random_step(),
@@ -124,7 +128,7 @@ impl GeneratorConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::{Act, Command, Content, Pace, Setting, Size};
+    use crate::script::{Act, Command, Content, Kind, Pace, Send, Setting, Size, Unit};
     use std::collections::BTreeSet;
 
     #[test]
@@ -146,6 +150,44 @@ mod tests {
         let distinct: BTreeSet<Script> =
             (0..1000).map(|index| GeneratorConfig::default().nth(7, index)).collect();
         assert!(distinct.len() > 900, "{} distinct scripts of 1000", distinct.len());
+    }
+
+    #[test]
+    fn floods_are_rare_where_nothing_is_promised_about_memory_and_nothing_else_differs() {
+        let promised = Bounds { memory: Some(1 << 20), ..Bounds::default() };
+        let draw =
+            |bounds, index| GeneratorConfig { bounds, ..GeneratorConfig::default() }.nth(1, index);
+        let floods = |script: &Script| script.to_string().contains("60KiB x ");
+        let (mut with, mut without) = (0, 0);
+        for index in 0..40_000 {
+            let (held, free) = (draw(promised, index), draw(Bounds::default(), index));
+            if floods(&held) {
+                with += 1;
+                without += u32::from(floods(&free));
+            } else {
+                assert_eq!(held, free, "script {index}");
+            }
+        }
+        assert!(with >= 60, "{with} of 40,000 flood a server that bounds its memory");
+        assert!((1..=with / 4).contains(&without), "{without} flood one that promises nothing");
+    }
+
+    #[test]
+    fn a_close_through_a_tiny_buffer_is_small() {
+        let mut closes = 0;
+        for index in 0..40_000 {
+            let script = GeneratorConfig::default().nth(2, index);
+            let is_tiny = |step: &Step| matches!(step.act, Act::Set(_, Size(size)) if size < 64);
+            for step in script.steps.iter().skip_while(|step| !is_tiny(step)) {
+                if let Act::Send(Send { unit: Unit::Frame(frame), .. }) = &step.act
+                    && let Kind::Close(_, reason) = &frame.kind
+                {
+                    closes += 1;
+                    assert!(reason.len() <= 300, "{script}");
+                }
+            }
+        }
+        assert!(closes > 100, "{closes} closes");
     }
 
     #[test]

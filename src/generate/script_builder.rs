@@ -1,5 +1,6 @@
 //! Builds one random script: the shape of each kind of step, with its odds.
 
+use super::FLOODS_WITHOUT_PROMISE;
 use super::profile::{Profile, StepKind};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
@@ -246,14 +247,22 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             30 => self.one_of(&[4096, 16_384]),
             _ => self.one_of(&[65_535, 65_536, 70_000]),
         };
-        // Through tiny buffers every byte costs a turn: a little is as good as a lot.
-        let most = if self.has_tiny_buffer() { most.min(300) } else { most };
-        Content::Fill(Size(size.min(most)))
+        Content::Fill(Size(size.min(most).min(self.most_bytes())))
+    }
+
+    /// Through tiny buffers every byte costs a turn: a little is as good as a lot.
+    const fn most_bytes(&self) -> u32 {
+        if self.has_tiny_buffer() { 300 } else { u32::MAX }
     }
 
     /// Whether some buffer is so small that large contents would only cost time.
     const fn has_tiny_buffer(&self) -> bool {
         self.smallest_buffer > 0 && self.smallest_buffer < 64
+    }
+
+    /// Whether a flood that was drawn may stay.
+    pub(super) fn may_flood(&mut self) -> bool {
+        self.bounds.memory.is_some() || self.one_in(FLOODS_WITHOUT_PROMISE)
     }
 
     /// More than a server can want to hold: messages that are not read, or the fragments
@@ -305,10 +314,10 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             0..=2 => Kind::Close(Some(self.one_of(&CLOSE_CODES)), Content::Empty),
             3 => Kind::Close(None, Content::Bytes(vec![3])),
             4 => Kind::Close(Some(1000), Content::Bytes(self.one_of(&NOT_UTF8).to_vec())),
-            _ => Kind::Close(
-                Some(1000),
-                Content::Fill(Size(self.one_of(&[122, 123, 124, 198, 70_000]))),
-            ),
+            _ => {
+                let size = self.one_of(&[122, 123, 124, 198, 70_000]);
+                Kind::Close(Some(1000), Content::Fill(Size(size.min(self.most_bytes()))))
+            }
         }
     }
 

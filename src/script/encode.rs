@@ -22,6 +22,14 @@ impl Content {
         }
     }
 
+    /// Appends the bytes to `out`.
+    fn append_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Fill(size) => out.resize(out.len() + size.0 as usize, b'x'),
+            other => out.extend_from_slice(&other.bytes()),
+        }
+    }
+
     /// How many bytes.
     pub fn len(&self) -> usize {
         match self {
@@ -86,21 +94,19 @@ impl Frame {
             mask: self.masked.then_some(MASK),
             length: self.length.into(),
         };
-        match &self.kind {
-            Kind::Close(Some(code), reason) => {
-                self.encode_payload(
-                    head,
-                    &[&code.to_be_bytes()[..], &reason.bytes()].concat(),
-                    out,
-                );
+        let code = match self.kind {
+            Kind::Close(code, _) => code,
+            _ => None,
+        };
+        let content = self.kind.content();
+        let bytes = content.len() + if code.is_some() { 2 } else { 0 };
+        let length = self.declares.map_or(bytes as u64, |length| length.0);
+        head.encode_with(length, bytes, out, |out| {
+            if let Some(code) = code {
+                out.extend_from_slice(&code.to_be_bytes());
             }
-            kind => self.encode_payload(head, &kind.content().bytes(), out),
-        }
-    }
-
-    fn encode_payload(&self, head: FrameHead, payload: &[u8], out: &mut Vec<u8>) {
-        let length = self.declares.map_or(payload.len() as u64, |length| length.0);
-        head.encode_declaring(length, payload, out);
+            content.append_to(out);
+        });
     }
 }
 

@@ -16,7 +16,8 @@ use crate::exchange::{
     AfterDeadline, Bytes, ConnectionId, Death, End, Event, Exchange, Lack, Note, OtherThreads,
     Standing, Time, What,
 };
-use crate::wire::{Fault, Role, handshake};
+use crate::wire::handshake::{self, Response};
+use crate::wire::{Fault, Role};
 
 /// The client's first fault.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +104,8 @@ pub struct View<'a> {
     pub notes: Vec<(usize, Note)>,
     /// The events at which the server's reading had got so far: `(event, bytes in all)`.
     reads: Vec<(usize, usize)>,
+    /// The server's answer to the request.
+    response: Option<Response>,
 }
 
 impl<'a> View<'a> {
@@ -110,7 +113,18 @@ impl<'a> View<'a> {
     pub fn of(exchange: &'a Exchange, connection: ConnectionId) -> Self {
         let bytes = exchange.bytes(connection);
         let mut client = Stream::new(exchange.subject.other(), &bytes.to_subject);
-        let mut server = Stream::new(exchange.subject, &bytes.to_actor);
+        let response = handshake::response(&bytes.to_actor).ok().flatten();
+        let mut server = match exchange.subject {
+            Role::Server => {
+                let opened = response.filter(|response| response.status == 101);
+                Stream::behind(
+                    opened.map(|response| response.length),
+                    Role::Server,
+                    &bytes.to_actor,
+                )
+            }
+            Role::Client => Stream::new(Role::Client, &bytes.to_actor),
+        };
         let mut view = Self {
             exchange,
             connection,
@@ -127,6 +141,7 @@ impl<'a> View<'a> {
             standing: None,
             notes: Vec::new(),
             reads: Vec::new(),
+            response,
         };
         for (index, event) in exchange.events.iter().enumerate() {
             let Event { at, what, .. } = event;
@@ -363,7 +378,7 @@ impl<'a> View<'a> {
     /// Whether the response accepts the key that the client sent; `None` where the response is
     /// no 101, or nobody knows the key: a script may open with one of its own.
     pub fn accepts_the_key(&self) -> Option<bool> {
-        let response = handshake::response(&self.bytes.to_actor).ok().flatten()?;
+        let response = self.response?;
         let request = &self.bytes.to_subject;
         // The usual request is known by sight: to hash its key would cost as much as all rules.
         let known = request.starts_with(self.exchange.opening_request().as_bytes()) || {

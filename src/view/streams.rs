@@ -103,6 +103,10 @@ pub fn opening_length(sender: Role, bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Behind so many frames that break a rule, what comes is not frames but noise, such as the
+/// payload of a frame whose header was cut off. Each of its bytes would become a frame.
+const MOST_BROKEN: usize = 1_000;
+
 /// One direction as it is read.
 #[derive(Debug)]
 pub struct Stream<'a> {
@@ -115,14 +119,23 @@ pub struct Stream<'a> {
     frames: Vec<Frame>,
     /// The first fault, and how many bytes came up to the one that proves it.
     fault: Option<(Fault, usize)>,
+    /// How many frames broke a rule.
+    broken: usize,
+    /// What comes now is not read any more.
+    lost: bool,
 }
 
 impl<'a> Stream<'a> {
     /// All that `sender` ever sent, of which nothing is taken yet.
     pub fn new(sender: Role, bytes: &'a [u8]) -> Self {
-        let opening = opening_length(sender, bytes);
+        Self::behind(opening_length(sender, bytes), sender, bytes)
+    }
+
+    /// The same, where it is known how long the opening is.
+    pub(super) const fn behind(opening: Option<usize>, sender: Role, bytes: &'a [u8]) -> Self {
         let decoder = Decoder::new(sender);
-        Self { bytes, taken: 0, opening, decoder, frames: Vec::new(), fault: None }
+        let frames = Vec::new();
+        Self { bytes, taken: 0, opening, decoder, frames, fault: None, broken: 0, lost: false }
     }
 
     /// The frames begun so far.
@@ -177,9 +190,11 @@ impl<'a> Stream<'a> {
         self.decode(&[], event);
     }
 
-    fn decode(&mut self, mut bytes: &[u8], event: usize) {
-        while let Some(item) = self.decoder.next(&mut bytes) {
-            let offset = self.taken - bytes.len();
+    fn decode(&mut self, mut rest: &[u8], event: usize) {
+        while !self.lost
+            && let Some(item) = self.decoder.next(&mut rest)
+        {
+            let offset = self.taken - rest.len();
             self.found(item, event, offset);
         }
     }
@@ -205,12 +220,14 @@ impl<'a> Stream<'a> {
             }
             Item::Fault(fault) => {
                 self.fault.get_or_insert((fault, offset));
+                self.broken += 1;
                 if let Some(frame) = self.frames.last_mut() {
                     frame.fault = Some(fault);
                     frame.faults.push((fault, event));
                 }
             }
             Item::Frame(head) => {
+                self.lost = self.broken >= MOST_BROKEN;
                 let opcode = head.opcode;
                 let body = self.decoder.body();
                 if let Some(frame) = self.frames.last_mut() {

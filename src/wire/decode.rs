@@ -164,6 +164,10 @@ impl Decoder {
                 self.finish(head);
                 return Some(Item::Frame(head));
             }
+            if self.header_len >= 2 && self.header[1] & 0x7f < 126 {
+                self.key(bytes)?;
+                continue;
+            }
             let (&byte, rest) = bytes.split_first()?;
             *bytes = rest;
             if let Some(item) = self.header_byte(byte) {
@@ -212,6 +216,18 @@ impl Decoder {
         let fault = fault.filter(|_| !self.fault_reported);
         self.fault_reported |= fault.is_some_and(|fault| fault != Fault::LengthNotMinimal);
         fault
+    }
+
+    /// Takes what came of a mask's key behind a short length: no byte of it breaks a rule.
+    fn key(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        let from = usize::from(self.header_len);
+        let count = bytes.len().min(usize::from(self.header_size) - from);
+        let (key, rest) = bytes.split_at(count);
+        *bytes = rest;
+        self.header[from..from + count].copy_from_slice(key);
+        self.header_len += count as u8;
+        self.open_when_complete();
+        (count > 0).then_some(())
     }
 
     fn header_byte(&mut self, byte: u8) -> Option<Item> {

@@ -59,7 +59,18 @@ impl FrameHead {
 
     /// As [`encode`](Self::encode), with a header that says `length`, whatever comes behind it.
     pub fn encode_declaring(&self, length: u64, payload: &[u8], out: &mut Vec<u8>) {
-        out.reserve(payload.len() + 14);
+        self.encode_with(length, payload.len(), out, |out| out.extend_from_slice(payload));
+    }
+
+    /// The same, with a payload of so many `bytes` that `append` appends.
+    pub(crate) fn encode_with(
+        &self,
+        length: u64,
+        bytes: usize,
+        out: &mut Vec<u8>,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) {
+        out.reserve(bytes + 14);
         out.push(u8::from(self.fin) << 7 | (self.rsv & 7) << 4 | self.opcode.bits());
         let masked = u8::from(self.mask.is_some()) << 7;
         match (self.length, length) {
@@ -73,10 +84,10 @@ impl FrameHead {
                 out.extend_from_slice(&len.to_be_bytes());
             }
         }
-        let Some(key) = self.mask else { return out.extend_from_slice(payload) };
+        let Some(key) = self.mask else { return append(out) };
         out.extend_from_slice(&key);
         let start = out.len();
-        out.extend_from_slice(payload);
+        append(out);
         apply_mask(&mut out[start..], key, 0);
     }
 }

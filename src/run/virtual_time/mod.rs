@@ -192,7 +192,7 @@ fn play_connections(
 fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -> (Exchange, bool) {
     install_panic_hook();
     let Setting { observer, target, bounds, clock, .. } = *setting;
-    let idle = Arc::new(IdleDetector::new(observer.cloned(), threads));
+    let idle = Arc::new(IdleDetector::new(observer.cloned(), threads, scripts.len() == 1));
     let runtime = runtime(&idle, setting);
     let measure = heap::measure();
     let (mut exchange, recording) = runtime.block_on(ours(async {
@@ -330,7 +330,9 @@ fn runtime(idle: &Arc<IdleDetector>, setting: &Setting<'_>) -> tokio::runtime::R
     {
         let on_poll = Arc::clone(idle);
         builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&setting.seed.to_le_bytes()));
+        let on_polled = Arc::clone(idle);
         builder.on_before_task_poll(move |_| on_poll.woken());
+        builder.on_after_task_poll(move |_| on_polled.polled());
     }
     #[cfg(not(tokio_unstable))]
     let _ = setting.seed;

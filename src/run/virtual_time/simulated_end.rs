@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use tokio::runtime::{Handle, RuntimeMetrics};
 
 /// Commands to the server's application, until it takes them.
 pub(super) struct CommandQueue {
@@ -67,8 +68,9 @@ pub(super) struct SimulatedEnd {
     obeys: AppSteps,
     /// The opening request; `None` for the usual one.
     request: Option<Arc<str>>,
-    /// The ask for idleness that counts.
-    asked: u32,
+    /// The ask for idleness that counts; `None` until it was needed.
+    asked: Option<u32>,
+    metrics: RuntimeMetrics,
     overdue: OverdueCheck,
     pub commands: Arc<CommandQueue>,
 }
@@ -84,7 +86,8 @@ impl SimulatedEnd {
         Self {
             link: link.clone(),
             idle: Arc::clone(idle),
-            asked: 0,
+            asked: None,
+            metrics: Handle::current().metrics(),
             obeys: target.obeys(),
             request: target.opening().unusual_request(),
             overdue: OverdueCheck::new(bounds),
@@ -110,11 +113,16 @@ impl ActorEnd for SimulatedEnd {
     }
 
     fn ask_settled(&mut self) {
-        self.asked = self.idle.ask();
+        self.asked = None;
     }
 
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.idle.poll_answered(self.asked, cx)
+        // A park costs as much as a short step, and there is nothing to wait for.
+        if self.idle.is_idle(&self.metrics) {
+            return Poll::Ready(());
+        }
+        let asked = *self.asked.get_or_insert_with(|| self.idle.ask());
+        self.idle.poll_answered(asked, cx)
     }
 
     fn is_over(&self) -> bool {

@@ -13,6 +13,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
+/// The most that is reserved for a stream before it comes, in bytes.
+const MOST_RESERVED: u64 = 256 << 10;
+
 /// All connections of one play, and their record.
 #[derive(Debug)]
 pub(super) struct Network {
@@ -322,7 +325,13 @@ impl State<'_> {
 
     /// Appends bytes of the actor's.
     pub fn arrive(&mut self, bytes: &[u8]) {
-        self.bytes_mut().to_subject.extend_from_slice(bytes);
+        let expected = self.polls.expected.min(MOST_RESERVED) as usize;
+        let stream = &mut self.bytes_mut().to_subject;
+        if stream.len() + bytes.len() > stream.capacity() {
+            // As much as the script may send: to grow by doubling copies all of it once more.
+            stream.reserve(expected.saturating_sub(stream.len()).max(bytes.len()));
+        }
+        stream.extend_from_slice(bytes);
         self.record(What::Arrived { bytes: bytes.len() as u32 });
         self.acted();
         wake(&mut self.subject.reader);

@@ -7,6 +7,7 @@ mod panics;
 mod repeatability;
 mod script_steps;
 mod several_connections;
+mod spins;
 
 use hangup::bounds::Bounds;
 use hangup::exchange::{Exchange, Time, What};
