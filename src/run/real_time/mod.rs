@@ -9,13 +9,16 @@
 //! | `keeper` | which of a server's bytes are kept |
 //! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
 //! | `delay_monitor` | how late our own process is |
-//! | `play`, `player`, `probe` | a script; a script again, and shrunk; a campaign |
+//! | `play`, `player` | a script; a script again, and shrunk |
+//! | `candidates` | which smaller scripts are played next |
+//! | `probe` | a campaign |
 //! | [`listen`] | a target in process, listening |
 //!
 //! This module owns the wall clock and the sockets. What can be seen over TCP is less
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! server's application nothing is heard.
 
+mod candidates;
 mod delay_monitor;
 mod keeper;
 mod kernel_sockets;

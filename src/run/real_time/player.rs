@@ -3,6 +3,7 @@
 //!
 //! Which scripts a campaign plays, `probe` decides.
 
+use super::candidates::{next_candidates, size, without_all};
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::KernelTable;
 use super::play::{OpenConnection, PlayConfig, Played, Watching};
@@ -14,7 +15,6 @@ use crate::judge::{Decided, Decision};
 use crate::run::control_play::{acted_out, is_open, script_of};
 use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
-use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Identity, Problem, Prompt, Verdict, Violation};
 use std::collections::BTreeMap;
@@ -386,75 +386,5 @@ impl Player {
     ) -> Result<Played, String> {
         let played = self.config.play(endpoint, script, watching).await;
         played.map_err(|error| format!("{}: {error}", endpoint.url))
-    }
-}
-
-/// The candidates that come next after `best` as long as none of them fails, `width`
-/// that have not been played.
-fn next_candidates(
-    best: &Script,
-    suits: &dyn Fn(&Script) -> bool,
-    known: &BTreeMap<Script, bool>,
-    width: usize,
-) -> Vec<Script> {
-    let mut ahead = Shrinker::new(best.clone());
-    let mut batch = Vec::new();
-    while batch.len() < width {
-        let Some(candidate) = ahead.candidate() else { break };
-        // What the URL does anyway cannot be left out of the script, nor changed; and to
-        // leave a step out must not make what is left take longer than a script may.
-        if suits(candidate) && !known.contains_key(candidate) {
-            batch.push(candidate.clone());
-        }
-        ahead.tell(false);
-    }
-    batch
-}
-
-/// How small a script is: by steps, then by time, then by length.
-fn size(script: &Script) -> (usize, Duration, usize) {
-    (script.steps.len(), pauses(script), script.to_string().len())
-}
-
-/// `best` without all steps that one or another of the `smaller` scripts does without.
-fn without_all<'a>(best: &Script, smaller: impl Iterator<Item = &'a Script>) -> Option<Script> {
-    let mut kept = vec![true; best.steps.len()];
-    for script in smaller {
-        let mut rest = script.steps.iter().peekable();
-        let keeps: Vec<bool> =
-            best.steps.iter().map(|step| rest.next_if(|next| *next == step).is_some()).collect();
-        if rest.peek().is_none() {
-            kept.iter_mut().zip(keeps).for_each(|(kept, keeps)| *kept &= keeps);
-        }
-    }
-    let steps = best.steps.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(step, _)| step);
-    let script = Script { steps: steps.cloned().collect() };
-    (script.steps.len() < best.steps.len()).then_some(script)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn script(text: &str) -> Script {
-        text.parse().expect(text)
-    }
-
-    #[test]
-    fn steps_that_can_go_one_by_one_are_tried_together() {
-        let best = script("upgrade\nping\nclose\nfin\n");
-        let smaller = [script("upgrade\nclose\nfin\n"), script("upgrade\nping\nclose\n")];
-        assert_eq!(without_all(&best, smaller.iter()), Some(script("upgrade\nclose\n")));
-        assert_eq!(without_all(&best, [script("upgrade\npong\n")].iter()), None);
-    }
-
-    #[test]
-    fn the_step_of_the_role_stays_in_every_candidate() {
-        let best = script("upgrade\napp close\nping x 9 every 1s\nwait 5s\n");
-        let candidates =
-            next_candidates(&best, &|script| UrlRole::Bye.suits(script), &BTreeMap::new(), 100);
-        assert!(candidates.len() > 5);
-        assert!(candidates.iter().all(|candidate| UrlRole::Bye.suits(candidate)));
-        assert!(candidates.contains(&script("upgrade\napp close\n")));
     }
 }
