@@ -10,7 +10,8 @@
 //! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
 //! | `delay_monitor` | how late our own process is |
 //! | `play`, `player` | a script; a script again, and shrunk |
-//! | `candidates` | which smaller scripts are played next |
+//! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
+//! | `witness` | whether the server answers others meanwhile |
 //! | `probe` | a campaign |
 //! | [`listen`] | a target in process, listening |
 //!
@@ -30,7 +31,9 @@ mod preflight;
 mod probe;
 mod record;
 mod remote_urls;
+mod rounds;
 mod tcp_end;
+mod witness;
 
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
 pub use probe::{Probe, ProbeFinding, ProbeOutcome, ProbeProgress};

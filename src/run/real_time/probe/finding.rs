@@ -15,6 +15,9 @@ pub struct ProbeFinding {
     pub script: Script,
     /// Whether the script is shrunk.
     pub shrunk: bool,
+    /// Whether shrinking ended before nothing smaller was left to be tried: the time that the
+    /// bounds give it, or its plays, were used up.
+    pub cut_short: bool,
     /// The URL that it was played on.
     pub url: String,
     /// The index in the campaign of the script that it was shrunk from.
@@ -48,6 +51,7 @@ impl ProbeFinding {
     /// the finding, it stays as it was first seen. Whether it was taken.
     pub(super) fn take_shrunk(&mut self, shrunk: RemoteShrunk, last: Option<Played>) -> bool {
         self.plays = shrunk.plays;
+        self.cut_short = self.shrunk && !shrunk.is_minimal;
         let taken = last.is_some_and(|last| self.take_play(last));
         if taken {
             self.script = shrunk.script;

@@ -1,17 +1,24 @@
 //! A campaign over TCP: many scripts at once against a running server.
 //!
 //! Most of a script is waiting, so hundreds run at once: a campaign takes about as long as its
-//! longest scripts, not as their sum. A script that breaks a rule is shrunk, and then played
-//! again alone, at least twice, before it is reported. A connection of the minimal script that
-//! is open at the horizon is watched on meanwhile: does the server end it by itself, and when?
+//! longest scripts, not as their sum. Scripts that break rules are shrunk in the same rounds, and
+//! then played again, at least twice, side by side, before they are reported: how long a probe takes
+//! follows from the bounds ([`schedule`]), whatever is wrong with the server. A connection of a
+//! minimal script that is open at the horizon is watched on meanwhile: does the server end it by
+//! itself, and when?
 //!
 //! It prints nothing: a callback gets [`ProbeProgress`].
 
 mod campaign;
+mod clock;
 mod confirm;
 mod finding;
+mod groups;
 mod investigate;
 mod outcome;
+mod replay;
+mod schedule;
+mod watches;
 
 pub use finding::ProbeFinding;
 pub use outcome::{ProbeOutcome, ProbeProgress};
@@ -19,11 +26,15 @@ pub use outcome::{ProbeOutcome, ProbeProgress};
 use super::player::{PlayLimits, Player};
 use super::remote_urls::{RemoteServer, UrlRole};
 use crate::transport::tcp::endpoint::Endpoint;
-use crate::verdict::{Identity, Pattern};
-use campaign::{PendingScript, RawFinding};
+use crate::verdict::{Identity, Pattern, Reason};
+use campaign::{Campaign, PendingScript, RawFinding};
+use clock::Clock;
 use investigate::{Candidate, CandidateState};
-use std::collections::BTreeMap;
+use schedule::Schedule;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How many findings are shrunk and confirmed; a server that breaks more is better
 /// looked at with fewer. At most as many connections are watched on.
@@ -65,6 +76,9 @@ impl Probe {
         mut stop: watch::Receiver<bool>,
         on_progress: OnProgress<'_>,
     ) -> Result<ProbeOutcome, String> {
+        let Self { limits, scripts, concurrency, rate, .. } = *self;
+        let schedule = Schedule::new(limits, scripts, concurrency, rate);
+        let clock = Clock { schedule, began: Instant::now() };
         let player = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => {
@@ -72,14 +86,14 @@ impl Probe {
             }
             player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
         };
-        let sees_the_server = player.sees_the_server();
-        let mut outcome = ProbeOutcome { sees_the_server, ..ProbeOutcome::default() };
-        let mut raw_findings = BTreeMap::new();
-        tokio::select! {
+        let mut campaign = Campaign::new(self, player.sees_the_server());
+        let stopped = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => outcome.stopped = true,
-            () = self.play_all(&player, &mut outcome, &mut raw_findings, on_progress) => {}
-        }
+            _ = stop.wait_for(|stop| *stop) => true,
+            () = campaign.play(&player, clock, on_progress) => false,
+        };
+        let Campaign { mut outcome, findings: mut raw_findings, .. } = campaign;
+        outcome.stopped = stopped;
         while raw_findings.len() > FINDINGS {
             raw_findings.pop_last();
             outcome.passed_over += 1;
@@ -87,15 +101,17 @@ impl Probe {
         let mut candidates: Vec<Candidate> =
             raw_findings.into_iter().map(|(key, raw)| self.candidate(key, raw)).collect();
         if !outcome.stopped && outcome.trouble.is_none() {
-            tokio::select! {
+            let looking =
+                self.investigate(&player, &mut candidates, &mut outcome, clock, on_progress);
+            let (stopped, trouble) = tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => outcome.stopped = true,
-                trouble = self.investigate(&player, &mut candidates, &mut outcome, on_progress) => {
-                    outcome.trouble = trouble;
-                }
-            }
+                _ = stop.wait_for(|stop| *stop) => (true, None),
+                trouble = looking => (false, trouble),
+            };
+            (outcome.stopped, outcome.trouble) = (stopped, trouble);
         }
-        for Candidate { finding, key, state } in &candidates {
+        count_unjudged(&mut outcome, &mut candidates);
+        for Candidate { finding, key, state, .. } in &candidates {
             if *state != CandidateState::Accepted {
                 outcome.sightings.rename(*key, finding.violation.identity);
             }
@@ -117,15 +133,16 @@ impl Probe {
     }
 
     fn candidate(&self, key: Identity, raw: RawFinding) -> Candidate {
-        let RawFinding { pending, violation, exchange } = raw;
-        let url = self.url(pending.role).url.clone();
-        let PendingScript { index, script, .. } = pending;
+        let RawFinding { violation, exchange, sources, scripts, is_judged } = raw;
+        let PendingScript { index, role, script, .. } = sources[0].clone();
+        let url = self.url(role).url.clone();
         let (plays, replays, shown, dismissed) = (0, 0, 0, None);
-        let shrunk = false;
+        let (shrunk, cut_short) = (false, false);
         let finding = ProbeFinding {
             violation,
             script,
             shrunk,
+            cut_short,
             url,
             index,
             plays,
@@ -134,7 +151,9 @@ impl Probe {
             dismissed,
             exchange,
         };
-        Candidate { finding, key, state: CandidateState::Pending }
+        let state = CandidateState::Pending;
+        let known = Arc::default();
+        Candidate { finding, key, state, sources, scripts, is_judged, known }
     }
 
     fn accepts(&self, identity: Identity) -> bool {
@@ -145,4 +164,21 @@ impl Probe {
         let own = self.server.urls().find(|(_, endpoint)| endpoint.url == found.url);
         own.map_or(UrlRole::Plain, |(role, _)| role)
     }
+}
+
+/// Scripts that showed something that none of the plays again does were not judged, unless they
+/// showed something else that was. What only such scripts showed that were never judged is no
+/// finding, where there was no time to play it again.
+fn count_unjudged(outcome: &mut ProbeOutcome, candidates: &mut Vec<Candidate>) {
+    candidates.retain(|one| one.is_judged || one.finding.shown > 0);
+    let is_unjudged = |one: &&Candidate| {
+        one.is_judged && matches!(one.finding.dismissed, Some(Reason::NotRepeated { .. }))
+    };
+    let scripts = |of: &dyn Fn(&&Candidate) -> bool| -> BTreeSet<u64> {
+        candidates.iter().filter(of).flat_map(|one| one.scripts.iter().copied()).collect()
+    };
+    let judged = scripts(&|one| !is_unjudged(one));
+    let unjudged = scripts(&is_unjudged).difference(&judged).count() as u64;
+    outcome.unjudged += unjudged;
+    outcome.scripts -= unjudged.min(outcome.scripts);
 }

@@ -2,6 +2,7 @@
 
 use super::finding::ProbeFinding;
 use crate::finding::problem::Sightings;
+use crate::verdict::Violation;
 
 /// The outcome of a probe.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +14,8 @@ pub struct ProbeOutcome {
     /// How often each variant of a problem was seen, those included that are dismissed, and those
     /// that are accepted.
     pub sightings: Sightings,
-    /// Scripts that broke a rule while our own process was late, again and again: not judged.
+    /// Scripts that broke a rule while our own process was late, again and again, or beside
+    /// many others and never again: not judged.
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
     pub refused: u64,
@@ -32,9 +34,12 @@ pub struct ProbeOutcome {
 pub enum ProbeProgress<'a> {
     /// Scripts are played: so many of so many, with so many findings.
     Playing(u64, u64, usize),
+    /// A problem that was not seen before, in the script with this index. It is neither shrunk nor
+    /// confirmed.
+    Seen(&'a Violation, u64),
     /// Findings are shrunk: so many of so many.
     Shrinking(usize, usize),
-    /// Findings are played again alone: so many of so many.
+    /// Findings are played again, side by side: so many of so many.
     Confirming(usize, usize),
     /// Connections are watched on: so many of so many have ended, or are given up.
     Watching(usize, usize),
