@@ -13,6 +13,7 @@ mod files;
 mod lists;
 mod output;
 mod probe;
+mod probe_progress;
 mod probe_report;
 mod progress;
 mod remote;

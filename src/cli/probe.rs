@@ -3,6 +3,7 @@
 use super::args::{Format, Probe as Options};
 use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
+use super::probe_progress::ProbeBar;
 use super::probe_report::repro;
 use super::remote::{allow, asking, endpoint, runtime, seconds};
 use super::saved::Saved;
@@ -17,7 +18,6 @@ use crate::run::real_time::{
 };
 use crate::script::Millis;
 use crate::verdict::Invariant;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
@@ -41,10 +41,14 @@ pub(super) fn run(options: &Options) -> Done {
     announce(&probe, options);
     let stop = catch_ctrl_c()?;
     let began = now();
-    let bar = bar(options.scripts);
+    let mut bar = ProbeBar::new(options.scripts);
     let mut saved = Saved::default();
     let mut watch = |progress: ProbeProgress<'_>| {
-        show(&bar, progress);
+        bar.tell(&progress);
+        if let ProbeProgress::Seen(violation, script) = progress {
+            let line = report::first_seen(violation, script, began.elapsed(), output::style());
+            bar.aside(|| say(&line, options.format));
+        }
         if let ProbeProgress::News(found) = progress {
             let repro = repro(found, probe.limits.bounds);
             if found.is_dismissed() || !found.shrunk {
@@ -59,7 +63,7 @@ pub(super) fn run(options: &Options) -> Done {
     let held = |found: &ProbeFinding| (!found.is_dismissed()).then_some(found.violation.identity);
     let missed = known.take_missed(&mut outcome.findings, held, seen);
     let known = (&known, missed.as_slice());
-    bar.finish_and_clear();
+    bar.finish();
     let seconds = began.elapsed().as_secs_f64();
     let asked = options.reach.words();
     let report = |saved: &Saved| {
@@ -184,10 +188,7 @@ fn limits(options: &Options) -> PlayLimits {
 
 /// Says what is going to be done, before it is.
 fn announce(probe: &Probe, options: &Options) {
-    let say = |line: &str| match options.format {
-        Format::Human => output::line(line),
-        Format::Json => output::note(line),
-    };
+    let say = |line: &str| say(line, options.format);
     let seed = probe.seed;
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
     let bounds = &probe.limits.bounds;
@@ -204,27 +205,12 @@ fn announce(probe: &Probe, options: &Options) {
     )));
 }
 
-fn show(bar: &ProgressBar, progress: ProbeProgress<'_>) {
-    let (at, of, message) = match progress {
-        ProbeProgress::Playing(at, of, found) => (at, of, report::count(found, "suspect")),
-        ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
-        ProbeProgress::Confirming(at, of) => {
-            (at as u64, of as u64, "played again alone".to_owned())
-        }
-        ProbeProgress::Watching(at, of) => {
-            (at as u64, of as u64, "still open, watched on".to_owned())
-        }
-        ProbeProgress::News(_) => return,
-    };
-    bar.set_length(of);
-    bar.set_position(at);
-    bar.set_message(message);
-}
-
-fn bar(scripts: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:20} {human_pos}/{human_len}, {msg}, {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(scripts).with_style(style).with_message("connecting")
+/// Says something before the report, beside which JSON stands alone on stdout.
+fn say(line: &str, format: Format) {
+    match format {
+        Format::Human => output::line(line),
+        Format::Json => output::note(line),
+    }
 }
 
 /// Told of the first Ctrl-C; the second one ends the process.

@@ -80,6 +80,7 @@ fn finding(
         ending: found.violation.ending,
         since: found.violation.owed.map(|owed| owed.since),
         shrunk: found.shrunk,
+        cut_short: found.cut_short,
         plays: found.plays,
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
         path: path.map(Path::to_owned),

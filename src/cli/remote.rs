@@ -254,7 +254,7 @@ async fn minimal(
     identity: Identity,
 ) -> Result<ProbeFinding, Trouble> {
     let Case { endpoint, part, script, .. } = case;
-    let RemoteShrunk { script, plays } =
+    let RemoteShrunk { script, plays, is_minimal } =
         player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
@@ -274,6 +274,7 @@ async fn minimal(
         violation,
         script,
         shrunk,
+        cut_short: !is_minimal,
         url,
         index,
         plays,

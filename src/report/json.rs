@@ -295,6 +295,9 @@ struct JsonFinding<'a> {
     /// Over TCP only.
     #[serde(skip_serializing_if = "Option::is_none")]
     replays: Option<u32>,
+    /// Over TCP only: whether shrinking ended before nothing smaller was left to be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_short: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -344,6 +347,7 @@ impl<'a> JsonFinding<'a> {
                 Repeats::Share(_) => None,
                 Repeats::Counted { replays, .. } => Some(replays),
             },
+            cut_short: finding.url.is_some().then_some(finding.cut_short),
         }
     }
 }

@@ -25,9 +25,9 @@ pub use junit::{Suite, junit};
 pub(crate) use reach::no_effect;
 pub use sentence::sentence;
 pub use text::{
-    Style, as_seen, cannot_judge, count, finding, headline, jump, of_scripts, pasteable,
-    problem_headline, quoted, recapitulation, replay, saved, stale, summary, target, test_command,
-    thousands, variants, wrap, wrap_to,
+    Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
+    pasteable, problem_headline, quoted, recapitulation, replay, saved, stale, summary, target,
+    test_command, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
 pub use wire_log::wire_log;

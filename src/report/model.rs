@@ -127,6 +127,8 @@ pub struct FindingReport {
     pub since: Option<Time>,
     /// Whether its script was shrunk; a variant's is not, but where that was asked for.
     pub shrunk: bool,
+    /// Whether shrinking ended before nothing smaller was left to be tried, over TCP.
+    pub cut_short: bool,
     /// How many plays shrinking took.
     pub plays: u32,
     /// How surely it repeats.
@@ -144,7 +146,7 @@ pub struct FindingReport {
 pub enum Repeats {
     /// In virtual time: the share of replays that show it.
     Share(f64),
-    /// Over TCP: so many of so many replays, alone. None where testing ended before.
+    /// Over TCP: so many of so many replays. None where testing ended before.
     Counted {
         /// How many showed it.
         shown: u32,
@@ -288,6 +290,7 @@ impl FindingReport {
             ending: finding.violation.ending,
             since: finding.violation.owed.map(|owed| owed.since),
             shrunk: finding.shrunk,
+            cut_short: false,
             plays: finding.plays,
             repeats: Repeats::Share(finding.rate),
             path,

@@ -14,9 +14,10 @@ use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Reason};
+use crate::verdict::{Control, Doubt, Level, Problem, Reason, Violation};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// Where commands have a target listen.
 const SERVED_AT: &str = "127.0.0.1:9001";
@@ -132,6 +133,16 @@ fn problem(
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
     }
+    if finding.cut_short {
+        let text = match finding.plays {
+            0 => "not shrunk: there was no time, or it did not show again at once".to_owned(),
+            plays => format!(
+                "not minimal: shrinking ended after {}, as its time was used up",
+                count(plays as usize, "play")
+            ),
+        };
+        indented(out, "     ", &style.wrap(&text, 5));
+    }
     out.push('\n');
     indented(out, "         ", &finding.repro.script.to_string());
     out.push('\n');
@@ -141,12 +152,24 @@ fn problem(
 
 /// A problem in a line: `ends-in-time (liveness, should): waits to read, no timer ends it`.
 pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
-    let rule = problem.problem.invariant();
-    let mut line = format!("{rule} ({}, {})", rule.rule().class, problem.level);
-    if let Some(symptom) = problem.problem.symptom() {
+    headline_of(problem.problem, problem.level)
+}
+
+fn headline_of(problem: Problem, level: Level) -> String {
+    let rule = problem.invariant();
+    let mut line = format!("{rule} ({}, {level})", rule.rule().class);
+    if let Some(symptom) = problem.symptom() {
         let _ = write!(line, ": {symptom}");
     }
     line
+}
+
+/// A problem over TCP that was seen for the first time, after so long, in the script with this index:
+/// what it is may be another thing once it was played again.
+pub fn first_seen(violation: &Violation, script: u64, after: Duration, style: Style) -> String {
+    let headline = headline_of(violation.identity.problem(), violation.level);
+    let after = after.as_secs_f64();
+    style.wrap(&format!("{after:.1} s, unconfirmed, script {script}: {headline}"), 0)
 }
 
 /// How often a problem showed in so many scripts, and a table of how each variant ended.
@@ -174,7 +197,7 @@ fn repeats(repeats: Repeats) -> Option<String> {
             Some(format!("flaky: {shown} of {replays} replays show it"))
         }
         Repeats::Counted { shown, replays } => {
-            Some(format!("confirmed: played alone, {shown} of {replays} times"))
+            Some(format!("confirmed: played again, {shown} of {replays} times"))
         }
     }
 }
@@ -269,7 +292,8 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             thousands(refused)
         ))],
         Remark::Unjudged(unjudged) => vec![wrapped(&format!(
-            "{} not judged: this machine was too busy to keep the time; --concurrency, --slack",
+            "{} not judged: this machine, or the server, was too busy to keep the time; \
+             --concurrency, --slack",
             count(unjudged as usize, "script")
         ))],
         Remark::PassedOver(passed_over) => {
@@ -315,6 +339,8 @@ fn over_tcp(target: &str, style: Style) -> [String; 2] {
 
 /// What showed once and is no finding, and why not.
 fn dismissed(finding: &FindingReport, why: Reason) -> String {
+    let is_judged = !matches!(why, Reason::NotRepeated { .. });
+    let verdict = if is_judged { "no finding" } else { "not judged" };
     let why = match why {
         Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
             "the server does the same where the client does not do that".to_owned()
@@ -323,13 +349,14 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
             format!("{excuses}; without that, the server does not do that")
         }
         Reason::NotRepeated { plays } => format!(
-            "none of {plays} replays alone shows it; was it too much at once? --concurrency"
+            "it showed beside many others, and in none of {plays} replays beside few; too much at \
+             once? --concurrency"
         ),
         Reason::Excuse(excuse) => excuse.to_string(),
     };
     let path = finding.path.as_deref();
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
-    format!("no finding: {}: {why}{path}", headline(&finding.repro))
+    format!("{verdict}: {}: {why}{path}", headline(&finding.repro))
 }
 
 /// How many problems the end of a run lists: they fit on a screen with the first one's sentence.

@@ -111,13 +111,18 @@ impl Identity {
     /// two identities. Whether a server ends the connection by itself in the end is seen only by
     /// those who watch on ([`Symptom::may_end_as`]); everything else has to be the same.
     pub fn same_at_the_deadline(self, seen: Self) -> bool {
+        self.same_problem_at_the_deadline(seen) && self.variant == seen.variant
+    }
+
+    /// The same of the problem alone, whatever the cause and the condition.
+    pub(crate) fn same_problem_at_the_deadline(self, seen: Self) -> bool {
         let same_symptom = match (self.symptom(), seen.symptom()) {
             (Some(one), Some(other)) => {
                 one == other || one.may_end_as(other) || other.may_end_as(one)
             }
             _ => true,
         };
-        same_symptom && self.invariant() == seen.invariant() && self.variant == seen.variant
+        same_symptom && self.invariant() == seen.invariant()
     }
 
     /// The same as far as it is seen over TCP, where nobody knows what a server waits for.

@@ -31,6 +31,7 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
         ending,
         since,
         shrunk: true,
+        cut_short: false,
         plays: 1,
         repeats,
         path,

@@ -1,12 +1,15 @@
 """A WebSocket server in plain Python that closes well, or gets one thing wrong.
 
-    python3 bad.py control|reads-late|waits|keeps-tcp|silent|drip|cuts|hangs-up|resets|floods [SECONDS [BYTES]]
+    python3 bad.py FAULT [SECONDS [BYTES]]
+
+FAULT is control, reads-late, waits, keeps-tcp, silent, crowded, drip, cuts, hangs-up, resets or floods.
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
 and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
 everything that comes, `cuts` ends TCP where it should answer, `resets` does so by RST,
-and `hangs-up` ends TCP with its own Close. `reads-late` is right as well: its application
+and `hangs-up` ends TCP with its own Close. `crowded` is silent while more than forty
+connections are open. `reads-late` is right as well: its application
 closes soon after the opening, and reads nothing before that. So is `floods`: it sends messages
 of BYTES (64 KiB) as fast as they are taken, until its Close.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
@@ -31,12 +34,16 @@ class Failed(Exception):
 
 
 class Connection(asyncio.Protocol):
+    open = 0
+
     def connection_made(self, transport):
+        Connection.open += 1
         self.transport, self.timer, self.push, self.sent_close = transport, None, None, False
         self.have, self.parser = bytearray(), self.parse()
         self.wanted = next(self.parser)
 
     def connection_lost(self, _):
+        Connection.open -= 1
         for timer in (self.timer, self.push):
             if timer:
                 timer.cancel()
@@ -198,7 +205,7 @@ class Connection(asyncio.Protocol):
             raise Failed(1007) from None
 
     def closed(self, payload):
-        if FAULT == "silent":
+        if FAULT == "silent" or (FAULT == "crowded" and Connection.open > 40):
             return
         if FAULT in ("cuts", "resets") and not self.sent_close:
             if FAULT == "resets":

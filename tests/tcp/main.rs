@@ -8,6 +8,7 @@ mod hangs;
 mod kernel;
 mod probe;
 mod real;
+mod rounds;
 mod serve;
 mod server;
 mod tls;

@@ -69,6 +69,9 @@ fn every_bad_server_is_found_by_its_rule() {
         let run = probe(&Desk::new(), &server, &options);
         assert_eq!(run.code, Some(1), "{fault}: {run:?}");
         assert!(run.keys().iter().any(|own| own.starts_with(key)), "{fault}: {:?}", run.keys());
+        // Ten times the bound and the horizon, and ten seconds; and what ends it.
+        let seconds = run.json()["seconds"].as_f64().expect("seconds");
+        assert!(seconds < 45.0, "{fault}: {seconds} s");
     }
 }
 

@@ -9,13 +9,17 @@
 //! | `keeper` | which of a server's bytes are kept |
 //! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
 //! | `delay_monitor` | how late our own process is |
-//! | `play`, `player`, `probe` | a script; a script again, and shrunk; a campaign |
+//! | `play`, `player` | a script; a script again, and shrunk |
+//! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
+//! | `witness` | whether the server answers others meanwhile |
+//! | `probe` | a campaign |
 //! | [`listen`] | a target in process, listening |
 //!
 //! This module owns the wall clock and the sockets. What can be seen over TCP is less
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! server's application nothing is heard.
 
+mod candidates;
 mod delay_monitor;
 mod keeper;
 mod kernel_sockets;
@@ -27,7 +31,9 @@ mod preflight;
 mod probe;
 mod record;
 mod remote_urls;
+mod rounds;
 mod tcp_end;
+mod witness;
 
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
 pub use probe::{Probe, ProbeFinding, ProbeOutcome, ProbeProgress};

@@ -8,13 +8,13 @@ use super::kernel_table::KernelTable;
 use super::play::{OpenConnection, PlayConfig, Played, Watching};
 use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
+use super::rounds::{Rounds, Shown};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
 use crate::judge::{Decided, Decision};
 use crate::run::control_play::{acted_out, is_open, script_of};
 use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
-use crate::shrink::Shrinker;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Identity, Problem, Prompt, Verdict, Violation};
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// The most plays of one script when our own process was late, or the server accepted no
 /// further connection.
@@ -31,8 +32,8 @@ pub const REMOTE_BUDGET: u32 = 250;
 /// In how many scripts of a campaign, at most, controls decide on a problem that may be excused:
 /// each costs a play in real time.
 const MAX_ASKED: u32 = 4;
-/// The most candidates of one script in play at once.
-const MAX_WIDTH: usize = 32;
+/// How long the check takes at most whether polite clients are sent away: the first second counts.
+const POLITE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The limits of every play.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,8 @@ pub struct RemoteShrunk {
     pub script: Script,
     /// How many candidates were played.
     pub plays: u32,
+    /// Whether nothing smaller was left to be tried: neither the time nor the plays were used up.
+    pub is_minimal: bool,
 }
 
 impl Player {
@@ -106,8 +109,9 @@ impl Player {
     /// Whether the server ends the connections of polite clients as soon as they are open.
     async fn is_everybody_sent_away(&self, endpoint: &Endpoint) -> bool {
         for script in polite() {
-            let played = self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await;
-            if !played.is_ok_and(|played| is_sent_away(&played.exchange)) {
+            let playing = self.play_until_on_time(endpoint, &script, Watching::ToDeadline);
+            let played = timeout(POLITE_WITHIN, playing).await;
+            if !played.is_ok_and(|played| played.is_ok_and(|it| is_sent_away(&it.exchange))) {
                 return false;
             }
         }
@@ -210,9 +214,7 @@ impl Player {
         Ok(decision.made())
     }
 
-    /// Shrinks `script`, which breaks a rule with `key`. A play takes as long as a bound,
-    /// so rounds are what costs: each plays the candidates that come next as long as
-    /// none of them fails, at once, and goes on from the smallest that did.
+    /// Shrinks `script`, which breaks a rule with `key`, `width` candidates at once.
     pub async fn shrink(
         &self,
         endpoint: &Endpoint,
@@ -221,66 +223,71 @@ impl Player {
         script: Script,
         width: usize,
     ) -> RemoteShrunk {
-        let width = width.clamp(4, MAX_WIDTH);
+        self.shrink_within(endpoint, role, key, script, &|| width, &|_| true).await
+    }
+
+    /// As [`shrink`](Self::shrink): each round has its own width, and plays only candidates for
+    /// which there is time.
+    pub(super) async fn shrink_within(
+        &self,
+        endpoint: &Endpoint,
+        role: UrlRole,
+        key: Identity,
+        script: Script,
+        width: &(dyn Fn() -> usize + Sync),
+        has_time: &(dyn Fn(&Script) -> bool + Sync),
+    ) -> RemoteShrunk {
         let longest = longest_script(&self.config.bounds).max(pauses(&script));
         let suits = |script: &Script| role.suits(script) && pauses(script) <= longest;
-        let mut best = script;
-        let mut known: BTreeMap<Script, bool> = BTreeMap::new();
-        let mut plays = 0;
-        let mut guess = None;
+        let mut rounds = Rounds::new(script, REMOTE_BUDGET);
         loop {
-            let left = (REMOTE_BUDGET - plays) as usize;
-            let mut batch = next_candidates(&best, &suits, &known, width.min(left));
-            batch.extend(guess.take().filter(|guess| left > width && !known.contains_key(guess)));
+            let batch = rounds.next(width(), &suits, has_time);
             if batch.is_empty() {
-                return RemoteShrunk { script: best, plays };
+                let (script, plays, is_minimal) = rounds.into_result();
+                return RemoteShrunk { script, plays, is_minimal };
             }
-            plays += batch.len() as u32;
             let played = self.which_fail(endpoint, key, batch, Watching::WithMargin).await;
-            let failed = played.iter().filter(|(_, failed)| *failed).map(|(script, _)| script);
-            guess = without_all(&best, failed.clone()).filter(&suits);
-            if let Some(smallest) = failed.min_by_key(|script| size(script)) {
-                best = smallest.clone();
-            }
-            known.extend(played);
+            rounds.tell(played, &suits);
         }
     }
 
-    /// Whether `script` breaks the rule with `key` again, in two plays at most.
-    pub(super) async fn repeats(
-        &self,
-        endpoint: &Endpoint,
-        key: Identity,
-        script: &Script,
-    ) -> bool {
-        let twice = vec![script.clone(), script.clone()];
-        self.which_fail(endpoint, key, twice, Watching::ToDeadline)
-            .await
-            .iter()
-            .any(|(_, failed)| *failed)
-    }
-
-    /// Which scripts of a batch break the rule with `key`.
-    async fn which_fail(
+    /// Which scripts of a batch break the rule with `key`, each played once.
+    pub(super) async fn which_fail(
         &self,
         endpoint: &Endpoint,
         key: Identity,
         batch: Vec<Script>,
         watching: Watching,
-    ) -> Vec<(Script, bool)> {
+    ) -> Vec<(Script, Shown)> {
         let mut playing = JoinSet::new();
         for script in batch {
             let (player, endpoint) = (self.clone(), endpoint.clone());
             playing.spawn(async move {
-                let played = player.play_until_on_time(&endpoint, &script, watching).await;
-                let failed = match played {
-                    Ok(played) => player.shows(&endpoint, &script, played, key).await,
-                    Err(_) => false,
-                };
-                (script, failed)
+                let shown = player.play_and_tell(&endpoint, key, &script, watching).await;
+                (script, shown)
             });
         }
         playing.join_all().await
+    }
+
+    /// What one play of `script` says about `key`.
+    async fn play_and_tell(
+        &self,
+        endpoint: &Endpoint,
+        key: Identity,
+        script: &Script,
+        watching: Watching,
+    ) -> Shown {
+        let permit = self.connections.acquire().await;
+        let played = self.play_once(endpoint, script, watching).await;
+        drop(permit);
+        match played {
+            Ok(played) if !played.was_late => {
+                let shows = self.shows(endpoint, script, played, key).await;
+                if shows { Shown::Yes } else { Shown::No }
+            }
+            _ => Shown::NotJudged,
+        }
     }
 
     /// Whether a play of `script` shows `key`, with the controls that this needs.
@@ -325,7 +332,7 @@ impl Player {
         script: &Script,
         key: Identity,
     ) -> Result<(Played, Option<OpenConnection>), String> {
-        let (mut played, open) = self.play_to_the_horizon(endpoint, script).await?;
+        let (mut played, open) = self.play_to_the_horizon(endpoint, script, key).await?;
         if played.verdict.find_at_the_deadline(key).is_none() {
             let same = |identity: Identity| key.same_at_the_deadline(identity);
             self.settle_doubts(endpoint, script, &mut played, &same).await;
@@ -333,17 +340,23 @@ impl Player {
         Ok((played, open))
     }
 
+    /// Where it shows although our own process was late, it is not played for longer: it is
+    /// played again later.
     async fn play_to_the_horizon(
         &self,
         endpoint: &Endpoint,
         script: &Script,
+        key: Identity,
     ) -> Result<(Played, Option<OpenConnection>), String> {
         let _permit = self.connections.acquire().await;
         let mut tries = 0;
         loop {
             tries += 1;
             match self.config.play_and_keep(endpoint, script).await {
-                Ok((played, _)) if played.was_late && tries < MAX_TRIES => {}
+                Ok((played, _))
+                    if played.was_late
+                        && tries < MAX_TRIES
+                        && played.verdict.find_at_the_deadline(key).is_none() => {}
                 Err(_) if tries < MAX_TRIES => {}
                 played => return played.map_err(|error| format!("{}: {error}", endpoint.url)),
             }
@@ -386,75 +399,5 @@ impl Player {
     ) -> Result<Played, String> {
         let played = self.config.play(endpoint, script, watching).await;
         played.map_err(|error| format!("{}: {error}", endpoint.url))
-    }
-}
-
-/// The candidates that come next after `best` as long as none of them fails, `width`
-/// that have not been played.
-fn next_candidates(
-    best: &Script,
-    suits: &dyn Fn(&Script) -> bool,
-    known: &BTreeMap<Script, bool>,
-    width: usize,
-) -> Vec<Script> {
-    let mut ahead = Shrinker::new(best.clone());
-    let mut batch = Vec::new();
-    while batch.len() < width {
-        let Some(candidate) = ahead.candidate() else { break };
-        // What the URL does anyway cannot be left out of the script, nor changed; and to
-        // leave a step out must not make what is left take longer than a script may.
-        if suits(candidate) && !known.contains_key(candidate) {
-            batch.push(candidate.clone());
-        }
-        ahead.tell(false);
-    }
-    batch
-}
-
-/// How small a script is: by steps, then by time, then by length.
-fn size(script: &Script) -> (usize, Duration, usize) {
-    (script.steps.len(), pauses(script), script.to_string().len())
-}
-
-/// `best` without all steps that one or another of the `smaller` scripts does without.
-fn without_all<'a>(best: &Script, smaller: impl Iterator<Item = &'a Script>) -> Option<Script> {
-    let mut kept = vec![true; best.steps.len()];
-    for script in smaller {
-        let mut rest = script.steps.iter().peekable();
-        let keeps: Vec<bool> =
-            best.steps.iter().map(|step| rest.next_if(|next| *next == step).is_some()).collect();
-        if rest.peek().is_none() {
-            kept.iter_mut().zip(keeps).for_each(|(kept, keeps)| *kept &= keeps);
-        }
-    }
-    let steps = best.steps.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(step, _)| step);
-    let script = Script { steps: steps.cloned().collect() };
-    (script.steps.len() < best.steps.len()).then_some(script)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn script(text: &str) -> Script {
-        text.parse().expect(text)
-    }
-
-    #[test]
-    fn steps_that_can_go_one_by_one_are_tried_together() {
-        let best = script("upgrade\nping\nclose\nfin\n");
-        let smaller = [script("upgrade\nclose\nfin\n"), script("upgrade\nping\nclose\n")];
-        assert_eq!(without_all(&best, smaller.iter()), Some(script("upgrade\nclose\n")));
-        assert_eq!(without_all(&best, [script("upgrade\npong\n")].iter()), None);
-    }
-
-    #[test]
-    fn the_step_of_the_role_stays_in_every_candidate() {
-        let best = script("upgrade\napp close\nping x 9 every 1s\nwait 5s\n");
-        let candidates =
-            next_candidates(&best, &|script| UrlRole::Bye.suits(script), &BTreeMap::new(), 100);
-        assert!(candidates.len() > 5);
-        assert!(candidates.iter().all(|candidate| UrlRole::Bye.suits(candidate)));
-        assert!(candidates.contains(&script("upgrade\napp close\n")));
     }
 }

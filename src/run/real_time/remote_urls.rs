@@ -159,6 +159,13 @@ impl RemoteServer {
         UrlRole::ALL.into_iter().filter(|role| self.endpoint(*role).is_none())
     }
 
+    /// Whether the script at `index` of every campaign is one of the most usual.
+    pub(super) fn is_usual(&self, bounds: &Bounds, index: u64) -> bool {
+        let roles = self.urls.len() as u64;
+        let role = self.urls[(index % roles) as usize].0;
+        index / roles < role.fixed_scripts(bounds).len() as u64
+    }
+
     /// The script at `index` of the campaign with `seed`, and the role that it is for:
     /// first what is most usual on each, then whatever is drawn.
     pub fn nth(&self, bounds: &Bounds, seed: u64, index: u64) -> (UrlRole, Script) {

@@ -1,0 +1,184 @@
+//! A campaign over TCP: many scripts at once against a running server.
+//!
+//! Most of a script is waiting, so hundreds run at once: a campaign takes about as long as its
+//! longest scripts, not as their sum. Scripts that break rules are shrunk in the same rounds, and
+//! then played again, at least twice, side by side, before they are reported: how long a probe takes
+//! follows from the bounds ([`schedule`]), whatever is wrong with the server. A connection of a
+//! minimal script that is open at the horizon is watched on meanwhile: does the server end it by
+//! itself, and when?
+//!
+//! It prints nothing: a callback gets [`ProbeProgress`].
+
+mod campaign;
+mod clock;
+mod confirm;
+mod finding;
+mod groups;
+mod investigate;
+mod outcome;
+mod replay;
+mod schedule;
+mod watches;
+
+pub use finding::ProbeFinding;
+pub use outcome::{ProbeOutcome, ProbeProgress};
+
+use super::player::{PlayLimits, Player};
+use super::remote_urls::{RemoteServer, UrlRole};
+use crate::transport::tcp::endpoint::Endpoint;
+use crate::verdict::{Identity, Pattern, Reason};
+use campaign::{Campaign, PendingScript, RawFinding};
+use clock::Clock;
+use investigate::{Candidate, CandidateState};
+use schedule::Schedule;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How many findings are shrunk and confirmed; a server that breaks more is better
+/// looked at with fewer. At most as many connections are watched on.
+const FINDINGS: usize = 48;
+
+/// The settings of a probe.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The server under test.
+    pub server: RemoteServer,
+    /// Bounds, slack and horizon.
+    pub limits: PlayLimits,
+    /// Names the scripts, together with their index.
+    pub seed: u64,
+    /// How many scripts to play.
+    pub scripts: u64,
+    /// How many connections at once.
+    pub concurrency: usize,
+    /// How many new connections a second, at most 1,000.
+    pub rate: u32,
+    /// Whether every variant of a problem is shrunk, and not its shortest script alone.
+    pub all_variants: bool,
+    /// What is known and accepted, as patterns ([`Pattern::matches`]): it is counted, and neither
+    /// shrunk nor reported.
+    pub accepted: Vec<Pattern>,
+}
+
+/// Told of every step forward.
+type OnProgress<'a> = &'a mut (dyn FnMut(ProbeProgress<'_>) + Send);
+
+impl Probe {
+    /// Plays the campaign until its end, or until `stop` says true.
+    ///
+    /// # Errors
+    ///
+    /// One line: why the server cannot be tested at all.
+    pub async fn run(
+        &self,
+        mut stop: watch::Receiver<bool>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<ProbeOutcome, String> {
+        let Self { limits, scripts, concurrency, rate, .. } = *self;
+        let schedule = Schedule::new(limits, scripts, concurrency, rate);
+        let clock = Clock { schedule, began: Instant::now() };
+        let player = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => {
+                return Ok(ProbeOutcome { stopped: true, ..ProbeOutcome::default() });
+            }
+            player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
+        };
+        let mut campaign = Campaign::new(self, player.sees_the_server());
+        let stopped = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => true,
+            () = campaign.play(&player, clock, on_progress) => false,
+        };
+        let Campaign { mut outcome, findings: mut raw_findings, .. } = campaign;
+        outcome.stopped = stopped;
+        while raw_findings.len() > FINDINGS {
+            raw_findings.pop_last();
+            outcome.passed_over += 1;
+        }
+        let mut candidates: Vec<Candidate> =
+            raw_findings.into_iter().map(|(key, raw)| self.candidate(key, raw)).collect();
+        if !outcome.stopped && outcome.trouble.is_none() {
+            let looking =
+                self.investigate(&player, &mut candidates, &mut outcome, clock, on_progress);
+            let (stopped, trouble) = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => (true, None),
+                trouble = looking => (false, trouble),
+            };
+            (outcome.stopped, outcome.trouble) = (stopped, trouble);
+        }
+        count_unjudged(&mut outcome, &mut candidates);
+        for Candidate { finding, key, state, .. } in &candidates {
+            if *state != CandidateState::Accepted {
+                outcome.sightings.rename(*key, finding.violation.identity);
+            }
+        }
+        let is_left = |one: &Candidate| {
+            matches!(one.state, CandidateState::Pending | CandidateState::Reported)
+        };
+        candidates.retain(is_left);
+        for left in candidates.iter().filter(|one| one.state == CandidateState::Pending) {
+            on_progress(ProbeProgress::News(&left.finding));
+        }
+        outcome.findings = candidates.into_iter().map(|candidate| candidate.finding).collect();
+        outcome.findings.sort_by_key(|finding| finding.violation.identity);
+        Ok(outcome)
+    }
+
+    fn url(&self, role: UrlRole) -> &Endpoint {
+        self.server.endpoint(role).expect("scripts are drawn for parts that there are")
+    }
+
+    fn candidate(&self, key: Identity, raw: RawFinding) -> Candidate {
+        let RawFinding { violation, exchange, sources, scripts, is_judged } = raw;
+        let PendingScript { index, role, script, .. } = sources[0].clone();
+        let url = self.url(role).url.clone();
+        let (plays, replays, shown, dismissed) = (0, 0, 0, None);
+        let (shrunk, cut_short) = (false, false);
+        let finding = ProbeFinding {
+            violation,
+            script,
+            shrunk,
+            cut_short,
+            url,
+            index,
+            plays,
+            replays,
+            shown,
+            dismissed,
+            exchange,
+        };
+        let state = CandidateState::Pending;
+        let known = Arc::default();
+        Candidate { finding, key, state, sources, scripts, is_judged, known }
+    }
+
+    fn accepts(&self, identity: Identity) -> bool {
+        self.accepted.iter().any(|pattern| pattern.matches(identity))
+    }
+
+    fn role_of(&self, found: &ProbeFinding) -> UrlRole {
+        let own = self.server.urls().find(|(_, endpoint)| endpoint.url == found.url);
+        own.map_or(UrlRole::Plain, |(role, _)| role)
+    }
+}
+
+/// Scripts that showed something that none of the plays again does were not judged, unless they
+/// showed something else that was. What only such scripts showed that were never judged is no
+/// finding, where there was no time to play it again.
+fn count_unjudged(outcome: &mut ProbeOutcome, candidates: &mut Vec<Candidate>) {
+    candidates.retain(|one| one.is_judged || one.finding.shown > 0);
+    let is_unjudged = |one: &&Candidate| {
+        one.is_judged && matches!(one.finding.dismissed, Some(Reason::NotRepeated { .. }))
+    };
+    let scripts = |of: &dyn Fn(&&Candidate) -> bool| -> BTreeSet<u64> {
+        candidates.iter().filter(of).flat_map(|one| one.scripts.iter().copied()).collect()
+    };
+    let judged = scripts(&|one| !is_unjudged(one));
+    let unjudged = scripts(&is_unjudged).difference(&judged).count() as u64;
+    outcome.unjudged += unjudged;
+    outcome.scripts -= unjudged.min(outcome.scripts);
+}
