@@ -153,6 +153,12 @@ impl<S: ActorEnd> Actor<S> {
         self.settle().await;
     }
 
+    /// The end of the connection that it acts at.
+    #[cfg(feature = "tcp")]
+    pub const fn end_mut(&mut self) -> &mut S {
+        &mut self.end
+    }
+
     /// How many steps of the script it has begun.
     pub const fn steps(&self) -> u32 {
         self.steps

@@ -1,12 +1,18 @@
 //! The arguments, as clap reads them. Their doc comments are the help texts.
 
+use crate::bounds::Bounds;
+use crate::run::real_time::PlayLimits;
 use crate::script::Millis;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How many scripts `test` plays against each target where nothing is said.
 pub(super) const SCRIPTS: u64 = 20_000;
+
+/// Where a server that hangup starts is asked, where nothing is said.
+const STARTED_AT: &str = "ws://127.0.0.1:{port}/";
 
 /// Beside what a worker process starts with: far more than a connection should take,
 /// and little enough for a few of them at a time.
@@ -50,8 +56,10 @@ pub(super) enum Command {
     Replay(Anywhere),
     /// Shrink a repro or a script to its minimum, and save it.
     Shrink(Anywhere),
-    /// Draw a saved finding, or what a script leads to, as a timeline.
-    Show(File),
+    /// Draw a saved finding, or what a script leads to, as a timeline, and say the verdict.
+    ///
+    /// The exit code is 0 where it could be drawn, whatever the verdict; `replay` tells by it.
+    Show(Anywhere),
     /// Print a saved finding as a program that plays it, for people without hangup.
     Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C.
@@ -134,8 +142,12 @@ pub(super) enum Format {
 
 #[derive(Args, Debug)]
 pub(super) struct Probe {
-    /// The server: ws://HOST:PORT/PATH or wss://..
-    pub url: String,
+    /// The server: ws://HOST:PORT/PATH or wss://.. With --run {port} stands for a free port, and
+    /// ws://127.0.0.1:{port}/ is the default.
+    #[arg(required_unless_present = "run")]
+    pub url: Option<String>,
+    #[command(flatten)]
+    pub start: Start,
     /// Where its application closes as soon as the connection is open.
     #[arg(long, value_name = "URL")]
     pub bye: Option<String>,
@@ -158,18 +170,8 @@ pub(super) struct Probe {
     /// How many new connections a second.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
-    /// The server's promise to end a connection, and to let go of it after a reset: 5s, 250ms.
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    pub close_within: Millis,
-    /// Its promise to end a connection whose opening is not complete; none by default.
-    #[arg(long, value_name = "TIME")]
-    pub handshake_within: Option<Millis>,
-    /// Its promise to end a connection on which nothing complete comes; none by default.
-    #[arg(long, value_name = "TIME")]
-    pub idle_within: Option<Millis>,
-    /// How long after what obliges the server a late end is waited for [default: twice the bound].
-    #[arg(long, value_name = "TIME")]
-    pub horizon: Option<Millis>,
+    #[command(flatten)]
+    pub promises: Promises,
     /// Watch on, for so long after what obliges the server, one connection of each finding that is
     /// still open at the horizon; meanwhile other findings are shrunk. At least the horizon. A probe
     /// does not end before that.
@@ -208,12 +210,84 @@ pub(super) struct Compare {
     pub format: Format,
 }
 
+/// What a server is held to, in place of what a file says, and the time that real TCP is given.
+#[derive(Args, Debug)]
+pub(super) struct Promises {
+    /// The promise to end a connection, and to let go of it after a reset: 5s, 250ms [default: the
+    /// file's or the target's, else 5s].
+    #[arg(long, value_name = "TIME")]
+    pub close_within: Option<Millis>,
+    /// The promise to end a connection whose opening is not complete [default: the file's or the
+    /// target's, else none].
+    #[arg(long, value_name = "TIME")]
+    pub handshake_within: Option<Millis>,
+    /// The promise to end a connection on which nothing complete comes [default: the file's or the
+    /// target's, else none].
+    #[arg(long, value_name = "TIME")]
+    pub idle_within: Option<Millis>,
+    /// Over real TCP, what a deadline gets on top, real time being what it is.
+    #[arg(long, value_name = "TIME", default_value = "250ms")]
+    pub slack: Millis,
+    /// Over real TCP, how long after what obliges the server a late end is waited for [default: twice
+    /// the longest bound].
+    #[arg(long, value_name = "TIME")]
+    pub horizon: Option<Millis>,
+}
+
+impl Promises {
+    /// `own` bounds, but for those that are given.
+    pub(super) fn hold(&self, own: Bounds) -> Bounds {
+        let given = |given: Option<Millis>, own| given.map(Millis::duration).or(own);
+        Bounds {
+            handshake: given(self.handshake_within, own.handshake),
+            idle: given(self.idle_within, own.idle),
+            ..own.held_to(self.close_within.map(Millis::duration))
+        }
+    }
+
+    /// How a server that is held to `bounds` is played over TCP; `least` is the shortest horizon
+    /// where none is given, and `watch` how long an open connection is watched on.
+    pub(super) fn limits(&self, bounds: Bounds, least: Duration, watch: Duration) -> PlayLimits {
+        let usual = (bounds.longest() * 2).max(least);
+        let horizon = self.horizon.map_or(usual, Millis::duration);
+        PlayLimits { bounds, slack: self.slack.duration(), horizon, watch: watch.max(horizon) }
+    }
+
+    /// What a file of a finding does not say, as words of a command, without what is by default.
+    pub(super) fn words(&self) -> Vec<String> {
+        let slack = self.slack.to_string();
+        let words = (slack != "250ms").then(|| ["--slack".to_owned(), slack]);
+        words.into_iter().flatten().collect()
+    }
+}
+
+/// A server that hangup starts itself.
+#[derive(Args, Debug)]
+pub(super) struct Start {
+    /// Start the server with this line of the shell, start it again where it dies, and stop it at the
+    /// end, with its children. {port} in it, and PORT in its environment, is the port on which it
+    /// has to listen.
+    #[arg(long, value_name = "COMMAND")]
+    pub run: Option<String>,
+    /// How long it may take until it listens.
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
+    pub start_within: Millis,
+}
+
+impl Start {
+    /// The options as words of a command, without those that are by default.
+    pub(super) fn words(&self) -> Vec<String> {
+        let Some(run) = &self.run else { return Vec::new() };
+        let within = self.start_within.to_string();
+        let within = (within != "30s").then(|| ["--start-within".to_owned(), within]);
+        let words = ["--run".to_owned(), run.clone()];
+        words.into_iter().chain(within.into_iter().flatten()).collect()
+    }
+}
+
 /// How a server is asked, over real TCP.
 #[derive(Args, Debug)]
 pub(super) struct Reach {
-    /// What a deadline gets on top, real time being what it is.
-    #[arg(long, value_name = "TIME", default_value = "250ms")]
-    pub slack: Millis,
     /// A header line of the opening request: 'Name: value'. May be given more than once.
     #[arg(long, value_name = "LINE")]
     pub header: Vec<String>,
@@ -238,14 +312,12 @@ impl Reach {
     /// The options as words of a command, without those that are by default.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
-        let slack = self.slack.to_string();
         let ca = self.ca.as_ref().map(|file| file.display().to_string());
         let header = self.header.iter().map(|line| ("--header", line));
         let subprotocol = self.subprotocol.iter().map(|name| ("--subprotocol", name));
         let host = self.host.iter().map(|name| ("--host", name));
         let ca = ca.iter().map(|file| ("--ca", file));
-        let slack = (slack != "250ms").then_some(("--slack", &slack));
-        let all = header.chain(subprotocol).chain(host).chain(ca).chain(slack);
+        let all = header.chain(subprotocol).chain(host).chain(ca);
         words.extend(all.flat_map(|(option, value)| [option.to_owned(), value.clone()]));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         words.extend(self.i_may_test_this_host.then(|| "--i-may-test-this-host".to_owned()));
@@ -258,11 +330,29 @@ impl Reach {
 pub(super) struct Anywhere {
     #[command(flatten)]
     pub file: File,
-    /// A running server to play it against, over real TCP.
+    /// A running server to play it against, over real TCP. With --run {port} stands for a free port,
+    /// and ws://127.0.0.1:{port}/ is the default.
     #[arg(long, conflicts_with = "target")]
     pub url: Option<String>,
     #[command(flatten)]
+    pub start: Start,
+    #[command(flatten)]
     pub reach: Reach,
+}
+
+impl Anywhere {
+    /// The URL of the server over TCP, where it is played there.
+    pub(super) fn url(&self) -> Option<&str> {
+        let started = self.start.run.as_ref().map(|_| STARTED_AT);
+        self.url.as_deref().or(started)
+    }
+}
+
+impl Probe {
+    /// The URL as it was given: with `{port}` where hangup chooses the port.
+    pub(super) fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(STARTED_AT)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -291,15 +381,14 @@ pub(super) struct Serve {
 
 #[derive(Args, Debug)]
 pub(super) struct File {
-    /// A repro file, or a script in hangup's notation (then --target is needed).
+    /// A repro file, or a script in hangup's notation (then --target, --url or --run is needed); - for
+    /// standard input.
     pub file: PathBuf,
     /// The target to play it against, where not the one that the file names.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// Hold the target to this bound instead of the file's, for closing and for letting go
-    /// of the connection after a reset.
-    #[arg(long, value_name = "TIME")]
-    pub close_within: Option<Millis>,
+    #[command(flatten)]
+    pub promises: Promises,
     /// How much memory the worker process that plays it may use, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,

@@ -3,7 +3,7 @@
 
 use super::args::File;
 use super::saved::make_directory;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
@@ -13,11 +13,12 @@ use crate::report;
 use crate::report::model::{ReplayReport, ReplayResult};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
-use crate::script::{Millis, Script};
+use crate::script::Script;
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::verdict::{Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::path::{Display, Path};
 use std::sync::Arc;
 
 /// A file, read, with the target that it is about.
@@ -37,10 +38,26 @@ pub(super) enum Content {
     Script(Script),
 }
 
+/// Stands for standard input.
+const STDIN: &str = "-";
+
+/// What a file is called.
+pub(super) fn named(file: &Path) -> Display<'_> {
+    if file == Path::new(STDIN) { Path::new("standard input").display() } else { file.display() }
+}
+
+fn bytes(file: &Path) -> io::Result<Vec<u8>> {
+    if file != Path::new(STDIN) {
+        return std::fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+}
+
 /// Reads a file's repro, or the script that it is, as a fuzzer's artifact is one.
 pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
-    let at = file.display();
-    let bytes = std::fs::read(file).map_err(|error| format!("{at}: {error}"))?;
+    let at = named(file);
+    let bytes = bytes(file).map_err(|error| format!("{at}: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
     if looks_like_repro(&text) {
         let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
@@ -58,25 +75,31 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
 impl Case {
     /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
     fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
-        let at = options.file.display();
-        let repro = match read(&options.file)? {
+        Self::of(registry, options, read(&options.file)?)
+    }
+
+    fn of(registry: &Registry, options: &File, content: Content) -> Result<Self, Trouble> {
+        let at = named(&options.file);
+        let repro = match content {
             Content::Repro(repro) => *repro,
             Content::Script(script) => {
                 let Some(name) = &options.target else {
                     return Err(format!(
-                        "{at} is a script: say with --target what to play it against"
+                        "{at} is a script: say with --target or --url what to play it against"
                     ));
                 };
                 let target = find(registry, name)?;
-                let bounds = bounds(target.bounds(), options);
+                let bounds = options.promises.hold(target.bounds());
                 let pool = pool(options);
                 return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
         };
         let name = options.target.as_ref().unwrap_or(&repro.target.0);
         if name.contains("://") {
+            // What has no port of its own was started by hangup.
+            let run = if name.contains(start::PORT) { " with --run 'COMMAND'" } else { "" };
             return Err(format!(
-                "{at} is about a running server: add --url {name}, or --target for one in process"
+                "{at} is about a running server: add --url {name}{run}, or --target for one in process"
             ));
         }
         let mut target = find(registry, name)?;
@@ -85,7 +108,7 @@ impl Case {
         if !repro.opening.is_usual() {
             target = with_opening(target, &repro.opening);
         }
-        let bounds = bounds(repro.bounds, options);
+        let bounds = options.promises.hold(repro.bounds);
         let script = repro.script.clone();
         let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options));
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
@@ -168,10 +191,6 @@ fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
     })
 }
 
-fn bounds(own: Bounds, options: &File) -> Bounds {
-    own.held_to(options.close_within.map(Millis::duration))
-}
-
 pub(super) fn replay(registry: &Registry, options: &File) -> Done {
     let mut case = Case::open(registry, options)?;
     let (exchange, verdict) = case.play()?;
@@ -242,20 +261,20 @@ pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
 }
 
 /// The repro of a server that only another binary or test knows, where a file is that.
-fn elsewhere(registry: &Registry, options: &File) -> Option<Repro> {
-    let text = std::fs::read_to_string(&options.file).ok()?;
-    let repro = Repro::parse(&text).ok()?;
+fn elsewhere<'a>(registry: &Registry, options: &File, content: &'a Content) -> Option<&'a Repro> {
+    let Content::Repro(repro) = content else { return None };
     (options.target.is_none() && registry.resolve(&repro.target.0).is_err()).then_some(repro)
 }
 
 pub(super) fn show(registry: &Registry, options: &File) -> Done {
-    if let Some(repro) = elsewhere(registry, options) {
+    let content = read(&options.file)?;
+    if let Some(repro) = elsewhere(registry, options, &content) {
         let (name, version) = &repro.target;
         output::line(&report::wrap(&format!(
             "{name} ({version}), as it was seen when it was saved"
         )));
-        output::print(&report::saved(&repro, output::style()));
-        match report::as_seen(&repro) {
+        output::print(&report::saved(repro, output::style()));
+        match report::as_seen(repro) {
             Some(seen) => output::print(&seen),
             None => output::note(&report::wrap(
                 "No timeline: an older hangup wrote the file, and this binary does not know the \
@@ -264,7 +283,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         }
         return Ok(CLEAN);
     }
-    let mut case = Case::open(registry, options)?;
+    let mut case = Case::of(registry, options, content)?;
     let (exchange, verdict) = case.play()?;
     let name = case.target.name();
     let version = case.target.version();

@@ -19,6 +19,7 @@ mod progress;
 mod remote;
 mod saved;
 mod serve;
+mod start;
 mod test;
 mod test_report;
 
@@ -64,15 +65,18 @@ fn run(registry: &Registry) -> ExitCode {
         Command::Test(options) => test::run(registry, &options),
         Command::Probe(options) => probe::run(&options),
         Command::Compare(options) => compare::run(&options),
-        Command::Replay(options) => match &options.url {
+        Command::Replay(options) => match options.url() {
             Some(url) => remote::replay(url, &options),
             None => files::replay(registry, &options.file),
         },
-        Command::Shrink(options) => match &options.url {
+        Command::Shrink(options) => match options.url() {
             Some(url) => remote::shrink(url, &options),
             None => files::shrink(registry, &options.file),
         },
-        Command::Show(options) => files::show(registry, &options),
+        Command::Show(options) => match options.url() {
+            Some(url) => remote::show(url, &options),
+            None => files::show(registry, &options.file),
+        },
         Command::Export(options) => export::run(&options),
         Command::Serve(options) => serve::run(registry, &options),
         Command::Targets => Ok(lists::targets(registry)),

@@ -7,25 +7,27 @@ use super::probe_progress::ProbeBar;
 use super::probe_report::repro;
 use super::remote::{allow, asking, endpoint, runtime, seconds};
 use super::saved::Saved;
+use super::start::{Started, ToStart};
 use super::test_report::is_promised;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, probe_report};
 use crate::bounds::Bounds;
 use crate::report;
+use crate::report::ServerDeaths;
 use crate::report::model::{Summary, TargetReport};
 use crate::run::real_time::{
     PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
     longest_script,
 };
-use crate::script::Millis;
 use crate::verdict::Invariant;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 pub(super) fn run(options: &Options) -> Done {
     let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?.flatten();
-    let known = baseline.as_ref().map(|baseline| baseline.of_target(&options.url));
+    let known = baseline.as_ref().map(|baseline| baseline.of_target(options.url()));
     let known = known.unwrap_or_default();
-    let server = server(options)?;
+    let (server, started) = server(options)?;
     let concurrency = options.concurrency as usize;
     allow(concurrency)?;
     let probe = Probe {
@@ -39,7 +41,7 @@ pub(super) fn run(options: &Options) -> Done {
         accepted: known.patterns(),
     };
     announce(&probe, options);
-    let stop = catch_ctrl_c()?;
+    let stop = catch_ctrl_c(started.as_ref())?;
     let began = now();
     let mut bar = ProbeBar::new(options.scripts);
     let mut saved = Saved::default();
@@ -59,23 +61,32 @@ pub(super) fn run(options: &Options) -> Done {
         }
     };
     let mut outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
+    let output_file = started.as_ref().map(|started| started.output().to_owned());
+    drop(started);
     let seen = (&outcome.sightings, outcome.scripts);
     let held = |found: &ProbeFinding| (!found.is_dismissed()).then_some(found.violation.identity);
     let missed = known.take_missed(&mut outcome.findings, held, seen);
     let known = (&known, missed.as_slice());
     bar.finish();
     let seconds = began.elapsed().as_secs_f64();
-    let asked = options.reach.words();
-    let report = |saved: &Saved| {
-        probe_report::report(&options.url, &probe, &outcome, known, (saved, &asked), seconds)
+    let mut asked = options.reach.words();
+    asked.extend(options.promises.words());
+    asked.extend(options.start.words());
+    let report = |saved: &Saved, deaths: &ServerDeaths| {
+        let saved = (saved, asked.as_slice());
+        probe_report::report(options.url(), &probe, &outcome, known, saved, deaths, seconds)
     };
     let held = |identity| {
         let mut findings = outcome.findings.iter().filter(|found| !found.is_dismissed());
         options.all_variants && findings.any(|found| found.violation.identity == identity)
     };
-    let headlines = report(&saved).headlines();
+    let headlines = report(&saved, &ServerDeaths::default()).headlines();
     saved.settle(&options.findings, &headlines, &held);
-    let target = report(&saved);
+    let death = outcome.findings.iter().find(|found| probe_report::is_death(found));
+    let likeliest = death.and_then(|found| Some((found, saved.path(found.violation.identity)?)));
+    let (bounds, printed) = (probe.limits.bounds, output_file.as_deref());
+    let deaths = probe_report::deaths(&outcome, bounds, likeliest, &asked, printed);
+    let target = report(&saved, &deaths);
     match options.format {
         Format::Human => output::print(&report::target(&target, output::style())),
         Format::Json => output::line(&report::json(&Summary {
@@ -110,7 +121,7 @@ fn finish(
         let problems = target.problems();
         let seconds = target.seconds();
         let suite = report::Suite {
-            server: &options.url,
+            server: options.url(),
             problems,
             scripts: outcome.scripts,
             judged: &judged,
@@ -125,7 +136,7 @@ fn finish(
     let whole = trouble.is_none() && !stopped && saved.is_whole();
     if let Some(trouble) = trouble {
         output::error(trouble);
-        return Ok(COULD_NOT);
+        return Ok(if outcome.deaths.died { FINDINGS } else { COULD_NOT });
     }
     if *stopped {
         output::note("interrupted: not tested to the end");
@@ -135,7 +146,7 @@ fn finish(
         return Ok(CLEAN);
     }
     Ok(match () {
-        () if is_held || target.has_jumped() => FINDINGS,
+        () if is_held || outcome.deaths.died || target.has_jumped() => FINDINGS,
         () if !whole => COULD_NOT,
         () => CLEAN,
     })
@@ -156,34 +167,35 @@ fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool)
     }
 }
 
-fn server(options: &Options) -> Result<RemoteServer, Trouble> {
+/// The server, and its process where hangup starts it.
+fn server(options: &Options) -> Result<(RemoteServer, Option<Started>), Trouble> {
     let parts = [
         (UrlRole::Bye, &options.bye),
         (UrlRole::Echo, &options.echo),
         (UrlRole::Push, &options.push),
     ];
+    let plain = options.url();
     let others = parts.iter().filter_map(|(part, url)| Some((*part, url.as_deref()?)));
     let urls: Vec<&str> =
-        std::iter::once(options.url.as_str()).chain(others.clone().map(|(_, url)| url)).collect();
+        std::iter::once(plain).chain(others.clone().map(|(_, url)| url)).collect();
     let asking = asking(&options.reach, &urls)?;
-    let endpoint = |url: &str| endpoint(url, &asking, &options.reach);
-    let mut server = RemoteServer::new(endpoint(&options.url)?);
+    let to_start = ToStart::new(&options.start, plain)?;
+    let endpoint = |url: &str| endpoint(url, &asking, &options.reach, to_start.as_ref());
+    let plain = endpoint(plain)?;
+    let mut server = RemoteServer::new(plain.clone());
     for (part, url) in others {
         server = server.with(part, endpoint(url)?);
     }
-    Ok(server)
+    let started = to_start.map(|to_start| to_start.at(&plain)).transpose()?;
+    if let Some(started) = &started {
+        server = server.started_by(started.process.clone());
+    }
+    Ok((server, started))
 }
 
 fn limits(options: &Options) -> PlayLimits {
-    let bounds = Bounds {
-        handshake: options.handshake_within.map(Millis::duration),
-        idle: options.idle_within.map(Millis::duration),
-        ..Bounds::close_within(options.close_within.duration())
-    };
-    let twice = bounds.longest() * 2;
-    let horizon = options.horizon.map_or(twice, Millis::duration);
-    let watch = options.watch.duration().max(horizon);
-    PlayLimits { bounds, slack: options.reach.slack.duration(), horizon, watch }
+    let bounds = options.promises.hold(Bounds::default());
+    options.promises.limits(bounds, Duration::ZERO, options.watch.duration())
 }
 
 /// Says what is going to be done, before it is.
@@ -196,7 +208,7 @@ fn announce(probe: &Probe, options: &Options) {
         "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
          {} to close and {} of slack",
         report::count(probe.scripts as usize, "script"),
-        options.url,
+        options.url(),
         report::count(probe.concurrency, "connection"),
         probe.rate,
         seconds(longest_script(bounds)),
@@ -213,12 +225,16 @@ fn say(line: &str, format: Format) {
     }
 }
 
-/// Told of the first Ctrl-C; the second one ends the process.
-fn catch_ctrl_c() -> Result<watch::Receiver<bool>, Trouble> {
+/// Told of the first Ctrl-C; the second one ends the process, and a server that hangup started.
+fn catch_ctrl_c(started: Option<&Started>) -> Result<watch::Receiver<bool>, Trouble> {
     let (stop, stopped) = watch::channel(false);
     let again = AtomicBool::new(false);
+    let process = started.map(|started| started.process.clone());
     ctrlc::set_handler(move || {
         if again.swap(true, Ordering::Relaxed) {
+            if let Some(process) = &process {
+                process.kill();
+            }
             std::process::exit(130);
         }
         let _ = stop.send(true);

@@ -34,6 +34,10 @@ impl ProbeBar {
             ProbeProgress::Watching(at, of) => {
                 (at as u64, of as u64, "still open, watched on".to_owned())
             }
+            ProbeProgress::Dying(plays) => {
+                let plays = u64::from(plays);
+                (plays, plays, "the server died: which script was it?".to_owned())
+            }
             ProbeProgress::Seen(..) | ProbeProgress::News(_) => return,
         };
         self.bar.set_length(of);

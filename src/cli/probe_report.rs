@@ -1,18 +1,20 @@
 //! What is to be told of a campaign over TCP.
 
 use super::baseline::Known;
+use super::output;
 use super::saved::Saved;
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
-use crate::report::Shown;
+use crate::finding::save;
 use crate::report::model::{FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
-use crate::run::real_time::{Probe, ProbeFinding, ProbeOutcome, UrlRole};
-use crate::verdict::Identity;
+use crate::report::{DeathSeen, ServerDeaths, Shown, SuspectFile};
+use crate::run::real_time::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, UrlRole};
+use crate::verdict::{Identity, Symptom};
 use crate::wire::Opening;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What takes the place of a library's version.
-const VERSION: &str = "over TCP";
+pub(super) const VERSION: &str = "over TCP";
 
 /// The repro of something found over TCP.
 pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
@@ -35,12 +37,16 @@ pub(super) fn report(
     outcome: &ProbeOutcome,
     (known, missed): (&Known, &[Identity]),
     (saved, options): (&Saved, &[String]),
+    deaths: &ServerDeaths,
     seconds: f64,
 ) -> TargetReport {
     let mut findings = Vec::new();
     let mut dismissed = Vec::new();
     for found in &outcome.findings {
-        let report = finding(found, probe.limits.bounds, saved, options);
+        let mut report = finding(found, probe.limits.bounds, saved, options);
+        if is_death(found) && deaths.died && !deaths.proven {
+            report.repeats = Repeats::Suspected;
+        }
         match found.dismissed {
             Some(reason) => dismissed.push((report, reason)),
             None => findings.push(report),
@@ -63,8 +69,62 @@ pub(super) fn report(
             refused: outcome.refused,
             unjudged: outcome.unjudged,
             passed_over: outcome.passed_over,
+            deaths: deaths.clone(),
+            has_trouble: outcome.trouble.is_some() || outcome.deaths.died,
             seconds,
         }),
+    }
+}
+
+/// Whether it says that the server died.
+pub(super) fn is_death(found: &ProbeFinding) -> bool {
+    found.violation.identity.symptom() == Some(Symptom::ProcessEnds)
+}
+
+/// What is known of the server's deaths; the suspects that the findings have no file of are saved
+/// beside the `likeliest`.
+pub(super) fn deaths(
+    outcome: &ProbeOutcome,
+    bounds: Bounds,
+    likeliest: Option<(&ProbeFinding, &Path)>,
+    options: &[String],
+    output: Option<&Path>,
+) -> ServerDeaths {
+    let DeathsFound { seen, died, proven, suspects: others, not_played } = &outcome.deaths;
+    let mut suspects = Vec::new();
+    if let Some((found, path)) = likeliest.filter(|_| *died && !proven) {
+        let file = |found: &ProbeFinding, path: PathBuf| SuspectFile {
+            path,
+            url: found.url.clone(),
+            options: options.to_vec(),
+        };
+        suspects.push(file(found, path.to_owned()));
+        let directory = path.parent().unwrap_or_else(|| Path::new("."));
+        for (index, other) in others.iter().enumerate() {
+            let repro = repro(other, bounds);
+            let name = repro.file_name();
+            let name = format!("{}--suspect-{}.toml", name.trim_end_matches(".toml"), index + 2);
+            match save::repro_as(directory, &name, &repro) {
+                Ok(path) => suspects.push(file(other, path)),
+                Err(error) => output::error(&format!("not saved: {error}")),
+            }
+        }
+    }
+    let seen = seen.iter().map(|seen| DeathSeen {
+        how: seen.how.to_string(),
+        connections: seen.connections,
+        after_seconds: seen.after.as_secs_f64(),
+        memory_first: seen.memory.map(|memory| memory.first),
+        memory_most: seen.memory.map(|memory| memory.most),
+    });
+    ServerDeaths {
+        seen: seen.collect(),
+        died: *died,
+        proven: *proven,
+        suspects,
+        not_played: *not_played,
+        started: output.is_some(),
+        output: output.map(Path::to_owned),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is asked of a server over real TCP, checked: its URLs, TLS, manners; and
-//! `replay --url`, `shrink --url`.
+//! `replay`, `shrink` and `show` with `--url` or `--run`.
 
 use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
 use super::saved::make_directory;
-use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report};
+use super::start::{Started, ToStart};
+use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::repro::{Replay, Repro};
@@ -14,11 +15,12 @@ use crate::report::model::ReplayReport;
 use crate::run::real_time::{
     PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
 };
-use crate::script::{Millis, Script};
+use crate::script::Script;
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
-use crate::verdict::{Identity, Invariant, Verdict, Violation};
+use crate::verdict::{Identity, Invariant, Symptom, Verdict, Violation};
 use crate::wire::Opening;
+use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,13 +54,19 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<RequestOptions, Tro
     })
 }
 
-/// A URL of a server that may be tested.
+/// A URL of a server that may be tested. Where hangup starts the server, the URL has its port in
+/// what is asked, and goes by the name that was given: that is the same in every run.
 pub(super) fn endpoint(
     url: &str,
     asking: &RequestOptions,
     reach: &Reach,
+    to_start: Option<&ToStart>,
 ) -> Result<Endpoint, Trouble> {
-    let endpoint = Endpoint::resolve(url, asking)?;
+    if to_start.is_none() && url.contains(start::PORT) {
+        return Err(format!("{url}: {} is the port of a server that --run starts", start::PORT));
+    }
+    let filled = to_start.map_or_else(|| url.to_owned(), |server| server.fill(url));
+    let endpoint = Endpoint { url: url.to_owned(), ..Endpoint::resolve(&filled, asking)? };
     match endpoint.public_address().filter(|_| !reach.i_may_test_this_host) {
         None => Ok(endpoint),
         Some(address) => Err(format!(
@@ -95,11 +103,14 @@ struct Case {
     script: Script,
     limits: PlayLimits,
     repro: Option<Repro>,
+    /// The server, where hangup starts it.
+    started: Option<Started>,
 }
 
 impl Case {
     fn open(url: &str, options: &Anywhere) -> Result<Self, Trouble> {
-        let at = options.file.file.display();
+        let at = files::named(&options.file.file);
+        let to_start = ToStart::new(&options.start, url)?;
         let (script, own, repro) = match files::read(&options.file.file)? {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
@@ -120,13 +131,16 @@ impl Case {
         let asking = asking(&options.reach, &[url])?;
         let opening = repro.as_ref().map_or(Opening::usual(), |repro| &repro.opening);
         let asking = asking_as_saved(asking, opening);
-        let endpoint = endpoint(url, &asking, &options.reach)?;
-        let bounds = own.held_to(options.file.close_within.map(Millis::duration));
-        let slack = options.reach.slack.duration();
+        let endpoint = endpoint(url, &asking, &options.reach, to_start.as_ref())?;
+        let promises = &options.file.promises;
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
-        let horizon = repro.as_ref().map_or(Duration::ZERO, watched_for).max(bounds.longest() * 2);
-        let limits = PlayLimits { bounds, slack, horizon, watch: horizon };
-        Ok(Self { endpoint, part, script, limits, repro })
+        let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
+        let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
+        let started = to_start.map(|server| server.at(&endpoint)).transpose()?;
+        if let Some(started) = &started {
+            stop_at_ctrl_c(started)?;
+        }
+        Ok(Self { endpoint, part, script, limits, repro, started })
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
@@ -135,6 +149,10 @@ impl Case {
         let server = match self.part {
             UrlRole::Plain => server,
             part => server.with(part, self.endpoint.clone()),
+        };
+        let server = match &self.started {
+            Some(started) => server.started_by(started.process.clone()),
+            None => server,
         };
         Player::preflight(&server, self.limits, AT_ONCE).await
     }
@@ -146,9 +164,14 @@ impl Case {
             Some(repro) => verdict.find(repro.identity).is_some(),
             None => !verdict.is_clean(),
         };
+        // Whoever is not started again cannot be asked again.
+        let died = |verdict: &Verdict| {
+            let ends = |found: &Violation| found.identity.symptom() == Some(Symptom::ProcessEnds);
+            verdict.violations.iter().any(ends)
+        };
         let mut played = player.play(&self.endpoint, &self.script).await?;
         for _ in 1..REPLAYS {
-            if !wanted(&played.1) {
+            if !wanted(&played.1) && !died(&played.1) {
                 played = player.play(&self.endpoint, &self.script).await?;
             }
         }
@@ -180,38 +203,79 @@ fn watched_for(repro: &Repro) -> Duration {
     if probe_report::is_over_tcp(repro) { watched + watched / 10 } else { watched.min(WATCH) }
 }
 
-pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
-    let case = Case::open(url, options)?;
-    let Some(repro) = &case.repro else {
-        let at = options.file.file.display();
-        return Err(format!(
-            "{at}: a script has no verdict to compare with; `{} shrink {} --url {}{}` plays it, and saves \
-             what it finds",
-            output::program(),
-            report::pasteable(&options.file.file),
-            report::quoted(url),
-            options
-                .reach
-                .words()
-                .iter()
-                .fold(String::new(), |words, word| { words + " " + &report::quoted(word) }),
-        ));
+/// Ends the server, and then this process.
+fn stop_at_ctrl_c(started: &Started) -> Result<(), Trouble> {
+    let process = started.process.clone();
+    let stop = move || {
+        process.stop();
+        std::process::exit(130);
     };
-    let (exchange, verdict) = runtime()?.block_on(async {
+    ctrlc::set_handler(stop).map_err(|error| format!("cannot listen for Ctrl-C: {error}"))
+}
+
+/// Plays the file's script, and says what became of a server that hangup started.
+fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
+    let played = runtime()?.block_on(async {
         let player = case.meet().await?;
         case.play(&player).await
-    })?;
-    let replay = repro.compare(&verdict);
-    let code = files::tell(&ReplayReport::of(url, repro, &replay, &exchange, true));
-    let shown = match &replay {
-        Replay::Reproduced(violation) => Some(violation),
-        Replay::Dismissed | Replay::Fixed | Replay::Unproven(_) => None,
-        Replay::Different(violations) => violations.first(),
+    });
+    if let Some(started) = &case.started {
+        output::note(&format!("what the server printed: {}", started.output().display()));
+    }
+    played
+}
+
+pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
+    let case = Case::open(url, options)?;
+    let (exchange, verdict) = play(&case)?;
+    let (report, shown) = match &case.repro {
+        Some(repro) => {
+            let replay = repro.compare(&verdict);
+            let report = ReplayReport::of(url, repro, &replay, &exchange, true);
+            let shown = match replay {
+                Replay::Reproduced(violation) => Some(violation),
+                Replay::Dismissed | Replay::Fixed | Replay::Unproven(_) => None,
+                Replay::Different(violations) => violations.into_iter().next(),
+            };
+            (report, shown)
+        }
+        None => {
+            let broken: Vec<&Violation> = verdict.violations.iter().collect();
+            let report = ReplayReport::of_script(url, &broken, None, &exchange);
+            (report, verdict.violations.first().cloned())
+        }
     };
-    if let Some(violation) = shown {
+    let code = files::tell(&report);
+    if let Some(violation) = &shown {
         output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
     }
     Ok(code)
+}
+
+pub(super) fn show(url: &str, options: &Anywhere) -> Done {
+    let case = Case::open(url, options)?;
+    let (exchange, verdict) = play(&case)?;
+    output::line(&format!("{} ({})", url.bold(), probe_report::VERSION));
+    let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
+    let Some(violation) = saved.or(verdict.violations.first()) else {
+        if let Some(repro) = &case.repro {
+            output::line(&report::wrap(&format!("Not broken here: {}", repro.sentence)));
+        }
+        output::line("every rule is kept\n");
+        output::print(&report::timeline(&exchange, None));
+        return Ok(CLEAN);
+    };
+    let script = &case.script;
+    let shown = report::Shown { violation, script, exchange: &exchange, runtime_seed: 0 };
+    let repro = shown.repro((url, probe_report::VERSION), Opening::usual(), case.limits.bounds);
+    output::print(&report::saved(&repro, output::style()));
+    output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
+    for other in verdict.violations.iter().filter(|other| other.identity != violation.identity) {
+        let rule = other.identity.invariant();
+        let sentence = report::sentence(other, &exchange);
+        output::line(&report::wrap(&format!("broken too: {rule}: {sentence}")));
+    }
+    Ok(CLEAN)
 }
 
 pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
@@ -223,6 +287,12 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
         let identity = violation.identity;
+        if identity.symptom() == Some(Symptom::ProcessEnds) && case.started.is_none() {
+            return Err(format!(
+                "{url}: the server died of it, and nothing answers any more; to shrink it, let hangup \
+                 start the server: --run 'COMMAND'"
+            ));
+        }
         output::note(&format!("shrinking {identity}: at most {REMOTE_BUDGET} plays, many at once"));
         minimal(&case, &player, identity).await.map(Some)
     })?;
@@ -254,23 +324,42 @@ async fn minimal(
     identity: Identity,
 ) -> Result<ProbeFinding, Trouble> {
     let Case { endpoint, part, script, .. } = case;
-    let RemoteShrunk { script, plays, is_minimal } =
-        player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
+    if identity.symptom() == Some(Symptom::ProcessEnds) {
+        let shrunk = player.shrink_death(endpoint, *part, script).await?;
+        let (shrunk, exchange, verdict) = shrunk.ok_or_else(flaky)?;
+        let violation = verdict.violations.into_iter().next().ok_or_else(flaky)?;
+        return Ok(found(case, shrunk, 1, (violation, exchange)));
+    }
+    let shrunk = player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
-            return Err("what was shrunk does not show again: the finding is flaky".to_owned());
+            return Err(flaky());
         }
         replays += 1;
-        let (exchange, verdict) = player.play(endpoint, &script).await?;
+        let (exchange, verdict) = player.play(endpoint, &shrunk.script).await?;
         shown =
             verdict.find_at_the_deadline(identity).cloned().map(|violation| (violation, exchange));
     }
-    let (violation, exchange) = shown.expect("the loop has ended");
-    let url = endpoint.url.clone();
+    let shown = shown.expect("the loop has ended");
+    Ok(found(case, shrunk, replays, shown))
+}
+
+fn flaky() -> Trouble {
+    "what was shrunk does not show again: the finding is flaky".to_owned()
+}
+
+fn found(
+    case: &Case,
+    shrunk: RemoteShrunk,
+    replays: u32,
+    (violation, exchange): (Violation, Exchange),
+) -> ProbeFinding {
+    let RemoteShrunk { script, plays, is_minimal } = shrunk;
+    let url = case.endpoint.url.clone();
     let (index, shown, dismissed) = (0, 1, None);
     let shrunk = true;
-    Ok(ProbeFinding {
+    ProbeFinding {
         violation,
         script,
         shrunk,
@@ -282,7 +371,7 @@ async fn minimal(
         shown,
         dismissed,
         exchange,
-    })
+    }
 }
 
 /// A duration as people say it.

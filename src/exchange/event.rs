@@ -247,6 +247,8 @@ pub enum Death {
     Exited(i32),
     /// It asked for more memory than the process may have, and that aborted it.
     OutOfMemory,
+    /// Its process ended, and nobody saw how: over TCP it accepts no further connection.
+    Unseen,
     /// For seconds of real time it ran, or blocked, without progress and without giving
     /// way to time, and the process was killed.
     StoodStill,
@@ -259,6 +261,7 @@ impl fmt::Display for Death {
             Self::Signal(6) => f.write_str("aborted its process (signal 6)"),
             Self::Signal(signal) => write!(f, "had its process killed by signal {signal}"),
             Self::Exited(code) => write!(f, "ended its process with exit code {code}"),
+            Self::Unseen => f.write_str("ended its process: nothing answers any more"),
             Self::OutOfMemory => f.write_str("asked for more memory than its process may have"),
             Self::StoodStill => f.write_str("stood still: it neither makes progress nor sleeps"),
         }

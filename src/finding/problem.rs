@@ -5,7 +5,7 @@
 //! each variant.
 
 use crate::script::Script;
-use crate::verdict::{Class, Ending, Identity, Level, Problem};
+use crate::verdict::{Class, Ending, Identity, Level, Problem, Symptom};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +80,8 @@ pub fn headline_order(
     (identity.problem() != problem, !shrunk, simplicity(script), identity)
 }
 
-/// What orders problems in a report, by their headlines: first what hangs, the shortest script
+/// What orders problems in a report, by their headlines: first a process that ends, and with it all
+/// its connections; then what hangs, the shortest script
 /// first; then what the RFC demands before what it recommends, and the shortest script first.
 ///
 /// The level does not order hangs: the RFC sets no times, and a connection that never closes is
@@ -90,7 +91,8 @@ pub fn rank(headline: Identity, level: Level, ending: Ending, script: &Script) -
     let ends = matches!(ending, Ending::InTime | Ending::Late(_));
     let hangs = is_liveness && !ends;
     let demanded = !hangs && level == Level::Must;
-    (Reverse(hangs), Reverse(demanded), simplicity(script), headline)
+    let dies = headline.symptom() == Some(Symptom::ProcessEnds);
+    (Reverse(dies), Reverse(hangs), Reverse(demanded), simplicity(script), headline)
 }
 
 /// How often a campaign saw each variant of its problems.

@@ -1,5 +1,6 @@
 //! A report for machines: one JSON object.
 
+use super::deaths::JsonDeaths;
 use super::model::{
     Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Summary, TargetReport,
 };
@@ -159,6 +160,9 @@ struct JsonOverTcp<'a> {
     refused: u64,
     sees_the_server: bool,
     not_tested: &'a [&'static str],
+    /// Only where the server died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deaths: Option<JsonDeaths<'a>>,
 }
 
 impl<'a> JsonTarget<'a> {
@@ -173,6 +177,7 @@ impl<'a> JsonTarget<'a> {
                     refused: tcp.refused,
                     sees_the_server: tcp.sees_the_server,
                     not_tested: &tcp.not_tested,
+                    deaths: JsonDeaths::of(&tcp.deaths),
                 };
                 let dismissed = tcp.dismissed.iter().map(|(found, _)| JsonFinding::of(found));
                 (&tcp.url, None, Some(facts), Some(dismissed.collect()))
@@ -346,6 +351,7 @@ impl<'a> JsonFinding<'a> {
             replays: match finding.repeats {
                 Repeats::Share(_) => None,
                 Repeats::Counted { replays, .. } => Some(replays),
+                Repeats::Suspected => Some(0),
             },
             cut_short: finding.url.is_some().then_some(finding.cut_short),
         }

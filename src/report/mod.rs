@@ -5,6 +5,7 @@
 
 #[cfg(feature = "cli")]
 pub mod comparison;
+mod deaths;
 #[cfg(feature = "cli")]
 mod json;
 #[cfg(feature = "cli")]
@@ -18,6 +19,7 @@ mod text;
 mod timeline;
 mod wire_log;
 
+pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};
 #[cfg(feature = "cli")]
 pub use json::json;
 #[cfg(feature = "cli")]

@@ -1,5 +1,6 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
+use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
@@ -93,6 +94,10 @@ pub struct OverTcp {
     pub unjudged: u64,
     /// Findings beyond those that were looked into.
     pub passed_over: usize,
+    /// Of a server that died, or that hangup started.
+    pub deaths: ServerDeaths,
+    /// Whether something kept it from being tested to the end.
+    pub has_trouble: bool,
     /// How long it took, in seconds.
     pub seconds: f64,
 }
@@ -153,6 +158,8 @@ pub enum Repeats {
         /// Of how many.
         replays: u32,
     },
+    /// Over TCP: the server died, and this is one of the scripts that were in play.
+    Suspected,
 }
 
 /// What is accepted, and how often it was seen.
@@ -275,6 +282,8 @@ pub enum Remark<'a> {
     Unjudged(u64),
     /// So many findings were not looked into.
     PassedOver(usize),
+    /// The server died, or was started by hangup.
+    Deaths(&'a ServerDeaths),
 }
 
 impl FindingReport {
@@ -314,7 +323,7 @@ impl Repeats {
     pub fn rate(self) -> f64 {
         match self {
             Self::Share(rate) => rate,
-            Self::Counted { replays: 0, .. } => 1.0,
+            Self::Counted { replays: 0, .. } | Self::Suspected => 1.0,
             Self::Counted { shown, replays } => f64::from(shown) / f64::from(replays),
         }
     }
@@ -408,6 +417,14 @@ impl TargetReport {
         }
     }
 
+    /// Whether something kept a server over TCP from being tested to the end.
+    pub const fn has_trouble(&self) -> bool {
+        match &self.played {
+            HowPlayed::InProcess { .. } => false,
+            HowPlayed::OverTcp(tcp) => tcp.has_trouble,
+        }
+    }
+
     /// How long it took, in seconds, where it was played over TCP.
     pub const fn seconds(&self) -> f64 {
         match &self.played {
@@ -457,6 +474,8 @@ impl TargetReport {
                 remarks.extend((tcp.unjudged > 0).then_some(Remark::Unjudged(tcp.unjudged)));
                 let passed_over = tcp.passed_over;
                 remarks.extend((passed_over > 0).then_some(Remark::PassedOver(passed_over)));
+                let says = tcp.deaths.died || tcp.deaths.output.is_some();
+                remarks.extend(says.then_some(Remark::Deaths(&tcp.deaths)));
             }
         }
         remarks.extend(self.jumps.iter().map(Remark::Jump));

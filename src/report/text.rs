@@ -77,6 +77,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
             style.paint(Paint::Yellow, "not tested")
         }
         _ if report.could_not_test().is_some() => style.paint(Paint::Yellow, "could not test"),
+        0 if report.has_trouble() => style.paint(Paint::Yellow, "not tested to the end"),
         0 if !report.unjudged().is_empty() => style.paint(Paint::Yellow, "not judged"),
         0 => style.paint(Paint::Green, "clean"),
         found => style.paint(Paint::Red, &count(found, "problem")),
@@ -190,6 +191,9 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
 fn repeats(repeats: Repeats) -> Option<String> {
     match repeats {
         Repeats::Share(rate) => repeats.is_flaky().then(|| flaky(rate)),
+        Repeats::Suspected => {
+            Some("suspected: in play when the server died, not proven by a play alone".to_owned())
+        }
         Repeats::Counted { replays: 0, .. } => {
             Some("not confirmed: testing ended before it was played again".to_owned())
         }
@@ -296,6 +300,12 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
              --concurrency, --slack",
             count(unjudged as usize, "script")
         ))],
+        Remark::Deaths(deaths) => {
+            // A command is no text: it is pasted as one line.
+            let is_command = |text: &str| text.starts_with(style.program);
+            let lines = deaths.told(style.program).into_iter();
+            lines.map(|text| if is_command(&text) { text } else { wrapped(&text) }).collect()
+        }
         Remark::PassedOver(passed_over) => {
             vec![wrapped(&format!("{} more, not looked into", count(passed_over, "finding")))]
         }

@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
     says: "No task of the server panics, and none ends its process, whatever the client sends.",
     explains: "A panic in a connection's task is caught by the runtime and easily overlooked; what the\n\
               task should have done afterwards is not done. An abort, a signal and a call of exit end\n\
-              every other connection with this one.",
+              every other connection with this one. Over TCP the death of a server that hangup started\n\
+              is seen, and of any other that it accepts no further connection.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[Symptom::Panics, Symptom::ProcessEnds],
@@ -32,7 +33,9 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         // A panic may end the process; where that took the record with it, only the end is known.
         let symptom = if view.death().is_some() { Symptom::ProcessEnds } else { Symptom::Panics };
         out.push(Suspicion::new(Level::Should, symptom, fact, vec![event]));
-    } else if let Some((event, death @ (Death::Signal(_) | Death::Exited(_)))) = view.death() {
+    } else if let Some((event, death @ (Death::Signal(_) | Death::Exited(_) | Death::Unseen))) =
+        view.death()
+    {
         out.push(Suspicion::new(
             Level::Should,
             Symptom::ProcessEnds,

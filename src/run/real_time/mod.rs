@@ -12,6 +12,8 @@
 //! | `play`, `player` | a script; a script again, and shrunk |
 //! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
 //! | `witness` | whether the server answers others meanwhile |
+//! | `server_process` | a server that hangup starts itself |
+//! | `play_log`, `deaths` | after which script a server died; which takes it down |
 //! | `probe` | a campaign |
 //! | [`listen`] | a target in process, listening |
 //!
@@ -20,21 +22,25 @@
 //! server's application nothing is heard.
 
 mod candidates;
+mod deaths;
 mod delay_monitor;
 mod keeper;
 mod kernel_sockets;
 mod kernel_table;
 pub mod listen;
 mod play;
+mod play_log;
 mod player;
 mod preflight;
 mod probe;
 mod record;
 mod remote_urls;
 mod rounds;
+mod server_process;
 mod tcp_end;
 mod witness;
 
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
-pub use probe::{Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
+pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
 pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
+pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess};

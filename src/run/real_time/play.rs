@@ -7,18 +7,20 @@
 
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::{KernelTable, WatchGuard};
+use super::play_log::{PlayLog, is_open};
 use super::record::Record;
+use super::server_process::ServerProcess;
 use super::tcp_end::TcpEnd;
-use crate::actor::Actor;
+use crate::actor::{Actor, ActorEnd as _};
 use crate::bounds::Bounds;
 use crate::exchange::{
-    AfterDeadline, ConnectionId, End, Event, Exchange, Note, Standing, Time, What,
+    AfterDeadline, ConnectionId, Death, End, Event, Exchange, Note, Standing, Time, What,
 };
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Script, Setting, Step};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
-use crate::verdict::Verdict;
+use crate::verdict::{Invariant, Verdict};
 use crate::view::Stream;
 use crate::wire::Opcode;
 use std::time::Duration;
@@ -49,6 +51,10 @@ pub(super) struct PlayConfig {
     /// The kernel's socket table, where the server is on this machine.
     pub table: Option<KernelTable>,
     pub delays: DelayMonitor,
+    /// What is in play, and was lately.
+    pub log: PlayLog,
+    /// The server's process, where hangup starts it.
+    pub process: Option<ServerProcess>,
 }
 
 /// How far a play goes.
@@ -74,6 +80,8 @@ pub(super) struct OpenConnection {
     guard: Option<WatchGuard>,
     /// Whether the script's application closes.
     app_closes: bool,
+    /// Its number in the log.
+    number: u64,
 }
 
 /// How watching ended: nothing more is owed, or hangup gave up.
@@ -115,7 +123,14 @@ impl PlayConfig {
         let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
         let end = self.watch(&mut connection, watching).await;
         end.events().into_iter().for_each(|what| connection.record.push(what));
-        Ok(self.judged(connection.record.take(), &connection, watching))
+        Ok(self.finished(&connection, watching))
+    }
+
+    /// What a play that is over came to.
+    fn finished(&self, connection: &OpenConnection, watching: Watching) -> Played {
+        let exchange = connection.record.take();
+        self.log.finish(connection.number, &exchange);
+        self.judged(exchange, connection, watching)
     }
 
     /// Plays `script` to the horizon, and keeps a connection that is still open then.
@@ -128,7 +143,11 @@ impl PlayConfig {
         let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
         let end = self.watch(&mut connection, watching).await;
         let is_open = matches!(end, WatchEnd::GaveUp(_));
-        let played = self.judged(connection.record.copy_with(end.events()), &connection, watching);
+        let exchange = connection.record.copy_with(end.events());
+        if !is_open {
+            self.log.finish(connection.number, &exchange);
+        }
+        let played = self.judged(exchange, &connection, watching);
         Ok((played, is_open.then_some(connection)))
     }
 
@@ -136,7 +155,37 @@ impl PlayConfig {
     pub async fn watch_on(&self, mut connection: OpenConnection) -> Played {
         let end = self.watch(&mut connection, Watching::On).await;
         end.events().into_iter().for_each(|what| connection.record.push(what));
-        self.judged(connection.record.take(), &connection, Watching::On)
+        self.finished(&connection, Watching::On)
+    }
+
+    /// Plays `script` to the deadline, or until `stop` is ready, and keeps the connection
+    /// whatever became of it.
+    pub async fn play_until(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        stop: impl Future<Output = ()>,
+    ) -> Result<OpenConnection, ConnectError> {
+        let mut connection = self.open(endpoint, script, self.slack).await?;
+        tokio::select! {
+            biased;
+            () = stop => {}
+            () = async {
+                self.act_out(&mut connection, script, self.slack).await;
+                self.watch(&mut connection, Watching::ToDeadline).await;
+            } => {}
+        }
+        Ok(connection)
+    }
+
+    /// What a play came to of which the server's process died.
+    pub fn killed(&self, connection: &OpenConnection, death: Death) -> (Exchange, Verdict) {
+        connection.record.push(What::Died(death));
+        let mut exchange = connection.record.take();
+        self.log.finish(connection.number, &exchange);
+        exchange.steps = Some(connection.actor.steps());
+        let verdict = judge_death(&exchange, &self.bounds);
+        (exchange, verdict)
     }
 
     /// Acts the script out; the client is frozen then.
@@ -146,8 +195,25 @@ impl PlayConfig {
         script: &Script,
         slack: Duration,
     ) -> Result<OpenConnection, ConnectError> {
-        let connected = connect(endpoint, window(script)).await?;
+        let mut connection = self.open(endpoint, script, slack).await?;
+        self.act_out(&mut connection, script, slack).await;
+        Ok(connection)
+    }
+
+    /// Connects for `script`, and does nothing yet.
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        script: &Script,
+        slack: Duration,
+    ) -> Result<OpenConnection, ConnectError> {
+        let connected = connect(endpoint, window(script)).await;
+        let connected = connected.inspect_err(|_| self.log.refused())?;
+        if let Some(process) = &self.process {
+            process.count_connection();
+        }
         let record = Record::begin(self.empty_exchange(endpoint, &connected));
+        let number = self.log.begin(&endpoint.url, script, &record);
         let mut guard = self
             .table
             .as_ref()
@@ -162,22 +228,26 @@ impl PlayConfig {
             self.begins,
             (&self.bounds, slack),
         );
-        let mut actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
+        let actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
         if let Some(watch) = guard.as_mut().filter(|_| leaves(script))
             && !watch.is_accepted().await
         {
             record.lose_sight();
             guard = None;
         }
+        let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
+        let app_closes = script.steps.iter().any(closes);
+        Ok(OpenConnection { actor, record, guard, app_closes, number })
+    }
+
+    async fn act_out(&self, connection: &mut OpenConnection, script: &Script, slack: Duration) {
+        let OpenConnection { actor, record, .. } = connection;
         tokio::select! {
             biased;
-            () = self.overdue(&record, slack) => {}
+            () = self.overdue(record, slack) => {}
             () = actor.act(script) => {}
         }
         record.push(What::Froze);
-        let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
-        let app_closes = script.steps.iter().any(closes);
-        Ok(OpenConnection { actor, record, guard, app_closes })
     }
 
     fn empty_exchange(&self, endpoint: &Endpoint, connected: &ConnectedSocket) -> Exchange {
@@ -286,6 +356,25 @@ impl PlayConfig {
         let delay = self.delays.worst_since(record.start());
         Some(deadline.after(slack + delay + BEYOND))
     }
+}
+
+impl OpenConnection {
+    /// Resets the connection where it is still open; whether it was.
+    pub fn reset(&mut self) -> bool {
+        let is_open = self.record.look(is_open);
+        if is_open {
+            self.actor.end_mut().reset();
+        }
+        is_open
+    }
+}
+
+/// Judges a play of which the server died: how its connection ended was the death's doing.
+pub(super) fn judge_death(exchange: &Exchange, bounds: &Bounds) -> Verdict {
+    let mut verdict = judge(exchange, bounds);
+    verdict.violations.retain(|found| found.identity.invariant() == Invariant::NoPanic);
+    verdict.dismissals.clear();
+    verdict
 }
 
 /// Notes, where the application closes by itself, that it had begun to when its Close

@@ -3,14 +3,16 @@
 //!
 //! Which scripts a campaign plays, `probe` decides.
 
+use super::deaths::Deaths;
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::KernelTable;
 use super::play::{OpenConnection, PlayConfig, Played, Watching};
+use super::play_log::PlayLog;
 use super::preflight::check_url;
 use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 use super::rounds::{Rounds, Shown};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange};
+use crate::exchange::{ConnectionId, Death, Exchange};
 use crate::judge::{Decided, Decision};
 use crate::run::control_play::{acted_out, is_open, script_of};
 use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
@@ -52,11 +54,12 @@ pub struct PlayLimits {
 /// Plays scripts; clones share the delay monitor and the kernel's table. Needs a tokio runtime.
 #[derive(Clone)]
 pub struct Player {
-    config: Arc<PlayConfig>,
+    pub(super) config: Arc<PlayConfig>,
     /// How many connections there may be at once.
     connections: Arc<Semaphore>,
     /// In how many scripts controls were played for a problem.
     asked: Arc<Mutex<BTreeMap<Problem, u32>>>,
+    pub(super) deaths: Arc<Deaths>,
 }
 
 /// A script shrunk over TCP.
@@ -83,10 +86,15 @@ impl Player {
         concurrency: usize,
     ) -> Result<Self, String> {
         let PlayLimits { bounds, slack, horizon, watch } = limits;
-        let table = KernelTable::start();
+        let process = server.process().cloned();
+        if let Some(process) = process.as_ref().filter(|process| process.starts() == 0) {
+            process.start().await?;
+        }
+        let (table, log) = (KernelTable::start(), PlayLog::default());
         let (mut in_kernel_table, mut application_delay) = (true, Duration::ZERO);
         for (role, endpoint) in server.urls() {
             let checked = check_url(endpoint, role, table.as_ref()).await?;
+            log.note_check(&endpoint.url);
             in_kernel_table &= checked.in_kernel_table;
             if role == UrlRole::Bye {
                 application_delay = checked.application_delay;
@@ -95,14 +103,23 @@ impl Player {
         let table = table.filter(|_| in_kernel_table);
         let begins = application_delay + slack;
         let delays = DelayMonitor::start();
-        let config = PlayConfig { bounds, slack, horizon, watch, begins, table, delays };
+        let config =
+            PlayConfig { bounds, slack, horizon, watch, begins, table, delays, log, process };
         let connections = Arc::new(Semaphore::new(concurrency));
-        let player = Self { config: Arc::new(config), connections, asked: Arc::default() };
+        let player = Self {
+            config: Arc::new(config),
+            connections,
+            asked: Arc::default(),
+            deaths: Arc::default(),
+        };
         match server.endpoint(UrlRole::Plain) {
             Some(endpoint) if player.is_everybody_sent_away(endpoint).await => {
                 Err(format!("{}: {SENT_AWAY}", endpoint.url))
             }
-            _ => Ok(player),
+            _ => {
+                player.settle().await?;
+                Ok(player)
+            }
         }
     }
 
@@ -124,7 +141,8 @@ impl Player {
     }
 
     /// Plays `script` to the horizon, again where our own process was late, and then the
-    /// controls that the verdict needs: what it convicts of is certain.
+    /// controls that the verdict needs: what it convicts of is certain. A server that dies of it is
+    /// convicted of that alone.
     ///
     /// # Errors
     ///
@@ -134,8 +152,17 @@ impl Player {
         endpoint: &Endpoint,
         script: &Script,
     ) -> Result<(Exchange, Verdict), String> {
-        let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await?;
-        let mut played = played;
+        if self.process().is_some()
+            && let Some(kill) = self.kills(endpoint, script, None).await?
+        {
+            return Ok((kill.exchange, kill.verdict));
+        }
+        let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await;
+        if self.is_gone(endpoint).await {
+            let exchange = played.map_or_else(|_| Exchange::new(false), |played| played.exchange);
+            return Ok(self.gone_after(exchange, Death::Unseen));
+        }
+        let mut played = played?;
         let violations = std::mem::take(&mut played.verdict.violations);
         for violation in violations {
             let decided = self.decide(endpoint, script, violation, &played.exchange).await?;
@@ -279,6 +306,9 @@ impl Player {
         watching: Watching,
     ) -> Shown {
         let permit = self.connections.acquire().await;
+        if self.revive().await.is_err() {
+            return Shown::NotJudged;
+        }
         let played = self.play_once(endpoint, script, watching).await;
         drop(permit);
         match played {
@@ -316,9 +346,13 @@ impl Player {
         let mut tries = 0;
         loop {
             tries += 1;
+            self.revive().await?;
+            let starts = self.starts();
             match self.play_once(endpoint, script, watching).await {
                 Ok(played) if played.was_late && tries < MAX_TRIES => {}
-                Err(_) if tries < MAX_TRIES => {}
+                Err(_) if tries < self.most_tries() => {
+                    self.died_since(starts).await;
+                }
                 played => return played,
             }
         }
@@ -352,13 +386,23 @@ impl Player {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.config.play_and_keep(endpoint, script).await {
+            self.revive().await?;
+            let starts = self.starts();
+            let played = self.config.play_and_keep(endpoint, script).await;
+            let played = played.map_err(|error| format!("{}: {error}", endpoint.url));
+            let survived = match &played {
+                Ok((played, _)) => self.survived(starts, endpoint, &played.verdict).await,
+                Err(_) => Ok(()),
+            };
+            match survived.and(played) {
                 Ok((played, _))
                     if played.was_late
                         && tries < MAX_TRIES
                         && played.verdict.find_at_the_deadline(key).is_none() => {}
-                Err(_) if tries < MAX_TRIES => {}
-                played => return played.map_err(|error| format!("{}: {error}", endpoint.url)),
+                Err(_) if tries < self.most_tries() => {
+                    self.died_since(starts).await;
+                }
+                played => return played,
             }
         }
     }
@@ -397,7 +441,10 @@ impl Player {
         script: &Script,
         watching: Watching,
     ) -> Result<Played, String> {
+        let starts = self.starts();
         let played = self.config.play(endpoint, script, watching).await;
-        played.map_err(|error| format!("{}: {error}", endpoint.url))
+        let played = played.map_err(|error| format!("{}: {error}", endpoint.url))?;
+        self.survived(starts, endpoint, &played.verdict).await?;
+        Ok(played)
     }
 }

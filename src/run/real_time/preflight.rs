@@ -1,7 +1,8 @@
 //! The check of a URL before the test: does a server answer, does it open a WebSocket, and does
 //! its application act as its role says.
 //!
-//! It sends one opening request, and nothing illegal.
+//! It sends one opening request, nothing illegal, and closes as it should: a server may die of a
+//! reset.
 
 use super::kernel_table::KernelTable;
 use super::remote_urls::UrlRole;
@@ -20,6 +21,9 @@ use tokio::time::{Instant, timeout};
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the application may take to act as its role says.
 const ROLE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the server is given to close after the check; then the connection is reset.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The result for a URL that can be tested.
 pub(super) struct PreflightResult {
@@ -81,6 +85,7 @@ pub(super) async fn check_url(
         Some(mut watch) => role != UrlRole::Plain || watch.is_accepted().await,
         None => false,
     };
+    let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
     Ok(PreflightResult { in_kernel_table, application_delay })
 }
 
@@ -155,6 +160,17 @@ impl PreflightConnection {
         }
     }
 
+    /// Closes the connection as it should, and waits for its end.
+    async fn close(&mut self) -> io::Result<()> {
+        let mut frame = Vec::new();
+        FrameHead::client(Opcode::CLOSE).encode(&1000_u16.to_be_bytes(), &mut frame);
+        self.send(&frame).await?;
+        while !self.ended {
+            self.read().await?;
+        }
+        Ok(())
+    }
+
     /// Whether the application acts as `role` says; frames begin at `at`.
     async fn application_acts(&mut self, role: UrlRole, at: usize) -> bool {
         let wanted: &[Opcode] = match role {
@@ -188,6 +204,10 @@ impl PreflightConnection {
 
 impl Drop for PreflightConnection {
     fn drop(&mut self) {
-        self.socket.reset();
+        if self.ended {
+            self.socket.close();
+        } else {
+            self.socket.reset();
+        }
     }
 }

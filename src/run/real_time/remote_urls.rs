@@ -7,6 +7,7 @@
 //! This file opens no connection.
 
 use super::play::SETTLE;
+use super::server_process::ServerProcess;
 use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::script::{
@@ -129,12 +130,24 @@ impl UrlRole {
 #[derive(Clone, Debug)]
 pub struct RemoteServer {
     urls: Vec<(UrlRole, Endpoint)>,
+    /// The process, where hangup starts it.
+    process: Option<ServerProcess>,
 }
 
 impl RemoteServer {
     /// A server whose application does nothing on `plain` that scripts count on.
     pub fn new(plain: Endpoint) -> Self {
-        Self { urls: vec![(UrlRole::Plain, plain)] }
+        Self { urls: vec![(UrlRole::Plain, plain)], process: None }
+    }
+
+    /// The same of a server that hangup starts: before it is played first, and after each death.
+    pub fn started_by(self, process: ServerProcess) -> Self {
+        Self { process: Some(process), ..self }
+    }
+
+    /// The process, where hangup starts it.
+    pub(super) fn process(&self) -> Option<&ServerProcess> {
+        self.process.as_ref()
     }
 
     /// Adds the URL where it does `role`.

@@ -9,6 +9,7 @@ use super::replay::is_light;
 use super::{Clock, OnProgress, Probe};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::finding::problem::{Problems, Sighting};
+use crate::run::real_time::deaths::NotedDeath;
 use crate::run::real_time::play::{Played, Watching};
 use crate::run::real_time::player::{MAX_TRIES, Player};
 use crate::run::real_time::preflight::check_url;
@@ -27,6 +28,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 const KEPT: usize = 6;
 /// By how much fewer scripts are in play when they are played again.
 const FEWER: usize = 2;
+
+/// After how many deaths of the server a campaign plays no more scripts.
+const MOST_DEATHS: usize = 12;
+/// How many scripts of such a server are in play at least.
+const LEAST: usize = 4;
 
 /// A script that waits for its turn, or is in play.
 #[derive(Clone, Debug)]
@@ -59,13 +65,15 @@ pub(super) struct Campaign<'a> {
     late: BTreeMap<u64, (PendingScript, Vec<Violation>)>,
     /// What was told of.
     told: Vec<Identity>,
+    /// Whether the server died too often to go on.
+    is_given_up: bool,
 }
 
 impl<'a> Campaign<'a> {
     pub fn new(probe: &'a Probe, sees_the_server: bool) -> Self {
         let outcome = ProbeOutcome { sees_the_server, ..ProbeOutcome::default() };
         let (findings, late, told) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { probe, outcome, findings, late, told }
+        Self { probe, outcome, findings, late, told, is_given_up: false }
     }
 
     /// Plays all scripts, as many at once as there may be, and again, fewer at once, those that
@@ -75,7 +83,8 @@ impl<'a> Campaign<'a> {
         let waiting = self.pending_scripts();
         self.play_round(player, waiting, at_once, on_progress).await;
         let until = clock.judged();
-        while !self.late.is_empty() && self.outcome.trouble.is_none() && Instant::now() < until {
+        let goes_on = |own: &Self| own.outcome.trouble.is_none() && !own.is_given_up;
+        while !self.late.is_empty() && goes_on(self) && Instant::now() < until {
             at_once = fewer(at_once, self.late.len());
             let again = self.late.values().map(|(pending, _)| pending.clone()).collect();
             let _ = timeout_at(until, self.play_round(player, again, at_once, on_progress)).await;
@@ -114,16 +123,27 @@ impl<'a> Campaign<'a> {
         let mut next_connection = interval(Duration::from_secs(1) / probe.rate.clamp(1, 1000));
         next_connection.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !(waiting.is_empty() && playing.is_empty()) {
+            // A death cuts off all that is in play: the more there were, the fewer are.
+            let at_once =
+                (at_once >> player.death_count().min(MOST_DEATHS)).max(at_once.min(LEAST));
             let may_begin = playing.len() < at_once && !waiting.is_empty();
             tokio::select! {
                 biased;
                 Some(done) = playing.join_next() => {
-                    let (pending, played): (PendingScript, Result<Played, String>) = match done {
+                    let (pending, starts, played): (PendingScript, u64, Result<Played, String>) = match done {
                         Ok(done) => done,
                         Err(error) => std::panic::resume_unwind(error.into_panic()),
                     };
                     match played {
                         Ok(played) => self.record_played(pending, played, on_progress),
+                        Err(_) if player.died_since(starts).await => {
+                            if !self.after_death(player, pending, &mut waiting).await {
+                                self.is_given_up = true;
+                                let left = waiting.len() + playing.len();
+                                self.outcome.deaths.not_played += left as u64;
+                                return;
+                            }
+                        }
                         Err(error) => {
                             self.outcome.trouble = self.retry_or_stop(pending, error, &mut waiting).await;
                             if self.outcome.trouble.is_some() {
@@ -137,6 +157,7 @@ impl<'a> Campaign<'a> {
                 _ = next_connection.tick(), if may_begin => {
                     let Some(pending) = waiting.pop_front() else { continue };
                     let (player, endpoint) = (player.clone(), probe.url(pending.role).clone());
+                    let starts = player.starts();
                     playing.spawn(async move {
                         let script = &pending.script;
                         let played = player.play_once(&endpoint, script, Watching::ToDeadline);
@@ -144,7 +165,7 @@ impl<'a> Campaign<'a> {
                         if let Ok(played) = &mut played {
                             player.settle_first_doubts(&endpoint, script, played).await;
                         }
-                        (pending, played)
+                        (pending, starts, played)
                     });
                 }
             }
@@ -231,6 +252,28 @@ impl<'a> Campaign<'a> {
                 }
             }
         }
+    }
+
+    /// The server died, and hangup starts it again: what was in play is played again, but for
+    /// the script that is likely to have done it. Whether the campaign goes on.
+    async fn after_death(
+        &mut self,
+        player: &Player,
+        pending: PendingScript,
+        waiting: &mut VecDeque<PendingScript>,
+    ) -> bool {
+        if let Err(trouble) = player.revive().await {
+            self.outcome.trouble = Some(trouble);
+        }
+        let is_likely = |death: &NotedDeath| {
+            death.suspects.first().is_some_and(|first| first.drawn == pending.script)
+        };
+        if player.deaths().iter().any(is_likely) {
+            self.outcome.deaths.not_played += 1;
+        } else {
+            waiting.push_back(pending);
+        }
+        self.outcome.trouble.is_none() && player.death_count() < MOST_DEATHS
     }
 
     /// There was no connection. Is the server gone, or was it only busy?

@@ -12,6 +12,7 @@
 mod campaign;
 mod clock;
 mod confirm;
+mod deaths;
 mod finding;
 mod groups;
 mod investigate;
@@ -21,7 +22,7 @@ mod schedule;
 mod watches;
 
 pub use finding::ProbeFinding;
-pub use outcome::{ProbeOutcome, ProbeProgress};
+pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress};
 
 use super::player::{PlayLimits, Player};
 use super::remote_urls::{RemoteServer, UrlRole};
@@ -94,6 +95,9 @@ impl Probe {
         };
         let Campaign { mut outcome, findings: mut raw_findings, .. } = campaign;
         outcome.stopped = stopped;
+        if !stopped && player.is_gone(self.url(UrlRole::Plain)).await {
+            outcome.trouble = Some(Self::take_gone(&player, &mut outcome, &mut raw_findings));
+        }
         while raw_findings.len() > FINDINGS {
             raw_findings.pop_last();
             outcome.passed_over += 1;
@@ -111,6 +115,13 @@ impl Probe {
             (outcome.stopped, outcome.trouble) = (stopped, trouble);
         }
         count_unjudged(&mut outcome, &mut candidates);
+        let looking = self.look_into_deaths(&player, &mut outcome, on_progress);
+        let killer = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => None,
+            killer = looking => killer,
+        };
+        let dead = self.tell_deaths(&player, &mut outcome, killer);
         for Candidate { finding, key, state, .. } in &candidates {
             if *state != CandidateState::Accepted {
                 outcome.sightings.rename(*key, finding.violation.identity);
@@ -123,7 +134,11 @@ impl Probe {
         for left in candidates.iter().filter(|one| one.state == CandidateState::Pending) {
             on_progress(ProbeProgress::News(&left.finding));
         }
-        outcome.findings = candidates.into_iter().map(|candidate| candidate.finding).collect();
+        if let Some(dead) = &dead {
+            on_progress(ProbeProgress::News(dead));
+        }
+        let found = candidates.into_iter().map(|candidate| candidate.finding);
+        outcome.findings = dead.into_iter().chain(found).collect();
         outcome.findings.sort_by_key(|finding| finding.violation.identity);
         Ok(outcome)
     }

@@ -2,6 +2,7 @@
 
 use super::finding::ProbeFinding;
 use crate::finding::problem::Sightings;
+use crate::run::real_time::ServerDeath;
 use crate::verdict::Violation;
 
 /// The outcome of a probe.
@@ -25,8 +26,27 @@ pub struct ProbeOutcome {
     pub sees_the_server: bool,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Of a server that died: what is known of that.
+    pub deaths: DeathsFound,
     /// Why it could not go on, in one line.
     pub trouble: Option<String>,
+}
+
+/// What is known of a server that died. The finding that says so is one of the outcome's.
+#[derive(Clone, Debug, Default)]
+pub struct DeathsFound {
+    /// Each death, in order; none where hangup did not start the server.
+    pub seen: Vec<ServerDeath>,
+    /// Whether it died, seen or not.
+    pub died: bool,
+    /// Whether a script was found that takes it down alone: the finding's.
+    pub proven: bool,
+    /// Where none was: the scripts in which the client had done something last, beside the finding's,
+    /// the likeliest first.
+    pub suspects: Vec<ProbeFinding>,
+    /// How many scripts were not played to their end, since the server died in them, or had died
+    /// too often.
+    pub not_played: u64,
 }
 
 /// How far a probe is.
@@ -43,6 +63,8 @@ pub enum ProbeProgress<'a> {
     Confirming(usize, usize),
     /// Connections are watched on: so many of so many have ended, or are given up.
     Watching(usize, usize),
+    /// The server died: so many scripts were played to find the one that takes it down.
+    Dying(u32),
     /// A finding that is complete.
     News(&'a ProbeFinding),
 }

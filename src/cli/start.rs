@@ -1,0 +1,113 @@
+//! `--run`: the server that hangup starts itself, its port and its output, and that it is stopped
+//! however the command ends.
+
+use super::Trouble;
+use super::args::Start;
+use crate::run::real_time::{ServerCommand, ServerProcess};
+use crate::script::Millis;
+use crate::transport::tcp::endpoint::Endpoint;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+/// Stands for the port in commands and URLs.
+pub(super) const PORT: &str = "{port}";
+
+/// A server to start: its command, and the port that it gets.
+pub(super) struct ToStart {
+    line: String,
+    port: u16,
+    start_within: Millis,
+}
+
+/// A server that is stopped at the end.
+pub(super) struct Started {
+    pub process: ServerProcess,
+}
+
+impl ToStart {
+    /// Chooses the port, where `--run` is given: that of `url`, where it has one of its own.
+    pub fn new(options: &Start, url: &str) -> Result<Option<Self>, Trouble> {
+        let Some(run) = &options.run else { return Ok(None) };
+        let port = match port_of(url) {
+            Some(port) => port,
+            None => free_port().map_err(|error| format!("no free port: {error}"))?,
+        };
+        let line = run.replace(PORT, &port.to_string());
+        Ok(Some(Self { line, port, start_within: options.start_within }))
+    }
+
+    /// The URL with the port in it.
+    pub fn fill(&self, url: &str) -> String {
+        url.replace(PORT, &self.port.to_string())
+    }
+
+    /// A server that is not started yet, and has to listen at `endpoint` then.
+    pub fn at(self, endpoint: &Endpoint) -> Result<Started, Trouble> {
+        let output =
+            output().map_err(|error| format!("no file for the server's output: {error}"))?;
+        let process = ServerProcess::new(ServerCommand {
+            line: self.line,
+            port: self.port,
+            addresses: endpoint.addresses.clone(),
+            output,
+            start_within: self.start_within.duration(),
+        });
+        Ok(Started { process })
+    }
+}
+
+impl Started {
+    /// Where what it prints goes.
+    pub fn output(&self) -> &Path {
+        &self.process.command().output
+    }
+}
+
+impl Drop for Started {
+    /// Whoever listens for Ctrl-C has a handle of the process too, for ever.
+    fn drop(&mut self) {
+        self.process.stop();
+    }
+}
+
+/// The port that a URL names; `None` where hangup is to choose one.
+fn port_of(url: &str) -> Option<u16> {
+    if url.contains(PORT) {
+        return None;
+    }
+    let secure = url.starts_with("wss://");
+    let authority = url.split("://").nth(1)?.split(['/', '?']).next()?;
+    let named = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    Some(named.unwrap_or(if secure { 443 } else { 80 }))
+}
+
+/// A port that nobody listens on now. Another process may take it before the server does.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A file of its own for each run, which is kept.
+fn output() -> std::io::Result<PathBuf> {
+    let file = tempfile::Builder::new().prefix("hangup-server-").suffix(".log").tempfile()?;
+    Ok(file.keep()?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_the_urls_or_a_free_one() {
+        assert_eq!(port_of("ws://127.0.0.1:{port}/chat"), None);
+        assert_eq!(port_of("ws://127.0.0.1:9001/chat?at=1:2"), Some(9001));
+        assert_eq!(port_of("ws://[::1]:9002"), Some(9002));
+        assert_eq!(port_of("ws://localhost/"), Some(80));
+        assert_eq!(port_of("wss://localhost"), Some(443));
+        let start =
+            Start { run: Some("serve --port {port}".to_owned()), start_within: Millis(1000) };
+        let server = ToStart::new(&start, "ws://127.0.0.1:{port}/").expect("a port");
+        let server = server.expect("it is to be started");
+        assert_eq!(server.line, format!("serve --port {}", server.port));
+        assert_eq!(server.fill("ws://[::1]:{port}/"), format!("ws://[::1]:{}/", server.port));
+    }
+}

@@ -1,0 +1,245 @@
+//! A server that dies under a campaign: the campaign goes on where hangup can start the server
+//! again, and one script is named.
+
+use super::campaign::RawFinding;
+use super::finding::ProbeFinding;
+use super::outcome::{ProbeOutcome, ProbeProgress};
+use super::{OnProgress, Probe};
+use crate::exchange::{Death, Exchange};
+use crate::finding::problem::Sighting;
+use crate::run::real_time::deaths::{Kill, NotedDeath};
+use crate::run::real_time::play_log::Suspect;
+use crate::run::real_time::player::Player;
+use crate::run::real_time::remote_urls::UrlRole;
+use crate::script::Script;
+use crate::transport::tcp::endpoint::Endpoint;
+use crate::verdict::{Identity, Verdict, Violation};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How many scripts are named where none is proven to take the server down.
+const NAMED: usize = 3;
+/// How many are played one by one to prove it.
+const ALONE: usize = 4;
+/// How many more are played all at once; where the server dies, the likeliest of them alone.
+const TOGETHER: usize = 64;
+/// How often.
+const ROUNDS: usize = 3;
+/// How many deaths are looked into until a script is found.
+const LOOKED_INTO: usize = 2;
+/// What a play gets on top of the time after which the server had died.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the script that takes the server down is played again.
+const REPLAYS: u32 = 2;
+
+impl Probe {
+    /// The server is gone, and hangup does not start it: takes back what only shows that. In one
+    /// line, what happened.
+    pub(super) fn take_gone(
+        player: &Player,
+        outcome: &mut ProbeOutcome,
+        raw_findings: &mut BTreeMap<Identity, RawFinding>,
+    ) -> String {
+        let ended = player.note_gone();
+        let show_that = |raw: &RawFinding| ended.contains(&raw.sources[0].script);
+        let taken: Vec<Identity> =
+            raw_findings.iter().filter(|(_, raw)| show_that(raw)).map(|(key, _)| *key).collect();
+        for key in taken {
+            raw_findings.remove(&key);
+            outcome.sightings.remove(key);
+        }
+        format!(
+            "the server died in the middle, after {} scripts: nothing answers any more",
+            outcome.scripts
+        )
+    }
+
+    /// Where the server died, and hangup starts it: the script that takes it down alone, where one
+    /// does.
+    pub(super) async fn look_into_deaths(
+        &self,
+        player: &Player,
+        outcome: &mut ProbeOutcome,
+        on_progress: OnProgress<'_>,
+    ) -> Option<ProbeFinding> {
+        if outcome.trouble.is_some() {
+            // What died last may not be seen yet, or not be noted.
+            player.died_since(player.starts()).await;
+            if player.deaths().is_empty() && player.is_gone(self.url(UrlRole::Plain)).await {
+                Self::take_gone(player, outcome, &mut BTreeMap::new());
+            }
+        }
+        // Of the resets at the end of what was played it may still die.
+        if let Err(trouble) = player.settle().await {
+            outcome.trouble.get_or_insert(trouble);
+        }
+        player.process()?;
+        let mut plays = 0;
+        for death in player.deaths().iter().take(LOOKED_INTO) {
+            match self.killer(player, death, &mut plays, on_progress).await {
+                Ok(None) => {}
+                Ok(Some(found)) => return Some(found),
+                Err(trouble) => {
+                    outcome.trouble.get_or_insert(trouble);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Where the server died: the finding that says so, of the script that takes it down alone,
+    /// or else of the likeliest.
+    pub(super) fn tell_deaths(
+        &self,
+        player: &Player,
+        outcome: &mut ProbeOutcome,
+        killer: Option<ProbeFinding>,
+    ) -> Option<ProbeFinding> {
+        let deaths = player.deaths();
+        let first = deaths.first()?;
+        outcome.deaths.died = true;
+        outcome.deaths.seen = deaths.iter().filter_map(|death| death.seen).collect();
+        outcome.deaths.proven = killer.is_some();
+        let finding = match killer {
+            Some(killer) => killer,
+            None => {
+                let how = first.seen.map_or(Death::Unseen, |seen| seen.how);
+                let named = first.suspects.iter().take(NAMED);
+                let mut named = named.filter_map(|suspect| self.suspected(player, suspect, how));
+                let likeliest = named.next()?;
+                outcome.deaths.suspects = named.collect();
+                likeliest
+            }
+        };
+        let (first, scripts) = (finding.index, deaths.len() as u64);
+        let level = finding.violation.level;
+        outcome.sightings.add(finding.violation.identity, Sighting { first, scripts, level });
+        Some(finding)
+    }
+
+    /// The script of a death that takes the server down alone, shrunk.
+    async fn killer(
+        &self,
+        player: &Player,
+        death: &NotedDeath,
+        plays: &mut u32,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<ProbeFinding>, String> {
+        let mut kill = None;
+        for suspect in death.suspects.iter().take(ALONE) {
+            *plays += 1;
+            on_progress(ProbeProgress::Dying(*plays));
+            kill = self.killed_by(player, suspect).await?;
+            if kill.is_some() {
+                break;
+            }
+        }
+        let mut rest: Vec<&Suspect> = death.suspects.iter().skip(ALONE).take(TOGETHER).collect();
+        for _ in 0..ROUNDS {
+            if kill.is_some() || rest.is_empty() {
+                break;
+            }
+            *plays += rest.len() as u32;
+            on_progress(ProbeProgress::Dying(*plays));
+            let lived = rest.iter().map(|suspect| suspect.lived).max().unwrap_or_default();
+            let together: Vec<(Endpoint, Script)> = rest
+                .iter()
+                .filter_map(|one| Some((self.at(&one.url)?.1.clone(), one.drawn.clone())))
+                .collect();
+            let suspects = player.deadly(together, Some(lived + PATIENCE)).await?;
+            let Some(first) = suspects.first() else { break };
+            kill = self.killed_by(player, first).await?;
+            // Another one of them does it, or several do together.
+            rest.retain(|one| one.drawn != first.drawn);
+        }
+        let Some((endpoint, kill)) = kill else { return Ok(None) };
+        self.shrunk(player, &endpoint, kill, plays, on_progress).await.map(Some)
+    }
+
+    /// What a suspect comes to alone, in about the time that the server had lived, where it takes
+    /// the server down.
+    async fn killed_by(
+        &self,
+        player: &Player,
+        suspect: &Suspect,
+    ) -> Result<Option<(Endpoint, Kill)>, String> {
+        let Some((_, endpoint)) = self.at(&suspect.url) else { return Ok(None) };
+        let limit = suspect.lived + PATIENCE;
+        let kill = player.kills_twice(endpoint, &suspect.drawn, limit).await?;
+        Ok(kill.map(|kill| (endpoint.clone(), kill)))
+    }
+
+    /// Shrinks a script that takes the server down, and plays it again.
+    async fn shrunk(
+        &self,
+        player: &Player,
+        endpoint: &Endpoint,
+        kill: Kill,
+        plays: &mut u32,
+        on_progress: OnProgress<'_>,
+    ) -> Result<ProbeFinding, String> {
+        let index = self.index_of(&kill.script);
+        let role = self.at(&endpoint.url).map_or(UrlRole::Plain, |(role, _)| role);
+        on_progress(ProbeProgress::Dying(*plays));
+        let (kill, shrunk) = player.shrink_kill(endpoint, role, kill).await?;
+        *plays += shrunk.plays;
+        let mut shown = 0;
+        for _ in 0..REPLAYS {
+            shown += u32::from(player.kills(endpoint, &kill.script, None).await?.is_some());
+            *plays += 1;
+            on_progress(ProbeProgress::Dying(*plays));
+        }
+        let violation = violation(&kill.verdict).ok_or("a death that breaks no rule")?;
+        Ok(ProbeFinding {
+            violation,
+            script: kill.script,
+            shrunk: true,
+            cut_short: !shrunk.is_minimal,
+            url: endpoint.url.clone(),
+            index,
+            plays: shrunk.plays,
+            replays: REPLAYS,
+            shown,
+            dismissed: None,
+            exchange: kill.exchange,
+        })
+    }
+
+    /// A finding of a script that is not proven to take the server down; it is not dismissed:
+    /// the server died.
+    fn suspected(&self, player: &Player, suspect: &Suspect, how: Death) -> Option<ProbeFinding> {
+        let (exchange, verdict) = player.gone_after(Exchange::new(false), how);
+        Some(ProbeFinding {
+            violation: violation(&verdict)?,
+            script: suspect.script.clone(),
+            shrunk: false,
+            cut_short: false,
+            url: suspect.url.clone(),
+            index: self.index_of(&suspect.drawn),
+            plays: 0,
+            replays: 0,
+            shown: 0,
+            dismissed: None,
+            exchange,
+        })
+    }
+
+    /// The URL of this name, and its role.
+    fn at(&self, url: &str) -> Option<(UrlRole, &Endpoint)> {
+        self.server.urls().find(|(_, endpoint)| endpoint.url == url)
+    }
+
+    /// The index of a script of the campaign; 0 of one that is none of it.
+    fn index_of(&self, script: &Script) -> u64 {
+        let is_it = |index: &u64| {
+            let (_, drawn) = self.server.nth(&self.limits.bounds, self.seed, *index);
+            script.steps.starts_with(&drawn.steps) && script.steps.len() <= drawn.steps.len() + 1
+        };
+        (0..self.scripts).find(is_it).unwrap_or_default()
+    }
+}
+
+fn violation(verdict: &Verdict) -> Option<Violation> {
+    verdict.violations.first().cloned()
+}

@@ -1,0 +1,444 @@
+//! A server that hangup starts itself, for `--run`: a command of the shell in a process group of
+//! its own.
+//!
+//! It starts the command, waits until it listens, sees its end, measures its memory, and stops it
+//! with its children. It plays nothing, and does not decide who ended the server. Unix only:
+//! elsewhere starting it is an error.
+
+use crate::exchange::Death;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often is looked whether a server that is to listen does.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long one attempt to connect may take then.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it has to end by itself after SIGTERM, its children too.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often it is started anew where it ends before it listens: some cannot take their port
+/// again at once.
+const RESTARTS: u32 = 4;
+/// How long before each of these.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// What to start, and where it has to listen then.
+#[derive(Clone, Debug)]
+pub struct ServerCommand {
+    /// A line for `sh -c`. The environment has the port in `PORT`.
+    pub line: String,
+    /// The port in `PORT`.
+    pub port: u16,
+    /// It listens once one of these accepts a connection.
+    pub addresses: Vec<SocketAddr>,
+    /// What it prints is appended to this file.
+    pub output: PathBuf,
+    /// How long it may take until it listens.
+    pub start_within: Duration,
+}
+
+/// A server that is started, and started again. Clones share it; with the last one it is stopped.
+#[derive(Clone, Debug)]
+pub struct ServerProcess(Arc<Shared>);
+
+/// How a server that hangup had started ended by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerDeath {
+    /// By a signal, or with an exit code.
+    pub how: Death,
+    /// When it was seen to have ended.
+    pub(super) at: Instant,
+    /// How many connections it had been asked for since its start.
+    pub connections: u64,
+    /// How long it had listened.
+    pub after: Duration,
+    /// The resident memory of the largest process of its group; `None` where that is not seen.
+    pub memory: Option<MemoryGrowth>,
+}
+
+/// Resident memory in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryGrowth {
+    /// Once it listened.
+    pub first: u64,
+    /// The most that was measured since.
+    pub most: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    command: ServerCommand,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often it was started.
+    starts: u64,
+    /// The process that was started last, until it has ended.
+    group: Option<Group>,
+    /// Since when it listens.
+    listens: Option<Instant>,
+    memory: Option<MemoryGrowth>,
+    connections: u64,
+    /// How the process that was started last ended; not where hangup stopped it.
+    death: Option<ServerDeath>,
+    stopping: bool,
+}
+
+impl ServerProcess {
+    /// A server that is not started yet.
+    pub fn new(command: ServerCommand) -> Self {
+        Self(Arc::new(Shared { command, state: Mutex::default() }))
+    }
+
+    /// What is started.
+    pub fn command(&self) -> &ServerCommand {
+        &self.0.command
+    }
+
+    /// Starts it, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// One line: it cannot be started, ends before it listens, or does not listen in time.
+    pub async fn start(&self) -> Result<(), String> {
+        let is_first = self.state().starts == 0;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.spawn()?;
+            let Err(trouble) = self.until_it_listens().await else { return Ok(()) };
+            let has_ended = self.death().is_some();
+            if is_first || !has_ended || tries > RESTARTS {
+                let stopped = self.clone();
+                let _ = tokio::task::spawn_blocking(move || stopped.stop()).await;
+                return Err(trouble);
+            }
+            sleep(RESTART_PAUSE).await;
+        }
+    }
+
+    fn spawn(&self) -> Result<(), String> {
+        let ServerCommand { line, port, output, .. } = &self.0.command;
+        let at = output.display();
+        let file = OpenOptions::new().create(true).append(true).open(output);
+        let file = file.map_err(|error| format!("{at}: {error}"))?;
+        let group =
+            Group::spawn(line, *port, file).map_err(|error| format!("--run {line}: {error}"))?;
+        let mut state = self.state();
+        *state = State { starts: state.starts + 1, ..State::default() };
+        state.group = Some(group);
+        drop(state);
+        let shared = Arc::downgrade(&self.0);
+        std::thread::spawn(move || {
+            group.watch(&mut |seen| {
+                let Some(shared) = shared.upgrade() else { return true };
+                shared.take(seen)
+            });
+        });
+        Ok(())
+    }
+
+    async fn until_it_listens(&self) -> Result<(), String> {
+        let ServerCommand { line, addresses, output, start_within, .. } = &self.0.command;
+        let began = Instant::now();
+        let listed = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        while began.elapsed() < *start_within {
+            for address in addresses {
+                let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await;
+                if matches!(connected, Ok(Ok(_))) && self.death().is_none() {
+                    self.listens();
+                    return Ok(());
+                }
+            }
+            if let Some(death) = self.death() {
+                return Err(format!(
+                    "--run {line}: the server {} before it listened on {listed}; what it printed: {}{}",
+                    death.how,
+                    output.display(),
+                    self.last_words(),
+                ));
+            }
+            sleep(LOOK).await;
+        }
+        Err(format!(
+            "--run {line}: the server does not listen on {listed} within {} s (--start-within); the \
+             port that it has to take is in {{port}} and in $PORT; what it printed: {}{}",
+            start_within.as_secs_f64(),
+            output.display(),
+            self.last_words(),
+        ))
+    }
+
+    /// The last line that it printed, for an error in one line.
+    fn last_words(&self) -> String {
+        let bytes = std::fs::read(&self.0.command.output).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
+        let last = tail.lines().map(str::trim).rfind(|line| !line.is_empty());
+        last.map_or_else(String::new, |line| {
+            let line: String = line.chars().take(200).collect();
+            format!(", last: {line}")
+        })
+    }
+
+    fn listens(&self) {
+        let mut state = self.state();
+        state.listens = Some(Instant::now());
+        let first = state.group.and_then(|group| Members::of(group).largest());
+        state.memory = first.map(|first| MemoryGrowth { first, most: first });
+    }
+
+    /// How often it was started.
+    pub(super) fn starts(&self) -> u64 {
+        self.state().starts
+    }
+
+    /// How it ended, where it did, and was not started again since.
+    pub fn death(&self) -> Option<ServerDeath> {
+        self.state().death
+    }
+
+    /// It was asked for one more connection.
+    pub(super) fn count_connection(&self) {
+        self.state().connections += 1;
+    }
+
+    /// Ends it and its children: SIGTERM, and after two seconds SIGKILL. Blocks until then.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Ends it and its children at once: SIGKILL.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.stopping = true;
+        if let Some(group) = state.group {
+            group.kill();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what the watching thread saw; whether hangup ends the server itself.
+    fn take(&self, seen: Seen) -> bool {
+        let mut state = self.state();
+        match seen {
+            Seen::Runs(memory) => {
+                if let Some((growth, now)) = state.memory.as_mut().zip(memory) {
+                    growth.most = growth.most.max(now);
+                }
+            }
+            Seen::Ended(how) => {
+                state.group = None;
+                if !state.stopping {
+                    let at = Instant::now();
+                    let after = state.listens.map_or(Duration::ZERO, |since| at - since);
+                    let (connections, memory) = (state.connections, state.memory);
+                    state.death = Some(ServerDeath { how, at, connections, after, memory });
+                }
+            }
+        }
+        state.stopping
+    }
+
+    fn stop(&self) {
+        let group = {
+            let mut state = self.state();
+            state.stopping = true;
+            state.group
+        };
+        if let Some(group) = group {
+            group.stop(GRACE);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What the thread that watches a process sees of it.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    /// It runs, and the largest process of its group has so many bytes, where that is seen.
+    Runs(Option<u64>),
+    /// It has ended.
+    Ended(Death),
+}
+
+#[cfg(unix)]
+use unix::Group;
+
+#[cfg(unix)]
+mod unix {
+    use super::{Death, Duration, File, Members, Seen};
+    use rustix::process::{
+        Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group,
+        test_kill_process_group, waitid,
+    };
+    use std::io;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    /// How often a process is looked at.
+    const LOOK: Duration = Duration::from_millis(5);
+    /// After how many looks its memory is measured again.
+    const MEASURE: u32 = 10;
+    /// After how many measurements its children are listed again.
+    const LIST: u32 = 20;
+
+    /// A process group, by the process that began it.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Group(Pid);
+
+    impl Group {
+        /// Starts a line of the shell as a group of its own.
+        pub fn spawn(line: &str, port: u16, output: File) -> io::Result<Self> {
+            let errors = output.try_clone()?;
+            let mut command = Command::new("sh");
+            command.args(["-c", line]).env("PORT", port.to_string()).process_group(0);
+            command.stdin(Stdio::null()).stdout(output).stderr(errors);
+            // Who watches it waits for it, by its id.
+            let child = command.spawn()?;
+            Ok(Self(Pid::from_child(&child)))
+        }
+
+        /// Tells what is seen of the process until it has ended; what it is told back is whether
+        /// hangup ends the group by itself.
+        pub fn watch(self, tell: &mut dyn FnMut(Seen) -> bool) {
+            let mut members = Members::of(self);
+            let mut looks = 0;
+            loop {
+                // It stays a zombie until it is reaped, so that the group's id stays its own.
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+                match waitid(WaitId::Pid(self.0), options) {
+                    Ok(None) => {}
+                    Ok(Some(status)) => {
+                        let stopping = tell(Seen::Ended(death(&status)));
+                        if !stopping {
+                            // Its children may hold the port.
+                            self.kill();
+                        }
+                        break;
+                    }
+                    Err(error) if error == rustix::io::Errno::INTR => {}
+                    Err(_) => {
+                        tell(Seen::Ended(Death::Unseen));
+                        break;
+                    }
+                }
+                if looks % MEASURE == 0 {
+                    if looks % (MEASURE * LIST) == 0 {
+                        members = Members::of(self);
+                    }
+                    tell(Seen::Runs(members.largest()));
+                }
+                looks += 1;
+                pause(LOOK);
+            }
+            let _ = waitid(WaitId::Pid(self.0), WaitIdOptions::EXITED);
+        }
+
+        /// SIGTERM, and SIGKILL for what is left after so long.
+        pub fn stop(self, grace: Duration) {
+            let _ = kill_process_group(self.0, Signal::TERM);
+            let mut waited = Duration::ZERO;
+            while waited < grace && test_kill_process_group(self.0).is_ok() {
+                pause(LOOK);
+                waited += LOOK;
+            }
+            self.kill();
+        }
+
+        /// SIGKILL.
+        pub fn kill(self) {
+            let _ = kill_process_group(self.0, Signal::KILL);
+        }
+
+        #[cfg(target_os = "linux")]
+        pub fn id(self) -> i32 {
+            self.0.as_raw_nonzero().get()
+        }
+    }
+
+    /// A shell that waits for the server reports its signal as an exit code above 128.
+    fn death(status: &WaitIdStatus) -> Death {
+        match (status.terminating_signal(), status.exit_status()) {
+            (Some(signal), _) => Death::Signal(signal),
+            (None, Some(code @ 129..=159)) => Death::Signal(code - 128),
+            (None, Some(code)) => Death::Exited(code),
+            (None, None) => Death::Unseen,
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a thread that watches a process waits in real time"
+    )]
+    fn pause(time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group;
+
+#[cfg(not(unix))]
+impl Group {
+    fn spawn(_: &str, _: u16, _: File) -> std::io::Result<Self> {
+        Err(std::io::Error::other("hangup starts servers on Unix only: start it by hand"))
+    }
+
+    fn watch(self, _: &mut dyn FnMut(Seen) -> bool) {}
+
+    fn stop(self, _: Duration) {}
+
+    fn kill(self) {}
+}
+
+/// The processes of a group, as far as they are seen.
+struct Members(Vec<i32>);
+
+impl Members {
+    #[cfg(target_os = "linux")]
+    fn of(group: Group) -> Self {
+        let own = |process: &procfs::process::Process| {
+            process.stat().is_ok_and(|stat| stat.pgrp == group.id())
+        };
+        let all = procfs::process::all_processes().into_iter().flatten().flatten();
+        Self(all.filter(own).map(|process| process.pid).collect())
+    }
+
+    /// The resident memory of the largest, in bytes.
+    #[cfg(target_os = "linux")]
+    fn largest(&self) -> Option<u64> {
+        let resident = |pid: &i32| procfs::process::Process::new(*pid).ok()?.status().ok()?.vmrss;
+        self.0.iter().filter_map(resident).max().map(|kib| kib * 1024)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of(_: Group) -> Self {
+        Self(Vec::new())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn largest(&self) -> Option<u64> {
+        self.0.iter().map(|_| 0).max()
+    }
+}
