@@ -2,7 +2,8 @@
 
     python3 bad.py FAULT [SECONDS [BYTES]]
 
-FAULT is control, reads-late, waits, keeps-tcp, silent, crowded, drip, cuts, hangs-up, resets or floods.
+FAULT is control, reads-late, waits, keeps-tcp, silent, crowded, drip, cuts, hangs-up, resets, floods,
+aborts, dies-of-reset or leaks.
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
@@ -11,7 +12,10 @@ everything that comes, `cuts` ends TCP where it should answer, `resets` does so 
 and `hangs-up` ends TCP with its own Close. `crowded` is silent while more than forty
 connections are open. `reads-late` is right as well: its application
 closes soon after the opening, and reads nothing before that. So is `floods`: it sends messages
-of BYTES (64 KiB) as fast as they are taken, until its Close.
+of BYTES (64 KiB) as fast as they are taken, until its Close. Three take their process down:
+`aborts` at a ping behind its own Close, `dies-of-reset` at a reset behind the opening, and
+`leaks` 2 MiB with each connection, until it is killed at 96 MiB more than it began with.
+It listens on $PORT, or on a free port.
 On /bye it closes on open, on /push it sends unasked, on /echo it echoes.
 """
 
@@ -19,6 +23,8 @@ import asyncio
 import base64
 import codecs
 import hashlib
+import os
+import signal
 import socket
 import struct
 import sys
@@ -26,6 +32,7 @@ import sys
 FAULT = sys.argv[1]
 LIMIT = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
 FLOOD = b"x" * int(sys.argv[3] if len(sys.argv) > 3 else 65536)
+KEPT, MOST_KEPT = [], 48
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -41,8 +48,15 @@ class Connection(asyncio.Protocol):
         self.transport, self.timer, self.push, self.sent_close = transport, None, None, False
         self.have, self.parser = bytearray(), self.parse()
         self.wanted = next(self.parser)
+        self.path = None
+        if FAULT == "leaks":
+            KEPT.append(b"x" * (2 << 20))
+            if len(KEPT) > MOST_KEPT:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def connection_lost(self, _):
+    def connection_lost(self, error):
+        if FAULT == "dies-of-reset" and self.path and isinstance(error, ConnectionResetError):
+            os._exit(3)
         Connection.open -= 1
         for timer in (self.timer, self.push):
             if timer:
@@ -176,6 +190,8 @@ class Connection(asyncio.Protocol):
             payload = yield from self.payload(length, mask, None if control else message[1])
             if opcode == CLOSE:
                 return self.closed(payload)
+            if opcode == PING and FAULT == "aborts" and self.sent_close:
+                os.abort()
             if opcode == PING:
                 self.send(PONG, payload)
             if not control:
@@ -224,7 +240,7 @@ class Connection(asyncio.Protocol):
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(Connection, "127.0.0.1", int(os.environ.get("PORT", 0)), backlog=1024)
     print("listens on ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -2,6 +2,7 @@
 //! not measured while the other tests take the machine.
 
 mod cases;
+mod dying;
 mod export;
 mod hangs;
 #[cfg(target_os = "linux")]

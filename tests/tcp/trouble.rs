@@ -97,7 +97,11 @@ fn a_server_that_dies_in_the_middle_ends_the_test_with_what_was_found_so_far() {
     let url = format!("ws://{}/", answers(opening, 9));
     let run = Desk::new()
         .hangup(&format!("probe {url} --scripts 100 --concurrency 4 --seed 1 --format json"));
-    refused(&run, "the server died in the middle, after ");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let last = run.err.lines().last().expect("a line");
+    assert!(last.starts_with("error: the server died in the middle, after "), "{run:?}");
+    let problems = &run.json()["targets"][0]["problems"];
+    assert_eq!(problems[0]["symptom"], "its process ends", "{problems:#}");
     assert!(run.json()["trouble"].as_str().is_some_and(|trouble| trouble.contains("died")));
 }
 
