@@ -104,7 +104,7 @@ fn a_server_that_leaks_until_it_is_killed_is_told_with_the_growth_of_its_memory(
 #[ignore = "real time: .ci/run plays it"]
 fn without_run_the_script_is_among_three_suspects() {
     for (fault, bye, last) in [("aborts", true, "ping"), ("dies-of-reset", false, "reset")] {
-        let Some(server) = bad(fault, "1") else { return };
+        let server = bad(fault, "1");
         let desk = Desk::new();
         let bye = if bye { format!("--bye {}", server.url("/bye")) } else { String::new() };
         let found = desk.hangup(&format!(
@@ -135,7 +135,7 @@ fn without_run_the_script_is_among_three_suspects() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_script_of_ones_own_is_played_at_a_url_drawn_and_judged() {
-    let Some(server) = bad("silent", "1") else { return };
+    let server = bad("silent", "1");
     let desk = Desk::new();
     desk.write("mine", "upgrade\nclose 1000\n");
     let url = server.url("/");
@@ -227,7 +227,7 @@ fn a_server_that_hangup_started_is_stopped_with_its_children() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_replay_that_takes_a_running_server_down_is_reproduced() {
-    let Some(server) = scripted("node", "throws.js", &[]) else { return };
+    let server = scripted("node", "throws.js", &[]);
     let desk = Desk::new();
     desk.write("mine", "upgrade\ntext hex ff\n");
     let url = server.url("/");

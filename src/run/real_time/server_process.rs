@@ -418,18 +418,15 @@ struct Members(Vec<i32>);
 impl Members {
     #[cfg(target_os = "linux")]
     fn of(group: Group) -> Self {
-        let own = |process: &procfs::process::Process| {
-            process.stat().is_ok_and(|stat| stat.pgrp == group.id())
-        };
-        let all = procfs::process::all_processes().into_iter().flatten().flatten();
-        Self(all.filter(own).map(|process| process.pid).collect())
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Self(all.filter(|process| group_of(*process) == Some(group.id())).collect())
     }
 
     /// The resident memory of the largest, in bytes.
     #[cfg(target_os = "linux")]
     fn largest(&self) -> Option<u64> {
-        let resident = |pid: &i32| procfs::process::Process::new(*pid).ok()?.status().ok()?.vmrss;
-        self.0.iter().filter_map(resident).max().map(|kib| kib * 1024)
+        self.0.iter().filter_map(|process| resident(*process)).max()
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -441,4 +438,21 @@ impl Members {
     fn largest(&self) -> Option<u64> {
         self.0.iter().map(|_| 0).max()
     }
+}
+
+/// The group that a process belongs to.
+#[cfg(target_os = "linux")]
+fn group_of(process: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Its name, in parentheses, may have any character: state, parent and group stand behind it.
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(2)?.parse().ok()
+}
+
+/// The resident memory of a process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident(process: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
