@@ -11,6 +11,7 @@ use super::kernel_sockets::{
     self, KernelSocket, KernelSocketState, Pair, Queues, SocketReader, canonical,
 };
 use super::record::Record;
+use super::run_queue::RunQueue;
 use crate::exchange::{Standing, Time, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub(super) struct KernelTable {
     /// When the last look began that is over.
     polls: watch::Receiver<Instant>,
     polling: JoinHandle<()>,
+    /// How long the server's processes waited for a processor.
+    waits: Arc<Mutex<RunQueue>>,
 }
 
 #[derive(Default)]
@@ -84,8 +87,15 @@ impl KernelTable {
         let reader = SocketReader::open()?;
         let watches = Arc::<WatchList>::default();
         let (polled, polls) = watch::channel(Instant::now());
-        let polling = tokio::spawn(poll_forever(reader, Arc::clone(&watches), polled));
-        Some(Self { watches, polls, polling })
+        let waits = Arc::<Mutex<RunQueue>>::default();
+        let polling =
+            tokio::spawn(poll_forever(reader, Arc::clone(&watches), polled, Arc::clone(&waits)));
+        Some(Self { watches, polls, polling, waits })
+    }
+
+    /// How long the server waited for a processor since then, as far as it was watched.
+    pub fn waited_since(&self, start: Instant) -> Duration {
+        lock(&self.waits).since(start)
     }
 
     /// Watches the connection between the server's address and the client's.
@@ -176,6 +186,7 @@ async fn poll_forever(
     mut reader: SocketReader,
     watches: Arc<WatchList>,
     polled: watch::Sender<Instant>,
+    waits: Arc<Mutex<RunQueue>>,
 ) {
     let mut processes = ServerProcesses::default();
     loop {
@@ -183,10 +194,11 @@ async fn poll_forever(
         if watches.all().1.is_empty() {
             continue;
         }
-        let watches = Arc::clone(&watches);
+        let (watches, waits) = (Arc::clone(&watches), Arc::clone(&waits));
         let began = Instant::now();
         let look = spawn_blocking(move || {
             poll_table(&mut reader, &watches, &mut processes, began);
+            lock(&waits).look(&processes.pids, began);
             (reader, processes)
         });
         let Ok(back) = look.await else { return };
@@ -228,6 +240,10 @@ fn poll_table(
         let is_held = watched.inode.is_some_and(|inode| held.contains(&inode));
         watched.record_changes(sockets.get(&watched.pair).copied(), is_held, began);
     }
+}
+
+fn lock(waits: &Mutex<RunQueue>) -> MutexGuard<'_, RunQueue> {
+    waits.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl WatchedConnection {

@@ -8,7 +8,7 @@
 //! | `tcp_end`, `record` | the client's socket, and the record of it |
 //! | `keeper` | which of a server's bytes are kept |
 //! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
-//! | `delay_monitor` | how late our own process is |
+//! | `delay_monitor`, `run_queue` | how late our own process is; how long the server waited for a processor |
 //! | `play`, `player` | a script; a script again, and shrunk |
 //! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
 //! | `witness` | whether the server answers others meanwhile |
@@ -36,6 +36,7 @@ mod probe;
 mod record;
 mod remote_urls;
 mod rounds;
+mod run_queue;
 mod server_process;
 mod tcp_end;
 mod witness;
