@@ -21,10 +21,8 @@ use std::time::Duration;
 const NAMED: usize = 3;
 /// How many are played one by one to prove it.
 const ALONE: usize = 4;
-/// How many more are played all at once; where the server dies, the likeliest of them alone.
-const TOGETHER: usize = 64;
-/// How often.
-const ROUNDS: usize = 3;
+/// How many more are played all at once, and in halves.
+const TOGETHER: usize = 256;
 /// How many deaths are looked into until a script is found.
 const LOOKED_INTO: usize = 2;
 /// What a play gets on top of the time after which the server had died.
@@ -135,26 +133,42 @@ impl Probe {
                 break;
             }
         }
-        let mut rest: Vec<&Suspect> = death.suspects.iter().skip(ALONE).take(TOGETHER).collect();
-        for _ in 0..ROUNDS {
-            if kill.is_some() || rest.is_empty() {
-                break;
-            }
-            *plays += rest.len() as u32;
-            on_progress(ProbeProgress::Dying(*plays));
-            let lived = rest.iter().map(|suspect| suspect.lived).max().unwrap_or_default();
-            let together: Vec<(Endpoint, Script)> = rest
-                .iter()
-                .filter_map(|one| Some((self.at(&one.url)?.1.clone(), one.drawn.clone())))
-                .collect();
-            let suspects = player.deadly(together, Some(lived + PATIENCE)).await?;
-            let Some(first) = suspects.first() else { break };
-            kill = self.killed_by(player, first).await?;
-            // Another one of them does it, or several do together.
-            rest.retain(|one| one.drawn != first.drawn);
+        if kill.is_none() {
+            let rest = death.suspects.iter().skip(ALONE).take(TOGETHER).collect();
+            kill = self.killer_among(player, rest, plays, on_progress).await?;
         }
         let Some((endpoint, kill)) = kill else { return Ok(None) };
         self.shrunk(player, &endpoint, kill, plays, on_progress).await.map(Some)
+    }
+
+    /// The one of these that takes the server down alone: they are played all at once, and then in
+    /// halves, of which the one under which it dies is looked into.
+    async fn killer_among(
+        &self,
+        player: &Player,
+        mut group: Vec<&Suspect>,
+        plays: &mut u32,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<(Endpoint, Kill)>, String> {
+        let mut deadly = async |group: &[&Suspect]| {
+            *plays += group.len() as u32;
+            on_progress(ProbeProgress::Dying(*plays));
+            let lived = group.iter().map(|suspect| suspect.lived).max().unwrap_or_default();
+            let script = |one: &&Suspect| Some((self.at(&one.url)?.1.clone(), one.drawn.clone()));
+            let together = group.iter().filter_map(script).collect();
+            let died = player.deadly(together, Some(lived + PATIENCE)).await?;
+            Ok::<bool, String>(!died.is_empty())
+        };
+        if group.is_empty() || !deadly(&group).await? {
+            return Ok(None);
+        }
+        while group.len() > 1 {
+            let other = group.split_off(group.len() / 2);
+            if !deadly(&group).await? {
+                group = other;
+            }
+        }
+        self.killed_by(player, group[0]).await
     }
 
     /// What a suspect comes to alone, in about the time that the server had lived, where it takes
