@@ -357,20 +357,13 @@ fn found(
 ) -> ProbeFinding {
     let RemoteShrunk { script, plays, is_minimal } = shrunk;
     let url = case.endpoint.url.clone();
-    let (index, shown, dismissed) = (0, 1, None);
-    let shrunk = true;
     ProbeFinding {
-        violation,
-        script,
-        shrunk,
+        shrunk: true,
         cut_short: !is_minimal,
-        url,
-        index,
         plays,
         replays,
-        shown,
-        dismissed,
-        exchange,
+        shown: 1,
+        ..ProbeFinding::seen(violation, exchange, script, url)
     }
 }
 

@@ -118,9 +118,9 @@ impl ServerDeaths {
         }
         if self.died && !self.proven {
             said.push(if self.started {
-                "None of the scripts that were in play takes it down alone: it takes several, or what \
-                 they leave behind. In these the client had done something last before its first \
-                 death, the likeliest first:"
+                "No script was found that takes it down alone: it may take several, or what they leave \
+                 behind. In these the client had done something last before its first death, the \
+                 likeliest first:"
                     .to_owned()
             } else {
                 "Which script it was is not known. In these the client had done something last, the \
@@ -179,7 +179,7 @@ mod tests {
              connections and 3.2 s; the resident memory of its largest process grew from 12.0 MiB to \
              240.0 MiB."
         );
-        assert!(told[1].starts_with("None of the scripts that were in play takes it down alone"));
+        assert!(told[1].starts_with("No script was found that takes it down alone"));
         let command =
             "hangup replay 'a b.toml' --url 'ws://127.0.0.1:{port}/' --run 'node server.js {port}'";
         assert_eq!(told[2], command);

@@ -88,10 +88,8 @@ async fn a_server_that_ends_on_fin_is_not_excused_for_the_answer_that_it_owes() 
 /// What RFC 6455 7.1.1 recommends, but for ever.
 #[tokio::test]
 #[ignore = "real time: .ci/run plays it"]
+#[cfg(target_os = "linux")]
 async fn a_lingering_close_that_is_too_long_is_a_should() {
-    if !cfg!(target_os = "linux") {
-        return;
-    }
     let verdict = verdict(Does::AnswersAndLingers, "upgrade\nclose 1000\n").await;
     let [found] = &verdict.violations[..] else { panic!("{verdict:?}") };
     let identity = found.identity;

@@ -7,13 +7,10 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-fn has(interpreter: &str) -> bool {
+/// A test that needs `interpreter` fails without it, and is not green.
+fn need(interpreter: &str) {
     let here = Command::new(interpreter).arg("--version").output();
-    let here = here.is_ok_and(|output| output.status.success());
-    if !here {
-        eprintln!("SKIPPED: {interpreter} is not here");
-    }
-    here
+    assert!(here.is_ok_and(|output| output.status.success()), "{interpreter} is not here");
 }
 
 /// The line that starts a server of `tests/servers`.
@@ -52,9 +49,7 @@ fn with_run_the_script_that_takes_a_server_down_is_found_and_shrunk() {
         ("python3", "bad.py dies-of-reset 1", false, 2, "reset"),
         ("node", "throws.js", false, 3, "upgrade"),
     ] {
-        if !has(interpreter) {
-            continue;
-        }
+        need(interpreter);
         let desk = Desk::new();
         let bye = if bye { "--bye ws://127.0.0.1:{port}/bye" } else { "" };
         let found = probe(&desk, &line(interpreter, server), &format!("{bye} --format json"));
@@ -80,9 +75,7 @@ fn with_run_the_script_that_takes_a_server_down_is_found_and_shrunk() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_server_that_leaks_until_it_is_killed_is_told_with_the_growth_of_its_memory() {
-    if !has("python3") {
-        return;
-    }
+    need("python3");
     let desk = Desk::new();
     let found = probe(&desk, &line("python3", "bad.py leaks 1"), "--scripts 150 --format json");
     assert_eq!(found.code, Some(1), "{found:?}");
@@ -194,9 +187,7 @@ fn a_server_that_does_not_start_is_one_line_and_exit_code_2() {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_server_that_hangup_started_is_stopped_with_its_children() {
-    if !has("python3") {
-        return;
-    }
+    need("python3");
     for interrupted in [false, true] {
         let port =
             TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").port();

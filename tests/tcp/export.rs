@@ -189,10 +189,6 @@ fn every_misuse_exits_with_2_and_says_why() {
     let script = "upgrade\napp close\nawait close\n";
     desk.write("finding.toml", &repro(Invariant::EndsInTime, Cause::OwnClose, script));
     desk.write("finding.py", &desk.hangup("export finding.toml").out);
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no python3 here");
-        return;
-    }
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = closed.local_addr().expect("an address").port().to_string();
     drop(closed);
@@ -233,10 +229,7 @@ fn the_exported_file_sends_the_opening_request_that_the_server_demands() {
     let port = server.local_addr().expect("an address").port().to_string();
     let mut python = Command::new("python3");
     python.arg(desk.path("finding.py")).args(["127.0.0.1", &port]).stdout(Stdio::null());
-    let Ok(mut playing) = python.stderr(Stdio::null()).spawn() else {
-        eprintln!("SKIPPED: no python3 here");
-        return;
-    };
+    let mut playing = python.stderr(Stdio::null()).spawn().expect("python3 is here");
     let (mut socket, _) = server.accept().expect("it connects");
     let mut head = [0; 4096];
     let count = socket.read(&mut head).expect("a request");

@@ -205,18 +205,15 @@ impl Probe {
             on_progress(ProbeProgress::Dying(*plays));
         }
         let violation = violation(&kill.verdict).ok_or("a death that breaks no rule")?;
+        let url = endpoint.url.clone();
         Ok(ProbeFinding {
-            violation,
-            script: kill.script,
             shrunk: true,
             cut_short: !shrunk.is_minimal,
-            url: endpoint.url.clone(),
             index,
             plays: shrunk.plays,
             replays: REPLAYS,
             shown,
-            dismissed: None,
-            exchange: kill.exchange,
+            ..ProbeFinding::seen(violation, kill.exchange, kill.script, url)
         })
     }
 
@@ -224,18 +221,10 @@ impl Probe {
     /// the server died.
     fn suspected(&self, player: &Player, suspect: &Suspect, how: Death) -> Option<ProbeFinding> {
         let (exchange, verdict) = player.gone_after(Exchange::new(false), how);
+        let (script, url) = (suspect.script.clone(), suspect.url.clone());
         Some(ProbeFinding {
-            violation: violation(&verdict)?,
-            script: suspect.script.clone(),
-            shrunk: false,
-            cut_short: false,
-            url: suspect.url.clone(),
             index: self.index_of(&suspect.drawn),
-            plays: 0,
-            replays: 0,
-            shown: 0,
-            dismissed: None,
-            exchange,
+            ..ProbeFinding::seen(violation(&verdict)?, exchange, script, url)
         })
     }
 

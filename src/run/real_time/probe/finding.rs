@@ -36,6 +36,23 @@ pub struct ProbeFinding {
 }
 
 impl ProbeFinding {
+    /// A finding as a play of `script` showed it: neither shrunk nor played again.
+    pub fn seen(violation: Violation, exchange: Exchange, script: Script, url: String) -> Self {
+        Self {
+            violation,
+            script,
+            shrunk: false,
+            cut_short: false,
+            url,
+            index: 0,
+            plays: 0,
+            replays: 0,
+            shown: 0,
+            dismissed: None,
+            exchange,
+        }
+    }
+
     /// Whether it is not held against the server: it never showed again alone, or is no
     /// answer to what the client did.
     pub fn is_dismissed(&self) -> bool {

@@ -151,21 +151,8 @@ impl Probe {
         let RawFinding { violation, exchange, sources, scripts, is_judged } = raw;
         let PendingScript { index, role, script, .. } = sources[0].clone();
         let url = self.url(role).url.clone();
-        let (plays, replays, shown, dismissed) = (0, 0, 0, None);
-        let (shrunk, cut_short) = (false, false);
-        let finding = ProbeFinding {
-            violation,
-            script,
-            shrunk,
-            cut_short,
-            url,
-            index,
-            plays,
-            replays,
-            shown,
-            dismissed,
-            exchange,
-        };
+        let finding =
+            ProbeFinding { index, ..ProbeFinding::seen(violation, exchange, script, url) };
         let state = CandidateState::Pending;
         let known = Arc::default();
         Candidate { finding, key, state, sources, scripts, is_judged, known }
