@@ -1,0 +1,1 @@
+//! The binary, as a child whose output is kept. It judges nothing.
