@@ -8,8 +8,9 @@ const BUGGIER: &str = "reference/no-deadline+answers-by-fin";
 
 /// A report in JSON, as a file.
 #[track_caller]
-fn record(desk: &Desk, target: &str, seed: u64, file: &str) {
-    let run = desk.hangup(&format!("test {target} --seed {seed} --format json"));
+fn record(desk: &Desk, target: &str, seed: u64, scripts: u64, file: &str) {
+    let run =
+        desk.hangup(&format!("test {target} --seed {seed} --scripts {scripts} --format json"));
     assert!(run.code < 2, "{run:?}");
     desk.write(file, run.out);
 }
@@ -27,8 +28,8 @@ fn changes(run: &Run) -> Vec<(String, String)> {
 #[test]
 fn two_versions_that_differ_by_one_bug_differ_by_that_bug_alone() {
     let desk = Desk::new();
-    record(&desk, BUGGIER, 1, "old.json");
-    record(&desk, BUGGY, 2, "new.json");
+    record(&desk, BUGGIER, 1, 5000, "old.json");
+    record(&desk, BUGGY, 2, 5000, "new.json");
     let fixed = desk.hangup("compare old.json new.json --format json");
     assert_eq!((fixed.code, &fixed.json()["worse"]), (0, &json!(false)));
     let one = |kind: &str| vec![(kind.to_owned(), "answers-close".to_owned())];
@@ -53,11 +54,12 @@ fn the_help_says_what_counts_as_worse() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn two_runs_with_other_seeds_do_not_differ() {
     for target in ["tungstenite/no-deadline", "tungstenite/read-deadline", BUGGIER] {
         let desk = Desk::new();
         for seed in 1..=4 {
-            record(&desk, target, seed, &format!("{seed}.json"));
+            record(&desk, target, seed, 20_000, &format!("{seed}.json"));
         }
         for (old, new) in [(1, 2), (2, 1), (2, 3), (3, 4), (4, 1)] {
             let run = desk.hangup(&format!("compare {old}.json {new}.json --format json"));
@@ -70,15 +72,15 @@ fn two_runs_with_other_seeds_do_not_differ() {
 fn targets_are_compared_by_name_and_those_of_one_run_alone_are_named() {
     let desk = Desk::new();
     let all = "reference reference/split-tasks tungstenite/no-deadline";
-    record(&desk, all, 1, "old.json");
-    record(&desk, "reference/cancelled-sends tungstenite/no-deadline", 2, "new.json");
+    record(&desk, all, 1, 1000, "old.json");
+    record(&desk, "reference/cancelled-sends tungstenite/no-deadline", 2, 1000, "new.json");
     let run = desk.hangup("compare old.json new.json");
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.out.contains("tungstenite/no-deadline (tokio-tungstenite 0.30)\nno difference, "));
     let old = "in the old run alone: reference, reference/split-tasks\n";
     assert!(run.out.contains(old), "{run:?}");
     assert!(run.out.contains("in the new run alone: reference/cancelled-sends\n"), "{run:?}");
-    record(&desk, "reference", 1, "alone.json");
+    record(&desk, "reference", 1, 1000, "alone.json");
     assert_eq!(
         desk.hangup("compare alone.json new.json").refusal(),
         "the two files have no target in common\n"
@@ -88,7 +90,7 @@ fn targets_are_compared_by_name_and_those_of_one_run_alone_are_named() {
 #[test]
 fn files_that_are_no_reports_are_refused_in_one_line() {
     let desk = Desk::new();
-    record(&desk, "reference --scripts 1", 1, "good.json");
+    record(&desk, "reference", 1, 1, "good.json");
     desk.write("text.json", "3 problems\n");
     desk.write("other.json", "{\"targets\": [{\"name\": \"x\"}]}");
     desk.write("empty.json", "{\"targets\": []}");
@@ -114,22 +116,25 @@ fn files_that_are_no_reports_are_refused_in_one_line() {
 #[test]
 fn what_a_baseline_lists_is_accepted_and_anything_else_is_new() {
     let desk = Desk::new();
-    let first = desk.hangup(&format!("test {BUGGY} --seed 1 --baseline known.toml"));
+    let first = desk.hangup(&format!("test {BUGGY} --scripts 4000 --seed 1 --baseline known.toml"));
     assert_eq!(first.code, 0, "{first:?}");
     assert!(first.err.contains("problems recorded as accepted in known.toml"), "{first:?}");
     let baseline = desk.read("known.toml");
-    assert!(baseline.contains("\nshown = ") && baseline.contains("\nscripts = 20000\n"));
+    assert!(baseline.contains("\nshown = ") && baseline.contains("\nscripts = 4000\n"));
     // Variants that are too rare for the first run are no news.
-    let second = desk.hangup(&format!("test {BUGGY} --seed 3 --baseline known.toml"));
+    let second =
+        desk.hangup(&format!("test {BUGGY} --scripts 4000 --seed 3 --baseline known.toml"));
     assert_eq!(second.code, 0, "{second:?}");
     assert!(second.out.contains("accepted, "), "{second:?}");
     assert_eq!(desk.read("known.toml"), baseline, "it is written once");
     // A baseline is that of its targets.
     let renamed = baseline.replace(BUGGY, BUGGIER);
     desk.write("other.toml", &renamed);
-    let other = desk.hangup(&format!("test {BUGGY} --seed 1 --baseline other.toml"));
+    let other = desk.hangup(&format!("test {BUGGY} --scripts 4000 --seed 1 --baseline other.toml"));
     assert_eq!(other.code, 1, "{other:?}");
-    let new = desk.hangup(&format!("test {BUGGIER} --seed 1 --baseline other.toml --format json"));
+    let new = desk.hangup(&format!(
+        "test {BUGGIER} --scripts 4000 --seed 1 --baseline other.toml --format json"
+    ));
     let problems = new.json()["targets"][0]["problems"].clone();
     assert_eq!((new.code, problems.as_array().map(Vec::len)), (1, Some(1)), "{new:?}");
     assert_eq!(problems[0]["invariant"], "answers-close");
@@ -138,7 +143,7 @@ fn what_a_baseline_lists_is_accepted_and_anything_else_is_new() {
 #[test]
 fn a_baseline_of_before_there_were_symptoms_and_rates_accepts_whatever_was_seen() {
     let desk = Desk::new();
-    record(&desk, BUGGY, 1, "run.json");
+    record(&desk, BUGGY, 1, 4000, "run.json");
     let report: Value = serde_json::from_str(&desk.read("run.json")).expect("JSON");
     let findings = report["targets"][0]["findings"].as_array().expect("findings");
     let entry = |finding: &Value| {
@@ -147,7 +152,9 @@ fn a_baseline_of_before_there_were_symptoms_and_rates_accepts_whatever_was_seen(
     };
     let entries: Vec<String> = findings.iter().map(entry).collect();
     desk.write("known.toml", format!("format = 1\n{}", entries.concat()));
-    let run = desk.hangup(&format!("test {BUGGY} --seed 1 --baseline known.toml --format json"));
+    let run = desk.hangup(&format!(
+        "test {BUGGY} --scripts 4000 --seed 1 --baseline known.toml --format json"
+    ));
     assert_eq!((run.code, &run.json()["targets"][0]["jumps"]), (0, &json!([])), "{run:?}");
 }
 

@@ -39,8 +39,10 @@ const ALL: [&str; 6] = [
     FIXED,
     "tungstenite/reader-task",
 ];
-/// The campaign that finds the bug.
+/// The campaign that finds the bug. In a shell it is [`QUICK`].
 const CAMPAIGN: &str = "test tungstenite/no-deadline --scripts 200 --seed 1";
+/// The same where nothing is played in real time, which takes seconds.
+const QUICK: &str = "test tungstenite/no-deadline --scripts 200 --seed 1 --no-confirm";
 /// The shortest script of the bug, and where its repro is saved.
 const HANG: &str = "upgrade\napp close\n";
 const REPRO: &str = "hangup-findings/tungstenite-no-deadline--ends-in-time--waits-to-read.toml";

@@ -100,6 +100,7 @@ fn a_repro_of_format_1_of_an_unknown_server_is_shown_without_a_timeline() {
 
 /// What bytes cost is no part of one play: a replay measures it again.
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
     let desk = Desk::new();
     let run = desk.hangup("test reference/searches-head-again --scripts 1 --seed 1");

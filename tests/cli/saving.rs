@@ -1,6 +1,6 @@
 //! Findings that cannot be saved: they are still told, and no file is left in part.
 
-use crate::cli::{BUGGY, CAMPAIGN, Desk, HANG, NEW_FOLDER, REPRO};
+use crate::cli::{BUGGY, CAMPAIGN, Desk, HANG, NEW_FOLDER, QUICK, REPRO};
 
 #[test]
 fn a_finding_that_cannot_be_saved_is_still_printed_and_named_on_stderr() {
@@ -28,14 +28,14 @@ fn a_full_disk_leaves_no_part_of_a_file_and_the_earlier_ones_untouched() {
     let desk = Desk::new();
     let full =
         |command: &str| desk.sh(&format!("trap '' XFSZ; ulimit -f 1; exec hangup {command}"));
-    let first = full(CAMPAIGN);
+    let first = full(QUICK);
     assert_eq!((first.code, desk.files("hangup-findings").len()), (1, 0), "{first:?}");
     desk.hangup(CAMPAIGN);
     desk.write(REPRO, "an earlier one");
     let before = desk.files("hangup-findings");
     assert_eq!(first.err.matches("error: not saved: ").count(), before.len(), "{first:?}");
     assert!(first.out.contains(&format!(": {} problems, 200", before.len())), "{first:?}");
-    assert_eq!((full(CAMPAIGN).code, desk.files("hangup-findings")), (1, before.clone()));
+    assert_eq!((full(QUICK).code, desk.files("hangup-findings")), (1, before.clone()));
     desk.write("hang.script", HANG);
     let shrunk = full(&format!("shrink hang.script --target {BUGGY}"));
     assert_eq!((shrunk.out.as_str(), desk.files("hangup-findings")), (HANG, before));

@@ -1,13 +1,13 @@
 //! What becomes of stdout: readers that go away, full disks, colours, escape sequences.
 
-use crate::cli::{CAMPAIGN, Desk, REPRO};
+use crate::cli::{Desk, QUICK, REPRO};
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic_and_changes_no_exit_code() {
     let desk = Desk::with_repro();
     for (command, code) in [
-        (CAMPAIGN, 1),
-        (&format!("{CAMPAIGN} --format json"), 1),
+        (QUICK, 1),
+        (&format!("{QUICK} --format json"), 1),
         (&format!("show {REPRO}"), 0),
         ("targets", 0),
         ("explain no-spin", 0),
@@ -31,7 +31,7 @@ fn results_that_a_full_disk_swallows_are_no_success() {
 #[test]
 fn colours_are_for_terminals_and_for_those_who_do_not_refuse_them() {
     let desk = Desk::with_repro();
-    for command in [CAMPAIGN, "targets", "invariants", &format!("replay {REPRO}"), "test nowhere"] {
+    for command in [QUICK, "targets", "invariants", &format!("replay {REPRO}"), "test nowhere"] {
         let coloured = |variables: &str| {
             let run = desk.sh(&format!("{variables} hangup {command}"));
             run.out.contains('\x1b') || run.err.contains('\x1b')
@@ -40,7 +40,7 @@ fn colours_are_for_terminals_and_for_those_who_do_not_refuse_them() {
         assert!(coloured("CLICOLOR_FORCE=1"), "{command}");
         assert!(!coloured("CLICOLOR_FORCE=1 NO_COLOR=1"), "{command}");
     }
-    let json = desk.sh(&format!("CLICOLOR_FORCE=1 hangup {CAMPAIGN} --format json"));
+    let json = desk.sh(&format!("CLICOLOR_FORCE=1 hangup {QUICK} --format json"));
     assert!(!json.out.contains('\x1b'), "{json:?}");
 }
 
