@@ -4,12 +4,9 @@
 macro_rules! words {
     ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$outer])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-            serde::Serialize, serde::Deserialize,
-        )]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
-            $($(#[$inner])* #[serde(rename = $text)] $variant,)+
+            $($(#[$inner])* $variant,)+
         }
 
         impl $name {
@@ -30,6 +27,23 @@ macro_rules! words {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.id())
+            }
+        }
+
+        // By hand, since what is derived compares bytes with every name, in code of its own for each
+        // format: a twentieth of all that is compiled.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.id())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let id = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                Self::from_id(&id).ok_or_else(|| {
+                    serde::de::Error::custom(format_args!("unknown variant `{id}`"))
+                })
             }
         }
     };

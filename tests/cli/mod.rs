@@ -19,6 +19,8 @@ mod show;
 mod shrink;
 mod streams;
 mod test_command;
+#[cfg(not(feature = "tls"))]
+mod tls;
 
 use hangup::Registry;
 use serde_json::Value;

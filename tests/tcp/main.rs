@@ -12,5 +12,6 @@ mod real;
 mod rounds;
 mod serve;
 mod server;
+#[cfg(feature = "tls")]
 mod tls;
 mod trouble;

@@ -1,4 +1,8 @@
-//! `wss://`: the same server behind TLS.
+//! `wss://`: the same server behind TLS, in a build with the feature `tls`.
+//!
+//! `certificate/` is for these tests alone, made by
+//! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out localhost.pem
+//! -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
 
 use crate::server::{Desk, Server};
 use std::sync::Arc;
@@ -7,17 +11,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Ends TLS in front of `server`; its port, and its certificate as PEM.
-async fn in_front_of(server: &Server) -> (u16, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+const CERTIFICATE: &str = include_str!("certificate/localhost.pem");
+const KEY: &str = include_str!("certificate/key.pem");
+
+/// Ends TLS in front of `server`, with [`CERTIFICATE`]; its port.
+async fn in_front_of(server: &Server) -> u16 {
+    let certificate =
+        CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![certificate], key)
         .expect("a key that fits");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -33,7 +42,7 @@ async fn in_front_of(server: &Server) -> (u16, String) {
             });
         }
     });
-    (port, made.cert.pem())
+    port
 }
 
 async fn hangup(desk: &Arc<Desk>, arguments: String) -> crate::server::Run {
@@ -45,9 +54,9 @@ async fn hangup(desk: &Arc<Desk>, arguments: String) -> crate::server::Run {
 #[ignore = "real time: .ci/run plays it"]
 async fn a_hang_is_found_through_tls_whose_certificate_is_trusted_by_file_or_not_looked_at() {
     let server = Server::hangup("tungstenite/no-deadline");
-    let (port, pem) = in_front_of(&server).await;
+    let port = in_front_of(&server).await;
     let desk = Arc::new(Desk::new());
-    desk.write("ca.pem", &pem);
+    desk.write("ca.pem", CERTIFICATE);
     let probe = format!(
         "probe wss://localhost:{port}/ --bye wss://localhost:{port}/bye --seed 1 --watch 0s --scripts 16 \
          --close-within 1s --slack 800ms --format json"

@@ -20,8 +20,19 @@ macro_rules! habits {
             $(-> $answer:ty)? $correct:block
     )+}) => {
         $(#[doc = $about])+
-        pub(super) trait Habits: fmt::Debug + Sync {$(
+        pub(super) trait Habits: fmt::Debug + Sync + AsHabits {$(
             $(#[doc = $asks])+
+            fn $habit $(<$life>)? (&$self $(, $arg: $type)*) $(-> $answer)? {
+                Correct::$habit($self.as_habits() $(, $arg)*)
+            }
+        )+}
+
+        /// What is right, once: a default of a trait is compiled for every fault.
+        trait Correct {$(
+            fn $habit $(<$life>)? (&$self $(, $arg: $type)*) $(-> $answer)?;
+        )+}
+
+        impl Correct for dyn Habits + '_ {$(
             fn $habit $(<$life>)? (&$self $(, $arg: $type)*) $(-> $answer)? $correct
         )+}
 
@@ -49,6 +60,18 @@ macro_rules! habits {
             }
         )+}
     };
+}
+
+/// Any habits, behind a reference.
+pub(super) trait AsHabits {
+    /// The same.
+    fn as_habits(&self) -> &dyn Habits;
+}
+
+impl<H: Habits> AsHabits for H {
+    fn as_habits(&self) -> &dyn Habits {
+        self
+    }
 }
 
 habits! {

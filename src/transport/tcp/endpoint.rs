@@ -2,12 +2,11 @@
 //!
 //! It opens no connection.
 
+use super::tls::{Tls, Trust};
 use crate::wire::{InvalidOpening, Opening};
 use http::Uri;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 /// The options of an opening request besides the URL.
 #[derive(Clone, Default)]
@@ -19,7 +18,7 @@ pub struct RequestOptions {
     /// The `Host` header and the name in TLS, where they are not the URL's.
     pub host: Option<String>,
     /// How to speak TLS; needed for `wss://`.
-    pub tls: Option<TlsConnector>,
+    pub tls: Option<Trust>,
 }
 
 impl fmt::Debug for RequestOptions {
@@ -37,7 +36,7 @@ pub struct Endpoint {
     pub addresses: Vec<SocketAddr>,
     /// The opening request.
     pub(crate) opening: Opening,
-    pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -82,16 +81,10 @@ impl Endpoint {
 }
 
 /// The connector with the name that the server's certificate must have.
-fn tls(
-    url: &str,
-    host: &str,
-    options: &RequestOptions,
-) -> Result<(TlsConnector, ServerName<'static>), String> {
-    let connector = options.tls.clone().ok_or_else(|| format!("{url}: TLS is not set up"))?;
+fn tls(url: &str, host: &str, options: &RequestOptions) -> Result<Tls, String> {
+    let trust = options.tls.clone().ok_or_else(|| format!("{url}: TLS is not set up"))?;
     let name = options.host.as_deref().map_or(host, |host| host.split(':').next().unwrap_or(host));
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|error| format!("{url}: {name} is no name for TLS: {error}"))?;
-    Ok((connector, name))
+    Tls::new(trust, name).map_err(|error| format!("{url}: {error}"))
 }
 
 /// The opening request of this server's path, host and more.
@@ -123,6 +116,7 @@ fn is_private(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::tls::{Tls, Trust};
     use super::*;
     use crate::wire::handshake;
 

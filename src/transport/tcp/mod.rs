@@ -4,6 +4,10 @@
 //! It knows neither frames nor scripts.
 
 pub mod endpoint;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 pub mod tls;
 
 use endpoint::Endpoint;
@@ -12,12 +16,12 @@ use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tls::SecureSocket;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
-use tokio_rustls::client::TlsStream;
 
 /// How long TCP may take to connect; the TLS handshake may take as long again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,17 +91,16 @@ async fn connect_tcp(
 }
 
 async fn with_tls(stream: TcpStream, endpoint: &Endpoint) -> io::Result<ClientSocket> {
-    let Some((connector, name)) = &endpoint.tls else { return Ok(ClientSocket::Plain(stream)) };
-    let secured = timeout(CONNECT_TIMEOUT, connector.connect(name.clone(), stream)).await;
-    let stream = secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    Ok(ClientSocket::Tls(Box::new(stream)))
+    let Some(tls) = &endpoint.tls else { return Ok(ClientSocket::Plain(stream)) };
+    let secured = timeout(CONNECT_TIMEOUT, tls.connect(stream)).await;
+    secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(ClientSocket::Tls)
 }
 
 /// A socket, for as long as the client keeps it. Dropped, it is reset, so that
 /// neither end is left with anything to wait for.
 pub(crate) enum ClientSocket {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(SecureSocket),
     /// Closed.
     Closed,
 }
@@ -106,7 +109,7 @@ impl ClientSocket {
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Plain(stream) => Some(stream),
-            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Tls(stream) => Some(stream.tcp()),
             Self::Closed => None,
         }
     }
@@ -122,20 +125,7 @@ impl ClientSocket {
     ) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => {
-                // What was written may still be on its way out.
-                let _ = Pin::new(&mut *stream).poll_flush(cx)?;
-                let before = buffer.filled().len();
-                let read = Pin::new(&mut *stream).poll_read(cx, buffer);
-                let notified =
-                    matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
-                let cut = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
-                if notified || matches!(&read, Poll::Ready(Err(error)) if cut(error)) {
-                    // TLS says goodbye; the end is TCP's.
-                    return Pin::new(stream.get_mut().0).poll_read(cx, buffer);
-                }
-                read
-            }
+            Self::Tls(stream) => stream.poll_read(cx, buffer),
             Self::Closed => Poll::Pending,
         }
     }
@@ -143,13 +133,7 @@ impl ClientSocket {
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => {
-                let written = Pin::new(&mut *stream).poll_write(cx, bytes);
-                if written.is_ready() {
-                    let _ = Pin::new(stream).poll_flush(cx)?;
-                }
-                written
-            }
+            Self::Tls(stream) => stream.poll_write(cx, bytes),
             Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -176,8 +160,7 @@ impl ClientSocket {
     /// Sends FIN, after TLS's own goodbye where there is TLS.
     pub fn send_fin(&mut self) {
         if let Self::Tls(stream) = self {
-            let mut cx = Context::from_waker(Waker::noop());
-            let _ = Pin::new(stream).poll_shutdown(&mut cx);
+            stream.say_goodbye();
         }
         if let Some(stream) = self.tcp() {
             let _ = SockRef::from(stream).shutdown(Shutdown::Write);

@@ -1,0 +1,67 @@
+//! What stands for [`tls`](super::tls) in a build without the feature `tls`: nobody is trusted, so
+//! that no socket through TLS ever exists.
+
+use std::convert::Infallible;
+use std::io;
+use std::task::{Context, Poll};
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+
+const WITHOUT: &str =
+    "this build of hangup speaks no TLS; `--features tls` of cargo builds one that does";
+
+/// Whose certificates are trusted: nobody's.
+#[derive(Clone)]
+pub struct Trust(Infallible);
+
+/// Says that this build speaks no TLS.
+///
+/// # Errors
+///
+/// Always.
+pub fn verifying(_: Option<&[u8]>) -> Result<Trust, String> {
+    Err(WITHOUT.to_owned())
+}
+
+/// Says that this build speaks no TLS.
+///
+/// # Errors
+///
+/// Always.
+pub fn trusting() -> Result<Trust, String> {
+    Err(WITHOUT.to_owned())
+}
+
+#[derive(Clone)]
+pub(crate) struct Tls(Infallible);
+
+impl Tls {
+    pub fn new(trust: Trust, _: &str) -> Result<Self, String> {
+        match trust.0 {}
+    }
+
+    #[expect(clippy::unused_async, reason = "with the feature it waits")]
+    pub async fn connect(&self, _: TcpStream) -> io::Result<SecureSocket> {
+        match self.0 {}
+    }
+}
+
+pub(crate) enum SecureSocket {}
+
+impl SecureSocket {
+    pub fn tcp(&self) -> &TcpStream {
+        match *self {}
+    }
+
+    pub fn poll_read(&mut self, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match *self {}
+    }
+
+    pub fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        match *self {}
+    }
+
+    pub fn say_goodbye(&mut self) {
+        match *self {}
+    }
+}
