@@ -27,12 +27,13 @@ fn confirm(
     bar: &Bar,
 ) -> Result<(), String> {
     let questions = campaign.questions(outcome);
-    if questions.is_empty() {
-        return Ok(());
-    }
+    let Some(first) = questions.first() else { return Ok(()) };
     bar.aside(|| {
         output::note(&format!(
-            "confirming {} in real time, up to {} s",
+            "{}: {}, by `{}`; confirming {} in real time, up to {} s",
+            target.name(),
+            first.headline.problem(),
+            first.script.to_string().trim_end().replace('\n', "; "),
             report::count(questions.len(), "problem"),
             campaign::lasting(&questions).as_secs_f64().ceil(),
         ));

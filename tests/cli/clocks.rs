@@ -90,6 +90,8 @@ fn a_true_hang_is_confirmed_in_real_time() {
     let line = "test tungstenite/no-deadline --scripts 200 --seed 1 --close-within 500ms";
     let confirmed = desk.confirming(line);
     assert_eq!(confirmed.code, 1, "{confirmed:?}");
-    assert!(confirmed.err.starts_with("confirming "), "{confirmed:?}");
+    let told = "tungstenite/no-deadline: ends-in-time (waits to read, no timer ends it), by \
+                `upgrade; app close`; confirming ";
+    assert!(confirmed.err.starts_with(told), "{confirmed:?}");
     assert_eq!(confirmed.without_times(), desk.hangup(line).without_times());
 }

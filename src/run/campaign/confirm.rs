@@ -27,7 +27,7 @@ pub(crate) struct Question {
     /// How long it lasts at most, beside the slack: the script and the bound.
     pub limit: Duration,
     /// The headline that it is about.
-    headline: Identity,
+    pub headline: Identity,
     /// All variants of its problem.
     variants: Vec<Identity>,
 }
