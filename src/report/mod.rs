@@ -4,6 +4,8 @@
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
+mod capture;
+#[cfg(feature = "cli")]
 pub mod comparison;
 mod deaths;
 #[cfg(feature = "cli")]
@@ -19,6 +21,8 @@ mod text;
 mod timeline;
 mod wire_log;
 
+#[cfg(feature = "cli")]
+pub use capture::pcapng;
 pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};
 #[cfg(feature = "cli")]
 pub use json::json;
