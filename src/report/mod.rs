@@ -19,6 +19,8 @@ mod sentence;
 mod table;
 mod text;
 mod timeline;
+#[cfg(feature = "cli")]
+mod what_matters;
 mod wire_log;
 
 #[cfg(feature = "cli")]
@@ -36,6 +38,8 @@ pub use text::{
     test_command, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Lane, Row, Timeline, timeline};
+#[cfg(feature = "cli")]
+pub use what_matters::what_matters;
 pub use wire_log::wire_log;
 
 use crate::bounds::Bounds;

@@ -10,10 +10,14 @@
 //! in plays, never in seconds.
 
 mod simpler;
+mod what_matters;
 
 use crate::script::Script;
 use simpler::Complexity;
 use std::collections::BTreeSet;
+
+pub use simpler::NumberKind;
+pub use what_matters::{Codes, NumberRange, PLAYS, StepMatters, What, WhatMatters, what_matters};
 
 /// The most plays that [`shrink`] spends on one script.
 pub const BUDGET: u32 = 500;

@@ -45,6 +45,24 @@ impl Complexity {
 pub(super) struct Number {
     pub value: u32,
     pub minimum: u32,
+    pub kind: NumberKind,
+}
+
+/// What a number of an act counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberKind {
+    /// Bytes of a payload, or of a header's filler.
+    Payload,
+    /// Bytes of what is sent of a unit, or left out of it.
+    Part,
+    /// Bytes of a buffer, or of a segment.
+    Buffer,
+    /// Bytes of each piece.
+    Piece,
+    /// How often something is done.
+    Times,
+    /// Milliseconds.
+    Pause,
 }
 
 /// The ranks of acts: the lower, the simpler, and the earlier in a script's usual order.
@@ -453,7 +471,9 @@ fn with_content(kind: &Kind, content: Content) -> Kind {
 pub(super) fn numbers(act: &Act) -> Vec<Number> {
     let mut copy = act.clone();
     let mut out = Vec::new();
-    visit_numbers(&mut copy, &mut |value, minimum| out.push(Number { value: *value, minimum }));
+    visit_numbers(&mut copy, &mut |value, minimum, kind| {
+        out.push(Number { value: *value, minimum, kind });
+    });
     out
 }
 
@@ -461,7 +481,7 @@ pub(super) fn numbers(act: &Act) -> Vec<Number> {
 pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
     let mut copy = act.clone();
     let mut place = 0;
-    visit_numbers(&mut copy, &mut |number, _| {
+    visit_numbers(&mut copy, &mut |number, _, _| {
         if place == slot {
             *number = value;
         }
@@ -471,24 +491,24 @@ pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
 }
 
 /// Calls `on_number` with every number of an act and its minimum.
-fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32)) {
+fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32, NumberKind)) {
     match act {
         #[cfg(hangup_test_step)]
         Act::Idle => {}
         Act::Send(Send { piece, unit, pace }) => {
             if let Piece::First(count) | Piece::After(count) = piece {
-                on_number(count, 1);
+                on_number(count, 1, NumberKind::Part);
             }
             match unit {
-                Unit::Upgrade(Some(Size(size))) => on_number(size, 1),
+                Unit::Upgrade(Some(Size(size))) => on_number(size, 1, NumberKind::Payload),
                 Unit::Upgrade(None) => {}
                 Unit::Raw(content) => visit_content(content, on_number),
                 Unit::Frame(frame) => visit_kind(&mut frame.kind, on_number),
             }
             visit_pace(pace, on_number);
         }
-        Act::Wait(Millis(time)) => on_number(time, 1),
-        Act::Set(_, Size(size)) => on_number(size, 1),
+        Act::Wait(Millis(time)) => on_number(time, 1, NumberKind::Pause),
+        Act::Set(_, Size(size)) => on_number(size, 1, NumberKind::Buffer),
         Act::App(command, pace) => {
             match command {
                 Command::SendText(content)
@@ -509,7 +529,7 @@ fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32)) {
     }
 }
 
-fn visit_kind(kind: &mut Kind, on_number: &mut impl FnMut(&mut u32, u32)) {
+fn visit_kind(kind: &mut Kind, on_number: &mut impl FnMut(&mut u32, u32, NumberKind)) {
     match kind {
         Kind::Text(content)
         | Kind::Binary(content)
@@ -521,17 +541,18 @@ fn visit_kind(kind: &mut Kind, on_number: &mut impl FnMut(&mut u32, u32)) {
     }
 }
 
-fn visit_content(content: &mut Content, on_number: &mut impl FnMut(&mut u32, u32)) {
+fn visit_content(content: &mut Content, on_number: &mut impl FnMut(&mut u32, u32, NumberKind)) {
     if let Content::Fill(Size(size)) = content {
-        on_number(size, 1);
+        on_number(size, 1, NumberKind::Payload);
     }
 }
 
-fn visit_pace(pace: &mut Pace, on_number: &mut impl FnMut(&mut u32, u32)) {
+fn visit_pace(pace: &mut Pace, on_number: &mut impl FnMut(&mut u32, u32, NumberKind)) {
+    let is_pieces = matches!(pace, Pace::Pieces(..));
     if let Pace::Times(times, Millis(every)) | Pace::Pieces(times, Millis(every)) = pace {
-        on_number(times, 1);
+        on_number(times, 1, if is_pieces { NumberKind::Piece } else { NumberKind::Times });
         if *every > 0 {
-            on_number(every, 1);
+            on_number(every, 1, NumberKind::Pause);
         }
     }
 }

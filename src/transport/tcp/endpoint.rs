@@ -116,7 +116,6 @@ fn is_private(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::tls::{Tls, Trust};
     use super::*;
     use crate::wire::handshake;
 

@@ -1,0 +1,137 @@
+//! What matters in a script, in words: below each step what shows without it, and with which other
+//! values of its numbers and codes the problem shows too.
+
+use super::{thousands, wrap_to};
+use crate::script::{Act, Millis, Script, Step};
+use crate::shrink::{Codes, NumberKind, NumberRange, StepMatters, What, WhatMatters};
+use std::fmt::Write as _;
+
+/// How far what is said of a step is indented.
+const INDENT: usize = 8;
+
+/// Each step, and below it what was found of it; what a script without a step shows is said in the
+/// caller's words.
+pub fn what_matters(script: &Script, matters: &WhatMatters<String>, width: usize) -> String {
+    let mut out = String::new();
+    for (step, matters) in script.steps.iter().zip(&matters.steps) {
+        let _ = write!(out, "    {}", line(step));
+        for said in of_step(step, matters) {
+            for part in wrap_to(&said, width.saturating_sub(INDENT)).lines() {
+                let _ = writeln!(out, "{:INDENT$}{part}", "");
+            }
+        }
+    }
+    out
+}
+
+fn line(step: &Step) -> String {
+    Script { steps: vec![step.clone()] }.to_string()
+}
+
+/// What was found of a step, a sentence each.
+pub fn of_step(step: &Step, matters: &StepMatters<String>) -> Vec<String> {
+    let without = matters.without.as_ref().map(|without| match without {
+        What::Same => "can go".to_owned(),
+        What::Other(words) => format!("without it {words}"),
+    });
+    let numbers = matters.numbers.iter().map(|range| number(range, is_wait(step)));
+    let codes = matters.codes.iter().map(codes);
+    without.into_iter().chain(numbers).chain(codes).collect()
+}
+
+const fn is_wait(step: &Step) -> bool {
+    matches!(step.act, Act::Wait(_))
+}
+
+fn number(range: &NumberRange, is_wait: bool) -> String {
+    let NumberRange { kind, now, least, most, has_gaps } = *range;
+    let value = |value: u32| match kind {
+        NumberKind::Pause => Millis(value).to_string(),
+        NumberKind::Times => format!("{} times", thousands(value.into())),
+        _ if value == 1 => "1 byte".to_owned(),
+        _ => format!("{} bytes", thousands(value.into())),
+    };
+    let what = match kind {
+        NumberKind::Payload => "size",
+        NumberKind::Part => "part",
+        NumberKind::Buffer => "buffer",
+        NumberKind::Piece => "pieces",
+        NumberKind::Times => "how often",
+        NumberKind::Pause if is_wait => "how long",
+        NumberKind::Pause => "pause between",
+    };
+    let mut said = match (least, most) {
+        (None, None) => format!("{what}: any"),
+        (Some(least), None) => format!("{what}: {} or more", value(least)),
+        (None, Some(most)) => format!("{what}: {} or less", value(most)),
+        (Some(least), Some(most)) if least == most => format!("{what}: {} exactly", value(now)),
+        (Some(least), Some(most)) => format!("{what}: {} to {}", value(least), value(most)),
+    };
+    if has_gaps {
+        said.push_str(", but not all between");
+    }
+    said
+}
+
+fn codes(codes: &Codes) -> String {
+    match codes {
+        Codes::Any => "code: any, also those that no frame may carry".to_owned(),
+        Codes::AnySendable => "code: any that may be sent".to_owned(),
+        Codes::These(codes) => {
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            format!("code, of those that were tried: {}", codes.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_is_followed_by_what_was_found_of_it() {
+        let script: Script =
+            "upgrade\nwait 2950ms\nping 9B x 3 every 1s\nclose 1000\n".parse().expect("one");
+        let range =
+            |kind, now, least, most, has_gaps| NumberRange { kind, now, least, most, has_gaps };
+        let step = |without, numbers, codes| StepMatters { without, numbers, codes };
+        let kept = || Some(What::Other("every rule is kept".to_owned()));
+        let matters = WhatMatters {
+            steps: vec![
+                step(kept(), vec![], None),
+                step(
+                    Some(What::Same),
+                    vec![range(NumberKind::Pause, 2950, None, Some(2960), false)],
+                    None,
+                ),
+                step(
+                    None,
+                    vec![
+                        range(NumberKind::Payload, 9, Some(9), Some(9), false),
+                        range(NumberKind::Times, 3, Some(2), None, true),
+                        range(NumberKind::Pause, 1000, None, None, false),
+                    ],
+                    None,
+                ),
+                step(kept(), vec![], Some(Codes::These(vec![1000, 4999]))),
+            ],
+            plays: 9,
+        };
+        assert_eq!(
+            what_matters(&script, &matters, 80),
+            "    upgrade
+        without it every rule is kept
+    wait 2950ms
+        can go
+        how long: 2960ms or less
+    ping 9B x 3 every 1s
+        size: 9 bytes exactly
+        how often: 2 times or more, but not all between
+        pause between: any
+    close 1000
+        without it every rule is kept
+        code, of those that were tried: 1000, 4999
+"
+        );
+    }
+}
