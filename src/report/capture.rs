@@ -221,13 +221,13 @@ mod tests {
         let words = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
         assert_eq!(checksum(&[&words]), !0xddf2);
         assert_eq!(checksum(&[&words, &(!0xddf2_u16).to_be_bytes()]), 0);
-        assert_eq!(checksum(&[&[0xFF; 65_535]]), !0xFF00);
+        assert_eq!(checksum(&[&vec![0xFF; 65_535]]), !0xFF00);
     }
 
     #[test]
     fn blocks_and_options_end_at_a_multiple_of_four() {
         assert_eq!(block(6, &[1, 2, 3]), [6, 0, 0, 0, 16, 0, 0, 0, 1, 2, 3, 0, 16, 0, 0, 0]);
         assert_eq!(option(1, b"ab"), [1, 0, 2, 0, b'a', b'b', 0, 0]);
-        assert_eq!(option(1, &[b'a'; 70_000]).len(), 4 + 65_536);
+        assert_eq!(option(1, &vec![b'a'; 70_000]).len(), 4 + 65_536);
     }
 }

@@ -135,14 +135,16 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
         let range = |(slot, number): (usize, simpler::Number)| {
             let mut shows = |value: u32| self.is_same(at, simpler::with_number(&act, slot, value));
             let (now, minimum) = (number.value, number.minimum);
-            let least = match now == minimum || shows(minimum)? {
-                true => None,
-                false => Some(edge(now, minimum, &mut shows)?),
+            let least = if now == minimum || shows(minimum)? {
+                None
+            } else {
+                Some(edge(now, minimum, &mut shows)?)
             };
             let limit = limit(number.kind).max(now);
-            let most = match now == limit || shows(limit)? {
-                true => None,
-                false => Some(edge(now, limit, &mut shows)?),
+            let most = if now == limit || shows(limit)? {
+                None
+            } else {
+                Some(edge(now, limit, &mut shows)?)
             };
             let between = [(least.unwrap_or(minimum), now), (now, most.unwrap_or(limit))];
             let mut has_gaps = false;
@@ -189,9 +191,10 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
 fn edge(mut same: u32, mut other: u32, shows: &mut impl FnMut(u32) -> Option<bool>) -> Option<u32> {
     while same.abs_diff(other) > 1 {
         let middle = middle(same.min(other), same.max(other));
-        match shows(middle)? {
-            true => same = middle,
-            false => other = middle,
+        if shows(middle)? {
+            same = middle;
+        } else {
+            other = middle;
         }
     }
     Some(same)
@@ -274,7 +277,7 @@ mod tests {
             payload(&|value| (8190..9000).contains(&value)),
             (Some(8190), Some(8999), false)
         );
-        assert_eq!(payload(&|value| value % 2 == 0).2, true);
+        assert!(payload(&|value| value % 2 == 0).2);
         let pause = range_of("upgrade\nwait 1s\n", |value| value <= 2900);
         assert_eq!((pause.kind, pause.least, pause.most), (NumberKind::Pause, None, Some(2900)));
     }
