@@ -10,7 +10,9 @@
 //!
 //! | file | has |
 //! |---|---|
-//! | [`pool`] | the supervisor: a thread for each worker |
+//! | [`pool`] | the supervisor: its workers, and what can be asked of them |
+//! | [`campaign_run`] | a campaign in progress: a thread for each worker |
+//! | [`slot`] | the place of one worker, which is started again when it died |
 //! | [`schedule`] | which scripts come next, and the results so far: plain data |
 //! | [`crash_shapes`] | what scripts that crash have in common, so that others like them are passed over: plain data |
 //! | [`process`] | the supervisor's side of one worker process |
@@ -21,6 +23,8 @@
 //!
 //! A target that takes the process down ends the campaign where the system is not Unix.
 
+#[cfg(unix)]
+mod campaign_run;
 #[cfg(unix)]
 mod crash_shapes;
 #[cfg(unix)]
@@ -33,6 +37,8 @@ mod process;
 mod schedule;
 #[cfg(unix)]
 mod shared_memory;
+#[cfg(unix)]
+mod slot;
 #[cfg(not(unix))]
 mod without_processes;
 #[cfg(unix)]
