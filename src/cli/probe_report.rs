@@ -143,6 +143,7 @@ fn finding(
         cut_short: found.cut_short,
         plays: found.plays,
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
+        measured: None,
         path: path.map(Path::to_owned),
         url: Some(found.url.clone()),
         options: options.to_vec(),

@@ -110,6 +110,7 @@ impl Run {
         if !(options.no_confirm || stop(0)) {
             confirm(&campaign, &mut outcome, target, pool, bar)?;
         }
+        outcome.lost_workers = pool.take_lost();
         outcome.unjudged.retain(|unjudged| {
             let is_same = |finding: &Finding| finding.violation.identity == unjudged.identity;
             let is_known = known.patterns().iter().any(|known| known.matches(unjudged.identity));
@@ -173,6 +174,7 @@ impl Run {
                 reach: self.outcome.reach.clone(),
                 no_effect: self.outcome.reach.without_effect(self.target.obeys()),
                 could_not_test: self.outcome.could_not_test.clone(),
+                lost_workers: self.outcome.lost_workers,
             },
         }
     }

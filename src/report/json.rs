@@ -1,6 +1,7 @@
 //! A report for machines: one JSON object.
 
 use super::deaths::JsonDeaths;
+use super::lost_workers::JsonLostWorkers;
 use super::model::{
     Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Summary, TargetReport,
 };
@@ -79,6 +80,9 @@ struct JsonTarget<'a> {
     /// In process only: what was seen and cannot be judged in virtual time.
     #[serde(skip_serializing_if = "Option::is_none")]
     unproven: Option<Vec<JsonUnproven>>,
+    /// In process only, and only where workers were lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_workers: Option<JsonLostWorkers>,
 }
 
 /// How far the scripts got.
@@ -125,8 +129,8 @@ struct JsonUnproven {
     /// What the server needs and virtual time does not have, where that is how it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<String>,
-    /// When the connection ended while the clock ran, where that is how it is known.
-    ended_at_seconds: Option<f64>,
+    /// Whether it is known from a play with a clock that runs, in which the connection ended in time.
+    ended_in_real_time: bool,
     first_script: u64,
     /// How many scripts showed it.
     shown: u64,
@@ -135,11 +139,11 @@ struct JsonUnproven {
 impl JsonUnproven {
     fn of(unjudged: &Unjudged) -> Self {
         let Unjudged { identity, level, why, first, scripts } = *unjudged;
-        let (mut threads, mut lacks, mut ended) = (None, None, None);
+        let (mut threads, mut lacks) = (None, None);
         match why {
             WhyUnjudged::Threads(seen) => threads = Some(seen.to_string()),
             WhyUnjudged::Lacks(lack) => lacks = Some(lack.to_string()),
-            WhyUnjudged::EndedInRealTime(at) => ended = Some(at.seconds()),
+            WhyUnjudged::EndedInRealTime => {}
         }
         Self {
             problem: identity.problem(),
@@ -147,7 +151,7 @@ impl JsonUnproven {
             variant: identity.variant(),
             threads,
             lacks,
-            ended_at_seconds: ended,
+            ended_in_real_time: why == WhyUnjudged::EndedInRealTime,
             first_script: first,
             shown: scripts,
         }
@@ -205,6 +209,10 @@ impl<'a> JsonTarget<'a> {
             jumps: report.jumps.iter().map(JsonJump::of).collect(),
             could_not_test: report.could_not_test(),
             unproven: in_process.map(|_| report.unjudged().iter().map(JsonUnproven::of).collect()),
+            lost_workers: match &report.played {
+                HowPlayed::InProcess { lost_workers, .. } => JsonLostWorkers::of(lost_workers),
+                HowPlayed::OverTcp(_) => None,
+            },
         }
     }
 }

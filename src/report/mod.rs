@@ -12,6 +12,7 @@ mod deaths;
 mod json;
 #[cfg(feature = "cli")]
 mod junit;
+mod lost_workers;
 pub mod model;
 mod promise;
 mod reach;
@@ -22,6 +23,7 @@ mod timeline;
 #[cfg(feature = "cli")]
 mod what_matters;
 mod wire_log;
+mod work;
 
 #[cfg(feature = "cli")]
 pub use capture::pcapng;
@@ -41,6 +43,7 @@ pub use timeline::{Lane, Row, Timeline, timeline};
 #[cfg(feature = "cli")]
 pub use what_matters::what_matters;
 pub use wire_log::wire_log;
+pub use work::figures;
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};

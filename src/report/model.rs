@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, headline_order, rank};
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::share::Share;
-use crate::run::campaign::{self, NoEffect, Reach, Unjudged};
+use crate::run::campaign::{self, LostWorkers, NoEffect, Reach, Unjudged};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
 use std::path::PathBuf;
@@ -72,6 +72,8 @@ pub enum HowPlayed {
         no_effect: Vec<NoEffect>,
         /// Why it could not be tested, where it could not.
         could_not_test: Option<String>,
+        /// The worker processes that were lost through no fault of its own.
+        lost_workers: LostWorkers,
     },
     /// A running server, over real TCP.
     OverTcp(OverTcp),
@@ -138,6 +140,8 @@ pub struct FindingReport {
     pub plays: u32,
     /// How surely it repeats.
     pub repeats: Repeats,
+    /// What was measured, where it is about that: of this run alone.
+    pub measured: Option<String>,
     /// Where it was saved, where it was.
     pub path: Option<PathBuf>,
     /// Where it was played, where that was over TCP.
@@ -261,6 +265,8 @@ pub enum Remark<'a> {
     NoEffect(NoEffect),
     /// It could not be tested, and this is why.
     CouldNotTest(&'a str),
+    /// Worker processes were lost through no fault of the target.
+    LostWorkers(&'a LostWorkers),
     /// An accepted deviation occurred in so many scripts.
     AcceptedDeviation(&'a Deviation, u64),
     /// An accepted deviation did not occur in so many scripts.
@@ -302,6 +308,7 @@ impl FindingReport {
             cut_short: false,
             plays: finding.plays,
             repeats: Repeats::Share(finding.rate),
+            measured: finding.exchange.work.as_ref().map(super::figures),
             path,
             url: None,
             options: Vec::new(),
@@ -450,6 +457,7 @@ impl TargetReport {
                 reach,
                 no_effect,
                 could_not_test,
+                lost_workers,
             } => {
                 let passed_over = *passed_over;
                 remarks.extend((reach.scripts > 0).then_some(Remark::Reach(reach)));
@@ -460,6 +468,8 @@ impl TargetReport {
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);
                 remarks.extend((passed_over > 0).then_some(remark));
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
+                let lost = lost_workers.count() > 0;
+                remarks.extend(lost.then_some(Remark::LostWorkers(lost_workers)));
                 remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
             }
             HowPlayed::OverTcp(tcp) => {

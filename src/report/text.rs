@@ -1,5 +1,6 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
+use super::lost_workers::lost_workers;
 use super::model::{
     Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
     ReplayReport, ReplayResult, Summary, TargetReport,
@@ -8,6 +9,7 @@ use super::promise::Overdue;
 use super::reach::{no_effect, reach};
 use super::table::table;
 use super::timeline::{Timeline, clip};
+use super::work::figures;
 use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
@@ -128,6 +130,9 @@ fn problem(
     }
     let finding = problem.headline;
     indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
+    if let Some(measured) = &finding.measured {
+        indented(out, "     ", &style.wrap(&self::measured(measured), 5));
+    }
     if let Some(overdue) = Overdue::of(finding) {
         indented(out, "     ", &style.wrap(&overdue.sentence(), 5));
     }
@@ -149,6 +154,10 @@ fn problem(
     out.push('\n');
     indented(out, "     ", &variants(problem, scripts, style.width.saturating_sub(5)));
     commands(out, std::iter::once(finding).chain(problem.saved_variants()), style);
+}
+
+fn measured(figures: &str) -> String {
+    format!("Measured: {figures}.")
 }
 
 /// A problem in a line: `ends-in-time (liveness, should): waits to read, no timer ends it`.
@@ -261,6 +270,7 @@ fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
             let text = wrapped(&format!("warning: {}", no_effect(what)));
             vec![text.replacen("warning", &style.paint(Paint::Yellow, "warning"), 1)]
         }
+        Remark::LostWorkers(lost) => vec![wrapped(&lost_workers(lost))],
         Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
         Remark::CannotJudge(what, target) => {
             let mut lines = vec![wrapped(&cannot_judge(&what, target))];
@@ -328,8 +338,8 @@ pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
         WhyUnjudged::Threads(threads) => {
             format!("in {} {threads}", count(scripts as usize, "script"))
         }
-        WhyUnjudged::EndedInRealTime(at) => {
-            format!("played with a clock that runs, the connection ended in time, at {at}")
+        WhyUnjudged::EndedInRealTime => {
+            "played with a clock that runs, the connection ended in time".to_owned()
         }
     };
     format!(
@@ -507,6 +517,9 @@ pub fn headline(repro: &Repro) -> String {
 /// The whole report of one finding: sentence, script, timeline.
 pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     let mut out = saved(repro, style);
+    if let Some(work) = &finding.exchange.work {
+        let _ = writeln!(out, "\n{}", style.wrap(&measured(&figures(work)), 0));
+    }
     if finding.is_flaky() {
         let _ = writeln!(out, "\n{}", flaky(finding.rate));
     }

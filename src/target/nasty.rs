@@ -42,19 +42,22 @@ pub enum Nasty {
     AbortsOnPing,
     /// Loops for ever on a ping with a payload.
     SpinsOnPing,
+    /// Is killed by SIGKILL on a Close payload of one byte, every time: as by an OOM killer.
+    IsKilled,
     /// Does not hear of the client's FIN on every third connection of its process.
     Forgets,
 }
 
 impl Nasty {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Aborts,
         Self::PollsForEver,
         Self::EatsMemory,
         Self::Exits,
         Self::AbortsOnPing,
         Self::SpinsOnPing,
+        Self::IsKilled,
         Self::Forgets,
     ];
 }
@@ -68,6 +71,7 @@ impl Target for Nasty {
             Self::Exits => "nasty/exits",
             Self::AbortsOnPing => "nasty/aborts-on-ping",
             Self::SpinsOnPing => "nasty/spins-on-ping",
+            Self::IsKilled => "nasty/is-killed",
             Self::Forgets => "flaky/forgets",
         }
     }
@@ -90,6 +94,7 @@ impl Target for Nasty {
                 "asserts that a ping is empty: abort; and deadlocks on a pong that is not empty"
             }
             Self::SpinsOnPing => "loops for ever on a ping that is not empty",
+            Self::IsKilled => "has itself killed by SIGKILL on a Close payload of one byte",
             Self::Forgets => "does not hear of the client's FIN on every third connection",
         }
     }
@@ -175,6 +180,7 @@ impl FaultyReader {
     fn close_complete(&self, length: u64, payload: ClosePayload<'_>) {
         match (self.nasty, payload) {
             (Nasty::Aborts, ClosePayload::OneByte(_)) => std::process::abort(),
+            (Nasty::IsKilled, ClosePayload::OneByte(_)) => kill(),
             (Nasty::Exits, ClosePayload::Code(_, reason)) if str::from_utf8(reason).is_err() => {
                 std::process::exit(3)
             }
@@ -198,6 +204,12 @@ impl FaultyReader {
             spin();
         }
     }
+}
+
+/// Sends its own process SIGKILL, and does not return before that has come.
+fn kill() {
+    let own = std::process::id().to_string();
+    let _ = std::process::Command::new("kill").args(["-KILL", &own]).status();
 }
 
 fn spin() -> ! {

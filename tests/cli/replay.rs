@@ -114,6 +114,7 @@ fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
     assert!(honest.code == 0 && honest.out.starts_with("fixed on reference"), "{honest:?}");
     let shown = desk.hangup(&format!("show {file}"));
     assert!(shown.code == 0 && shown.out.contains("times the processor"), "{shown:?}");
+    assert!(run.out.contains(" Measured: ") && shown.out.contains("\nMeasured: "), "the figures");
     let shrunk = desk.hangup(&format!("shrink {file}"));
     assert!(
         shrunk.code == 1 && shrunk.out.starts_with("nothing to shrink: a script"),

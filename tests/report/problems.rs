@@ -34,6 +34,7 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
         cut_short: false,
         plays: 1,
         repeats,
+        measured: None,
         path,
         url,
         options: Vec::new(),

@@ -58,46 +58,17 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     }
 }
 
-/// `takes 4.0 times the processor time for twice the bytes: ..`
+/// What was seen, without the figures: those differ from run to run.
 fn fact(work: &Work) -> String {
-    let growth = work.growth().next_back().unwrap_or_default();
     let (what, pieces) = match work.delivery {
         Delivery::Head => ("a head", "pieces"),
         Delivery::Message => ("a message", "pieces"),
         Delivery::Fragments => ("a message", "fragments"),
-        Delivery::Messages => ("messages", "messages"),
+        Delivery::Messages => ("bytes", "messages"),
     };
-    let mut largest = work.points.iter().rev();
-    let (last, before) = (largest.next(), largest.next());
-    let point = |point: Option<&crate::exchange::WorkPoint>| {
-        point.map_or_else(Default::default, |point| (size(point.bytes), seconds(point.took)))
-    };
-    let ((bytes, took), (half, took_half)) = (point(last), point(before));
+    let size = work.piece;
     format!(
-        "takes {growth:.1} times the processor time for twice the bytes: {bytes} of {what} in {pieces} \
-         of {} took {took}, {half} took {took_half}; the {bytes} at once, {}",
-        size(work.piece),
-        seconds(work.at_once)
+        "takes over three times the processor time for twice the bytes, and again for twice as many: \
+         {what} in {pieces} of {size} B"
     )
-}
-
-fn size(bytes: u32) -> String {
-    match bytes {
-        bytes if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
-        bytes if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
-        bytes => format!("{bytes} B"),
-    }
-}
-
-/// Two digits that count.
-fn seconds(took: Duration) -> String {
-    let seconds = took.as_secs_f64();
-    let digits = if seconds >= 0.995 {
-        1
-    } else if seconds >= 0.0995 {
-        2
-    } else {
-        3
-    };
-    format!("{seconds:.digits$} s")
 }

@@ -107,9 +107,11 @@ impl Campaign {
     ) {
         for (Question { headline, variants, .. }, answer) in questions.iter().zip(answers) {
             let rule = headline.invariant();
-            let ended =
-                answer.as_ref().and_then(|played| ended_in_time(rule, played, &self.bounds));
-            let Some(at) = ended else { continue };
+            let is_refuted =
+                answer.as_ref().is_some_and(|played| ended_in_time(rule, played, &self.bounds));
+            if !is_refuted {
+                continue;
+            }
             let is_theirs = |finding: &Finding| variants.contains(&finding.violation.identity);
             let gone = outcome.findings.extract_if(.., |finding| is_theirs(finding));
             let level = gone.map(|finding| finding.violation.level).min();
@@ -119,7 +121,7 @@ impl Campaign {
             outcome.unjudged.extend(level.map(|level| Unjudged {
                 identity: *headline,
                 level,
-                why: WhyUnjudged::EndedInRealTime(at),
+                why: WhyUnjudged::EndedInRealTime,
                 first: first.unwrap_or_default(),
                 scripts: seen.map(|seen| seen.scripts).sum(),
             }));
@@ -127,12 +129,12 @@ impl Campaign {
     }
 }
 
-/// When a connection ended, or was let go of where the rule is about that, where that is
-/// certain and it was in time.
-fn ended_in_time(rule: Invariant, played: &Exchange, bounds: &Bounds) -> Option<Time> {
+/// Whether it is certain that a connection ended in time, or was let go of where the rule is about
+/// that.
+fn ended_in_time(rule: Invariant, played: &Exchange, bounds: &Bounds) -> bool {
     let view = View::of(played, ConnectionId::FIRST);
     if view.firsts.died.is_some() || view.firsts.spun.is_some() {
-        return None;
+        return false;
     }
     let verdict = judge(played, bounds);
     let is_late = verdict
@@ -141,5 +143,5 @@ fn ended_in_time(rule: Invariant, played: &Exchange, bounds: &Bounds) -> Option<
         .any(|violation| violation.owed.is_some() || violation.identity.invariant() == rule);
     let released = rule == Invariant::ReleasesInTime;
     let ended = if released { view.released() } else { view.ended() };
-    ended.filter(|_| !is_late).map(|event| view.at(event))
+    ended.is_some() && !is_late
 }

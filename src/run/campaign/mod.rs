@@ -11,6 +11,7 @@
 mod confirm;
 mod investigate;
 mod investigations;
+mod lost_workers;
 mod reach;
 mod unjudged;
 mod work_stage;
@@ -24,6 +25,7 @@ pub(crate) use investigate::crash_cost;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
+pub use lost_workers::{LostWorkers, MemoryLeft};
 pub use reach::{NoEffect, Reach};
 pub(crate) use unjudged::UnjudgedScripts;
 pub use unjudged::{Unjudged, WhyUnjudged, by_rule};
@@ -129,6 +131,8 @@ pub struct CampaignOutcome {
     pub could_not_test: Option<String>,
     /// Whether it ended early because scripts that took their process down cost too much time.
     pub given_up: bool,
+    /// The worker processes that were lost through no fault of the target.
+    pub lost_workers: LostWorkers,
 }
 
 impl CampaignOutcome {

@@ -1,7 +1,7 @@
 //! What a campaign saw and cannot judge, since the target's time is not tokio's or its runtime lacks
 //! something: plain data.
 
-use crate::exchange::{Lack, OtherThreads, Time};
+use crate::exchange::{Lack, OtherThreads};
 use crate::verdict::{Ending, Identity, Level, Violation, WhyUnproven};
 use std::collections::BTreeMap;
 
@@ -40,8 +40,8 @@ pub enum WhyUnjudged {
     Threads(OtherThreads),
     /// The server asked for what its runtime does not have there.
     Lacks(Lack),
-    /// The same script, played while the clock runs, ended in time, at this one.
-    EndedInRealTime(Time),
+    /// The same script, played while the clock runs, ended in time. When, differs from run to run.
+    EndedInRealTime,
 }
 
 /// What is to be said of several: one for each rule and way to know, with all their scripts.

@@ -38,6 +38,9 @@ const CLEAR: Duration = Duration::from_millis(100);
 const SUSPICIOUS: f64 = 2.5;
 const PERHAPS: f64 = 2.2;
 
+/// How often a play is repeated before growth is believed to be small.
+const AGAIN: u32 = 2;
+
 /// How often each size is played in turn, at least and at most.
 const ROUNDS: usize = 3;
 const MOST_ROUNDS: usize = 9;
@@ -51,24 +54,25 @@ pub(crate) fn time(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script) -
     timed(|| play(target, bounds, script, 0)).1
 }
 
-/// Looks for work out of proportion in what is delivered as in `smallest`: the script that shows
-/// it, and the figures.
-pub(crate) fn look<E>(
-    smallest: WorkScript,
-    time: &mut TimeScript<'_, E>,
-) -> Result<Option<(WorkScript, Work)>, E> {
+/// Looks for work out of proportion in what is delivered as in `script`, from few bytes on: the
+/// figures that show it.
+pub(crate) fn look<E>(script: WorkScript, time: &mut TimeScript<'_, E>) -> Result<Option<Work>, E> {
     let mut before: Option<Duration> = None;
-    let mut next = Some(smallest);
+    let mut next = Some(script.smaller());
     while let Some(script) = next {
         let Some(took) = time(&script.script())? else { return Ok(None) };
-        let growth = before.map_or(0.0, |before| ratio(took, before));
+        let enough = before.is_some() && took >= SEEN_ENOUGH;
+        let mut growth = before.map_or(0.0, |before| ratio(took, before));
+        if enough && growth < SUSPICIOUS {
+            // Something may have made the play before it slower. It is the last word on it: again.
+            growth = growth.max(ratio(took, least(script, 2, AGAIN, time)?));
+        }
         if took >= WORTH_A_LOOK && growth >= SUSPICIOUS {
             let work = measure(script, time)?;
             if let Some(work) = work.filter(is_out_of_proportion) {
                 return clearer(script, work, time).map(Some);
             }
         }
-        let enough = before.is_some() && took >= SEEN_ENOUGH;
         if took >= LONGEST && before.is_some() || enough && growth < PERHAPS {
             return Ok(None);
         }
@@ -78,27 +82,39 @@ pub(crate) fn look<E>(
     Ok(None)
 }
 
-/// The same with more bytes, until a play takes long enough to show it under any load.
+/// The least time of so many plays with a part of the bytes.
+fn least<E>(
+    script: WorkScript,
+    part: u32,
+    plays: u32,
+    time: &mut TimeScript<'_, E>,
+) -> Result<Duration, E> {
+    let mut least = Duration::MAX;
+    let Some(script) = script.shared(part) else { return Ok(least) };
+    for _ in 0..plays {
+        least = least.min(time(&script.script())?.unwrap_or(Duration::MAX));
+    }
+    Ok(least)
+}
+
+/// The figures with more bytes, until a play takes long enough to show it under any load.
 fn clearer<E>(
     mut script: WorkScript,
     mut work: Work,
     time: &mut TimeScript<'_, E>,
-) -> Result<(WorkScript, Work), E> {
+) -> Result<Work, E> {
     while work.points.last().is_some_and(|last| last.took < CLEAR)
         && let Some(doubled) = script.doubled()
         && let Some(again) = measure(doubled, time)?.filter(is_out_of_proportion)
     {
         (script, work) = (doubled, again);
     }
-    Ok((script, work))
+    Ok(work)
 }
 
 /// Measures what a script takes, and what half and a quarter of its bytes do. `None` where that
 /// cannot be told.
-pub(crate) fn measure<E>(
-    largest: WorkScript,
-    time: &mut TimeScript<'_, E>,
-) -> Result<Option<Work>, E> {
+fn measure<E>(largest: WorkScript, time: &mut TimeScript<'_, E>) -> Result<Option<Work>, E> {
     let (Some(half), Some(quarter)) = (largest.shared(2), largest.shared(4)) else {
         return Ok(None);
     };
@@ -151,7 +167,7 @@ mod tests {
             Ok::<_, Infallible>(Some(took))
         };
         let Ok(found) = look(smallest, &mut time);
-        (found.map(|(_, work)| work), longest)
+        (found, longest)
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::script::{
 const FEWEST: u32 = 4 << 10;
 const MOST: u32 = 2 << 20;
 
+/// How many a report names.
+const TYPICAL: u32 = 64 << 10;
+
 /// The most pieces: hangup needs a microsecond or two for each.
 const MOST_PIECES: u32 = 8192;
 
@@ -41,6 +44,17 @@ impl WorkScript {
     /// The smallest script.
     pub const fn smallest(delivery: Delivery, piece: u32) -> Self {
         Self { delivery, piece, bytes: FEWEST }
+    }
+
+    /// The smallest one that is delivered so.
+    pub const fn smaller(self) -> Self {
+        Self::smallest(self.delivery, self.piece)
+    }
+
+    /// The one that stands for all sizes in reports and files: which size shows it best depends on
+    /// the machine.
+    pub const fn typical(self) -> Self {
+        Self { bytes: TYPICAL, ..self }
     }
 
     /// The same with twice the bytes, where that is not too much.

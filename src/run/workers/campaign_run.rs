@@ -6,14 +6,15 @@
 use super::crash_shapes::{Shape, features};
 use super::messages::{Job, RangeResult, ViolationSummary};
 use super::pool::stall_timeout_for;
-use super::process::{StallTimeout, WorkerFailure};
+use super::process::WorkerFailure;
 use super::schedule::{PlayedRange, RangeWork, Schedule, Work};
 use super::slot::WorkerSlot;
+use super::stall::StallTimeout;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
-    Campaign, CampaignProgress, Depth, Fired, FirstFailure, Reach, accepts, crash_cost,
+    Campaign, CampaignProgress, Depth, Fired, FirstFailure, LostWorkers, Reach, accepts, crash_cost,
 };
 use crate::script::Script;
 use crate::target::Target;
@@ -180,16 +181,18 @@ impl<'a> CampaignRun<'a> {
         let RangeWork { range, shapes, epoch } = work;
         let mut held = self.scripts_that_hold(&shapes, range.clone());
         let skip = held.iter().map(|(index, _)| *index).collect();
-        let (played, rest) = match self.play_in(slot, range.clone(), skip)? {
+        let (played, rest) = match self.play_once(slot, range.clone(), skip)? {
             RangeEnd::Played(played) => {
                 let rest = played.to..range.end;
                 (Some(*played), rest)
             }
-            RangeEnd::Died { index, death, timeout } => {
+            RangeEnd::Ended { index, how } => {
                 // The scripts before it are played again: their counts died with the worker.
                 self.state().schedule.return_range(index + 1..range.end);
-                let fatal = self.judge_death(slot, index, death, timeout)?;
-                (Some(fatal), range.start..index)
+                match self.judge_end(slot, index, how)? {
+                    Some(played) => (Some(played), range.start..index),
+                    None => (None, range.start..index + 1),
+                }
             }
             RangeEnd::NotBegun => (None, range),
         };
@@ -204,11 +207,9 @@ impl<'a> CampaignRun<'a> {
     }
 
     fn play_alone(&self, slot: &mut WorkerSlot, index: u64) -> Result<(), String> {
-        let played = match self.play_in(slot, index..index + 1, Vec::new())? {
+        let played = match self.play_by_itself(slot, index, self.timeout())? {
             RangeEnd::Played(played) => Some(*played),
-            RangeEnd::Died { death, timeout, .. } => {
-                Some(self.judge_death(slot, index, death, timeout)?)
-            }
+            RangeEnd::Ended { how, .. } => self.judge_end(slot, index, how)?,
             RangeEnd::NotBegun => None,
         };
         let schedule = &mut self.state().schedule;
@@ -218,6 +219,12 @@ impl<'a> CampaignRun<'a> {
         }
         schedule.finish_range();
         Ok(())
+    }
+
+    /// A short timeout where the target has stalled before.
+    fn timeout(&self) -> StallTimeout {
+        let stalls = self.stalls.load(Ordering::Relaxed);
+        if stalls { StallTimeout::Suspicion } else { StallTimeout::Full }
     }
 
     /// The scripts of a range that hold one of these shapes, each with the number of its first.
@@ -235,68 +242,134 @@ impl<'a> CampaignRun<'a> {
     }
 
     /// Has a worker play a range but for the scripts to `skip`.
-    fn play_in(
+    fn play_once(
         &self,
         slot: &mut WorkerSlot,
         range: Range<u64>,
         skip: Vec<u64>,
     ) -> Result<RangeEnd, String> {
+        let timeout = self.timeout();
+        let job = self.job(range.clone(), skip);
+        let stopped = || self.is_stopped();
+        let attempt = slot.attempt(|worker| worker.play_range(&job, timeout, &stopped))?;
+        let at = match &attempt.ended {
+            Err(WorkerFailure::Died(index, _) | WorkerFailure::Stopped(index)) => Some(*index),
+            Err(WorkerFailure::Hung(index)) => Some(*index),
+            _ => None,
+        };
+        if at.is_some_and(|index| !range.contains(&index)) {
+            // It ended before it had begun, of nothing that a script did.
+            slot.count_fruitless(attempt.lost.unwrap_or_default())?;
+            return Ok(RangeEnd::NotBegun);
+        }
+        self.end_of(range, attempt.ended, attempt.lost, timeout)
+    }
+
+    /// Has workers play one script, until nothing from outside ends that.
+    fn play_by_itself(
+        &self,
+        slot: &mut WorkerSlot,
+        index: u64,
+        timeout: StallTimeout,
+    ) -> Result<RangeEnd, String> {
+        let job = self.job(index..index + 1, Vec::new());
+        let stopped = || self.is_stopped();
+        let attempts = slot.attempts(|worker| worker.play_range(&job, timeout, &stopped))?;
+        let ended = match attempts.ended {
+            // The index of no script, where it had not begun: this is the only one that it was to play.
+            Err(WorkerFailure::Died(_, death)) => Err(WorkerFailure::Died(index, death)),
+            ended => ended,
+        };
+        // Nothing is lost that every worker does.
+        self.end_of(index..index + 1, ended, None, timeout)
+    }
+
+    fn job(&self, range: Range<u64>, skip: Vec<u64>) -> Job {
         let campaign = self.campaign;
-        let job = Job::PlayRange {
+        Job::PlayRange {
             target: self.target.name().to_owned(),
             bounds: campaign.bounds,
             seed: campaign.seed,
             from: range.start,
             to: range.end,
             skip,
-        };
-        let stalls = self.stalls.load(Ordering::Relaxed);
-        let timeout = if stalls { StallTimeout::Suspicion } else { StallTimeout::Full };
-        match slot.worker()?.play_range(&job, timeout, &|| self.is_stopped()) {
-            Ok(played) => Ok(RangeEnd::Played(Box::new(played))),
-            Err(WorkerFailure::Died(index, death)) => {
-                slot.lose();
-                let began = range.contains(&index);
-                Ok(if began {
-                    RangeEnd::Died { index, death, timeout }
-                } else {
-                    RangeEnd::NotBegun
-                })
+        }
+    }
+
+    fn end_of(
+        &self,
+        range: Range<u64>,
+        ended: Result<RangeResult, WorkerFailure>,
+        lost: Option<LostWorkers>,
+        timeout: StallTimeout,
+    ) -> Result<RangeEnd, String> {
+        let failure = match (ended, lost) {
+            (Ok(played), _) => return Ok(RangeEnd::Played(Box::new(played))),
+            (Err(WorkerFailure::Died(index, death)), Some(lost)) => {
+                let how = WorkerEnd::Perhaps(lost, Some(death));
+                return Ok(RangeEnd::Ended { index, how });
             }
-            Err(WorkerFailure::Internal(why)) => Err(format!(
-                "a worker process failed by itself: {why}; between the scripts {} and {} of \
-                 seed {} against {}",
-                range.start,
-                range.end,
-                campaign.seed,
-                self.target.name()
-            )),
+            (Err(WorkerFailure::Stopped(index) | WorkerFailure::Hung(index)), Some(lost)) => {
+                return Ok(RangeEnd::Ended { index, how: WorkerEnd::Perhaps(lost, None) });
+            }
+            (Err(WorkerFailure::Died(index, death)), None) => {
+                return Ok(RangeEnd::Ended { index, how: WorkerEnd::Died(death, timeout) });
+            }
+            (Err(failure), _) => failure,
+        };
+        Err(format!(
+            "a worker process failed by itself: {failure}; between the scripts {} and {} of seed {} \
+             against {}",
+            range.start,
+            range.end,
+            self.campaign.seed,
+            self.target.name()
+        ))
+    }
+
+    /// Judges how a worker's work ended at the script `index`. `None` where nothing is known of the
+    /// script, since the campaign is to stop.
+    fn judge_end(
+        &self,
+        slot: &mut WorkerSlot,
+        index: u64,
+        how: WorkerEnd,
+    ) -> Result<Option<RangeResult>, String> {
+        let is_suspicion = |timeout| timeout == StallTimeout::Suspicion;
+        let (lost, timeout) = match how {
+            WorkerEnd::Died(Death::StoodStill, timeout) if is_suspicion(timeout) => {
+                (LostWorkers::default(), StallTimeout::Short)
+            }
+            WorkerEnd::Died(death, _) => return Ok(Some(self.judge_death(index, death))),
+            WorkerEnd::Perhaps(lost, _) => (lost, StallTimeout::Full),
+        };
+        match self.play_by_itself(slot, index, timeout)? {
+            RangeEnd::Played(played) => {
+                slot.count_lost(lost);
+                Ok(Some(*played))
+            }
+            RangeEnd::Ended { how: WorkerEnd::Died(death, _), .. } => {
+                if !how.is_by(death) {
+                    slot.count_lost(lost);
+                }
+                Ok(Some(self.judge_death(index, death)))
+            }
+            RangeEnd::Ended { how: WorkerEnd::Perhaps(..), .. } | RangeEnd::NotBegun => {
+                slot.count_lost(lost);
+                Ok(None)
+            }
         }
     }
 
     /// Judges the death of a worker at the script `index`.
-    fn judge_death(
-        &self,
-        slot: &mut WorkerSlot,
-        index: u64,
-        death: Death,
-        timeout: StallTimeout,
-    ) -> Result<RangeResult, String> {
-        let campaign = self.campaign;
-        let mut exchange = exchange_of_death(death);
-        if timeout == StallTimeout::Suspicion && death == Death::StoodStill {
-            let script = campaign.generator_config(&**self.target).nth(campaign.seed, index);
-            let again =
-                slot.play(self.target, campaign.bounds, &script, index, StallTimeout::Short)?;
-            exchange = if crash_cost(&again) > 0 { exchange } else { again };
-        }
-        let crash_cost = crash_cost(&exchange);
-        if crash_cost > 0 && death == Death::StoodStill {
+    fn judge_death(&self, index: u64, death: Death) -> RangeResult {
+        if death == Death::StoodStill {
             self.stalls.store(true, Ordering::Relaxed);
         }
+        let exchange = exchange_of_death(death);
         let deviations = self.target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
-        let verdict = judge(&exchange, &campaign.bounds);
+        let verdict = judge(&exchange, &self.campaign.bounds);
         // Of a script whose worker died, no more is known than that it was played.
         let reach = Reach::of(&Script::default(), &exchange, verdict.reached);
         let judged = Campaign::unaccepted(verdict, deviations, &mut fired);
@@ -308,8 +381,8 @@ impl<'a> CampaignRun<'a> {
             found.into_iter().map(once).collect()
         };
         let (violations, unproven) = (summaries(judged.violations), summaries(judged.unproven));
-        let (from, to) = (index, index + 1);
-        Ok(RangeResult { from, to, fired, violations, unproven, reach, crash_cost })
+        let (from, to, crash_cost) = (index, index + 1, crash_cost(&exchange));
+        RangeResult { from, to, fired, violations, unproven, reach, crash_cost }
     }
 
     fn investigate(
@@ -339,10 +412,26 @@ impl<'a> CampaignRun<'a> {
 enum RangeEnd {
     /// It played the range, or a part of it before it was stopped.
     Played(Box<RangeResult>),
-    /// It died at a script of the range.
-    Died { index: u64, death: Death, timeout: StallTimeout },
+    /// Its process ended at a script of the range.
+    Ended { index: u64, how: WorkerEnd },
     /// Its process was killed before it began the range.
     NotBegun,
+}
+
+/// How a worker's process ended.
+#[derive(Clone, Copy)]
+enum WorkerEnd {
+    /// It died of what the target did; as a stall, after this timeout.
+    Died(Death, StallTimeout),
+    /// Something from outside may have killed it so, or stopped it: these are the workers that it cost.
+    Perhaps(LostWorkers, Option<Death>),
+}
+
+impl WorkerEnd {
+    /// Whether it died just so.
+    fn is_by(self, death: Death) -> bool {
+        matches!(self, Self::Died(own, _) | Self::Perhaps(_, Some(own)) if own == death)
+    }
 }
 
 /// Notifies the others when a thread leaves, even by a panic.

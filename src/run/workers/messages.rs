@@ -87,6 +87,8 @@ pub(super) struct ViolationSummary {
     pub index: u64,
     pub identity: Identity,
     pub level: Level,
+    /// The strongest level of all that showed it: that does not depend on which range was whose.
+    pub strongest: Level,
     pub ending: Ending,
     pub fact: String,
     /// How many scripts of the range showed it; `index` is the first of them.
@@ -97,7 +99,14 @@ impl ViolationSummary {
     /// One that no script is counted for yet.
     pub fn of(index: u64, violation: Violation) -> Self {
         let Violation { identity, level, ending, fact, .. } = violation;
-        Self { index, identity, level, ending, fact, scripts: 0 }
+        Self { index, identity, level, strongest: level, ending, fact, scripts: 0 }
+    }
+
+    /// Counts one more script that showed it, at this level.
+    pub fn count(&mut self, level: Level) {
+        self.scripts += 1;
+        // Must comes first.
+        self.strongest = self.strongest.min(level);
     }
 
     pub fn into_violation(self) -> Violation {

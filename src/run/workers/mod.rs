@@ -6,7 +6,8 @@
 //! index of the script in play into shared memory. A worker that dies, or makes no progress
 //! for two seconds, is a finding about that script: another worker plays the script again and
 //! reports each event as it happens, and the exchange up to the death is judged as any other.
-//! Then the campaign goes on.
+//! Then the campaign goes on. A worker that something else may have killed or stopped is none, unless
+//! that happens to every worker that plays the script.
 //!
 //! | file | has |
 //! |---|---|
@@ -16,6 +17,7 @@
 //! | [`schedule`] | which scripts come next, and the results so far: plain data |
 //! | [`crash_shapes`] | what scripts that crash have in common, so that others like them are passed over: plain data |
 //! | [`process`] | the supervisor's side of one worker process |
+//! | [`stall`] | whether a worker that says nothing stands still: plain data |
 //! | [`worker`] | the worker's side |
 //! | [`messages`] | the wire protocol between the two |
 //! | [`shared_memory`] | the counters that both map |
@@ -39,6 +41,8 @@ mod schedule;
 mod shared_memory;
 #[cfg(unix)]
 mod slot;
+#[cfg(unix)]
+mod stall;
 #[cfg(not(unix))]
 mod without_processes;
 #[cfg(unix)]

@@ -5,15 +5,15 @@
 
 use super::campaign_run::CampaignRun;
 use super::messages::{Job, Server};
-use super::process::StallTimeout;
 use super::schedule::Schedule;
 use super::slot::{SlotPlayer, WorkerSlot};
+use super::stall::StallTimeout;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Work as WorkFigures};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, Investigations, Question, accepts,
-    work_of,
+    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, Investigations, LostWorkers,
+    Question, accepts, work_of,
 };
 use crate::run::preflight::could_not_test;
 use crate::script::Script;
@@ -70,6 +70,15 @@ impl WorkerPool {
         Ok(outcome)
     }
 
+    /// The workers that were lost through no fault of a target since this was last asked.
+    pub fn take_lost(&mut self) -> LostWorkers {
+        let mut lost = LostWorkers::default();
+        for slot in &mut self.slots {
+            lost.add(slot.take_lost());
+        }
+        lost
+    }
+
     /// Why the target cannot be tested, where it cannot: it opens no WebSocket that stays open.
     ///
     /// # Errors
@@ -122,13 +131,19 @@ impl WorkerPool {
                 limit: u64::try_from(limit.as_micros()).unwrap_or(u64::MAX),
             };
             let mut slot = WorkerSlot::new(memory);
-            slot.play_job(target, &job, script, StallTimeout::Full)
+            let played = slot.play_job(target, &job, script, StallTimeout::Full);
+            (played, slot.take_lost())
         };
-        std::thread::scope(|scope| {
+        let played: Vec<_> = std::thread::scope(|scope| {
             let playing: Vec<_> =
                 questions.iter().map(|question| scope.spawn(move || play(question))).collect();
-            playing.into_iter().map(|played| played.join().ok().transpose()).collect()
-        })
+            playing.into_iter().map(|played| played.join().ok()).collect()
+        });
+        let mut take = |(played, lost)| {
+            self.slots[0].count_lost(lost);
+            played
+        };
+        played.into_iter().map(|played| played.map(&mut take).transpose()).collect()
     }
 
     /// What the bytes of a script cost, where it is one of those that are measured.

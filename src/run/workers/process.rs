@@ -5,7 +5,11 @@
 
 use super::messages::{Job, RangeResult, Report};
 use super::shared_memory::SharedMemory;
+use super::stall::{Halt, POLL_INTERVAL, ProcessState, Progress, StallTimeout, StallWatch};
 use crate::exchange::{Death, Exchange, Time, What};
+use crate::run::campaign::MemoryLeft;
+use rustix::process::Signal;
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -16,24 +20,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// How often a worker that does not answer is polled.
-const POLL_INTERVAL: Duration = Duration::from_millis(25);
-
-/// After so many polls in a row without progress, two seconds, a worker counts as stalled.
-/// Polls are counted, and not time: a machine that was suspended has not polled.
-const FULL_STALL_POLLS: u32 = 80;
-
-/// The same for a target that is known to stall: a quarter of a second.
-const SHORT_STALL_POLLS: u32 = 10;
-
-/// The same for a script that is played again before it counts: an eighth of a second.
-const SUSPICION_POLLS: u32 = 5;
-
-/// How many polls a worker has to start: 20 s.
+/// How many polls a worker has to start: 20 s, and longer where it gets no processor.
 const START_POLLS: u32 = 800;
 
-/// How long a process whose socket is closed may take to exit, and its stderr to arrive.
-const EXIT_WAIT: Duration = Duration::from_millis(500);
+/// How long the stderr of a process whose socket is closed may take to arrive, and the process to
+/// exit: on a busy machine not at once.
+const STDERR_WAIT: Duration = Duration::from_millis(500);
+const EXIT_WAIT: Duration = Duration::from_secs(4);
 
 /// How much of what a worker printed on stderr is kept, in bytes.
 const STDERR_TAIL: usize = 4096;
@@ -49,6 +42,8 @@ pub(super) struct WorkerProcess {
     shared: SharedMemory,
     stderr: Receiver<String>,
     line: Vec<u8>,
+    /// Its memory, when that was last looked at.
+    memory: Option<MemoryLeft>,
 }
 
 /// Why a worker has no result.
@@ -56,20 +51,36 @@ pub(super) struct WorkerProcess {
 pub(super) enum WorkerFailure {
     /// Its process died, or stalled and was killed, while the script of this index was played.
     Died(u64, Death),
+    /// Its process was stopped, and was killed, at the script of this index.
+    Stopped(u64),
+    /// It made no progress in hangup's own code, and was killed, at the script of this index.
+    Hung(u64),
     /// hangup itself failed, for this reason.
     Internal(String),
 }
 
-/// How long a worker may make no progress before it counts as stalled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StallTimeout {
-    /// 2 s: for a target that was not seen to stall.
-    Full,
-    /// 250 ms: for a target that is known to stall.
-    Short,
-    /// 125 ms: for scripts of a target that is known to stall. One that stalls is played again
-    /// with [`Self::Short`], and if it ends then, it was only slow.
-    Suspicion,
+impl fmt::Display for WorkerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Died(_, death) => write!(f, "it {death}"),
+            Self::Stopped(_) => f.write_str(
+                "something stops it (SIGSTOP or a debugger), each time that it is started",
+            ),
+            Self::Hung(_) => f.write_str("it makes no progress in hangup's own code"),
+            Self::Internal(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What a process that can be asked to end itself is sent: by an administrator, an OOM killer, a job's
+/// time limit. A program's own faults raise other signals.
+const SENT_BY_OTHERS: [Signal; 5] =
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::KILL, Signal::TERM];
+
+/// Whether something else than the target may have ended the process: then that has to repeat.
+pub(super) fn may_be_from_outside(death: Death) -> bool {
+    let is = |signal: &Signal| death == Death::Signal(signal.as_raw());
+    SENT_BY_OTHERS.iter().any(is)
 }
 
 impl WorkerProcess {
@@ -77,9 +88,9 @@ impl WorkerProcess {
     ///
     /// # Errors
     ///
-    /// Why it does not start, on one line.
-    pub fn start(memory: u64) -> Result<Self, String> {
-        let cannot_start = |error: io::Error| format!("no worker process can be started: {error}");
+    /// Why it does not start.
+    pub fn start(memory: u64) -> Result<Self, WorkerFailure> {
+        let cannot_start = |error: io::Error| WorkerFailure::Internal(error.to_string());
         let (shared, file) = SharedMemory::create().map_err(cannot_start)?;
         let (ours, theirs) = UnixStream::pair().map_err(cannot_start)?;
         ours.set_read_timeout(Some(POLL_INTERVAL)).map_err(cannot_start)?;
@@ -96,21 +107,22 @@ impl WorkerProcess {
             .map_err(cannot_start)?;
         let stderr = read_tail(child.stderr.take());
         let line = Vec::new();
-        let mut worker = Self { child, socket: BufReader::new(ours), shared, stderr, line };
-        let mut polls = 0;
-        let mut give_up = |_: &Self| {
-            polls += 1;
-            (polls > START_POLLS).then(|| WorkerFailure::Internal("it does not answer".to_owned()))
+        let socket = BufReader::new(ours);
+        let mut worker = Self { child, socket, shared, stderr, line, memory: None };
+        let (mut polls, mut watch) = (0, StallWatch::default());
+        let mut give_up = |worker: &Self| {
+            polls += u32::from(!worker.state().is_some_and(|process| process.runs));
+            let late = || WorkerFailure::Internal("it does not answer".to_owned());
+            let late = (polls > START_POLLS).then(late);
+            late.or_else(|| worker.halt(&mut watch, StallTimeout::Full))
         };
         match worker.receive(&mut give_up) {
-            Ok(Report::Ready) => Ok(worker),
-            Ok(report) => Err(format!("no worker process can be started: it said {report:?}")),
-            Err(WorkerFailure::Internal(why)) => {
-                Err(format!("no worker process can be started: {why}"))
+            Ok(Report::Ready) => {
+                worker.memory = worker.look_at_memory();
+                Ok(worker)
             }
-            Err(WorkerFailure::Died(..)) => {
-                Err("no worker process can be started: it died".to_owned())
-            }
+            Ok(report) => Err(Self::unexpected(&report)),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -122,14 +134,14 @@ impl WorkerProcess {
         stopped: &dyn Fn() -> bool,
     ) -> Result<RangeResult, WorkerFailure> {
         self.shared.state().stop_requested.store(0, Relaxed);
+        self.memory = self.look_at_memory();
         self.send(job);
-        let mut stall = StallDetector::default();
+        let mut watch = StallWatch::default();
         let mut on_poll = |worker: &Self| {
             if stopped() {
                 worker.shared.state().stop_requested.store(1, Relaxed);
             }
-            let still = stall.polls_without_progress(&worker.shared) >= timeout.polls();
-            still.then(|| WorkerFailure::Died(worker.script_index(), Death::StoodStill))
+            worker.halt(&mut watch, timeout)
         };
         match self.receive(&mut on_poll)? {
             Report::RangePlayed(result) => Ok(result),
@@ -146,11 +158,8 @@ impl WorkerProcess {
         self.send(job);
         let mut exchange = Exchange::new(true);
         loop {
-            let mut stall = StallDetector::default();
-            let mut on_poll = |worker: &Self| {
-                let still = stall.polls_without_progress(&worker.shared) >= timeout.polls();
-                still.then_some(WorkerFailure::Died(0, Death::StoodStill))
-            };
+            let mut watch = StallWatch::default();
+            let mut on_poll = |worker: &Self| worker.halt(&mut watch, timeout);
             match self.receive(&mut on_poll) {
                 Ok(Report::Event(happened)) => happened.append_to(&mut exchange),
                 Ok(Report::ScriptPlayed { peak_heap, steps }) => {
@@ -170,11 +179,8 @@ impl WorkerProcess {
     /// Has one script timed; `None` where the worker cannot say.
     pub fn time_script(&mut self, job: &Job) -> Result<Option<Duration>, WorkerFailure> {
         self.send(job);
-        let mut stall = StallDetector::default();
-        let mut on_poll = |worker: &Self| {
-            let still = stall.polls_without_progress(&worker.shared) >= FULL_STALL_POLLS;
-            still.then_some(WorkerFailure::Died(0, Death::StoodStill))
-        };
+        let mut watch = StallWatch::default();
+        let mut on_poll = |worker: &Self| worker.halt(&mut watch, StallTimeout::Full);
         match self.receive(&mut on_poll)? {
             Report::ScriptTimed { took } => Ok(took),
             report => Err(Self::unexpected(&report)),
@@ -187,6 +193,44 @@ impl WorkerProcess {
         let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
         exchange.push(now, What::Died(death));
         exchange
+    }
+
+    /// Whether the target runs, or ran when the process ended.
+    pub fn target_runs(&self) -> bool {
+        Progress::of(&self.shared).target_runs
+    }
+
+    /// What the system says of its process.
+    fn state(&self) -> Option<ProcessState> {
+        ProcessState::of(self.child.id())
+    }
+
+    /// Why it is not waited for any longer, at a poll.
+    fn halt(&self, watch: &mut StallWatch, timeout: StallTimeout) -> Option<WorkerFailure> {
+        let index = self.script_index();
+        let halt = watch.poll(Progress::of(&self.shared), self.state(), timeout)?;
+        Some(match halt {
+            Halt::StandsStill => WorkerFailure::Died(index, Death::StoodStill),
+            Halt::IsStopped => WorkerFailure::Stopped(index),
+            Halt::IsHung => WorkerFailure::Hung(index),
+        })
+    }
+
+    /// Its memory and the machine's, when it was last looked at: the system forgets that of a
+    /// process that has died.
+    pub const fn memory(&self) -> Option<MemoryLeft> {
+        self.memory
+    }
+
+    fn look_at_memory(&self) -> Option<MemoryLeft> {
+        let kib = |path: &str, name: &str| {
+            let text = std::fs::read_to_string(path).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+        };
+        let machine = kib("/proc/meminfo", "MemAvailable:")?;
+        let worker = kib(&format!("/proc/{}/status", self.child.id()), "VmRSS:")?;
+        Some(MemoryLeft { machine, worker })
     }
 
     fn script_index(&self) -> u64 {
@@ -222,6 +266,7 @@ impl WorkerProcess {
                 }
                 Ok(_) => return Err(self.exit_failure()),
                 Err(error) if is_timeout(&error) => {
+                    self.memory = self.look_at_memory().or(self.memory);
                     if let Some(lost) = on_poll(self) {
                         self.kill();
                         return Err(lost);
@@ -234,7 +279,7 @@ impl WorkerProcess {
 
     /// The process closed its socket: finds out how it ended.
     fn exit_failure(&mut self) -> WorkerFailure {
-        let stderr = self.stderr.recv_timeout(EXIT_WAIT).unwrap_or_default();
+        let stderr = self.stderr.recv_timeout(STDERR_WAIT).unwrap_or_default();
         let mut status = self.child.try_wait().ok().flatten();
         let mut pause = Duration::from_millis(1);
         while status.is_none() && pause < EXIT_WAIT {
@@ -262,35 +307,6 @@ impl WorkerProcess {
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-impl StallTimeout {
-    const fn polls(self) -> u32 {
-        match self {
-            Self::Full => FULL_STALL_POLLS,
-            Self::Short => SHORT_STALL_POLLS,
-            Self::Suspicion => SUSPICION_POLLS,
-        }
-    }
-}
-
-/// Counts the polls in which a running target made no progress.
-#[derive(Default)]
-struct StallDetector {
-    last: (u64, u64),
-    polls: u32,
-}
-
-impl StallDetector {
-    /// How many polls in a row found the target running and its progress unchanged.
-    fn polls_without_progress(&mut self, shared: &SharedMemory) -> u32 {
-        let state = shared.state();
-        let now = (state.script_index.load(Relaxed), state.progress.load(Relaxed));
-        let still = now == self.last && state.target_running.load(Relaxed) == 1;
-        self.last = now;
-        self.polls = if still { self.polls + 1 } else { 0 };
-        self.polls
     }
 }
 

@@ -6,7 +6,7 @@ use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Work};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, PlaysHere, Question,
+    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, LostWorkers, PlaysHere, Question,
     play_on_threads, work_of,
 };
 use crate::run::virtual_time::play;
@@ -36,6 +36,11 @@ impl WorkerPool {
         let mut outcome = campaign.run_knowing(known, target, watch);
         outcome.take_in(campaign.look_at_work(target), known);
         Ok(outcome)
+    }
+
+    /// None: there are no workers.
+    pub fn take_lost(&mut self) -> LostWorkers {
+        LostWorkers::default()
     }
 
     pub fn play(

@@ -198,10 +198,9 @@ impl JobRunner<'_> {
             let found = [(judged.violations, &mut violations), (judged.unproven, &mut unproven)];
             for (found, firsts) in found {
                 for violation in found {
-                    firsts
-                        .entry(violation.identity)
-                        .or_insert_with(|| ViolationSummary::of(index, violation))
-                        .scripts += 1;
+                    let (identity, level) = (violation.identity, violation.level);
+                    let first = || ViolationSummary::of(index, violation);
+                    firsts.entry(identity).or_insert_with(first).count(level);
                 }
             }
             index += 1;
