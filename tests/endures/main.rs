@@ -6,3 +6,4 @@
 //! `cargo test --test endures -- --ignored`. `HANGUP_SEED=N` takes another seed.
 
 mod command;
+mod workers;
