@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("actor", 4),
     ("target", 4),
     ("run::control_play", 5),
+    ("run::interrupt", 5),
     ("run::preflight", 6),
     ("run::virtual_time", 5),
     ("run::work", 5),

@@ -25,7 +25,10 @@ const MEMORY_MIB: u32 = 256;
 /// failing script to a minimal one and saves it.
 ///
 /// Exit codes: 0 clean, 1 problems, or an accepted deviation that never occurs or
-/// far more often than is known, 2 could not test.
+/// far more often than is known, 2 could not test, or not report.
+///
+/// Ctrl-C, SIGTERM and SIGHUP stop a run: it saves and reports what it has found. A second one, half a
+/// second later or more, ends it at once.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 80)]
 pub(super) struct Arguments {
@@ -62,7 +65,7 @@ pub(super) enum Command {
     Show(Anywhere),
     /// Print a saved finding as a program that plays it, for people without hangup.
     Export(Export),
-    /// Let a target listen on a real socket, until Ctrl-C.
+    /// Let a target listen on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
     Serve(Serve),
     /// List the targets.
     Targets,
@@ -109,7 +112,8 @@ pub(super) struct Test {
     /// How much memory a worker process may use, in MiB: more is a finding.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,
-    /// Where to save findings.
+    /// Where to save findings. The folder is made where it is missing; that it can be written is tried
+    /// before anything is played.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// Shrink and save every variant of a problem (each cause and condition), and not only the
@@ -119,7 +123,8 @@ pub(super) struct Test {
     /// Tell each accepted deviation with its reason.
     #[arg(long)]
     pub verbose: bool,
-    /// Report in JUnit's form too, in this file.
+    /// Report in JUnit's form too, in this file. A regular file is written whole or not at all, where a
+    /// link leads too; a device, a FIFO or /dev/stdout is written through.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Report what virtual time says without playing it in real time. By default the headline of
@@ -183,10 +188,12 @@ pub(super) struct Probe {
     /// Everything else is new. Where the file does not exist, this run's are recorded in it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Report in JUnit's form too, in this file.
+    /// Report in JUnit's form too, in this file. A regular file is written whole or not at all, where a
+    /// link leads too; a device, a FIFO or /dev/stdout is written through.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Where to save findings.
+    /// Where to save findings. The folder is made where it is missing; that it can be written is tried
+    /// before anything is played.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// Shrink and save every variant of a problem (each cause and condition), and not only the

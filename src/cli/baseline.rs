@@ -3,7 +3,8 @@
 //! An entry accepts a finding and says in how many scripts it showed. What shows far more often
 //! than that has jumped.
 
-use super::{Trouble, output};
+use super::stop::Stop;
+use super::{Trouble, output, output_file};
 use crate::finding::problem::{Problems, Sighting, Sightings};
 use crate::finding::share::{CHANGED, JUMPED, Share};
 use crate::report;
@@ -69,8 +70,18 @@ impl Entry {
 pub(super) struct Baseline(Vec<Entry>);
 
 impl Baseline {
+    /// What the file that is named accepts; `None` where none is, or where it is to be written.
+    pub fn open(file: Option<&Path>) -> Result<Option<Self>, Trouble> {
+        let Some(file) = file else { return Ok(None) };
+        let read = Self::read(file)?;
+        if read.is_none() {
+            output_file::check("--baseline", file)?;
+        }
+        Ok(read)
+    }
+
     /// What the file accepts; `None` where there is no such file.
-    pub fn read(file: &Path) -> Result<Option<Self>, Trouble> {
+    fn read(file: &Path) -> Result<Option<Self>, Trouble> {
         let at = file.display();
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
@@ -94,8 +105,13 @@ impl Baseline {
 }
 
 /// Records the findings of these targets as accepted, and says so.
-pub(super) fn record(file: &Path, targets: &[TargetReport], named: bool) -> Result<(), Trouble> {
-    output::write_file(file, &text(targets, named)?)?;
+pub(super) fn record(
+    file: &Path,
+    targets: &[TargetReport],
+    named: bool,
+    stop: &Stop,
+) -> Result<(), Trouble> {
+    output_file::write("--baseline", file, &text(targets, named)?, stop)?;
     let problems: usize = targets.iter().map(|target| target.problems().len()).sum();
     let problems = report::count(problems, "problem");
     output::note(&format!("{problems} recorded as accepted in {}", file.display()));

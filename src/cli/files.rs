@@ -3,6 +3,7 @@
 
 use super::args::File;
 use super::saved::make_directory;
+use super::stop::Stop;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -74,11 +75,16 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
 
 impl Case {
     /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
-    fn open(registry: &Registry, options: &File) -> Result<Self, Trouble> {
-        Self::of(registry, options, read(&options.file)?)
+    fn open(registry: &Registry, options: &File, stop: &Stop) -> Result<Self, Trouble> {
+        Self::of(registry, options, read(&options.file)?, stop)
     }
 
-    fn of(registry: &Registry, options: &File, content: Content) -> Result<Self, Trouble> {
+    fn of(
+        registry: &Registry,
+        options: &File,
+        content: Content,
+        stop: &Stop,
+    ) -> Result<Self, Trouble> {
         let at = named(&options.file);
         let repro = match content {
             Content::Repro(repro) => *repro,
@@ -90,7 +96,7 @@ impl Case {
                 };
                 let target = find(registry, name)?;
                 let bounds = options.promises.hold(target.bounds());
-                let pool = pool(options);
+                let pool = pool(options, stop);
                 return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
         };
@@ -110,7 +116,7 @@ impl Case {
         }
         let bounds = options.promises.hold(repro.bounds);
         let script = repro.script.clone();
-        let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options));
+        let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options, stop));
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
     }
 
@@ -164,8 +170,8 @@ impl Case {
 }
 
 /// One worker is enough for one script.
-fn pool(options: &File) -> WorkerPool {
-    WorkerPool::new(1, u64::from(options.memory) << 20)
+fn pool(options: &File, stop: &Stop) -> WorkerPool {
+    WorkerPool::new(1, u64::from(options.memory) << 20, &stop.interrupt)
 }
 
 /// A repro has keys; a script has none. Half of a repro must not be read as a script.
@@ -191,8 +197,8 @@ fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
     })
 }
 
-pub(super) fn replay(registry: &Registry, options: &File) -> Done {
-    let mut case = Case::open(registry, options)?;
+pub(super) fn replay(registry: &Registry, options: &File, stop: &Stop) -> Done {
+    let mut case = Case::open(registry, options, stop)?;
     let (exchange, verdict) = case.play()?;
     if verdict.is_clean() {
         case.has_to_open()?;
@@ -223,8 +229,8 @@ pub(super) fn tell(report: &ReplayReport) -> u8 {
     }
 }
 
-pub(super) fn shrink(registry: &Registry, options: &File) -> Done {
-    let mut case = Case::open(registry, options)?;
+pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
+    let mut case = Case::open(registry, options, stop)?;
     let (exchange, verdict) = case.play()?;
     let Some(violation) = case.violation(&verdict) else {
         case.has_to_open()?;
@@ -266,7 +272,7 @@ fn elsewhere<'a>(registry: &Registry, options: &File, content: &'a Content) -> O
     (options.target.is_none() && registry.resolve(&repro.target.0).is_err()).then_some(repro)
 }
 
-pub(super) fn show(registry: &Registry, options: &File) -> Done {
+pub(super) fn show(registry: &Registry, options: &File, stop: &Stop) -> Done {
     let content = read(&options.file)?;
     if let Some(repro) = elsewhere(registry, options, &content) {
         let (name, version) = &repro.target;
@@ -283,7 +289,7 @@ pub(super) fn show(registry: &Registry, options: &File) -> Done {
         }
         return Ok(CLEAN);
     }
-    let mut case = Case::of(registry, options, content)?;
+    let mut case = Case::of(registry, options, content, stop)?;
     let (exchange, verdict) = case.play()?;
     let name = case.target.name();
     let version = case.target.version();

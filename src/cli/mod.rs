@@ -1,7 +1,7 @@
 //! The command line: the only place that prints, reads arguments, touches the clock
 //! of the wall, and decides exit codes.
 //!
-//! Exit codes: 0 clean, 1 findings or a stale or jumped deviation, 2 could not test. Results go to
+//! Exit codes: 0 clean, 1 findings or a stale or jumped deviation, 2 could not test, or not report. Results go to
 //! stdout, progress and errors to stderr.
 
 mod args;
@@ -12,6 +12,7 @@ mod export;
 mod files;
 mod lists;
 mod output;
+mod output_file;
 mod probe;
 mod probe_progress;
 mod probe_report;
@@ -20,15 +21,18 @@ mod remote;
 mod saved;
 mod serve;
 mod start;
+mod stop;
 mod test;
 mod test_report;
 
+use crate::run::interrupt::INTERRUPTED;
 use crate::run::virtual_time::outside_of_runtimes;
 use crate::run::workers;
 use crate::target::Registry;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
+use stop::Stop;
 
 /// Nothing was wrong.
 const CLEAN: u8 = 0;
@@ -60,41 +64,48 @@ pub fn main(registry: Registry) -> ExitCode {
 }
 
 fn run(registry: &Registry) -> ExitCode {
-    let arguments = Arguments::parse();
-    let done = match arguments.command {
-        Command::Test(options) => test::run(registry, &options),
-        Command::Probe(options) => probe::run(&options),
-        Command::Compare(options) => compare::run(&options),
-        Command::Replay(options) => match options.url() {
-            Some(url) => remote::replay(url, &options),
-            None => files::replay(registry, &options.file),
-        },
-        Command::Shrink(options) => match options.url() {
-            Some(url) => remote::shrink(url, &options),
-            None => files::shrink(registry, &options.file),
-        },
-        Command::Show(options) => match options.url() {
-            Some(url) => remote::show(url, &options),
-            None => files::show(registry, &options.file),
-        },
-        Command::Export(options) => export::run(&options),
-        Command::Serve(options) => serve::run(registry, &options),
-        Command::Targets => Ok(lists::targets(registry)),
-        Command::Invariants => Ok(lists::invariants()),
-        Command::Explain { id } => lists::explain(&id),
-        Command::Worker { memory } => {
-            workers::serve(registry, memory, || std::process::exit(0)).map(|()| CLEAN)
-        }
-    };
+    let done = carry_out(registry, Arguments::parse().command);
     let written = |code| match output::failure() {
         Some(error) => Err(format!("results could not be written: {error}")),
         None => Ok(code),
     };
     match done.and_then(written) {
         Ok(code) => ExitCode::from(code),
+        // That was said when it was.
+        Err(trouble) if trouble == INTERRUPTED => ExitCode::from(COULD_NOT),
         Err(trouble) => {
             output::error(&trouble);
             ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+fn carry_out(registry: &Registry, command: Command) -> Done {
+    // What is done in a moment ends by the signal itself, and a worker with its supervisor.
+    let stop = Stop::listen;
+    match command {
+        Command::Test(options) => test::run(registry, &options, &stop()?),
+        Command::Probe(options) => probe::run(&options, &stop()?),
+        Command::Compare(options) => compare::run(&options),
+        Command::Replay(options) => match options.url() {
+            Some(url) => remote::replay(url, &options, &stop()?),
+            None => files::replay(registry, &options.file, &stop()?),
+        },
+        Command::Shrink(options) => match options.url() {
+            Some(url) => remote::shrink(url, &options, &stop()?),
+            None => files::shrink(registry, &options.file, &stop()?),
+        },
+        Command::Show(options) => match options.url() {
+            Some(url) => remote::show(url, &options, &stop()?),
+            None => files::show(registry, &options.file, &stop()?),
+        },
+        Command::Export(options) => export::run(&options),
+        Command::Serve(options) => serve::run(registry, &options, &stop()?),
+        Command::Targets => Ok(lists::targets(registry)),
+        Command::Invariants => Ok(lists::invariants()),
+        Command::Explain { id } => lists::explain(&id),
+        Command::Worker { memory } => {
+            workers::serve(registry, memory, || std::process::exit(0)).map(|()| CLEAN)
         }
     }
 }

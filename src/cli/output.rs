@@ -1,12 +1,9 @@
 //! Printing: colours where there is a terminal, and no panic where a pipe is closed.
 
-use super::Trouble;
-use crate::finding::save::write_whole;
 use crate::report::{Style, quoted};
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 /// Why results could not be written, where they could not.
@@ -44,12 +41,11 @@ pub(super) fn error(text: &str) {
     note(&format!("{} {}", "error:".red().bold(), text.replace(char::is_control, " ")));
 }
 
-/// Writes a file whole or not at all.
-pub(super) fn write_file(file: &Path, text: &str) -> Result<(), Trouble> {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    write_whole(directory, file, text.as_bytes())
-        .map_err(|error| format!("{}: {error}", file.display()))
+/// Prints a line to stderr from any thread: in place of a bar that may be drawn there, which is
+/// drawn again below.
+pub(super) fn over_a_bar(text: &str) {
+    let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+    let _ = writeln!(io::stderr(), "{clear}{text}");
 }
 
 fn stdout() -> AutoStream<io::Stdout> {

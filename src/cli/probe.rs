@@ -8,32 +8,49 @@ use super::probe_report::repro;
 use super::remote::{allow, asking, endpoint, runtime, seconds};
 use super::saved::Saved;
 use super::start::{Started, ToStart};
+use super::stop::Stop;
 use super::test_report::is_promised;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, probe_report};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, probe_report};
 use crate::bounds::Bounds;
 use crate::report;
 use crate::report::ServerDeaths;
 use crate::report::model::{Summary, TargetReport};
+use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
     PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
     longest_script,
 };
 use crate::verdict::Invariant;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::Duration;
-use tokio::sync::watch;
 
-pub(super) fn run(options: &Options) -> Done {
-    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?.flatten();
+pub(super) fn run(options: &Options, stop: &Stop) -> Done {
+    let seed = options.seed.unwrap_or_else(fresh_seed);
+    let began = now();
+    let checked =
+        options.junit.as_deref().map_or(Ok(()), |file| output_file::check("--junit", file));
+    let junit = options.junit.as_deref().filter(|_| checked.is_ok());
+    let reporting = Reporting { options, stop, junit, seed };
+    match checked.and_then(|()| test(&reporting)) {
+        Err(trouble) => reporting.could_not(trouble, began.elapsed()),
+        done => done,
+    }
+}
+
+/// Tests, and reports; an error where nothing could be tested.
+fn test(reporting: &Reporting<'_>) -> Done {
+    let Reporting { options, stop, seed, .. } = *reporting;
+    let baseline = Baseline::open(options.baseline.as_deref())?;
     let known = baseline.as_ref().map(|baseline| baseline.of_target(options.url()));
     let known = known.unwrap_or_default();
-    let (server, started) = server(options)?;
+    output_file::check_directory(&options.findings)?;
+    let (server, started) = server(options, stop)?;
     let concurrency = options.concurrency as usize;
     allow(concurrency)?;
     let probe = Probe {
         server,
         limits: limits(options),
-        seed: options.seed.unwrap_or_else(fresh_seed),
+        seed,
         scripts: options.scripts,
         concurrency,
         rate: options.rate,
@@ -41,33 +58,47 @@ pub(super) fn run(options: &Options) -> Done {
         accepted: known.patterns(),
     };
     announce(&probe, options);
-    let stop = catch_ctrl_c(started.as_ref())?;
     let began = now();
     let mut bar = ProbeBar::new(options.scripts);
     let mut saved = Saved::default();
+    let bounds = probe.limits.bounds;
     let mut watch = |progress: ProbeProgress<'_>| {
         bar.tell(&progress);
-        if let ProbeProgress::Seen(violation, script) = progress {
-            let line = report::first_seen(violation, script, began.elapsed(), output::style());
+        if let ProbeProgress::Seen(found) = progress {
+            let (violation, style) = (&found.violation, output::style());
+            let line = report::first_seen(violation, found.index, began.elapsed(), style);
             bar.aside(|| say(&line, options.format));
+            saved.save_unconfirmed(&options.findings, repro(found, bounds));
         }
         if let ProbeProgress::News(found) = progress {
-            let repro = repro(found, probe.limits.bounds);
-            if found.is_dismissed() || !found.shrunk {
-                saved.remember(repro);
-            } else {
+            let repro = repro(found, bounds);
+            if found.is_dismissed() {
+                saved.dismiss(repro);
+            } else if found.shrunk && found.replays > 0 {
                 saved.save(&options.findings, repro);
+            } else {
+                saved.remember(repro);
             }
         }
     };
-    let mut outcome = runtime()?.block_on(probe.run(stop, &mut watch))?;
-    let output_file = started.as_ref().map(|started| started.output().to_owned());
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(probe.run(stop.asked(), &mut watch));
+    // Nobody waits for what was asked of the system.
+    runtime.shutdown_background();
+    bar.finish();
+    let is_named = match &outcome {
+        Ok(outcome) => outcome.deaths.died,
+        // The server did not start: the error names it.
+        Err(_) => started.is_some(),
+    };
+    let output_file = started.as_ref().filter(|_| is_named).map(|it| it.tell_output().to_owned());
     drop(started);
+    let mut outcome = outcome?;
+    outcome.stopped |= stop.is_asked();
     let seen = (&outcome.sightings, outcome.scripts);
     let held = |found: &ProbeFinding| (!found.is_dismissed()).then_some(found.violation.identity);
     let missed = known.take_missed(&mut outcome.findings, held, seen);
     let known = (&known, missed.as_slice());
-    bar.finish();
     let seconds = began.elapsed().as_secs_f64();
     let mut asked = options.reach.words();
     asked.extend(options.promises.words());
@@ -84,72 +115,128 @@ pub(super) fn run(options: &Options) -> Done {
     saved.settle(&options.findings, &headlines, &held);
     let death = outcome.findings.iter().find(|found| probe_report::is_death(found));
     let likeliest = death.and_then(|found| Some((found, saved.path(found.violation.identity)?)));
-    let (bounds, printed) = (probe.limits.bounds, output_file.as_deref());
-    let deaths = probe_report::deaths(&outcome, bounds, likeliest, &asked, printed);
+    let deaths = probe_report::deaths(&outcome, bounds, likeliest, &asked, output_file.as_deref());
     let target = report(&saved, &deaths);
-    match options.format {
-        Format::Human => output::print(&report::target(&target, output::style())),
-        Format::Json => output::line(&report::json(&Summary {
-            seed: probe.seed,
-            scripts: outcome.scripts,
-            seconds,
-            scripts_per_second: outcome.scripts as f64 / seconds.max(1e-9),
-            interrupted: outcome.stopped,
-            trouble: outcome.trouble.as_deref(),
-            targets: std::slice::from_ref(&target),
-        })?),
-    }
-    finish(options, &probe, &outcome, &saved, &target, baseline.is_some())
+    Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))
 }
 
-/// Writes what is to be written, says what went wrong, and decides the exit code.
-fn finish(
-    options: &Options,
-    probe: &Probe,
-    outcome: &ProbeOutcome,
-    saved: &Saved,
-    target: &TargetReport,
-    has_baseline: bool,
-) -> Done {
-    let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
-    let is_held = findings.iter().any(|found| !found.is_dismissed());
-    if let Some(file) = &options.junit {
-        let interrupted = stopped.then_some("interrupted");
-        let trouble = trouble.as_deref().or(interrupted);
+/// Where the report goes.
+struct Reporting<'a> {
+    options: &'a Options,
+    stop: &'a Stop,
+    /// The file for JUnit, where it can be written.
+    junit: Option<&'a Path>,
+    seed: u64,
+}
+
+impl Reporting<'_> {
+    /// Writes what is to be written, says what went wrong, and decides the exit code.
+    fn finish(
+        &self,
+        probe: &Probe,
+        outcome: &ProbeOutcome,
+        saved: &Saved,
+        target: &TargetReport,
+        has_baseline: bool,
+    ) -> u8 {
+        let ProbeOutcome { trouble, stopped, findings, .. } = outcome;
+        let is_held = findings.iter().any(|found| !found.is_dismissed());
+        let mut unwritten: Vec<Trouble> = Vec::new();
+        let whole = trouble.is_none() && !stopped && saved.is_whole();
         let judged =
             |rule| can_be_told_over_tcp(rule, &probe.limits.bounds, outcome.sees_the_server);
-        let problems = target.problems();
         let seconds = target.seconds();
         let suite = report::Suite {
-            server: options.url(),
-            problems,
+            server: self.options.url(),
+            problems: target.problems(),
             scripts: outcome.scripts,
-            judged: &judged,
+            judged: Some(&judged),
             failures: target.jumps.iter().map(report::jump).collect(),
-            trouble: trouble.map(str::to_owned),
+            trouble: trouble.clone().or_else(|| stopped.then(|| INTERRUPTED.to_owned())),
             seconds: Some(seconds),
         };
-        let text = report::junit(&[suite], seconds);
-        output::write_file(file, &text)?;
+        unwritten.extend(self.write_junit(&[suite], seconds).err());
+        let new_baseline = self.options.baseline.as_ref().filter(|_| !has_baseline && whole);
+        let recorded = new_baseline
+            .map(|file| baseline::record(file, std::slice::from_ref(target), false, self.stop));
+        let is_recorded = matches!(recorded, Some(Ok(())));
+        unwritten.extend(recorded.and_then(Result::err));
+        let troubles: Vec<&str> = trouble.iter().chain(&unwritten).map(String::as_str).collect();
+        match self.options.format {
+            Format::Human => output::print(&report::target(target, output::style())),
+            Format::Json => {
+                let targets = std::slice::from_ref(target);
+                let printed =
+                    self.print_json(targets, (outcome.scripts, seconds), *stopped, &troubles);
+                unwritten.extend(printed.err());
+            }
+        }
+        saved.tell();
+        for trouble in trouble.iter().chain(&unwritten) {
+            output::error(trouble);
+        }
+        if *stopped {
+            output::note("not tested to the end");
+        }
+        match () {
+            () if !unwritten.is_empty() => COULD_NOT,
+            () if trouble.is_some() => {
+                if outcome.deaths.died {
+                    FINDINGS
+                } else {
+                    COULD_NOT
+                }
+            }
+            () if is_recorded => CLEAN,
+            () if is_held || outcome.deaths.died || target.has_jumped() => FINDINGS,
+            () if !whole => COULD_NOT,
+            () => CLEAN,
+        }
     }
-    saved.tell();
-    let whole = trouble.is_none() && !stopped && saved.is_whole();
-    if let Some(trouble) = trouble {
-        output::error(trouble);
-        return Ok(if outcome.deaths.died { FINDINGS } else { COULD_NOT });
+
+    /// Reports that nothing could be tested, and why.
+    fn could_not(&self, trouble: Trouble, took: Duration) -> Done {
+        let seconds = took.as_secs_f64();
+        let suite = report::Suite {
+            server: self.options.url(),
+            ..report::Suite::of_trouble(trouble.clone())
+        };
+        let unwritten = self.write_junit(&[suite], seconds).err();
+        let troubles: Vec<&str> =
+            std::iter::once(&trouble).chain(&unwritten).map(String::as_str).collect();
+        if self.options.format == Format::Json {
+            self.print_json(&[], (0, seconds), self.stop.is_asked(), &troubles)?;
+        }
+        if let Some(unwritten) = &unwritten {
+            output::error(unwritten);
+        }
+        Err(trouble)
     }
-    if *stopped {
-        output::note("interrupted: not tested to the end");
+
+    fn write_junit(&self, suites: &[report::Suite<'_>], seconds: f64) -> Result<(), Trouble> {
+        let Some(file) = self.junit else { return Ok(()) };
+        output_file::write("--junit", file, &report::junit(suites, seconds), self.stop)
     }
-    if let Some(file) = options.baseline.as_ref().filter(|_| !has_baseline && whole) {
-        baseline::record(file, std::slice::from_ref(target), false)?;
-        return Ok(CLEAN);
+
+    fn print_json(
+        &self,
+        targets: &[TargetReport],
+        (scripts, seconds): (u64, f64),
+        interrupted: bool,
+        troubles: &[&str],
+    ) -> Result<(), Trouble> {
+        let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
+        output::line(&report::json(&Summary {
+            seed: self.seed,
+            scripts,
+            seconds,
+            scripts_per_second: scripts as f64 / seconds.max(1e-9),
+            interrupted,
+            trouble: trouble.as_deref(),
+            targets,
+        })?);
+        Ok(())
     }
-    Ok(match () {
-        () if is_held || outcome.deaths.died || target.has_jumped() => FINDINGS,
-        () if !whole => COULD_NOT,
-        () => CLEAN,
-    })
 }
 
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
@@ -168,7 +255,7 @@ fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool)
 }
 
 /// The server, and its process where hangup starts it.
-fn server(options: &Options) -> Result<(RemoteServer, Option<Started>), Trouble> {
+fn server(options: &Options, stop: &Stop) -> Result<(RemoteServer, Option<Started>), Trouble> {
     let parts = [
         (UrlRole::Bye, &options.bye),
         (UrlRole::Echo, &options.echo),
@@ -186,7 +273,7 @@ fn server(options: &Options) -> Result<(RemoteServer, Option<Started>), Trouble>
     for (part, url) in others {
         server = server.with(part, endpoint(url)?);
     }
-    let started = to_start.map(|to_start| to_start.at(&plain)).transpose()?;
+    let started = to_start.map(|to_start| to_start.at(&plain, stop)).transpose()?;
     if let Some(started) = &started {
         server = server.started_by(started.process.clone());
     }
@@ -223,22 +310,4 @@ fn say(line: &str, format: Format) {
         Format::Human => output::line(line),
         Format::Json => output::note(line),
     }
-}
-
-/// Told of the first Ctrl-C; the second one ends the process, and a server that hangup started.
-fn catch_ctrl_c(started: Option<&Started>) -> Result<watch::Receiver<bool>, Trouble> {
-    let (stop, stopped) = watch::channel(false);
-    let again = AtomicBool::new(false);
-    let process = started.map(|started| started.process.clone());
-    ctrlc::set_handler(move || {
-        if again.swap(true, Ordering::Relaxed) {
-            if let Some(process) = &process {
-                process.kill();
-            }
-            std::process::exit(130);
-        }
-        let _ = stop.send(true);
-    })
-    .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
-    Ok(stopped)
 }

@@ -38,7 +38,7 @@ impl ProbeBar {
                 let plays = u64::from(plays);
                 (plays, plays, "the server died: which script was it?".to_owned())
             }
-            ProbeProgress::Seen(..) | ProbeProgress::News(_) => return,
+            ProbeProgress::Seen(_) | ProbeProgress::News(_) => return,
         };
         self.bar.set_length(of);
         self.bar.set_position(at);

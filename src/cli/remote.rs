@@ -5,6 +5,7 @@ use super::args::{Anywhere, Reach};
 use super::files::{self, Content};
 use super::saved::make_directory;
 use super::start::{Started, ToStart};
+use super::stop::Stop;
 use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
@@ -12,6 +13,7 @@ use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::report;
 use crate::report::model::ReplayReport;
+use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
     PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
 };
@@ -105,10 +107,11 @@ struct Case {
     repro: Option<Repro>,
     /// The server, where hangup starts it.
     started: Option<Started>,
+    stop: Stop,
 }
 
 impl Case {
-    fn open(url: &str, options: &Anywhere) -> Result<Self, Trouble> {
+    fn open(url: &str, options: &Anywhere, stop: &Stop) -> Result<Self, Trouble> {
         let at = files::named(&options.file.file);
         let to_start = ToStart::new(&options.start, url)?;
         let (script, own, repro) = match files::read(&options.file.file)? {
@@ -136,11 +139,29 @@ impl Case {
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
         let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
-        let started = to_start.map(|server| server.at(&endpoint)).transpose()?;
-        if let Some(started) = &started {
-            stop_at_ctrl_c(started)?;
+        let started = to_start.map(|server| server.at(&endpoint, stop)).transpose()?;
+        Ok(Self { endpoint, part, script, limits, repro, started, stop: stop.clone() })
+    }
+
+    /// What a future comes to, unless somebody interrupts it.
+    fn wait<T>(&self, future: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+        let mut asked = self.stop.asked();
+        let runtime = runtime()?;
+        let done = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Ok(_) = asked.wait_for(|asked| *asked) => Err(INTERRUPTED.to_owned()),
+                done = future => done,
+            }
+        });
+        // Nobody waits for what was asked of the system.
+        runtime.shutdown_background();
+        let is_error = matches!(&done, Err(trouble) if trouble != INTERRUPTED);
+        if let Some(started) = self.started.as_ref().filter(|_| is_error) {
+            // The error may name it.
+            started.tell_output();
         }
-        Ok(Self { endpoint, part, script, limits, repro, started })
+        done
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
@@ -203,30 +224,20 @@ fn watched_for(repro: &Repro) -> Duration {
     if probe_report::is_over_tcp(repro) { watched + watched / 10 } else { watched.min(WATCH) }
 }
 
-/// Ends the server, and then this process.
-fn stop_at_ctrl_c(started: &Started) -> Result<(), Trouble> {
-    let process = started.process.clone();
-    let stop = move || {
-        process.stop();
-        std::process::exit(130);
-    };
-    ctrlc::set_handler(stop).map_err(|error| format!("cannot listen for Ctrl-C: {error}"))
-}
-
 /// Plays the file's script, and says what became of a server that hangup started.
 fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
-    let played = runtime()?.block_on(async {
+    let played = case.wait(async {
         let player = case.meet().await?;
         case.play(&player).await
     });
     if let Some(started) = &case.started {
-        output::note(&format!("what the server printed: {}", started.output().display()));
+        output::note(&format!("what the server printed: {}", started.tell_output().display()));
     }
     played
 }
 
-pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
-    let case = Case::open(url, options)?;
+pub(super) fn replay(url: &str, options: &Anywhere, stop: &Stop) -> Done {
+    let case = Case::open(url, options, stop)?;
     let (exchange, verdict) = play(&case)?;
     let (report, shown) = match &case.repro {
         Some(repro) => {
@@ -252,8 +263,8 @@ pub(super) fn replay(url: &str, options: &Anywhere) -> Done {
     Ok(code)
 }
 
-pub(super) fn show(url: &str, options: &Anywhere) -> Done {
-    let case = Case::open(url, options)?;
+pub(super) fn show(url: &str, options: &Anywhere, stop: &Stop) -> Done {
+    let case = Case::open(url, options, stop)?;
     let (exchange, verdict) = play(&case)?;
     output::line(&format!("{} ({})", url.bold(), probe_report::VERSION));
     let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
@@ -278,15 +289,18 @@ pub(super) fn show(url: &str, options: &Anywhere) -> Done {
     Ok(CLEAN)
 }
 
-pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
-    let case = Case::open(url, options)?;
+pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
+    let case = Case::open(url, options, stop)?;
     allow(AT_ONCE)?;
-    let found = runtime()?.block_on(async {
+    let mut seen = None;
+    let found = case.wait(async {
         let player = case.meet().await?;
-        let (_, verdict) = case.play(&player).await?;
+        let (exchange, verdict) = case.play(&player).await?;
         let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
         let identity = violation.identity;
+        let (script, at) = (case.script.clone(), case.endpoint.url.clone());
+        seen = Some(ProbeFinding::seen(violation.clone(), exchange, script, at));
         if identity.symptom() == Some(Symptom::ProcessEnds) && case.started.is_none() {
             return Err(format!(
                 "{url}: the server died of it, and nothing answers any more; to shrink it, let hangup \
@@ -295,7 +309,12 @@ pub(super) fn shrink(url: &str, options: &Anywhere) -> Done {
         }
         output::note(&format!("shrinking {identity}: at most {REMOTE_BUDGET} plays, many at once"));
         minimal(&case, &player, identity).await.map(Some)
-    })?;
+    });
+    // Whoever interrupts gets what was seen, as it was seen.
+    let found = match found {
+        Err(interrupted) if interrupted == INTERRUPTED && seen.is_some() => seen,
+        found => found?,
+    };
     let Some(found) = found else {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);

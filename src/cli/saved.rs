@@ -5,7 +5,9 @@ use crate::finding::repro::Repro;
 use crate::finding::save::{self, SaveError, write_whole};
 use crate::report::headline;
 use crate::verdict::Identity;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 /// What keeps a folder of findings out of a repository. A campaign's are for reports. Those of
 /// suites are played first by the next `cargo test`, and some people commit them: a suite writes
@@ -16,11 +18,17 @@ const GITIGNORE: &str = "\
 *
 ";
 
+/// How many files of one name there may be that nobody took back.
+const UNCONFIRMED: u32 = 1000;
+
 /// Repros in the order in which they were found, and where each was saved.
 #[derive(Default)]
 pub(super) struct Saved {
     entries: Vec<Entry>,
-    /// The folder, where it was made for them.
+    /// What was seen and is not confirmed yet.
+    early: Vec<Early>,
+    /// Whether the folder was made for them, and, at the end, which.
+    has_made: bool,
     made: Option<PathBuf>,
 }
 
@@ -30,6 +38,75 @@ pub(super) fn make_directory(directory: &Path) -> bool {
     let is_new = !directory.as_os_str().is_empty() && !directory.exists();
     // Whatever is wrong here, saving says it.
     is_new && write_whole(directory, &directory.join(".gitignore"), GITIGNORE.as_bytes()).is_ok()
+}
+
+/// Removes the folder where nothing is in it but what [`make_directory`] puts there. Whether it did.
+fn remove_directory(directory: &Path) -> bool {
+    let is_alone = |mut entries: std::fs::ReadDir| {
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".gitignore"))
+    };
+    std::fs::read_dir(directory).is_ok_and(is_alone)
+        && std::fs::remove_file(directory.join(".gitignore")).is_ok()
+        && std::fs::remove_dir(directory).is_ok()
+}
+
+/// A file of what was seen and may be dismissed, from the moment that it was seen.
+struct Early {
+    identity: Identity,
+    file: JoinHandle<EarlyFile>,
+}
+
+/// Where it is, and whether its folder was made for it.
+type EarlyFile = (Option<PathBuf>, bool);
+
+impl Early {
+    /// Under a name that no file has: one of the problem's own name, which is confirmed, stays until
+    /// this one is confirmed too. It is written by a thread of its own, since a disk may take longer
+    /// than a server has that is being measured.
+    fn write(directory: &Path, repro: Repro) -> Self {
+        let (identity, directory) = (repro.identity, directory.to_owned());
+        let write = move || {
+            let is_made = make_directory(&directory);
+            (write_early(&directory, &repro), is_made)
+        };
+        Self { identity, file: std::thread::spawn(write) }
+    }
+
+    /// Takes the file back, unless it `is_needed`. Whether its folder was made for it.
+    fn take_back(self, is_needed: &dyn Fn(&Path) -> bool) -> bool {
+        let Ok((path, is_made)) = self.file.join() else { return false };
+        if let Some(path) = path.filter(|path| !is_needed(path)) {
+            // Where it is gone already, all is well.
+            let _ = std::fs::remove_file(path);
+        }
+        is_made
+    }
+}
+
+/// The name for a repro's file in the end. One that was not confirmed does not replace one that was, of
+/// an earlier run.
+fn final_name(directory: &Path, repro: &Repro) -> String {
+    let name = repro.file_name();
+    let is_confirmed = |text: String| Repro::parse(&text).is_ok_and(|earlier| earlier.confirmed);
+    let earlier = || std::fs::read_to_string(directory.join(&name)).is_ok_and(is_confirmed);
+    if repro.confirmed || !earlier() { name } else { unconfirmed_name(repro, "") }
+}
+
+fn unconfirmed_name(repro: &Repro, number: &str) -> String {
+    let stem = repro.file_name();
+    format!("{}--unconfirmed{number}.toml", stem.trim_end_matches(".toml"))
+}
+
+/// `None` where it cannot be written: it is saved again at the end, which says why.
+fn write_early(directory: &Path, repro: &Repro) -> Option<PathBuf> {
+    for number in 1..=UNCONFIRMED {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        let name = unconfirmed_name(repro, &number);
+        if let Some(path) = save::new_repro_as(directory, &name, repro).ok()? {
+            return Some(path);
+        }
+    }
+    None
 }
 
 struct Entry {
@@ -51,6 +128,29 @@ impl File {
 }
 
 impl Saved {
+    /// Saves what was seen and is not confirmed yet, until [`save`](Self::save) or
+    /// [`dismiss`](Self::dismiss) takes it back, or [`settle`](Self::settle).
+    pub fn save_unconfirmed(&mut self, directory: &Path, repro: Repro) {
+        self.early.push(Early::write(directory, Repro { confirmed: false, ..repro }));
+    }
+
+    /// What was seen is no finding.
+    pub fn dismiss(&mut self, repro: Repro) {
+        let identity = repro.identity;
+        self.remember(repro);
+        self.take_back(&|early| early.same_at_the_deadline(identity));
+    }
+
+    fn take_back(&mut self, whose: &dyn Fn(Identity) -> bool) {
+        let taken: Vec<Early> = self.early.extract_if(.., |one| whose(one.identity)).collect();
+        for early in taken {
+            let is_needed =
+                |path: &Path| self.files().any(|file| file.as_ref().is_ok_and(|it| it == path));
+            let is_made = early.take_back(&is_needed);
+            self.has_made |= is_made;
+        }
+    }
+
     /// Saves a shrunk one at once: what comes later must not lose it. The first of a problem gets
     /// the problem's file.
     pub fn save(&mut self, directory: &Path, repro: Repro) {
@@ -58,10 +158,12 @@ impl Saved {
         let is_taken =
             self.entries.iter().filter_map(|entry| entry.file.as_ref()).any(|f| f.name == name);
         let name = if is_taken { repro.variant_file_name() } else { name };
-        if make_directory(directory) {
-            self.made = Some(directory.to_owned());
-        }
+        self.has_made |= make_directory(directory);
         let file = Some(File::write(directory, name, &repro));
+        if file.as_ref().is_some_and(|file| file.written.is_ok()) {
+            let identity = repro.identity;
+            self.take_back(&|early| early.same_problem_at_the_deadline(identity));
+        }
         self.entries.push(Entry { repro, file });
     }
 
@@ -81,15 +183,13 @@ impl Saved {
         let mut before = Vec::new();
         for Entry { repro, file } in &mut self.entries {
             let wanted = if headlines.contains(&repro.identity) {
-                Some(repro.file_name())
+                Some(final_name(directory, repro))
             } else {
                 variants(repro.identity).then(|| repro.variant_file_name())
             };
             if file.as_ref().map(|file| &file.name) != wanted.as_ref() {
                 before.extend(file.take().and_then(|file| file.written.ok()));
-                if wanted.is_some() && make_directory(directory) {
-                    self.made = Some(directory.to_owned());
-                }
+                self.has_made |= wanted.is_some() && make_directory(directory);
                 *file = wanted.map(|name| File::write(directory, name, repro));
             }
         }
@@ -100,13 +200,15 @@ impl Saved {
                 let _ = std::fs::remove_file(path);
             }
         }
-        // What was saved was no finding: neither is the folder needed.
-        if self.files().next().is_none()
-            && let Some(directory) = self.made.take()
-        {
-            let _ = std::fs::remove_file(directory.join(".gitignore"));
-            let _ = std::fs::remove_dir(directory);
+        // Where its file could not be written at the end, the first one is all that there is.
+        if self.is_whole() {
+            self.take_back(&|_| true);
         }
+        // Nothing is saved in the end: the folder is not needed.
+        if !self.files().any(Result::is_ok) && self.early.is_empty() && self.has_made {
+            self.has_made = !remove_directory(directory);
+        }
+        self.made = self.has_made.then(|| directory.to_owned());
     }
 
     /// Where the finding was saved, where it was.
@@ -130,10 +232,20 @@ impl Saved {
             let directory = directory.display();
             output::note(&format!("new folder for findings: {directory} (with a .gitignore)"));
         }
+        // A disk that is full is one error, and not one for each problem.
+        let mut failures: BTreeMap<String, Vec<(&Repro, &SaveError)>> = BTreeMap::new();
         for Entry { repro, file } in &self.entries {
             if let Some(File { written: Err(error), .. }) = file {
-                output::error(&format!("not saved: {}: {error}", headline(repro)));
+                failures.entry(error.error.to_string()).or_default().push((repro, error));
             }
+        }
+        for (reason, failed) in failures {
+            let (repro, error) = failed[0];
+            let directory = error.path.parent().unwrap_or(Path::new("")).display();
+            output::error(&match failed.len() {
+                1 => format!("not saved: {}: {error}", headline(repro)),
+                several => format!("{several} problems not saved in {directory}: {reason}"),
+            });
         }
     }
 }

@@ -1,24 +1,22 @@
-//! `hangup serve`: a target on a real socket, until Ctrl-C.
+//! `hangup serve`: a target on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
 
 use super::args::Serve;
+use super::stop::Stop;
 use super::{CLEAN, Done, output};
 use crate::run::real_time::listen;
 use crate::target::{AppSteps, Registry, Target};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Notify;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// How many descriptors are asked of the system; what it gives is taken.
 const DESCRIPTORS: u64 = 65_536;
 
-pub(super) fn run(registry: &Registry, options: &Serve) -> Done {
+pub(super) fn run(registry: &Registry, options: &Serve, stop: &Stop) -> Done {
     let target = registry.resolve(&options.target).map_err(|error| error.to_string())?;
     let _ = rlimit::increase_nofile_limit(DESCRIPTORS);
-    let interrupted = catch_ctrl_c()?;
+    let mut asked = stop.asked();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -28,7 +26,10 @@ pub(super) fn run(registry: &Registry, options: &Serve) -> Done {
             .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         announce(&*target, address);
-        listen::serve(target, listener, interrupted.notified()).await;
+        let until = async move {
+            let _ = asked.wait_for(|asked| *asked).await;
+        };
+        listen::serve(target, listener, until).await;
         Ok(CLEAN)
     })
 }
@@ -50,21 +51,6 @@ fn announce(target: &dyn Target, address: SocketAddr) {
         output::line(&format!("  ws://{address}{}  sends unasked", listen::PUSH));
     }
     output::note(
-        "Ctrl-C closes every connection with 1001 and ends it; a second one ends it at once",
+        "Ctrl-C (SIGTERM, SIGHUP) closes every connection with 1001 and ends it; a second one ends it at once",
     );
-}
-
-/// Told of the first Ctrl-C; the second one ends the process.
-fn catch_ctrl_c() -> Result<Arc<Notify>, String> {
-    let interrupted = Arc::new(Notify::new());
-    let tell = Arc::clone(&interrupted);
-    let again = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if again.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        tell.notify_one();
-    })
-    .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
-    Ok(interrupted)
 }

@@ -3,11 +3,14 @@
 
 use super::Trouble;
 use super::args::Start;
+use super::stop::Stop;
 use crate::run::real_time::{ServerCommand, ServerProcess};
 use crate::script::Millis;
 use crate::transport::tcp::endpoint::Endpoint;
+use std::cell::Cell;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Stands for the port in commands and URLs.
 pub(super) const PORT: &str = "{port}";
@@ -19,9 +22,17 @@ pub(super) struct ToStart {
     start_within: Millis,
 }
 
+/// How long the server has to end by itself after SIGTERM, and how long where somebody waits for the
+/// end of an interrupted run.
+const GRACE: Duration = Duration::from_secs(2);
+const INTERRUPTED_GRACE: Duration = Duration::from_millis(500);
+
 /// A server that is stopped at the end.
 pub(super) struct Started {
     pub process: ServerProcess,
+    stop: Stop,
+    /// Whether somebody was told of the file with what it printed.
+    is_output_told: Cell<bool>,
 }
 
 impl ToStart {
@@ -42,7 +53,7 @@ impl ToStart {
     }
 
     /// A server that is not started yet, and has to listen at `endpoint` then.
-    pub fn at(self, endpoint: &Endpoint) -> Result<Started, Trouble> {
+    pub fn at(self, endpoint: &Endpoint, stop: &Stop) -> Result<Started, Trouble> {
         let output =
             output().map_err(|error| format!("no file for the server's output: {error}"))?;
         let process = ServerProcess::new(ServerCommand {
@@ -52,21 +63,27 @@ impl ToStart {
             output,
             start_within: self.start_within.duration(),
         });
-        Ok(Started { process })
+        stop.takes_along(&process);
+        Ok(Started { process, stop: stop.clone(), is_output_told: Cell::new(false) })
     }
 }
 
 impl Started {
-    /// Where what it prints goes.
-    pub fn output(&self) -> &Path {
+    /// Where what it prints goes, for somebody to read: the file is kept.
+    pub fn tell_output(&self) -> &Path {
+        self.is_output_told.set(true);
         &self.process.command().output
     }
 }
 
 impl Drop for Started {
-    /// Whoever listens for Ctrl-C has a handle of the process too, for ever.
+    /// Whoever listens for signals has a handle of the process too, for ever.
     fn drop(&mut self) {
-        self.process.stop();
+        let grace = if self.stop.is_asked() { INTERRUPTED_GRACE } else { GRACE };
+        self.process.stop_within(grace);
+        if !self.is_output_told.get() {
+            let _ = std::fs::remove_file(&self.process.command().output);
+        }
     }
 }
 

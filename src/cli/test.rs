@@ -4,42 +4,59 @@ use super::args::{Format, Test};
 use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
 use super::progress::Bar;
+use super::stop::Stop;
 use super::test_report::Run;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, output};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file};
 use crate::report::model::{Summary, TargetReport};
 use crate::report::{self, Style};
 use crate::run::workers::WorkerPool;
 use crate::target::{Registry, Target};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub(super) fn run(registry: &Registry, options: &Test) -> Done {
-    let targets = registry.select(&options.targets).map_err(|error| error.to_string())?;
-    if targets.is_empty() {
-        return Err("there are no targets to test".to_owned());
-    }
-    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?.flatten();
+pub(super) fn run(registry: &Registry, options: &Test, stop: &Stop) -> Done {
     let seed = options.seed.unwrap_or_else(fresh_seed);
-    let interrupted = catch_ctrl_c()?;
-    let line = format!("seed {seed}: to play the same again, add --seed {seed}");
-    match options.format {
-        Format::Human => output::line(&line),
-        Format::Json => output::note(&line),
-    }
+    let mut outcome =
+        Outcome { options, stop, seed, targets: 0, runs: Vec::new(), troubles: Vec::new() };
+    let junit = options.junit.as_deref().map(|file| output_file::check("--junit", file));
+    let junit = junit.transpose().map_err(|trouble| outcome.troubles.push(trouble)).is_ok();
+    let ready = if junit { Ready::new(registry, options) } else { Err(None) };
     let began = now();
-    let (runs, trouble) = campaigns(&targets, seed, options, baseline.as_ref(), &interrupted);
-    finish(&runs, seed, began.elapsed(), options, targets.len())?;
-    if let Some(trouble) = trouble {
-        return Err(trouble);
+    let mut is_recorded_now = false;
+    match ready {
+        Ok(Ready { targets, baseline }) => {
+            outcome.targets = targets.len();
+            let line = format!("seed {seed}: to play the same again, add --seed {seed}");
+            match options.format {
+                Format::Human => output::line(&line),
+                Format::Json => output::note(&line),
+            }
+            let (runs, trouble) = campaigns(&targets, seed, options, baseline.as_ref(), stop);
+            (outcome.runs, outcome.troubles) = (runs, trouble.into_iter().collect());
+            is_recorded_now = baseline.is_none() && outcome.record_baseline();
+        }
+        Err(trouble) => outcome.troubles.extend(trouble),
     }
-    let whole = left(&runs, targets.len()) == 0 && runs.iter().all(|run| run.saved.is_whole());
-    let recorded = options.baseline.as_ref().filter(|_| baseline.is_none() && whole);
-    if let Some(file) = recorded {
-        let reports: Vec<TargetReport> = runs.iter().map(Run::report).collect();
-        baseline::record(file, &reports, true)?;
+    outcome.finish(began.elapsed(), options.junit.as_deref().filter(|_| junit), is_recorded_now)
+}
+
+/// What a run needs, checked.
+struct Ready {
+    targets: Vec<Arc<dyn Target>>,
+    baseline: Option<Baseline>,
+}
+
+impl Ready {
+    fn new(registry: &Registry, options: &Test) -> Result<Self, Option<Trouble>> {
+        let targets = registry.select(&options.targets).map_err(|error| Some(error.to_string()))?;
+        if targets.is_empty() {
+            return Err(Some("there are no targets to test".to_owned()));
+        }
+        let baseline = Baseline::open(options.baseline.as_deref())?;
+        output_file::check_directory(&options.findings)?;
+        Ok(Self { targets, baseline })
     }
-    Ok(code(&runs, targets.len(), recorded.is_some()))
 }
 
 /// A run for each target, until one could not be or somebody interrupts.
@@ -48,9 +65,9 @@ fn campaigns(
     seed: u64,
     options: &Test,
     baseline: Option<&Baseline>,
-    interrupted: &AtomicBool,
+    stop: &Stop,
 ) -> (Vec<Run>, Option<String>) {
-    let mut pool = WorkerPool::new(jobs(options), u64::from(options.memory) << 20);
+    let mut pool = WorkerPool::new(jobs(options), u64::from(options.memory) << 20, &stop.interrupt);
     let bar = Bar::new(targets.len(), options);
     let began = now();
     let mut runs = Vec::new();
@@ -61,15 +78,14 @@ fn campaigns(
         };
         let deadline = options.lasting.map(|lasting| now() + share(lasting.duration()));
         // Nothing is called clean that was not played at all.
-        let stop = |scripts: u64| {
-            scripts > 0 && deadline.is_some_and(|deadline| now() >= deadline)
-                || interrupted.load(Ordering::Relaxed)
+        let ends = |scripts: u64| {
+            scripts > 0 && deadline.is_some_and(|deadline| now() >= deadline) || stop.is_asked()
         };
         bar.target(target.name(), index);
         let known = baseline.map(|baseline| baseline.of_target(target.name()));
-        match Run::of(target, seed, options, known.unwrap_or_default(), &mut pool, &bar, &stop) {
+        match Run::of(target, seed, options, known.unwrap_or_default(), &mut pool, &bar, &ends) {
             Ok(mut run) => {
-                run.outcome.stopped &= interrupted.load(Ordering::Relaxed);
+                run.outcome.stopped &= stop.is_asked();
                 if options.format == Format::Human {
                     let style = Style { verbose: options.verbose, ..output::style() };
                     bar.aside(|| output::print(&report::target(&run.report(), style)));
@@ -78,7 +94,7 @@ fn campaigns(
             }
             Err(trouble) => return (runs, Some(trouble)),
         }
-        if interrupted.load(Ordering::Relaxed) {
+        if stop.is_asked() {
             break;
         }
     }
@@ -91,110 +107,139 @@ fn jobs(options: &Test) -> usize {
     options.jobs.map_or_else(cores, usize::from)
 }
 
-/// Sums up.
-fn finish(
-    runs: &[Run],
+/// What was done, and how it went wrong where it did.
+struct Outcome<'a> {
+    options: &'a Test,
+    stop: &'a Stop,
     seed: u64,
-    took: Duration,
-    options: &Test,
+    /// How many targets there were to test.
     targets: usize,
-) -> Result<(), String> {
-    let scripts: u64 = runs.iter().map(|run| run.outcome.scripts).sum();
-    let reports: Vec<TargetReport> = runs.iter().map(Run::report).collect();
-    let interrupted = left(runs, targets) > 0;
-    let summary = Summary {
-        seed,
-        scripts,
-        seconds: took.as_secs_f64(),
-        scripts_per_second: scripts as f64 / took.as_secs_f64().max(1e-9),
-        interrupted,
-        trouble: None,
-        targets: &reports,
-    };
-    match options.format {
-        Format::Human => {
-            let style = output::style();
-            output::print(&report::recapitulation(&summary, style));
-            output::line(&report::summary(&summary, targets, style));
-        }
-        Format::Json => output::line(&report::json(&summary)?),
-    }
-    if let Some(file) = &options.junit {
-        output::write_file(file, &in_junit(runs, &reports, took))?;
-    }
-    for run in runs {
-        run.saved.tell();
-    }
-    for target in &reports {
-        for deviation in target.stale() {
-            let stale = report::stale(deviation, target.scripts);
-            output::error(&format!("stale: {}: {stale}", target.name));
-        }
-    }
-    if interrupted {
-        let left = report::count(left(runs, targets), "target");
-        output::note(&format!("interrupted: {left} not tested to the end"));
-    }
-    Ok(())
+    runs: Vec<Run>,
+    /// Each on one line.
+    troubles: Vec<Trouble>,
 }
 
-/// A suite for each target; those that were not begun are not in it.
-fn in_junit(runs: &[Run], reports: &[TargetReport], took: Duration) -> String {
-    let promised: Vec<_> = runs.iter().map(|run| |rule| run.promises(rule)).collect();
-    let suites = reports.iter().zip(runs).zip(&promised).map(|((target, run), promised)| {
-        let stale = target.stale().map(|deviation| report::stale(deviation, target.scripts));
-        let unjudged = target.unjudged().iter();
-        let unjudged = unjudged.map(|what| report::cannot_judge(what, &target.name));
-        let interrupted = run.outcome.stopped.then(|| "interrupted".to_owned());
-        let could_not = target.could_not_test().map(ToString::to_string);
-        report::Suite {
-            server: &target.name,
-            problems: target.problems(),
-            scripts: target.scripts,
-            judged: promised,
-            failures: stale.chain(target.jumps.iter().map(report::jump)).collect(),
-            trouble: could_not.into_iter().chain(unjudged).chain(interrupted).next(),
-            seconds: None,
-        }
-    });
-    report::junit(&suites.collect::<Vec<_>>(), took.as_secs_f64())
-}
-
-/// How many targets were not tested to the end.
-fn left(runs: &[Run], targets: usize) -> usize {
-    targets - runs.iter().filter(|run| !run.outcome.stopped).count()
-}
-
-/// What was `recorded` as known is no finding.
-fn code(runs: &[Run], targets: usize, recorded: bool) -> u8 {
-    let broken = |run: &Run| {
-        let report = run.report();
-        let found = !recorded && !run.outcome.findings.is_empty();
-        found || report.stale().next().is_some() || report.has_jumped()
-    };
-    if runs.iter().any(broken) {
-        FINDINGS
-    } else if runs
-        .iter()
-        .any(|run| !run.outcome.unjudged.is_empty() || run.outcome.could_not_test.is_some())
-        || left(runs, targets) > 0
-        || !runs.iter().all(|run| run.saved.is_whole())
-    {
-        COULD_NOT
-    } else {
-        CLEAN
+impl Outcome<'_> {
+    /// How many targets were not tested to the end.
+    fn left(&self) -> usize {
+        self.targets - self.runs.iter().filter(|run| !run.outcome.stopped).count()
     }
-}
 
-/// Set by the first Ctrl-C; the second one ends the process, and the workers with it.
-fn catch_ctrl_c() -> Result<Arc<AtomicBool>, String> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+    fn is_interrupted(&self) -> bool {
+        self.stop.is_asked() || self.runs.iter().any(|run| run.outcome.stopped)
+    }
+
+    /// Records what was found as known, where a file is named for that and everything was tested;
+    /// whether it did.
+    fn record_baseline(&mut self) -> bool {
+        let whole = !self.is_interrupted()
+            && self.troubles.is_empty()
+            && self.left() == 0
+            && self.runs.iter().all(|run| run.saved.is_whole());
+        let Some(file) = self.options.baseline.as_deref().filter(|_| whole) else { return false };
+        let reports: Vec<TargetReport> = self.runs.iter().map(Run::report).collect();
+        let recorded = baseline::record(file, &reports, true, self.stop);
+        recorded.map_err(|trouble| self.troubles.push(trouble)).is_ok()
+    }
+
+    /// Reports, and decides the exit code.
+    fn finish(mut self, took: Duration, junit: Option<&Path>, is_recorded_now: bool) -> Done {
+        let reports: Vec<TargetReport> = self.runs.iter().map(Run::report).collect();
+        let interrupted = self.is_interrupted();
+        if let Some(file) = junit {
+            let text = self.in_junit(&reports, took, interrupted);
+            let written = output_file::write("--junit", file, &text, self.stop);
+            self.troubles.extend(written.err());
         }
-    })
-    .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
-    Ok(interrupted)
+        let scripts: u64 = self.runs.iter().map(|run| run.outcome.scripts).sum();
+        let trouble = (!self.troubles.is_empty()).then(|| self.troubles.join("; "));
+        let summary = Summary {
+            seed: self.seed,
+            scripts,
+            seconds: took.as_secs_f64(),
+            scripts_per_second: scripts as f64 / took.as_secs_f64().max(1e-9),
+            interrupted,
+            trouble: trouble.as_deref(),
+            targets: &reports,
+        };
+        match self.options.format {
+            // Then the error alone says everything.
+            Format::Human if self.runs.is_empty() && trouble.is_some() => {}
+            Format::Human => {
+                let style = output::style();
+                output::print(&report::recapitulation(&summary, style));
+                output::line(&report::summary(&summary, self.targets, style));
+            }
+            Format::Json => output::line(&report::json(&summary)?),
+        }
+        for run in &self.runs {
+            run.saved.tell();
+        }
+        for target in &reports {
+            for deviation in target.stale() {
+                let stale = report::stale(deviation, target.scripts);
+                output::error(&format!("stale: {}: {stale}", target.name));
+            }
+        }
+        if interrupted && self.left() > 0 {
+            let left = report::count(self.left(), "target");
+            output::note(&format!("{left} not tested to the end"));
+        }
+        for trouble in &self.troubles {
+            output::error(trouble);
+        }
+        Ok(self.code(interrupted, is_recorded_now))
+    }
+
+    /// A suite for each target that was begun, and one for what kept the run from going on.
+    fn in_junit(&self, reports: &[TargetReport], took: Duration, interrupted: bool) -> String {
+        let promised: Vec<_> = self.runs.iter().map(|run| |rule| run.promises(rule)).collect();
+        let suites = reports.iter().zip(&self.runs).zip(&promised);
+        let suites = suites.map(|((target, run), promised)| {
+            let stale = target.stale().map(|deviation| report::stale(deviation, target.scripts));
+            let unjudged = target.unjudged().iter();
+            let unjudged = unjudged.map(|what| report::cannot_judge(what, &target.name));
+            let interrupted = run.outcome.stopped.then(|| "interrupted".to_owned());
+            let could_not = target.could_not_test().map(ToString::to_string);
+            report::Suite {
+                server: &target.name,
+                problems: target.problems(),
+                scripts: target.scripts,
+                judged: Some(promised),
+                failures: stale.chain(target.jumps.iter().map(report::jump)).collect(),
+                trouble: could_not.into_iter().chain(unjudged).chain(interrupted).next(),
+                seconds: None,
+            }
+        });
+        let mut suites: Vec<report::Suite<'_>> = suites.collect();
+        let is_told = self.runs.iter().any(|run| run.outcome.stopped);
+        let interrupted = (interrupted && !is_told).then(|| "interrupted".to_owned());
+        let troubles = self.troubles.iter().cloned().chain(interrupted);
+        suites.extend(troubles.map(report::Suite::of_trouble));
+        report::junit(&suites, took.as_secs_f64())
+    }
+
+    /// What was recorded as known just now is no finding.
+    fn code(&self, interrupted: bool, is_recorded_now: bool) -> u8 {
+        let broken = |run: &Run| {
+            let report = run.report();
+            let found = !is_recorded_now && !run.outcome.findings.is_empty();
+            found || report.stale().next().is_some() || report.has_jumped()
+        };
+        let untested = |run: &Run| {
+            let outcome = &run.outcome;
+            !outcome.unjudged.is_empty()
+                || outcome.could_not_test.is_some()
+                || !run.saved.is_whole()
+        };
+        if !self.troubles.is_empty() {
+            COULD_NOT
+        } else if self.runs.iter().any(broken) {
+            FINDINGS
+        } else if interrupted || self.left() > 0 || self.runs.iter().any(untested) {
+            COULD_NOT
+        } else {
+            CLEAN
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::finding::Finding;
 use crate::report;
 use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
 use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress, WhyUnjudged};
+use crate::run::interrupt::INTERRUPTED;
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
@@ -19,15 +20,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Plays the headlines that are about time while the clock runs, and takes out what ends in time.
+/// Whether it did: not where somebody interrupts.
 fn confirm(
     campaign: &Campaign,
     outcome: &mut CampaignOutcome,
     target: &Arc<dyn Target>,
     pool: &mut WorkerPool,
     bar: &Bar,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let questions = campaign.questions(outcome);
-    let Some(first) = questions.first() else { return Ok(()) };
+    let Some(first) = questions.first() else { return Ok(true) };
     bar.aside(|| {
         output::note(&format!(
             "{}: {}, by `{}`; confirming {} in real time, up to {} s",
@@ -38,9 +40,13 @@ fn confirm(
             campaign::lasting(&questions).as_secs_f64().ceil(),
         ));
     });
-    let answers = pool.play_in_real_time(target, campaign.bounds, &questions)?;
-    campaign.take_answers(outcome, &questions, &answers);
-    Ok(())
+    match pool.play_in_real_time(target, campaign.bounds, &questions) {
+        Err(interrupted) if interrupted == INTERRUPTED => Ok(false),
+        answers => {
+            campaign.take_answers(outcome, &questions, &answers?);
+            Ok(true)
+        }
+    }
 }
 
 /// Whether a rule can be judged under these bounds: some ask for what need not be promised.
@@ -108,7 +114,7 @@ impl Run {
         );
         // Nobody waits for it who has interrupted the run.
         if !(options.no_confirm || stop(0)) {
-            confirm(&campaign, &mut outcome, target, pool, bar)?;
+            outcome.stopped |= !confirm(&campaign, &mut outcome, target, pool, bar)?;
         }
         outcome.lost_workers = pool.take_lost();
         outcome.unjudged.retain(|unjudged| {

@@ -4,6 +4,7 @@ use crate::finding::repro::{Repro, ReproError};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 /// Where findings go, relative to where a command or test was started.
@@ -56,7 +57,21 @@ pub(crate) fn repro_as(directory: &Path, name: &str, repro: &Repro) -> Result<Pa
 ///
 /// As [`repro`].
 pub(crate) fn new_repro(directory: &Path, repro: &Repro) -> Result<Option<PathBuf>, SaveError> {
-    let path = directory.join(repro.file_name());
+    new_repro_as(directory, &repro.file_name(), repro)
+}
+
+/// As [`new_repro`], under another name.
+///
+/// # Errors
+///
+/// As [`repro`].
+pub(crate) fn new_repro_as(
+    directory: &Path,
+    name: &str,
+    repro: &Repro,
+) -> Result<Option<PathBuf>, SaveError> {
+    let path = directory.join(name);
+    let _writing = writing();
     let file = match whole_file(directory, repro.to_text().as_bytes()) {
         Ok(file) => file,
         Err(error) => return Err(SaveError { path, error }),
@@ -68,16 +83,65 @@ pub(crate) fn new_repro(directory: &Path, repro: &Repro) -> Result<Option<PathBu
     }
 }
 
-/// To a temporary name beside `path`, then renamed.
+/// To a temporary name beside `path`, then renamed. A file that is there is replaced, and keeps its
+/// permissions.
 pub(crate) fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    whole_file(directory, bytes)?.persist(path).map_err(|error| error.error)?;
+    let _writing = writing();
+    let file = whole_file(directory, bytes)?;
+    if let Ok(earlier) = std::fs::metadata(path) {
+        file.as_file().set_permissions(earlier.permissions())?;
+    }
+    file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Held while there is a temporary file.
+static WRITING: Mutex<()> = Mutex::new(());
+
+fn writing() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until no file is being written, for `limit` at most, and keeps others from beginning: whoever
+/// ends the process then leaves no temporary file.
+#[cfg(feature = "cli")]
+pub(crate) fn finish_writing(limit: std::time::Duration) {
+    const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+    for _ in 0..limit.as_millis() / LOOK.as_millis() {
+        match WRITING.try_lock() {
+            Err(std::sync::TryLockError::WouldBlock) => std::thread::park_timeout(LOOK),
+            lock => return std::mem::forget(lock),
+        }
+    }
+}
+
+/// Tries whether something can be written in a folder that is there. Nothing is left of that.
+///
+/// # Errors
+///
+/// Why not.
+#[cfg(feature = "cli")]
+pub(crate) fn probe_directory(directory: &Path) -> io::Result<()> {
+    let _writing = writing();
+    let mut file = temporary(directory)?;
+    file.as_file_mut().write_all(b"?")?;
+    file.as_file().sync_data()?;
+    file.close()
+}
+
+/// A temporary file. An error says nothing of its name, which nobody has chosen.
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(".hangup-").tempfile_in(directory);
+    file.map_err(|error| match error.to_string().split_once(" at path ") {
+        Some((why, _)) => io::Error::new(error.kind(), why),
+        None => error,
+    })
 }
 
 fn whole_file(directory: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::Builder::new().prefix(".hangup-").tempfile_in(directory)?;
-    file.write_all(bytes)?;
+    let mut file = temporary(directory)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     make_readable(file.as_file())?;
     Ok(file)

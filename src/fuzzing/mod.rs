@@ -40,7 +40,7 @@ use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::heap;
 use crate::report;
-use crate::run::campaign::{Campaign, FirstFailure, Unjudged, cannot_be_tested};
+use crate::run::campaign::{Campaign, Ends, FirstFailure, Unjudged, cannot_be_tested};
 use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::{Act, Pace, Script, Send, Step};
 use crate::suite::Suite;
@@ -240,7 +240,7 @@ impl Fuzz {
                 Ok::<_, Infallible>(play(&self.target, &self.bounds, script, *runtime_seed))
             };
             let first = FirstFailure { script: script.clone(), index: 0, violation };
-            let Ok(finding) = campaign.investigate(first, &mut play_again, &|| false);
+            let Ok(finding) = campaign.investigate(first, &mut play_again, Ends::COMPLETE);
             if finding.is_dismissed() {
                 continue;
             }

@@ -19,15 +19,13 @@ use std::collections::BTreeMap;
 ///
 /// What `serde_json` says; numbers and strings make JSON.
 pub fn json(summary: &Summary<'_>) -> Result<String, String> {
-    let is_over_tcp = |target: &TargetReport| matches!(target.played, HowPlayed::OverTcp(_));
-    let over_tcp = summary.targets.iter().any(is_over_tcp);
     let json = Json {
         seed: summary.seed,
         scripts: summary.scripts,
         seconds: summary.seconds,
         scripts_per_second: summary.scripts_per_second,
         interrupted: summary.interrupted,
-        trouble: over_tcp.then_some(JsonTrouble { trouble: summary.trouble }),
+        trouble: summary.trouble,
         targets: summary.targets.iter().map(JsonTarget::of).collect(),
     };
     serde_json::to_string_pretty(&json).map_err(|error| error.to_string())
@@ -40,15 +38,9 @@ struct Json<'a> {
     seconds: f64,
     scripts_per_second: f64,
     interrupted: bool,
-    #[serde(flatten)]
-    trouble: Option<JsonTrouble<'a>>,
-    targets: Vec<JsonTarget<'a>>,
-}
-
-/// Over TCP only, and there `null` where there was none.
-#[derive(Serialize)]
-struct JsonTrouble<'a> {
+    /// What kept it from going on, or from reporting; `null` where nothing did.
     trouble: Option<&'a str>,
+    targets: Vec<JsonTarget<'a>>,
 }
 
 #[derive(Serialize)]

@@ -17,8 +17,8 @@ pub struct Suite<'a> {
     pub problems: Vec<ProblemReport<'a>>,
     /// After how many scripts.
     pub scripts: u64,
-    /// Whether a rule was judged; else it is skipped.
-    pub judged: &'a dyn Fn(Invariant) -> bool,
+    /// Whether a rule was judged; else it is skipped. `None` where no server was tested.
+    pub judged: Option<&'a dyn Fn(Invariant) -> bool>,
     /// What else fails the run: an accepted deviation that is stale, or shows too often.
     pub failures: Vec<String>,
     /// Why it was not tested to the end, where it was not.
@@ -70,12 +70,29 @@ pub fn junit(suites: &[Suite<'_>], seconds: f64) -> String {
 }
 
 impl Suite<'_> {
-    /// The rules that were not seen to be broken.
-    fn kept(&self) -> impl Iterator<Item = Invariant> {
+    /// What kept a run from testing a server, or from testing the next one.
+    pub const fn of_trouble(trouble: String) -> Self {
+        Self {
+            server: "hangup",
+            problems: Vec::new(),
+            scripts: 0,
+            judged: None,
+            failures: Vec::new(),
+            trouble: Some(trouble),
+            seconds: None,
+        }
+    }
+
+    /// The rules that were not seen to be broken, and whether each was judged.
+    fn kept(&self) -> impl Iterator<Item = (Invariant, bool)> {
         let broken = |rule: &Invariant| {
             self.problems.iter().any(|problem| problem.problem.invariant() == *rule)
         };
-        Invariant::ALL.iter().copied().filter(move |rule| !broken(rule))
+        let rules = self
+            .judged
+            .iter()
+            .flat_map(|judged| Invariant::ALL.iter().map(|rule| (*rule, judged(*rule))));
+        rules.filter(move |(rule, _)| !broken(rule))
     }
 
     fn counts(&self) -> Counts {
@@ -85,7 +102,7 @@ impl Suite<'_> {
             tests: failures + self.kept().count() + errors,
             failures,
             errors,
-            skipped: self.kept().filter(|rule| !(self.judged)(*rule)).count(),
+            skipped: self.kept().filter(|(_, judged)| !judged).count(),
         }
     }
 
@@ -119,9 +136,9 @@ impl Suite<'_> {
                 index + 1,
             );
         }
-        for rule in self.kept() {
+        for (rule, judged) in self.kept() {
             let case = format!("    <testcase classname=\"{server}\" name=\"{rule}\"");
-            let _ = if (self.judged)(rule) {
+            let _ = if judged {
                 writeln!(out, "{case}/>")
             } else {
                 writeln!(out, "{case}>\n      <skipped/>\n    </testcase>")
@@ -166,7 +183,7 @@ mod tests {
             server: "ws://[::1]/?a&b",
             problems: Vec::new(),
             scripts: 0,
-            judged: &|rule| rule != Invariant::NoSpin,
+            judged: Some(&|rule| rule != Invariant::NoSpin),
             failures: vec!["it is \"stale\"".to_owned()],
             trouble: Some("it <died>".to_owned()),
             seconds: Some(2.0),

@@ -99,10 +99,12 @@ impl Shown<'_> {
             runtime_seed,
             digest: exchange.digest(),
             confirmed: violation.doubts.is_empty(),
+            // Nothing was seen where a run was interrupted before the script was played again.
             seen: Some(Seen {
                 timeline: bounded(&timeline(exchange, Some(violation)), TIMELINE_LINES),
                 wire: bounded(&wire_log(exchange, ConnectionId::FIRST), WIRE_LINES),
-            }),
+            })
+            .filter(|seen| !seen.timeline.is_empty() && !seen.wire.is_empty()),
         }
     }
 }

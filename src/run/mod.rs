@@ -8,12 +8,14 @@
 //! | [`campaign`] | many scripts against one target, in this process |
 //! | `workers` (feature `cli`) | the same in processes that a target may take down |
 //!
-//! `preflight` tells whether a server can be tested at all, and `control_play` how controls are
+//! `interrupt` (feature `cli`) is how somebody ends a run early, `preflight` tells whether a server can be tested at all, and `control_play` how controls are
 //! played, whoever plays. Whoever plays knows bytes and time,
 //! and judges nothing: an exchange goes to [`judge`](mod@crate::judge).
 
 pub mod campaign;
 pub(crate) mod control_play;
+#[cfg(feature = "cli")]
+pub(crate) mod interrupt;
 pub(crate) mod preflight;
 #[cfg(feature = "tcp")]
 pub mod real_time;

@@ -33,7 +33,6 @@ fn an_unknown_target_is_refused_with_the_names_of_the_known_ones() {
     let desk = Desk::with_repro();
     for arguments in [
         "test reference nowhere",
-        "test nowhere --format json",
         "show hang.script --target nowhere",
         &format!("replay {REPRO} --target nowhere"),
     ] {

@@ -1,13 +1,12 @@
-//! Ctrl-C: what was found is printed and saved.
+//! Ctrl-C, SIGTERM, SIGHUP: what was found is printed and saved. `tests/endures/signals.rs` has the rest.
 
 use crate::cli::{BUGGY, CLEAN, Desk, REPRO, Run, listens};
 use serde_json::json;
 use std::process::{Command, Stdio};
 
 impl Desk {
-    /// Starts the binary and interrupts it, as Ctrl-C does, once it listens to that
-    /// and `ready` says so.
-    fn interrupt(&self, arguments: &str, ready: impl Fn() -> bool) -> Run {
+    /// Starts the binary and stops it by a signal, once it listens to that and `ready` says so.
+    fn stop(&self, by: &str, arguments: &str, ready: impl Fn() -> bool) -> Run {
         let mut command = self.command(env!("CARGO_BIN_EXE_hangup"));
         command.args(arguments.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -16,7 +15,9 @@ impl Desk {
             std::thread::yield_now();
         }
         let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        assert!(
+            Command::new("kill").args([&format!("-{by}"), &pid]).status().expect("kill").success()
+        );
         Run::of(child.wait_with_output().expect("it ends"))
     }
 }
@@ -24,12 +25,13 @@ impl Desk {
 #[test]
 fn an_interrupted_campaign_prints_and_saves_what_it_has_found() {
     for (target, code) in [(BUGGY, 1), (CLEAN, 2)] {
-        for format in ["human", "json"] {
+        for (by, format) in [("INT", "human"), ("TERM", "json"), ("HUP", "json")] {
             let desk = Desk::new();
             let found = || target == CLEAN || desk.path(REPRO).is_file();
-            let run = desk.interrupt(&format!("test {target} --for 30s --format {format}"), found);
+            let run = desk.stop(by, &format!("test {target} --for 30s --format {format}"), found);
             assert_eq!(run.code, code, "{run:?}");
-            assert!(run.err.contains("interrupted: 1 target not tested to the end"), "{run:?}");
+            assert!(run.err.contains(&format!("interrupted (SIG{by}): ")), "{run:?}");
+            assert!(run.err.contains("1 target not tested to the end"), "{run:?}");
             let saved = desk.files("hangup-findings");
             assert_eq!(saved.is_empty(), target == CLEAN);
             assert!(saved.keys().all(|name| run.out.contains(name)), "{run:?}");

@@ -33,6 +33,20 @@ pub(crate) fn crash_cost(exchange: &Exchange) -> u32 {
     }
 }
 
+/// Whether an investigation is to end before it is complete.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a> {
+    /// It plays nothing more that costs a process.
+    pub soon: &'a dyn Fn() -> bool,
+    /// Plays fail from now on: what is known by then is the finding.
+    pub now: &'a dyn Fn() -> bool,
+}
+
+impl Ends<'_> {
+    /// It goes on until it is complete.
+    pub const COMPLETE: Self = Self { soon: &|| false, now: &|| false };
+}
+
 /// A script that broke a rule.
 #[derive(Clone, Debug)]
 pub(crate) struct FirstFailure {
@@ -52,7 +66,7 @@ impl Campaign {
         depth: Depth,
         accepts: &dyn Fn(Identity) -> bool,
         play_again: &mut PlayScript<'_, E>,
-        stop_requested: &dyn Fn() -> bool,
+        ends: Ends<'_>,
     ) -> Result<Vec<Finding>, E> {
         let identity = first.violation.identity;
         let goal = match depth {
@@ -62,25 +76,25 @@ impl Campaign {
         let shrinks = depth != Depth::Check;
         let budget = if shrinks { BUDGET } else { 0 };
         let again = (depth == Depth::Headline).then(|| first.clone());
-        let found = self.pursue(first, goal, budget, play_again, stop_requested)?;
+        let found = self.pursue(first, goal, budget, play_again, ends)?;
         let mut findings = vec![found];
         if let Some(again) = again.filter(|_| findings[0].violation.identity != identity) {
             let depth = if self.all_variants { Depth::Shrink } else { Depth::Check };
-            findings.extend(self.look_into(again, depth, accepts, play_again, stop_requested)?);
+            findings.extend(self.look_into(again, depth, accepts, play_again, ends)?);
         }
         Ok(findings)
     }
 
     /// Shrinks a script that broke a rule to one that shows the same variant, and measures how
-    /// often it fails. Once `stop_requested`, it plays nothing more that costs a process.
+    /// often it fails.
     pub(crate) fn investigate<E>(
         &self,
         first: FirstFailure,
         play_again: &mut PlayScript<'_, E>,
-        stop_requested: &dyn Fn() -> bool,
+        ends: Ends<'_>,
     ) -> Result<Finding, E> {
         let goal = Goal::Variant(first.violation.identity);
-        self.pursue(first, goal, BUDGET, play_again, stop_requested)
+        self.pursue(first, goal, BUDGET, play_again, ends)
     }
 
     /// Shrinks a script within `budget` plays, as long as it shows the `goal`.
@@ -90,34 +104,40 @@ impl Campaign {
         goal: Goal<'_>,
         budget: u32,
         play_again: &mut PlayScript<'_, E>,
-        stop_requested: &dyn Fn() -> bool,
+        ends: Ends<'_>,
     ) -> Result<Finding, E> {
         let shrunk = budget > 0;
         let mut replayer =
-            Replayer { campaign: self, goal, play_again, last_failure: None, crash_cost: 0 };
+            Replayer { campaign: self, goal, play_again, ends, last_failure: None, crash_cost: 0 };
         let shows = replayer.fails(&script)?;
         let mut shrinker = Shrinker::new(script);
         let mut plays = 0;
         while plays < budget
+            && shows.is_some()
             && replayer.crash_cost < MAX_SHRINK_CRASH_COST
-            && !(replayer.crash_cost > 0 && stop_requested())
+            && !(replayer.crash_cost > 0 && (ends.soon)())
         {
             let Some(candidate) = shrinker.candidate() else { break };
             plays += 1;
-            let failed = replayer.fails(candidate)?;
+            let Some(failed) = replayer.fails(candidate)? else { break };
             shrinker.tell(failed);
         }
         let script = shrinker.into_best();
-        let rate = if shrunk {
-            replayer.rate(&script, stop_requested)?
-        } else {
-            f64::from(u8::from(shows))
+        let rate = match shows {
+            // Nothing says that it does not repeat.
+            None => 1.0,
+            Some(_) if shrunk => replayer.rate(&script)?,
+            Some(shows) => f64::from(u8::from(shows)),
         };
-        let (exchange, violation) = match replayer.last_failure {
+        let (exchange, violation) = match replayer.last_failure.take() {
             Some(shown) => shown,
             // The violation never repeated: the finding has the first one, and an exchange without it.
-            None => ((replayer.play_again)(&script)?, Violation { events: Vec::new(), ..first }),
+            None => {
+                let exchange = replayer.play(&script)?.unwrap_or_else(|| Exchange::new(true));
+                (exchange, Violation { events: Vec::new(), ..first })
+            }
         };
+        let shrunk = shrunk && shows.is_some();
         let runtime_seed = index;
         Ok(Finding {
             violation,
@@ -159,35 +179,52 @@ struct Replayer<'a, 'b, E> {
     campaign: &'a Campaign,
     goal: Goal<'a>,
     play_again: &'a mut PlayScript<'b, E>,
+    ends: Ends<'a>,
     last_failure: Option<(Exchange, Violation)>,
     /// The cost of its crashes so far.
     crash_cost: u32,
 }
 
 impl<E> Replayer<'_, '_, E> {
-    fn fails(&mut self, script: &Script) -> Result<bool, E> {
-        let exchange = (self.play_again)(script)?;
+    /// What a play comes to; `None` where it was cut off.
+    fn unless_cut<T>(&self, played: Result<T, E>) -> Result<Option<T>, E> {
+        match played {
+            Err(_) if (self.ends.now)() => Ok(None),
+            played => played.map(Some),
+        }
+    }
+
+    fn play(&mut self, script: &Script) -> Result<Option<Exchange>, E> {
+        let played = (self.play_again)(script);
+        self.unless_cut(played)
+    }
+
+    /// Whether it shows the goal; `None` where a play was cut off.
+    fn fails(&mut self, script: &Script) -> Result<Option<bool>, E> {
+        let Some(exchange) = self.play(script)? else { return Ok(None) };
         self.crash_cost += crash_cost(&exchange);
         let bounds = &self.campaign.bounds;
-        let verdict = judge_and_decide(&exchange, bounds, script, self.play_again)?;
+        let verdict = judge_and_decide(&exchange, bounds, script, self.play_again);
+        let Some(verdict) = self.unless_cut(verdict)? else { return Ok(None) };
         let violation = self.goal.shown(&verdict).cloned();
         let failed = violation.is_some();
         if let Some(violation) = violation {
             self.last_failure = Some((exchange, violation));
         }
-        Ok(failed)
+        Ok(Some(failed))
     }
 
-    /// The share of more plays of `script` that fail.
-    fn rate(&mut self, script: &Script, stop_requested: &dyn Fn() -> bool) -> Result<f64, E> {
+    /// The share of more plays of `script` that fail; 1 where there were none.
+    fn rate(&mut self, script: &Script) -> Result<f64, E> {
         let costly =
             self.last_failure.as_ref().is_some_and(|(exchange, _)| crash_cost(exchange) > 1);
         let repeats = if costly { REPEATS_OF_STALLS } else { REPEATS };
         let (mut played, mut failed) = (0, 0);
-        while played < repeats && !(costly && played > 0 && stop_requested()) {
+        while played < repeats && !(costly && played > 0 && (self.ends.soon)()) {
+            let Some(fails) = self.fails(script)? else { break };
             played += 1;
-            failed += u32::from(self.fails(script)?);
+            failed += u32::from(fails);
         }
-        Ok(f64::from(failed) / f64::from(played))
+        Ok(if played == 0 { 1.0 } else { f64::from(failed) / f64::from(played) })
     }
 }

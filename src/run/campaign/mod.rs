@@ -19,9 +19,9 @@ mod work_stage;
 pub(crate) use confirm::play_on_threads;
 #[cfg(feature = "cli")]
 pub(crate) use confirm::{Question, lasting};
-pub(crate) use investigate::FirstFailure;
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigate::crash_cost;
+pub(crate) use investigate::{Ends, FirstFailure};
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use investigations::Depth;
 pub(crate) use investigations::Investigations;
@@ -229,7 +229,7 @@ impl Campaign {
                 let first = FirstFailure { script: script.clone(), index, violation };
                 let mut play_again = |script: &Script| Ok::<_, Infallible>(play(script));
                 let Ok(findings) =
-                    self.look_into(first, depth, &accepts, &mut play_again, &|| false);
+                    self.look_into(first, depth, &accepts, &mut play_again, Ends::COMPLETE);
                 investigations.finish(key, findings.clone());
                 let (scripts, problems) = (outcome.scripts, investigations.problems());
                 for finding in findings.iter().filter(|finding| !finding.is_dismissed()) {

@@ -210,7 +210,12 @@ impl ServerProcess {
 
     /// Ends it and its children: SIGTERM, and after two seconds SIGKILL. Blocks until then.
     pub fn stop(&self) {
-        self.0.stop();
+        self.0.stop(GRACE);
+    }
+
+    /// The same, and SIGKILL after so long.
+    pub fn stop_within(&self, grace: Duration) {
+        self.0.stop(grace);
     }
 
     /// Ends it and its children at once: SIGKILL.
@@ -242,8 +247,9 @@ impl Shared {
                 }
             }
             Seen::Ended(how) => {
-                state.group = None;
+                // Of a group that is being stopped its children may be left.
                 if !state.stopping {
+                    state.group = None;
                     let at = Instant::now();
                     let after = state.listens.map_or(Duration::ZERO, |since| at - since);
                     let (connections, memory) = (state.connections, state.memory);
@@ -254,21 +260,22 @@ impl Shared {
         state.stopping
     }
 
-    fn stop(&self) {
+    fn stop(&self, grace: Duration) {
         let group = {
             let mut state = self.state();
             state.stopping = true;
             state.group
         };
         if let Some(group) = group {
-            group.stop(GRACE);
+            group.stop(grace);
+            self.state().group = None;
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.stop();
+        self.stop(GRACE);
     }
 }
 
@@ -297,6 +304,10 @@ mod unix {
 
     /// How often a process is looked at.
     const LOOK: Duration = Duration::from_millis(5);
+    /// How often a group is looked at that is being stopped: seldom, since a busy machine makes each
+    /// pause longer. And how often once it was killed, until all of it is gone.
+    const STOP_LOOK: Duration = Duration::from_millis(20);
+    const LAST_LOOKS: u32 = 5;
     /// After how many looks its memory is measured again.
     const MEASURE: u32 = 10;
     /// After how many measurements its children are listed again.
@@ -359,10 +370,15 @@ mod unix {
             let _ = kill_process_group(self.0, Signal::TERM);
             let mut waited = Duration::ZERO;
             while waited < grace && test_kill_process_group(self.0).is_ok() {
-                pause(LOOK);
-                waited += LOOK;
+                pause(STOP_LOOK);
+                waited += STOP_LOOK;
             }
             self.kill();
+            let mut looks = 0;
+            while looks < LAST_LOOKS && test_kill_process_group(self.0).is_ok() {
+                pause(STOP_LOOK);
+                looks += 1;
+            }
         }
 
         /// SIGKILL.

@@ -14,8 +14,10 @@ use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
-    Campaign, CampaignProgress, Depth, Fired, FirstFailure, LostWorkers, Reach, accepts, crash_cost,
+    Campaign, CampaignProgress, Depth, Ends, Fired, FirstFailure, LostWorkers, Reach, accepts,
+    crash_cost,
 };
+use crate::run::interrupt::Interrupt;
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Pattern, Violation};
@@ -45,6 +47,7 @@ pub(super) struct CampaignRun<'a> {
     stopped: AtomicBool,
     /// Whether the target has stalled before: then shorter timeouts apply.
     stalls: AtomicBool,
+    interrupt: Interrupt,
 }
 
 /// The state of a campaign that its threads share under a lock.
@@ -64,6 +67,7 @@ impl<'a> CampaignRun<'a> {
         target: &'a Arc<dyn Target>,
         schedule: Schedule<'a>,
         active_threads: usize,
+        interrupt: Interrupt,
     ) -> Self {
         Self {
             campaign,
@@ -78,6 +82,7 @@ impl<'a> CampaignRun<'a> {
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             stalls: AtomicBool::new(false),
+            interrupt,
         }
     }
 
@@ -251,7 +256,10 @@ impl<'a> CampaignRun<'a> {
         let timeout = self.timeout();
         let job = self.job(range.clone(), skip);
         let stopped = || self.is_stopped();
-        let attempt = slot.attempt(|worker| worker.play_range(&job, timeout, &stopped))?;
+        let attempt = match slot.attempt(|worker| worker.play_range(&job, timeout, &stopped)) {
+            Err(_) if self.interrupt.is_cut() => return Ok(RangeEnd::NotBegun),
+            attempt => attempt?,
+        };
         let at = match &attempt.ended {
             Err(WorkerFailure::Died(index, _) | WorkerFailure::Stopped(index)) => Some(*index),
             Err(WorkerFailure::Hung(index)) => Some(*index),
@@ -274,7 +282,10 @@ impl<'a> CampaignRun<'a> {
     ) -> Result<RangeEnd, String> {
         let job = self.job(index..index + 1, Vec::new());
         let stopped = || self.is_stopped();
-        let attempts = slot.attempts(|worker| worker.play_range(&job, timeout, &stopped))?;
+        let attempts = match slot.attempts(|worker| worker.play_range(&job, timeout, &stopped)) {
+            Err(_) if self.interrupt.is_cut() => return Ok(RangeEnd::NotBegun),
+            attempts => attempts?,
+        };
         let ended = match attempts.ended {
             // The index of no script, where it had not begun: this is the only one that it was to play.
             Err(WorkerFailure::Died(_, death)) => Err(WorkerFailure::Died(index, death)),
@@ -305,6 +316,7 @@ impl<'a> CampaignRun<'a> {
     ) -> Result<RangeEnd, String> {
         let failure = match (ended, lost) {
             (Ok(played), _) => return Ok(RangeEnd::Played(Box::new(played))),
+            (Err(WorkerFailure::Interrupted), _) => return Ok(RangeEnd::NotBegun),
             (Err(WorkerFailure::Died(index, death)), Some(lost)) => {
                 let how = WorkerEnd::Perhaps(lost, Some(death));
                 return Ok(RangeEnd::Ended { index, how });
@@ -397,10 +409,10 @@ impl<'a> CampaignRun<'a> {
         let script = campaign.generator_config(&**target).nth(campaign.seed, index);
         let timeout = stall_timeout_for(violation.identity);
         let mut play = |script: &Script| slot.play(target, campaign.bounds, script, index, timeout);
-        let stopped = || self.is_stopped();
+        let ends = Ends { soon: &|| self.is_stopped(), now: &|| self.interrupt.is_cut() };
         let first = FirstFailure { script, index, violation: violation.into_violation() };
         let accepts = accepts(target.deviations(), self.known);
-        let findings = campaign.look_into(first, depth, &accepts, &mut play, &stopped)?;
+        let findings = campaign.look_into(first, depth, &accepts, &mut play, ends)?;
         let mut state = self.state();
         state.unreported.extend(findings.iter().map(|finding| finding.violation.identity));
         state.schedule.investigations.finish(identity, findings);
@@ -414,7 +426,7 @@ enum RangeEnd {
     Played(Box<RangeResult>),
     /// Its process ended at a script of the range.
     Ended { index: u64, how: WorkerEnd },
-    /// Its process was killed before it began the range.
+    /// Its process was killed before it began the range, or the run is interrupted.
     NotBegun,
 }
 

@@ -12,9 +12,10 @@ use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Work as WorkFigures};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, Investigations, LostWorkers,
+    Campaign, CampaignOutcome, CampaignProgress, Ends, FirstFailure, Investigations, LostWorkers,
     Question, accepts, work_of,
 };
+use crate::run::interrupt::Interrupt;
 use crate::run::preflight::could_not_test;
 use crate::script::Script;
 use crate::target::Target;
@@ -26,13 +27,17 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     slots: Vec<WorkerSlot>,
+    interrupt: Interrupt,
 }
 
 impl WorkerPool {
     /// So many workers, one at least, each of which may use `memory` bytes.
-    pub fn new(jobs: usize, memory: u64) -> Self {
-        let slot = || WorkerSlot::new(memory);
-        Self { slots: std::iter::repeat_with(slot).take(jobs.max(1)).collect() }
+    /// Once the `interrupt` cuts plays off, a campaign ends with what it has found so far, and all
+    /// else that plays fails with [`INTERRUPTED`](crate::run::interrupt::INTERRUPTED).
+    pub fn new(jobs: usize, memory: u64, interrupt: &Interrupt) -> Self {
+        let slot = || WorkerSlot::new(memory, interrupt);
+        let slots = std::iter::repeat_with(slot).take(jobs.max(1)).collect();
+        Self { slots, interrupt: interrupt.clone() }
     }
 
     /// Plays a campaign, in which findings of these patterns are known and not looked into:
@@ -42,6 +47,23 @@ impl WorkerPool {
     ///
     /// Where a worker cannot be started, or fails by itself.
     pub fn run(
+        &mut self,
+        campaign: &Campaign,
+        known: &[Pattern],
+        target: &Arc<dyn Target>,
+        watch: impl FnMut(CampaignProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<CampaignOutcome, String> {
+        let interrupt = self.interrupt.clone();
+        match self.run_until_cut(campaign, known, target, watch) {
+            Err(_) if interrupt.is_cut() => {
+                Ok(CampaignOutcome { stopped: true, ..CampaignOutcome::default() })
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The same, but where plays are cut off before the first script is played that is an error.
+    fn run_until_cut(
         &mut self,
         campaign: &Campaign,
         known: &[Pattern],
@@ -64,7 +86,8 @@ impl WorkerPool {
             // Whoever wants to stop says so again when scripts are played.
             let _ = watch(CampaignProgress { scripts: 0, problems: 1, new_finding: Some(finding) });
         }
-        let run = CampaignRun::new(campaign, known, target, schedule, jobs);
+        let interrupt = self.interrupt.clone();
+        let run = CampaignRun::new(campaign, known, target, schedule, jobs, interrupt);
         let mut outcome = run.play(&mut self.slots, &mut watch)?.into_outcome(target.deviations());
         outcome.take_in(found, known);
         Ok(outcome)
@@ -121,7 +144,7 @@ impl WorkerPool {
         bounds: Bounds,
         questions: &[Question],
     ) -> Result<Vec<Option<Exchange>>, String> {
-        let memory = self.slots[0].memory();
+        let (memory, interrupt) = (self.slots[0].memory(), &self.interrupt);
         let play = |question: &Question| {
             let Question { script, runtime_seed, limit, .. } = question;
             let job = Job::Confirm {
@@ -130,7 +153,7 @@ impl WorkerPool {
                 runtime_seed: *runtime_seed,
                 limit: u64::try_from(limit.as_micros()).unwrap_or(u64::MAX),
             };
-            let mut slot = WorkerSlot::new(memory);
+            let mut slot = WorkerSlot::new(memory, interrupt);
             let played = slot.play_job(target, &job, script, StallTimeout::Full);
             (played, slot.take_lost())
         };
@@ -183,10 +206,12 @@ impl WorkerPool {
     ) -> Result<Finding, String> {
         let campaign = Campaign { bounds, seed: 0, scripts: None, all_variants: false };
         let timeout = stall_timeout_for(first.identity);
+        let interrupt = self.interrupt.clone();
         let mut play =
             |script: &Script| self.slots[0].play(target, bounds, script, runtime_seed, timeout);
         let first = FirstFailure { script, index: runtime_seed, violation: first };
-        campaign.investigate(first, &mut play, &|| false)
+        let ends = Ends { soon: &|| interrupt.is_asked(), now: &|| interrupt.is_cut() };
+        campaign.investigate(first, &mut play, ends)
     }
 }
 

@@ -8,6 +8,7 @@ use super::shared_memory::SharedMemory;
 use super::stall::{Halt, POLL_INTERVAL, ProcessState, Progress, StallTimeout, StallWatch};
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::run::campaign::MemoryLeft;
+use crate::run::interrupt::{INTERRUPTED, Interrupt};
 use rustix::process::Signal;
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -28,6 +29,9 @@ const START_POLLS: u32 = 800;
 const STDERR_WAIT: Duration = Duration::from_millis(500);
 const EXIT_WAIT: Duration = Duration::from_secs(4);
 
+/// How long the supervisor may hear later than a worker of a signal that goes to every process.
+const STOP_WAIT: Duration = Duration::from_millis(50);
+
 /// How much of what a worker printed on stderr is kept, in bytes.
 const STDERR_TAIL: usize = 4096;
 
@@ -44,6 +48,7 @@ pub(super) struct WorkerProcess {
     line: Vec<u8>,
     /// Its memory, when that was last looked at.
     memory: Option<MemoryLeft>,
+    interrupt: Interrupt,
 }
 
 /// Why a worker has no result.
@@ -57,6 +62,8 @@ pub(super) enum WorkerFailure {
     Hung(u64),
     /// hangup itself failed, for this reason.
     Internal(String),
+    /// The run was interrupted, and the play cut off: the worker was killed.
+    Interrupted,
 }
 
 impl fmt::Display for WorkerFailure {
@@ -68,6 +75,7 @@ impl fmt::Display for WorkerFailure {
             ),
             Self::Hung(_) => f.write_str("it makes no progress in hangup's own code"),
             Self::Internal(why) => f.write_str(why),
+            Self::Interrupted => f.write_str(INTERRUPTED),
         }
     }
 }
@@ -89,7 +97,7 @@ impl WorkerProcess {
     /// # Errors
     ///
     /// Why it does not start.
-    pub fn start(memory: u64) -> Result<Self, WorkerFailure> {
+    pub fn start(memory: u64, interrupt: &Interrupt) -> Result<Self, WorkerFailure> {
         let cannot_start = |error: io::Error| WorkerFailure::Internal(error.to_string());
         let (shared, file) = SharedMemory::create().map_err(cannot_start)?;
         let (ours, theirs) = UnixStream::pair().map_err(cannot_start)?;
@@ -108,7 +116,8 @@ impl WorkerProcess {
         let stderr = read_tail(child.stderr.take());
         let line = Vec::new();
         let socket = BufReader::new(ours);
-        let mut worker = Self { child, socket, shared, stderr, line, memory: None };
+        let (memory, interrupt) = (None, interrupt.clone());
+        let mut worker = Self { child, socket, shared, stderr, line, memory, interrupt };
         let (mut polls, mut watch) = (0, StallWatch::default());
         let mut give_up = |worker: &Self| {
             polls += u32::from(!worker.state().is_some_and(|process| process.runs));
@@ -259,6 +268,10 @@ impl WorkerProcess {
     ) -> Result<Report, WorkerFailure> {
         self.line.clear();
         loop {
+            if self.interrupt.is_cut() {
+                self.kill();
+                return Err(WorkerFailure::Interrupted);
+            }
             match self.socket.read_until(b'\n', &mut self.line) {
                 Ok(_) if self.line.ends_with(b"\n") => {
                     let report = serde_json::from_slice(&self.line);
@@ -288,6 +301,10 @@ impl WorkerProcess {
             status = self.child.try_wait().ok().flatten();
         }
         self.kill();
+        if status.and_then(|status| status.signal()).is_some_and(is_stop) && self.is_stopped_too() {
+            self.interrupt.cut();
+            return WorkerFailure::Interrupted;
+        }
         let Some(status) = status else {
             return WorkerFailure::Internal("it closed its socket".to_owned());
         };
@@ -296,6 +313,17 @@ impl WorkerProcess {
             return WorkerFailure::Internal(format!("{status}: {line}"));
         }
         WorkerFailure::Died(self.script_index(), death(status, &stderr))
+    }
+
+    /// Whether the supervisor was sent such a signal too, as by a service manager or a container that
+    /// stops every process.
+    fn is_stopped_too(&self) -> bool {
+        let mut pause = Duration::from_millis(1);
+        while !self.interrupt.is_asked() && pause < STOP_WAIT {
+            std::thread::park_timeout(pause);
+            pause *= 2;
+        }
+        self.interrupt.is_asked()
     }
 
     fn kill(&mut self) {
@@ -316,6 +344,11 @@ fn death(status: ExitStatus, stderr: &str) -> Death {
         (Some(signal), _) => Death::Signal(signal),
         (None, code) => Death::Exited(code.unwrap_or_default()),
     }
+}
+
+/// Whether a signal is one of those by which people and supervisors stop a run.
+fn is_stop(signal: i32) -> bool {
+    [Signal::HUP, Signal::INT, Signal::TERM].map(Signal::as_raw).contains(&signal)
 }
 
 fn is_timeout(error: &io::Error) -> bool {

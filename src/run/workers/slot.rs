@@ -10,6 +10,7 @@ use super::stall::StallTimeout;
 use crate::bounds::Bounds;
 use crate::exchange::{Death, Exchange};
 use crate::run::campaign::{LostWorkers, WorkPlayer};
+use crate::run::interrupt::{INTERRUPTED, Interrupt};
 use crate::script::Script;
 use crate::target::Target;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(super) struct WorkerSlot {
     fruitless: u32,
     /// Whether all workers that were given a job have ended as if from outside.
     repeats: bool,
+    interrupt: Interrupt,
 }
 
 /// How something from outside ended a worker's work.
@@ -56,7 +58,7 @@ impl FromOutside {
             Err(WorkerFailure::Died(_, death)) => Some(*death),
             Err(WorkerFailure::Stopped(_)) => return Some(Self::Stopped),
             Err(WorkerFailure::Hung(_)) => return Some(Self::Hung),
-            Err(WorkerFailure::Internal(_)) => None,
+            Err(WorkerFailure::Internal(_) | WorkerFailure::Interrupted) => None,
         };
         died.is_some_and(may_be_from_outside).then_some(Self::Killed)
     }
@@ -87,8 +89,9 @@ impl MayHaveDied for Option<Duration> {
 
 impl WorkerSlot {
     /// A place for a worker that may use `memory` bytes.
-    pub fn new(memory: u64) -> Self {
-        Self { memory, worker: None, lost: LostWorkers::default(), fruitless: 0, repeats: false }
+    pub fn new(memory: u64, interrupt: &Interrupt) -> Self {
+        let (lost, interrupt) = (LostWorkers::default(), interrupt.clone());
+        Self { memory, worker: None, lost, fruitless: 0, repeats: false, interrupt }
     }
 
     pub const fn memory(&self) -> u64 {
@@ -125,11 +128,14 @@ impl WorkerSlot {
     ///
     /// # Errors
     ///
-    /// Where none can be started.
+    /// Where none can be started, or plays are cut off.
     pub fn attempt<T: MayHaveDied>(
         &mut self,
         job: impl FnOnce(&mut WorkerProcess) -> Result<T, WorkerFailure>,
     ) -> Result<Attempt<T>, String> {
+        if self.interrupt.is_cut() {
+            return Err(INTERRUPTED.to_owned());
+        }
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
             None => self.start()?,
@@ -189,11 +195,12 @@ impl WorkerSlot {
         let mut starts = 0;
         loop {
             starts += 1;
-            match WorkerProcess::start(self.memory) {
+            match WorkerProcess::start(self.memory, &self.interrupt) {
                 Ok(worker) => {
                     self.lost.add(lost);
                     return Ok(worker);
                 }
+                Err(WorkerFailure::Interrupted) => return Err(INTERRUPTED.to_owned()),
                 Err(failure) if starts == STARTS => {
                     return Err(format!("no worker process can be started: {failure}"));
                 }
@@ -231,6 +238,7 @@ impl WorkerSlot {
                 exchange.request = target.opening().unusual_request();
                 Ok(exchange)
             }
+            Err(WorkerFailure::Interrupted) => Err(INTERRUPTED.to_owned()),
             Err(failure) => Err(internal_error(&failure.to_string(), script)),
         }
     }
@@ -280,6 +288,7 @@ impl WorkPlayer<String> for SlotPlayer<'_> {
                 self.died = true;
                 Ok(None)
             }
+            Err(WorkerFailure::Interrupted) => Err(INTERRUPTED.to_owned()),
             Err(failure) => Err(internal_error(&failure.to_string(), script)),
         }
     }

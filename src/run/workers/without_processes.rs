@@ -6,9 +6,10 @@ use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Work};
 use crate::finding::Finding;
 use crate::run::campaign::{
-    Campaign, CampaignOutcome, CampaignProgress, FirstFailure, LostWorkers, PlaysHere, Question,
-    play_on_threads, work_of,
+    Campaign, CampaignOutcome, CampaignProgress, Ends, FirstFailure, LostWorkers, PlaysHere,
+    Question, cannot_be_tested, play_on_threads, work_of,
 };
+use crate::run::interrupt::Interrupt;
 use crate::run::virtual_time::play;
 use crate::script::Script;
 use crate::target::{Registry, Target};
@@ -22,7 +23,8 @@ use std::sync::Arc;
 pub(crate) struct WorkerPool;
 
 impl WorkerPool {
-    pub fn new(_: usize, _: u64) -> Self {
+    /// A play that has begun is not cut off.
+    pub fn new(_: usize, _: u64, _: &Interrupt) -> Self {
         Self
     }
 
@@ -41,6 +43,14 @@ impl WorkerPool {
     /// None: there are no workers.
     pub fn take_lost(&mut self) -> LostWorkers {
         LostWorkers::default()
+    }
+
+    pub fn could_not_test(
+        &mut self,
+        target: &Arc<dyn Target>,
+        bounds: Bounds,
+    ) -> Result<Option<String>, String> {
+        Ok(cannot_be_tested(target, &bounds))
     }
 
     pub fn play(
@@ -84,7 +94,7 @@ impl WorkerPool {
         let mut play_script =
             |script: &Script| Ok::<_, Infallible>(play(target, &bounds, script, runtime_seed));
         let first = FirstFailure { script, index: runtime_seed, violation: first };
-        let Ok(finding) = campaign.investigate(first, &mut play_script, &|| false);
+        let Ok(finding) = campaign.investigate(first, &mut play_script, Ends::COMPLETE);
         Ok(finding)
     }
 }

@@ -4,6 +4,7 @@
 //! fewer at once, until it is judged or the time for that is used up. Nothing is shrunk or
 //! confirmed here.
 
+use super::finding::ProbeFinding;
 use super::outcome::{ProbeOutcome, ProbeProgress};
 use super::replay::is_light;
 use super::{Clock, OnProgress, Probe};
@@ -203,7 +204,11 @@ impl<'a> Campaign<'a> {
             }
             if self.is_news(seen) {
                 self.told.push(seen);
-                on_progress(ProbeProgress::Seen(&violation, pending.index));
+                let (script, url) =
+                    (pending.script.clone(), self.probe.url(pending.role).url.clone());
+                let (violation, exchange) = (violation.clone(), played.exchange.clone());
+                let first = ProbeFinding::seen(violation, exchange, script, url);
+                on_progress(ProbeProgress::Seen(&ProbeFinding { index: pending.index, ..first }));
             }
             let key = self.key_of(seen);
             self.outcome.sightings.add(key, sighting);

@@ -3,7 +3,6 @@
 use super::finding::ProbeFinding;
 use crate::finding::problem::Sightings;
 use crate::run::real_time::ServerDeath;
-use crate::verdict::Violation;
 
 /// The outcome of a probe.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +53,8 @@ pub struct DeathsFound {
 pub enum ProbeProgress<'a> {
     /// Scripts are played: so many of so many, with so many findings.
     Playing(u64, u64, usize),
-    /// A problem that was not seen before, in the script with this index. It is neither shrunk nor
-    /// confirmed.
-    Seen(&'a Violation, u64),
+    /// The first sight of a problem. It is neither shrunk nor confirmed, and may be dismissed.
+    Seen(&'a ProbeFinding),
     /// Findings are shrunk: so many of so many.
     Shrinking(usize, usize),
     /// Findings are played again, side by side: so many of so many.
