@@ -6,4 +6,7 @@
 //! `cargo test --test endures -- --ignored`. `HANGUP_SEED=N` takes another seed.
 
 mod command;
+mod outputs;
+mod signals;
 mod workers;
+mod xml;
