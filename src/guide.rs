@@ -50,6 +50,9 @@ pub mod probe {}
 #[doc = include_str!("../docs/regressions.md")]
 pub mod regressions {}
 
+#[doc = include_str!("../docs/reports.md")]
+pub mod reports {}
+
 #[doc = "[notation.md]: crate::guide::notation"]
 #[doc = "[suites.md]: crate::guide::suites"]
 #[doc = ""]

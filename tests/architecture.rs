@@ -169,6 +169,9 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     // The table has causes down and conditions across.
     ("report/table.rs", "cause"),
     ("report/table.rs", "condition"),
+    // So has that of a page.
+    ("report/html/problem.rs", "cause"),
+    ("report/html/problem.rs", "condition"),
     // The program checks from the byte on which the cause is, by the bound of the cause.
     ("cli/export.rs", "cause"),
     // Each cause has a bound, and an option that sets it.

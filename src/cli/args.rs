@@ -55,14 +55,19 @@ pub(super) enum Command {
     /// or an accepted deviation that the RFC demands shows more often; 0 where nothing of that is so;
     /// 2 for files that cannot be compared.
     Compare(Compare),
+    /// Write runs as one page: side by side, targets against rules, and every problem with its picture.
+    ///
+    /// The pictures and the bytes are those of the findings' files, where they are still where the run
+    /// saved them.
+    Report(Report),
     /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
-    Replay(Anywhere),
+    Replay(Replay),
     /// Shrink a repro or a script to its minimum, and save it.
     Shrink(Anywhere),
     /// Draw a saved finding, or what a script leads to, as a timeline, and say the verdict.
     ///
     /// The exit code is 0 where it could be drawn, whatever the verdict; `replay` tells by it.
-    Show(Anywhere),
+    Show(Show),
     /// Print a saved finding as a program that plays it, for people without hangup.
     Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
@@ -127,14 +132,17 @@ pub(super) struct Test {
     /// link leads too; a device, a FIFO or /dev/stdout is written through.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Report as a page with pictures too, in this file of HTML.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Report what virtual time says without playing it in real time. By default the headline of
     /// each problem of a connection that ends late, or never, is played once more with a clock that
     /// runs, all of them at once, for their script and the bound; what ends in time then is no finding.
     #[arg(long)]
     pub no_confirm: bool,
     /// How to report.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = RunFormat::Human)]
+    pub format: RunFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -143,6 +151,17 @@ pub(super) enum Format {
     Human,
     /// One JSON object for machines.
     Json,
+}
+
+/// How a run is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunFormat {
+    /// Text for people.
+    Human,
+    /// One JSON object for machines.
+    Json,
+    /// Text for people, and an annotation for each problem, as GitHub Actions shows them.
+    Github,
 }
 
 #[derive(Args, Debug)]
@@ -192,6 +211,9 @@ pub(super) struct Probe {
     /// link leads too; a device, a FIFO or /dev/stdout is written through.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Report as a page with pictures too, in this file of HTML.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Where to save findings. The folder is made where it is missing; that it can be written is tried
     /// before anything is played.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
@@ -201,8 +223,8 @@ pub(super) struct Probe {
     #[arg(long)]
     pub all_variants: bool,
     /// How to report.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = RunFormat::Human)]
+    pub format: RunFormat,
 }
 
 /// Two runs to compare.
@@ -360,6 +382,41 @@ impl Probe {
     pub(super) fn url(&self) -> &str {
         self.url.as_deref().unwrap_or(STARTED_AT)
     }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    pub anywhere: Anywhere,
+    /// Write it as a page with a picture too, in this file of HTML.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Show {
+    #[command(flatten)]
+    pub anywhere: Anywhere,
+    /// Draw it as a picture too, in this file of SVG.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Write it as a page with a picture too, in this file of HTML.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Runs, and where their page is written.
+#[derive(Args, Debug)]
+pub(super) struct Report {
+    /// What `hangup test --format json` or `hangup probe --format json` printed.
+    #[arg(required = true, value_name = "JSON")]
+    pub runs: Vec<PathBuf>,
+    /// Write the page in this file of HTML.
+    #[arg(long, value_name = "FILE", required_unless_present = "markdown")]
+    pub html: Option<PathBuf>,
+    /// Write what a job's summary in CI shows, in this file of Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

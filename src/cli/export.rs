@@ -35,6 +35,11 @@ pub(super) fn run(options: &Export) -> Done {
     Ok(CLEAN)
 }
 
+/// Whether a finding can be exported as a program.
+pub(super) fn can(repro: &Repro) -> bool {
+    python(repro).is_ok()
+}
+
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
     let question = question(repro)?;

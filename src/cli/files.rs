@@ -1,17 +1,19 @@
 //! `replay`, `shrink`, `show`: what is done with a file. What it makes a target do may
 //! take a process down, so that it is played in a worker.
 
-use super::args::File;
+use super::args::{File, Replay, Show};
+use super::pages::{self, Drawn};
 use super::saved::make_directory;
 use super::stop::Stop;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, start};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::save;
-use crate::report;
-use crate::report::model::{ReplayReport, ReplayResult};
+use crate::report::model::{FindingReport, ReplayReport, ReplayResult};
+use crate::report::page;
+use crate::report::{self, Scene};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
@@ -55,11 +57,17 @@ fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
 }
 
+/// A file's text.
+pub(super) fn text(file: &Path) -> Result<String, Trouble> {
+    let at = named(file);
+    let bytes = bytes(file).map_err(|error| format!("{at}: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))
+}
+
 /// Reads a file's repro, or the script that it is, as a fuzzer's artifact is one.
 pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
     let at = named(file);
-    let bytes = bytes(file).map_err(|error| format!("{at}: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))?;
+    let text = text(file)?;
     if looks_like_repro(&text) {
         let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
         return Ok(Content::Repro(Box::new(repro)));
@@ -153,6 +161,16 @@ impl Case {
         verdict.violations.iter().filter(move |violation| !accepts(violation))
     }
 
+    /// What a page tells of a violation; what can be pasted is about the file.
+    fn told(&self, violation: Violation, exchange: Exchange, file: &File) -> FindingReport {
+        let finding = self.finding(violation, exchange);
+        // Standard input cannot be read again, and a script is no finding yet.
+        let path = self.repro.as_ref().filter(|_| file.file != Path::new(STDIN));
+        let path = path.map(|_| file.file.clone());
+        let report = FindingReport::of(&*self.target, self.bounds, &finding, path);
+        FindingReport { exports: export::can(&report.repro), ..report }
+    }
+
     fn finding(&self, violation: Violation, exchange: Exchange) -> Finding {
         let (script, runtime_seed) = (self.script.clone(), self.runtime_seed);
         Finding {
@@ -197,26 +215,40 @@ fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
     })
 }
 
-pub(super) fn replay(registry: &Registry, options: &File, stop: &Stop) -> Done {
-    let mut case = Case::open(registry, options, stop)?;
+pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done {
+    let file = &options.anywhere.file;
+    let mut case = Case::open(registry, file, stop)?;
     let (exchange, verdict) = case.play()?;
     if verdict.is_clean() {
         case.has_to_open()?;
     }
-    let name = case.target.name();
-    let Some(repro) = &case.repro else {
-        return Ok(replay_script(&case, &exchange, &verdict));
+    let report = match &case.repro {
+        Some(repro) => {
+            let replay = repro.compare(&verdict);
+            ReplayReport::of(case.target.name(), repro, &replay, &exchange, false)
+        }
+        None => of_script(&case, &exchange, &verdict),
     };
-    let replay = repro.compare(&verdict);
-    let report = ReplayReport::of(name, repro, &replay, &exchange, false);
+    let broken = matches!(report.result, ReplayResult::Reproduced | ReplayResult::Different);
+    let violation = broken.then(|| case.violation(&verdict)).flatten();
+    let unproven = verdict.unproven().next();
+    let scene = Scene::of(&exchange, unproven);
+    let finding = violation.map(|violation| case.told(violation, exchange, file));
+    let shown = finding.as_ref().ok_or(scene);
+    let version = case.target.version();
+    pages::html(
+        options.html.as_deref(),
+        || page::of_replay(&report, version, shown, output::program()),
+        stop,
+    )?;
     Ok(tell(&report))
 }
 
 /// A fuzzer's artifact says that a rule was broken, and not which.
-fn replay_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> u8 {
+fn of_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> ReplayReport {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
     let unproven = verdict.unproven().next();
-    tell(&ReplayReport::of_script(case.target.name(), &broken, unproven, exchange))
+    ReplayReport::of_script(case.target.name(), &broken, unproven, exchange)
 }
 
 /// Prints a replay; the exit code says whether anything is broken.
@@ -235,7 +267,7 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
     let Some(violation) = case.violation(&verdict) else {
         case.has_to_open()?;
         if verdict.unproven().next().is_some() {
-            return Ok(replay_script(&case, &exchange, &verdict));
+            return Ok(tell(&of_script(&case, &exchange, &verdict)));
         }
         output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
@@ -272,9 +304,22 @@ fn elsewhere<'a>(registry: &Registry, options: &File, content: &'a Content) -> O
     (options.target.is_none() && registry.resolve(&repro.target.0).is_err()).then_some(repro)
 }
 
-pub(super) fn show(registry: &Registry, options: &File, stop: &Stop) -> Done {
+pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
+    let options = &show.anywhere.file;
     let content = read(&options.file)?;
     if let Some(repro) = elsewhere(registry, options, &content) {
+        let scene = Scene::saved(repro.seen.as_ref());
+        let title = report::headline(repro);
+        let drawn = Drawn { scene: &scene, title: &title, about: &repro.sentence, broken: true };
+        pages::svg(show.svg.as_deref(), &drawn, stop)?;
+        pages::html(
+            show.html.as_deref(),
+            || {
+                let file = runs::saved(registry, options.file.clone(), repro.clone());
+                page::of_file(&file, output::program())
+            },
+            stop,
+        )?;
         let (name, version) = &repro.target;
         output::line(&report::wrap(&format!(
             "{name} ({version}), as it was seen when it was saved"
@@ -294,7 +339,9 @@ pub(super) fn show(registry: &Registry, options: &File, stop: &Stop) -> Done {
     let name = case.target.name();
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
-    match case.violation(&verdict) {
+    let violation = case.violation(&verdict);
+    draw(&case, show, (&exchange, violation.as_ref()), verdict.unproven().next(), stop)?;
+    match violation {
         Some(violation) => {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
@@ -302,7 +349,7 @@ pub(super) fn show(registry: &Registry, options: &File, stop: &Stop) -> Done {
         }
         None if verdict.unproven().next().is_some() => {
             output::print(&report::timeline(&exchange, verdict.unproven().next()));
-            return Ok(replay_script(&case, &exchange, &verdict));
+            return Ok(tell(&of_script(&case, &exchange, &verdict)));
         }
         None => {
             if let Some(repro) = &case.repro {
@@ -313,4 +360,45 @@ pub(super) fn show(registry: &Registry, options: &File, stop: &Stop) -> Done {
         }
     }
     Ok(CLEAN)
+}
+
+/// Writes the files with pictures that `show` was asked for.
+fn draw(
+    case: &Case,
+    show: &Show,
+    (exchange, violation): (&Exchange, Option<&Violation>),
+    unproven: Option<&Violation>,
+    stop: &Stop,
+) -> Result<(), Trouble> {
+    if show.svg.is_none() && show.html.is_none() {
+        return Ok(());
+    }
+    let target = (case.target.name(), case.target.version());
+    let told = violation
+        .map(|violation| case.told(violation.clone(), exchange.clone(), &show.anywhere.file));
+    let scene = Scene::of(exchange, violation.or(unproven));
+    let (title, about) = match &told {
+        Some(told) => (report::headline(&told.repro), told.repro.sentence.clone()),
+        None => (target.0.to_owned(), kept(unproven, exchange)),
+    };
+    let broken = violation.or(unproven).is_some();
+    let drawn = Drawn { scene: &scene, title: &title, about: &about, broken };
+    pages::svg(show.svg.as_deref(), &drawn, stop)?;
+    pages::html(
+        show.html.as_deref(),
+        || {
+            let shown = told.as_ref().ok_or(scene.clone());
+            let notes = told.as_ref().map_or_else(|| vec![about.clone()], |_| Vec::new());
+            page::of_shown(target, shown, unproven.is_none(), notes, output::program())
+        },
+        stop,
+    )
+}
+
+/// What is said of a script that breaks no rule, as far as that is known.
+fn kept(unproven: Option<&Violation>, exchange: &Exchange) -> String {
+    match unproven {
+        Some(violation) => report::sentence(violation, exchange),
+        None => "Every rule is kept.".to_owned(),
+    }
 }

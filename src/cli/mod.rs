@@ -13,11 +13,13 @@ mod files;
 mod lists;
 mod output;
 mod output_file;
+mod pages;
 mod probe;
 mod probe_progress;
 mod probe_report;
 mod progress;
 mod remote;
+mod runs;
 mod saved;
 mod serve;
 mod start;
@@ -87,17 +89,18 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
         Command::Test(options) => test::run(registry, &options, &stop()?),
         Command::Probe(options) => probe::run(&options, &stop()?),
         Command::Compare(options) => compare::run(&options),
-        Command::Replay(options) => match options.url() {
+        Command::Report(options) => runs::run(registry, &options, &stop()?),
+        Command::Replay(options) => match options.anywhere.url() {
             Some(url) => remote::replay(url, &options, &stop()?),
-            None => files::replay(registry, &options.file, &stop()?),
+            None => files::replay(registry, &options, &stop()?),
         },
         Command::Shrink(options) => match options.url() {
             Some(url) => remote::shrink(url, &options, &stop()?),
             None => files::shrink(registry, &options.file, &stop()?),
         },
-        Command::Show(options) => match options.url() {
+        Command::Show(options) => match options.anywhere.url() {
             Some(url) => remote::show(url, &options, &stop()?),
-            None => files::show(registry, &options.file, &stop()?),
+            None => files::show(registry, &options, &stop()?),
         },
         Command::Export(options) => export::run(&options),
         Command::Serve(options) => serve::run(registry, &options, &stop()?),

@@ -1,6 +1,6 @@
 //! `hangup probe`: a campaign over real TCP against a running server.
 
-use super::args::{Format, Probe as Options};
+use super::args::{Probe as Options, RunFormat};
 use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
 use super::probe_progress::ProbeBar;
@@ -10,7 +10,7 @@ use super::saved::Saved;
 use super::start::{Started, ToStart};
 use super::stop::Stop;
 use super::test_report::is_promised;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, probe_report};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, pages, probe_report};
 use crate::bounds::Bounds;
 use crate::report;
 use crate::report::ServerDeaths;
@@ -30,6 +30,7 @@ pub(super) fn run(options: &Options, stop: &Stop) -> Done {
     let checked =
         options.junit.as_deref().map_or(Ok(()), |file| output_file::check("--junit", file));
     let junit = options.junit.as_deref().filter(|_| checked.is_ok());
+    let checked = checked.and_then(|()| pages::check(options.html.as_deref()));
     let reporting = Reporting { options, stop, junit, seed };
     match checked.and_then(|()| test(&reporting)) {
         Err(trouble) => reporting.could_not(trouble, began.elapsed()),
@@ -161,16 +162,26 @@ impl Reporting<'_> {
             .map(|file| baseline::record(file, std::slice::from_ref(target), false, self.stop));
         let is_recorded = matches!(recorded, Some(Ok(())));
         unwritten.extend(recorded.and_then(Result::err));
+        let targets = std::slice::from_ref(target);
+        let told = trouble.clone();
+        let page = || {
+            let played = (outcome.scripts, seconds);
+            let summary = self.summary(targets, played, *stopped, told.as_deref());
+            report::page::of_run(&summary, output::program())
+        };
+        unwritten.extend(pages::html(self.options.html.as_deref(), page, self.stop).err());
         let troubles: Vec<&str> = trouble.iter().chain(&unwritten).map(String::as_str).collect();
         match self.options.format {
-            Format::Human => output::print(&report::target(target, output::style())),
-            Format::Json => {
-                let targets = std::slice::from_ref(target);
+            RunFormat::Human | RunFormat::Github => {
+                pages::print(&report::target(target, output::style()), self.options.format);
+            }
+            RunFormat::Json => {
                 let printed =
                     self.print_json(targets, (outcome.scripts, seconds), *stopped, &troubles);
                 unwritten.extend(printed.err());
             }
         }
+        unwritten.extend(pages::tell_ci(self.options.format, page).err());
         saved.tell();
         for trouble in trouble.iter().chain(&unwritten) {
             output::error(trouble);
@@ -204,7 +215,7 @@ impl Reporting<'_> {
         let unwritten = self.write_junit(&[suite], seconds).err();
         let troubles: Vec<&str> =
             std::iter::once(&trouble).chain(&unwritten).map(String::as_str).collect();
-        if self.options.format == Format::Json {
+        if self.options.format == RunFormat::Json {
             self.print_json(&[], (0, seconds), self.stop.is_asked(), &troubles)?;
         }
         if let Some(unwritten) = &unwritten {
@@ -226,17 +237,35 @@ impl Reporting<'_> {
         troubles: &[&str],
     ) -> Result<(), Trouble> {
         let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
-        output::line(&report::json(&Summary {
+        let played = (scripts, seconds);
+        let summary = self.summary(targets, played, interrupted, trouble.as_deref());
+        output::line(&report::json(&summary)?);
+        Ok(())
+    }
+
+    fn summary<'a>(
+        &self,
+        targets: &'a [TargetReport],
+        (scripts, seconds): (u64, f64),
+        interrupted: bool,
+        trouble: Option<&'a str>,
+    ) -> Summary<'a> {
+        Summary {
             seed: self.seed,
             scripts,
             seconds,
             scripts_per_second: scripts as f64 / seconds.max(1e-9),
             interrupted,
-            trouble: trouble.as_deref(),
+            trouble,
             targets,
-        })?);
-        Ok(())
+        }
     }
+}
+
+/// The rules that cannot be judged over TCP.
+pub(super) fn not_judged(bounds: &Bounds, sees_the_server: bool) -> Vec<Invariant> {
+    let rules = Invariant::ALL.iter().copied();
+    rules.filter(|rule| !can_be_told_over_tcp(*rule, bounds, sees_the_server)).collect()
 }
 
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
@@ -305,9 +334,9 @@ fn announce(probe: &Probe, options: &Options) {
 }
 
 /// Says something before the report, beside which JSON stands alone on stdout.
-fn say(line: &str, format: Format) {
+fn say(line: &str, format: RunFormat) {
     match format {
-        Format::Human => output::line(line),
-        Format::Json => output::note(line),
+        RunFormat::Human | RunFormat::Github => output::line(line),
+        RunFormat::Json => output::note(line),
     }
 }

@@ -1,13 +1,14 @@
 //! What is to be told of a campaign over TCP.
 
 use super::baseline::Known;
-use super::output;
+use super::probe::not_judged;
 use super::saved::Saved;
+use super::{export, output};
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report::model::{FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
-use crate::report::{DeathSeen, ServerDeaths, Shown, SuspectFile};
+use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
 use crate::run::real_time::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use crate::verdict::{Identity, Symptom};
 use crate::wire::Opening;
@@ -61,6 +62,7 @@ pub(super) fn report(
         sightings: outcome.sightings.clone(),
         accepted: known.accepted(&outcome.sightings, missed),
         jumps: known.jumps(&outcome.sightings, missed, outcome.scripts),
+        not_judged: not_judged(&probe.limits.bounds, outcome.sees_the_server),
         played: HowPlayed::OverTcp(OverTcp {
             url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
             dismissed,
@@ -135,8 +137,10 @@ fn finding(
     options: &[String],
 ) -> FindingReport {
     let path = saved.path(found.violation.identity);
+    let repro = repro(found, bounds);
+    let exports = export::can(&repro);
     FindingReport {
-        repro: repro(found, bounds),
+        repro,
         ending: found.violation.ending,
         since: found.violation.owed.map(|owed| owed.since),
         shrunk: found.shrunk,
@@ -147,5 +151,7 @@ fn finding(
         path: path.map(Path::to_owned),
         url: Some(found.url.clone()),
         options: options.to_vec(),
+        scene: Scene::of(&found.exchange, Some(&found.violation)),
+        exports,
     }
 }

@@ -1,18 +1,20 @@
 //! What is asked of a server over real TCP, checked: its URLs, TLS, manners; and
 //! `replay`, `shrink` and `show` with `--url` or `--run`.
 
-use super::args::{Anywhere, Reach};
+use super::args::{Anywhere, Reach, Replay as ReplayOptions, Show};
 use super::files::{self, Content};
+use super::pages::{self, Drawn};
 use super::saved::make_directory;
 use super::start::{Started, ToStart};
 use super::stop::Stop;
-use super::{CLEAN, Done, FINDINGS, Trouble, output, probe_report, start};
+use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, start};
 use crate::bounds::Bounds;
 use crate::exchange::Exchange;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
-use crate::report;
-use crate::report::model::ReplayReport;
+use crate::report::model::{FindingReport, Repeats, ReplayReport};
+use crate::report::page;
+use crate::report::{self, Scene};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
     PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
@@ -236,7 +238,8 @@ fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
     played
 }
 
-pub(super) fn replay(url: &str, options: &Anywhere, stop: &Stop) -> Done {
+pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
+    let options = &replay.anywhere;
     let case = Case::open(url, options, stop)?;
     let (exchange, verdict) = play(&case)?;
     let (report, shown) = match &case.repro {
@@ -256,6 +259,16 @@ pub(super) fn replay(url: &str, options: &Anywhere, stop: &Stop) -> Done {
             (report, verdict.violations.first().cloned())
         }
     };
+    pages::html(
+        replay.html.as_deref(),
+        || {
+            let told = shown.as_ref().map(|violation| told(&case, violation, &exchange, options));
+            let scene = Scene::of(&exchange, None);
+            let shown = told.as_ref().ok_or(scene);
+            page::of_replay(&report, probe_report::VERSION, shown, output::program())
+        },
+        stop,
+    )?;
     let code = files::tell(&report);
     if let Some(violation) = &shown {
         output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
@@ -263,12 +276,74 @@ pub(super) fn replay(url: &str, options: &Anywhere, stop: &Stop) -> Done {
     Ok(code)
 }
 
-pub(super) fn show(url: &str, options: &Anywhere, stop: &Stop) -> Done {
-    let case = Case::open(url, options, stop)?;
+/// What a page tells of a violation.
+fn told(
+    case: &Case,
+    violation: &Violation,
+    exchange: &Exchange,
+    options: &Anywhere,
+) -> FindingReport {
+    let url = &case.endpoint.url;
+    let shown = report::Shown { violation, script: &case.script, exchange, runtime_seed: 0 };
+    let repro = shown.repro((url, probe_report::VERSION), Opening::usual(), case.limits.bounds);
+    let path = case.repro.as_ref().map(|_| options.file.file.clone());
+    let mut words = options.reach.words();
+    words.extend(options.file.promises.words());
+    words.extend(options.start.words());
+    FindingReport {
+        exports: export::can(&repro),
+        repro,
+        ending: violation.ending,
+        since: violation.owed.map(|owed| owed.since),
+        shrunk: false,
+        cut_short: false,
+        plays: 0,
+        repeats: Repeats::Share(1.0),
+        measured: None,
+        path: path.filter(|path| path != Path::new("-")),
+        url: Some(url.clone()),
+        options: words,
+        scene: Scene::of(exchange, Some(violation)),
+    }
+}
+
+/// Writes the files with pictures that `show` was asked for.
+fn draw(
+    case: &Case,
+    show: &Show,
+    exchange: &Exchange,
+    violation: Option<&Violation>,
+    stop: &Stop,
+) -> Result<(), Trouble> {
+    let told = violation.map(|violation| told(case, violation, exchange, &show.anywhere));
+    let scene = Scene::of(exchange, violation);
+    let url = &case.endpoint.url;
+    let (title, about) = match &told {
+        Some(told) => (report::headline(&told.repro), told.repro.sentence.clone()),
+        None => (url.clone(), "Every rule is kept.".to_owned()),
+    };
+    let broken = violation.is_some();
+    let drawn = Drawn { scene: &scene, title: &title, about: &about, broken };
+    pages::svg(show.svg.as_deref(), &drawn, stop)?;
+    pages::html(
+        show.html.as_deref(),
+        || {
+            let shown = told.as_ref().ok_or(scene.clone());
+            let notes = told.as_ref().map_or_else(|| vec![about.clone()], |_| Vec::new());
+            page::of_shown((url, probe_report::VERSION), shown, true, notes, output::program())
+        },
+        stop,
+    )
+}
+
+pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
+    let case = Case::open(url, &show.anywhere, stop)?;
     let (exchange, verdict) = play(&case)?;
     output::line(&format!("{} ({})", url.bold(), probe_report::VERSION));
     let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
-    let Some(violation) = saved.or(verdict.violations.first()) else {
+    let violation = saved.or(verdict.violations.first());
+    draw(&case, show, &exchange, violation, stop)?;
+    let Some(violation) = violation else {
         if let Some(repro) = &case.repro {
             output::line(&report::wrap(&format!("Not broken here: {}", repro.sentence)));
         }

@@ -1,12 +1,12 @@
 //! `hangup test`: a campaign against each chosen target, in worker processes.
 
-use super::args::{Format, Test};
+use super::args::{RunFormat, Test};
 use super::baseline::{self, Baseline};
 use super::clock::{fresh_seed, now};
 use super::progress::Bar;
 use super::stop::Stop;
 use super::test_report::Run;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, pages};
 use crate::report::model::{Summary, TargetReport};
 use crate::report::{self, Style};
 use crate::run::workers::WorkerPool;
@@ -29,8 +29,8 @@ pub(super) fn run(registry: &Registry, options: &Test, stop: &Stop) -> Done {
             outcome.targets = targets.len();
             let line = format!("seed {seed}: to play the same again, add --seed {seed}");
             match options.format {
-                Format::Human => output::line(&line),
-                Format::Json => output::note(&line),
+                RunFormat::Human | RunFormat::Github => output::line(&line),
+                RunFormat::Json => output::note(&line),
             }
             let (runs, trouble) = campaigns(&targets, seed, options, baseline.as_ref(), stop);
             (outcome.runs, outcome.troubles) = (runs, trouble.into_iter().collect());
@@ -55,6 +55,7 @@ impl Ready {
         }
         let baseline = Baseline::open(options.baseline.as_deref())?;
         output_file::check_directory(&options.findings)?;
+        pages::check(options.html.as_deref())?;
         Ok(Self { targets, baseline })
     }
 }
@@ -86,9 +87,10 @@ fn campaigns(
         match Run::of(target, seed, options, known.unwrap_or_default(), &mut pool, &bar, &ends) {
             Ok(mut run) => {
                 run.outcome.stopped &= stop.is_asked();
-                if options.format == Format::Human {
+                if options.format != RunFormat::Json {
                     let style = Style { verbose: options.verbose, ..output::style() };
-                    bar.aside(|| output::print(&report::target(&run.report(), style)));
+                    let text = report::target(&run.report(), style);
+                    bar.aside(|| pages::print(&text, options.format));
                 }
                 runs.push(run);
             }
@@ -152,26 +154,35 @@ impl Outcome<'_> {
             self.troubles.extend(written.err());
         }
         let scripts: u64 = self.runs.iter().map(|run| run.outcome.scripts).sum();
-        let trouble = (!self.troubles.is_empty()).then(|| self.troubles.join("; "));
         let summary = Summary {
             seed: self.seed,
             scripts,
             seconds: took.as_secs_f64(),
             scripts_per_second: scripts as f64 / took.as_secs_f64().max(1e-9),
             interrupted,
-            trouble: trouble.as_deref(),
+            trouble: None,
             targets: &reports,
         };
-        match self.options.format {
+        let format = self.options.format;
+        let page = || report::page::of_run(&summary, output::program());
+        if !self.runs.is_empty() {
+            let written = pages::html(self.options.html.as_deref(), page, self.stop);
+            self.troubles.extend(written.err());
+        }
+        let trouble = (!self.troubles.is_empty()).then(|| self.troubles.join("; "));
+        let summary = Summary { trouble: trouble.as_deref(), ..summary };
+        match format {
             // Then the error alone says everything.
-            Format::Human if self.runs.is_empty() && trouble.is_some() => {}
-            Format::Human => {
+            RunFormat::Human | RunFormat::Github if self.runs.is_empty() && trouble.is_some() => {}
+            RunFormat::Human | RunFormat::Github => {
                 let style = output::style();
-                output::print(&report::recapitulation(&summary, style));
+                pages::print(&report::recapitulation(&summary, style), format);
                 output::line(&report::summary(&summary, self.targets, style));
             }
-            Format::Json => output::line(&report::json(&summary)?),
+            RunFormat::Json => output::line(&report::json(&summary)?),
         }
+        let page = || report::page::of_run(&summary, output::program());
+        self.troubles.extend(pages::tell_ci(format, page).err());
         for run in &self.runs {
             run.saved.tell();
         }

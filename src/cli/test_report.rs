@@ -2,9 +2,9 @@
 
 use super::args::{SCRIPTS, Test};
 use super::baseline::Known;
-use super::output;
 use super::progress::Bar;
 use super::saved::Saved;
+use super::{export, output};
 use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::report;
@@ -145,7 +145,9 @@ impl Run {
         let CampaignOutcome { scripts, passed_over, given_up, .. } = self.outcome;
         let findings = self.outcome.findings.iter().map(|finding| {
             let path = self.saved.path(finding.violation.identity);
-            FindingReport::of(&*self.target, self.bounds, finding, path.map(Path::to_owned))
+            let path = path.map(Path::to_owned);
+            let report = FindingReport::of(&*self.target, self.bounds, finding, path);
+            FindingReport { exports: export::can(&report.repro), ..report }
         });
         let accepted = self.outcome.accepted.iter().map(|accepted| Accepted::Deviation {
             deviation: accepted.deviation,
@@ -172,6 +174,11 @@ impl Run {
             sightings: self.outcome.sightings.clone(),
             accepted: accepted.chain(known).collect(),
             jumps: jumps.collect(),
+            not_judged: Invariant::ALL
+                .iter()
+                .copied()
+                .filter(|rule| !self.promises(*rule))
+                .collect(),
             played: HowPlayed::InProcess {
                 given_up,
                 passed_over,

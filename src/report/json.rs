@@ -9,7 +9,7 @@ use super::promise::Overdue;
 use super::reach::no_effect;
 use crate::exchange::Time;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
-use crate::verdict::{Level, Pattern, Problem, Symptom, Variant};
+use crate::verdict::{Invariant, Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -66,6 +66,8 @@ struct JsonTarget<'a> {
     dismissed: Option<Vec<JsonFinding<'a>>>,
     accepted: Vec<JsonAccepted>,
     jumps: Vec<JsonJump>,
+    /// The rules that it was not judged by.
+    not_judged: &'a [Invariant],
     /// Why the target could not be tested, where it could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     could_not_test: Option<&'a str>,
@@ -199,6 +201,7 @@ impl<'a> JsonTarget<'a> {
             dismissed,
             accepted: report.accepted.iter().map(JsonAccepted::of).collect(),
             jumps: report.jumps.iter().map(JsonJump::of).collect(),
+            not_judged: &report.not_judged,
             could_not_test: report.could_not_test(),
             unproven: in_process.map(|_| report.unjudged().iter().map(JsonUnproven::of).collect()),
             lost_workers: match &report.played {

@@ -1,6 +1,7 @@
 //! Findings and campaigns in words and pictures; only the command line prints.
 //!
-//! What is said is data (`model`), and the rest lays it out: `text` for people, `json` and
+//! What is said is data (`model`, and `page` for what has pictures), and the rest lays it out: `text`
+//! and `html` for people, `markdown` and `github` where CI shows it, `drawing` as a picture, `json` and
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
@@ -9,13 +10,24 @@ mod capture;
 pub mod comparison;
 mod deaths;
 #[cfg(feature = "cli")]
+mod drawing;
+#[cfg(feature = "cli")]
+mod github;
+#[cfg(feature = "cli")]
+mod html;
+#[cfg(feature = "cli")]
 mod json;
 #[cfg(feature = "cli")]
 mod junit;
 mod lost_workers;
+#[cfg(feature = "cli")]
+mod markdown;
 pub mod model;
+#[cfg(feature = "cli")]
+pub mod page;
 mod promise;
 mod reach;
+mod scene;
 mod sentence;
 mod table;
 mod text;
@@ -23,26 +35,37 @@ mod timeline;
 #[cfg(feature = "cli")]
 mod what_matters;
 mod wire_log;
+#[cfg(feature = "cli")]
+mod wire_saved;
 mod work;
 
 #[cfg(feature = "cli")]
 pub use capture::pcapng;
 pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};
 #[cfg(feature = "cli")]
+pub use drawing::{Picture, svg};
+#[cfg(feature = "cli")]
+pub use github::{annotations, guarded};
+#[cfg(feature = "cli")]
+pub use html::html;
+#[cfg(feature = "cli")]
 pub use json::json;
 #[cfg(feature = "cli")]
 pub use junit::{Suite, junit};
+#[cfg(feature = "cli")]
+pub use markdown::markdown;
 pub(crate) use reach::no_effect;
+pub use scene::Scene;
 pub use sentence::sentence;
 pub use text::{
     Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
     pasteable, problem_headline, quoted, recapitulation, replay, saved, stale, summary, target,
     test_command, thousands, variants, wrap, wrap_to,
 };
-pub use timeline::{Lane, Row, Timeline, timeline};
+pub use timeline::{Item, Kind, Lane, Row, Sort, Timeline, timeline};
 #[cfg(feature = "cli")]
 pub use what_matters::what_matters;
-pub use wire_log::wire_log;
+pub use wire_log::{WireLine, wire_lines, wire_log};
 pub use work::figures;
 
 use crate::bounds::Bounds;

@@ -1,5 +1,6 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
+use super::Scene;
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
@@ -48,6 +49,8 @@ pub struct TargetReport {
     pub accepted: Vec<Accepted>,
     /// What of that shows far more often than it is known to.
     pub jumps: Vec<Jump>,
+    /// The rules that it was not judged by: it promises nothing of the kind, or nobody could see it.
+    pub not_judged: Vec<Invariant>,
     /// What only one way of playing has to say.
     pub played: HowPlayed,
 }
@@ -148,6 +151,10 @@ pub struct FindingReport {
     pub url: Option<String>,
     /// The options with which a server over TCP was asked, as words of a command.
     pub options: Vec<String>,
+    /// What happened on its connection.
+    pub scene: Scene,
+    /// Whether it can be exported as a program.
+    pub exports: bool,
 }
 
 /// How surely a finding shows again.
@@ -312,6 +319,8 @@ impl FindingReport {
             path,
             url: None,
             options: Vec::new(),
+            scene: Scene::of(&finding.exchange, Some(&finding.violation)),
+            exports: false,
         }
     }
 

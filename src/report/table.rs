@@ -62,7 +62,7 @@ fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
 }
 
 /// How a connection ended, in a word or two.
-fn ended(ending: Ending) -> String {
+pub(super) fn ended(ending: Ending) -> String {
     match ending {
         Ending::Late(at) | Ending::Open(at) => format!("{} {at}", ending.kind()),
         Ending::InTime

@@ -70,20 +70,27 @@ impl Style {
     }
 }
 
+/// What a target's campaign comes to, and in which colour that is said.
+pub(super) fn verdict(report: &TargetReport, problems: usize) -> (Paint, String) {
+    let said = |paint, text: &str| (paint, text.to_owned());
+    match problems {
+        _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
+            said(Paint::Yellow, "not tested")
+        }
+        _ if report.could_not_test().is_some() => said(Paint::Yellow, "could not test"),
+        0 if report.has_trouble() => said(Paint::Yellow, "not tested to the end"),
+        0 if !report.unjudged().is_empty() => said(Paint::Yellow, "not judged"),
+        0 => said(Paint::Green, "clean"),
+        found => (Paint::Red, count(found, "problem")),
+    }
+}
+
 /// One target's campaign.
 pub fn target(report: &TargetReport, style: Style) -> String {
     let name = style.paint(Paint::Bold, &report.name);
     let problems = report.problems();
-    let verdict = match problems.len() {
-        _ if report.scripts == 0 && matches!(report.played, HowPlayed::OverTcp(_)) => {
-            style.paint(Paint::Yellow, "not tested")
-        }
-        _ if report.could_not_test().is_some() => style.paint(Paint::Yellow, "could not test"),
-        0 if report.has_trouble() => style.paint(Paint::Yellow, "not tested to the end"),
-        0 if !report.unjudged().is_empty() => style.paint(Paint::Yellow, "not judged"),
-        0 => style.paint(Paint::Green, "clean"),
-        found => style.paint(Paint::Red, &count(found, "problem")),
-    };
+    let (paint, verdict) = verdict(report, problems.len());
+    let verdict = style.paint(paint, &verdict);
     let scripts = thousands(report.scripts);
     let mut text = match &report.played {
         HowPlayed::InProcess { .. } => {
@@ -139,14 +146,7 @@ fn problem(
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
     }
-    if finding.cut_short {
-        let text = match finding.plays {
-            0 => "not shrunk: there was no time, or it did not show again at once".to_owned(),
-            plays => format!(
-                "not minimal: shrinking ended after {}, as its time was used up",
-                count(plays as usize, "play")
-            ),
-        };
+    if let Some(text) = not_minimal(finding) {
         indented(out, "     ", &style.wrap(&text, 5));
     }
     out.push('\n');
@@ -165,7 +165,7 @@ pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
     headline_of(problem.problem, problem.level)
 }
 
-fn headline_of(problem: Problem, level: Level) -> String {
+pub(super) fn headline_of(problem: Problem, level: Level) -> String {
     let rule = problem.invariant();
     let mut line = format!("{rule} ({}, {level})", rule.rule().class);
     if let Some(symptom) = problem.symptom() {
@@ -196,8 +196,19 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     out + &table(problem.problem, &problem.variants, width)
 }
 
+/// That a finding's script may not be the shortest, and why, where that is so.
+pub(super) fn not_minimal(finding: &FindingReport) -> Option<String> {
+    finding.cut_short.then(|| match finding.plays {
+        0 => "not shrunk: there was no time, or it did not show again at once".to_owned(),
+        plays => format!(
+            "not minimal: shrinking ended after {}, as its time was used up",
+            count(plays as usize, "play")
+        ),
+    })
+}
+
 /// How surely it shows again, where that is to be said.
-fn repeats(repeats: Repeats) -> Option<String> {
+pub(super) fn repeats(repeats: Repeats) -> Option<String> {
     match repeats {
         Repeats::Share(rate) => repeats.is_flaky().then(|| flaky(rate)),
         Repeats::Suspected => {
@@ -242,7 +253,7 @@ fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingRepo
 }
 
 /// A remark below the findings.
-fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
+pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
     let wrapped = |text: &str| style.wrap(text, 2);
     let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {

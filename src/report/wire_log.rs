@@ -5,7 +5,7 @@
 
 use super::text;
 use super::timeline::{clip, not_kept, short, whole_frame};
-use crate::exchange::{ConnectionId, End, Event, Exchange, What};
+use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Role, handshake};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const WIDTH: usize = 80;
 /// The columns of a line's time and arrow.
 const MARGIN: usize = 16;
 /// From which column, behind the margin, bytes are shown.
-const BYTES: usize = 36;
+pub(super) const BYTES: usize = 36;
 /// How many characters of a text are shown.
 const PREVIEW: usize = 20;
 
@@ -25,18 +25,53 @@ const SHOWN: [&str; 6] =
     ["host", "upgrade", "connection", "content-length", "content-type", "server"];
 const SHOWN_PREFIX: &str = "sec-websocket-";
 
+/// Bytes that came together, and what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireLine {
+    /// When they were there: at the server, or where its own were written or seen.
+    pub at: Time,
+    /// Whether the client sent them.
+    pub from_client: bool,
+    /// What they are, in at most 64 columns.
+    pub what: String,
+    /// How they look, in hexadecimal; empty where they are text or none.
+    pub bytes: String,
+}
+
 /// The bytes of one connection in lines of at most 80 columns, in order of time; a line that says
 /// so where there are none.
 pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
+    let mut out = String::new();
+    let mut last = None;
+    for WireLine { at, from_client, what, bytes } in wire_lines(exchange, connection) {
+        let time = if last == Some(at) { String::new() } else { short(at) };
+        last = Some(at);
+        let arrow = if from_client { '>' } else { '<' };
+        let mut say = |time: &str, text: &str| {
+            let _ = writeln!(out, "{}", format!("{time:>13} {arrow} {text}").trim_end());
+        };
+        if bytes.is_empty() {
+            say(&time, &what);
+        } else if what.chars().count() < BYTES {
+            say(&time, &format!("{what:BYTES$}{bytes}"));
+        } else {
+            say(&time, &what);
+            say("", &format!("{:BYTES$}{bytes}", ""));
+        }
+    }
+    if out.is_empty() { "nothing was sent\n".to_owned() } else { out }
+}
+
+/// The bytes of one connection, in order of time.
+pub fn wire_lines(exchange: &Exchange, connection: ConnectionId) -> Vec<WireLine> {
     let bytes = exchange.bytes(connection);
     let events = || exchange.events.iter().filter(|event| event.connection == connection);
     let gaps = events().scan(0, |taken, event| Some(gap(taken, event, exchange.both_ends)));
     let gaps = gaps.flatten();
     let mut to_subject =
-        Direction::new('>', exchange.subject.other(), &bytes.to_subject, iter::empty());
-    let mut to_actor = Direction::new('<', exchange.subject, &bytes.to_actor, gaps);
-    let mut out = String::new();
-    let mut last = None;
+        Direction::new(true, exchange.subject.other(), &bytes.to_subject, iter::empty());
+    let mut to_actor = Direction::new(false, exchange.subject, &bytes.to_actor, gaps);
+    let mut out = Vec::new();
     for event in events() {
         let is_actors = event.end == End::Actor;
         // Where both ends were seen, what a server wrote is shown when it wrote it.
@@ -53,13 +88,15 @@ pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
             What::Dropped { reset: true } => to_actor.says("RST"),
             _ => Vec::new(),
         };
-        for line in lines {
-            let time = if last == Some(event.at) { String::new() } else { short(event.at) };
-            last = Some(event.at);
-            let _ = writeln!(out, "{}", format!("{time:>13} {line}").trim_end());
-        }
+        let at = event.at;
+        out.extend(lines.into_iter().map(|(from_client, what, bytes)| WireLine {
+            at,
+            from_client,
+            what,
+            bytes,
+        }));
     }
-    if out.is_empty() { "nothing was sent\n".to_owned() } else { out }
+    out
 }
 
 /// Where bytes of the server's are missing, and how many; `taken` counts those that are there.
@@ -73,9 +110,12 @@ fn gap(taken: &mut usize, event: &Event, both_ends: bool) -> Option<(usize, u64)
     None
 }
 
+/// Whether the client sent it, what it is, and how it looks.
+type Said = (bool, String, String);
+
 /// One direction's bytes.
 struct Direction<'a> {
-    arrow: char,
+    from_client: bool,
     sender: Role,
     bytes: &'a [u8],
     /// How long the HTTP head is, where it is whole; a response may be none that opens.
@@ -87,7 +127,7 @@ struct Direction<'a> {
 
 impl<'a> Direction<'a> {
     fn new(
-        arrow: char,
+        from_client: bool,
         sender: Role,
         bytes: &'a [u8],
         gaps: impl Iterator<Item = (usize, u64)>,
@@ -100,31 +140,31 @@ impl<'a> Direction<'a> {
             stream.skip(missing, 0);
         }
         stream.take(u32::try_from(bytes.len() - stream.taken()).unwrap_or(u32::MAX), 0);
-        Self { arrow, sender, bytes, head, opens, frames: stream.into_frames(), taken: 0 }
+        Self { from_client, sender, bytes, head, opens, frames: stream.into_frames(), taken: 0 }
     }
 
-    fn says(&self, text: &str) -> Vec<String> {
-        vec![format!("{} {text}", self.arrow)]
+    fn says(&self, text: &str) -> Vec<Said> {
+        vec![(self.from_client, text.to_owned(), String::new())]
     }
 
     /// The lines of the next `count` bytes.
-    fn take(&mut self, count: u32) -> Vec<String> {
+    fn take(&mut self, count: u32) -> Vec<Said> {
         let (from, to) = (self.taken, (self.taken + count as usize).min(self.bytes.len()));
         self.taken = to;
         let mut lines = Vec::new();
         let head = self.head.unwrap_or(usize::MAX);
         // Its bytes are shown once it is whole, without what may be secret: not piece by piece.
         if from < head && head <= to {
-            lines.extend(head_lines(&self.bytes[..head]));
+            lines.extend(head_lines(&self.bytes[..head]).iter().flat_map(|line| self.says(line)));
         } else if from == 0 && to > 0 {
             let what = match self.sender {
                 Role::Client => "request",
                 Role::Server => "response",
             };
-            lines.push(format!("part of a {what}, {}", text::count(to, "byte")));
+            lines.extend(self.says(&format!("part of a {what}, {}", text::count(to, "byte"))));
         }
         if to <= head {
-            return self.with_arrow(lines);
+            return lines;
         }
         let mut begin = head;
         for frame in self.frames.iter().filter(|_| self.opens) {
@@ -134,29 +174,19 @@ impl<'a> Direction<'a> {
             // Of a frame in many pieces the first and the last are shown.
             if first < last && !(begin < from && last < end) {
                 let what = frame_text(frame, &self.bytes[begin..end], (begin < from, last < end));
-                lines.extend(self.line(&what, first, last));
+                lines.push(self.line(&what, first, last));
             }
             begin = end;
         }
         if begin.max(from) < to {
-            lines.extend(self.line("no frame", begin.max(from), to));
+            lines.push(self.line("no frame", begin.max(from), to));
         }
-        self.with_arrow(lines)
+        lines
     }
 
-    /// What the bytes are, and how they look: beside it, or in a line of its own.
-    fn line(&self, what: &str, from: usize, to: usize) -> Vec<String> {
-        let what = clip(what, WIDTH - MARGIN);
-        let bytes = hex(&self.bytes[from..to]);
-        if what.chars().count() < BYTES {
-            vec![format!("{what:BYTES$}{bytes}")]
-        } else {
-            vec![what, format!("{:BYTES$}{bytes}", "")]
-        }
-    }
-
-    fn with_arrow(&self, lines: Vec<String>) -> Vec<String> {
-        lines.into_iter().map(|line| format!("{} {line}", self.arrow)).collect()
+    /// What the bytes are, and how they look.
+    fn line(&self, what: &str, from: usize, to: usize) -> Said {
+        (self.from_client, clip(what, WIDTH - MARGIN), hex(&self.bytes[from..to]))
     }
 }
 
@@ -227,7 +257,6 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Time;
     use crate::wire::FrameHead;
 
     /// A client whose bytes all arrive at once, and a server that answers them.

@@ -3,8 +3,9 @@
 use crate::cli::{ALL, Desk, planted};
 use hangup::verdict::Invariant;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "test",
+    "report",
     "replay",
     "shrink",
     "show",

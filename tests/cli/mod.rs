@@ -11,6 +11,7 @@ mod compare;
 mod interrupt;
 mod json;
 mod lists;
+mod pages;
 mod pasted;
 mod problems;
 mod replay;
@@ -142,7 +143,8 @@ impl Desk {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.0.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        let names = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_STEP_SUMMARY"];
+        for name in names {
             command.env_remove(name);
         }
         command

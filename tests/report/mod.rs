@@ -1,6 +1,7 @@
 //! What is told of a connection: the timeline.
 
 mod capture;
+mod pages;
 mod problems;
 mod seen;
 mod timeline;

@@ -3,6 +3,7 @@
 use hangup::bounds::Bounds;
 use hangup::finding::problem::{Sighting, Sightings};
 use hangup::finding::repro::Repro;
+use hangup::report::Scene;
 use hangup::report::model::{FindingReport, ProblemReport, Repeats, problems};
 use hangup::target::Opening;
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Level, Symptom, Time};
@@ -38,6 +39,8 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
         path,
         url,
         options: Vec::new(),
+        scene: Scene::default(),
+        exports: false,
     }
 }
 

@@ -4,6 +4,16 @@
 //! [`Timeline`] is data; [`Timeline::text`] lays it out in columns. Frames are read by
 //! [`view`](crate::view), and by nobody here.
 
+mod item;
+mod kind;
+#[cfg(feature = "cli")]
+mod saved;
+
+pub use item::Item;
+pub use kind::{Kind, Sort};
+#[cfg(feature = "cli")]
+pub(super) use saved::{items_of_text, time_of};
+
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
 use crate::verdict::{Ending, Violation};
@@ -21,7 +31,7 @@ const ALIKE: usize = 3;
 /// The longest run of rows whose repetition is looked for.
 const LONGEST: usize = 4;
 /// The time of what never happens.
-const NEVER: Time = Time(u64::MAX);
+pub(super) const NEVER: Time = Time(u64::MAX);
 
 /// Draws the timeline of an exchange's first connection, in 80 columns; where there is a
 /// `violation`, its deadline and the events that prove it are marked.
@@ -46,6 +56,8 @@ pub struct Row {
     pub event: Option<usize>,
     /// Whose doing it is.
     pub lane: Lane,
+    /// What it is, for layouts that draw and do not write.
+    pub kind: Kind,
     /// What, in a few words.
     pub text: String,
     /// Whether it proves the violation.
@@ -86,22 +98,18 @@ impl Timeline {
     pub fn text(&self, width: usize) -> String {
         let lanes = width.max(60) - TIME;
         let mut out = format!("{:>13}  client{:>width$}\n", "time", "server", width = lanes - 6);
-        let mut rest = self.rows.as_slice();
         let mut last_time = None;
-        while !rest.is_empty() {
-            let (length, times) = cycle(rest);
-            for row in &rest[..length] {
-                row.draw(&mut out, lanes, &mut last_time);
+        for item in self.items() {
+            match item {
+                Item::Row(row) => row.draw(&mut out, lanes, &mut last_time),
+                Item::Again { rows, times, until } => {
+                    let what =
+                        if rows == 1 { "this".to_owned() } else { format!("these {rows} lines") };
+                    let _ = writeln!(out, "{:TIME$}... {what} {times} times more, to {until}", "");
+                    last_time = Some(until);
+                }
+                Item::LeftOut(_) => {}
             }
-            if times > 1 {
-                let until = rest[length * times - 1].at;
-                let what =
-                    if length == 1 { "this".to_owned() } else { format!("these {length} lines") };
-                let _ =
-                    writeln!(out, "{:TIME$}... {what} {} times more, to {until}", "", times - 1);
-                last_time = Some(until);
-            }
-            rest = &rest[length * times..];
         }
         out
     }
@@ -180,7 +188,8 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
         let text = format!("{id}: deadline, set at {}", owed.since);
         let at = owed.deadline;
-        rows.insert(place, Row { at, event: None, lane: Lane::Across, text, marked: true });
+        let kind = Kind::Deadline { since: owed.since };
+        rows.insert(place, Row { at, event: None, lane: Lane::Across, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
         Ending::Never => (NEVER, "open: nothing is left that could run".to_owned()),
@@ -189,7 +198,8 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
-    rows.push(Row { at, event: None, lane: Lane::Across, text, marked: true });
+    let (lane, kind) = (Lane::Across, Kind::Open);
+    rows.push(Row { at, event: None, lane, kind, text, marked: true });
 }
 
 fn rows(exchange: &Exchange, connection: ConnectionId) -> Vec<Row> {
@@ -239,24 +249,25 @@ impl Reader<'_> {
         }
         match &event.what {
             What::Arrived { bytes } => {
-                for (text, _) in self.to_subject.take(*bytes, index) {
-                    self.push(index, event, Lane::ToServer, text);
+                for shown in self.to_subject.take(*bytes, index) {
+                    self.push(index, event, Lane::ToServer, (shown.kind, shown.text));
                 }
             }
             What::Wrote { bytes } => self.wrote(index, event, *bytes),
             What::Discarded { bytes } => {
-                for text in self.to_actor.skip(*bytes, index) {
-                    self.push(index, event, Lane::ToClient(true), text);
+                for shown in self.to_actor.skip(*bytes, index) {
+                    self.push(index, event, Lane::ToClient(true), shown);
                 }
             }
             // In virtual time it was looked at after the proof, years later.
             What::Stands(standing) if both_ends => {
                 let (event, lane, text) = (Some(index), Lane::Server, stands(standing));
-                self.rows.push(Row { at: NEVER, event, lane, text, marked: false });
+                let kind = Kind::Waits;
+                self.rows.push(Row { at: NEVER, event, lane, kind, text, marked: false });
             }
             what => {
-                if let Some((lane, text)) = own_doing(what) {
-                    self.push(index, event, lane, text);
+                if let Some((lane, kind, text)) = own_doing(what) {
+                    self.push(index, event, lane, (kind, text));
                 }
             }
         }
@@ -265,66 +276,83 @@ impl Reader<'_> {
     fn read_by_actor(&mut self, index: usize, event: &Event) {
         match event.what {
             What::Read { bytes } => self.wrote(index, event, bytes),
-            What::ReadEnd => self.push(index, event, Lane::ToClient(true), "FIN".to_owned()),
-            _ => self.push(index, event, Lane::ToClient(true), "RST".to_owned()),
+            What::ReadEnd => {
+                self.push(index, event, Lane::ToClient(true), (Kind::Fin, "FIN".to_owned()));
+            }
+            _ => self.push(index, event, Lane::ToClient(true), (Kind::Reset, "RST".to_owned())),
         }
     }
 
     fn wrote(&mut self, index: usize, event: &Event, bytes: u32) {
-        for (text, end) in self.to_actor.take(bytes, index) {
+        for Shown { text, kind, end } in self.to_actor.take(bytes, index) {
             let was_read = end <= self.got;
             let text = if was_read { text } else { format!("{text} (not read)") };
-            self.push(index, event, Lane::ToClient(was_read), text);
+            self.push(index, event, Lane::ToClient(was_read), (kind, text));
         }
     }
 
-    fn push(&mut self, index: usize, event: &Event, lane: Lane, text: String) {
+    fn push(&mut self, index: usize, event: &Event, lane: Lane, (kind, text): (Kind, String)) {
         let text = if event.inferred { format!("{text} (inferred)") } else { text };
-        self.rows.push(Row { at: event.at, event: Some(index), lane, text, marked: false });
+        self.rows.push(Row { at: event.at, event: Some(index), lane, kind, text, marked: false });
     }
 }
 
-/// What is no bytes on their way: where it stands, and in which words. `None` for what is not drawn.
-fn own_doing(what: &What) -> Option<(Lane, String)> {
-    let (lane, text) = match what {
-        What::FinArrived => (Lane::ToServer, "FIN"),
-        What::ResetArrived => (Lane::ToServer, "RST"),
-        What::StoppedReading => (Lane::Client, "stops reading"),
-        What::ResumedReading => (Lane::Client, "reads again"),
-        What::Cut => (Lane::Across, "the network is cut"),
-        What::Froze => (Lane::Client, "does nothing more"),
-        What::WriteBlocked => (Lane::Server, "cannot write: its send buffer is full"),
-        What::Writable => (Lane::Server, "can write again"),
-        What::Shut => (Lane::ToClient(true), "FIN"),
-        What::Dropped { reset: true } => (Lane::ToClient(true), "RST, transport dropped"),
-        What::Dropped { reset: false } => (Lane::Server, "transport dropped"),
-        What::Noted(Note::BeganToClose) => (Lane::Server, "application: closes"),
-        What::Noted(Note::BeganToReturn) => (Lane::Server, "application: returns"),
-        What::Noted(Note::ToldOfEnd { code: None }) => {
-            (Lane::Server, "application: is told of the end")
+/// What is no bytes on their way: where it stands, what it is, and in which words. `None` for what is
+/// not drawn.
+fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
+    let (lane, kind, text) = match what {
+        What::FinArrived => (Lane::ToServer, Kind::Fin, "FIN"),
+        What::ResetArrived => (Lane::ToServer, Kind::Reset, "RST"),
+        What::StoppedReading => (Lane::Client, Kind::StopsReading, "stops reading"),
+        What::ResumedReading => (Lane::Client, Kind::ReadsAgain, "reads again"),
+        What::Cut => (Lane::Across, Kind::Cut, "the network is cut"),
+        What::Froze => (Lane::Client, Kind::Silent, "does nothing more"),
+        What::WriteBlocked => {
+            (Lane::Server, Kind::Blocked, "cannot write: its send buffer is full")
         }
-        What::ReadReset => (Lane::Server, "is told of the reset"),
-        What::Panicked(message) => return Some((Lane::Server, format!("panicked: {message}"))),
-        What::Lacked(lack) => return Some((Lane::Server, lack.to_string())),
+        What::Writable => (Lane::Server, Kind::Writable, "can write again"),
+        What::Shut => (Lane::ToClient(true), Kind::Fin, "FIN"),
+        What::Dropped { reset: true } => {
+            (Lane::ToClient(true), Kind::Reset, "RST, transport dropped")
+        }
+        What::Dropped { reset: false } => (Lane::Server, Kind::Released, "transport dropped"),
+        What::Noted(Note::BeganToClose) => {
+            (Lane::Server, Kind::ApplicationCloses, "application: closes")
+        }
+        What::Noted(Note::BeganToReturn) => {
+            (Lane::Server, Kind::ApplicationCloses, "application: returns")
+        }
+        What::Noted(Note::ToldOfEnd { code: None }) => {
+            (Lane::Server, Kind::Application, "application: is told of the end")
+        }
+        What::ReadReset => (Lane::Server, Kind::Other, "is told of the reset"),
+        What::Panicked(message) => {
+            return Some((Lane::Server, Kind::Crash, format!("panicked: {message}")));
+        }
+        What::Lacked(lack) => return Some((Lane::Server, Kind::Crash, lack.to_string())),
         What::Spun { polls } => {
-            return Some((Lane::Server, format!("spins: {polls} polls in no time")));
+            let text = format!("spins: {polls} polls in no time");
+            return Some((Lane::Server, Kind::Crash, text));
         }
         What::Outlived { tasks } => {
             let plural = if *tasks == 1 { "" } else { "s" };
-            return Some((Lane::Server, format!("{tasks} task{plural} left behind")));
+            return Some((Lane::Server, Kind::Waits, format!("{tasks} task{plural} left behind")));
         }
         What::Noted(Note::Sends { text, bytes, .. }) => {
             let kind = if *text { "text" } else { "binary" };
-            return Some((Lane::Server, format!("application: sends {kind}, {bytes} bytes")));
+            let text = format!("application: sends {kind}, {bytes} bytes");
+            return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::Received { bytes } | Note::ReceivedContent { bytes, .. }) => {
-            return Some((Lane::Server, format!("application: is given {bytes} bytes")));
+            let text = format!("application: is given {bytes} bytes");
+            return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::ToldOfEnd { code: Some(code) }) => {
-            return Some((Lane::Server, format!("application: is told of the end, {code}")));
+            let text = format!("application: is told of the end, {code}");
+            return Some((Lane::Server, Kind::Application, text));
         }
-        What::Died(death) => return Some((Lane::Server, death.to_string())),
-        What::Stands(standing) => return Some((Lane::Server, stands(standing))),
+        What::Died(death) => return Some((Lane::Server, Kind::Crash, death.to_string())),
+        What::Stands(standing) => return Some((Lane::Server, Kind::Waits, stands(standing))),
         What::Became(_)
         | What::Arrived { .. }
         | What::Wrote { .. }
@@ -335,7 +363,7 @@ fn own_doing(what: &What) -> Option<(Lane, String)> {
         | What::Returned
         | What::Noted(Note::Reports) => return None,
     };
-    Some((lane, text.to_owned()))
+    Some((lane, kind, text.to_owned()))
 }
 
 /// What a server that has not let go is doing, as far as that was seen.
@@ -361,6 +389,19 @@ fn stands(standing: &Standing) -> String {
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }
 
+/// What some bytes complete or begin, with the offset of its end.
+struct Shown {
+    text: String,
+    kind: Kind,
+    end: usize,
+}
+
+impl Shown {
+    fn of(kind: Kind, text: String, end: usize) -> Self {
+        Self { text, kind, end }
+    }
+}
+
 /// One direction's bytes, as they are put into words.
 struct Direction<'a> {
     sender: Role,
@@ -379,9 +420,8 @@ impl<'a> Direction<'a> {
         Self { sender, bytes, head, stream, complete: 0 }
     }
 
-    /// What the next `count` bytes, which `event` carried, complete or begin, each with the
-    /// offset of its end.
-    fn take(&mut self, count: u32, event: usize) -> Vec<(String, usize)> {
+    /// What the next `count` bytes, which `event` carried, complete or begin.
+    fn take(&mut self, count: u32, event: usize) -> Vec<Shown> {
         let from = self.stream.taken();
         let begun_before = self.stream.is_inside_frame();
         self.stream.take(count, event);
@@ -389,7 +429,8 @@ impl<'a> Direction<'a> {
         let head = self.head.unwrap_or(usize::MAX);
         let mut shown = Vec::new();
         if from < head {
-            shown.push((self.opening(from, taken, head), taken.min(head)));
+            let kind = if taken < head { Kind::PartOfOpening } else { Kind::Opening };
+            shown.push(Shown::of(kind, self.opening(from, taken, head), taken.min(head)));
         }
         if taken <= head {
             return shown;
@@ -397,30 +438,38 @@ impl<'a> Direction<'a> {
         if self.stream.opening().is_none() {
             // No WebSocket was opened: what follows is the response's body.
             let body = taken - from.max(head);
-            shown.push((format!("{body} bytes behind its response"), taken));
+            let text = format!("{body} bytes behind its response");
+            shown.push(Shown::of(Kind::Other, text, taken));
             return shown;
         }
         let before = shown.len();
         for frame in &self.stream.frames()[self.complete..] {
+            let fault = fault(frame, event);
+            let kind = |whole| Kind::frame(frame.opcode, whole, fault.is_empty());
             if frame.ended.is_some() {
-                shown.push((whole_frame(frame) + &fault(frame, event), frame.end_offset));
+                shown.push(Shown::of(kind(true), whole_frame(frame) + &fault, frame.end_offset));
                 self.complete += 1;
             } else if frame.started == event {
-                let text = format!("part of a {} frame{}", frame.opcode, fault(frame, event));
-                shown.push((text, taken));
+                let text = format!("part of a {} frame{fault}", frame.opcode);
+                shown.push(Shown::of(kind(false), text, taken));
             } else if begun_before && shown.len() == before {
-                shown.push((format!("more of it{}", fault(frame, event)), taken));
+                let more = Kind::Frame { sort: Sort::More, whole: false, legal: fault.is_empty() };
+                shown.push(Shown::of(more, format!("more of it{fault}"), taken));
             }
         }
         shown
     }
 
     /// What `count` bytes that are not kept were, and the frame that they complete.
-    fn skip(&mut self, count: u64, event: usize) -> Vec<String> {
+    fn skip(&mut self, count: u64, event: usize) -> Vec<(Kind, String)> {
         self.stream.skip(count, event);
         let completed = self.stream.frames()[self.complete..].iter();
-        let completed = completed.filter(|frame| frame.ended.is_some()).map(whole_frame);
-        let shown: Vec<String> = iter::once(not_kept(count)).chain(completed).collect();
+        let completed = completed.filter(|frame| frame.ended.is_some());
+        let completed =
+            completed.map(|frame| (Kind::frame(frame.opcode, true, true), whole_frame(frame)));
+        let messages = Kind::Frame { sort: Sort::Message, whole: true, legal: true };
+        let shown: Vec<(Kind, String)> =
+            iter::once((messages, not_kept(count))).chain(completed).collect();
         self.complete += shown.len() - 1;
         shown
     }

@@ -1,0 +1,51 @@
+//! `hangup report`: runs that were reported in JSON, as one page.
+
+use super::args::Report;
+use super::files::{self, Content};
+use super::stop::Stop;
+use super::{CLEAN, Done, Trouble, export, output, output_file, pages};
+use crate::report;
+use crate::report::page::{self, SavedFile, SavedRun};
+use crate::target::Registry;
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(registry: &Registry, options: &Report, stop: &Stop) -> Done {
+    pages::check(options.html.as_deref())?;
+    let runs = options.runs.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    let find = |run: &SavedRun, path: &PathBuf| found(registry, run, path);
+    let page = page::of_saved(&runs, &find, output::program());
+    if let Some(file) = &options.markdown {
+        output_file::write("--markdown", file, &report::markdown(&page), stop)?;
+    }
+    output::line(&page.title);
+    pages::html(options.html.as_deref(), || page, stop)?;
+    Ok(CLEAN)
+}
+
+fn read(file: &Path) -> Result<SavedRun, Trouble> {
+    let at = files::named(file);
+    let text = files::text(file)?;
+    let mut run = page::read(&text).map_err(|error| format!("{at}: {error}"))?;
+    run.from = file.display().to_string();
+    Ok(run)
+}
+
+/// A finding's file: where the report says, or from there beside the report.
+fn found(registry: &Registry, run: &SavedRun, path: &PathBuf) -> Option<SavedFile> {
+    let beside = Path::new(&run.from).parent().map(|directory| directory.join(path));
+    let mut places = std::iter::once(path.clone()).chain(beside);
+    places.find_map(|path| {
+        let Ok(Content::Repro(repro)) = files::read(&path) else { return None };
+        Some(saved(registry, path, *repro))
+    })
+}
+
+/// A finding's file, and what this program can do with it.
+pub(super) fn saved(
+    registry: &Registry,
+    path: PathBuf,
+    repro: crate::finding::repro::Repro,
+) -> SavedFile {
+    let is_known_here = registry.resolve(&repro.target.0).is_ok();
+    SavedFile { path, exports: export::can(&repro), is_known_here, repro }
+}

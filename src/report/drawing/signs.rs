@@ -1,0 +1,148 @@
+//! The signs of a picture, drawn around a place: what is seen before anything is read.
+
+use super::super::timeline::{Kind, Sort};
+use maud::{Markup, html};
+
+/// The sign on an arrow, for what is on its way.
+pub(super) fn on_its_way(kind: Kind, x: i32, y: i32) -> Markup {
+    match kind {
+        Kind::Opening => {
+            html! { circle class="sign" cx=(x) cy=(y) r="7" {} circle class="full" cx=(x) cy=(y) r="2" {} }
+        }
+        Kind::PartOfOpening => half(x, y),
+        Kind::Frame { sort, whole, legal } => html! {
+            @match (sort, whole) {
+                (Sort::Close, true) => (close(x, y)),
+                (Sort::Control, true) => circle class="full" cx=(x) cy=(y) r="5" {},
+                (Sort::Message, true) => (message(x, y)),
+                _ => (half(x, y)),
+            }
+            @if !legal { (warning(x + 17, y - 9)) }
+        },
+        Kind::Fin => html! { rect class="full" x=(x - 6) y=(y - 6) width="12" height="12" {} },
+        Kind::Reset => bolt(x, y),
+        _ => html! { circle class="sign" cx=(x) cy=(y) r="4" {} },
+    }
+}
+
+/// A box with a cross, as it closes a window: a Close.
+pub(super) fn close(x: i32, y: i32) -> Markup {
+    html! {
+        rect class="box" x=(x - 10) y=(y - 10) width="20" height="20" rx="4" {}
+        path class="cross" d=(format!("M{} {}l9 9m0-9l-9 9", x - 4, y - 4)) {}
+    }
+}
+
+/// A sheet with lines: a message.
+fn message(x: i32, y: i32) -> Markup {
+    html! {
+        rect class="sign" x=(x - 11) y=(y - 8) width="22" height="16" rx="2" {}
+        path class="open" d=(format!("M{} {}h14m-14 5h9", x - 7, y - 2)) {}
+    }
+}
+
+/// A sheet of which half is there: a piece of a frame.
+fn half(x: i32, y: i32) -> Markup {
+    html! {
+        rect class="sign gap" x=(x - 11) y=(y - 8) width="22" height="16" rx="2" {}
+        path class="full" d=(format!("M{} {}v-15h9l3 4l-3 4l3 4l-3 3z", x - 11, y + 7)) {}
+    }
+}
+
+fn bolt(x: i32, y: i32) -> Markup {
+    html! { path class="bad" d=(format!("M{} {}l-9 13h7l-3 11l11-15h-7l4-9z", x + 1, y - 12)) {} }
+}
+
+/// A triangle with an exclamation mark.
+pub(super) fn warning(x: i32, y: i32) -> Markup {
+    html! {
+        path class="bad" d=(format!("M{x} {}l10 17h-20z", y - 9)) {}
+        path class="cross" d=(format!("M{x} {}v5m0 4v.1", y - 3)) {}
+    }
+}
+
+/// What one end does by itself, on its line.
+pub(super) fn own(kind: Kind, x: i32, y: i32) -> Markup {
+    let disc = |inside: String| {
+        html! { circle class="sign" cx=(x) cy=(y) r="11" {} path class="open" d=(inside) {} }
+    };
+    match kind {
+        // Two bars: a pause that nobody ends.
+        Kind::Silent => html! {
+            circle class="sign" cx=(x) cy=(y) r="11" {}
+            path class="full" d=(format!("M{} {}h2v9h-2zm6 0h2v9h-2z", x - 4, y - 5)) {}
+        },
+        Kind::StopsReading => disc(format!("M{} {}l16 16m-8-13v8m-4-4l4 5l4-5", x - 8, y - 8)),
+        Kind::ReadsAgain => disc(format!("M{x} {}v9m-4-4l4 5l4-5", y - 6)),
+        Kind::Blocked => html! {
+            rect class="sign" x=(x - 9) y=(y - 9) width="18" height="18" {}
+            rect class="full" x=(x - 6) y=(y - 6) width="12" height="12" {}
+        },
+        Kind::Writable => html! {
+            rect class="sign" x=(x - 9) y=(y - 9) width="18" height="18" {}
+            rect class="full" x=(x - 6) y=(y + 2) width="12" height="4" {}
+        },
+        // An hourglass.
+        Kind::Waits => html! {
+            circle class="sign" cx=(x) cy=(y) r="12" {}
+            path class="full" d=(format!("M{} {}h10l-5 6l5 6h-10l5-6z", x - 5, y - 6)) {}
+        },
+        // The line ends here.
+        Kind::Released => html! {
+            rect class="full" x=(x - 12) y=(y - 3) width="24" height="6" rx="2" {}
+        },
+        Kind::Crash => html! {
+            path class="bad" d=(format!("M{x} {}l4 8l8-4l-4 8l8 4l-8 4l4 8l-8-4l-4 8l-4-8l-8 4l4-8l-8-4l8-4l-4-8l8 4z", y - 16)) {}
+        },
+        _ => html! { circle class="sign" cx=(x) cy=(y) r="5" {} },
+    }
+}
+
+/// The application's window, beside the server; with a cross where it closes.
+pub(super) fn application(closes: bool, x: i32, y: i32) -> Markup {
+    if closes {
+        return close(x, y);
+    }
+    html! {
+        rect class="sign" x=(x - 11) y=(y - 9) width="22" height="18" rx="3" {}
+        path class="open" d=(format!("M{} {}h22", x - 11, y - 4)) {}
+    }
+}
+
+/// A stop watch.
+pub(super) fn watch(x: i32, y: i32) -> Markup {
+    html! {
+        rect class="full" x=(x - 3) y=(y - 16) width="6" height="5" {}
+        circle class="sign" cx=(x) cy=(y) r="11" {}
+        path class="alarm" d=(format!("M{x} {}v6l4 3", y - 6)) {}
+    }
+}
+
+/// A lying eight.
+pub(super) fn for_ever(x: i32, y: i32) -> Markup {
+    let path = format!("M{x} {y}c-7-11-24-13-24 0s17 11 24 0c7-11 24-13 24 0s-17 11-24 0");
+    html! { path class="alarm" d=(path) {} }
+}
+
+/// Three dots: and so on.
+pub(super) fn and_on(x: i32, y: i32) -> Markup {
+    html! { path class="alarm" d=(format!("M{} {y}h.1m12 0h.1m12 0h.1", x - 12)) {} }
+}
+
+/// A laptop.
+pub(super) fn laptop(x: i32, y: i32) -> Markup {
+    html! {
+        rect class="sign" x=(x - 16) y=(y - 13) width="32" height="21" rx="2" {}
+        path class="full" d=(format!("M{} {}h44l-4 5h-36z", x - 22, y + 10)) {}
+    }
+}
+
+/// A stack of machines.
+pub(super) fn rack(x: i32, y: i32) -> Markup {
+    html! {
+        @for row in 0..3 {
+            rect class="sign" x=(x - 17) y=(y - 14 + row * 10) width="34" height="10" rx="2" {}
+            circle class="full" cx=(x + 10) cy=(y - 9 + row * 10) r="1.5" {}
+        }
+    }
+}

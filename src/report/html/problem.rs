@@ -1,0 +1,178 @@
+//! A problem on a page: the sentence, the picture, how each variant ended, the script, the RFC, what to
+//! do, the bytes, and what to paste.
+
+use super::super::Scene;
+use super::super::drawing::{self, Picture};
+use super::super::page::{ProblemPage, VariantPage};
+use super::super::text::count;
+use super::super::timeline::short;
+use super::super::wire_log::WireLine;
+use super::Place;
+use crate::verdict::{Cause, Condition, Symptom};
+use maud::{Markup, html};
+
+/// Where the RFC is read, a section behind it.
+const RFC: &str = "https://www.rfc-editor.org/rfc/rfc6455#section-";
+
+pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize) -> Markup {
+    let Place { anchor, number, told_at } = place;
+    let rule = problem.problem.invariant().rule();
+    let name = problem.name();
+    let picture = scene(&problem.scene, &name, &problem.sentence, true, pictures);
+    let steps = problem.script.lines().count();
+    html! {
+        article id=(anchor) {
+            h3 {
+                span class="number" { (number) "." } " " (name)
+            }
+            p class="rule" {
+                span class={ "level " (problem.level) } { (problem.level) } " "
+                code { (rule.invariant) } ": " (rule.says)
+            }
+            @if !problem.sentence.is_empty() { p class="sentence" { (problem.sentence) } }
+            @for note in &problem.notes { p class="note" { (note) } }
+            div class="story" {
+                (picture)
+                div {
+                    h4 { @if steps == 0 { "Script: the client connects, and does nothing" } @else { "Script, " (count(steps, "step")) } }
+                    @if steps > 0 { pre tabindex="0" aria-label="Script" { code { (problem.script) } } }
+                    h4 { "What RFC 6455 says" }
+                    @match rule.quote {
+                        Some((section, quote)) => {
+                            blockquote cite={ (RFC) (section) } { p { (quote) } }
+                            p { a href={ (RFC) (section) } { "RFC 6455, section " (section) } }
+                        },
+                        None => p { "Nothing: RFC 6455 is silent. The rule is asked of every server that is to close well." },
+                    }
+                    h4 { "What it means, and what to do" }
+                    @match told_at {
+                        Some(first) => p { a href={ "#" (first) } { "As of the first problem of this rule" } "." },
+                        None => @for paragraph in rule.explains.split("\n\n") { p { (paragraph) } },
+                    }
+                }
+            }
+            (variants(problem))
+            @if !problem.scene.wire.is_empty() { (wire(&problem.scene)) }
+            @if !problem.commands.is_empty() {
+                h4 { "Commands" }
+                @if let Some(before) = &problem.before { p class="note" { (before) } }
+                dl class="commands" {
+                    @for (what, line) in &problem.commands {
+                        dt { (what) }
+                        dd { pre tabindex="0" aria-label=(what) { code { (line) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What happened, drawn; nothing where that is not known.
+pub(super) fn scene(
+    scene: &Scene,
+    title: &str,
+    about: &str,
+    broken: bool,
+    pictures: &mut usize,
+) -> Markup {
+    if scene.items.is_empty() {
+        return html! {};
+    }
+    *pictures += 1;
+    let picture = Picture { items: &scene.items, title, about, broken };
+    html! { figure { (drawing::inline(&picture, *pictures)) } }
+}
+
+/// How each variant ended: causes down, the client's conditions across, a table for each symptom.
+fn variants(problem: &ProblemPage) -> Markup {
+    let mut symptoms: Vec<Option<Symptom>> =
+        problem.variants.iter().map(|variant| variant.symptom).collect();
+    symptoms.sort();
+    symptoms.dedup();
+    html! {
+        h4 { "How each variant ended" }
+        @if let Some(shown) = &problem.shown { p { (shown) } }
+        @for symptom in symptoms {
+            @let of: Vec<&VariantPage> = problem.variants.iter().filter(|variant| variant.symptom == symptom).collect();
+            (table(&of, symptom))
+        }
+    }
+}
+
+fn table(variants: &[&VariantPage], symptom: Option<Symptom>) -> Markup {
+    let mut causes: Vec<Option<Cause>> = variants.iter().map(|one| one.variant.cause()).collect();
+    causes.sort();
+    causes.dedup();
+    let mut conditions: Vec<Option<Condition>> =
+        variants.iter().map(|one| one.variant.condition()).collect();
+    conditions.sort();
+    conditions.dedup();
+    let ended = |cause: Option<Cause>, condition: Option<Condition>| {
+        let is_here = |one: &&&VariantPage| {
+            (one.variant.cause(), one.variant.condition()) == (cause, condition)
+        };
+        variants.iter().find(is_here).map(|one| one.ended.as_str())
+    };
+    let named = |condition: &Option<Condition>| condition.map_or("connection ended", Condition::id);
+    html! {
+        div class="scroll" tabindex="0" role="group" aria-label="How each variant ended" {
+            table {
+                caption {
+                    @if let Some(symptom) = symptom { "Also: " (symptom) ". " }
+                    "What obliged the server, against what the client did"
+                }
+                thead { tr { th scope="col" { "cause" } @for condition in &conditions { th scope="col" { (named(condition)) } } } }
+                tbody {
+                    @for cause in &causes {
+                        tr {
+                            th scope="row" { (cause.map_or("any", Cause::id)) }
+                            @for condition in &conditions {
+                                @match ended(*cause, *condition) {
+                                    Some(ended) => td { (ended) },
+                                    None => td class="dim" { span aria-hidden="true" { "-" } span class="unseen" { "not seen" } },
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of both directions, decoded.
+fn wire(scene: &Scene) -> Markup {
+    let mut last = None;
+    let rows: Vec<(String, &WireLine)> = scene
+        .wire
+        .iter()
+        .map(|line| {
+            let time = if last == Some(line.at) { String::new() } else { short(line.at) };
+            last = Some(line.at);
+            (time, line)
+        })
+        .collect();
+    html! {
+        details class="wire" {
+            summary { "On the wire, " (count(scene.wire.len(), "line")) }
+            div class="scroll" tabindex="0" role="group" aria-label="On the wire" {
+                table {
+                    thead { tr { th scope="col" { "time" } th scope="col" { "from" } th scope="col" { "what" } th scope="col" { "bytes" } } }
+                    tbody {
+                        @for (index, (time, line)) in rows.iter().enumerate() {
+                            @if let Some((behind, lines)) = scene.left_out {
+                                @if behind == index { tr { td colspan="4" { (count(lines, "line")) " left out" } } }
+                            }
+                            tr class=[(!line.from_client).then_some("server")] {
+                                td { (time) }
+                                td { (if line.from_client { "client \u{2192}" } else { "\u{2190} server" }) }
+                                td { (line.what) }
+                                td { (line.bytes) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

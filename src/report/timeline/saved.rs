@@ -1,0 +1,237 @@
+//! A timeline that was saved as text, read back for a picture: repro files have the text alone.
+//!
+//! What a line says in other words than today's is drawn without a sign of its own.
+
+use super::{Item, Kind, Lane, NEVER, Row, Sort, TIME};
+use crate::exchange::Time;
+use crate::wire::Opcode;
+
+/// The lines of a timeline in columns, as [`Timeline::text`](super::Timeline::text) lays it out; none
+/// of a text that is no timeline.
+pub(in crate::report) fn items_of_text(text: &str) -> Vec<Item> {
+    let mut last = Time::ZERO;
+    let lines = text.lines().skip(1);
+    lines.filter_map(|line| item(line, &mut last)).collect()
+}
+
+fn item(line: &str, last: &mut Time) -> Option<Item> {
+    let margin: String = line.chars().take(TIME).collect();
+    let said: String = line.chars().skip(TIME).collect();
+    if let Some(said) = said.strip_prefix("... ") {
+        return counted(said, last);
+    }
+    let time = margin.get(1..)?.trim();
+    *last = if time.is_empty() { *last } else { time_of(time)? };
+    let (lane, text) = lane(&said)?;
+    let kind = kind(lane, &text);
+    let marked = margin.starts_with('!');
+    Some(Item::Row(Row { at: *last, event: None, lane, kind, text, marked }))
+}
+
+/// `this 29 times more, to 30.000 s`, `these 2 lines 29 times more, to ..`, `12 lines left out ...`.
+fn counted(said: &str, last: &mut Time) -> Option<Item> {
+    let words: Vec<&str> = said.split(' ').collect();
+    match words[..] {
+        ["this", times, "times", "more,", "to", until, "s"] => {
+            *last = seconds(until)?;
+            Some(Item::Again { rows: 1, times: times.parse().ok()?, until: *last })
+        }
+        ["these", rows, "lines", times, "times", "more,", "to", until, "s"] => {
+            *last = seconds(until)?;
+            Some(Item::Again { rows: rows.parse().ok()?, times: times.parse().ok()?, until: *last })
+        }
+        [lines, _, "left", "out", ..] => Some(Item::LeftOut(lines.replace(',', "").parse().ok()?)),
+        _ => None,
+    }
+}
+
+pub(in crate::report) fn time_of(text: &str) -> Option<Time> {
+    if text == "for ever" { Some(NEVER) } else { seconds(text.strip_suffix(" s")?) }
+}
+
+fn seconds(text: &str) -> Option<Time> {
+    let seconds: f64 = text.parse().ok()?;
+    (0.0..1e12).contains(&seconds).then(|| Time((seconds * 1e6).round() as u64))
+}
+
+/// Whose doing a line is, and its words.
+fn lane(said: &str) -> Option<(Lane, String)> {
+    let owned = |lane, text: &str| Some((lane, text.trim().to_owned()));
+    if let Some(text) = said.strip_prefix("<-") {
+        return owned(Lane::ToClient(true), text.trim_start_matches('-'));
+    }
+    if let Some(text) = said.strip_prefix("x -") {
+        let text = text.trim_start_matches(" -");
+        return owned(Lane::ToClient(false), text);
+    }
+    if let Some(text) = said.strip_suffix("->") {
+        return owned(Lane::ToServer, text.trim_end_matches('-'));
+    }
+    if said.starts_with("= ") || said.starts_with("==") {
+        return owned(Lane::Across, said.trim_matches('='));
+    }
+    match said {
+        "" => None,
+        said if said.starts_with(' ') => owned(Lane::Server, said),
+        said => owned(Lane::Client, said),
+    }
+}
+
+fn kind(lane: Lane, text: &str) -> Kind {
+    let plain = text.trim_end_matches(" (inferred)").trim_end_matches(" (not read)");
+    match (lane, plain) {
+        (Lane::Client, "stops reading") => Kind::StopsReading,
+        (Lane::Client, "reads again") => Kind::ReadsAgain,
+        (Lane::Client, "does nothing more") => Kind::Silent,
+        (Lane::Client, _) => Kind::Other,
+        (Lane::Across, "the network is cut") => Kind::Cut,
+        (Lane::Across, text) => across(text),
+        (Lane::Server, text) => of_server(text),
+        (Lane::ToServer | Lane::ToClient(_), text) => sent(text),
+    }
+}
+
+fn across(text: &str) -> Kind {
+    let since = text.split_once(": deadline, set at ").and_then(|(_, at)| time_of(at));
+    match since {
+        Some(since) => Kind::Deadline { since },
+        None => Kind::Open,
+    }
+}
+
+fn of_server(text: &str) -> Kind {
+    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    match text {
+        "transport dropped" => Kind::Released,
+        "can write again" => Kind::Writable,
+        "application: closes" | "application: returns" => Kind::ApplicationCloses,
+        "is told of the reset" => Kind::Other,
+        _ if begins(&["application: "]) => Kind::Application,
+        _ if begins(&["cannot write"]) => Kind::Blocked,
+        _ if begins(&[
+            "waits to ",
+            "does not read",
+            "has input",
+            "holds its socket",
+            "room for ",
+        ]) =>
+        {
+            Kind::Waits
+        }
+        _ if text.ends_with(" left behind") || text.contains(" bytes not sent on") => Kind::Waits,
+        _ => Kind::Crash,
+    }
+}
+
+fn sent(text: &str) -> Kind {
+    let frame = |name: &str, whole| {
+        let legal = !has_fault(text);
+        let opcode = (0..16).map(Opcode::new).find(|opcode| opcode.to_string() == name);
+        opcode.map(|opcode| Kind::frame(opcode, whole, legal))
+    };
+    if text.starts_with("FIN") {
+        return Kind::Fin;
+    }
+    if text.starts_with("RST") {
+        return Kind::Reset;
+    }
+    if text.starts_with("more of it") {
+        return Kind::Frame { sort: Sort::More, whole: false, legal: !has_fault(text) };
+    }
+    if text.contains(" bytes of its ") {
+        return Kind::PartOfOpening;
+    }
+    if text.ends_with("bytes of messages, not kept") {
+        return Kind::Frame { sort: Sort::Message, whole: true, legal: true };
+    }
+    if let Some(rest) = text.strip_prefix("part of a ") {
+        let name = rest.split_once(" frame").map_or(rest, |(name, _)| name);
+        return frame(name, false).unwrap_or(Kind::Other);
+    }
+    let reserved = text.strip_prefix("Opcode ").map(|rest| {
+        let number = rest.split([',', ':', ' ']).next().unwrap_or_default();
+        format!("Opcode {number}")
+    });
+    let name =
+        reserved.unwrap_or_else(|| text.split([',', ' ', ':']).next().unwrap_or("").to_owned());
+    match frame(&name, true) {
+        Some(kind) => kind,
+        None if text == "upgrade request" || text.starts_with(|c: char| c.is_ascii_digit()) => {
+            if text.ends_with("bytes behind its response") {
+                Kind::Other
+            } else {
+                Kind::Opening
+            }
+        }
+        None => Kind::Opening,
+    }
+}
+
+/// Whether a fault is told behind a colon: not the one inside a Close's reason, which is quoted.
+fn has_fault(text: &str) -> bool {
+    let behind = text.rfind('"').map_or(text, |quote| &text[quote..]);
+    behind.contains(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::ConnectionId;
+    use crate::report::{Timeline, timeline};
+    use crate::run::virtual_time::play_and_judge;
+    use crate::target::Registry;
+    use std::sync::Arc;
+
+    /// What is drawn of a story, but for what the text leaves out.
+    fn drawn(items: Vec<Item>) -> Vec<Item> {
+        let millis = |at: Time| if at == NEVER { at } else { Time(at.0.div_ceil(1000) * 1000) };
+        let plain = |item| match item {
+            Item::Row(row) => {
+                let kind = match row.kind {
+                    Kind::Deadline { since } => Kind::Deadline { since: millis(since) },
+                    kind => kind,
+                };
+                Item::Row(Row { at: millis(row.at), event: None, kind, ..row })
+            }
+            Item::Again { rows, times, until } => Item::Again { rows, times, until: millis(until) },
+            left_out @ Item::LeftOut(_) => left_out,
+        };
+        items.into_iter().map(plain).collect()
+    }
+
+    #[test]
+    fn a_saved_text_is_drawn_as_the_exchange_is() {
+        let registry = Registry::built_in();
+        for script in [
+            "upgrade\napp close\n",
+            "upgrade\nping \"hi\"\ntext \"a\"\nclose 1000 \"bye: x\"\nfin\n",
+            "upgrade\nstop reading\napp send text 1MiB\napp close 1000\nwait 1s\nresume reading\n",
+            "upgrade\napp close\nping x 30 every 1s\n",
+            "upgrade in pieces of 50 bytes every 1s\nreset\n",
+            "upgrade\napp close 1005\nfirst 3 bytes of text \"hello\"\ncut\n",
+            "upgrade\nfirst 2 bytes of unmasked text 9B\n",
+            "upgrade\nunmasked text \"a\"\n",
+            "upgrade\nrsv 7 opcode 15 3B\nwait 1s\nreset\n",
+            "upgrade\nclose hex 03\n",
+            "upgrade\napp return\n",
+        ] {
+            for name in ["reference", "tungstenite/no-deadline", "reference/reads-the-end-again"] {
+                let target = Arc::clone(registry.find(name).expect("a target"));
+                let played = script.parse().expect(script);
+                let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &played, 0);
+                let violation = verdict.violations.first();
+                let fresh = Timeline::of(&exchange, ConnectionId::FIRST, violation).items();
+                let saved = items_of_text(&timeline(&exchange, violation));
+                assert_eq!(saved, drawn(fresh), "{script} on {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_timeline_is_not_drawn() {
+        assert_eq!(items_of_text(""), []);
+        assert_eq!(items_of_text("time\n\u{e9}\u{1}\n!   1e99 s  client\n"), []);
+        let left_out = "h\n               ... 1,204 lines left out ...\n";
+        assert_eq!(items_of_text(left_out), [Item::LeftOut(1204)]);
+    }
+}
