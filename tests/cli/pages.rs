@@ -179,7 +179,7 @@ fn what_is_no_report_is_refused_and_no_page_is_left() {
     assert!(nowhere.code == 2 && nowhere.err.contains("--html <FILE>"), "{nowhere:?}");
     desk.write("hang.script", HANG);
     let run = desk.hangup(&format!("show hang.script --target {BUGGY} --svg ."));
-    assert!(run.code == 2 && run.err.contains("error: .: "), "{run:?}");
+    assert!(run.code == 2 && run.err.contains("error: --svg .: "), "{run:?}");
     assert!(desk.files("").keys().all(|file| !file.ends_with("html")), "{:?}", desk.files(""));
 }
 
