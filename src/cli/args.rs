@@ -16,7 +16,7 @@ const STARTED_AT: &str = "ws://127.0.0.1:{port}/";
 
 /// Beside what a worker process starts with: far more than a connection should take,
 /// and little enough for a few of them at a time.
-const MEMORY_MIB: u32 = 256;
+pub(super) const MEMORY_MIB: u32 = 256;
 
 /// Finds WebSocket servers that fail to hang up.
 ///
@@ -68,7 +68,7 @@ pub(super) enum Command {
     ///
     /// The exit code is 0 where it could be drawn, whatever the verdict; `replay` tells by it.
     Show(Show),
-    /// Print a saved finding as a program that plays it, for people without hangup.
+    /// Print a saved finding for people without hangup: a program that plays it, an issue to paste, a capture.
     Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
     Serve(Serve),
@@ -264,6 +264,12 @@ pub(super) struct Promises {
 }
 
 impl Promises {
+    /// Those of the file, or of the target.
+    pub(super) const fn own() -> Self {
+        let (close_within, handshake_within, idle_within) = (None, None, None);
+        Self { close_within, handshake_within, idle_within, slack: Millis(250), horizon: None }
+    }
+
     /// `own` bounds, but for those that are given.
     pub(super) fn hold(&self, own: Bounds) -> Bounds {
         let given = |given: Option<Millis>, own| given.map(Millis::duration).or(own);
@@ -423,15 +429,19 @@ pub(super) struct Report {
 pub(super) struct Export {
     /// A repro file.
     pub file: PathBuf,
-    /// The language of the program.
-    #[arg(long = "as", value_enum, value_name = "LANGUAGE", default_value_t = Language::Python)]
-    pub language: Language,
+    /// As what.
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = ExportForm::Python)]
+    pub form: ExportForm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    /// Python 3 with its standard library alone.
+pub(super) enum ExportForm {
+    /// A program in Python 3, with its standard library alone.
     Python,
+    /// An issue for the server's maintainers, in Markdown: what happens, what the RFC says, how to repeat it.
+    Issue,
+    /// A capture for Wireshark and tshark, of a play in this process; it is no text.
+    Pcapng,
 }
 
 #[derive(Args, Debug)]

@@ -1,38 +1,76 @@
-//! `hangup export`: a finding as one file of Python, for a maintainer without Rust.
+//! `hangup export`: a finding for a maintainer without Rust, as one file of Python, as an issue, or as a
+//! capture.
 //!
-//! The file has the script's bytes and pauses, and the one question that the finding
+//! The file of Python has the script's bytes and pauses, and the one question that the finding
 //! is about, as far as a client can answer it.
 
-use super::args::{Export, Language};
+use super::args::{Export, ExportForm};
 use super::files::{self, Content};
+use super::stop::Stop;
 use super::{CLEAN, Done, Trouble, output};
 use crate::finding::repro::Repro;
-use crate::report;
+use crate::report::{self, BugReport};
 use crate::run::real_time::listen;
 use crate::script::{self, Act, Command, Millis, Pace, Piece, Script, Send, Size, Step, Unit};
+use crate::target::Registry;
 use crate::verdict::{Cause, Invariant, Symptom};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Opening, Role};
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
 
 /// What plays and judges: plain Python, with places for what is of one finding.
 const TEMPLATE: &str = include_str!("export.py");
 /// Where the slack of real time is concerned, what `hangup probe` gives by default.
 const SLACK: f64 = 0.25;
 
-pub(super) fn run(options: &Export) -> Done {
-    let Language::Python = options.language;
+pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
     let at = options.file.display();
     let repro = match files::read(&options.file)? {
         Content::Repro(repro) => repro,
         Content::Script(_) => return Err(format!("{at}: a script is no finding")),
     };
-    let text = python(&repro).map_err(|why| {
-        let (program, file) = (output::program(), report::pasteable(&options.file));
-        format!("{at}: {why}; `{program} replay {file}` can, where it knows the server")
-    })?;
-    output::print(&text);
+    let (program, file) = (output::program(), report::pasteable(&options.file));
+    match options.form {
+        ExportForm::Python => {
+            let text = python(&repro).map_err(|why| {
+                format!("{at}: {why}; `{program} replay {file}` can, where it knows the server")
+            })?;
+            output::print(&text);
+        }
+        ExportForm::Issue => output::print(&issue(&repro, &options.file)),
+        ExportForm::Pcapng if std::io::stdout().is_terminal() => {
+            return Err(format!(
+                "a capture is no text: `{program} export {file} --as pcapng > finding.pcapng`"
+            ));
+        }
+        ExportForm::Pcapng => {
+            output::bytes(&files::capture(registry, &options.file, *repro, stop)?)
+        }
+    }
     Ok(CLEAN)
+}
+
+/// The finding as an issue to paste.
+fn issue(repro: &Repro, file: &Path) -> String {
+    let (program, path) = (output::program(), report::pasteable(file));
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let url = if repro.target.0.contains("://") {
+        format!(" --url {}", repro.target.0)
+    } else {
+        String::new()
+    };
+    let replay = format!("{program} replay {path}{url}");
+    let picture = report::pasteable(Path::new(&format!("{name}.svg")));
+    let draw = format!("{program} show {path} --svg {picture}");
+    let python = python(repro);
+    report::bug_report(&BugReport {
+        repro,
+        python: python.as_deref().map_err(String::as_str),
+        name: &name,
+        commands: [&replay, &draw],
+    })
 }
 
 /// Whether a finding can be exported as a program.

@@ -1,13 +1,13 @@
 //! `replay`, `shrink`, `show`: what is done with a file. What it makes a target do may
 //! take a process down, so that it is played in a worker.
 
-use super::args::{File, Replay, Show};
+use super::args::{File, MEMORY_MIB, Promises, Replay, Show};
 use super::pages::{self, Drawn};
 use super::saved::make_directory;
 use super::stop::Stop;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start};
 use crate::bounds::Bounds;
-use crate::exchange::Exchange;
+use crate::exchange::{ConnectionId, Exchange};
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::save;
@@ -17,8 +17,9 @@ use crate::report::{self, Scene};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
+use crate::shrink::{PLAYS, What, WhatMatters, what_matters};
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
-use crate::verdict::{Invariant, Verdict, Violation};
+use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
 use std::io::{self, Read as _};
 use std::path::{Display, Path};
@@ -137,6 +138,36 @@ impl Case {
         let mut play = |script: &Script| pool.play(target, bounds, script, seed);
         let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
         Ok((exchange, verdict))
+    }
+
+    /// What of the script matters for a problem to show, by plays.
+    fn what_matters(&mut self, identity: Identity) -> Result<WhatMatters<String>, Trouble> {
+        let (bounds, seed) = (self.bounds, self.runtime_seed);
+        let Self { pool, target, script, .. } = self;
+        let mut trouble = None;
+        let mut judged = |script: &Script| -> Result<What<String>, Trouble> {
+            let mut play = |script: &Script| pool.play(target, bounds, script, seed);
+            let exchange = play(script)?;
+            let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
+            let is_same =
+                |violation: &Violation| violation.identity.problem() == identity.problem();
+            Ok(if verdict.violations.iter().any(is_same) {
+                What::Same
+            } else if let Some(other) = verdict.violations.first() {
+                What::Other(format!("another problem shows: {}", other.identity.problem()))
+            } else if verdict.unproven().next().is_some() {
+                What::Other("nothing can be proven".to_owned())
+            } else {
+                What::Other("every rule is kept".to_owned())
+            })
+        };
+        let matters = what_matters(script, PLAYS, |script| {
+            judged(script).unwrap_or_else(|why| {
+                trouble.get_or_insert(why);
+                What::Other("it could not be played".to_owned())
+            })
+        });
+        trouble.map_or(Ok(matters), Err)
     }
 
     /// That nothing was broken says nothing where no WebSocket opens.
@@ -346,6 +377,13 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
+            // What stalls, or is measured, takes seconds a play.
+            let identity = finding.violation.identity;
+            if !matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion) {
+                let matters = case.what_matters(identity)?;
+                let told = report::what_matters(&case.script, &matters, output::style().width);
+                output::print(&format!("\nwhat matters:\n\n{told}"));
+            }
         }
         None if verdict.unproven().next().is_some() => {
             output::print(&report::timeline(&exchange, verdict.unproven().next()));
@@ -360,6 +398,27 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         }
     }
     Ok(CLEAN)
+}
+
+/// A finding's play as a capture, where its target is in this process.
+pub(super) fn capture(
+    registry: &Registry,
+    file: &Path,
+    repro: Repro,
+    stop: &Stop,
+) -> Result<Vec<u8>, Trouble> {
+    let at = named(file);
+    if repro.target.0.contains("://") {
+        return Err(format!(
+            "{at} is about a running server: what goes over real TCP, tcpdump and Wireshark capture"
+        ));
+    }
+    let about = format!("{}\n\n{}\n{}", report::headline(&repro), repro.sentence, repro.script);
+    let (target, promises, memory) = (None, Promises::own(), MEMORY_MIB);
+    let options = File { file: file.to_owned(), target, promises, memory };
+    let mut case = Case::of(registry, &options, Content::Repro(Box::new(repro)), stop)?;
+    let (exchange, _) = case.play()?;
+    Ok(report::pcapng(&exchange, ConnectionId::FIRST, &about))
 }
 
 /// Writes the files with pictures that `show` was asked for.

@@ -102,7 +102,7 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
             Some(url) => remote::show(url, &options, &stop()?),
             None => files::show(registry, &options, &stop()?),
         },
-        Command::Export(options) => export::run(&options),
+        Command::Export(options) => export::run(registry, &options, &stop()?),
         Command::Serve(options) => serve::run(registry, &options, &stop()?),
         Command::Targets => Ok(lists::targets(registry)),
         Command::Invariants => Ok(lists::invariants()),

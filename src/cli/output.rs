@@ -17,8 +17,13 @@ pub(super) fn failure() -> Option<&'static str> {
 
 /// Prints to stdout.
 pub(super) fn print(text: &str) {
+    bytes(text.as_bytes());
+}
+
+/// Puts bytes on stdout that are no text.
+pub(super) fn bytes(bytes: &[u8]) {
     let mut stdout = stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let _ = FAILED.set(error.to_string());
         }

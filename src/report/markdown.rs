@@ -105,14 +105,14 @@ fn problem(target: &TargetPage, problem: &ProblemPage, out: &mut String) {
 }
 
 /// A block of code, behind a fence that is not in it.
-fn code(text: &str, language: &str, out: &mut String) {
+pub(super) fn code(text: &str, language: &str, out: &mut String) {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     let _ = writeln!(out, "{fence}{language}\n{}\n{fence}\n", text.trim_end());
 }
 
 /// Text in a line, in which Markdown and HTML see nothing of theirs.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -5,6 +5,8 @@
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
+mod bug_report;
+#[cfg(feature = "cli")]
 mod capture;
 #[cfg(feature = "cli")]
 pub mod comparison;
@@ -39,6 +41,8 @@ mod wire_log;
 mod wire_saved;
 mod work;
 
+#[cfg(feature = "cli")]
+pub use bug_report::{BugReport, bug_report};
 #[cfg(feature = "cli")]
 pub use capture::pcapng;
 pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};

@@ -9,28 +9,61 @@ use std::fmt::Write as _;
 /// How far what is said of a step is indented.
 const INDENT: usize = 8;
 
-/// Each step, and below it what was found of it; what a script without a step shows is said in the
-/// caller's words.
+/// The steps of which there is something to say, each with that below it, and why no other can go. What
+/// a script without a step shows is said in the caller's words.
 pub fn what_matters(script: &Script, matters: &WhatMatters<String>, width: usize) -> String {
     let mut out = String::new();
+    let usual = usual(&matters.steps);
+    let mut told = 0;
     for (step, matters) in script.steps.iter().zip(&matters.steps) {
+        let tells_without = usual.is_none() || words(matters) != usual;
+        told += usize::from(tells_without);
+        let said = of_step(step, matters, tells_without);
+        if said.is_empty() {
+            continue;
+        }
         let _ = write!(out, "    {}", line(step));
-        for said in of_step(step, matters) {
+        for said in said {
             for part in wrap_to(&said, width.saturating_sub(INDENT)).lines() {
                 let _ = writeln!(out, "{:INDENT$}{part}", "");
             }
         }
     }
+    if let Some(words) = usual {
+        let steps = match (script.steps.len() - told, told) {
+            (1, 0) => "it",
+            (_, 0) => "any one of its steps",
+            (1, _) => "the other step",
+            _ => "any one of the other steps",
+        };
+        let _ = writeln!(out, "    without {steps} {words}");
+    }
     out
+}
+
+/// What is shown without most of the steps.
+fn usual(steps: &[StepMatters<String>]) -> Option<&str> {
+    let count = |wanted| steps.iter().filter(|step| words(step) == Some(wanted)).count();
+    let mut all: Vec<&str> = steps.iter().filter_map(words).collect();
+    all.sort_by_key(|wanted| std::cmp::Reverse(count(wanted)));
+    all.first().copied()
+}
+
+fn words(step: &StepMatters<String>) -> Option<&str> {
+    match &step.without {
+        Some(What::Other(words)) => Some(words),
+        _ => None,
+    }
 }
 
 fn line(step: &Step) -> String {
     Script { steps: vec![step.clone()] }.to_string()
 }
 
-/// What was found of a step, a sentence each.
-pub fn of_step(step: &Step, matters: &StepMatters<String>) -> Vec<String> {
-    let without = matters.without.as_ref().map(|without| match without {
+/// What was found of a step, a sentence each; what shows without it, where that is to be told.
+fn of_step(step: &Step, matters: &StepMatters<String>, tell_without: bool) -> Vec<String> {
+    let without = matters.without.as_ref().filter(|_| tell_without);
+    let without = without.map(|without| match without {
         What::Same => "can go".to_owned(),
         What::Other(words) => format!("without it {words}"),
     });
@@ -63,6 +96,8 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
     let mut said = match (least, most) {
         (None, None) => format!("{what}: any"),
         (Some(least), None) => format!("{what}: {} or more", value(least)),
+        // The least there is.
+        (None, Some(most)) if most == now && now == 1 => format!("{what}: {} exactly", value(now)),
         (None, Some(most)) => format!("{what}: {} or less", value(most)),
         (Some(least), Some(most)) if least == most => format!("{what}: {} exactly", value(now)),
         (Some(least), Some(most)) => format!("{what}: {} to {}", value(least), value(most)),
@@ -119,9 +154,7 @@ mod tests {
         };
         assert_eq!(
             what_matters(&script, &matters, 80),
-            "    upgrade
-        without it every rule is kept
-    wait 2950ms
+            "    wait 2950ms
         can go
         how long: 2960ms or less
     ping 9B x 3 every 1s
@@ -129,8 +162,8 @@ mod tests {
         how often: 2 times or more, but not all between
         pause between: any
     close 1000
-        without it every rule is kept
         code, of those that were tried: 1000, 4999
+    without any one of the other steps every rule is kept
 "
         );
     }

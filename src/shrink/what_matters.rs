@@ -6,7 +6,7 @@
 //! samples between them test.
 
 use super::simpler::{self, NumberKind};
-use crate::script::{Act, Command, Frame, Kind, MAX_TIMES, Script, Send, Unit};
+use crate::script::{Act, Command, Frame, Kind, MAX_TIMES, Script, Send, Size, Unit};
 use std::collections::BTreeMap;
 
 /// The most plays that one script is worth.
@@ -132,6 +132,7 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
     fn numbers(&mut self, at: usize) -> Vec<NumberRange> {
         let act = self.script.steps[at].act.clone();
         let numbers = simpler::numbers(&act).into_iter().enumerate();
+        let tiny = has_tiny_buffer(self.script);
         let range = |(slot, number): (usize, simpler::Number)| {
             let mut shows = |value: u32| self.is_same(at, simpler::with_number(&act, slot, value));
             let (now, minimum) = (number.value, number.minimum);
@@ -140,7 +141,7 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
             } else {
                 Some(edge(now, minimum, &mut shows)?)
             };
-            let limit = limit(number.kind).max(now);
+            let limit = limit(number.kind, tiny).max(now);
             let most = if now == limit || shows(limit)? {
                 None
             } else {
@@ -221,9 +222,15 @@ fn samples(low: u32, high: u32) -> Vec<u32> {
     samples
 }
 
+/// Whether each few bytes pass by themselves, so that many of them take long to play.
+fn has_tiny_buffer(script: &Script) -> bool {
+    script.steps.iter().any(|step| matches!(step.act, Act::Set(_, Size(bytes)) if bytes < 64))
+}
+
 /// The greatest value that is tried.
-const fn limit(kind: NumberKind) -> u32 {
+const fn limit(kind: NumberKind, tiny_buffer: bool) -> u32 {
     match kind {
+        NumberKind::Payload if tiny_buffer => 1 << 14,
         NumberKind::Payload | NumberKind::Buffer => 1 << 20,
         NumberKind::Part | NumberKind::Piece => 1 << 16,
         NumberKind::Times => MAX_TIMES / 10,
