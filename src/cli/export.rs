@@ -46,7 +46,7 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
             ));
         }
         ExportForm::Pcapng => {
-            output::bytes(&files::capture(registry, &options.file, *repro, stop)?)
+            output::bytes(&files::capture(registry, &options.file, *repro, stop)?);
         }
     }
     Ok(CLEAN)

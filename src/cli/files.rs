@@ -17,7 +17,7 @@ use crate::report::{self, Scene};
 use crate::run::control_play::judge_and_decide;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
-use crate::shrink::{PLAYS, What, WhatMatters, what_matters};
+use crate::shrink::{MOST_BYTES, PLAYS, What, WhatMatters, what_matters};
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
@@ -377,9 +377,12 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
-            // What stalls, or is measured, takes seconds a play.
+            // What stalls, is measured, or sends a lot takes long to play.
             let identity = finding.violation.identity;
-            if !matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion) {
+            let takes_long =
+                matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion)
+                    || case.script.max_bytes_sent() > MOST_BYTES;
+            if !takes_long {
                 let matters = case.what_matters(identity)?;
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!("\nwhat matters:\n\n{told}"));

@@ -29,14 +29,15 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let mut out = format!("# {}\n\n{}\n\n", plain(title(&repro.sentence)), plain(&repro.sentence));
     let (server, version) = &repro.target;
     let _ = writeln!(out, "Seen on {} ({}).\n", plain(server), plain(version));
-    let _ = writeln!(out, "{} ", plain(rule.says));
+    let _ = writeln!(out, "{}\n", plain(rule.says));
     if let Some((section, quote)) = rule.quote {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
     }
     out.push_str("\n## What the client does\n\n");
-    match repro.script.steps.is_empty() {
-        true => out.push_str("It connects, and does nothing.\n\n"),
-        false => code(&repro.script.to_string(), "text", &mut out),
+    if repro.script.steps.is_empty() {
+        out.push_str("It connects, and does nothing.\n\n");
+    } else {
+        code(&repro.script.to_string(), "text", &mut out);
     }
     if let Some(seen) = &repro.seen {
         out.push_str("## What happens\n\n");

@@ -17,7 +17,9 @@ use simpler::Complexity;
 use std::collections::BTreeSet;
 
 pub use simpler::NumberKind;
-pub use what_matters::{Codes, NumberRange, PLAYS, StepMatters, What, WhatMatters, what_matters};
+pub use what_matters::{
+    Codes, MOST_BYTES, NumberRange, PLAYS, StepMatters, What, WhatMatters, what_matters,
+};
 
 /// The most plays that [`shrink`] spends on one script.
 pub const BUDGET: u32 = 500;

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// The most plays that one script is worth.
 pub const PLAYS: u32 = 400;
 
+/// Scripts that send more, the client and the application together, are not played for it: they take long.
+pub const MOST_BYTES: u64 = 2 << 20;
+
 /// Codes that stand for all: of RFC 6455 itself, registered since, of libraries, of applications; then
 /// those that no frame may carry.
 const CODES: [u16; 14] =
@@ -120,6 +123,12 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
         self.shown(script).map(|what| matches!(what, What::Same))
     }
 
+    fn is_too_long(&self, at: usize, act: Act) -> bool {
+        let mut script = self.script.clone();
+        script.steps[at].act = act;
+        script.max_bytes_sent() > MOST_BYTES
+    }
+
     fn without(&mut self, at: usize) -> Option<What<W>> {
         let mut script = self.script.clone();
         script.steps.remove(at);
@@ -134,14 +143,17 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
         let numbers = simpler::numbers(&act).into_iter().enumerate();
         let tiny = has_tiny_buffer(self.script);
         let range = |(slot, number): (usize, simpler::Number)| {
-            let mut shows = |value: u32| self.is_same(at, simpler::with_number(&act, slot, value));
             let (now, minimum) = (number.value, number.minimum);
+            let mut limit = limit(number.kind, tiny).max(now);
+            while limit > now && self.is_too_long(at, simpler::with_number(&act, slot, limit)) {
+                limit = (limit / 2).max(now);
+            }
+            let mut shows = |value: u32| self.is_same(at, simpler::with_number(&act, slot, value));
             let least = if now == minimum || shows(minimum)? {
                 None
             } else {
                 Some(edge(now, minimum, &mut shows)?)
             };
-            let limit = limit(number.kind, tiny).max(now);
             let most = if now == limit || shows(limit)? {
                 None
             } else {

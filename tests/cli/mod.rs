@@ -8,6 +8,7 @@
 mod bad_input;
 mod clocks;
 mod compare;
+mod exports;
 mod interrupt;
 mod json;
 mod lists;

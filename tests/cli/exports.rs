@@ -1,0 +1,42 @@
+//! `hangup export`, in the forms for people: an issue to paste, a capture. The program in Python is played
+//! in `tests/tcp/export.rs`.
+
+use crate::cli::{Desk, REPRO};
+
+#[test]
+fn an_issue_says_what_happens_what_the_rfc_asks_and_how_to_repeat_it() {
+    let desk = Desk::with_repro();
+    let run = desk.sh(&format!("hangup export {REPRO} --as issue"));
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    let (before, after) = run.out.split_once("```python\n").expect("the program is in it");
+    let (program, after) = after.split_once("\n```\n").expect("and ends");
+    assert_eq!(format!("{program}\n"), desk.hangup(&format!("export {REPRO}")).out);
+    insta::assert_snapshot!(format!("{before}(the program)\n{after}"));
+    for line in after.split("```").nth(1).expect("commands").lines().skip(1) {
+        let pasted = desk.sh(line);
+        assert!(pasted.code < 2, "{line}: {pasted:?}");
+    }
+}
+
+#[test]
+fn what_a_stranger_wrote_stays_in_its_place_in_an_issue() {
+    let desk = Desk::with_repro();
+    desk.edit("sentence = \"", "sentence = \"@everyone <img src=x> ");
+    let run = desk.hangup("export edited.toml --as issue");
+    let (text, _) = run.out.split_once("```python").expect("the program is in it");
+    assert!(text.contains("\\@everyone &lt;img src=x&gt;") && !text.contains("<img"), "{text}");
+}
+
+#[test]
+fn a_capture_goes_where_it_is_redirected_and_knows_its_script() {
+    let desk = Desk::with_repro();
+    let run = desk.sh(&format!("hangup export {REPRO} --as pcapng > play.pcapng"));
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    let capture = std::fs::read(desk.path("play.pcapng")).expect("written");
+    let has = |text: &str| capture.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(capture.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]), "a section of pcapng");
+    assert!(has("HTTP/1.1 101") && has("app close\n"));
+    desk.edit("name = \"tungstenite/no-deadline\"", "name = \"ws://127.0.0.1:9/\"");
+    let remote = desk.hangup("export edited.toml --as pcapng");
+    assert!(remote.refusal().contains("tcpdump"), "{remote:?}");
+}
