@@ -78,6 +78,8 @@ pub mod bounds;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[doc(hidden)]
+pub mod excerpt;
+#[doc(hidden)]
 pub mod exchange;
 #[doc(hidden)]
 pub mod finding;

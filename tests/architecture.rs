@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, u8)] = &[
     ("wire", 0),
     ("heap", 0),
+    ("excerpt", 0),
     ("script", 1),
     ("exchange", 1),
     ("bounds", 1),

@@ -42,6 +42,7 @@ fn replayed(repro: &Repro) -> (Replay, Repro) {
         plays: 0,
         rate: 1.0,
         exchange,
+        cut_short: false,
         dismissed: None,
     };
     let anew = report::repro(&**target, repro.bounds, &finding);

@@ -82,9 +82,9 @@ pub(super) enum Command {
         /// How many bytes it may use.
         memory: u64,
     },
-    /// Explain a rule: what it asks for, how servers break it, what to do.
+    /// Explain a rule: what it asks for, how servers break it, what to do. `notation` explains scripts.
     Explain {
-        /// The rule's id, as in `hangup invariants`.
+        /// The rule's id, as in `hangup invariants`, or `notation`.
         id: String,
     },
 }

@@ -5,6 +5,8 @@
 
 use super::stop::Stop;
 use super::{Trouble, output, output_file};
+use crate::excerpt;
+use crate::finding::input;
 use crate::finding::problem::{Problems, Sighting, Sightings};
 use crate::finding::share::{CHANGED, JUMPED, Share};
 use crate::report;
@@ -82,15 +84,14 @@ impl Baseline {
 
     /// What the file accepts; `None` where there is no such file.
     fn read(file: &Path) -> Result<Option<Self>, Trouble> {
-        let at = file.display();
-        let text = match std::fs::read_to_string(file) {
+        let at = excerpt::path(file);
+        let text = match input::text(file, input::BASELINE) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{at}: {error}")),
         };
-        let File { format, accepted } = toml::from_str(&text).map_err(|error| {
-            format!("{at}: no baseline: {}", error.message().replace('\n', " "))
-        })?;
+        let File { format, accepted } = toml::from_str(&text)
+            .map_err(|error| format!("{at}: no baseline: {}", excerpt::tidy(error.message())))?;
         if format != FORMAT {
             return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
         }
@@ -114,7 +115,7 @@ pub(super) fn record(
     output_file::write("--baseline", file, &text(targets, named)?, stop)?;
     let problems: usize = targets.iter().map(|target| target.problems().len()).sum();
     let problems = report::count(problems, "problem");
-    output::note(&format!("{problems} recorded as accepted in {}", file.display()));
+    output::note(&format!("{problems} recorded as accepted in {}", excerpt::path(file)));
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use super::args::{Compare, Format};
 use super::{CLEAN, Done, FINDINGS, Trouble, output};
+use crate::excerpt;
+use crate::finding::input;
 use crate::report::comparison::{self, ComparedRun, Comparison};
 use std::path::Path;
 
@@ -16,7 +18,7 @@ pub(super) fn run(options: &Compare) -> Done {
 }
 
 fn read(file: &Path) -> Result<ComparedRun, Trouble> {
-    let text = std::fs::read_to_string(file);
+    let text = input::text(file, input::REPORT);
     let run = text.map_err(|error| error.to_string()).and_then(|text| comparison::read(&text));
-    run.map_err(|error| format!("{}: {error}", file.display()))
+    run.map_err(|error| format!("{}: {error}", excerpt::path(file)))
 }

@@ -6,6 +6,7 @@
 
 use super::args::{Export, ExportForm};
 use super::files::{self, Content};
+use super::patience::Patience;
 use super::stop::Stop;
 use super::{CLEAN, Done, Trouble, output};
 use crate::finding::repro::Repro;
@@ -26,7 +27,7 @@ const TEMPLATE: &str = include_str!("export.py");
 const SLACK: f64 = 0.25;
 
 pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
-    let at = options.file.display();
+    let at = files::named(&options.file);
     let repro = match files::read(&options.file)? {
         Content::Repro(repro) => repro,
         Content::Script(_) => return Err(format!("{at}: a script is no finding")),
@@ -34,9 +35,11 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
     let (program, file) = (output::program(), report::pasteable(&options.file));
     match options.form {
         ExportForm::Python => {
+            let patience = Patience::with(format!("exporting {at}"));
             let text = python(&repro).map_err(|why| {
                 format!("{at}: {why}; `{program} replay {file}` can, where it knows the server")
             })?;
+            drop(patience);
             output::print(&text);
         }
         ExportForm::Issue => output::print(&issue(&repro, &options.file)),

@@ -3,26 +3,31 @@
 
 use super::args::{File, MEMORY_MIB, Promises, Replay, Show};
 use super::pages::{self, Drawn};
+use super::patience::Patience;
 use super::saved::make_directory;
 use super::stop::Stop;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange};
+use crate::excerpt;
+use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::finding::Finding;
+use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report::model::{FindingReport, ReplayReport, ReplayResult};
 use crate::report::page;
 use crate::report::{self, Scene};
 use crate::run::control_play::judge_and_decide;
+use crate::run::virtual_time::PARKS;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
-use crate::shrink::{MOST_BYTES, PLAYS, What, WhatMatters, what_matters};
+use crate::shrink::{MOST_BYTES, MOST_COST, PLAYS, What, WhatMatters, what_matters};
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
+use crate::transport::memory::EVENTS;
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
-use std::io::{self, Read as _};
-use std::path::{Display, Path};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A file, read, with the target that it is about.
@@ -46,32 +51,31 @@ pub(super) enum Content {
 const STDIN: &str = "-";
 
 /// What a file is called.
-pub(super) fn named(file: &Path) -> Display<'_> {
-    if file == Path::new(STDIN) { Path::new("standard input").display() } else { file.display() }
+pub(super) fn named(file: &Path) -> String {
+    if file == Path::new(STDIN) { "standard input".to_owned() } else { excerpt::path(file) }
 }
 
-fn bytes(file: &Path) -> io::Result<Vec<u8>> {
-    if file != Path::new(STDIN) {
-        return std::fs::read(file);
+fn bytes(file: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if file == Path::new(STDIN) {
+        return input::bytes_of(io::stdin().lock(), most);
     }
-    let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    input::bytes(file, most)
 }
 
-/// A file's text.
-pub(super) fn text(file: &Path) -> Result<String, Trouble> {
+/// A file's text, of at most so many bytes.
+pub(super) fn text(file: &Path, most: u64) -> Result<String, Trouble> {
     let at = named(file);
-    let bytes = bytes(file).map_err(|error| format!("{at}: {error}"))?;
+    let bytes = bytes(file, most).map_err(|error| format!("{at}: {error}"))?;
     String::from_utf8(bytes).map_err(|_| format!("{at}: not a text file"))
 }
 
 /// Reads a file's repro, or the script that it is, as a fuzzer's artifact is one.
 pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
     let at = named(file);
-    let text = text(file)?;
+    let text = text(file, input::REPRO)?;
     if looks_like_repro(&text) {
         let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
-        return Ok(Content::Repro(Box::new(repro)));
+        return Ok(Content::Repro(Box::new(repro.escaped())));
     }
     let script: Script = text.parse().map_err(|error| {
         format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
@@ -127,6 +131,12 @@ impl Case {
         let script = repro.script.clone();
         let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options, stop));
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
+    }
+
+    /// Says what it is at, where that takes long.
+    fn patience(&self, at: &str, options: &File) -> Patience {
+        let name = excerpt::clipped(self.target.name(), excerpt::MOST_OF_A_PATH);
+        Patience::with(format!("{at} {} against {name}", named(&options.file)))
     }
 
     fn play(&mut self) -> Result<(Exchange, Verdict), Trouble> {
@@ -213,8 +223,31 @@ impl Case {
             plays: 0,
             rate: 1.0,
             exchange,
+            cut_short: false,
             dismissed: None,
         }
+    }
+}
+
+/// Why not all of a play was watched, where that is so.
+fn cut_short(exchange: &Exchange) -> Option<String> {
+    let what = match () {
+        () if !exchange.was_cut_short() => return None,
+        () if exchange.events.len() > EVENTS => {
+            format!("{} events, the most that are recorded", report::thousands(EVENTS as u64))
+        }
+        () => format!("{} turns of its runtime", report::thousands(u64::from(PARKS))),
+    };
+    Some(format!("watched no further than to {}: after {what}", last_time(exchange)))
+}
+
+fn last_time(exchange: &Exchange) -> Time {
+    exchange.events.last().map_or(Time::ZERO, |event| event.at)
+}
+
+fn tell_cut_short(exchange: &Exchange) {
+    if let Some(why) = cut_short(exchange) {
+        output::note(&why);
     }
 }
 
@@ -237,10 +270,8 @@ fn looks_like_repro(text: &str) -> bool {
 
 fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
     registry.resolve(name).map_err(|error| match error {
-        NoTarget::Unknown { name, known } => format!(
-            "no target `{name}` in this binary; there are: {}; choose one with --target, or run the \
-             binary or test that wrote the file",
-            known.join(", ")
+        NoTarget::Unknown { .. } => format!(
+            "{error}; choose one with --target, or run the binary or test that wrote the file"
         ),
         NoTarget::CannotCompose { .. } => error.to_string(),
     })
@@ -249,10 +280,15 @@ fn find(registry: &Registry, name: &str) -> Result<Arc<dyn Target>, Trouble> {
 pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done {
     let file = &options.anywhere.file;
     let mut case = Case::open(registry, file, stop)?;
+    let patience = case.patience("playing", file);
     let (exchange, verdict) = case.play()?;
     if verdict.is_clean() {
         case.has_to_open()?;
+        if let Some(why) = cut_short(&exchange) {
+            return Err(format!("{}: {why}", named(&file.file)));
+        }
     }
+    drop(patience);
     let report = match &case.repro {
         Some(repro) => {
             let replay = repro.compare(&verdict);
@@ -294,7 +330,9 @@ pub(super) fn tell(report: &ReplayReport) -> u8 {
 
 pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
     let mut case = Case::open(registry, options, stop)?;
+    let patience = case.patience("shrinking", options);
     let (exchange, verdict) = case.play()?;
+    tell_cut_short(&exchange);
     let Some(violation) = case.violation(&verdict) else {
         case.has_to_open()?;
         if verdict.unproven().next().is_some() {
@@ -311,6 +349,7 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
     let finding =
         case.pool.investigate(&case.target, bounds, script, violation, case.runtime_seed)?;
     let repro = report::repro(&*case.target, case.bounds, &finding);
+    drop(patience);
     output::print(&finding.script.to_string());
     output::note(&format!(
         "{} to {} in {} plays",
@@ -318,6 +357,11 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
         report::count(finding.script.steps.len(), "step"),
         finding.plays,
     ));
+    if finding.cut_short {
+        output::note(
+            "shrinking was cut short: its plays have cost all that they may; to go on, shrink what is saved",
+        );
+    }
     if finding.is_flaky() {
         output::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
     }
@@ -366,7 +410,10 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         return Ok(CLEAN);
     }
     let mut case = Case::of(registry, options, content, stop)?;
+    let patience = case.patience("playing", options);
     let (exchange, verdict) = case.play()?;
+    drop(patience);
+    tell_cut_short(&exchange);
     let name = case.target.name();
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
@@ -381,9 +428,14 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             let identity = finding.violation.identity;
             let takes_long =
                 matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion)
-                    || case.script.max_bytes_sent() > MOST_BYTES;
+                    || case.script.max_bytes_sent() > MOST_BYTES
+                    || (finding.exchange.cost() + case.script.steps.len() as u64)
+                        * u64::from(PLAYS)
+                        > MOST_COST;
             if !takes_long {
+                let patience = case.patience("looking for what matters in", options);
                 let matters = case.what_matters(identity)?;
+                drop(patience);
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!("\nwhat matters:\n\n{told}"));
             }
@@ -420,7 +472,10 @@ pub(super) fn capture(
     let (target, promises, memory) = (None, Promises::own(), MEMORY_MIB);
     let options = File { file: file.to_owned(), target, promises, memory };
     let mut case = Case::of(registry, &options, Content::Repro(Box::new(repro)), stop)?;
+    let patience = case.patience("playing", &options);
     let (exchange, _) = case.play()?;
+    drop(patience);
+    tell_cut_short(&exchange);
     Ok(report::pcapng(&exchange, ConnectionId::FIRST, &about))
 }
 

@@ -2,11 +2,15 @@
 
 use super::{CLEAN, Done, output};
 use crate::bounds::Bounds;
+use crate::excerpt::{excerpt, nearest};
 use crate::report::{wrap, wrap_to};
 use crate::target::Registry;
 use crate::verdict::Invariant;
 use owo_colors::OwoColorize as _;
 use std::time::Duration;
+
+/// How scripts are written.
+const NOTATION: &str = include_str!("../../docs/notation.md");
 
 pub(super) fn targets(registry: &Registry) -> u8 {
     for target in registry.iter().filter(|target| !target.is_planted()) {
@@ -69,9 +73,16 @@ pub(super) fn invariants() -> u8 {
 }
 
 pub(super) fn explain(id: &str) -> Done {
+    if id == "notation" {
+        output::print(NOTATION);
+        return Ok(CLEAN);
+    }
     let Some(invariant) = Invariant::ALL.iter().find(|invariant| invariant.id() == id) else {
-        let known: Vec<&str> = Invariant::ALL.iter().map(|invariant| invariant.id()).collect();
-        return Err(format!("no rule `{id}`; there are: {}", known.join(", ")));
+        let near = nearest(id, Invariant::ALL.iter().map(|invariant| invariant.id())).join(", ");
+        return Err(format!(
+            "no rule `{}`; the nearest are: {near}; the command `invariants` lists all",
+            excerpt(id)
+        ));
     };
     let rule = invariant.rule();
     output::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));

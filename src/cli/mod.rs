@@ -14,6 +14,7 @@ mod lists;
 mod output;
 mod output_file;
 mod pages;
+mod patience;
 mod probe;
 mod probe_progress;
 mod probe_report;
@@ -27,12 +28,14 @@ mod stop;
 mod test;
 mod test_report;
 
+use crate::excerpt::excerpt;
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::virtual_time::outside_of_runtimes;
 use crate::run::workers;
 use crate::target::Registry;
 use args::{Arguments, Command};
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 use std::process::ExitCode;
 use stop::Stop;
 
@@ -65,8 +68,30 @@ pub fn main(registry: Registry) -> ExitCode {
     outside_of_runtimes(move || run(&registry))
 }
 
+/// Says what is wrong with the arguments; also prints the help and the version, where those are asked for.
+fn refuse(mut error: clap::Error) -> ExitCode {
+    let wrong =
+        [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
+    for kind in wrong {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let (short, is_short) = (excerpt(text), excerpt(text) == *text);
+            error.insert(kind, ContextValue::String(short));
+            if !is_short {
+                // A tip that repeats all of it.
+                error.insert(ContextKind::Suggested, ContextValue::None);
+            }
+        }
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(COULD_NOT))
+}
+
 fn run(registry: &Registry) -> ExitCode {
-    let done = carry_out(registry, Arguments::parse().command);
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(error),
+    };
+    let done = carry_out(registry, arguments.command);
     let written = |code| match output::failure() {
         Some(error) => Err(format!("results could not be written: {error}")),
         None => Ok(code),

@@ -1,5 +1,6 @@
 //! Printing: colours where there is a terminal, and no panic where a pipe is closed.
 
+use crate::excerpt::{clipped, escaped_lines};
 use crate::report::{Style, quoted};
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize as _;
@@ -36,14 +37,22 @@ pub(super) fn line(text: &str) {
     print(&format!("{text}\n"));
 }
 
-/// Prints a line to stderr.
+/// The most characters of an error.
+const LONGEST: usize = 590;
+
+/// Prints text to stderr, with a line break behind it.
 pub(super) fn note(text: &str) {
+    say(&escaped_lines(text));
+}
+
+fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// Prints an error to stderr, on one line.
 pub(super) fn error(text: &str) {
-    note(&format!("{} {}", "error:".red().bold(), text.replace(char::is_control, " ")));
+    let text = clipped(&text.replace('\n', " "), LONGEST);
+    say(&format!("{} {text}", "error:".red().bold()));
 }
 
 /// Prints a line to stderr from any thread: in place of a bar that may be drawn there, which is

@@ -7,6 +7,7 @@
 use super::Trouble;
 use super::output;
 use super::stop::Stop;
+use crate::excerpt;
 use crate::finding::save::{probe_directory, write_whole};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -82,19 +83,19 @@ fn folder(file: &Path) -> &Path {
 /// it is tried.
 pub(super) fn check(option: &str, file: &Path) -> Result<(), Trouble> {
     let failed =
-        |what: &str, error: &io::Error| format!("{option} {}: {what}{error}", file.display());
+        |what: &str, error: &io::Error| format!("{option} {}: {what}{error}", excerpt::path(file));
     match Destination::of(file).map_err(|error| failed("", &error))? {
         Destination::Regular(path) => {
             if path.file_name().is_none() {
-                return Err(format!("{option} '{}' names no file", file.display()));
+                return Err(format!("{option} '{}' names no file", excerpt::path(file)));
             }
             let folder = folder(&path);
             if !folder.is_dir() {
                 let why = if folder.exists() { "is none" } else { "does not exist" };
                 return Err(format!(
                     "{option} {}: the folder {} {why}",
-                    file.display(),
-                    folder.display()
+                    excerpt::path(file),
+                    excerpt::path(folder)
                 ));
             }
             if path.exists() {
@@ -102,7 +103,7 @@ pub(super) fn check(option: &str, file: &Path) -> Result<(), Trouble> {
                 open.map_err(|error| failed("cannot be written: ", &error))?;
             }
             probe_directory(folder).map_err(|error| {
-                failed(&format!("nothing can be written in {}: ", folder.display()), &error)
+                failed(&format!("nothing can be written in {}: ", excerpt::path(folder)), &error)
             })
         }
         Destination::Open(path) => match append(&path) {
@@ -118,7 +119,7 @@ pub(super) fn check(option: &str, file: &Path) -> Result<(), Trouble> {
 /// tried, and nothing is left of that.
 pub(super) fn check_directory(directory: &Path) -> Result<(), Trouble> {
     let failed = |why: &dyn std::fmt::Display| {
-        format!("findings cannot be saved in {} (--findings DIR): {why}", directory.display())
+        format!("findings cannot be saved in {} (--findings DIR): {why}", excerpt::path(directory))
     };
     let existing = directory
         .ancestors()
@@ -127,7 +128,7 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), Trouble> {
     let existing = existing.unwrap_or(Path::new("."));
     let metadata = std::fs::metadata(existing).map_err(|error| failed(&error))?;
     if !metadata.is_dir() {
-        return Err(failed(&format!("{} is no folder", existing.display())));
+        return Err(failed(&format!("{} is no folder", excerpt::path(existing))));
     }
     probe_directory(existing).map_err(|error| failed(&error))
 }
@@ -146,7 +147,7 @@ pub(super) fn write(option: &str, file: &Path, text: &str, stop: &Stop) -> Resul
     });
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("{option} {}: not written: {error}", file.display()))
+            Err(format!("{option} {}: not written: {error}", excerpt::path(file)))
         }
         _ => Ok(()),
     }
@@ -205,7 +206,7 @@ fn open_fifo(path: &Path, named: &Path, stop: &Stop) -> io::Result<File> {
             break;
         }
         if looks == PATIENCE {
-            output::note(&format!("waiting for a reader of {}", named.display()));
+            output::note(&format!("waiting for a reader of {}", excerpt::path(named)));
         }
         std::thread::park_timeout(LOOK);
     }

@@ -3,6 +3,7 @@
 use super::args::RunFormat;
 use super::stop::Stop;
 use super::{Trouble, output, output_file};
+use crate::excerpt;
 use crate::report::page::Page;
 use crate::report::{self, Picture, Scene};
 use std::fs::OpenOptions;
@@ -36,7 +37,7 @@ pub(super) fn svg(file: Option<&Path>, drawn: &Drawn<'_>, stop: &Stop) -> Result
         return Err(format!(
             "{}: nothing to draw: an older hangup wrote the file, and this binary does not know the \
              server",
-            file.display()
+            excerpt::path(file)
         ));
     }
     let picture = Picture { items: &scene.items, title, about, broken };
@@ -70,7 +71,7 @@ pub(super) fn tell_ci(format: RunFormat, page: impl FnOnce() -> Page) -> Result<
 fn append(file: &Path, text: &str) -> Result<(), Trouble> {
     let opened = OpenOptions::new().append(true).create(true).open(file);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| format!("{SUMMARY}, {}: {error}", file.display()))
+    written.map_err(|error| format!("{SUMMARY}, {}: {error}", excerpt::path(file)))
 }
 
 /// Prints what people read of a run: where GitHub reads it too, without what it would take for commands.

@@ -47,7 +47,7 @@ fn test(reporting: &Reporting<'_>) -> Done {
     output_file::check_directory(&options.findings)?;
     let (server, started) = server(options, stop)?;
     let concurrency = options.concurrency as usize;
-    allow(concurrency)?;
+    allow(concurrency, Some("--concurrency"))?;
     let probe = Probe {
         server,
         limits: limits(options),

@@ -4,12 +4,15 @@
 use super::args::{Anywhere, Reach, Replay as ReplayOptions, Show};
 use super::files::{self, Content};
 use super::pages::{self, Drawn};
+use super::patience::Patience;
 use super::saved::make_directory;
 use super::start::{Started, ToStart};
 use super::stop::Stop;
 use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, start};
 use crate::bounds::Bounds;
+use crate::excerpt;
 use crate::exchange::Exchange;
+use crate::finding::input;
 use crate::finding::repro::{Replay, Repro};
 use crate::finding::save;
 use crate::report::model::{FindingReport, Repeats, ReplayReport};
@@ -31,7 +34,7 @@ use std::time::Duration;
 /// How many connections `shrink` has open at once.
 const AT_ONCE: usize = 32;
 /// Descriptors that are open beside connections.
-const SPARE: u64 = 64;
+const SPARE: u64 = 32;
 /// The most that an ending in virtual time is waited for.
 const WATCH: Duration = Duration::from_mins(1);
 /// How often a script is played before it counts as fixed.
@@ -40,15 +43,17 @@ const REPLAYS: u32 = 2;
 /// How a server is asked; with TLS where one of its URLs wants it.
 pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<RequestOptions, Trouble> {
     let secure = urls.iter().any(|url| url.starts_with("wss://"));
-    let tls = match (&reach.ca, reach.insecure) {
-        _ if !secure => None,
-        (_, true) => Some(tls::trusting()?),
-        (None, false) => Some(tls::verifying(None)?),
-        (Some(file), false) => {
-            let at = file.display();
-            let pem = std::fs::read(file).map_err(|error| format!("{at}: {error}"))?;
-            Some(tls::verifying(Some(&pem)).map_err(|error| format!("{at}: {error}"))?)
+    let tls = match &reach.ca {
+        // A file without a certificate is a mistake, also where none is needed.
+        Some(file) => {
+            let refused = |why: &str| format!("--ca {}: {why}", excerpt::path(file));
+            let pem = input::bytes(file, input::CERTIFICATES)
+                .map_err(|error| refused(&error.to_string()))?;
+            Some(tls::verifying(Some(&pem)).map_err(|why| refused(&excerpt::tidy(&why)))?)
         }
+        None if !secure => None,
+        None if reach.insecure => Some(tls::trusting()?),
+        None => Some(tls::verifying(None)?),
     };
     Ok(RequestOptions {
         headers: reach.header.clone(),
@@ -67,6 +72,7 @@ pub(super) fn endpoint(
     to_start: Option<&ToStart>,
 ) -> Result<Endpoint, Trouble> {
     if to_start.is_none() && url.contains(start::PORT) {
+        let url = excerpt::clipped(url, excerpt::MOST_OF_A_PATH);
         return Err(format!("{url}: {} is the port of a server that --run starts", start::PORT));
     }
     let filled = to_start.map_or_else(|| url.to_owned(), |server| server.fill(url));
@@ -74,24 +80,38 @@ pub(super) fn endpoint(
     match endpoint.public_address().filter(|_| !reach.i_may_test_this_host) {
         None => Ok(endpoint),
         Some(address) => Err(format!(
-            "{url} is at {address}, neither on this machine nor in a private network; with \
-             --i-may-test-this-host you say that you may test it"
+            "{} is at {address}, neither on this machine nor in a private network; with \
+             --i-may-test-this-host you say that you may test it",
+            excerpt::clipped(url, excerpt::MOST_OF_A_PATH)
         )),
     }
 }
 
-/// Has so many connections allowed by the system.
-pub(super) fn allow(connections: usize) -> Result<(), Trouble> {
+/// Has so many connections allowed by the system. `option` sets how many, where one does.
+pub(super) fn allow(connections: usize, option: Option<&str>) -> Result<(), Trouble> {
     let needed = connections as u64 + SPARE;
     let allowed = rlimit::increase_nofile_limit(needed).unwrap_or(u64::MAX);
-    if allowed < needed {
-        let most = allowed.saturating_sub(SPARE);
-        return Err(format!(
-            "--concurrency {connections} needs {needed} open files, and the system allows {allowed}: \
-             raise that (ulimit -n), or take --concurrency {most}"
-        ));
+    if allowed >= needed {
+        return Ok(());
     }
-    Ok(())
+    Err(too_few(connections, option, allowed))
+}
+
+/// What to do where the system allows fewer open files than so many connections need.
+fn too_few(connections: usize, option: Option<&str>, allowed: u64) -> Trouble {
+    let needed = connections as u64 + SPARE;
+    let limit = format!("{needed} open files are needed, and the system allows {allowed}");
+    match (option, allowed.saturating_sub(SPARE)) {
+        (Some(option), most @ 1..) => format!(
+            "{option} {connections}: {limit}: raise that (ulimit -n), or take {option} {most}, the most \
+             that works"
+        ),
+        (Some(option), 0) => format!(
+            "{option} {connections}: {limit}, too few for any {option}: raise that (ulimit -n {} or more)",
+            SPARE + 1
+        ),
+        (None, _) => format!("{limit}: raise that (ulimit -n {needed} or more)"),
+    }
 }
 
 /// A runtime in real time.
@@ -164,6 +184,12 @@ impl Case {
             started.tell_output();
         }
         done
+    }
+
+    /// Says what it is at, where that takes long: a wait in a script is one here.
+    fn patience(&self, at: &str) -> Patience {
+        let url = excerpt::clipped(&self.endpoint.url, excerpt::MOST_OF_A_PATH);
+        Patience::with(format!("{at} against {url}"))
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
@@ -241,7 +267,9 @@ fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
 pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
     let options = &replay.anywhere;
     let case = Case::open(url, options, stop)?;
+    let patience = case.patience("playing");
     let (exchange, verdict) = play(&case)?;
+    drop(patience);
     let (report, shown) = match &case.repro {
         Some(repro) => {
             let replay = repro.compare(&verdict);
@@ -338,7 +366,9 @@ fn draw(
 
 pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     let case = Case::open(url, &show.anywhere, stop)?;
+    let patience = case.patience("playing");
     let (exchange, verdict) = play(&case)?;
+    drop(patience);
     output::line(&format!("{} ({})", url.bold(), probe_report::VERSION));
     let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
     let violation = saved.or(verdict.violations.first());
@@ -366,7 +396,8 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
 
 pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
     let case = Case::open(url, options, stop)?;
-    allow(AT_ONCE)?;
+    allow(AT_ONCE, None)?;
+    let patience = case.patience("shrinking");
     let mut seen = None;
     let found = case.wait(async {
         let player = case.meet().await?;
@@ -385,6 +416,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         output::note(&format!("shrinking {identity}: at most {REMOTE_BUDGET} plays, many at once"));
         minimal(&case, &player, identity).await.map(Some)
     });
+    drop(patience);
     // Whoever interrupts gets what was seen, as it was seen.
     let found = match found {
         Err(interrupted) if interrupted == INTERRUPTED && seen.is_some() => seen,
@@ -469,6 +501,25 @@ pub(super) fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_few_open_files_name_the_most_that_works_or_that_none_does() {
+        let said = |connections, option, allowed| too_few(connections, option, allowed);
+        let probe = Some("--concurrency");
+        assert!(
+            said(2000, probe, SPARE + 7).ends_with("take --concurrency 7, the most that works")
+        );
+        for allowed in [0, 3, SPARE] {
+            let none = said(2000, probe, allowed);
+            assert!(none.contains("too few for any --concurrency"), "{none}");
+            assert!(!none.contains("take"), "{none}");
+        }
+        let shrinks = said(32, None, 40);
+        assert!(
+            !shrinks.contains("--concurrency") && shrinks.contains("ulimit -n 64"),
+            "{shrinks}"
+        );
+    }
 
     #[test]
     fn what_a_file_says_of_the_opening_is_sent_but_for_what_is_given_anew() {

@@ -4,6 +4,7 @@ use super::args::Report;
 use super::files::{self, Content};
 use super::stop::Stop;
 use super::{CLEAN, Done, Trouble, export, output, output_file, pages};
+use crate::finding::input;
 use crate::report;
 use crate::report::page::{self, SavedFile, SavedRun};
 use crate::target::Registry;
@@ -24,7 +25,7 @@ pub(super) fn run(registry: &Registry, options: &Report, stop: &Stop) -> Done {
 
 fn read(file: &Path) -> Result<SavedRun, Trouble> {
     let at = files::named(file);
-    let text = files::text(file)?;
+    let text = files::text(file, input::REPORT)?;
     let mut run = page::read(&text).map_err(|error| format!("{at}: {error}"))?;
     run.from = file.display().to_string();
     Ok(run)

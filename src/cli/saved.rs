@@ -1,6 +1,7 @@
 //! Findings that were saved at once, and their files at the end: one for each problem.
 
 use super::output;
+use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::finding::save::{self, SaveError, write_whole};
 use crate::report::headline;
@@ -88,7 +89,7 @@ impl Early {
 fn final_name(directory: &Path, repro: &Repro) -> String {
     let name = repro.file_name();
     let is_confirmed = |text: String| Repro::parse(&text).is_ok_and(|earlier| earlier.confirmed);
-    let earlier = || std::fs::read_to_string(directory.join(&name)).is_ok_and(is_confirmed);
+    let earlier = || input::text(&directory.join(&name), input::REPRO).is_ok_and(is_confirmed);
     if repro.confirmed || !earlier() { name } else { unconfirmed_name(repro, "") }
 }
 

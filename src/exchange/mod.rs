@@ -150,6 +150,19 @@ impl Exchange {
         &mut self.connections[usize::from(connection.0)]
     }
 
+    /// What it cost to record, in events: so many bytes cost as much as one.
+    pub fn cost(&self) -> u64 {
+        const BYTES: usize = 256;
+        let bytes = |of: &Bytes| (of.to_subject.len() + of.to_actor.len()) / BYTES;
+        (self.events.len() + self.connections.iter().map(bytes).sum::<usize>()) as u64
+    }
+
+    /// Whether watching ended because a play may cost no more. In real time watching always ends.
+    pub fn was_cut_short(&self) -> bool {
+        let gave_up = What::Became(AfterDeadline::GaveUp);
+        self.both_ends && self.events.iter().rev().take(8).any(|event| event.what == gave_up)
+    }
+
     /// Appends what happened on the first connection, at the end at which it usually does.
     pub fn push(&mut self, at: Time, what: What) {
         self.events.push(Event::new(at, what));

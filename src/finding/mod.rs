@@ -2,6 +2,7 @@
 //!
 //! Plain data, and text in and out. Who plays, judges and shrinks is the callers' business.
 
+pub mod input;
 pub mod problem;
 pub mod repro;
 pub mod save;
@@ -21,13 +22,17 @@ pub struct Finding {
     pub script: Script,
     /// Whether the script is shrunk.
     pub shrunk: bool,
+    /// Whether shrinking ended because its plays had cost all that they may: then the script may not
+    /// be minimal.
+    pub cut_short: bool,
     /// The index in the campaign of the first script, from which it was shrunk.
     pub index: u64,
     /// The seed of the runtime's own choices, for [`play`](crate::run::virtual_time::play).
     pub runtime_seed: u64,
     /// How many plays shrinking took.
     pub plays: u32,
-    /// Of ten more plays of the minimal script (of three, where each takes real time),
+    /// Of ten more plays of the minimal script (of three, where each takes real time; of one, where
+    /// shrinking was cut short),
     /// the share that failed: 1 unless flaky. One play, where it is not shrunk.
     pub rate: f64,
     /// The script's exchange.

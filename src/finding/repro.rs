@@ -4,6 +4,7 @@
 //! Text in, text out: files are the faces' business.
 
 use crate::bounds::Bounds;
+use crate::excerpt;
 use crate::script::Script;
 use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
 use crate::wire::Opening;
@@ -184,8 +185,11 @@ impl Repro {
         let FileViolation { problem, level, variant, at_seconds, confirmed, ending, sentence } =
             file.violation;
         if !Ending::KINDS.contains(&ending.as_str()) {
-            let known = Ending::KINDS.join(", ");
-            return Err(ReproError::Field(format!("no ending `{ending}`; there are: {known}")));
+            let ending = excerpt::excerpt(&ending);
+            let known = excerpt::nearest(&ending, Ending::KINDS).join(", ");
+            return Err(ReproError::Field(format!(
+                "no ending `{ending}`; expected one of: {known}"
+            )));
         }
         // Cut behind the second of three quotes, text reads as none.
         if sentence.is_empty() {
@@ -213,6 +217,19 @@ impl Repro {
             confirmed,
             seen: file.seen,
         })
+    }
+
+    /// The same with all of its text fit for a terminal: a stranger may have written it.
+    #[must_use]
+    pub fn escaped(mut self) -> Self {
+        let (name, version) = &mut self.target;
+        for text in [&mut self.hangup, name, version, &mut self.sentence, &mut self.digest] {
+            *text = excerpt::escaped(text);
+        }
+        if let Some(Seen { timeline, wire }) = &mut self.seen {
+            (*timeline, *wire) = (excerpt::escaped_lines(timeline), excerpt::escaped_lines(wire));
+        }
+        self
     }
 
     /// The repro as a file's text.
@@ -322,7 +339,7 @@ pub(crate) fn ending_fields(ending: Ending) -> (String, Option<f64>) {
 
 /// A TOML error without the excerpt of the file that comes with it.
 fn one_line(error: &toml::de::Error) -> String {
-    error.message().replace('\n', " ")
+    excerpt::tidy(error.message())
 }
 
 #[cfg(test)]

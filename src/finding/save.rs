@@ -1,5 +1,6 @@
 //! Repro files on disk: written whole or not at all.
 
+use crate::finding::input;
 use crate::finding::repro::{Repro, ReproError};
 use std::fmt;
 use std::io::{self, Write as _};
@@ -188,10 +189,19 @@ pub fn saved(directory: &Path) -> Vec<(PathBuf, Result<Repro, Unreadable>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+    let read = |path: PathBuf| match read_regular(&path) {
         Ok(text) => Some((path, Repro::parse(&text).map_err(Unreadable::Repro))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some((path, Err(Unreadable::File(error)))),
     };
     paths.into_iter().filter_map(read).collect()
+}
+
+/// A FIFO among them would wait for a writer for ever.
+fn read_regular(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path)?.is_file() {
+        input::text(path, input::REPRO)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
 }

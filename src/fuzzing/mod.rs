@@ -42,7 +42,7 @@ use crate::heap;
 use crate::report;
 use crate::run::campaign::{Campaign, Ends, FirstFailure, Unjudged, cannot_be_tested};
 use crate::run::virtual_time::{play, play_and_judge};
-use crate::script::{Act, Pace, Script, Send, Step};
+use crate::script::Script;
 use crate::suite::Suite;
 use crate::target::{Deviation, Registry, Target};
 use crate::verdict::Violation;
@@ -254,19 +254,7 @@ impl Fuzz {
 }
 
 fn is_too_long(script: &Script) -> bool {
-    script.steps.len() > MAX_STEPS || script.steps.iter().map(acts).sum::<u64>() > MAX_ACTS
-}
-
-/// How often the client or the application acts in one step.
-fn acts(step: &Step) -> u64 {
-    match &step.act {
-        Act::Send(Send { pace: Pace::Times(times, _), .. })
-        | Act::App(_, Pace::Times(times, _)) => u64::from(*times),
-        Act::Send(Send { pace: Pace::Pieces(size, _), .. }) => {
-            step.max_bytes_sent() / u64::from(*size).max(1)
-        }
-        _ => 1,
-    }
+    script.steps.len() > MAX_STEPS || script.acts() > MAX_ACTS
 }
 
 /// A whole fuzz target for scripts against a server: what is given is turned into a

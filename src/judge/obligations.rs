@@ -43,14 +43,30 @@ pub struct OverdueCheck {
     soonest: Duration,
     /// Up to this time nothing can be overdue.
     on_time_until: Time,
+    /// How many events it has read, and what was due then.
+    read: (usize, Option<Time>),
+    /// With fewer events it is not read again.
+    next: usize,
 }
+
+/// Below so many events an exchange is read as often as it may have to be; above, once there are a
+/// sixteenth more: to read all of it again for each step would make the cost of a play grow with the
+/// square of its length. The client of so long a play may then act a little longer than until the
+/// first deadline that is missed. What is late stays so.
+const READ_EACH_TIME: usize = 4096;
 
 impl OverdueCheck {
     /// A check of a new connection.
     pub fn new(bounds: &Bounds) -> Self {
         let Bounds { close, handshake, idle, .. } = *bounds;
         let soonest = close.min(handshake.unwrap_or(close)).min(idle.unwrap_or(close));
-        Self { bounds: *bounds, soonest, on_time_until: Time::ZERO.after(soonest) }
+        Self {
+            bounds: *bounds,
+            soonest,
+            on_time_until: Time::ZERO.after(soonest),
+            read: (0, None),
+            next: 0,
+        }
     }
 
     /// Whether an end is overdue at `now`; `read` shows the exchange.
@@ -64,7 +80,17 @@ impl OverdueCheck {
             return false;
         }
         let mut due = None;
-        read(&mut |exchange| due = next_deadline(exchange, connection, &self.bounds));
+        read(&mut |exchange| {
+            let events = exchange.events.len();
+            if events != self.read.0 && events < self.next {
+                return;
+            }
+            if events != self.read.0 {
+                self.read = (events, next_deadline(exchange, connection, &self.bounds));
+                self.next = if events > READ_EACH_TIME { events + events / 16 } else { 0 };
+            }
+            due = self.read.1;
+        });
         let soonest = now.after(self.soonest);
         self.on_time_until = due.map_or(soonest, |due| due.min(soonest));
         due.is_some_and(|due| now > due)

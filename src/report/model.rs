@@ -312,7 +312,7 @@ impl FindingReport {
             ending: finding.violation.ending,
             since: finding.violation.owed.map(|owed| owed.since),
             shrunk: finding.shrunk,
-            cut_short: false,
+            cut_short: finding.cut_short,
             plays: finding.plays,
             repeats: Repeats::Share(finding.rate),
             measured: finding.exchange.work.as_ref().map(super::figures),

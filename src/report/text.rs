@@ -307,9 +307,10 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
         Remark::Dismissed(finding, why) => vec![wrapped(&dismissed(finding, why))],
         Remark::NotTested(lacks) => vec![wrapped(&format!("not tested: {}", lacks.join("; ")))],
         Remark::NotObserved => vec![wrapped(
-            "not observed: when the server lets go of its sockets, since it is not on this \
-             machine: releases-in-time, and ends-in-time for clients that do not read or are \
-             cut off",
+            "not observed: when the server lets go of its sockets (releases-in-time, and ends-in-time \
+             for clients that do not read or are cut off), since this system's kernel does not list \
+             them: the server runs on another machine, in a container or behind a proxy, or this \
+             system is not Linux",
         )],
         Remark::Refused(refused) => vec![wrapped(&format!(
             "{} of the opening requests were not answered with 101: too many at once, or too \

@@ -123,6 +123,8 @@ struct Direction<'a> {
     opens: bool,
     frames: Vec<Frame>,
     taken: usize,
+    /// How many frames have come before that, whole, and where the next one begins.
+    past: (usize, Option<usize>),
 }
 
 impl<'a> Direction<'a> {
@@ -140,7 +142,16 @@ impl<'a> Direction<'a> {
             stream.skip(missing, 0);
         }
         stream.take(u32::try_from(bytes.len() - stream.taken()).unwrap_or(u32::MAX), 0);
-        Self { from_client, sender, bytes, head, opens, frames: stream.into_frames(), taken: 0 }
+        Self {
+            from_client,
+            sender,
+            bytes,
+            head,
+            opens,
+            frames: stream.into_frames(),
+            taken: 0,
+            past: (0, None),
+        }
     }
 
     fn says(&self, text: &str) -> Vec<Said> {
@@ -166,10 +177,18 @@ impl<'a> Direction<'a> {
         if to <= head {
             return lines;
         }
-        let mut begin = head;
-        for frame in self.frames.iter().filter(|_| self.opens) {
-            // One that never ended has no end.
-            let end = frame.end_offset.min(self.bytes.len());
+        // One that never ended has no end.
+        let end_of = |frame: &Frame| frame.end_offset.min(self.bytes.len());
+        let mut begin = self.past.1.unwrap_or(head);
+        while let Some(frame) = self.frames.get(self.past.0).filter(|frame| end_of(frame) <= from) {
+            begin = end_of(frame);
+            self.past = (self.past.0 + 1, Some(begin));
+        }
+        for frame in self.frames[self.past.0..].iter().filter(|_| self.opens) {
+            if begin >= to {
+                break;
+            }
+            let end = end_of(frame);
             let (first, last) = (begin.max(from), end.min(to));
             // Of a frame in many pieces the first and the last are shown.
             if first < last && !(begin < from && last < end) {

@@ -53,8 +53,9 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script, request: &str) -> 
     }
     kept.extend(tail);
     // A millisecond longer: what the server did then, it had the time to do.
-    let lasting = lasting.since_accept().as_millis() as u32 + 1;
-    let left = lasting.saturating_sub(kept.iter().map(pauses).sum());
+    let lasting = u32::try_from(lasting.since_accept().as_millis()).unwrap_or(u32::MAX);
+    let paused = kept.iter().map(pauses).fold(0, u32::saturating_add);
+    let left = lasting.saturating_add(1).saturating_sub(paused);
     if left > 0 {
         kept.push(Act::Wait(Millis(left)).into());
     }
@@ -63,6 +64,13 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script, request: &str) -> 
 
 /// The step that sends the byte that so many bytes come before, those of the request not counted.
 fn step_that_sends(from: u32, script: &Script, request: &str) -> Option<usize> {
+    let (offset, ends) = sent_up_to(from, script, request)?;
+    ends.iter().position(|end| *end > offset)
+}
+
+/// How many bytes come before the one that `from` of those behind the request come before, and how
+/// many have been sent after each step.
+fn sent_up_to(from: u32, script: &Script, request: &str) -> Option<(usize, Vec<usize>)> {
     let mut sent = Vec::new();
     let mut ends = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
@@ -71,8 +79,7 @@ fn step_that_sends(from: u32, script: &Script, request: &str) -> Option<usize> {
         }
         ends.push(sent.len());
     }
-    let offset = opening_length(Role::Client, &sent)? + from as usize;
-    ends.iter().position(|end| *end > offset)
+    Some((opening_length(Role::Client, &sent)? + from as usize, ends))
 }
 
 /// Appends all that a step sends.
@@ -90,16 +97,15 @@ fn repetitions_before(prompt: Prompt, script: &Script, step: usize, request: &st
     let Act::Send(Send { piece, unit, pace: Pace::Times(times, every) }) = &whole.act else {
         return None;
     };
-    let fewer = |times: u32| {
-        let mut script = Script { steps: script.steps[..=step].to_vec() };
-        let pace = Pace::Times(times, *every);
-        let send = Send { piece: *piece, unit: unit.clone(), pace };
-        script.steps[step].act = Act::Send(send);
-        script
-    };
-    let before =
-        (1..*times).take_while(|times| step_that_sends(from, &fewer(*times), request).is_none());
-    before.last().and_then(|times| fewer(times).steps.pop())
+    let (offset, ends) = sent_up_to(from, script, request)?;
+    let start = step.checked_sub(1).map_or(0, |before| ends[before]);
+    let mut once = Vec::new();
+    append(&Send { piece: *piece, unit: unit.clone(), pace: Pace::Once }, request, &mut once);
+    let whole_before = offset.saturating_sub(start).checked_div(once.len());
+    let before = whole_before.map_or(*times - 1, |before| (*times - 1).min(before as u32));
+    let pace = Pace::Times(before, *every);
+    let send = Send { piece: *piece, unit: unit.clone(), pace };
+    (before > 0).then(|| Step { act: Act::Send(send), ..whole.clone() })
 }
 
 /// How long a step takes, at most, in milliseconds; to wait for the server is not counted.

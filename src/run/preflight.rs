@@ -6,6 +6,7 @@
 //! and over TCP alike. The words are the same for both; how a request is changed differs.
 
 use super::control_play::PlayScript;
+use crate::excerpt::{MOST_OF_A_PATH, clipped};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::view::View;
@@ -19,7 +20,7 @@ const POLITE: [&str; 2] = ["upgrade\nwait 1s\n", "upgrade\ntext \"x\"\nwait 1s\n
 const SOON: Duration = Duration::from_secs(1);
 
 /// So many bytes of an answer are told.
-const TOLD: usize = 300;
+const TOLD: usize = 40;
 
 /// Why a server could not be tested.
 pub(crate) const SENT_AWAY: &str = "it opens a WebSocket and ends the connection within 1 s without a Close, of a client that only \
@@ -191,7 +192,7 @@ fn header(head: &[u8], name: &str) -> Option<String> {
     let head = String::from_utf8_lossy(head);
     let pair = |line: &str| {
         let (own, value) = line.split_once(':')?;
-        own.eq_ignore_ascii_case(name).then(|| value.trim().replace(char::is_control, ""))
+        own.eq_ignore_ascii_case(name).then(|| clipped(value.trim(), MOST_OF_A_PATH))
     };
     head.lines().find_map(pair)
 }
@@ -233,6 +234,6 @@ mod tests {
     fn an_answer_without_end_is_cut() {
         let long = format!("HTTP/1.1 404 No\r\nX: {}\r\n\r\n", "x".repeat(9000));
         let told = told(long.as_bytes(), false).expect("no 101");
-        assert!(told.len() < 500 && told.ends_with("\", and more"), "{told}");
+        assert!(told.len() < 200 && told.ends_with("\", and more"), "{told}");
     }
 }

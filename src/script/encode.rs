@@ -173,9 +173,29 @@ impl Send {
         };
         sent * self.pace.times()
     }
+
+    /// How many pieces or repetitions the step has.
+    fn acts(&self) -> u64 {
+        match self.pace {
+            Pace::Pieces(size, _) => {
+                self.max_bytes_sent(handshake::REQUEST).div_ceil(u64::from(size.max(1))).max(1)
+            }
+            Pace::Once | Pace::Times(..) => self.pace.times(),
+        }
+    }
 }
 
 impl Step {
+    /// How often the client or the application acts in the step, at most: once, or as often as it
+    /// repeats, or in so many pieces.
+    pub fn acts(&self) -> u64 {
+        match &self.act {
+            Act::Send(send) => send.acts(),
+            Act::App(_, pace) => pace.times(),
+            _ => 1,
+        }
+    }
+
     /// An upper bound of the bytes that the step sends, the client's or the application's.
     pub fn max_bytes_sent(&self) -> u64 {
         self.max_bytes_sent_with(handshake::REQUEST)
@@ -198,6 +218,11 @@ impl Step {
 }
 
 impl Script {
+    /// How often the client or the application acts in all steps together, at most.
+    pub fn acts(&self) -> u64 {
+        self.steps.iter().map(Step::acts).sum()
+    }
+
     /// An upper bound of the bytes that the script sends, the client's and the application's.
     pub fn max_bytes_sent(&self) -> u64 {
         self.max_bytes_sent_with(handshake::REQUEST)

@@ -268,5 +268,10 @@ impl Millis {
 pub const MAX_TIMES: u32 = 10_000;
 
 /// The most bytes that a whole script may send, the client's and the
-/// application's together: a repro from a stranger must not eat the machine.
-pub const MAX_BYTES: u64 = 256 << 20;
+/// application's together: a repro from a stranger must not eat the machine, and what hangup records
+/// of a play has to fit into a worker process beside what the server keeps.
+pub const MAX_BYTES: u64 = 32 << 20;
+
+/// The most acts of a whole script: steps, each with its repetitions or its pieces. Each of them has
+/// the server polled.
+pub const MAX_ACTS: u64 = 100_000;

@@ -4,9 +4,10 @@
 //! error names its line, its column, what stands there, and what could.
 
 use super::{
-    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_BYTES, MAX_TIMES,
-    Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_ACTS, MAX_BYTES,
+    MAX_TIMES, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
+use crate::excerpt::{excerpt, nearest};
 use crate::wire::Opcode;
 use std::fmt;
 use std::str::FromStr;
@@ -28,12 +29,21 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: ", self.line, self.column)?;
         match &self.found {
-            Some(found) => write!(f, "found `{found}`")?,
+            Some(found) => write!(f, "found `{}`", excerpt(found))?,
             None => f.write_str("the line ends")?,
         }
-        match self.expected.as_slice() {
+        let found = self.found.as_deref().unwrap_or_default();
+        let names = nearest(found, self.expected.iter().copied());
+        match names.as_slice() {
             [one] => write!(f, ", expected {one}"),
-            several => write!(f, ", expected one of: {}", several.join(", ")),
+            all if all.len() == self.expected.len() => {
+                write!(f, ", expected one of: {}", all.join(", "))
+            }
+            some => write!(
+                f,
+                ", expected one of: {}, .. (`hangup explain notation` lists all)",
+                some.join(", ")
+            ),
         }
     }
 }
@@ -44,26 +54,43 @@ impl FromStr for Script {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let mut script = Self::default();
-        let mut max_bytes = 0;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        for (index, line) in text.lines().enumerate() {
-            let mut rest = Line::new(line, index + 1);
-            rest.skip_space();
-            if rest.is_empty() || rest.text.starts_with('#') {
-                continue;
-            }
-            let step = rest.step()?;
-            max_bytes += step.max_bytes_sent();
-            script.steps.push(step);
-            if max_bytes > MAX_BYTES {
-                return Err(
-                    Line::new(line, index + 1).error(&["a script of at most 256 MiB in all"])
-                );
-            }
-        }
-        Ok(script)
+        parse(text, MAX_BYTES, MAX_ACTS)
     }
+}
+
+impl Script {
+    /// Reads what hangup itself has made of a script that was read: a control, or a candidate of
+    /// shrinking, may be a step longer than scripts may be.
+    #[cfg(feature = "cli")]
+    pub(crate) fn parse_own(text: &str) -> Result<Self, ParseError> {
+        parse(text, u64::MAX, u64::MAX)
+    }
+}
+
+fn parse(text: &str, most_bytes: u64, most_acts: u64) -> Result<Script, ParseError> {
+    let mut script = Script::default();
+    let (mut max_bytes, mut acts) = (0, 0);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.lines().enumerate() {
+        let mut rest = Line::new(line, index + 1);
+        rest.skip_space();
+        if rest.is_empty() || rest.text.starts_with('#') {
+            continue;
+        }
+        let step = rest.step()?;
+        max_bytes += step.max_bytes_sent();
+        acts += step.acts();
+        script.steps.push(step);
+        let too_much = match () {
+            () if max_bytes > most_bytes => "a script of at most 32 MiB in all",
+            () if acts > most_acts => {
+                "a script of at most 100000 steps, repetitions and pieces in all"
+            }
+            () => continue,
+        };
+        return Err(Line::new(line, index + 1).error(&[too_much]));
+    }
+    Ok(script)
 }
 
 /// A time as scripts write it: `10ms`, `2s`, `5min`, `12h`.
@@ -244,8 +271,9 @@ impl<'a> Line<'a> {
             .map(Millis)
     }
 
-    fn byte_count(&mut self) -> Parsed<u32> {
-        let count = self.number(0, Size::MAX.0, "a number of bytes")?;
+    fn byte_count(&mut self, least: u32) -> Parsed<u32> {
+        let what = if least == 0 { "a number of bytes" } else { "a number of bytes, 1 or more" };
+        let count = self.number(least, Size::MAX.0, what)?;
         if self.take("bytes") || self.take("byte") {
             Ok(count)
         } else {
@@ -294,10 +322,10 @@ impl<'a> Line<'a> {
             }
             "first" | "rest" => {
                 let piece = if word == "first" {
-                    Piece::First(self.byte_count()?)
+                    Piece::First(self.byte_count(0)?)
                 } else {
                     self.demand("after")?;
-                    Piece::After(self.byte_count()?)
+                    Piece::After(self.byte_count(0)?)
                 };
                 self.demand("of")?;
                 let unit = self.unit(UNITS)?;
@@ -346,7 +374,7 @@ impl<'a> Line<'a> {
         if cuttable && self.take("in") {
             self.demand("pieces")?;
             self.demand("of")?;
-            let size = self.byte_count()?;
+            let size = self.byte_count(1)?;
             return Ok(Pace::Pieces(size, self.every()?));
         }
         Ok(Pace::Once)
@@ -567,8 +595,8 @@ mod tests {
         let error = |text: &str| text.parse::<Script>().expect_err(text).to_string();
         assert_eq!(
             error("upgrade\nawait clsoe"),
-            "line 2, column 7: found `clsoe`, expected one of: \
-             upgrade, close, message, ping, pong, end"
+            "line 2, column 7: found `clsoe`, expected one of: close, message, ping, pong, end, .. \
+             (`hangup explain notation` lists all)"
         );
         assert_eq!(error("stop"), "line 1, column 5: the line ends, expected reading");
         assert_eq!(error("fin now"), "line 1, column 5: found `now`, expected the line's end");
@@ -589,9 +617,43 @@ mod tests {
             "line 1, column 15: found `2^64`, expected a number of bytes up to 2^64-1, \
              such as 126, 2^31 or 2^64-1"
         );
-        assert!(error("frobnicate").contains("expected one of: upgrade, text, binary"));
-        assert!(error("unmasked wait 1s").contains("expected one of: text, binary, continuation"));
-        assert!(error("text 16MiB x 10000").contains("a script of at most 256 MiB in all"));
+        assert!(error("txet").contains("expected one of: text, "));
+        assert!(error("unmasked wait 1s").contains("expected one of: "));
+        assert!(error("fin\ntext 16MiB x 10000").contains("a script of at most 32 MiB in all"));
+        assert_eq!(
+            error("upgrade in pieces of 0 bytes"),
+            "line 1, column 22: found `0`, expected a number of bytes, 1 or more"
+        );
+    }
+
+    #[test]
+    fn a_script_has_a_bound_of_steps_repetitions_and_pieces_together() {
+        let most = MAX_ACTS as usize;
+        for (text, acts) in [
+            ("fin\n".repeat(most), MAX_ACTS),
+            ("ping x 10000\n".repeat(10), MAX_ACTS),
+            ("raw 100000B in pieces of 1 byte\n".to_owned(), MAX_ACTS),
+            ("app ping x 9999 every 1s\n+ wait 1s\n".repeat(10), MAX_ACTS),
+        ] {
+            let script: Script = text.parse().expect("not one too many");
+            assert_eq!(script.acts(), acts, "{text:.40}");
+            let error = format!("{text}cut\n").parse::<Script>().expect_err("one too many");
+            assert!(error.to_string().contains("at most 100000 steps, repetitions"), "{error}");
+            assert_eq!(error.line, script.steps.len() + 1);
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_little_of_what_it_found_and_nothing_that_a_terminal_would_obey() {
+        for word in ["x".repeat(1 << 20), "\u{202e}\u{1b}[2J".repeat(9), "\0".to_owned()] {
+            for text in [word.clone(), format!("text {word}"), format!("wait {word}")] {
+                let error = text.parse::<Script>().expect_err("no script").to_string();
+                assert!(
+                    error.len() < 300 && !error.contains(['\u{202e}', '\u{1b}', '\0']),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]

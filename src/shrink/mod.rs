@@ -15,6 +15,7 @@ mod what_matters;
 use crate::script::Script;
 use simpler::Complexity;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub use simpler::NumberKind;
 pub use what_matters::{
@@ -23,6 +24,10 @@ pub use what_matters::{
 
 /// The most plays that [`shrink`] spends on one script.
 pub const BUDGET: u32 = 500;
+
+/// What all plays of one shrinking may cost together, by [`Exchange::cost`](crate::exchange::Exchange::cost):
+/// as much as ten plays of the most events. What is drawn costs a hundredth of that.
+pub const MOST_COST: u64 = 3_000_000;
 
 /// A shrunk script and what it cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +61,21 @@ pub struct Shrinker {
     /// Whether a candidate was accepted since the first pass began.
     progress: bool,
     /// Candidates that did not fail: they are not proposed again.
-    tried: BTreeSet<Script>,
+    /// By what they hash to: a long script has many candidates, each as long.
+    tried: BTreeSet<u64>,
     proposed: Option<Script>,
+    /// The [weight](weight) of the best script, and of all candidates that it looked at.
+    weight: u64,
+    looked: u64,
+}
+
+/// What all candidates may weigh together, those that are not proposed included: to leave out any of
+/// 100,000 equal steps is the same, and to see that costs as much as to play it.
+const MOST_LOOKED: u64 = 10_000_000;
+
+/// What it costs to copy a script, about: a unit is a short step.
+fn weight(script: &Script) -> u64 {
+    1 + script.to_string().len() as u64 / 16
 }
 
 /// The kind of candidate that is tried, and the position in it.
@@ -97,23 +115,37 @@ enum Pass {
     Done,
 }
 
+/// The same in every process.
+fn hash(script: &Script) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    script.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Shrinker {
     /// Begins with `script`, which fails.
     pub fn new(script: Script) -> Self {
         let size = script.steps.len().div_ceil(2).max(1);
         Self {
             complexity: Complexity::of(&script),
+            weight: weight(&script),
             best: script,
             pass: Pass::Chunks { size, at: 0 },
             progress: false,
             tried: BTreeSet::new(),
             proposed: None,
+            looked: 0,
         }
     }
 
     /// The smallest script known to fail.
     pub const fn best(&self) -> &Script {
         &self.best
+    }
+
+    /// Whether it ended because it has looked at so much; the best script may not be minimal then.
+    pub const fn is_cut_short(&self) -> bool {
+        self.looked >= MOST_LOOKED
     }
 
     /// The smallest script known to fail, for good.
@@ -125,11 +157,13 @@ impl Shrinker {
     /// proposes the same one until [`tell`](Self::tell) is called.
     pub fn candidate(&mut self) -> Option<&Script> {
         while self.proposed.is_none() {
-            if matches!(self.pass, Pass::Done) {
+            if matches!(self.pass, Pass::Done) || self.is_cut_short() {
                 return None;
             }
+            self.looked += self.weight;
             let candidate = self.current().filter(|candidate| {
-                Complexity::of(candidate) < self.complexity && !self.tried.contains(candidate)
+                Complexity::of(candidate) < self.complexity
+                    && !self.tried.contains(&hash(candidate))
             });
             match candidate {
                 Some(candidate) => self.proposed = Some(candidate),
@@ -144,11 +178,12 @@ impl Shrinker {
         let Some(candidate) = self.proposed.take() else { return };
         if failed {
             self.complexity = Complexity::of(&candidate);
+            self.weight = weight(&candidate);
             self.best = candidate;
             self.progress = true;
             self.accepted();
         } else {
-            self.tried.insert(candidate);
+            self.tried.insert(hash(&candidate));
             self.rejected();
         }
     }

@@ -394,6 +394,7 @@ impl Suite {
             plays: 0,
             rate: 1.0,
             exchange,
+            cut_short: false,
             dismissed: None,
         };
         let repro = report::repro(&self.target, self.target.bounds, &finding);

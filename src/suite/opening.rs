@@ -50,7 +50,8 @@ impl Suite {
     ///
     /// # Panics
     ///
-    /// If it is empty, or has a space, a control character, `/` or what is not ASCII in it.
+    /// If it is empty, or has a character in it that no name, address or port has: a space, `/`, `@`
+    /// and the like.
     #[track_caller]
     pub fn host(self, host: impl Into<String>) -> Self {
         self.opening(|opening| opening.with_host(host))

@@ -82,6 +82,7 @@ impl Suite {
             plays: 0,
             rate: 1.0,
             exchange,
+            cut_short: false,
             dismissed: None,
         };
         replayed.broken.push((finding, path, saved_for));

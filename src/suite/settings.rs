@@ -2,6 +2,7 @@
 //! by itself wins.
 
 use super::{Suite, name};
+use crate::excerpt::excerpt;
 use crate::report;
 use std::env::VarError;
 use std::fmt::Write as _;
@@ -79,8 +80,8 @@ fn number(name: &str, least: u64, lookup: Lookup<'_>) -> Result<Option<u64>, Str
     match value.parse() {
         Ok(number) if number >= least => Ok(Some(number)),
         _ => Err(format!(
-            "the environment variable {name} is `{value}`: it takes a whole number from {least} \
-             to {}",
+            "the environment variable {name} is `{}`: it takes a whole number from {least} to {}",
+            excerpt(&value),
             u64::MAX
         )),
     }

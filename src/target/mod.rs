@@ -25,6 +25,7 @@ pub use crate::script::AppSteps;
 pub use crate::wire::{InvalidOpening, Opening};
 
 use crate::bounds::Bounds;
+use crate::excerpt::{MOST_NAMES, excerpt, nearest, tidy};
 use crate::verdict::{Identity, Invariant, Pattern};
 use reference::Reference;
 use reference::faults::PlantedFault;
@@ -163,9 +164,20 @@ impl fmt::Display for NoTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name, known } => {
-                write!(f, "no target `{name}`; there are: {}", known.join(", "))
+                let near = nearest(name, known.iter().map(String::as_str)).join(", ");
+                let name = excerpt(name);
+                if known.len() > MOST_NAMES {
+                    return write!(
+                        f,
+                        "no target `{name}`; the nearest are: {near}; the command `targets` lists all {}",
+                        known.len()
+                    );
+                }
+                write!(f, "no target `{name}`; there are: {near}")
             }
-            Self::CannotCompose { name, why } => write!(f, "no target `{name}`: {why}"),
+            Self::CannotCompose { name, why } => {
+                write!(f, "no target `{}`: {}", excerpt(name), tidy(why))
+            }
         }
     }
 }

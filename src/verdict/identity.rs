@@ -5,6 +5,7 @@
 //! which makes identities.
 
 use super::{Cause, Condition, Invariant, Symptom};
+use crate::excerpt::{excerpt, nearest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -260,29 +261,37 @@ pub enum ParseIdentityError {
 
 impl fmt::Display for ParseIdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = |ids: &mut dyn Iterator<Item = &'static str>| ids.collect::<Vec<_>>().join(", ");
+        let near =
+            |text: &str, ids: &mut dyn Iterator<Item = &'static str>| nearest(text, ids).join(", ");
         match self {
             Self::Rule(text) => {
-                let rules = ids(&mut Invariant::ALL.iter().map(|rule| rule.id()));
-                write!(f, "no rule `{text}`; expected one of: {rules}")
-            }
-            Self::Symptom(text) => {
-                let symptoms = ids(&mut Symptom::ALL.iter().map(|symptom| symptom.id()));
-                write!(f, "no symptom `{text}`; expected one of: {symptoms}")
-            }
-            Self::Variant(text) => {
-                let causes = ids(&mut Cause::ALL.iter().map(|cause| cause.id()));
-                let conditions = ids(&mut Condition::ALL.iter().map(|condition| condition.id()));
+                let near = near(text, &mut Invariant::ALL.iter().map(|rule| rule.id()));
+                let text = excerpt(text);
                 write!(
                     f,
-                    "no cause and no condition `{text}`; expected a cause ({causes}) or a condition \
-                     ({conditions})"
+                    "no rule `{text}`; the nearest are: {near}; `hangup invariants` lists all"
                 )
+            }
+            Self::Symptom(text) => {
+                let near = near(text, &mut Symptom::ALL.iter().map(|symptom| symptom.id()));
+                let text = excerpt(text);
+                write!(
+                    f,
+                    "no symptom `{text}`; the nearest are: {near}; `hangup explain RULE` lists a rule's"
+                )
+            }
+            Self::Variant(text) => {
+                let causes = Cause::ALL.iter().map(|cause| cause.id());
+                let conditions = Condition::ALL.iter().map(|condition| condition.id());
+                let near = near(text, &mut causes.chain(conditions));
+                let text = excerpt(text);
+                write!(f, "no cause and no condition `{text}`; the nearest are: {near}")
             }
             Self::Order(text) => write!(
                 f,
-                "`{text}` is out of place; expected `rule (symptom): cause, condition`, with at most one of \
-                 each"
+                "`{}` is out of place; expected `rule (symptom): cause, condition`, with at most one of \
+                 each",
+                excerpt(text)
             ),
         }
     }
@@ -462,9 +471,7 @@ mod tests {
         };
         for rule in ["", "ends", "ends-in-time:", "ends-in-time,silent", " ends-in-time"] {
             let error = error(rule);
-            assert!(
-                error.starts_with(&format!("no rule `{rule}`; expected one of: ends-in-time,"))
-            );
+            assert!(error.starts_with(&format!("no rule `{rule}`; the nearest are: ")));
         }
         for (text, word) in [
             ("no-spin: ", ""),
@@ -474,7 +481,8 @@ mod tests {
         ] {
             let error = error(text);
             assert!(error.starts_with(&format!("no cause and no condition `{word}`; ")), "{error}");
-            assert!(error.contains("a condition (silent, "), "{error}");
+            assert!(error.contains("; the nearest are: "), "{error}");
+            assert_eq!(error.matches(", ").count(), word.matches(", ").count() + 4, "{error}");
         }
         for (text, word) in [
             ("no-spin: silent, idle client", "idle client"),

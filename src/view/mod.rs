@@ -337,8 +337,8 @@ impl<'a> View<'a> {
     /// the event `arrived` carried.
     pub fn read_upto(&self, offset: usize, arrived: usize) -> Option<usize> {
         if self.exchange.both_ends {
-            let read = self.reads.iter().find(|(_, total)| *total >= offset);
-            return read.map(|(event, _)| *event);
+            let read = self.reads.partition_point(|(_, total)| *total < offset);
+            return self.reads.get(read).map(|(event, _)| *event);
         }
         let end = self.firsts.got_end.filter(|_| self.firsts.got_reset.is_none())?;
         let stops = |event: &Event| matches!(event.what, What::StoppedReading | What::Cut);

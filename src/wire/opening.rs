@@ -3,6 +3,7 @@
 //! It makes one request, whole and legal. It reads no answer, and knows no URL.
 
 use super::handshake::REQUEST;
+use crate::excerpt::excerpt;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -89,13 +90,13 @@ impl Opening {
     pub fn with_path(mut self, path: impl Into<String>) -> Result<Self, InvalidOpening> {
         self.path = Cow::Owned(path.into());
         if !self.path.starts_with('/') {
-            return refuse(&format!("path {:?}: it has to begin with `/`", self.path));
+            return refuse(&format!("path {}: it has to begin with `/`", quoted(&self.path)));
         }
         if !self.path.chars().all(|c| c.is_ascii_graphic() && c != '#') {
             return refuse(&format!(
-                "path {:?}: a space, `#`, a control character or what is not ASCII has to be \
+                "path {}: a space, `#`, a control character or what is not ASCII has to be \
                  percent-encoded",
-                self.path
+                quoted(&self.path)
             ));
         }
         self.made()
@@ -105,14 +106,15 @@ impl Opening {
     ///
     /// # Errors
     ///
-    /// One line, where it is empty, or has a space, a control character, `/` or what is not ASCII.
+    /// One line, where it is empty, or has a character that no name, address or port has: a space,
+    /// `/`, `@`, `?` and the like.
     pub fn with_host(mut self, host: impl Into<String>) -> Result<Self, InvalidOpening> {
         self.host = Cow::Owned(host.into());
-        if self.host.is_empty() || !self.host.chars().all(|c| c.is_ascii_graphic() && c != '/') {
+        if self.host.is_empty() || !self.host.chars().all(is_of_a_host) {
             return refuse(&format!(
-                "host {:?}: it has to be a name or an address, and a port behind `:` where there \
+                "host {}: it has to be a name or an address, and a port behind `:` where there \
                  is one",
-                self.host
+                quoted(&self.host)
             ));
         }
         self.made()
@@ -132,11 +134,12 @@ impl Opening {
     ) -> Result<Self, InvalidOpening> {
         let (name, value) = (name.into(), value.into().trim().to_owned());
         if !is_token(&name) {
-            return refuse(&format!("header {name:?}: that is no header's name"));
+            return refuse(&format!("header {}: that is no header's name", quoted(&name)));
         }
         if value.contains(char::is_control) {
             return refuse(&format!(
-                "header `{name}`: a line break or another control character in its value"
+                "header `{}`: a line break or another control character in its value",
+                excerpt(&name)
             ));
         }
         if let Some((_, why)) = RESERVED.iter().find(|(own, _)| own.eq_ignore_ascii_case(&name)) {
@@ -154,10 +157,13 @@ impl Opening {
     pub fn with_subprotocol(mut self, name: impl Into<String>) -> Result<Self, InvalidOpening> {
         let name = name.into();
         if !is_token(&name) {
-            return refuse(&format!("subprotocol {name:?}: that is no subprotocol's name"));
+            return refuse(&format!(
+                "subprotocol {}: that is no subprotocol's name",
+                quoted(&name)
+            ));
         }
         if self.subprotocols.contains(&name) {
-            return refuse(&format!("subprotocol `{name}`: it is offered already"));
+            return refuse(&format!("subprotocol `{}`: it is offered already", excerpt(&name)));
         }
         self.subprotocols.push(name);
         self.made()
@@ -237,6 +243,17 @@ const RESERVED: [(&str, &str); 12] = [
 const OWN: &str = "the opening handshake has it, once";
 const BODY: &str = "an opening request has no body";
 
+/// At most 40 characters, in quotes.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", excerpt(text))
+}
+
+/// Whether it may stand in `HOST:PORT`: RFC 3986 has more for names, and nobody uses them.
+const fn is_of_a_host(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(character, '-' | '.' | '_' | '~' | '%' | ':' | '[' | ']')
+}
+
 fn refuse<T>(why: &str) -> Result<T, InvalidOpening> {
     Err(InvalidOpening(why.to_owned()))
 }
@@ -309,7 +326,7 @@ impl Opening {
     pub fn with_header_line(self, line: &str) -> Result<Self, InvalidOpening> {
         match line.split_once(':') {
             Some((name, value)) if is_token(name) => self.with_header(name, value),
-            _ => refuse(&format!("header {line:?}: say it as `Name: value`")),
+            _ => refuse(&format!("header {}: say it as `Name: value`", quoted(line))),
         }
     }
 }
@@ -368,6 +385,11 @@ mod tests {
             (Opening::new().with_host(""), "a name or an address"),
             (Opening::new().with_host("a b"), "a name or an address"),
             (Opening::new().with_host("a/b"), "a name or an address"),
+            (Opening::new().with_host("x@y"), "a name or an address"),
+            (Opening::new().with_host("x@y/"), "a name or an address"),
+            (Opening::new().with_host("a?b"), "a name or an address"),
+            (path(&"\u{202e}".repeat(999)), "begin with `/`"),
+            (header(&format!("{} ", "x".repeat(999)), ""), "...\": that is no header's name"),
             (header("", "x"), "no header's name"),
             (header("X Y", "x"), "no header's name"),
             (header("X:", "x"), "no header's name"),
@@ -394,6 +416,8 @@ mod tests {
         ] {
             let error = refused.expect_err(named).to_string();
             assert!(error.contains(named) && !error.contains('\n'), "{named}: {error}");
+            let is_obeyed = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(error.len() < 250 && !error.contains(is_obeyed), "{named}: {error}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments and files that are wrong: exit code 2, and one line that names what is wrong.
 
-use crate::cli::{ALL, Desk, HANG, REPRO};
+use crate::cli::{BUGGY, Desk, HANG, REPRO};
+use std::fmt::Write as _;
 
 #[test]
 fn bad_arguments_exit_with_2_and_name_what_is_wrong_on_stderr_alone() {
@@ -29,16 +30,18 @@ fn bad_arguments_exit_with_2_and_name_what_is_wrong_on_stderr_alone() {
 }
 
 #[test]
-fn an_unknown_target_is_refused_with_the_names_of_the_known_ones() {
+fn an_unknown_target_is_refused_with_the_nearest_names_and_the_command_that_lists_all() {
     let desk = Desk::with_repro();
     for arguments in [
-        "test reference nowhere",
-        "show hang.script --target nowhere",
-        &format!("replay {REPRO} --target nowhere"),
+        "test reference tungstenite/no-dedline",
+        "show hang.script --target tungstenite/no-dedline",
+        &format!("replay {REPRO} --target tungstenite/no-dedline"),
     ] {
         let run = desk.hangup(arguments);
-        assert!(run.refusal().contains("`nowhere`"), "{run:?}");
-        assert!(ALL.iter().all(|name| run.err.contains(name)), "{run:?}");
+        let said = run.refusal();
+        assert!(said.contains("no target `tungstenite/no-dedline`; the nearest are: "), "{said}");
+        assert!(said.contains(BUGGY) && said.contains("the command `targets` lists all"), "{said}");
+        assert!(said.len() < 300, "five names are not long: {said}");
     }
 }
 
@@ -107,12 +110,125 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
         ("close = 5.0", "close = nan", "NaN is no number of seconds"),
         ("close = 5.0", "close = 2e9", "2000000000 is no number of seconds"),
         ("app close", "app clsoe", "line 2, column 5: found `clsoe`, expected one of: send, ping"),
-        ("app close", "text 16MiB x 10000", "256 MiB"),
+        ("app close", "text 16MiB x 10000", "32 MiB"),
     ] {
         desk.edit(from, to);
         for command in ["replay", "shrink", "show"] {
             let run = desk.hangup(&format!("{command} edited.toml"));
             assert!(run.refusal().contains(why), "{to}: {run:?}");
+        }
+    }
+}
+
+/// Files and devices that are too large, by the command that reads them.
+#[test]
+fn no_file_is_read_beyond_its_bound_and_no_device_without_end() {
+    let desk = Desk::new();
+    desk.write("large.script", "wait 1s\n".repeat(200_000));
+    desk.write("large.json", vec![b' '; 33 << 20]);
+    desk.write("large.toml", "x = 1\n".repeat(800_000));
+    for (command, most) in [
+        ("show large.script --target reference", "1 MiB"),
+        ("shrink large.script --target reference", "1 MiB"),
+        ("export large.script", "1 MiB"),
+        ("compare large.json large.json", "32 MiB"),
+        ("test reference --scripts 1 --baseline large.toml", "4 MiB"),
+        ("replay /dev/zero", "1 MiB"),
+        ("show /dev/zero --target reference", "1 MiB"),
+        ("compare /dev/zero /dev/zero", "32 MiB"),
+        ("test reference --scripts 1 --baseline /dev/zero", "4 MiB"),
+        ("probe ws://127.0.0.1:1/ --baseline /dev/zero", "4 MiB"),
+        ("probe wss://127.0.0.1:1/ --ca /dev/zero", "4 MiB"),
+    ] {
+        let run = desk.hangup(command);
+        let said = format!("it has more than {most}, which is the most that is read of it");
+        assert!(run.refusal().contains(&said), "{command}: {run:?}");
+    }
+    let run = desk.sh("hangup show - --target reference < /dev/zero");
+    assert!(run.refusal().starts_with("standard input: it has more than 1 MiB"), "{run:?}");
+}
+
+#[test]
+fn an_error_repeats_at_most_forty_characters_of_a_file_and_none_that_a_terminal_obeys() {
+    let desk = Desk::with_repro();
+    desk.write("zeros.script", vec![0; 1 << 20]);
+    desk.write("moves.script", "upgrade\n\u{202e}\u{1b}[31m\u{2066}text\n");
+    desk.write("long.script", format!("upgrade\ntext {}\n", "y".repeat(100_000)));
+    desk.write("long.toml", format!("format = 2\n{} = 1\n", "k".repeat(9000)));
+    desk.edit("\"ends-in-time\"", &format!("\"{}\"", "v\u{202e}".repeat(500)));
+    let long = "n".repeat(500);
+    desk.write("names.json", "{\"targets\": [{\"name\": 7}]}");
+    for arguments in [
+        "show zeros.script --target reference",
+        "show moves.script --target reference",
+        "replay long.script --target reference",
+        "replay long.toml",
+        "replay edited.toml",
+        "compare names.json names.json",
+        &format!("test {long}"),
+        &format!("explain {long}"),
+        &format!("replay {long}"),
+        &format!("probe ws://127.0.0.1:1/{long}/\u{202e}"),
+        &format!("probe ws://127.0.0.1:1/ --host {long}@"),
+        &format!("probe ws://127.0.0.1:1/ --header {long}"),
+        &format!("probe ws://127.0.0.1:1/ --subprotocol {long}\u{202e}"),
+    ] {
+        let run = desk.hangup(arguments);
+        let said = run.refusal().trim_end();
+        let shown = said.split(|c: char| "ynkv".contains(c)).filter(|part| part.is_empty()).count();
+        assert!(said.chars().count() < 400 && shown < 130, "{said}");
+        let is_obeyed = |c: char| c.is_control() || "\u{202e}\u{2066}".contains(c);
+        assert!(!said.contains(is_obeyed), "{said:?}");
+    }
+    for arguments in [
+        format!("test --scripts {long}"),
+        format!("test --for \u{202e}{long}"),
+        format!("--{long}"),
+        format!("{long}\u{202e}"),
+    ] {
+        let run = desk.hangup(&arguments);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
+        assert!(run.err.lines().all(|line| line.chars().count() < 300), "{run:?}");
+        assert!(!run.err.contains(['\u{202e}', '\u{1b}']), "{run:?}");
+    }
+}
+
+#[test]
+fn a_list_has_at_most_five_names() {
+    let desk = Desk::with_repro();
+    desk.write("wrong.script", "upgrade\ntxet\n");
+    desk.edit("ending = \"never\"", "ending = \"nevre\"");
+    for (arguments, nearest, lists) in [
+        ("show wrong.script --target reference", "text", "`hangup explain notation` lists all"),
+        ("explain ends-on-time", "ends-in-time", "`invariants` lists all"),
+        ("replay edited.toml", "never", "no ending `nevre`"),
+    ] {
+        let run = desk.hangup(arguments);
+        let said = run.refusal();
+        let (_, names) = said.split_once(": ").expect("names");
+        let names = names.rsplit(" of").next().unwrap_or_default();
+        assert!(names.contains(nearest) && said.contains(lists), "{said}");
+        assert!(names.matches(", ").count() <= 6, "{said}");
+    }
+    assert!(desk.hangup("explain notation").out.contains("| `wait 2s` |"));
+}
+
+#[test]
+fn a_script_that_would_cost_too_much_is_refused_by_its_bound() {
+    let desk = Desk::new();
+    let mut steps = String::new();
+    for _ in 0..11 {
+        let _ = writeln!(steps, "ping x 10000");
+    }
+    for (text, bound) in [
+        ("upgrade\ntext 1MiB x 200\n", "a script of at most 32 MiB in all"),
+        (&steps, "a script of at most 100000 steps, repetitions and pieces in all"),
+        ("upgrade in pieces of 0 bytes\n", "a number of bytes, 1 or more"),
+    ] {
+        desk.write("much.script", text);
+        for command in ["show", "replay", "shrink"] {
+            let run = desk.hangup(&format!("{command} much.script --target reference"));
+            assert!(run.refusal().contains(bound), "{run:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::vocabulary::{Scale, bounds, check, script};
 use hangup::generate::GeneratorConfig;
-use hangup::script::{Act, MAX_BYTES, MAX_TIMES, Pace, Script, Send};
+use hangup::script::{Act, MAX_ACTS, MAX_BYTES, MAX_TIMES, Pace, Script, Send};
 use hangup::target::AppSteps;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -75,6 +75,7 @@ fn a_drawn_script_keeps_the_notations_limits_and_commands_what_is_obeyed() {
         let script = GeneratorConfig { bounds, app, ..GeneratorConfig::default() }.nth(seed, index);
         prop_assert_eq!(script.to_string().parse::<Script>(), Ok(script.clone()));
         prop_assert!(script.max_bytes_sent() <= MAX_BYTES);
+        prop_assert!(script.acts() <= MAX_ACTS);
         for step in &script.steps {
             let pace = match &step.act {
                 Act::App(command, pace) => {

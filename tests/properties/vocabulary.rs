@@ -6,8 +6,8 @@ use hangup::exchange::{
     AfterDeadline, ConnectionId, Death, Event, Exchange, Note, Standing, Time, What,
 };
 use hangup::script::{
-    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_BYTES, Millis, Pace,
-    Piece, Script, Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_ACTS, MAX_BYTES,
+    Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use hangup::wire::{FrameHead, LengthForm, MASK, Opcode, Role, handshake};
 use proptest::collection::vec;
@@ -343,7 +343,7 @@ fn send(scale: Scale) -> impl Strategy<Value = Send> {
         6 => frame(scale).prop_map(Unit::Frame),
     ];
     let least = match scale {
-        Scale::Any => 0,
+        Scale::Any => 1,
         Scale::Small => 64,
     };
     let pieces =
@@ -391,8 +391,8 @@ pub fn script(scale: Scale) -> impl Strategy<Value = Script> {
         }
         Script { steps }
     });
-    steps.prop_filter("a script sends at most 256 MiB", |script| {
-        script.max_bytes_sent() <= MAX_BYTES
+    steps.prop_filter("a script has bounds", |script| {
+        script.max_bytes_sent() <= MAX_BYTES && script.acts() <= MAX_ACTS
     })
 }
 

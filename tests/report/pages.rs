@@ -44,6 +44,7 @@ fn report_of(
         plays: 0,
         rate: 1.0,
         exchange,
+        cut_short: false,
         dismissed: None,
     };
     FindingReport::of(target, target.bounds(), &finding, Some("hangup-findings/it.toml".into()))

@@ -23,6 +23,7 @@ fn saved(script: &str) -> (Finding, Repro) {
         plays: 0,
         rate: 1.0,
         exchange,
+        cut_short: false,
         dismissed: None,
     };
     let repro = repro(&*target, target.bounds(), &finding);

@@ -150,7 +150,10 @@ fn an_unknown_target_and_a_taken_port_are_errors_on_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     for (arguments, named) in [
-        (["serve", "refrence", "--listen", "127.0.0.1:0"], "no target `refrence`; there are: "),
+        (
+            ["serve", "refrence", "--listen", "127.0.0.1:0"],
+            "no target `refrence`; the nearest are: reference, ",
+        ),
         (["serve", "reference", "--listen", &address], &format!("cannot listen on {address}: ")),
     ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hangup"));

@@ -146,5 +146,8 @@ fn more_connections_than_the_system_allows_are_not_tried() {
     let hangup = env!("CARGO_BIN_EXE_hangup");
     let line = format!("ulimit -n 200; {hangup} probe ws://127.0.0.1:9/ --concurrency 1000");
     let run = Run::of(Command::new("sh").args(["-c", &line]).output().expect("it starts"));
-    refused(&run, "the system allows 200: raise that (ulimit -n), or take --concurrency 136");
+    refused(
+        &run,
+        "the system allows 200: raise that (ulimit -n), or take --concurrency 168, the most",
+    );
 }

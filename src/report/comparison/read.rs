@@ -2,6 +2,7 @@
 //! may have more in it.
 
 use super::{ComparedDeviation, ComparedRun, ComparedTarget, Headline, Seen};
+use crate::excerpt::{escaped, escaped_lines, excerpt, tidy};
 use crate::verdict::{Identity, Level, Problem, Variant};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -60,11 +61,13 @@ struct Accepted {
 ///
 /// What is wrong with it, in one line.
 pub fn read(text: &str) -> Result<ComparedRun, String> {
-    let report: Report = serde_json::from_str(text)
-        .map_err(|error| format!("not a report of `hangup test --format json`: {error}"))?;
+    let report: Report = serde_json::from_str(text).map_err(|error| {
+        let why = tidy(&error.to_string());
+        format!("not a report of `hangup test --format json`: {why}")
+    })?;
     let not_played = report.targets.iter().find(|target| target.scripts <= target.passed_over);
     match not_played {
-        Some(target) => Err(format!("no script was played against {}", target.name)),
+        Some(target) => Err(format!("no script was played against {}", excerpt(&target.name))),
         None if report.targets.is_empty() => Err("no target was tested".to_owned()),
         None => Ok(ComparedRun { targets: report.targets.into_iter().map(Target::read).collect() }),
     }
@@ -76,6 +79,7 @@ impl Target {
         let scripts = scripts.saturating_sub(passed_over);
         let headlines = problems.into_iter().map(|reported| {
             let ReportedProblem { problem, sentence, script } = reported;
+            let (sentence, script) = (escaped(&sentence), escaped_lines(&script));
             (problem, Headline { sentence, script })
         });
         let found = findings.iter().map(|finding| {
@@ -93,6 +97,7 @@ impl Target {
                 shown.insert(identity, Seen { scripts: fired, level });
             }
         }
+        let (name, version) = (escaped(&name), escaped(&version));
         ComparedTarget { name, version, scripts, shown, headlines: headlines.collect(), deviations }
     }
 }

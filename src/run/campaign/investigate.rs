@@ -9,7 +9,8 @@ use crate::exchange::{Death, Exchange, What};
 use crate::finding::Finding;
 use crate::run::control_play::{PlayScript, judge_and_decide};
 use crate::script::Script;
-use crate::shrink::{BUDGET, Shrinker};
+use crate::script::{MAX_ACTS, MAX_BYTES};
+use crate::shrink::{BUDGET, MOST_COST, Shrinker};
 use crate::verdict::{Identity, Problem, Verdict, Violation};
 
 /// How often a finding is played again to see whether it repeats.
@@ -17,6 +18,9 @@ const REPEATS: u32 = 10;
 
 /// The same for a finding that stalls or fills its process, where each play takes real time.
 const REPEATS_OF_STALLS: u32 = 3;
+
+/// The same for a finding whose plays have cost all that they may.
+const REPEATS_OF_COSTLY: u32 = 1;
 
 /// The most that the crashes of one shrinking may cost, by [`crash_cost`].
 const MAX_SHRINK_CRASH_COST: u32 = 400;
@@ -107,14 +111,22 @@ impl Campaign {
         ends: Ends<'_>,
     ) -> Result<Finding, E> {
         let shrunk = budget > 0;
-        let mut replayer =
-            Replayer { campaign: self, goal, play_again, ends, last_failure: None, crash_cost: 0 };
+        let mut replayer = Replayer {
+            campaign: self,
+            goal,
+            play_again,
+            ends,
+            last_failure: None,
+            crash_cost: 0,
+            cost: 0,
+        };
         let shows = replayer.fails(&script)?;
         let mut shrinker = Shrinker::new(script);
         let mut plays = 0;
         while plays < budget
             && shows.is_some()
             && replayer.crash_cost < MAX_SHRINK_CRASH_COST
+            && replayer.cost < MOST_COST
             && !(replayer.crash_cost > 0 && (ends.soon)())
         {
             let Some(candidate) = shrinker.candidate() else { break };
@@ -122,6 +134,8 @@ impl Campaign {
             let Some(failed) = replayer.fails(candidate)? else { break };
             shrinker.tell(failed);
         }
+        let cut_short =
+            shrinker.is_cut_short() || replayer.cost >= MOST_COST && shrinker.candidate().is_some();
         let script = shrinker.into_best();
         let rate = match shows {
             // Nothing says that it does not repeat.
@@ -148,6 +162,7 @@ impl Campaign {
             plays,
             rate,
             exchange,
+            cut_short,
             dismissed: None,
         })
     }
@@ -183,6 +198,8 @@ struct Replayer<'a, 'b, E> {
     last_failure: Option<(Exchange, Violation)>,
     /// The cost of its crashes so far.
     crash_cost: u32,
+    /// What its plays have cost so far, those of controls too.
+    cost: u64,
 }
 
 impl<E> Replayer<'_, '_, E> {
@@ -201,11 +218,23 @@ impl<E> Replayer<'_, '_, E> {
 
     /// Whether it shows the goal; `None` where a play was cut off.
     fn fails(&mut self, script: &Script) -> Result<Option<bool>, E> {
-        let Some(exchange) = self.play(script)? else { return Ok(None) };
-        self.crash_cost += crash_cost(&exchange);
+        // A smaller step may send far more: all of what was only a piece.
+        if script.max_bytes_sent() > MAX_BYTES || script.acts() > MAX_ACTS {
+            return Ok(Some(false));
+        }
         let bounds = &self.campaign.bounds;
-        let verdict = judge_and_decide(&exchange, bounds, script, self.play_again);
-        let Some(verdict) = self.unless_cut(verdict)? else { return Ok(None) };
+        let Self { play_again, cost, .. } = self;
+        let mut play = |script: &Script| {
+            let exchange = play_again(script)?;
+            *cost += exchange.cost() + script.steps.len() as u64;
+            Ok(exchange)
+        };
+        let judged = play(script).and_then(|exchange| {
+            let verdict = judge_and_decide(&exchange, bounds, script, &mut play)?;
+            Ok((exchange, verdict))
+        });
+        let Some((exchange, verdict)) = self.unless_cut(judged)? else { return Ok(None) };
+        self.crash_cost += crash_cost(&exchange);
         let violation = self.goal.shown(&verdict).cloned();
         let failed = violation.is_some();
         if let Some(violation) = violation {
@@ -218,7 +247,11 @@ impl<E> Replayer<'_, '_, E> {
     fn rate(&mut self, script: &Script) -> Result<f64, E> {
         let costly =
             self.last_failure.as_ref().is_some_and(|(exchange, _)| crash_cost(exchange) > 1);
-        let repeats = if costly { REPEATS_OF_STALLS } else { REPEATS };
+        let repeats = match () {
+            () if self.cost >= MOST_COST => REPEATS_OF_COSTLY,
+            () if costly => REPEATS_OF_STALLS,
+            () => REPEATS,
+        };
         let (mut played, mut failed) = (0, 0);
         while played < repeats && !(costly && played > 0 && (self.ends.soon)()) {
             let Some(fails) = self.fails(script)? else { break };

@@ -72,6 +72,7 @@ impl Campaign {
                 plays: 0,
                 rate: 1.0,
                 exchange,
+                cut_short: false,
                 dismissed: None,
             }));
         }

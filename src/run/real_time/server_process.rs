@@ -5,10 +5,12 @@
 //! with its children. It plays nothing, and does not decide who ended the server. Unix only:
 //! elsewhere starting it is an error.
 
+use crate::excerpt::{MOST_OF_A_PATH, clipped};
 use crate::exchange::Death;
 use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -128,8 +130,8 @@ impl ServerProcess {
         let at = output.display();
         let file = OpenOptions::new().create(true).append(true).open(output);
         let file = file.map_err(|error| format!("{at}: {error}"))?;
-        let group =
-            Group::spawn(line, *port, file).map_err(|error| format!("--run {line}: {error}"))?;
+        let group = Group::spawn(line, *port, file)
+            .map_err(|error| format!("--run {}: {error}", shown(line)))?;
         let mut state = self.state();
         *state = State { starts: state.starts + 1, ..State::default() };
         state.group = Some(group);
@@ -158,7 +160,8 @@ impl ServerProcess {
             }
             if let Some(death) = self.death() {
                 return Err(format!(
-                    "--run {line}: the server {} before it listened on {listed}; what it printed: {}{}",
+                    "--run {}: the server {} before it listened on {listed}; what it printed: {}{}",
+                    shown(line),
                     death.how,
                     output.display(),
                     self.last_words(),
@@ -167,8 +170,9 @@ impl ServerProcess {
             sleep(LOOK).await;
         }
         Err(format!(
-            "--run {line}: the server does not listen on {listed} within {} s (--start-within); the \
+            "--run {}: the server does not listen on {listed} within {} s (--start-within); the \
              port that it has to take is in {{port}} and in $PORT; what it printed: {}{}",
+            shown(line),
             start_within.as_secs_f64(),
             output.display(),
             self.last_words(),
@@ -177,11 +181,11 @@ impl ServerProcess {
 
     /// The last line that it printed, for an error in one line.
     fn last_words(&self) -> String {
-        let bytes = std::fs::read(&self.0.command.output).unwrap_or_default();
-        let tail = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
+        let tail = tail_of(&self.0.command.output).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&tail).into_owned();
         let last = tail.lines().map(str::trim).rfind(|line| !line.is_empty());
         last.map_or_else(String::new, |line| {
-            let line: String = line.chars().take(200).collect();
+            let line = clipped(line, MOST_OF_A_PATH);
             format!(", last: {line}")
         })
     }
@@ -471,4 +475,19 @@ fn resident(process: i32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+/// A command as messages repeat it.
+fn shown(line: &str) -> String {
+    clipped(line, MOST_OF_A_PATH)
+}
+
+/// The end of a file, which may be as long as a disk.
+fn tail_of(file: &Path) -> io::Result<Vec<u8>> {
+    const BYTES: u64 = 4096;
+    let mut file = std::fs::File::open(file)?;
+    let length = file.metadata()?.len();
+    file.seek(io::SeekFrom::Start(length.saturating_sub(BYTES)))?;
+    let mut tail = Vec::new();
+    file.take(BYTES).read_to_end(&mut tail)?;
+    Ok(tail)
 }

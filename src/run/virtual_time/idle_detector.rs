@@ -1,7 +1,7 @@
 //! When the runtime is idle, how often it woke, and whether tasks spin: what its hooks tell.
 
 use super::thread_watch::ThreadWatch;
-use crate::exchange::What;
+use crate::exchange::{AfterDeadline, What};
 use crate::transport::memory::{Link, Observer, Turns};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,10 @@ const TASK_POLLS: u32 = 5_000;
 #[cfg(tokio_unstable)]
 const WHOLE_BUDGET: u32 = 16;
 
+/// So often may the runtime of one play park: a timer that fires each millisecond parks
+/// it twice, so that this is half an hour of it. Then watching ends: a script of a few lines must not take minutes.
+pub(crate) const PARKS: u32 = 4_000_000;
+
 /// The runtime's idleness: it parks when no task can run.
 #[derive(Debug, Default)]
 pub(super) struct IdleDetector {
@@ -31,7 +35,7 @@ pub(super) struct IdleDetector {
     /// That of the future that `block_on` polls, which is one and the same all along.
     waker: Mutex<Option<Waker>>,
     has_waker: AtomicBool,
-    /// Whether tasks spin, and where to say so.
+    /// Whether the play is over, since tasks spin or time is full of timers, and where to say so.
     spun: AtomicBool,
     link: Mutex<Option<Link>>,
     pub observer: Option<Arc<dyn Observer>>,
@@ -47,7 +51,9 @@ impl IdleDetector {
 
     /// The runtime is about to park. Waking the client here keeps it from parking.
     pub fn parks(&self) {
-        self.turns.parks.fetch_add(1, Ordering::Relaxed);
+        if self.turns.parks.fetch_add(1, Ordering::Relaxed) == PARKS {
+            self.ends_with(What::Became(AfterDeadline::GaveUp));
+        }
         self.turns.polls.store(0, Ordering::Relaxed);
         if let Some(observer) = &self.observer {
             observer.rested();
@@ -83,7 +89,7 @@ impl IdleDetector {
     fn count_polls(&self, polls: u32) {
         let before = self.turns.polls.fetch_add(polls, Ordering::Relaxed);
         if before <= TASK_POLLS && before.saturating_add(polls) > TASK_POLLS {
-            self.spins(TASK_POLLS);
+            self.ends_with(What::Spun { polls: TASK_POLLS });
         }
     }
 
@@ -97,10 +103,11 @@ impl IdleDetector {
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// The play is over: with this, where nothing else has ended it.
     #[cold]
-    fn spins(&self, polls: u32) {
+    fn ends_with(&self, what: What) {
         if let Some(link) = self.link.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            link.record(What::Spun { polls });
+            link.record(what);
             self.spun.store(true, Ordering::Relaxed);
             self.wake();
         }

@@ -30,6 +30,9 @@ pub(crate) use self::thread_watch::this_process_only_plays;
 
 pub(crate) use self::outside::outside_of_runtimes;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::idle_detector::PARKS;
+
 use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
 use self::simulated_end::{CommandQueue, SimulatedEnd};

@@ -20,6 +20,7 @@
 //! | [`stall`] | whether a worker that says nothing stands still: plain data |
 //! | [`worker`] | the worker's side |
 //! | [`messages`] | the wire protocol between the two |
+//! | [`event_log`] | the events of one script, which outlive the worker |
 //! | [`shared_memory`] | the counters that both map |
 //! | `without_processes` | the same interface without processes, where the system is not Unix |
 //!
@@ -29,6 +30,8 @@
 mod campaign_run;
 #[cfg(unix)]
 mod crash_shapes;
+#[cfg(unix)]
+mod event_log;
 #[cfg(unix)]
 mod messages;
 #[cfg(unix)]

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of campaigns: [`super::pool`] decides what is played.
 
+use super::event_log::EventLog;
 use super::messages::{Job, RangeResult, Report};
 use super::shared_memory::SharedMemory;
 use super::stall::{Halt, POLL_INTERVAL, ProcessState, Progress, StallTimeout, StallWatch};
@@ -44,6 +45,7 @@ pub(super) struct WorkerProcess {
     child: Child,
     socket: BufReader<UnixStream>,
     shared: SharedMemory,
+    log: EventLog,
     stderr: Receiver<String>,
     line: Vec<u8>,
     /// Its memory, when that was last looked at.
@@ -100,6 +102,7 @@ impl WorkerProcess {
     pub fn start(memory: u64, interrupt: &Interrupt) -> Result<Self, WorkerFailure> {
         let cannot_start = |error: io::Error| WorkerFailure::Internal(error.to_string());
         let (shared, file) = SharedMemory::create().map_err(cannot_start)?;
+        let log = EventLog::of(&file).map_err(cannot_start)?;
         let (ours, theirs) = UnixStream::pair().map_err(cannot_start)?;
         ours.set_read_timeout(Some(POLL_INTERVAL)).map_err(cannot_start)?;
         let mut child = Command::new(program().map_err(cannot_start)?)
@@ -117,7 +120,7 @@ impl WorkerProcess {
         let line = Vec::new();
         let socket = BufReader::new(ours);
         let (memory, interrupt) = (None, interrupt.clone());
-        let mut worker = Self { child, socket, shared, stderr, line, memory, interrupt };
+        let mut worker = Self { child, socket, shared, log, stderr, line, memory, interrupt };
         let (mut polls, mut watch) = (0, StallWatch::default());
         let mut give_up = |worker: &Self| {
             polls += u32::from(!worker.state().is_some_and(|process| process.runs));
@@ -164,24 +167,24 @@ impl WorkerProcess {
         job: &Job,
         timeout: StallTimeout,
     ) -> Result<(Exchange, Option<Death>), WorkerFailure> {
+        let lost = |error: io::Error| WorkerFailure::Internal(format!("its events: {error}"));
+        self.log.clear().map_err(lost)?;
         self.send(job);
         let mut exchange = Exchange::new(true);
-        loop {
-            let mut watch = StallWatch::default();
-            let mut on_poll = |worker: &Self| worker.halt(&mut watch, timeout);
-            match self.receive(&mut on_poll) {
-                Ok(Report::Event(happened)) => happened.append_to(&mut exchange),
-                Ok(Report::ScriptPlayed { peak_heap, steps }) => {
-                    exchange.peak_heap = peak_heap;
-                    exchange.steps = steps;
-                    return Ok((exchange, None));
-                }
-                Ok(report) => return Err(Self::unexpected(&report)),
-                Err(WorkerFailure::Died(_, death)) => {
-                    return Ok((self.with_death(exchange, death), Some(death)));
-                }
-                Err(broken) => return Err(broken),
+        let mut watch = StallWatch::default();
+        let mut on_poll = |worker: &Self| worker.halt(&mut watch, timeout);
+        match self.receive(&mut on_poll) {
+            Ok(Report::ScriptPlayed { peak_heap, steps }) => {
+                self.log.read_into(&mut exchange).map_err(lost)?;
+                exchange.peak_heap = peak_heap;
+                exchange.steps = steps;
+                Ok((exchange, None))
             }
+            Ok(report) => Err(Self::unexpected(&report)),
+            Err(WorkerFailure::Died(_, death)) => {
+                Ok((self.with_death(exchange, death), Some(death)))
+            }
+            Err(broken) => Err(broken),
         }
     }
 
@@ -198,6 +201,8 @@ impl WorkerProcess {
 
     /// The exchange so far, ended by the death of the process.
     fn with_death(&self, mut exchange: Exchange, death: Death) -> Exchange {
+        // What cannot be read is missing; the death is the finding.
+        let _ = self.log.read_into(&mut exchange);
         let last = exchange.events.last().map_or(Time::ZERO, |event| event.at);
         let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
         exchange.push(now, What::Died(death));

@@ -8,6 +8,7 @@ use super::messages::{Job, RangeResult, Server};
 use super::process::{WorkerFailure, WorkerProcess, may_be_from_outside};
 use super::stall::StallTimeout;
 use crate::bounds::Bounds;
+use crate::excerpt::clipped;
 use crate::exchange::{Death, Exchange};
 use crate::run::campaign::{LostWorkers, WorkPlayer};
 use crate::run::interrupt::{INTERRUPTED, Interrupt};
@@ -301,5 +302,8 @@ impl WorkPlayer<String> for SlotPlayer<'_> {
 /// An error of hangup itself, on one line.
 fn internal_error(why: &str, script: &Script) -> String {
     let steps: Vec<String> = script.to_string().lines().map(str::to_owned).collect();
-    format!("a worker process failed by itself: {why}; at the script: {}", steps.join("; "))
+    format!(
+        "a worker process failed by itself: {why}; at the script: {}",
+        clipped(&steps.join("; "), 200)
+    )
 }

@@ -3,7 +3,8 @@
 //!
 //! It decides nothing about the campaign.
 
-use super::messages::{Job, RangeResult, Report, Server, UnsentEvents, ViolationSummary};
+use super::event_log::EventWriter;
+use super::messages::{Job, RangeResult, Report, Server, ViolationSummary};
 use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
@@ -24,7 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Plays jobs for the supervisor, whose socket is stdin, until the supervisor closes it. Then
@@ -39,14 +40,15 @@ pub(crate) fn serve(
     exit: impl FnOnce() + Send + 'static,
 ) -> Result<(), String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
-    let shared = take_shared_memory().map_err(failed("no shared page"))?;
+    let (shared, log) = take_shared_memory().map_err(failed("no shared page"))?;
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(failed("no stdin"))?;
     let socket = UnixStream::from(socket);
     let reads = socket.try_clone().map_err(failed("no stdin"))?;
     let jobs = receive_jobs(reads, exit);
     limit_memory(memory).map_err(|error| format!("cannot limit its memory: {error}"))?;
     this_process_only_plays();
-    let mut worker = JobRunner { registry, supervisor: Arc::new(Supervisor::new(socket, shared)) };
+    let supervisor = Arc::new(Supervisor::new(socket, shared));
+    let mut worker = JobRunner { registry, supervisor, log };
     worker.supervisor.send(&Report::Ready);
     for job in jobs {
         match catch_unwind(AssertUnwindSafe(|| worker.run(&job))) {
@@ -61,13 +63,13 @@ pub(crate) fn serve(
 
 /// Maps the shared memory that stdout is, and redirects stdout to `/dev/null`: a target that
 /// prints must not write into it. Earlier output is overwritten.
-fn take_shared_memory() -> io::Result<SharedMemory> {
+fn take_shared_memory() -> io::Result<(SharedMemory, File)> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     dup2_stdout(nowhere)?;
     let shared = SharedMemory::map(&file)?;
     shared.reset();
-    Ok(shared)
+    Ok((shared, file))
 }
 
 /// Receives jobs on a thread of its own, which notices the closed socket even while a target
@@ -118,6 +120,8 @@ fn limit_memory(memory: u64) -> io::Result<()> {
 struct JobRunner<'a> {
     registry: &'a Registry,
     supervisor: Arc<Supervisor>,
+    /// The file that events are written to.
+    log: File,
 }
 
 impl JobRunner<'_> {
@@ -137,25 +141,25 @@ impl JobRunner<'_> {
                 Ok(Report::RangePlayed(played))
             }
             Job::PlayScript { server, script, runtime_seed } => {
-                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
                 let (target, bounds) = sent(server)?;
                 let exchange = self.play_reporting(&|observer| {
                     play_observed(Some(observer), &target, &bounds, &script, runtime_seed)
-                });
+                })?;
                 let Exchange { peak_heap, steps, .. } = exchange;
                 Ok(Report::ScriptPlayed { peak_heap, steps })
             }
             Job::Confirm { server, script, runtime_seed, limit } => {
-                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
                 let ((target, bounds), limit) = (sent(server)?, Duration::from_micros(limit));
                 self.play_reporting(&|observer| {
                     let observer = Some(observer);
                     in_real_time::play(observer, &target, &bounds, &script, runtime_seed, limit)
-                });
+                })?;
                 Ok(Report::ScriptPlayed { peak_heap: None, steps: None })
             }
             Job::TimeScript { server, script } => {
-                let script: Script = script.parse().map_err(|error| format!("{error}"))?;
+                let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
                 let (target, bounds) = sent(server)?;
                 let took = self.time_script(&target, &bounds, &script);
                 Ok(Report::ScriptTimed { took })
@@ -230,20 +234,24 @@ impl JobRunner<'_> {
         took
     }
 
-    /// Plays one script, and reports every event as it happens.
-    fn play_reporting(&self, play: &dyn Fn(&Arc<dyn Observer>) -> Exchange) -> Exchange {
+    /// Plays one script, and writes every event to the log as it happens.
+    fn play_reporting(
+        &self,
+        play: &dyn Fn(&Arc<dyn Observer>) -> Exchange,
+    ) -> Result<Exchange, String> {
         let state = self.supervisor.shared.state();
-        let sender = Arc::new(EventObserver {
-            supervisor: Arc::clone(&self.supervisor),
-            unsent: Mutex::default(),
-        });
-        let observer: Arc<dyn Observer> = Arc::clone(&sender) as _;
+        let failed = |error: io::Error| format!("events cannot be recorded: {error}");
+        let log = EventWriter::of(&self.log).map_err(failed)?;
+        let supervisor = Arc::clone(&self.supervisor);
+        let writer = Arc::new(EventObserver { supervisor, log: Mutex::new(log) });
+        let observer: Arc<dyn Observer> = Arc::clone(&writer) as _;
         state.now_micros.store(0, Relaxed);
         state.target_running.store(1, Relaxed);
         let exchange = play(&observer);
         state.target_running.store(0, Relaxed);
-        sender.send_events(&exchange);
-        exchange
+        // Where an event could not be written, no later one is.
+        writer.log().append(&exchange).map_err(failed)?;
+        Ok(exchange)
     }
 }
 
@@ -288,19 +296,16 @@ impl Observer for ProgressObserver {
     fn moved(&self, _: &dyn Fn() -> Time) {}
 }
 
-/// Sends every event to the supervisor before anything else can happen.
+/// Writes every event to the log before anything else can happen.
 #[derive(Debug)]
 struct EventObserver {
     supervisor: Arc<Supervisor>,
-    unsent: Mutex<UnsentEvents>,
+    log: Mutex<EventWriter>,
 }
 
 impl EventObserver {
-    fn send_events(&self, exchange: &Exchange) {
-        let messages = self.unsent.lock().unwrap_or_else(PoisonError::into_inner).take(exchange);
-        for message in messages {
-            self.supervisor.send(&Report::Event(message));
-        }
+    fn log(&self) -> MutexGuard<'_, EventWriter> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -312,7 +317,8 @@ impl Observer for EventObserver {
 
     fn recorded(&self, exchange: &Exchange) {
         self.supervisor.progress();
-        self.send_events(exchange);
+        // An error shows at the end of the play.
+        let _ = self.log().append(exchange);
     }
 
     fn rested(&self) {

@@ -54,7 +54,7 @@ pub const BUSY_BYTES: u64 = 64 << 20;
 
 /// The most events that are recorded: then watching ends. A script from a stranger,
 /// through buffers of one byte, must not eat the machine.
-pub const EVENTS: usize = 2_000_000;
+pub const EVENTS: usize = 300_000;
 
 /// What a runtime says of itself, for a link that cannot see it.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 //! It opens no connection.
 
 use super::tls::{Tls, Trust};
+use crate::excerpt::{MOST_OF_A_PATH, clipped, excerpt};
 use crate::wire::{InvalidOpening, Opening};
 use http::Uri;
 use std::fmt;
@@ -53,7 +54,9 @@ impl Endpoint {
     /// One line: what is wrong with the URL or with what is asked, or that the host is
     /// not known.
     pub fn resolve(url: &str, options: &RequestOptions) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("{url}: no URL: {error}"))?;
+        let whole = url;
+        let url = &clipped(url, MOST_OF_A_PATH);
+        let uri: Uri = whole.parse().map_err(|error| format!("{url}: no URL: {error}"))?;
         let secure = match uri.scheme_str() {
             Some("ws") => false,
             Some("wss") => true,
@@ -61,17 +64,18 @@ impl Endpoint {
         };
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| format!("{url}: no host in it"))?;
+        let shown = excerpt(host);
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let found = (bare, port).to_socket_addrs();
         let addresses: Vec<SocketAddr> =
-            found.map_err(|error| format!("{url}: host {host} is not known: {error}"))?.collect();
+            found.map_err(|error| format!("{url}: host {shown} is not known: {error}"))?.collect();
         if addresses.is_empty() {
-            return Err(format!("{url}: host {host} has no address"));
+            return Err(format!("{url}: host {shown} has no address"));
         }
         let tls = if secure { Some(tls(url, bare, options)?) } else { None };
         let opening = opening(&uri, options).map_err(|error| error.to_string())?;
-        Ok(Self { url: url.to_owned(), addresses, opening, tls })
+        Ok(Self { url: whole.to_owned(), addresses, opening, tls })
     }
 
     /// Its first address that is neither of this machine nor of a private network.
@@ -106,10 +110,18 @@ fn opening(uri: &Uri, options: &RequestOptions) -> Result<Opening, InvalidOpenin
 /// Of this machine, or of a network that is not the internet.
 fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        // To connect to 0.0.0.0 or :: is to connect to this machine.
+        IpAddr::V4(v4) => {
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()
+        }
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_private(v4.into()),
-            None => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+            None => {
+                v6.is_loopback()
+                    || v6.is_unique_local()
+                    || v6.is_unicast_link_local()
+                    || v6.is_unspecified()
+            }
         },
     }
 }
@@ -171,10 +183,19 @@ mod tests {
 
     #[test]
     fn only_this_machine_and_private_networks_are_private() {
-        for address in ["127.0.0.1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "::1", "fd00::1"] {
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.9",
+            "172.16.0.1",
+            "::1",
+            "fd00::1",
+            "0.0.0.0",
+            "::",
+        ] {
             assert!(is_private(address.parse().expect("an address")), "{address}");
         }
-        for address in ["8.8.8.8", "172.32.0.1", "2001:db8::1", "0.0.0.0", "::ffff:8.8.8.8"] {
+        for address in ["8.8.8.8", "172.32.0.1", "2001:db8::1", "::ffff:8.8.8.8"] {
             assert!(!is_private(address.parse().expect("an address")), "{address}");
         }
     }

@@ -4,6 +4,7 @@
 //! It is there with the feature `tls`; without it `no_tls.rs` stands in its place, and has the same
 //! names.
 
+use crate::excerpt::excerpt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,7 +44,8 @@ impl Tls {
     /// That it is no name.
     pub fn new(trust: Trust, name: &str) -> Result<Self, String> {
         let server = ServerName::try_from(name.to_owned());
-        let name = server.map_err(|error| format!("{name} is no name for TLS: {error}"))?;
+        let name =
+            server.map_err(|error| format!("{} is no name for TLS: {error}", excerpt(name)))?;
         Ok(Self { trust, name })
     }
 

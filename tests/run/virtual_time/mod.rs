@@ -1,6 +1,7 @@
 //! Playing in virtual time: the endings and their proofs, panics, the script's steps,
 //! determinism and memory. Small hand-written servers are played and judged.
 
+mod costs;
 mod endings;
 mod other_threads;
 mod panics;

@@ -31,6 +31,7 @@ fn finding(violation: ViolationSummary) -> Finding {
         plays: 0,
         rate: 1.0,
         exchange: Exchange::new(true),
+        cut_short: false,
         dismissed: None,
     }
 }

@@ -1,0 +1,295 @@
+//! The events of the script in play, in the file that a worker shares with its supervisor: they are
+//! there even when the worker dies in the next moment, and to add one wakes nobody.
+//!
+//! The worker appends; the supervisor reads once the play has ended, however that was. What kinds of
+//! events are frequent has a form of a few bytes, the others are JSON.
+
+use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
+
+/// Where the log begins: behind the page of counters.
+const START: u64 = 4096;
+
+/// What a record is, in its first byte.
+mod kind {
+    pub const TO_SUBJECT: u8 = 0;
+    pub const TO_ACTOR: u8 = 1;
+    pub const ARRIVED: u8 = 2;
+    pub const READ: u8 = 3;
+    pub const WROTE: u8 = 4;
+    pub const WRITE_BLOCKED: u8 = 5;
+    pub const WRITABLE: u8 = 6;
+    pub const OTHER: u8 = 7;
+}
+
+/// The supervisor's side.
+#[derive(Debug)]
+pub(super) struct EventLog(File);
+
+impl EventLog {
+    /// The log in the file that the worker gets.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no further handle of it.
+    pub fn of(file: &File) -> io::Result<Self> {
+        file.try_clone().map(Self)
+    }
+
+    /// Forgets the last play.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn clear(&self) -> io::Result<()> {
+        self.0.set_len(START)
+    }
+
+    /// Appends what was recorded of the play. A record that the worker's death cut short is none.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn read_into(&self, exchange: &mut Exchange) -> io::Result<()> {
+        let mut log = BufReader::with_capacity(64 << 10, ReadFrom { file: &self.0, at: START });
+        loop {
+            match read_record(&mut log, exchange) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A file from a place on, whatever other handles of it have read.
+struct ReadFrom<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for ReadFrom<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+/// The worker's side, of one play.
+#[derive(Debug)]
+pub(super) struct EventWriter {
+    file: File,
+    /// Where the next record goes.
+    at: u64,
+    record: Vec<u8>,
+    /// How much of the exchange is in the log: events, and bytes of both streams.
+    events: usize,
+    to_subject: usize,
+    to_actor: usize,
+}
+
+impl EventWriter {
+    /// A writer of a log that has nothing in it yet.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no further handle of the file.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        Ok(Self { file, at: START, record: Vec::new(), events: 0, to_subject: 0, to_actor: 0 })
+    }
+
+    /// Appends what `exchange` has gained since the last call.
+    ///
+    /// # Errors
+    ///
+    /// The system's: then nothing of it is in the log, and the next call tries again.
+    pub fn append(&mut self, exchange: &Exchange) -> io::Result<()> {
+        let bytes = exchange.bytes(ConnectionId::FIRST);
+        self.record.clear();
+        let streams = [
+            (kind::TO_SUBJECT, &bytes.to_subject, self.to_subject),
+            (kind::TO_ACTOR, &bytes.to_actor, self.to_actor),
+        ];
+        for (kind, stream, known) in streams {
+            let new = stream.get(known..).unwrap_or_default();
+            if !new.is_empty() {
+                push_sized(&mut self.record, kind, new);
+            }
+        }
+        for event in exchange.events.get(self.events..).unwrap_or_default() {
+            push_event(&mut self.record, event);
+        }
+        self.file.write_all_at(&self.record, self.at)?;
+        self.at += self.record.len() as u64;
+        self.events = exchange.events.len();
+        (self.to_subject, self.to_actor) = (bytes.to_subject.len(), bytes.to_actor.len());
+        Ok(())
+    }
+}
+
+fn push_sized(record: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    record.push(kind);
+    record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    record.extend_from_slice(bytes);
+}
+
+fn push_event(record: &mut Vec<u8>, event: &Event) {
+    let (kind, bytes) = match event.what {
+        What::Arrived { bytes } => (kind::ARRIVED, bytes),
+        What::Read { bytes } => (kind::READ, bytes),
+        What::Wrote { bytes } => (kind::WROTE, bytes),
+        What::WriteBlocked => (kind::WRITE_BLOCKED, 0),
+        What::Writable => (kind::WRITABLE, 0),
+        _ => {
+            let json = serde_json::to_vec(event).unwrap_or_default();
+            return push_sized(record, kind::OTHER, &json);
+        }
+    };
+    record.push(kind);
+    record.push(u8::from(event.end == End::Actor) | u8::from(event.inferred) << 1);
+    record.extend_from_slice(&event.connection.0.to_le_bytes());
+    record.extend_from_slice(&bytes.to_le_bytes());
+    record.extend_from_slice(&event.at.0.to_le_bytes());
+}
+
+fn read_record(log: &mut impl Read, exchange: &mut Exchange) -> io::Result<()> {
+    let [kind] = take(log)?;
+    let bytes = exchange.bytes_mut(ConnectionId::FIRST);
+    match kind {
+        kind::TO_SUBJECT => read_sized(log, &mut bytes.to_subject),
+        kind::TO_ACTOR => read_sized(log, &mut bytes.to_actor),
+        kind::OTHER => {
+            let mut json = Vec::new();
+            read_sized(log, &mut json)?;
+            exchange.events.push(serde_json::from_slice(&json)?);
+            Ok(())
+        }
+        kind => {
+            exchange.events.push(read_event(log, kind)?);
+            Ok(())
+        }
+    }
+}
+
+fn read_event(log: &mut impl Read, kind: u8) -> io::Result<Event> {
+    let [flags] = take(log)?;
+    let connection = ConnectionId(u16::from_le_bytes(take(log)?));
+    let bytes = u32::from_le_bytes(take(log)?);
+    let at = Time(u64::from_le_bytes(take(log)?));
+    let what = match kind {
+        kind::ARRIVED => What::Arrived { bytes },
+        kind::READ => What::Read { bytes },
+        kind::WROTE => What::Wrote { bytes },
+        kind::WRITE_BLOCKED => What::WriteBlocked,
+        kind::WRITABLE => What::Writable,
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
+    let end = if flags & 1 == 0 { End::Subject } else { End::Actor };
+    Ok(Event { at, connection, end, inferred: flags & 2 != 0, what })
+}
+
+fn take<const N: usize>(log: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    log.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Appends a record's bytes to `out`: all of them, or none.
+fn read_sized(log: &mut impl Read, out: &mut Vec<u8>) -> io::Result<()> {
+    let length = u64::from(u32::from_le_bytes(take(log)?));
+    let before = out.len();
+    if log.take(length).read_to_end(out)? as u64 == length {
+        return Ok(());
+    }
+    out.truncate(before);
+    Err(io::ErrorKind::UnexpectedEof.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{AfterDeadline, Death, Note};
+
+    /// An exchange that grows by one event, and bytes, at a time.
+    fn growing() -> Vec<Exchange> {
+        let mut exchange = Exchange::new(true);
+        let mut states = Vec::new();
+        for (time, what) in [
+            What::Arrived { bytes: 3 },
+            What::Read { bytes: 2 },
+            What::Panicked("two\nlines, \"quoted\"".into()),
+            What::Noted(Note::ToldOfEnd { code: Some(1000) }),
+            What::Wrote { bytes: 2 },
+            What::WriteBlocked,
+            What::Writable,
+            What::Became(AfterDeadline::Ticking { wakes: 1, lasting: u64::MAX }),
+            What::Died(Death::Signal(6)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let bytes = exchange.bytes_mut(ConnectionId::FIRST);
+            match what {
+                What::Arrived { .. } => bytes.to_subject.extend(b"\x00\xffa"),
+                What::Wrote { .. } => bytes.to_actor.extend(b"\n\x80"),
+                _ => {}
+            }
+            let event = Event::new(Time(u64::MAX - 9 + time as u64), what);
+            exchange.events.push(if time == 1 { event.at_actor().inferred() } else { event });
+            states.push(exchange.clone());
+        }
+        states
+    }
+
+    fn file() -> File {
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(START).expect("set");
+        file
+    }
+
+    fn read(log: &EventLog) -> Exchange {
+        let mut copy = Exchange::new(true);
+        log.read_into(&mut copy).expect("readable");
+        copy
+    }
+
+    #[test]
+    fn what_is_written_event_by_event_is_read_whole_and_then_forgotten() {
+        let file = file();
+        let log = EventLog::of(&file).expect("a handle");
+        for _ in 0..2 {
+            let mut writer = EventWriter::of(&file).expect("a handle");
+            let states = growing();
+            for exchange in states.iter().step_by(2) {
+                writer.append(exchange).expect("written");
+                assert_eq!(read(&log), *exchange, "also in the middle of a play");
+            }
+            log.clear().expect("cleared");
+            assert_eq!(read(&log), Exchange::new(true));
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_short_is_none() {
+        let file = file();
+        let log = EventLog::of(&file).expect("a handle");
+        let states = growing();
+        let mut writer = EventWriter::of(&file).expect("a handle");
+        let ends: Vec<u64> = states
+            .iter()
+            .map(|exchange| {
+                writer.append(exchange).expect("written");
+                writer.at
+            })
+            .collect();
+        for length in (START..writer.at).rev() {
+            file.set_len(length).expect("cut");
+            let whole = ends.iter().filter(|end| **end <= length).count();
+            assert_eq!(read(&log).events.len(), whole, "{length}");
+        }
+    }
+}
