@@ -6,6 +6,8 @@
 //! `cargo test --test endures -- --ignored`. `HANGUP_SEED=N` takes another seed.
 
 mod command;
+mod mutants;
+mod mutate;
 mod outputs;
 mod signals;
 mod workers;
