@@ -5,6 +5,7 @@
 //! events are frequent has a form of a few bytes, the others are JSON.
 
 use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
+use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt as _;
@@ -44,7 +45,8 @@ impl EventLog {
     ///
     /// The system's.
     pub fn clear(&self) -> io::Result<()> {
-        self.0.set_len(START)
+        // Where no file may have so much, nothing was written.
+        if may_have(START) { self.0.set_len(START) } else { Ok(()) }
     }
 
     /// Appends what was recorded of the play. A record that the worker's death cut short is none.
@@ -53,15 +55,29 @@ impl EventLog {
     ///
     /// The system's.
     pub fn read_into(&self, exchange: &mut Exchange) -> io::Result<()> {
-        let mut log = BufReader::with_capacity(64 << 10, ReadFrom { file: &self.0, at: START });
-        loop {
-            match read_record(&mut log, exchange) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-                Err(error) => return Err(error),
-            }
+        let log = ReadFrom { file: &self.0, at: START };
+        read_records(BufReader::with_capacity(64 << 10, log), exchange)
+    }
+}
+
+/// Appends what records say, up to the first that is cut short.
+///
+/// # Errors
+///
+/// The system's, and what no record says.
+pub(super) fn read_records(mut log: impl Read, exchange: &mut Exchange) -> io::Result<()> {
+    loop {
+        match read_record(&mut log, exchange) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a file may be so long: to write more is a signal that ends the process.
+fn may_have(bytes: u64) -> bool {
+    getrlimit(Resource::Fsize).current.is_none_or(|most| bytes <= most)
 }
 
 /// A file from a place on, whatever other handles of it have read.
@@ -89,6 +105,9 @@ pub(super) struct EventWriter {
     events: usize,
     to_subject: usize,
     to_actor: usize,
+    /// The most bytes that a file may have, and whether the log takes nothing more.
+    most: u64,
+    is_full: bool,
 }
 
 impl EventWriter {
@@ -98,16 +117,22 @@ impl EventWriter {
     ///
     /// If the system gives no further handle of the file.
     pub fn of(file: &File) -> io::Result<Self> {
-        let file = file.try_clone()?;
-        Ok(Self { file, at: START, record: Vec::new(), events: 0, to_subject: 0, to_actor: 0 })
+        let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+        Ok(Self {
+            file: file.try_clone()?,
+            at: START,
+            record: Vec::new(),
+            events: 0,
+            to_subject: 0,
+            to_actor: 0,
+            most,
+            is_full: false,
+        })
     }
 
-    /// Appends what `exchange` has gained since the last call.
-    ///
-    /// # Errors
-    ///
-    /// The system's: then nothing of it is in the log, and the next call tries again.
-    pub fn append(&mut self, exchange: &Exchange) -> io::Result<()> {
+    /// Appends what `exchange` has gained since the last call; what the log cannot take, as where the
+    /// length of files is limited, it returns, and takes nothing more.
+    pub fn append(&mut self, exchange: &Exchange) -> Option<&[u8]> {
         let bytes = exchange.bytes(ConnectionId::FIRST);
         self.record.clear();
         let streams = [
@@ -123,11 +148,18 @@ impl EventWriter {
         for event in exchange.events.get(self.events..).unwrap_or_default() {
             push_event(&mut self.record, event);
         }
-        self.file.write_all_at(&self.record, self.at)?;
-        self.at += self.record.len() as u64;
         self.events = exchange.events.len();
         (self.to_subject, self.to_actor) = (bytes.to_subject.len(), bytes.to_actor.len());
-        Ok(())
+        let end = self.at + self.record.len() as u64;
+        // Once it is full, a short record that would still fit must not get in before what did not.
+        self.is_full = self.is_full
+            || end > self.most
+            || self.file.write_all_at(&self.record, self.at).is_err();
+        if self.is_full {
+            return Some(self.record.as_slice()).filter(|record| !record.is_empty());
+        }
+        self.at = end;
+        None
     }
 }
 
@@ -265,11 +297,31 @@ mod tests {
             let mut writer = EventWriter::of(&file).expect("a handle");
             let states = growing();
             for exchange in states.iter().step_by(2) {
-                writer.append(exchange).expect("written");
+                assert_eq!(writer.append(exchange), None);
                 assert_eq!(read(&log), *exchange, "also in the middle of a play");
             }
             log.clear().expect("cleared");
             assert_eq!(read(&log), Exchange::new(true));
+        }
+    }
+
+    #[test]
+    fn what_the_log_cannot_take_is_given_back_and_reads_the_same() {
+        let file = file();
+        let log = EventLog::of(&file).expect("a handle");
+        let states = growing();
+        let whole = states.last().expect("states");
+        for most in [0, START, START + 60, START + 100] {
+            log.clear().expect("cleared");
+            let mut writer = EventWriter { most, ..EventWriter::of(&file).expect("a handle") };
+            let mut rest = Vec::new();
+            for exchange in &states {
+                rest.extend_from_slice(writer.append(exchange).unwrap_or_default());
+            }
+            let mut copy = read(&log);
+            assert!(copy != *whole && !rest.is_empty(), "{most}");
+            read_records(&rest[..], &mut copy).expect("records");
+            assert_eq!(copy, *whole, "{most}");
         }
     }
 
@@ -282,7 +334,7 @@ mod tests {
         let ends: Vec<u64> = states
             .iter()
             .map(|exchange| {
-                writer.append(exchange).expect("written");
+                assert_eq!(writer.append(exchange), None);
                 writer.at
             })
             .collect();

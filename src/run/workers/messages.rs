@@ -51,6 +51,8 @@ pub(super) enum Report {
     InternalError(String),
     /// A range of scripts was played.
     RangePlayed(RangeResult),
+    /// What the log of the script in play cannot take.
+    Record(Vec<u8>),
     /// The script in play has ended; the most heap that the target held for it, in bytes, and how
     /// many steps were begun.
     ScriptPlayed { peak_heap: Option<u64>, steps: Option<u32> },

@@ -3,7 +3,7 @@
 //!
 //! It knows nothing of campaigns: [`super::pool`] decides what is played.
 
-use super::event_log::EventLog;
+use super::event_log::{EventLog, read_records};
 use super::messages::{Job, RangeResult, Report};
 use super::shared_memory::SharedMemory;
 use super::stall::{Halt, POLL_INTERVAL, ProcessState, Progress, StallTimeout, StallWatch};
@@ -170,12 +170,20 @@ impl WorkerProcess {
         let lost = |error: io::Error| WorkerFailure::Internal(format!("its events: {error}"));
         self.log.clear().map_err(lost)?;
         self.send(job);
-        let mut exchange = Exchange::new(true);
+        let (mut exchange, mut records) = (Exchange::new(true), Vec::new());
         let mut watch = StallWatch::default();
         let mut on_poll = |worker: &Self| worker.halt(&mut watch, timeout);
-        match self.receive(&mut on_poll) {
+        let mut report = self.receive(&mut on_poll);
+        while let Ok(Report::Record(record)) = report {
+            records.extend(record);
+            report = self.receive(&mut on_poll);
+        }
+        if let Ok(Report::ScriptPlayed { .. }) | Err(WorkerFailure::Died(..)) = report {
+            self.log.read_into(&mut exchange).map_err(lost)?;
+            read_records(&records[..], &mut exchange).map_err(lost)?;
+        }
+        match report {
             Ok(Report::ScriptPlayed { peak_heap, steps }) => {
-                self.log.read_into(&mut exchange).map_err(lost)?;
                 exchange.peak_heap = peak_heap;
                 exchange.steps = steps;
                 Ok((exchange, None))
@@ -201,8 +209,6 @@ impl WorkerProcess {
 
     /// The exchange so far, ended by the death of the process.
     fn with_death(&self, mut exchange: Exchange, death: Death) -> Exchange {
-        // What cannot be read is missing; the death is the finding.
-        let _ = self.log.read_into(&mut exchange);
         let last = exchange.events.last().map_or(Time::ZERO, |event| event.at);
         let now = Time(self.shared.state().now_micros.load(Relaxed)).max(last);
         exchange.push(now, What::Died(death));

@@ -25,7 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Plays jobs for the supervisor, whose socket is stdin, until the supervisor closes it. Then
@@ -249,8 +249,7 @@ impl JobRunner<'_> {
         state.target_running.store(1, Relaxed);
         let exchange = play(&observer);
         state.target_running.store(0, Relaxed);
-        // Where an event could not be written, no later one is.
-        writer.log().append(&exchange).map_err(failed)?;
+        writer.record(&exchange);
         Ok(exchange)
     }
 }
@@ -304,8 +303,11 @@ struct EventObserver {
 }
 
 impl EventObserver {
-    fn log(&self) -> MutexGuard<'_, EventWriter> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record(&self, exchange: &Exchange) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = log.append(exchange) {
+            self.supervisor.send(&Report::Record(record.to_vec()));
+        }
     }
 }
 
@@ -317,8 +319,7 @@ impl Observer for EventObserver {
 
     fn recorded(&self, exchange: &Exchange) {
         self.supervisor.progress();
-        // An error shows at the end of the play.
-        let _ = self.log().append(exchange);
+        self.record(exchange);
     }
 
     fn rested(&self) {
