@@ -4,11 +4,15 @@ use super::args::Report;
 use super::files::{self, Content};
 use super::stop::Stop;
 use super::{CLEAN, Done, Trouble, export, output, output_file, pages};
+use crate::excerpt;
 use crate::finding::input;
 use crate::report;
 use crate::report::page::{self, SavedFile, SavedRun};
 use crate::target::Registry;
 use std::path::{Path, PathBuf};
+
+/// The most characters of a title that are printed: a target's name is whatever the file says.
+const TITLE: usize = 120;
 
 pub(super) fn run(registry: &Registry, options: &Report, stop: &Stop) -> Done {
     pages::check(options.html.as_deref())?;
@@ -18,7 +22,7 @@ pub(super) fn run(registry: &Registry, options: &Report, stop: &Stop) -> Done {
     if let Some(file) = &options.markdown {
         output_file::write("--markdown", file, &report::markdown(&page), stop)?;
     }
-    output::line(&page.title);
+    output::line(&excerpt::clipped(&page.title, TITLE));
     pages::html(options.html.as_deref(), || page, stop)?;
     Ok(CLEAN)
 }
@@ -36,6 +40,10 @@ fn found(registry: &Registry, run: &SavedRun, path: &PathBuf) -> Option<SavedFil
     let beside = Path::new(&run.from).parent().map(|directory| directory.join(path));
     let mut places = std::iter::once(path.clone()).chain(beside);
     places.find_map(|path| {
+        // A report may name a FIFO, which nobody writes to.
+        if !path.is_file() {
+            return None;
+        }
         let Ok(Content::Repro(repro)) = files::read(&path) else { return None };
         Some(saved(registry, path, *repro))
     })

@@ -132,6 +132,7 @@ fn no_file_is_read_beyond_its_bound_and_no_device_without_end() {
         ("shrink large.script --target reference", "1 MiB"),
         ("export large.script", "1 MiB"),
         ("compare large.json large.json", "32 MiB"),
+        ("report large.json --html page.html", "32 MiB"),
         ("test reference --scripts 1 --baseline large.toml", "4 MiB"),
         ("replay /dev/zero", "1 MiB"),
         ("show /dev/zero --target reference", "1 MiB"),
@@ -165,6 +166,7 @@ fn an_error_repeats_at_most_forty_characters_of_a_file_and_none_that_a_terminal_
         "replay long.toml",
         "replay edited.toml",
         "compare names.json names.json",
+        "report names.json --html page.html",
         &format!("test {long}"),
         &format!("explain {long}"),
         &format!("replay {long}"),
@@ -190,6 +192,30 @@ fn an_error_repeats_at_most_forty_characters_of_a_file_and_none_that_a_terminal_
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{run:?}");
         assert!(run.err.lines().all(|line| line.chars().count() < 300), "{run:?}");
         assert!(!run.err.contains(['\u{202e}', '\u{1b}']), "{run:?}");
+    }
+}
+
+#[test]
+fn a_report_of_a_stranger_makes_no_sum_overflow_no_wait_and_no_title_that_a_terminal_obeys() {
+    let desk = Desk::new();
+    let target = format!(
+        r#"{{"name": "a\u001b[31m{}", "version": "1", "scripts": {}, "problems": [], "accepted": []}}"#,
+        "n".repeat(500),
+        u64::MAX
+    );
+    let report = |targets: &str| {
+        format!(r#"{{"seed": 1, "scripts": {}, "targets": [{targets}]}}"#, u64::MAX)
+    };
+    desk.write("one.json", report(&target));
+    desk.write("two.json", report(&format!("{target}, {target}")));
+    let target = target.replace("scripts", "unknown");
+    desk.write("each.json", report(&format!("{target}, {target}")));
+    let run = desk.hangup("report one.json --html page.html");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.chars().count() < 130 && run.out.starts_with("a\\u{1b}[31mn"), "{run:?}");
+    for file in ["two.json", "each.json"] {
+        let run = desk.hangup(&format!("report {file} {file} --markdown page.md"));
+        assert_eq!(run.code, 0, "{run:?}");
     }
 }
 

@@ -58,12 +58,14 @@ const OF_SCRIPTS: &[&str] = &[
     "replay - --target TARGET",
     "shrink FILE --target TARGET",
     "replay FILE --url ws://127.0.0.1:1/",
+    "show FILE --target TARGET --svg drawn.svg --html page.html",
     "export FILE",
 ];
 const OF_REPROS: &[&str] = &[
     "show FILE",
     "show FILE --target TARGET",
     "show -",
+    "show FILE --svg drawn.svg --html page.html",
     "replay FILE",
     "replay FILE --target TARGET --close-within 1ms",
     "replay FILE --url ws://127.0.0.1:1/",
@@ -75,8 +77,13 @@ const OF_BASELINES: &[&str] = &[
     "probe ws://127.0.0.1:1/ --baseline FILE",
 ];
 const OF_CERTIFICATES: &[&str] = &["probe wss://127.0.0.1:1/ --ca FILE"];
-const OF_REPORTS: &[&str] =
-    &["compare FILE OTHER", "compare OTHER FILE", "compare FILE FILE --format json"];
+const OF_REPORTS: &[&str] = &[
+    "compare FILE OTHER",
+    "compare OTHER FILE",
+    "compare FILE FILE --format json",
+    "report FILE --html page.html",
+    "report FILE OTHER --markdown page.md",
+];
 const OF_ARGUMENTS: &[&str] = &[
     "probe ws://127.0.0.1:1/ --header TEXT",
     "probe ws://127.0.0.1:1/ --subprotocol TEXT",

@@ -4,6 +4,7 @@
 use super::run::title;
 use super::single::problem_of_file;
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage};
+use crate::excerpt::tidy;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
 use crate::report::Scene;
@@ -118,8 +119,10 @@ pub struct SavedFile {
 ///
 /// What is wrong with it, in one line.
 pub fn read(text: &str) -> Result<SavedRun, String> {
-    let run: SavedRun = serde_json::from_str(text)
-        .map_err(|error| format!("not a report of `hangup test --format json`: {error}"))?;
+    let run: SavedRun = serde_json::from_str(text).map_err(|error| {
+        let why = tidy(&error.to_string());
+        format!("not a report of `hangup test --format json`: {why}")
+    })?;
     if run.targets.is_empty() {
         return Err("no target was tested".to_owned());
     }
@@ -145,7 +148,7 @@ pub fn of_saved(
             page
         })
         .collect();
-    let mut facts = vec![("Scripts", thousands(runs.iter().map(SavedRun::scripts).sum()))];
+    let mut facts = vec![("Scripts", thousands(sum(runs.iter().map(SavedRun::scripts))))];
     match runs {
         [run] => facts.push(("Seed", run.seed.to_string())),
         _ => facts.push(("Runs", runs.len().to_string())),
@@ -164,11 +167,17 @@ pub fn of_saved(
     Page { title: title(&targets), facts, troubles, targets }
 }
 
+/// A sum that a file cannot make overflow.
+fn sum(figures: impl IntoIterator<Item = u64>) -> u64 {
+    figures.into_iter().fold(0, u64::saturating_add)
+}
+
 impl SavedRun {
     /// How many scripts were played, on all targets.
     fn scripts(&self) -> u64 {
-        let of_targets: Option<u64> = self.targets.iter().map(|target| target.scripts).sum();
-        of_targets.unwrap_or(self.scripts * self.targets.len() as u64)
+        let of_targets: Option<Vec<u64>> =
+            self.targets.iter().map(|target| target.scripts).collect();
+        of_targets.map_or_else(|| self.scripts.saturating_mul(self.targets.len() as u64), sum)
     }
 }
 
