@@ -71,6 +71,7 @@ const OF_REPROS: &[&str] = &[
     "replay FILE --url ws://127.0.0.1:1/",
     "shrink FILE",
     "export FILE --as python",
+    "export FILE --as issue",
 ];
 const OF_BASELINES: &[&str] = &[
     "test reference --scripts 5 --seed 1 --no-confirm --jobs 1 --baseline FILE",
