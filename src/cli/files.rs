@@ -26,6 +26,7 @@ use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::transport::memory::EVENTS;
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,6 +86,11 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
     }
     Ok(Content::Script(script))
 }
+
+/// What it may cost to find out what matters in a script, and what each play costs beside its events:
+/// below a second in all.
+const WHAT_MATTERS_COST: u64 = 200_000;
+const PLAY_COST: u64 = 50;
 
 impl Case {
     /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
@@ -154,9 +160,13 @@ impl Case {
     fn what_matters(&mut self, identity: Identity) -> Result<WhatMatters<String>, Trouble> {
         let (bounds, seed) = (self.bounds, self.runtime_seed);
         let Self { pool, target, script, .. } = self;
-        let mut trouble = None;
+        let (mut trouble, cost) = (None, Cell::new(0));
         let mut judged = |script: &Script| -> Result<What<String>, Trouble> {
-            let mut play = |script: &Script| pool.play(target, bounds, script, seed);
+            let mut play = |script: &Script| -> Result<Exchange, Trouble> {
+                let exchange = pool.play(target, bounds, script, seed)?;
+                cost.set(cost.get() + exchange.cost() + PLAY_COST);
+                Ok(exchange)
+            };
             let exchange = play(script)?;
             let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
             let is_same =
@@ -172,10 +182,10 @@ impl Case {
             })
         };
         let matters = what_matters(script, PLAYS, |script| {
-            judged(script).unwrap_or_else(|why| {
-                trouble.get_or_insert(why);
-                What::Other("it could not be played".to_owned())
-            })
+            if cost.get() > WHAT_MATTERS_COST {
+                return None;
+            }
+            judged(script).map_err(|why| trouble = Some(why)).ok()
         });
         trouble.map_or(Ok(matters), Err)
     }

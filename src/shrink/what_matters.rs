@@ -78,11 +78,12 @@ pub enum Codes {
     These(Vec<u16>),
 }
 
-/// Plays variants of `script`, which fails; `play` says what they show. The same script is played once.
+/// Plays variants of `script`, which fails; `play` says what they show, and `None` once it has cost
+/// enough. The same script is played once.
 pub fn what_matters<W: Clone>(
     script: &Script,
     plays: u32,
-    play: impl FnMut(&Script) -> What<W>,
+    play: impl FnMut(&Script) -> Option<What<W>>,
 ) -> WhatMatters<W> {
     let mut search = Search { script, play, known: BTreeMap::new(), left: plays };
     let steps = (0..script.steps.len())
@@ -102,7 +103,7 @@ struct Search<'a, W, P> {
     left: u32,
 }
 
-impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
+impl<W: Clone, P: FnMut(&Script) -> Option<What<W>>> Search<'_, W, P> {
     /// What a script shows; `None` where no play is left.
     fn shown(&mut self, script: Script) -> Option<What<W>> {
         if script == *self.script {
@@ -112,7 +113,10 @@ impl<W: Clone, P: FnMut(&Script) -> What<W>> Search<'_, W, P> {
             return Some(known.clone());
         }
         self.left = self.left.checked_sub(1)?;
-        let what = (self.play)(&script);
+        let Some(what) = (self.play)(&script) else {
+            self.left = 0;
+            return None;
+        };
         self.known.insert(script, what.clone());
         Some(what)
     }
@@ -273,8 +277,8 @@ mod tests {
         let script = script(text);
         let number = |script: &Script| Some(simpler::numbers(&script.steps.get(1)?.act)[0].value);
         let matters = what_matters(&script, PLAYS, |script| match number(script) {
-            Some(value) if shows(value) => What::Same,
-            _ => What::Other("nothing"),
+            Some(value) if shows(value) => Some(What::Same),
+            _ => Some(What::Other("nothing")),
         });
         assert_eq!(matters.steps[0].without, Some(What::Other("nothing")));
         assert!(matters.plays < 60, "{matters:?}");
@@ -307,8 +311,8 @@ mod tests {
             let script = script("upgrade\nclose 1000\n");
             let code = |script: &Script| code_of(&mut script.steps.get(1)?.act.clone()).copied();
             let play = |script: &Script| match code(script) {
-                Some(code) if shows(code) => What::Same,
-                _ => What::Other(()),
+                Some(code) if shows(code) => Some(What::Same),
+                _ => Some(What::Other(())),
             };
             what_matters(&script, PLAYS, play).steps[1].codes.clone().expect("there is one")
         };
@@ -321,8 +325,14 @@ mod tests {
     #[test]
     fn nothing_is_said_where_no_play_is_left() {
         let script = script("upgrade\nwait 5s\nclose 1000\n");
-        let matters = what_matters(&script, 2, |_| What::Other(()));
+        let matters = what_matters(&script, 2, |_| Some(What::Other(())));
         assert_eq!(matters.plays, 2);
+        let mut cost = 2;
+        let costly = what_matters(&script, PLAYS, |_| {
+            cost -= 1;
+            (cost >= 0).then_some(What::Other(()))
+        });
+        assert_eq!(costly.steps, matters.steps);
         assert_eq!(matters.steps[0].without, Some(What::Other(())));
         assert_eq!(
             (matters.steps[1].without.clone(), &matters.steps[1].numbers[..]),
