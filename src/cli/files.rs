@@ -21,7 +21,7 @@ use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::PARKS;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
-use crate::shrink::{MOST_BYTES, MOST_COST, PLAYS, What, WhatMatters, what_matters};
+use crate::shrink::{MOST_BYTES, PLAYS, What, WhatMatters, what_matters};
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::transport::memory::EVENTS;
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
@@ -438,10 +438,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             let identity = finding.violation.identity;
             let takes_long =
                 matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion)
-                    || case.script.max_bytes_sent() > MOST_BYTES
-                    || (finding.exchange.cost() + case.script.steps.len() as u64)
-                        * u64::from(PLAYS)
-                        > MOST_COST;
+                    || case.script.max_bytes_sent() > MOST_BYTES;
             if !takes_long {
                 let patience = case.patience("looking for what matters in", options);
                 let matters = case.what_matters(identity)?;

@@ -110,7 +110,7 @@ fn a_saved_file_that_cannot_be_read_fails_by_its_name_with_what_to_do() {
     for (text, says) in [
         (half.as_bytes(), "not a whole TOML file"),
         (b"", "not a whole TOML file: it is empty"),
-        (b"\xff\xfe", "valid UTF-8"),
+        (b"\xff\xfe", "not a text file"),
         (whole.replace("format = 2", "format = 3").as_bytes(), "written in format 3"),
         (whole.replace("digest", "digests").as_bytes(), "unknown field `digests`"),
         (whole.replace("\nupgrade\n", "\nupgrades\n").as_bytes(), "its script"),

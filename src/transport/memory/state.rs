@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// The most that is reserved for a stream before it comes, in bytes.
 const MOST_RESERVED: u64 = 256 << 10;
 
+/// So many events before the last that is recorded, a spin is told.
+const LAST_EVENTS: usize = 64;
+
 /// All connections of one play, and their record.
 #[derive(Debug)]
 pub(super) struct Network {
@@ -283,6 +286,17 @@ impl Log {
         self.known.1
     }
 
+    /// Whether hardly another event is recorded, and half of them are of this instant: who has made so
+    /// many without giving way to time has spun, and is told so while that can be recorded.
+    fn is_nearly_full_of_one_instant(&mut self) -> bool {
+        if self.exchange.events.len() + LAST_EVENTS < EVENTS {
+            return false;
+        }
+        let now = self.now();
+        let events = &self.exchange.events;
+        events[events.len() - EVENTS / 2].at == now
+    }
+
     /// Appends an event; true where that was the last one that is recorded.
     pub fn record(&mut self, connection: ConnectionId, end: End, what: What) -> bool {
         if self.over {
@@ -432,8 +446,10 @@ impl State<'_> {
         polls.idle += 1;
         polls.busy += 1;
         let Polls { idle, busy, written, expected, .. } = *polls;
+        let crowded = self.log.is_nearly_full_of_one_instant();
         if idle >= IDLE_POLLS
             || busy >= BUSY_POLLS + expected * 8
+            || crowded && busy >= EVENTS as u64 / 4 + expected * 8
             || written >= BUSY_BYTES + expected
         {
             let count = u32::try_from(busy).unwrap_or(u32::MAX);
