@@ -7,7 +7,7 @@ use crate::exchange::Time;
 /// The columns of a line's time.
 const TIME: usize = 13;
 
-/// The lines of a [`wire_log`](super::wire_log), and how many are left out behind how many.
+/// The lines of a [`wire_log`](fn@super::wire_log), and how many are left out behind how many.
 pub(super) fn lines_of_text(text: &str) -> (Vec<WireLine>, Option<(usize, usize)>) {
     let mut lines: Vec<WireLine> = Vec::new();
     let mut left_out = None;
