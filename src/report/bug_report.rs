@@ -1,13 +1,10 @@
 //! A finding as an issue to paste where the server's maintainers read: Markdown that supposes no
 //! knowledge of hangup.
 
-use super::html::harmless;
+use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
 use crate::finding::repro::Repro;
 use std::fmt::Write as _;
-
-/// Where RFC 6455 is read, by section.
-const RFC: &str = "https://www.rfc-editor.org/rfc/rfc6455#section-";
 
 /// What an issue needs beside the finding.
 #[derive(Clone, Copy, Debug)]

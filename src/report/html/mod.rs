@@ -4,6 +4,8 @@
 mod matrix;
 mod problem;
 
+pub(super) use problem::RFC;
+
 pub(super) use matrix::{Cell, cell, columns};
 
 use super::drawing;

@@ -12,7 +12,7 @@ use crate::verdict::{Cause, Condition, Symptom};
 use maud::{Markup, html};
 
 /// Where the RFC is read, a section behind it.
-const RFC: &str = "https://www.rfc-editor.org/rfc/rfc6455#section-";
+pub(in super::super) const RFC: &str = "https://www.rfc-editor.org/rfc/rfc6455#section-";
 
 pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize) -> Markup {
     let Place { anchor, number, told_at } = place;
