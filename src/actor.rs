@@ -190,7 +190,8 @@ impl<S: ActorEnd> Actor<S> {
             #[cfg(hangup_test_step)]
             Act::Idle => {}
             Act::Send(send) => return self.send(send, next_joined).await,
-            Act::Wait(time) => self.wait(*time).await,
+            // Who gives it its end may do so from the start.
+            Act::Connect(time) | Act::Wait(time) => self.wait(*time).await,
             Act::Await(awaited) => return self.await_(*awaited).await,
             Act::StopReading => {
                 self.reads = false;

@@ -320,7 +320,7 @@ fn calls(act: &Act, joined: bool) -> Vec<String> {
         #[cfg(hangup_test_step)]
         Act::Idle => Vec::new(),
         Act::Send(send) => sends(send, joined),
-        Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],
+        Act::Connect(time) | Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],
         Act::Await(awaited) => vec![format!("wait_for({:?})", awaited.to_string())],
         Act::StopReading => call("stop_reading"),
         Act::ResumeReading => call("resume_reading"),

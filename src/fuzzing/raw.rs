@@ -80,7 +80,7 @@ impl RawStep {
         let raw = |bytes| whole(Unit::Raw(Content::Bytes(bytes)));
         Step::from(match self {
             Self::Send(bytes) => raw(bytes),
-            Self::SendJoined(bytes) => return Step { joined: true, act: raw(bytes) },
+            Self::SendJoined(bytes) => return Step { joined: true, ..Step::from(raw(bytes)) },
             Self::Wait(eighths, millis) => {
                 let part = u64::from(close) * u64::from(eighths) / u64::from(PAUSE_PARTS);
                 let time = (part + u64::from(millis)).saturating_sub(1);

@@ -193,7 +193,7 @@ fn as_raw_steps(script: &Script) -> Option<Vec<u8>> {
         return None;
     }
     let mut out = Vec::new();
-    for Step { joined, act } in rest {
+    for Step { joined, act, .. } in rest {
         let one = match act {
             Act::Send(send) => {
                 let mut bytes = Vec::new();

@@ -61,7 +61,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     pub(super) fn add(&mut self, act: Act) {
         let joined = !self.steps.is_empty() && self.one_in(6);
-        self.steps.push(Step { joined, act });
+        self.steps.push(Step { joined, ..Step::from(act) });
     }
 
     pub(super) fn send(&mut self, unit: Unit) {

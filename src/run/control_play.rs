@@ -7,7 +7,8 @@ use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Time};
 use crate::judge::{Decided, Decision, judge};
 use crate::script::{
-    Act, Awaited, Command, Kind, Length, Millis, Pace, Piece, Script, Send, Step, Unit,
+    Act, Awaited, Command, ConnectionNumber, Kind, Length, Millis, Pace, Piece, Script, Send, Step,
+    Unit,
 };
 use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
 use crate::view::streams::opening_length;
@@ -232,8 +233,13 @@ const fn opens(step: &Step) -> bool {
 /// What of a script was acted out: a client that is owed an end which does not come freezes, and
 /// in a control of it, where nothing may be owed, the rest does not happen either.
 pub(crate) fn acted_out(script: &Script, exchange: &Exchange) -> Script {
-    let steps = exchange.steps.map_or(script.steps.len(), |steps| steps as usize);
-    Script { steps: script.steps[..steps.min(script.steps.len())].to_vec() }
+    // Connection 1's steps come first, and it is the one that was counted.
+    let its = script.steps.iter().take_while(|step| step.connection == ConnectionNumber::FIRST);
+    let its = its.count();
+    let begun = exchange.steps.map_or(its, |steps| its.min(steps as usize));
+    let mut steps = script.steps[..begun].to_vec();
+    steps.extend_from_slice(&script.steps[its..]);
+    Script::of_steps(steps)
 }
 
 /// Plays a script.

@@ -20,8 +20,12 @@ impl AppSteps {
     pub const RETURN: Self = Self(8);
     /// Keep a handle of the session beyond the connection's end.
     pub const KEEP: Self = Self(16);
-    /// Every command there is.
+    /// Every command to the application of one connection: all but those to a whole server.
     pub const ALL: Self = Self(31);
+    /// Shut the whole server down.
+    pub const SHUTDOWN: Self = Self(32);
+    /// Send a message to all connections.
+    pub const BROADCAST: Self = Self(64);
 
     /// Whether all of `other` are in this set.
     pub const fn contain(self, other: Self) -> bool {
@@ -36,6 +40,8 @@ impl AppSteps {
             Command::Close(..) => Self::CLOSE,
             Command::Return => Self::RETURN,
             Command::Keep => Self::KEEP,
+            Command::Shutdown => Self::SHUTDOWN,
+            Command::Broadcast(_) => Self::BROADCAST,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Encodes the units of a script as the bytes on the wire.
 
-use super::{Act, Command, Send};
+use super::{Act, Command, ConnectionNumber, Send};
 use super::{Content, Frame, Kind, Pace, Piece, Script, Step, Unit};
 use crate::wire::{FrameHead, MASK, Opcode, handshake};
 use std::borrow::Cow;
@@ -212,6 +212,10 @@ impl Step {
                 | Command::Close(_, content),
                 pace,
             ) => (16 + content.len() as u64) * pace.times(),
+            // To as many as there may be.
+            Act::App(Command::Broadcast(content), pace) => {
+                (16 + content.len() as u64) * pace.times() * u64::from(ConnectionNumber::MOST)
+            }
             _ => 0,
         }
     }

@@ -1,34 +1,40 @@
 //! The script: one test case as plain data, and its notation.
 //!
-//! A single timeline of steps by two actors, the client and the server's
-//! application. It prints as lines and parses back to the same script; the
+//! Steps by two actors, the client and the server's application, on one connection or on several
+//! at the same time. It prints as lines and parses back to the same script; the
 //! notation, described in `docs/notation.md`, is the format of repro files, fuzz
 //! corpora and snapshots. A script plays nothing and judges nothing.
 
 mod app_steps;
+mod connection;
 mod declared_length;
 mod encode;
 mod parse;
 mod print;
 
 pub use app_steps::AppSteps;
+pub use connection::ConnectionNumber;
 pub use declared_length::DeclaredLength;
 pub use parse::ParseError;
 
 use crate::wire::{LengthForm, Opcode};
 use std::time::Duration;
 
-/// One test case: steps, played from first to last; then the client freezes.
+/// One test case: steps, played from first to last; then the client freezes. The steps of each
+/// connection are played so, all connections at the same time.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Script {
-    /// The steps, in order.
+    /// The steps, in order: those of connection 1, then those of connection 2, and so on. No
+    /// number is left out: [`of_steps`](Self::of_steps) sees to that.
     pub steps: Vec<Step>,
 }
 
 /// One line of a script.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step {
-    /// Printed as `+`: at once with the step before, in the same segment where
+    /// On which connection; printed, as `2: `, where it is not the first.
+    pub connection: ConnectionNumber,
+    /// Printed as `+`: at once with the connection's step before, in the same segment where
     /// both send, and before the server can run.
     pub joined: bool,
     /// What is done.
@@ -37,7 +43,14 @@ pub struct Step {
 
 impl From<Act> for Step {
     fn from(act: Act) -> Self {
-        Self { joined: false, act }
+        Self { connection: ConnectionNumber::FIRST, joined: false, act }
+    }
+}
+
+impl Step {
+    /// Whether it says when its connection arrives.
+    pub const fn connects(&self) -> bool {
+        matches!(self.act, Act::Connect(_))
     }
 }
 
@@ -48,6 +61,9 @@ pub enum Act {
     /// before it was added.
     #[cfg(hangup_test_step)]
     Idle,
+    /// The client connects, so long after the script began; a connection without this, which may only
+    /// be its first step, is there from the beginning.
+    Connect(Millis),
     /// The client sends bytes.
     Send(Send),
     /// Time passes.
@@ -241,6 +257,10 @@ pub enum Command {
     Return,
     /// Keep a handle of the session beyond the connection's end, as a registry of sessions does.
     Keep,
+    /// Shut the whole server down, whichever connection's steps say so.
+    Shutdown,
+    /// Send a text message to all connections, whichever connection's steps say so.
+    Broadcast(Content),
 }
 
 /// A number of bytes, at most [`Size::MAX`].
@@ -268,7 +288,7 @@ impl Millis {
 pub const MAX_TIMES: u32 = 10_000;
 
 /// The most bytes that a whole script may send, the client's and the
-/// application's together: a repro from a stranger must not eat the machine, and what hangup records
+/// application's together, on all connections: a repro from a stranger must not eat the machine, and what hangup records
 /// of a play has to fit into a worker process beside what the server keeps.
 pub const MAX_BYTES: u64 = 32 << 20;
 

@@ -3,9 +3,10 @@
 //! A step a line; blank lines and lines that begin with `#` are ignored. An
 //! error names its line, its column, what stands there, and what could.
 
+use super::connection::{above_a_gap, order};
 use super::{
-    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_ACTS, MAX_BYTES,
-    MAX_TIMES, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, ConnectionNumber, Content, DeclaredLength, Frame, Kind, Length,
+    MAX_ACTS, MAX_BYTES, MAX_TIMES, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use crate::excerpt::{excerpt, nearest};
 use crate::wire::Opcode;
@@ -77,7 +78,7 @@ fn parse(text: &str, most_bytes: u64, most_acts: u64) -> Result<Script, ParseErr
         if rest.is_empty() || rest.text.starts_with('#') {
             continue;
         }
-        let step = rest.step()?;
+        let step = rest.step(&script.steps)?;
         max_bytes += step.max_bytes_sent();
         acts += step.acts();
         script.steps.push(step);
@@ -90,7 +91,24 @@ fn parse(text: &str, most_bytes: u64, most_acts: u64) -> Result<Script, ParseErr
         };
         return Err(Line::new(line, index + 1).error(&[too_much]));
     }
-    Ok(script)
+    order(&mut script.steps);
+    match above_a_gap(&script.steps) {
+        Some(number) => Err(left_out_below(number, text)),
+        None => Ok(script),
+    }
+}
+
+/// The error that no step is of the connection before this one, at the first step of it.
+fn left_out_below(number: ConnectionNumber, text: &str) -> ParseError {
+    let lines = text.lines().enumerate().map(|(index, line)| Line::new(line, index + 1));
+    let mut its = lines.filter_map(|mut line| {
+        line.skip_space();
+        let start = line.clone();
+        (line.connection() == Ok(number)).then_some(start)
+    });
+    // It has steps: that is how the gap was seen.
+    let line = its.next().unwrap_or(Line::new("", 1));
+    line.error(&["the next number: connections are 1, 2, 3 and so on, none left out"])
 }
 
 /// A time as scripts write it: `10ms`, `2s`, `5min`, `12h`.
@@ -108,6 +126,7 @@ impl FromStr for Millis {
 const STEPS: &[&str] = &[
     #[cfg(hangup_test_step)]
     "idle",
+    "connect after",
     "upgrade",
     "text",
     "binary",
@@ -281,14 +300,33 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn step(&mut self) -> Parsed<Step> {
+    /// The step behind those `before`.
+    fn step(&mut self, before: &[Step]) -> Parsed<Step> {
+        let connection = self.connection()?;
         let joined = self.take("+");
-        let act = self.act()?;
-        if self.is_empty() {
-            Ok(Step { joined, act })
-        } else {
-            Err(self.error(&["the line's end"]))
+        let start = self.clone();
+        let step = Step { connection, joined, act: self.act()? };
+        if step.connects() && before.iter().any(|step| step.connection == connection) {
+            return Err(start.error(&["`connect` as the first step of its connection"]));
         }
+        if self.is_empty() { Ok(step) } else { Err(self.error(&["the line's end"])) }
+    }
+
+    /// The connection whose number the line begins with: the first where it begins with none.
+    fn connection(&mut self) -> Parsed<ConnectionNumber> {
+        let digits =
+            self.text.len() - self.text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits == 0 || !self.text[digits..].starts_with(':') {
+            return Ok(ConnectionNumber::FIRST);
+        }
+        let number =
+            canonical_number(&self.text[..digits]).and_then(|number| u8::try_from(number).ok());
+        let Some(number) = number.and_then(ConnectionNumber::new) else {
+            return Err(self.error(&["the number of a connection from 1 to 8"]));
+        };
+        self.advance(digits + 1);
+        self.skip_space();
+        if self.is_empty() { Err(self.error(&["a step"])) } else { Ok(number) }
     }
 
     fn act(&mut self) -> Parsed<Act> {
@@ -298,6 +336,10 @@ impl<'a> Line<'a> {
         let act = match word {
             #[cfg(hangup_test_step)]
             "idle" => Act::Idle,
+            "connect" => {
+                self.demand("after")?;
+                Act::Connect(self.millis()?)
+            }
             "wait" => Act::Wait(self.millis()?),
             "await" => Act::Await(self.awaited()?),
             "stop" => self.demand("reading").map(|()| Act::StopReading)?,
@@ -357,12 +399,25 @@ impl<'a> Line<'a> {
                 () => Err(self.error(&["text", "binary"])),
             };
         }
+        if self.take("broadcast") {
+            self.demand("text")?;
+            return Ok(Command::Broadcast(self.content()?));
+        }
         match () {
             () if self.take("ping") => Ok(Command::Ping(self.content()?)),
             () if self.take("close") => Ok(Command::Close(self.code()?, self.content()?)),
             () if self.take("return") => Ok(Command::Return),
             () if self.take("keep") => Ok(Command::Keep),
-            () => Err(self.error(&["send", "ping", "close", "return", "keep"])),
+            () if self.take("shutdown") => Ok(Command::Shutdown),
+            () => Err(self.error(&[
+                "send",
+                "ping",
+                "close",
+                "return",
+                "keep",
+                "shutdown",
+                "broadcast",
+            ])),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Prints a script as text, one step a line. [`super::parse`] reads it back.
 
 use super::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Script, Send,
-    Setting, Size, Step, Unit,
+    Act, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Millis, Pace, Piece,
+    Script, Send, Setting, Size, Step, Unit,
 };
 use std::fmt::{self, Display, Formatter};
 
@@ -22,6 +22,9 @@ impl fmt::Debug for Script {
 
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.connection != ConnectionNumber::FIRST {
+            write!(f, "{}: ", self.connection)?;
+        }
         if self.joined {
             f.write_str("+ ")?;
         }
@@ -34,6 +37,7 @@ impl Display for Act {
         match self {
             #[cfg(hangup_test_step)]
             Self::Idle => f.write_str("idle"),
+            Self::Connect(after) => write!(f, "connect after {after}"),
             Self::Send(send) => Display::fmt(send, f),
             Self::Wait(time) => write!(f, "wait {time}"),
             Self::Await(awaited) => write!(f, "await {awaited}"),
@@ -172,6 +176,8 @@ impl Display for Command {
             Self::Close(code, content) => write_close(f, *code, content),
             Self::Return => f.write_str("return"),
             Self::Keep => f.write_str("keep"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::Broadcast(content) => write!(f, "broadcast text{content}"),
         }
     }
 }

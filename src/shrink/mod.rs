@@ -1,7 +1,7 @@
 //! The shrinker: from a failing script to a canonical, 1-minimal one.
 //!
-//! 1-minimal: no step can go, no pair of steps can go, no value can be simpler, and
-//! no two neighbours stand in a more usual order, with the failure still the same.
+//! 1-minimal: no connection can go, no step can go, no pair of steps can go, no value can be simpler,
+//! and no two neighbours stand in a more usual order, with the failure still the same.
 //! Canonical: scripts that fail for one reason end as one script, because every
 //! step also tries the simplest acts that could stand in for it (`simpler`).
 //!
@@ -9,10 +9,12 @@
 //! proptest and fuzzers drive the same one. It plays nothing itself, and its budget is counted
 //! in plays, never in seconds.
 
+mod connections;
 mod simpler;
 mod what_matters;
 
 use crate::script::Script;
+use connections::ConnectionPass;
 use simpler::Complexity;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -81,6 +83,12 @@ fn weight(script: &Script) -> u64 {
 /// The kind of candidate that is tried, and the position in it.
 #[derive(Clone, Copy, Debug)]
 enum Pass {
+    /// About whole connections, where there are several; then without `then` steps, or at first
+    /// without half of them.
+    Connections {
+        pass: ConnectionPass,
+        then: Option<usize>,
+    },
     /// Without `size` steps from `at` on.
     Chunks {
         size: usize,
@@ -122,15 +130,29 @@ fn hash(script: &Script) -> u64 {
     hasher.finish()
 }
 
+impl Pass {
+    /// The first pass over `script`, which goes on without `size` steps at a time, or half of them.
+    fn first(script: &Script, size: Option<usize>) -> Self {
+        match script.connections() {
+            1 => Self::chunks(script, size),
+            _ => Self::Connections { pass: ConnectionPass::FIRST, then: size },
+        }
+    }
+
+    fn chunks(script: &Script, size: Option<usize>) -> Self {
+        let half = || script.steps.len().div_ceil(2).max(1);
+        Self::Chunks { size: size.unwrap_or_else(half), at: 0 }
+    }
+}
+
 impl Shrinker {
     /// Begins with `script`, which fails.
     pub fn new(script: Script) -> Self {
-        let size = script.steps.len().div_ceil(2).max(1);
         Self {
             complexity: Complexity::of(&script),
             weight: weight(&script),
+            pass: Pass::first(&script, None),
             best: script,
-            pass: Pass::Chunks { size, at: 0 },
             progress: false,
             tried: BTreeSet::new(),
             proposed: None,
@@ -193,6 +215,7 @@ impl Shrinker {
         let steps = &self.best.steps;
         let mut script = self.best.clone();
         match self.pass {
+            Pass::Connections { pass, .. } => return pass.candidate(&script),
             Pass::Chunks { size, at } => {
                 script.steps.drain(at..(at + size).min(steps.len()));
             }
@@ -204,7 +227,9 @@ impl Shrinker {
                 script.steps[at] = simpler::steps(steps.get(at)?).into_iter().nth(choice)?;
             }
             Pass::Merge { at, choice } => {
-                let plain = simpler::merged(&steps.get(at)?.act, &steps.get(at + 1)?.act, choice)?;
+                let (first, second) = (steps.get(at)?, steps.get(at + 1)?);
+                let is_one = first.connection == second.connection;
+                let plain = simpler::merged(&first.act, &second.act, choice).filter(|_| is_one)?;
                 script.steps.remove(at + 1);
                 script.steps[at].act = plain;
             }
@@ -218,16 +243,24 @@ impl Shrinker {
                 };
                 script.steps[at].act = simpler::with_number(&steps[at].act, slot, value);
             }
-            Pass::Order { at } => script.steps.swap(at, at + 1),
+            Pass::Order { at } => {
+                let (first, second) = (steps.get(at)?, steps.get(at + 1)?);
+                if first.connection != second.connection || first.connects() {
+                    return None;
+                }
+                script.steps.swap(at, at + 1);
+            }
             Pass::Done => return None,
         }
-        Some(script)
+        // Of several connections one may have no step left.
+        Some(if self.best.connections() == 1 { script } else { Script::of_steps(script.steps) })
     }
 
     /// The candidate became the best: sets where to go on.
     fn accepted(&mut self) {
         let len = self.best.steps.len();
         self.pass = match self.pass {
+            Pass::Connections { pass, then } => Pass::Connections { pass: pass.accepted(), then },
             Pass::Chunks { size, at } if at < len => Pass::Chunks { size: size.min(len), at },
             Pass::Chunks { size, .. } => Self::smaller_chunks(size),
             Pass::Pairs { .. } => Pass::Chunks { size: 1, at: 0 },
@@ -246,6 +279,7 @@ impl Shrinker {
     fn rejected(&mut self) {
         let steps = &self.best.steps;
         self.pass = match self.pass {
+            Pass::Connections { pass, then } => Pass::Connections { pass: pass.rejected(), then },
             Pass::Chunks { size, at } if at + size < steps.len() => {
                 Pass::Chunks { size, at: at + size }
             }
@@ -306,6 +340,11 @@ impl Shrinker {
         let len = self.best.steps.len();
         loop {
             self.pass = match self.pass {
+                Pass::Connections { pass, then } if pass.is_beyond(&self.best) => match pass.next()
+                {
+                    Some(pass) => Pass::Connections { pass, then },
+                    None => Pass::chunks(&self.best, then),
+                },
                 Pass::Chunks { at, .. } if at >= len => Pass::SimplerActs { at: 0, choice: 0 },
                 Pass::SimplerActs { at, .. } if at >= len => Pass::Merge { at: 0, choice: 0 },
                 Pass::Merge { at, .. } if at + 1 >= len => {
@@ -316,7 +355,7 @@ impl Shrinker {
                 // Only now, when little is left, are all pairs affordable.
                 Pass::Pairs { second, .. } if second >= len => {
                     if std::mem::take(&mut self.progress) {
-                        Pass::Chunks { size: 1, at: 0 }
+                        Pass::first(&self.best, Some(1))
                     } else {
                         Pass::Done
                     }

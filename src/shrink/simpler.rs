@@ -15,6 +15,8 @@ use crate::wire::CloseCode;
 /// How complex a script is. The first field that differs decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Complexity {
+    /// How many connections it has.
+    connections: u8,
     /// How many steps it has.
     steps: usize,
     /// The sum of the ranks of its acts.
@@ -23,6 +25,9 @@ pub(super) struct Complexity {
     oddities: u32,
     /// The sum of all its numbers.
     magnitude: u64,
+    /// The sum of the numbers of its steps' connections, from 0: where one connection does more than
+    /// another one, it comes first.
+    numbers: u32,
     /// The ranks of its acts, in order.
     order: Vec<u8>,
 }
@@ -31,10 +36,12 @@ impl Complexity {
     pub fn of(script: &Script) -> Self {
         let steps = &script.steps;
         Self {
+            connections: script.connections(),
             steps: steps.len(),
             ranks: steps.iter().map(|step| u32::from(rank(&step.act))).sum(),
             oddities: steps.iter().map(|step| u32::from(step.joined) + oddities(&step.act)).sum(),
             magnitude: steps.iter().map(|step| magnitude(&step.act)).sum(),
+            numbers: steps.iter().map(|step| u32::from(step.connection.get()) - 1).sum(),
             order: steps.iter().map(|step| rank(&step.act)).collect(),
         }
     }
@@ -86,6 +93,9 @@ mod ranks {
     pub const FIRST_PLAIN_SEND: u8 = 13;
     /// Every other send: after all plain ones, with a gap for more of them.
     pub const OTHER_SEND: u8 = 30;
+    /// What a whole server is told, behind what one connection's application is.
+    pub const APP_BROADCAST: u8 = 31;
+    pub const APP_SHUTDOWN: u8 = 32;
     pub const FIN: u8 = 40;
     pub const RESET: u8 = 41;
     pub const DROP: u8 = 42;
@@ -171,9 +181,12 @@ fn rank(act: &Act) -> u8 {
         Act::App(Command::Close(..), _) => ranks::APP_CLOSE,
         Act::App(Command::Return, _) => ranks::APP_RETURN,
         Act::App(Command::Keep, _) => ranks::APP_KEEP,
+        Act::App(Command::Broadcast(_), _) => ranks::APP_BROADCAST,
+        Act::App(Command::Shutdown, _) => ranks::APP_SHUTDOWN,
         Act::Await(Awaited::Upgrade) => ranks::AWAIT_UPGRADE,
         Act::Await(_) => ranks::AWAIT_OTHER,
-        Act::Wait(_) => ranks::WAIT,
+        // Where it stands is no question of ranks; connections that are there from the start come first.
+        Act::Wait(_) | Act::Connect(_) => ranks::WAIT,
         Act::ResumeReading => ranks::RESUME_READING,
         Act::Send(_) => {
             let plain = plain_sends().iter().position(|plain| plain == act);
@@ -214,7 +227,8 @@ fn oddities(act: &Act) -> u32 {
             let command = match command {
                 Command::SendText(content)
                 | Command::SendBinary(content)
-                | Command::Ping(content) => content_oddities(content),
+                | Command::Ping(content)
+                | Command::Broadcast(content) => content_oddities(content),
                 Command::Close(code, content) => {
                     let code = match code {
                         None => 0,
@@ -223,7 +237,7 @@ fn oddities(act: &Act) -> u32 {
                     };
                     code + content_oddities(content)
                 }
-                Command::Return | Command::Keep => 0,
+                Command::Return | Command::Keep | Command::Shutdown => 0,
             };
             command + pace_oddities(*pace)
         }
@@ -286,12 +300,12 @@ fn declared_magnitude(length: DeclaredLength) -> u64 {
 
 /// The simpler steps that could stand in for `step`, the simplest first.
 pub(super) fn steps(step: &Step) -> Vec<Step> {
-    let joined = step.joined;
+    let Step { connection, joined, .. } = *step;
     let mut out = Vec::new();
     if joined {
-        out.push(Step { joined: false, act: step.act.clone() });
+        out.push(Step { joined: false, ..step.clone() });
     }
-    out.extend(simpler_acts(&step.act).into_iter().map(|act| Step { joined, act }));
+    out.extend(simpler_acts(&step.act).into_iter().map(|act| Step { connection, joined, act }));
     out
 }
 
@@ -394,7 +408,12 @@ fn simpler_commands(command: &Command) -> Vec<Command> {
             );
             out
         }
-        Command::Return => vec![Command::Close(None, Content::Empty)],
+        Command::Return | Command::Shutdown => vec![Command::Close(None, Content::Empty)],
+        Command::Broadcast(content) => {
+            let mut out = vec![Command::SendText(content.clone())];
+            out.extend(simpler_contents(content).into_iter().map(Command::Broadcast));
+            out
+        }
         Command::Keep => vec![],
     }
 }
@@ -507,15 +526,18 @@ fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32, Number
             }
             visit_pace(pace, on_number);
         }
-        Act::Wait(Millis(time)) => on_number(time, 1, NumberKind::Pause),
+        Act::Connect(Millis(time)) | Act::Wait(Millis(time)) => {
+            on_number(time, 1, NumberKind::Pause);
+        }
         Act::Set(_, Size(size)) => on_number(size, 1, NumberKind::Buffer),
         Act::App(command, pace) => {
             match command {
                 Command::SendText(content)
                 | Command::SendBinary(content)
                 | Command::Ping(content)
-                | Command::Close(_, content) => visit_content(content, on_number),
-                Command::Return | Command::Keep => {}
+                | Command::Close(_, content)
+                | Command::Broadcast(content) => visit_content(content, on_number),
+                Command::Return | Command::Keep | Command::Shutdown => {}
             }
             visit_pace(pace, on_number);
         }

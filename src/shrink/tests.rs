@@ -238,3 +238,65 @@ fn no_more_than_the_budget_is_played() {
     let enough = shrink(script("fin"), BUDGET, |_| false);
     assert_eq!(enough, Shrunk { script: script("fin"), plays: 1 });
 }
+
+/// Whether two connections are one that does not read, and another one that opens.
+fn deaf_beside_another(script: &Script) -> bool {
+    let each = script.each();
+    let deaf = |one: &Script| has(one, "upgrade") && has(one, "stop reading");
+    each.iter().any(deaf) && each.iter().filter(|one| has(one, "upgrade")).count() > 1
+}
+
+#[test]
+fn whole_connections_go_first_then_fold_and_then_steps_go() {
+    let found = proposed("upgrade\nping\n2: fin\n3: cut\n3: app shutdown", |_| false);
+    let first = [
+        "fin; 2: cut; 2: app shutdown",
+        "upgrade; ping; 2: cut; 2: app shutdown",
+        "upgrade; ping; 2: fin",
+        "upgrade; ping; fin; 2: cut; 2: app shutdown",
+        "upgrade; ping; cut; app shutdown; 2: fin",
+        "upgrade; ping; app shutdown; 2: fin; 3: cut",
+        // Connection 3 would come before connection 2, since it does more.
+        "upgrade; ping; 2: cut; 2: app shutdown; 3: fin",
+        "cut; app shutdown",
+    ];
+    assert_eq!(found[..first.len()], first);
+    let one = |lines: &str| lines == "upgrade; ping; 2: fin; 3: cut";
+    let found = proposed("upgrade\nping\n2: fin\n3: cut\n4: reset", one);
+    assert_eq!(found[3], "upgrade; ping; 2: fin; 3: cut", "the last one has gone");
+    assert_eq!(found[4], "upgrade; ping; fin; 2: cut", "and then the second one folds");
+}
+
+#[test]
+fn of_many_connections_those_stay_that_the_failure_needs_in_their_usual_order() {
+    let polite = "{}: upgrade\n{}: text \"hello\"\n{}: await close\n{}: close 1000\n";
+    let mut text: String = (1..=8)
+        .filter(|number| *number != 5)
+        .map(|n| polite.replace("{}", &n.to_string()))
+        .collect();
+    text +=
+        "5: connect after 3s\n5: upgrade\n5: ping\n5: stop reading\n5: app broadcast text 64KiB\n";
+    let expected = "upgrade\nstop reading\n2: upgrade\n";
+    assert_eq!(shrunk(&text, deaf_beside_another), expected);
+    assert_eq!(shrunk("upgrade\n2: upgrade\n2: stop reading\n", deaf_beside_another), expected);
+    let shuts = |script: &Script| deaf_beside_another(script) && has(script, "app shutdown");
+    let expected = "upgrade\nstop reading\napp shutdown\n2: upgrade\n";
+    assert_eq!(shrunk(&format!("{text}7: app shutdown"), shuts), expected);
+    // It does not matter who says so: one connection is enough for both.
+    let both = |script: &Script| has(script, "app shutdown") && has(script, "fin");
+    assert_eq!(shrunk("upgrade\n+ app shutdown\n2: upgrade\n2: fin", both), "app shutdown\nfin\n");
+}
+
+#[test]
+fn when_a_connection_arrives_is_a_number_like_others_and_stays_first() {
+    let late = |script: &Script| {
+        script.steps.iter().any(|step| match step.act {
+            crate::script::Act::Connect(time) => time.0 > 700,
+            _ => false,
+        }) && script.connections() == 2
+    };
+    assert_eq!(
+        shrunk("upgrade\n2: connect after 5s\n2: upgrade\n2: window 1B", late),
+        "upgrade\n2: connect after 701ms\n"
+    );
+}

@@ -136,10 +136,11 @@ impl<W: Clone, P: FnMut(&Script) -> Option<What<W>>> Search<'_, W, P> {
     fn without(&mut self, at: usize) -> Option<What<W>> {
         let mut script = self.script.clone();
         script.steps.remove(at);
+        let before = at.checked_sub(1).map(|before| script.steps[before].connection);
         if let Some(next) = script.steps.get_mut(at) {
-            next.joined &= at > 0;
+            next.joined &= before == Some(next.connection);
         }
-        self.shown(script)
+        self.shown(Script::of_steps(script.steps))
     }
 
     fn numbers(&mut self, at: usize) -> Vec<NumberRange> {

@@ -161,7 +161,7 @@ impl Application {
             Command::Return => self.note(Note::BeganToReturn),
             Command::SendText(content) => self.note(Note::sends(true, content.text().as_bytes())),
             Command::SendBinary(content) => self.note(Note::sends(false, &content.bytes())),
-            Command::Ping(_) | Command::Keep => {}
+            Command::Ping(_) | Command::Keep | Command::Shutdown | Command::Broadcast(_) => {}
         }
         command
     }

@@ -312,7 +312,10 @@ impl From<&Command> for TungsteniteCommand {
                 reason: reason.text().into_owned().into(),
             })),
             // This server has no session handle to keep: it does not obey `keep`.
-            Command::Return | Command::Keep => Self::Return,
+            // Nor those that are not one connection's.
+            Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => {
+                Self::Return
+            }
         }
     }
 }

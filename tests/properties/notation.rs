@@ -1,6 +1,6 @@
 //! The notation, and the generator's scripts in it.
 
-use crate::vocabulary::{Scale, bounds, check, script};
+use crate::vocabulary::{Scale, bounds, check, script, script_of_several};
 use hangup::generate::GeneratorConfig;
 use hangup::script::{Act, MAX_ACTS, MAX_BYTES, MAX_TIMES, Pace, Script, Send};
 use hangup::target::AppSteps;
@@ -44,10 +44,38 @@ fn a_script_reads_back_as_it_was_printed() {
 }
 
 #[test]
+fn a_script_of_several_connections_reads_back_whatever_the_order_of_its_lines() {
+    let scripts = (script_of_several(Scale::Any), vec(any::<Index>(), 0..6));
+    check(600, scripts, |(script, moves)| {
+        let text = script.to_string();
+        prop_assert_eq!(text.parse::<Script>(), Ok(script.clone()));
+        prop_assert_eq!(text.lines().count(), script.steps.len());
+        prop_assert_eq!(Script::together(&script.each()), script.clone());
+        // Lines of different connections may change places.
+        let mut lines: Vec<&str> = text.lines().collect();
+        let last = lines.len().saturating_sub(1);
+        for at in moves.iter().filter(|_| last > 0).map(|at| at.index(last)) {
+            if connection(lines[at]) != connection(lines[at + 1]) {
+                lines.swap(at, at + 1);
+            }
+        }
+        prop_assert_eq!(lines.join("\n").parse::<Script>(), Ok(script));
+        Ok(())
+    });
+}
+
+/// The number that a line begins with.
+fn connection(line: &str) -> Option<&str> {
+    line.split_once(": ").map(|(number, _)| number).filter(|number| number.len() == 1)
+}
+
+#[test]
 fn a_text_is_a_script_or_its_error_has_a_place_in_it() {
     let odd = prop_oneof![
         any::<char>().prop_map(String::from),
         select(vec!["\"", "\\u{", "}", "hex ", "99999999999", " x ", "+ ", "\n", "\u{feff}", " "])
+            .prop_map(str::to_owned),
+        select(vec!["2: ", "\n3: ", "\n9: ", "\n2: connect after 1s\n", "connect after 2s\n"])
             .prop_map(str::to_owned),
     ];
     let edits = vec((any::<Index>(), any::<bool>(), odd), 0..4);

@@ -362,6 +362,8 @@ fn act(scale: Scale) -> impl Strategy<Value = Act> {
         4 => (code(), content(scale)).prop_map(|(code, content)| Command::Close(code, content)),
         1 => Just(Command::Return),
         1 => Just(Command::Keep),
+        1 => Just(Command::Shutdown),
+        1 => content(scale).prop_map(Command::Broadcast),
     ];
     let plain =
         vec![Act::StopReading, Act::ResumeReading, Act::Fin, Act::Reset, Act::Drop, Act::Cut];
@@ -378,8 +380,8 @@ fn act(scale: Scale) -> impl Strategy<Value = Act> {
 
 /// A script of any acts at all, whatever the generator would draw.
 pub fn script(scale: Scale) -> impl Strategy<Value = Script> {
-    let step =
-        (prop::bool::weighted(0.2), act(scale)).prop_map(|(joined, act)| Step { joined, act });
+    let step = (prop::bool::weighted(0.2), act(scale))
+        .prop_map(|(joined, act)| Step { joined, ..Step::from(act) });
     let opening = prop::bool::weighted(match scale {
         Scale::Any => 0.2,
         Scale::Small => 0.9,
@@ -392,6 +394,21 @@ pub fn script(scale: Scale) -> impl Strategy<Value = Script> {
         Script { steps }
     });
     steps.prop_filter("a script has bounds", |script| {
+        script.max_bytes_sent() <= MAX_BYTES && script.acts() <= MAX_ACTS
+    })
+}
+
+/// A script of up to eight connections, some of which arrive later.
+pub fn script_of_several(scale: Scale) -> impl Strategy<Value = Script> {
+    let one = (script(scale), proptest::option::weighted(0.3, millis(scale)));
+    let several = vec(one, 1..=8).prop_map(|several| {
+        let arriving = |(mut script, arrives): (Script, Option<Millis>)| {
+            script.steps.splice(0..0, arrives.map(|after| Step::from(Act::Connect(after))));
+            script
+        };
+        Script::together(&several.into_iter().map(arriving).collect::<Vec<_>>())
+    });
+    several.prop_filter("a script has bounds", |script| {
         script.max_bytes_sent() <= MAX_BYTES && script.acts() <= MAX_ACTS
     })
 }

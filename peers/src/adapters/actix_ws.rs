@@ -243,7 +243,12 @@ async fn push(session: &mut Session, command: &Command) -> Result<(), Closed> {
         Command::SendText(content) => session.text(content.text().into_owned()).await,
         Command::SendBinary(content) => session.binary(content.bytes().into_owned()).await,
         Command::Ping(content) => session.ping(&content.bytes()).await,
-        Command::Close(..) | Command::Return | Command::Keep => Ok(()),
+        // Those to a whole server are not a connection's.
+        Command::Close(..)
+        | Command::Return
+        | Command::Keep
+        | Command::Shutdown
+        | Command::Broadcast(_) => Ok(()),
     }
 }
 

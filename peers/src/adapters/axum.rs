@@ -214,6 +214,7 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Close(code, reason) => Message::Close(
             code.map(|code| CloseFrame { code, reason: reason.text().into_owned().into() }),
         ),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

@@ -187,7 +187,8 @@ async fn obey(session: &Session, application: &Application) -> Command {
                 let _ = session.binary(content.bytes().into_owned());
             }
             Command::Keep => application.keep(session.clone()),
-            Command::Ping(_) | Command::Return => {}
+            // Those to a whole server are not a connection's.
+            Command::Ping(_) | Command::Return | Command::Shutdown | Command::Broadcast(_) => {}
             close @ Command::Close(..) => return close,
         }
     }

@@ -209,6 +209,7 @@ fn frame_of(command: &Command) -> Option<Owned> {
         Command::Ping(content) => Frame::new(true, OpCode::Ping, None, owned(&content.bytes())),
         Command::Close(Some(code), reason) => Frame::close(*code, reason.text().as_bytes()),
         Command::Close(None, _) => Frame::close_raw(owned(&[])),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

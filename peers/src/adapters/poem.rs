@@ -165,6 +165,7 @@ fn message_of(command: &Command) -> Option<Message> {
             Message::close_with(CloseCode::from(*code), reason.text())
         }
         Command::Close(None, _) => Message::close(),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

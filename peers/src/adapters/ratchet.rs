@@ -170,7 +170,8 @@ async fn write(
                     let code = code.unwrap_or(CloseCode::Normal);
                     return Some(CloseReason::new(code, Some(reason.text().into_owned())));
                 }
-                Command::Return | Command::Keep => return None,
+                // Those to a whole server are not a connection's.
+                Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
             },
         };
         sender.write(bytes, payload).await.ok()?;

@@ -172,6 +172,7 @@ fn message_of(command: &Command) -> Option<Message> {
         Command::Close(code, reason) => {
             Message::Close(code.map(|code| CloseReason::new(code, &*reason.text())))
         }
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

@@ -194,7 +194,12 @@ async fn push(sender: &mut Sender<Compat<Connection>>, command: &Command) -> Res
                 sender.send_ping(payload).await?;
             }
         }
-        Command::Close(..) | Command::Return | Command::Keep => {}
+        // Those to a whole server are not a connection's.
+        Command::Close(..)
+        | Command::Return
+        | Command::Keep
+        | Command::Shutdown
+        | Command::Broadcast(_) => {}
     }
     sender.flush().await
 }

@@ -167,6 +167,7 @@ pub(super) fn message_of(command: &Command) -> Option<Message> {
             code: code.into(),
             reason: reason.text().into_owned().into(),
         })),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

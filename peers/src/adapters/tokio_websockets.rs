@@ -155,6 +155,7 @@ fn message_of(command: &Command) -> Option<Message> {
                 None => Message::close(None, ""),
             }
         }
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

@@ -172,6 +172,7 @@ fn message_of(command: &Command) -> Option<Message> {
             Message::close_with(*code, reason.text().into_owned())
         }
         Command::Close(None, _) => Message::close(),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

@@ -239,6 +239,7 @@ fn outgoing_of(command: &Command) -> Option<Outgoing> {
             Outgoing::Close((*code, reason.text().as_bytes()).to_bytes())
         }
         Command::Close(None, _) => Outgoing::Close(Vec::new()),
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

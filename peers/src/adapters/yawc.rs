@@ -174,6 +174,7 @@ fn frame_of(command: &Command) -> Option<Frame> {
             let code = code.map_or(CloseCode::Normal, CloseCode::from);
             Frame::close(code, reason.text().as_bytes())
         }
-        Command::Return | Command::Keep => return None,
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
     })
 }

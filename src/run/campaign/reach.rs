@@ -4,7 +4,7 @@
 //! business.
 
 use crate::exchange::Exchange;
-use crate::script::{Act, AppSteps, Script};
+use crate::script::{Act, AppSteps, ConnectionNumber, Script, Step};
 use crate::verdict::{Cause, Reached};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,9 @@ impl Reach {
         }
         if opened {
             let begun = exchange.steps.map_or(script.steps.len(), |steps| steps as usize);
-            for step in script.steps.iter().take(begun) {
+            // It is connection 1 that is counted, and its steps come first.
+            let its = |step: &&Step| step.connection == ConnectionNumber::FIRST;
+            for step in script.steps.iter().take(begun).take_while(its) {
                 let Act::App(command, _) = &step.act else { continue };
                 let place = COMMANDS.iter().position(|one| *one == AppSteps::of(command));
                 if let Some(place) = place {

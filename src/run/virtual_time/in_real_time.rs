@@ -3,7 +3,10 @@
 //!
 //! It is watched up to what the server owes and the slack, and proves nothing.
 
-use super::{Clock, OpenConnection, Setting, ThreadWatch, act_all, last_due, over_or, play_once};
+use super::{
+    Clock, OpenConnection, Setting, ThreadWatch, act_all, last_due, over_or, play_once,
+    with_each_connection,
+};
 use crate::bounds::Bounds;
 use crate::exchange::{AfterDeadline, Exchange, What};
 use crate::script::Script;
@@ -31,7 +34,7 @@ pub(crate) fn play(
 ) -> Exchange {
     let clock = Clock::Real(limit.saturating_add(SLACK));
     let setting = Setting { observer, target, bounds, seed, clock };
-    play_once(&setting, &[script], ThreadWatch::default()).0
+    with_each_connection(script, |scripts| play_once(&setting, scripts, ThreadWatch::default()).0)
 }
 
 /// Acts the scripts out, and watches to the deadline of what is owed, or to the limit.

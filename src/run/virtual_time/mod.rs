@@ -83,7 +83,8 @@ const CARRIES: u32 = 16;
 /// finding new ones.
 const ROUNDS: usize = 16;
 
-/// Plays `script` against `target` and returns what happened.
+/// Plays `script` against `target` and returns what happened. All connections of the script are
+/// played at once; connection 1 is [`ConnectionId`](crate::exchange::ConnectionId) 0.
 ///
 /// `bounds` say how long to watch. `seed` fixes the runtime's own random choices
 /// (the order of an unbiased `select!`); it has an effect only under
@@ -123,7 +124,18 @@ pub fn play_observed(
     script: &Script,
     seed: u64,
 ) -> Exchange {
-    play_connections(observer, target, bounds, &[script], seed)
+    with_each_connection(script, |scripts| {
+        play_connections(observer, target, bounds, scripts, seed)
+    })
+}
+
+/// Calls `play` with the scripts of all connections of `script`.
+fn with_each_connection<T>(script: &Script, play: impl FnOnce(&[&Script]) -> T) -> T {
+    if script.connections() == 1 {
+        return play(&[script]);
+    }
+    let each = script.each();
+    play(&each.iter().collect::<Vec<_>>())
 }
 
 /// Plays several scripts at once, each on a connection of its own, in one exchange: the

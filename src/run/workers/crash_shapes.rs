@@ -8,8 +8,8 @@
 //! by itself. Only if [`CRASHING_PERCENT`] of them crash, later ones are passed over. So most of
 //! what is passed over would have crashed.
 
-use crate::script::{Act, Awaited, Command, Content, Frame, Kind, Length, Pace, Piece, Script};
-use crate::script::{Send, Setting, Unit};
+use crate::script::{Act, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Pace};
+use crate::script::{Piece, Script, Send, Setting, Unit};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,11 @@ pub(super) type Features = Vec<Vec<Feature>>;
 pub(super) fn features(script: &Script) -> Features {
     let mut late = false;
     let mut inside_message = false;
+    let mut connection = ConnectionNumber::FIRST;
     let features = script.steps.iter().map(|step| {
+        if std::mem::replace(&mut connection, step.connection) != step.connection {
+            (late, inside_message) = (false, false);
+        }
         let features = features_of(&step.act, late);
         late |= may_end_reading(&step.act, &mut inside_message);
         features
@@ -153,6 +157,7 @@ fn features_of(act: &Act, late: bool) -> Vec<Feature> {
         Act::Idle => "idle",
         // Every script has some.
         Act::Wait(_) => return Vec::new(),
+        Act::Connect(_) => "connect",
         Act::Send(Send { piece, unit, pace }) => {
             if *piece != Piece::Whole {
                 details.push(Detail::Part);
@@ -255,6 +260,11 @@ fn command_features(command: &Command, details: &mut Vec<Detail>) -> &'static st
         }
         Command::Return => "app return",
         Command::Keep => "app keep",
+        Command::Shutdown => "app shutdown",
+        Command::Broadcast(content) => {
+            details.push(Detail::Payload(PayloadLength::of(content.len())));
+            "app broadcast"
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the order and of the simpler variants, as tables: each row is a step in the notation.
 
 use super::*;
+use crate::script::ConnectionNumber;
 
 fn step(text: &str) -> Step {
     let script: Script = text.parse().expect(text);
@@ -47,6 +48,7 @@ fn every_act_has_its_rank() {
         ("await upgrade", 9),
         ("await close", 10),
         ("wait 1ms", 11),
+        ("connect after 1s", 11),
         ("resume reading", 12),
         ("ping", 13),
         ("first 1 byte of ping", 14),
@@ -58,6 +60,8 @@ fn every_act_has_its_rank() {
         ("unfinished text", 20),
         ("pong", 30),
         ("ping x 2", 30),
+        ("app broadcast text", 31),
+        ("app shutdown", 32),
         ("fin", 40),
         ("reset", 41),
         ("drop", 42),
@@ -114,6 +118,9 @@ fn oddities_of_an_act_are_counted() {
         ("app close 1001 \"a\" x 2 every 1s", 6),
         ("app return", 0),
         ("app keep x 2", 1),
+        ("app shutdown", 0),
+        ("app broadcast text \"a\"", 2),
+        ("connect after 1s", 0),
         ("wait 1s", 0),
         ("cut", 0),
     ];
@@ -181,12 +188,53 @@ fn a_script_is_smaller_by_steps_then_ranks_then_oddities_then_numbers_then_order
     assert!(usual < other, "the usual order is the smaller");
     assert_eq!(
         other,
-        Complexity { steps: 2, ranks: 41, oddities: 0, magnitude: 0, order: vec![40, 1] }
+        Complexity {
+            connections: 1,
+            steps: 2,
+            ranks: 41,
+            oddities: 0,
+            magnitude: 0,
+            numbers: 0,
+            order: vec![40, 1]
+        }
     );
     let joined = Complexity::of(&"upgrade\n+ ping 3B\n+ wait 2ms".parse().expect("a script"));
-    let expected =
-        Complexity { steps: 3, ranks: 42, oddities: 3, magnitude: 5, order: vec![1, 30, 11] };
+    let expected = Complexity {
+        connections: 1,
+        steps: 3,
+        ranks: 42,
+        oddities: 3,
+        magnitude: 5,
+        numbers: 0,
+        order: vec![1, 30, 11],
+    };
     assert_eq!(joined, expected);
+}
+
+#[test]
+fn a_script_of_fewer_connections_is_smaller_then_one_whose_first_ones_do_more() {
+    let ascending = [
+        "cut\ncut\ncut\ncut",
+        "upgrade\nping\n2: upgrade",
+        "upgrade\n2: upgrade\n2: ping",
+        "upgrade\nfin\n2: upgrade",
+        "upgrade\n2: upgrade\n2: fin",
+        "upgrade\n2: upgrade\n3: upgrade",
+    ];
+    let all = ascending.map(|text| Complexity::of(&text.parse().expect(text)));
+    assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+}
+
+#[test]
+fn what_a_whole_server_is_told_is_tried_as_what_one_connection_is() {
+    assert_eq!(simpler("app shutdown"), ["app close"]);
+    let broadcast = ["app send text 2B", "app broadcast text"];
+    assert_eq!(simpler("app broadcast text 2B"), broadcast);
+    let connection = ConnectionNumber::new(2).expect("a number");
+    let of_second = steps(&Step { connection, ..step("+ app shutdown") });
+    let of_second = of_second.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(of_second, ["2: app shutdown", "2: + app close"]);
+    assert_eq!(simpler("connect after 2s"), [""; 0]);
 }
 
 #[test]

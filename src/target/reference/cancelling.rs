@@ -159,6 +159,8 @@ impl CancellingServer {
             }
             Command::Return => return Err(io::ErrorKind::Interrupted.into()),
             Command::Keep => self.application.keep(self.application.clone()),
+            // A whole server's, and not a connection's.
+            Command::Shutdown | Command::Broadcast(_) => {}
         }
         Ok(None)
     }

@@ -292,6 +292,8 @@ impl<'h> Session<'h> {
             Command::Return => self.phase = Phase::Over,
             // What a registry of sessions would hold: nothing of the transport's.
             Command::Keep => self.application.keep(self.application.clone()),
+            // A whole server's, and not a connection's.
+            Command::Shutdown | Command::Broadcast(_) => {}
         }
     }
 

@@ -293,6 +293,8 @@ impl SplitServer {
                 self.application.keep(Arc::clone(&self.writer));
             }
             Command::Keep => self.application.keep(self.outbox.clone()),
+            // A whole server's, and not a connection's.
+            Command::Shutdown | Command::Broadcast(_) => {}
         }
     }
 
