@@ -30,12 +30,19 @@ pub struct Bounds {
     /// the client leaves unread or unfinished; `None`, the default, promises nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Of a whole server: from being told to shut down to the return of its function, or the exit
+    /// of its process. `None`, the default: [`close`](Self::close) and a second ([`shutdown`](Self::shutdown)).
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<Duration>,
 }
+
+/// What a shutdown has beside the time to close, where a server promises no time of its own.
+const BESIDE_CLOSING: Duration = Duration::from_secs(1);
 
 impl Bounds {
     /// A promise to close, and to release after a reset, within `close`, and no other.
     pub const fn close_within(close: Duration) -> Self {
-        Self { close, release: close, handshake: None, idle: None, memory: None }
+        Self { close, release: close, handshake: None, idle: None, memory: None, shutdown: None }
     }
 
     /// The same but for `close`, where there is one: it takes the place of the bounds for
@@ -43,6 +50,11 @@ impl Bounds {
     #[must_use]
     pub fn held_to(self, close: Option<Duration>) -> Self {
         close.map_or(self, |close| Self { close, release: close, ..self })
+    }
+
+    /// By when a whole server has shut down that is told to.
+    pub fn shutdown(&self) -> Duration {
+        self.shutdown.unwrap_or(self.close + BESIDE_CLOSING)
     }
 
     /// The shortest of the promised durations.

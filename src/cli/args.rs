@@ -254,6 +254,10 @@ pub(super) struct Promises {
     /// target's, else none].
     #[arg(long, value_name = "TIME")]
     pub idle_within: Option<Millis>,
+    /// The promise of a whole server to have shut down after it was told to [default: the file's or the
+    /// target's, else the time to close and a second].
+    #[arg(long, value_name = "TIME")]
+    pub shutdown_within: Option<Millis>,
     /// Over real TCP, what a deadline gets on top, real time being what it is.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
     pub slack: Millis,
@@ -266,8 +270,14 @@ pub(super) struct Promises {
 impl Promises {
     /// Those of the file, or of the target.
     pub(super) const fn own() -> Self {
-        let (close_within, handshake_within, idle_within) = (None, None, None);
-        Self { close_within, handshake_within, idle_within, slack: Millis(250), horizon: None }
+        Self {
+            close_within: None,
+            handshake_within: None,
+            idle_within: None,
+            shutdown_within: None,
+            slack: Millis(250),
+            horizon: None,
+        }
     }
 
     /// `own` bounds, but for those that are given.
@@ -276,6 +286,7 @@ impl Promises {
         Bounds {
             handshake: given(self.handshake_within, own.handshake),
             idle: given(self.idle_within, own.idle),
+            shutdown: given(self.shutdown_within, own.shutdown),
             ..own.held_to(self.close_within.map(Millis::duration))
         }
     }

@@ -94,6 +94,7 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let bound = match repro.identity.cause() {
         Some(Cause::Handshake) => repro.bounds.handshake,
         Some(Cause::Idle) => repro.bounds.idle,
+        Some(Cause::Shutdown) => Some(repro.bounds.shutdown()),
         _ => None,
     };
     let bound = bound.unwrap_or(repro.bounds.close).as_secs_f64();

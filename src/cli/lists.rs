@@ -56,6 +56,7 @@ fn promises(bounds: &Bounds) -> String {
         part("release after a reset", Some(bounds.release)),
         part("handshake", bounds.handshake),
         part("end of idle connections", bounds.idle),
+        part("shutdown", bounds.shutdown),
     ];
     let memory = bounds.memory.map(|bytes| format!("at most {bytes} bytes of heap a connection"));
     parts.into_iter().flatten().chain(memory).collect::<Vec<_>>().join(", ")

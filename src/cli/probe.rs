@@ -276,6 +276,7 @@ fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool)
     };
     match rule {
         NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion => false,
+        rule if rule.is_of_a_whole_server() => false,
         // Over TCP no application says anything.
         QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
         ReleasesInTime => sees_the_server,

@@ -347,20 +347,71 @@ pub enum What {
     Became(AfterDeadline),
     /// The target's process ended, or stood still: nothing more was seen.
     Died(Death),
+    /// The client connected: the connection waits to be accepted. Only of a whole server.
+    Offered,
+    /// The server accepted the connection. Only of a whole server.
+    Accepted,
+    /// The server stopped listening before it accepted the connection, which is reset. Only of a whole server.
+    Refused,
+    /// A whole server was told to shut down.
+    ToldToShutDown,
+    /// A whole server was told to send all its clients this message.
+    ToldToBroadcast {
+        /// The message's payload, in bytes.
+        bytes: u32,
+        /// The payload's fingerprint (`super::fingerprint`).
+        fingerprint: u64,
+    },
+    /// A whole server stopped listening.
+    StoppedListening,
+    /// A whole server is done: its function returned, or its process exited.
+    ServerReturned,
+    /// What became of a whole server whose time to shut down has passed.
+    ServerBecame(AfterDeadline),
+    /// All connections have ended, and the time to close has passed since.
+    Rests {
+        /// How many tasks are left, that of the server's own function not counted.
+        tasks: u32,
+        /// How many bytes of heap are held; `None` where nobody counts. No part of the digest.
+        heap: Option<u64>,
+    },
 }
 
 impl What {
+    /// Whether the subject panicked, spun or died: what it owes then is another matter.
+    pub const fn is_crash(&self) -> bool {
+        matches!(self, Self::Panicked(_) | Self::Lacked(_) | Self::Spun { .. } | Self::Died(_))
+    }
+
+    /// Whether it is about a whole server, and no connection: it stands on the first one.
+    pub const fn is_servers(&self) -> bool {
+        matches!(
+            self,
+            Self::ToldToShutDown
+                | Self::ToldToBroadcast { .. }
+                | Self::StoppedListening
+                | Self::ServerReturned
+                | Self::ServerBecame(_)
+                | Self::Rests { .. }
+        )
+    }
+
     /// The layer to which it belongs.
     pub const fn layer(&self) -> Layer {
         match self {
-            Self::Noted(_) => Layer::Application,
             Self::Returned
             | Self::Outlived { .. }
             | Self::Panicked(_)
             | Self::Lacked(_)
             | Self::Spun { .. }
             | Self::Became(_)
-            | Self::Died(_) => Layer::Process,
+            | Self::Died(_)
+            | Self::ServerReturned
+            | Self::ServerBecame(_)
+            | Self::Rests { .. } => Layer::Process,
+            Self::Noted(_) | Self::ToldToShutDown | Self::ToldToBroadcast { .. } => {
+                Layer::Application
+            }
             _ => Layer::Transport,
         }
     }
@@ -372,7 +423,8 @@ impl What {
             | Self::ResumedReading
             | Self::Discarded { .. }
             | Self::Cut
-            | Self::Froze => End::Actor,
+            | Self::Froze
+            | Self::Offered => End::Actor,
             _ => End::Subject,
         }
     }

@@ -128,7 +128,7 @@ impl Exchange {
     }
 
     /// The connections.
-    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
+    pub fn connections(&self) -> impl ExactSizeIterator<Item = ConnectionId> + use<> {
         (0..self.connections.len()).map(|number| ConnectionId(number as u16))
     }
 
@@ -238,6 +238,9 @@ fn write_for_digest(line: &mut String, event: &Event) {
         write!(line, "{}: ", connection.0).expect("a string takes all");
     }
     let at = at.0;
+    if let What::Rests { tasks, .. } = what {
+        return writeln!(line, "{at} Rests {{ tasks: {tasks} }}").expect("a string takes all");
+    }
     match (end, what) {
         (End::Actor, What::Read { bytes }) => writeln!(line, "{at} Got {{ bytes: {bytes} }}"),
         (End::Actor, What::ReadEnd) => writeln!(line, "{at} GotEnd"),

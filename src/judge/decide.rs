@@ -7,7 +7,9 @@
 
 use super::lateness;
 use super::obligations::{self, cause_of};
-use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion};
+use super::rules::{
+    Case, JudgedFrom, RULES, Rule, Suspicion, keeps_clients_apart, returns_to_rest,
+};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Note, Time};
 use crate::verdict::{
@@ -97,6 +99,8 @@ enum ControlKind {
     Unprompted,
     /// By leaving out what excuses it.
     Without,
+    /// By leaving out the other clients.
+    Alone,
 }
 
 /// Which control decides whether an excuse holds; `None` where none can, or need: it holds for
@@ -107,6 +111,7 @@ const fn control_of(excuse: Excuse) -> Option<ControlKind> {
         Excuse::AfterMessage | Excuse::AfterQuiet | Excuse::AboutData | Excuse::ActedByItself => {
             Some(ControlKind::Unprompted)
         }
+        Excuse::SameAlone => Some(ControlKind::Alone),
         // Not by what prompted it: a frame that wakes a server makes it send what had waited.
         Excuse::WaitedForRoom
         | Excuse::ApplicationClosed
@@ -141,13 +146,17 @@ fn doubts(suspicion: &Suspicion, view: &View<'_>) -> Vec<Doubt> {
     };
     let (own_reasons, others): (Vec<Excuse>, Vec<Excuse>) =
         suspicion.excuses.iter().copied().partition(by_prompt);
+    let is_alone = |excuse: &Excuse| control_of(*excuse) == Some(ControlKind::Alone);
+    let (alone, others): (Vec<Excuse>, Vec<Excuse>) = others.into_iter().partition(is_alone);
     let own_reasons: Excuses = own_reasons.into_iter().collect();
     let others: Excuses = others.into_iter().collect();
+    let alone: Excuses = alone.into_iter().collect();
+    let alone = (!alone.is_empty()).then_some(Doubt { excuses: alone, control: Control::Alone });
     let unprompted = unprompted.filter(|_| !own_reasons.is_empty());
     let unprompted = unprompted.map(|control| Doubt { excuses: own_reasons, control });
     let without = Doubt { excuses: others, control: Control::Without(others) };
     let without = (!others.is_empty()).then_some(without);
-    unprompted.into_iter().chain(without).collect()
+    unprompted.into_iter().chain(without).chain(alone).collect()
 }
 
 /// The suspicion as a violation, with its cause and the connection's ending. Safety has no
@@ -160,7 +169,17 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     if let Some((owed, condition, ending)) = timing {
         let identity = Identity::liveness(invariant, owed.cause, condition).with_symptom(symptom);
         let owed = Some(owed);
-        return Violation { identity, level, ending, owed, fact, events, doubts, refuted };
+        return Violation {
+            identity,
+            connection: case.view.connection(),
+            level,
+            ending,
+            owed,
+            fact,
+            events,
+            doubts,
+            refuted,
+        };
     }
     let view = case.view;
     let first = events.first().copied().unwrap_or(view.exchange.events.len());
@@ -175,7 +194,8 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
         _ => lateness::ending(view, case.owed),
     };
     let identity = Identity::safety(invariant, cause).with_symptom(symptom);
-    Violation { identity, level, ending, owed: None, fact, events, doubts, refuted }
+    let connection = view.connection();
+    Violation { identity, connection, level, ending, owed: None, fact, events, doubts, refuted }
 }
 
 /// The decision on one violation, or dismissal, about which there are doubts.
@@ -222,6 +242,7 @@ impl<'a> Decision<'a> {
                 WhatItDid::on(played, ConnectionId::FIRST, lasting) != did
             }
             Control::Without(excuses) => self.shows(played, excuses),
+            Control::Alone => !self.does_the_same_alone(played),
         };
         if refuted {
             let both = self.violation.refuted.iter().chain(doubt.excuses.iter());
@@ -254,6 +275,18 @@ impl<'a> Decision<'a> {
         shown.iter().any(|(symptom, excuses)| {
             Some(*symptom) == identity.symptom() && excuses.iter().all(is_refuted)
         })
+    }
+
+    /// Whether the server does to this client alone, the first of the control, what it did to it beside
+    /// others.
+    fn does_the_same_alone(&self, played: &Exchange) -> bool {
+        let Some(symptom) = self.violation.identity.symptom() else { return true };
+        let alone = View::of(played, ConnectionId::FIRST);
+        if self.violation.identity.invariant() == Invariant::ReturnsToRest {
+            let here = View::of(self.exchange, self.connection);
+            return returns_to_rest::as_much_is_left(&alone, &here, symptom);
+        }
+        keeps_clients_apart::shows(&alone, symptom)
     }
 
     /// Whether the server's Close has the same code in a control, where the rule is about that: a

@@ -4,7 +4,7 @@
 //! says what becomes of them. Here is what each name means, and when it holds.
 
 use crate::exchange::{Time, What};
-use crate::verdict::Excuse;
+use crate::verdict::{Ending, Excuse};
 use crate::view::{Firsts, Frame, View, came_before};
 use crate::wire::{CloseClass, CloseCode};
 use std::time::Duration;
@@ -91,9 +91,9 @@ pub(super) fn refusable(view: &View<'_>, at: usize) -> Option<Excuse> {
     }
 }
 
-/// Whether the application had wanted to close before the event `at`.
+/// Whether the application had wanted to close, or a shutdown had, before the event `at`.
 pub(super) fn application_closed(view: &View<'_>, at: usize) -> Option<Excuse> {
-    view.firsts.began.is_some_and(|began| began < at).then_some(Excuse::ApplicationClosed)
+    view.wish_to_close().is_some_and(|began| began < at).then_some(Excuse::ApplicationClosed)
 }
 
 /// Whether the server's wish to write had waited for room since before one of `events`.
@@ -191,6 +191,20 @@ pub(super) fn nobody_could_see(view: &View<'_>, time: Time) -> Option<Excuse> {
 /// Whether other threads are at work: in virtual time nobody knows when they are done.
 pub(super) fn other_threads(view: &View<'_>) -> Option<Excuse> {
     view.other_threads().map(|_| Excuse::OtherThreads)
+}
+
+/// That another client need not be the reason for what a server does to one: nobody knows before
+/// that one was played alone.
+pub(super) fn same_alone(view: &View<'_>) -> Option<Excuse> {
+    (view.exchange.connections().len() > 1).then_some(Excuse::SameAlone)
+}
+
+/// As [`other_threads`], of what is known by how it ended.
+pub(super) const fn unproven(ending: &Ending) -> Option<Excuse> {
+    match ending {
+        Ending::Unproven(_) => Some(Excuse::OtherThreads),
+        _ => None,
+    }
 }
 
 fn is_blind(view: &View<'_>, time: Time) -> bool {

@@ -162,7 +162,8 @@ fn level(view: &View<'_>, owed: Owed, half_sent: bool) -> Level {
         | Cause::ClientFin
         | Cause::ClientReset
         | Cause::Handshake
-        | Cause::Idle => Level::Should,
+        | Cause::Idle
+        | Cause::Shutdown => Level::Should,
     }
 }
 
@@ -225,7 +226,7 @@ fn left_open(view: &View<'_>) -> Ending {
 
 /// What the client did, or left undone, from the obligation to its deadline.
 /// What the cause itself implies is not named again.
-fn condition(view: &View<'_>, owed: Owed) -> Condition {
+pub(super) fn condition(view: &View<'_>, owed: Owed) -> Condition {
     let mut gone = false;
     let mut cut = false;
     let mut deaf = false;

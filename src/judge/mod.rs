@@ -27,9 +27,24 @@ pub use rules::{AskedOf, JudgedFrom, RULES, Rule, is_out_of_proportion};
 
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, Violation};
 
-/// Judges an exchange's first connection; of most exchanges it is the only one.
+/// Judges all connections of an exchange; of most exchanges there is one. Of several that show the
+/// same, with one identity, the first is told.
 pub fn judge(exchange: &Exchange, bounds: &Bounds) -> Verdict {
-    judge_connection(exchange, ConnectionId::FIRST, bounds)
+    let mut verdict = judge_connection(exchange, ConnectionId::FIRST, bounds);
+    for connection in exchange.connections().skip(1) {
+        let Verdict { violations, dismissals, reached } =
+            judge_connection(exchange, connection, bounds);
+        for violation in violations {
+            let same = |known: &Violation| known.identity == violation.identity;
+            if !verdict.violations.iter().any(same) {
+                verdict.violations.push(violation);
+            }
+        }
+        verdict.dismissals.extend(dismissals);
+        verdict.reached.add(reached);
+    }
+    verdict.violations.sort_by_key(|violation| violation.identity);
+    verdict
 }

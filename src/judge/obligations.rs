@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Of several due at the same time the first to happen is named, but for the
 /// application's wish and mere idleness: the Close that they led to says more.
 pub(super) fn earliest(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
+    if !view.is_accepted() {
+        return None;
+    }
     let arms =
         closing(view, bounds).into_iter().chain([handshake(view, bounds), idle(view, bounds)]);
     arms.flatten().min_by_key(|owed| (owed.deadline, rank(owed.cause), owed.event))
@@ -102,7 +105,9 @@ impl OverdueCheck {
 pub(super) fn cause_of(view: &View<'_>, bounds: &Bounds, event: usize) -> Option<Cause> {
     let arms = closing(view, bounds).into_iter().flatten();
     let before = arms.filter(|owed| owed.event <= event && owed.cause != Cause::OwnClose);
-    before.min_by_key(|owed| owed.event).map(|owed| owed.cause)
+    let before = before.map(|owed| (owed.event, owed.cause));
+    let told = view.firsts.told.filter(|told| *told <= event);
+    before.chain(told.map(|told| (told, Cause::Shutdown))).min().map(|(_, cause)| cause)
 }
 
 const fn rank(cause: Cause) -> u8 {
@@ -113,7 +118,7 @@ const fn rank(cause: Cause) -> u8 {
         | Cause::ClientFin
         | Cause::ClientReset => 0,
         Cause::AppClose => 1,
-        Cause::Handshake | Cause::Idle => 2,
+        Cause::Handshake | Cause::Idle | Cause::Shutdown => 2,
     }
 }
 
@@ -127,7 +132,11 @@ fn arm(view: &View<'_>, cause: Cause, event: Option<usize>, bound: Duration) -> 
 
 /// What is armed by a single event.
 fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
-    let once = |cause, event| arm(view, cause, event, bounds.close);
+    // What came while the connection waited to be accepted is due from then on.
+    let accepted = view.firsts.accepted.unwrap_or(0);
+    let once = |cause, event: Option<usize>| {
+        arm(view, cause, event.map(|event| event.max(accepted)), bounds.close)
+    };
     // Frames mean something once the connection is open; those that came too
     // early are due from then on.
     let open = |event: Option<usize>| Some(event?.max(view.opened?));
@@ -139,23 +148,24 @@ fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
         once(Cause::ClientViolation, open(fault)),
         once(Cause::AppClose, view.firsts.began),
         once(Cause::ClientFin, view.firsts.fin),
-        arm(view, Cause::ClientReset, view.firsts.reset, bounds.release),
+        arm(
+            view,
+            Cause::ClientReset,
+            view.firsts.reset.map(|event| event.max(accepted)),
+            bounds.release,
+        ),
     ]
 }
 
 /// Accepted, and no complete request within the promised time.
 fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
-    let deadline = Time::ZERO.after(bounds.handshake?);
+    let event = view.firsts.accepted.unwrap_or(0);
+    let since = view.firsts.accepted.map_or(Time::ZERO, |event| view.at(event));
+    let deadline = since.after(bounds.handshake?);
     // A server's timer may fire within the slack: what came before that, it had.
     let slack = view.exchange.timing_slack;
     let in_time = view.request.is_some_and(|event| view.at(event) <= deadline.after(slack));
-    (!in_time).then_some(Owed {
-        cause: Cause::Handshake,
-        since: Time::ZERO,
-        deadline,
-        event: 0,
-        fault: None,
-    })
+    (!in_time).then_some(Owed { cause: Cause::Handshake, since, deadline, event, fault: None })
 }
 
 /// Nothing complete for the promised time: the first gap that is longer.

@@ -63,6 +63,7 @@ const fn option(cause: Cause) -> &'static str {
     match cause {
         Cause::Handshake => "--handshake-within",
         Cause::Idle => "--idle-within",
+        Cause::Shutdown => "--shutdown-within",
         _ => "--close-within",
     }
 }

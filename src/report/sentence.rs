@@ -33,14 +33,18 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         Cause::ClientFin => format!("The {actor}'s FIN arrived"),
         Cause::ClientReset => format!("The {actor}'s RST arrived"),
         Cause::Idle => "The last complete frame came".to_owned(),
+        Cause::Shutdown => format!("The {subject} was told to shut down"),
     };
     let (owed_thing, it) = match violation.identity.invariant() {
         Invariant::ReleasesInTime => {
             (format!("the {subject}'s hold on its transport had to end"), "it was let go of")
         }
+        Invariant::ShutsDownInTime => ("its shutdown had to be over".to_owned(), "it was over"),
         _ => ("the connection had to end".to_owned(), "it ended"),
     };
-    let condition = violation.identity.condition().map_or_else(String::new, |condition| {
+    let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
+    let condition = violation.identity.condition().filter(|_| !all_gone);
+    let condition = condition.map_or_else(String::new, |condition| {
         let did = match condition {
             Condition::Silent => "read, and said nothing more",
             Condition::Dripping => "went on sending",
@@ -67,7 +71,11 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         Ending::Open(at) => format!("At {at} it had not, and watching ended"),
         Ending::Unproven(why) => format!("Nobody can tell in virtual time: {why}"),
     };
-    let doing = violation.identity.symptom().and_then(|symptom| doing(symptom, subject));
+    let doing = match violation.identity.invariant() {
+        // How many connections are open is not of the symptom.
+        Invariant::ShutsDownInTime => Some(format!("The {subject} {}. ", violation.fact)),
+        _ => violation.identity.symptom().and_then(|symptom| doing(symptom, subject)),
+    };
     format!(
         "{}{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
         doing.unwrap_or_default(),

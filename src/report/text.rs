@@ -377,6 +377,7 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
         Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
             "the server does the same where the client does not do that".to_owned()
         }
+        Reason::Control(Doubt { excuses, control: Control::Alone }) => excuses.to_string(),
         Reason::Control(Doubt { excuses, .. }) => {
             format!("{excuses}; without that, the server does not do that")
         }

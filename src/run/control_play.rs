@@ -22,6 +22,8 @@ const MOVED: Millis = Millis(7);
 pub(crate) fn script_of(control: Control, script: &Script, request: &str) -> Option<Script> {
     let steps = match control {
         Control::Unprompted { prompt, lasting } => unprompted(prompt, lasting, script, request)?,
+        // A script of one connection has no other to leave out.
+        Control::Alone => return None,
         Control::Without(excuses) => {
             excuses.iter().fold(script.steps.clone(), |steps, excuse| without(excuse, steps))
         }

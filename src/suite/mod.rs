@@ -193,6 +193,13 @@ impl Suite {
         self
     }
 
+    /// Of a whole server: the promise to have shut down in this time after it was told to. Default:
+    /// the time to close, and a second.
+    pub const fn shutdown_within(mut self, bound: Duration) -> Self {
+        self.target.bounds.shutdown = Some(bound);
+        self
+    }
+
     /// The commands that the application obeys: it takes them from
     /// [`Connection::application`]. Default: none.
     pub const fn obeying(mut self, steps: AppSteps) -> Self {

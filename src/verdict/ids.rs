@@ -99,6 +99,17 @@ words! {
         BoundedMemory = "bounded-memory",
         /// Twice the bytes cost no more than about twice the work.
         WorkInProportion = "work-in-proportion",
+        // Of a whole server, with all its connections.
+        /// A shutdown is over within its bound.
+        ShutsDownInTime = "shuts-down-in-time",
+        /// A shutdown sends every open connection a Close.
+        ClosesEveryone = "closes-everyone",
+        /// What one client does or leaves undone delays no other.
+        KeepsClientsApart = "keeps-clients-apart",
+        /// Who comes during the shutdown is sent away, and not held.
+        StopsAccepting = "stops-accepting",
+        /// What connections took is given back when they have ended.
+        ReturnsToRest = "returns-to-rest",
     }
 }
 
@@ -141,6 +152,8 @@ words! {
         ClientReset = "the client's RST",
         /// Nothing complete came for too long.
         Idle = "idle client",
+        /// The server was told to shut down.
+        Shutdown = "the shutdown",
     }
 }
 
@@ -219,5 +232,7 @@ words! {
         RuntimeLacks = "the server asked for what virtual time does not have",
         /// Other threads are at work, whose time is not tokio's. Virtual time only.
         OtherThreads = "other threads are at work, whose time is not virtual",
+        /// Another client need not be the reason: the server may do the same to this client alone.
+        SameAlone = "the server does the same to this client alone",
     }
 }

@@ -11,7 +11,7 @@ pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};
 pub use reached::Reached;
 pub use symptoms::Symptom;
 
-pub use crate::exchange::{Lack, OtherThreads, Time};
+pub use crate::exchange::{ConnectionId, Lack, OtherThreads, Time};
 use crate::wire::Fault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -31,6 +31,9 @@ pub enum Control {
     /// moments, with every pause a few milliseconds shorter or longer. A server that shows the
     /// same symptom is convicted.
     Without(Excuses),
+    /// The same client without the others, with the same commands to the server. A server that does
+    /// the same is acquitted.
+    Alone,
 }
 
 /// What seems to have made a server act.
@@ -213,6 +216,8 @@ pub struct Owed {
 pub struct Violation {
     /// Which rule, why and under what condition.
     pub identity: Identity,
+    /// The connection on which it shows; what is the whole server's stands on the first. No part of the identity.
+    pub connection: ConnectionId,
     /// How strongly the RFC asks for it in this case.
     pub level: Level,
     /// How the connection ended.
@@ -227,6 +232,21 @@ pub struct Violation {
     pub doubts: Vec<Doubt>,
     /// The excuses that controls have refuted.
     pub refuted: Excuses,
+}
+
+impl Invariant {
+    /// Whether it is about a whole server, with all its connections: it is judged only where one
+    /// was played.
+    pub const fn is_of_a_whole_server(self) -> bool {
+        matches!(
+            self,
+            Self::ShutsDownInTime
+                | Self::ClosesEveryone
+                | Self::KeepsClientsApart
+                | Self::StopsAccepting
+                | Self::ReturnsToRest
+        )
+    }
 }
 
 impl Violation {

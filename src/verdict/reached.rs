@@ -21,3 +21,16 @@ pub struct Reached {
     /// The application took a command to send a message.
     pub took_send: bool,
 }
+
+impl Reached {
+    /// As far as either of two connections got. What obliged the first to end comes first.
+    pub fn add(&mut self, other: Self) {
+        self.opened |= other.opened;
+        self.closed |= other.closed;
+        self.ended |= other.ended;
+        self.cause = self.cause.or(other.cause);
+        self.took_close |= other.took_close;
+        self.took_return |= other.took_return;
+        self.took_send |= other.took_send;
+    }
+}

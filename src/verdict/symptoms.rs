@@ -226,6 +226,52 @@ words! {
         MessageInFragments = "ever more work a byte for a message in fragments",
         /// Many messages.
         ManyMessages = "ever more work a byte for many messages",
+
+        // `shuts-down-in-time`: what a shutdown that is not over waits for, or how it ended.
+        /// Connections are open, and no timer ends the wait.
+        WaitsForClients = "does not shut down while a client stays",
+        /// No connection is open any more.
+        WaitsForNobody = "does not shut down although no connection is open",
+        /// It was over later.
+        ShutsDownLate = "shuts down by itself, too late",
+
+        // `closes-everyone`.
+        /// The connection ends, and no Close was sent.
+        DroppedAtShutdown = "ends a connection at its shutdown without a Close",
+        /// The connection stays open, and no Close was sent.
+        ForgottenAtShutdown = "shuts down and leaves a connection open",
+
+        // `keeps-clients-apart`: what another client delays.
+        /// The answer to the opening request.
+        OpeningHeldUp = "opens late because of another client",
+        /// The answer to a ping.
+        PongHeldUp = "answers a ping late because of another client",
+        /// A message for all clients.
+        BroadcastHeldUp = "sends a broadcast late because of another client",
+        /// The answer to a Close.
+        AnswerHeldUp = "answers a Close late because of another client",
+        /// The Close of the shutdown.
+        CloseHeldUp = "closes late because of another client",
+        /// The end of the connection, once both Closes are there.
+        EndHeldUp = "ends a connection late because of another client",
+
+        // `stops-accepting`: what becomes of a client that comes during the shutdown.
+        /// It is neither refused nor accepted.
+        HoldsNewcomers = "holds connections that come during its shutdown",
+        /// It is served as if nothing were.
+        ServesNewcomers = "serves connections that come during its shutdown",
+
+        // `returns-to-rest`: what is left of connections that have ended.
+        /// Tasks, more than after one connection.
+        KeepsTasks = "keeps tasks of connections that have ended",
+        /// Heap, more than after one connection.
+        KeepsMemory = "keeps memory of connections that have ended",
+        /// Descriptors, more with each wave of connections. Over TCP only.
+        KeepsDescriptors = "keeps descriptors of connections that have ended",
+        /// Threads, more with each wave of connections. Over TCP only.
+        KeepsThreads = "keeps threads of connections that have ended",
+        /// Tasks, when the shutdown is over.
+        TasksAfterShutdown = "leaves tasks behind when it has shut down",
     }
 }
 

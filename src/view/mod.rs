@@ -65,6 +65,20 @@ pub struct Firsts {
     pub became: Option<usize>,
     /// The subject's process died.
     pub died: Option<usize>,
+    /// The connection waits to be accepted. Of a whole server, as all that follow.
+    pub offered: Option<usize>,
+    /// The server accepted the connection.
+    pub accepted: Option<usize>,
+    /// The connection was refused.
+    pub refused: Option<usize>,
+    /// The server was told to shut down.
+    pub told: Option<usize>,
+    /// The server's function returned.
+    pub returned: Option<usize>,
+    /// What became of a server whose time to shut down has passed.
+    pub server_became: Option<usize>,
+    /// What was left when all connections had ended.
+    pub rests: Option<usize>,
 }
 
 /// Whether `event` happened, and before `other`.
@@ -146,6 +160,9 @@ impl<'a> View<'a> {
         for (index, event) in exchange.events.iter().enumerate() {
             let Event { at, what, .. } = event;
             if event.connection != connection {
+                if what.is_servers() {
+                    view.firsts.note(event, index);
+                }
                 continue;
             }
             match what {
@@ -214,6 +231,22 @@ impl<'a> View<'a> {
     /// The role of hangup's own end.
     pub const fn actor_role(&self) -> Role {
         self.exchange.subject.other()
+    }
+
+    /// The connection that this is.
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Whether the server has accepted the connection: behind a listener it need not have.
+    pub const fn is_accepted(&self) -> bool {
+        self.firsts.offered.is_none() || self.firsts.accepted.is_some()
+    }
+
+    /// The event from which on the server may close by its own wish: its application's, or that of
+    /// a shutdown.
+    pub fn wish_to_close(&self) -> Option<usize> {
+        [self.firsts.began, self.firsts.told].into_iter().flatten().min()
     }
 
     /// Whether the subject's end was observed too.
@@ -307,7 +340,11 @@ impl<'a> View<'a> {
     /// The event with which the server let go of its transport, where that was
     /// observed; else the end stands for it.
     pub fn released(&self) -> Option<usize> {
-        if self.exchange.sees_release { self.firsts.dropped } else { self.ended() }
+        if self.exchange.sees_release {
+            self.firsts.dropped.or(self.firsts.refused)
+        } else {
+            self.ended()
+        }
     }
 
     /// The event with which the server left a client that said and did nothing since its
@@ -454,6 +491,13 @@ impl Firsts {
             What::Outlived { .. } => &mut self.outlived,
             What::Became(_) => &mut self.became,
             What::Died(_) => &mut self.died,
+            What::Offered => &mut self.offered,
+            What::Accepted => &mut self.accepted,
+            What::Refused => &mut self.refused,
+            What::ToldToShutDown => &mut self.told,
+            What::ServerReturned => &mut self.returned,
+            What::ServerBecame(_) => &mut self.server_became,
+            What::Rests { .. } => &mut self.rests,
             _ => return,
         };
         slot.get_or_insert(index);

@@ -1,6 +1,6 @@
 //! What the client did while the end was owed.
 
-use crate::story::{Act, BYE, PING, Story, owing};
+use crate::story::{Act, BYE, PING, Story, causes, owing};
 use hangup::verdict::{Cause, Condition, Invariant};
 
 #[test]
@@ -31,7 +31,7 @@ fn each_condition_has_its_name_and_of_several_the_gravest_is_named() {
 
 #[test]
 fn what_the_cause_implies_is_not_named_again_and_what_was_sent_before_it_is_no_drip() {
-    for &cause in Cause::ALL {
+    for cause in causes() {
         let half = cause == Cause::Handshake;
         let condition = if half { Condition::HalfSent } else { Condition::Silent };
         assert_eq!(owing(cause).never(), (cause, condition));

@@ -1,6 +1,6 @@
 //! Deadlines, their slack, and the ways not to end by one.
 
-use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, owing, rule};
+use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, causes, owing, rule};
 use hangup::exchange::{AfterDeadline, ConnectionId, Time, What};
 use hangup::judge::{judge, next_deadline};
 use hangup::verdict::{Cause, Condition, Ending, Invariant};
@@ -16,7 +16,7 @@ fn a_connection_on_which_nothing_is_owed_may_stay_open_for_ever() {
 
 #[test]
 fn a_deadline_has_two_milliseconds_of_slack_and_no_third() {
-    for &cause in Cause::ALL {
+    for cause in causes() {
         assert_eq!(owing(cause).due(6000).0, cause);
         for in_time in [1003, 5999, 6000, 6001] {
             owing(cause).at(in_time).says_why(cause).server_drops().is_clean();
@@ -35,7 +35,7 @@ fn a_deadline_has_two_milliseconds_of_slack_and_no_third() {
 #[test]
 fn each_way_not_to_end_has_its_name_and_what_was_not_watched_is_none() {
     let ticking = |wakes, lasting| AfterDeadline::Ticking { wakes, lasting };
-    for &cause in Cause::ALL {
+    for cause in causes() {
         for (outcome, ending) in [
             (AfterDeadline::Quiet, Ending::Never),
             (AfterDeadline::GaveUp, Ending::Open(Time(60_000_000))),
@@ -74,7 +74,7 @@ fn nothing_that_comes_later_moves_an_armed_deadline() {
         Story::app_closes,
         Story::deaf,
     ];
-    for &cause in Cause::ALL.iter().filter(|c| !matches!(c, Cause::Idle | Cause::ClientReset)) {
+    for cause in causes().filter(|c| !matches!(c, Cause::Idle | Cause::ClientReset)) {
         for act in acts {
             let story = (2..=5).fold(owing(cause), |story, s| act(story.at(s * 1000)));
             assert_eq!(story.due(6000).0, cause);

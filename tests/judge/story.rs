@@ -324,6 +324,11 @@ impl Story {
     }
 }
 
+/// What obliges a server to end a connection.
+pub fn causes() -> impl Iterator<Item = Cause> {
+    Cause::ALL.iter().copied().filter(|cause| *cause != Cause::Shutdown)
+}
+
 /// The rule that a server breaks which owes the end for `cause` and does not end.
 pub fn rule(cause: Cause) -> Invariant {
     match cause {
@@ -362,6 +367,7 @@ pub fn owing(cause: Cause) -> Story {
         Cause::ClientFin => open.fin(),
         Cause::ClientReset => open.reset(),
         Cause::Idle => idling().at(1000).client(PING),
+        Cause::Shutdown => unreachable!("it is owed by a server, and not on a connection"),
     }
 }
 

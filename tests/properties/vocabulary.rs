@@ -230,13 +230,14 @@ pub fn bounds() -> impl Strategy<Value = Bounds> {
     let optional = || proptest::option::of(promise());
     // A TOML file has no integer beyond i64.
     let memory = proptest::option::of(0..=i64::MAX.unsigned_abs());
-    (promise(), promise(), optional(), optional(), memory).prop_map(
-        |(close, release, handshake, idle, memory)| Bounds {
+    (promise(), promise(), optional(), optional(), memory, optional()).prop_map(
+        |(close, release, handshake, idle, memory, shutdown)| Bounds {
             close,
             release,
             handshake,
             idle,
             memory,
+            shutdown,
         },
     )
 }
@@ -465,6 +466,14 @@ fn what() -> impl Strategy<Value = Event> {
         at_actor(What::ReadEnd),
         at_actor(What::ReadReset),
         usual(What::Returned),
+        usual(What::Offered),
+        usual(What::Accepted),
+        usual(What::Refused),
+        usual(What::ToldToShutDown),
+        usual(What::ToldToBroadcast { bytes: 3, fingerprint: 1 }),
+        usual(What::StoppedListening),
+        usual(What::ServerReturned),
+        usual(What::Rests { tasks: 2, heap: None }),
     ]);
     prop_oneof![
         6 => bytes().prop_map(|bytes| usual(What::Arrived { bytes })),

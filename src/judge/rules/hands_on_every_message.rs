@@ -165,13 +165,13 @@ fn owed_since(view: &View<'_>, message: &Message, end: usize) -> Option<usize> {
     if !is_before_close(view, message) {
         return None;
     }
-    let firsts = &view.firsts;
+    let (firsts, wish) = (&view.firsts, view.wish_to_close());
     let stops = if answered_close(view) {
-        [firsts.began, firsts.reset, None, None, None, None]
+        [wish, firsts.reset, None, None, None, None]
     } else {
         let fault = view.actor_fault.map(|fault| fault.event);
         let own = view.own_close().map(|own| own.started);
-        [firsts.began, firsts.reset, fault, own, firsts.fin, Some(end)]
+        [wish, firsts.reset, fault, own, firsts.fin, Some(end)]
     };
     let in_time = |stop: usize| view.at(read).after(HELD_BACK) <= view.at(stop);
     stops.into_iter().flatten().all(in_time).then_some(read)

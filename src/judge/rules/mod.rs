@@ -8,6 +8,7 @@
 mod accepts_legal;
 mod answers_close;
 mod bounded_memory;
+mod closes_everyone;
 mod closes_once;
 mod echoes_code;
 mod ends_in_time;
@@ -15,6 +16,7 @@ mod frames_well;
 mod hands_on_every_message;
 mod handshake_in_time;
 mod idle_in_time;
+pub(super) mod keeps_clients_apart;
 mod legal_close;
 mod lets_the_polite_finish;
 mod no_leak;
@@ -24,9 +26,12 @@ mod no_spin;
 mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
+pub(super) mod returns_to_rest;
 mod sends_close;
 mod sends_every_message;
+mod shuts_down_in_time;
 mod silent_after_close;
+mod stops_accepting;
 mod work_in_proportion;
 
 pub use work_in_proportion::is_out_of_proportion;
@@ -133,6 +138,11 @@ pub const RULES: &[Rule] = &[
     no_leak::RULE,
     bounded_memory::RULE,
     work_in_proportion::RULE,
+    shuts_down_in_time::RULE,
+    closes_everyone::RULE,
+    keeps_clients_apart::RULE,
+    stops_accepting::RULE,
+    returns_to_rest::RULE,
 ];
 
 impl Invariant {

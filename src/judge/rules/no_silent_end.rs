@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// An end at the application's close is `sends-close`'s; the end of a connection that the client
+/// An end at the application's close is `sends-close`'s, and one at a shutdown `closes-everyone`'s; the end of a connection that the client
 /// wanted to end, by a Close, FIN or a violation, is judged by other rules.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(unprovoked(case.view));
@@ -50,7 +50,7 @@ fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     }
     let fault = view.actor_fault.map(|fault| fault.event);
     let close = view.actor_close().and_then(|close| close.ended);
-    let asked = [fault, close, view.firsts.began, view.firsts.fin];
+    let asked = [fault, close, view.wish_to_close(), view.firsts.fin];
     if asked.into_iter().flatten().any(|event| event <= ended) {
         return None;
     }

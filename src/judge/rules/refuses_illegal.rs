@@ -132,7 +132,7 @@ fn fails_without_close(view: &View<'_>, proven: usize) -> Option<Suspicion> {
 
 /// Whether a Close came after the application's wish to close.
 fn is_applications(view: &View<'_>, own: &Frame) -> bool {
-    came_before(view.firsts.began, own.started)
+    came_before(view.wish_to_close(), own.started)
 }
 
 /// The Close that answers a violation says that it was one.

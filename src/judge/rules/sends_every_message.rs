@@ -209,5 +209,5 @@ fn is_owed(view: &View<'_>, taken: usize, end: usize) -> bool {
     let hindered = hindrances.into_iter().flatten().min().filter(|event| *event < end);
     let in_time = hindered.is_none_or(|event| view.at(taken).after(HELD_BACK) <= view.at(event));
     let is_gone = [firsts.reset, firsts.cut].into_iter().flatten().any(|gone| gone < end);
-    taken < end && !is_gone && firsts.began.is_none_or(|began| taken < began) && in_time
+    taken < end && !is_gone && view.wish_to_close().is_none_or(|began| taken < began) && in_time
 }

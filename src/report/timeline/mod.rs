@@ -206,7 +206,7 @@ fn rows(exchange: &Exchange, connection: ConnectionId) -> Vec<Row> {
     let bytes = exchange.bytes(connection);
     let events = || {
         let events = exchange.events.iter().enumerate();
-        events.filter(move |(_, event)| event.connection == connection)
+        events.filter(move |(_, event)| event.connection == connection || event.what.is_servers())
     };
     let mut reader = Reader {
         to_subject: Direction::new(exchange.subject.other(), &bytes.to_subject),
@@ -351,9 +351,27 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             let text = format!("application: is told of the end, {code}");
             return Some((Lane::Server, Kind::Application, text));
         }
+        What::Rests { tasks, .. } if *tasks > 0 => {
+            let plural = if *tasks == 1 { "" } else { "s" };
+            return Some((Lane::Server, Kind::Waits, format!("{tasks} task{plural} left behind")));
+        }
+        What::Offered => (Lane::Client, Kind::Other, "connects"),
+        What::Accepted => (Lane::Server, Kind::Other, "accepts the connection"),
+        What::Refused => (Lane::ToClient(true), Kind::Reset, "RST: nobody listens"),
+        What::ToldToShutDown => {
+            (Lane::Server, Kind::ApplicationCloses, "server: is told to shut down")
+        }
+        What::ToldToBroadcast { bytes, .. } => {
+            let text = format!("server: is told to send all {bytes} bytes");
+            return Some((Lane::Server, Kind::Application, text));
+        }
+        What::StoppedListening => (Lane::Server, Kind::Other, "server: stops listening"),
+        What::ServerReturned => (Lane::Server, Kind::Released, "server: has shut down"),
         What::Died(death) => return Some((Lane::Server, Kind::Crash, death.to_string())),
         What::Stands(standing) => return Some((Lane::Server, Kind::Waits, stands(standing))),
         What::Became(_)
+        | What::ServerBecame(_)
+        | What::Rests { .. }
         | What::Arrived { .. }
         | What::Wrote { .. }
         | What::Read { .. }

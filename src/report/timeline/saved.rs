@@ -105,7 +105,12 @@ fn of_server(text: &str) -> Kind {
         "transport dropped" => Kind::Released,
         "can write again" => Kind::Writable,
         "application: closes" | "application: returns" => Kind::ApplicationCloses,
-        "is told of the reset" => Kind::Other,
+        "is told of the reset" | "accepts the connection" | "server: stops listening" => {
+            Kind::Other
+        }
+        "server: is told to shut down" => Kind::ApplicationCloses,
+        "server: has shut down" => Kind::Released,
+        _ if begins(&["server: is told to send "]) => Kind::Application,
         _ if begins(&["application: "]) => Kind::Application,
         _ if begins(&["cannot write"]) => Kind::Blocked,
         _ if begins(&[

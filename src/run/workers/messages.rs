@@ -6,7 +6,7 @@
 use crate::bounds::Bounds;
 use crate::run::campaign::{Fired, Reach};
 use crate::target::Target;
-use crate::verdict::{Ending, Excuses, Identity, Level, Violation};
+use crate::verdict::{ConnectionId, Ending, Excuses, Identity, Level, Violation};
 use crate::wire::Opening;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -84,6 +84,7 @@ pub(super) struct RangeResult {
 pub(super) struct ViolationSummary {
     pub index: u64,
     pub identity: Identity,
+    pub connection: ConnectionId,
     pub level: Level,
     /// The strongest level of all that showed it: that does not depend on which range was whose.
     pub strongest: Level,
@@ -96,8 +97,8 @@ pub(super) struct ViolationSummary {
 impl ViolationSummary {
     /// One that no script is counted for yet.
     pub fn of(index: u64, violation: Violation) -> Self {
-        let Violation { identity, level, ending, fact, .. } = violation;
-        Self { index, identity, level, strongest: level, ending, fact, scripts: 0 }
+        let Violation { identity, connection, level, ending, fact, .. } = violation;
+        Self { index, identity, connection, level, strongest: level, ending, fact, scripts: 0 }
     }
 
     /// Counts one more script that showed it, at this level.
@@ -108,8 +109,9 @@ impl ViolationSummary {
     }
 
     pub fn into_violation(self) -> Violation {
-        let Self { identity, level, ending, fact, .. } = self;
+        let Self { identity, connection, level, ending, fact, .. } = self;
         let (events, doubts, refuted) = (Vec::new(), Vec::new(), Excuses::default());
-        Violation { identity, level, ending, owed: None, fact, events, doubts, refuted }
+        let owed = None;
+        Violation { identity, connection, level, ending, owed, fact, events, doubts, refuted }
     }
 }

@@ -65,6 +65,7 @@ pub const BOUNDS: Bounds = Bounds {
     handshake: Some(HANDSHAKE),
     idle: Some(IDLE),
     memory: Some(MEMORY),
+    shutdown: None,
 };
 
 /// How an application is written around the protocol.

@@ -1,12 +1,12 @@
 //! `ends-in-time`: how grave it is to be late.
 
-use crate::story::{BYE, Story, UNMASKED, encoded, hasty, masked, owing, rule};
+use crate::story::{BYE, Story, UNMASKED, causes, encoded, hasty, masked, owing, rule};
 use hangup::verdict::{Cause, Condition, Invariant, Level};
 use hangup::wire::{FrameHead, Opcode, handshake};
 
 #[test]
 fn lateness_is_a_must_where_the_rfc_asks_for_the_end_and_a_should_where_it_is_silent() {
-    for &cause in Cause::ALL {
+    for cause in causes() {
         let must = matches!(cause, Cause::ClientClose | Cause::ClientViolation);
         let level = if must { Level::Must } else { Level::Should };
         assert_eq!(owing(cause).quiet().breaks(rule(cause)).level, level, "{cause}");

@@ -19,6 +19,7 @@ mod releases_in_time;
 mod sends_close;
 mod sends_every_message;
 mod silent_after_close;
+mod whole_server;
 
 use hangup::verdict::Invariant;
 

@@ -1,6 +1,6 @@
 //! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`, `work-in-proportion`: the server as a program.
 
-use crate::story::{Act, BYE, Story, TEXT, asked, owing};
+use crate::story::{Act, BYE, Story, TEXT, asked, causes, owing};
 use hangup::exchange::{Delivery, Time, What, Work, WorkPoint};
 use hangup::judge::judge;
 use hangup::verdict::{Cause, Ending, Invariant, Level, Symptom};
@@ -17,7 +17,7 @@ fn a_panic_is_reported_and_excuses_the_missing_answer_alone() {
 
 #[test]
 fn a_spin_is_not_also_lateness() {
-    for &cause in Cause::ALL {
+    for cause in causes() {
         let spin = owing(cause).at(8000).spins().quiet().breaks(Invariant::NoSpin);
         assert_eq!(spin.ending, Ending::Spinning(Time(8_000_000)));
         // What the server did itself, or did not see, did not set it off.

@@ -1,13 +1,13 @@
 //! `releases-in-time`.
 
-use crate::story::{BYE, Story, owing};
+use crate::story::{BYE, Story, causes, owing};
 use hangup::exchange::Time;
 use hangup::verdict::{Cause, Condition, Ending, Invariant, Level};
 use std::time::Duration;
 
 #[test]
 fn a_server_that_sent_fin_and_keeps_its_transport_ended_but_did_not_release() {
-    for &cause in Cause::ALL {
+    for cause in causes() {
         let shut = owing(cause).at(3000).says_why(cause).server_shuts();
         shut.clone().at(6002).server_drops().is_clean();
         let late = shut.clone().at(6003).server_drops().breaks(Invariant::ReleasesInTime);

@@ -6,13 +6,14 @@ use crate::finding::Finding;
 use crate::generate::GeneratorConfig;
 use crate::run::workers::crash_shapes::features;
 use crate::verdict::Invariant::{self, NoSpin};
-use crate::verdict::{Cause, Ending, Level};
+use crate::verdict::{Cause, ConnectionId, Ending, Level};
 
 fn violation(index: u64, invariant: Invariant) -> ViolationSummary {
     let identity = Identity::safety(invariant, None);
     ViolationSummary {
         index,
         identity,
+        connection: ConnectionId::FIRST,
         level: Level::Should,
         strongest: Level::Should,
         ending: Ending::InTime,

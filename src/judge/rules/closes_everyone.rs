@@ -1,0 +1,79 @@
+//! `closes-everyone`: a shutdown sends every open connection a Close. A SHOULD; which code it has
+//! is not judged.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::exchange::Time;
+use crate::judge::excuses;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::came_before;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::ClosesEveryone,
+    class: Class::Safety,
+    section: "7.1.2, 7.4.1",
+    quote: Some((
+        "7.4.1",
+        "1001 indicates that an endpoint is \"going away\", such as a server going down or a \
+                 browser having navigated away from a page.",
+    )),
+    says: "A server that is told to shut down sends every open connection a Close.",
+    explains: "The process goes away, and a client that is not told sees a lost connection: it reports\n\
+              1006, and reconnects at once, with all the others. 7.4.1 has a code for this, 1001; another\n\
+              one is a remark, and no finding.\n\n\
+              Often the tasks of the connections are aborted, or dropped with the runtime; a signal\n\
+              reaches only those that wait for it in that moment, and not a connection that is still\n\
+              opening; a loop over a map skips what removes itself meanwhile. Keep the wish to shut down\n\
+              as a state that every connection looks at, not as an event, send the Close from the task of\n\
+              the connection, and await those tasks within one deadline.",
+    asked_of: AskedOf::Server("it is servers that are told to shut down"),
+    judged_from: JudgedFrom::Answers,
+    symptoms: &[Symptom::DroppedAtShutdown, Symptom::ForgottenAtShutdown],
+    check,
+};
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+//# 1001 indicates that an endpoint is "going away", such as a server
+//# going down or a browser having navigated away from a page.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    let (Some(told), Some(_)) = (view.firsts.told, view.opened) else { return };
+    // Of who comes later, `stops-accepting` speaks.
+    if view.firsts.offered.is_some_and(|offered| offered > told) {
+        return;
+    }
+    let ended = view.told_end();
+    let ends = ended.unwrap_or(usize::MAX);
+    let close = view.actor_close().and_then(|close| close.ended);
+    let fault = view.actor_fault.map(|fault| fault.event);
+    let asked = [close, fault, view.firsts.fin, view.firsts.reset, view.firsts.began];
+    let was_asked = asked.into_iter().any(|event| came_before(event, ends));
+    let deadline = view.at(told).after(case.bounds.shutdown());
+    let by = deadline.after(view.exchange.timing_slack);
+    let closes = view.own_close().is_some_and(|own| view.at(own.started) <= by);
+    if closes || ends <= told || was_asked || !view.subject_keeps_framing() {
+        return;
+    }
+    let crashed = view.exchange.events.iter().any(|event| event.what.is_crash());
+    let suspicion = match ended {
+        Some(ended) if view.own_close().is_none() => {
+            let fact = "ended the connection at its shutdown without a Close";
+            Suspicion::new(Level::Should, Symptom::DroppedAtShutdown, fact, vec![told, ended])
+                .unless(excuses::cut_off(view, ended))
+                .unless(excuses::silence(view, ended))
+                .unless(excuses::refusable(view, ended))
+        }
+        _ => {
+            let last = view.exchange.events.last().map_or(Time::ZERO, |event| event.at);
+            if last <= by || crashed {
+                return;
+            }
+            let fact = "was told to shut down, and sends this connection no Close in time";
+            Suspicion::new(Level::Should, Symptom::ForgottenAtShutdown, fact, vec![told])
+                .unless(excuses::cut_off(view, usize::MAX))
+                .unless(excuses::no_room_to_the_end(view))
+                .unless(excuses::other_threads(view))
+        }
+    };
+    out.push(suspicion);
+}

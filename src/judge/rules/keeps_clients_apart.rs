@@ -1,0 +1,179 @@
+//! `keeps-clients-apart`: what one client does or leaves undone delays no other. The RFC is
+//! silent: a SHOULD.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::exchange::{Time, What};
+use crate::judge::excuses;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::{View, messages};
+use crate::wire::Opcode;
+use std::time::Duration;
+
+/// What takes longer is slow. In virtual time a server that waits for nobody takes no time at all.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::KeepsClientsApart,
+    class: Class::Liveness,
+    section: "-",
+    quote: None,
+    says: "A client that behaves is answered and closed as fast beside others as alone.",
+    explains: "Another client does not read, does not answer, or opens and says nothing, and this one waits:\n\
+              for its opening, an answer, a broadcast, or its Close. Played alone, with the same commands\n\
+              to the server, it does not wait.\n\n\
+              The classic ways to break it: a broadcast that awaits the send to each client in turn; a\n\
+              lock that is held across a send; an opening handshake inside the accept loop; connections\n\
+              that are closed one after the other. Give each connection a task and a bounded queue of its\n\
+              own, put into the queue without waiting, and give up the client whose queue is full.",
+    asked_of: AskedOf::Server("a client has one connection"),
+    judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::OpeningHeldUp,
+        Symptom::PongHeldUp,
+        Symptom::BroadcastHeldUp,
+        Symptom::AnswerHeldUp,
+        Symptom::CloseHeldUp,
+        Symptom::EndHeldUp,
+    ],
+    check,
+};
+
+/// Whether the server is the slower for the other clients is for a control to say.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    // Most exchanges are over one connection.
+    if view.firsts.offered.is_none() || view.exchange.connections().len() < 2 {
+        return;
+    }
+    if view.exchange.events.iter().any(|event| event.what.is_crash()) {
+        return;
+    }
+    let mut slow: Vec<Wait> = slow(view).collect();
+    slow.sort_by_key(|wait| wait.since);
+    out.extend(slow.into_iter().map(|Wait { symptom, since, came }| {
+        let events = [Some(since), came].into_iter().flatten().collect();
+        Suspicion::new(Level::Should, symptom, fact(symptom), events)
+            .unless(excuses::same_alone(view))
+    }));
+}
+
+/// Whether a client is made to wait in this way: in a control, one that is alone.
+pub(in crate::judge) fn shows(view: &View<'_>, symptom: Symptom) -> bool {
+    slow(view).any(|wait| wait.symptom == symptom)
+}
+
+const fn fact(symptom: Symptom) -> &'static str {
+    match symptom {
+        Symptom::OpeningHeldUp => "lets a client wait for its opening because of another one",
+        Symptom::PongHeldUp => "lets a client wait for its pong because of another one",
+        Symptom::BroadcastHeldUp => "lets a client wait for a broadcast because of another one",
+        Symptom::AnswerHeldUp => {
+            "lets a client wait for the answer to its Close because of another one"
+        }
+        Symptom::CloseHeldUp => {
+            "lets a client wait for the Close of the shutdown because of another one"
+        }
+        _ => "lets a client wait for the end of its connection because of another one",
+    }
+}
+
+/// Something that a client waits for.
+struct Wait {
+    symptom: Symptom,
+    /// The event from which on it does.
+    since: usize,
+    /// The event with which it came.
+    came: Option<usize>,
+}
+
+/// What a client that behaves waits for long, or in vain. One that does not read, or breaks a rule,
+/// has itself to thank.
+fn slow<'a>(view: &'a View<'_>) -> impl Iterator<Item = Wait> + use<'a> {
+    let is_own_fault = |what: &What| {
+        matches!(what, What::StoppedReading | What::Cut | What::WriteBlocked | What::ResetArrived)
+            || matches!(what, What::FinArrived)
+    };
+    let behaves = view.actor_fault.is_none()
+        && !view.early
+        && !view.events().any(|event| is_own_fault(&event.what));
+    let last = view.exchange.events.last().map_or(Time::ZERO, |event| event.at);
+    let is_slow = move |wait: &Wait| {
+        wait.came.map_or(last, |event| view.at(event)) > view.at(wait.since).after(SLOW)
+    };
+    let waits = behaves.then(|| waits(view)).into_iter().flatten();
+    waits.filter(is_slow)
+}
+
+fn waits(view: &View<'_>) -> Vec<Wait> {
+    let told = view.firsts.told;
+    let is_before = |event: usize, other: Option<usize>| other.is_none_or(|other| event < other);
+    let ended = view.ended();
+    let own = view.own_close();
+    let own_started = own.map(|own| own.started);
+    let actor_close = view.actor_close();
+    let actor_closed = actor_close.and_then(|close| close.ended);
+    let mut waits = Vec::new();
+    let mut wait = |symptom, since, came| waits.push(Wait { symptom, since, came });
+    if let Some(request) = view.request.filter(|request| is_before(*request, told)) {
+        let wrote = |(index, event): (usize, &crate::exchange::Event)| {
+            matches!(event.what, What::Wrote { .. }).then_some(index)
+        };
+        let answered = view.indexed_events().find_map(wrote);
+        // A shutdown ends the wait, whatever the server does then.
+        let answered = [answered, ended, told].into_iter().flatten().min();
+        wait(Symptom::OpeningHeldUp, request, answered);
+    }
+    let Some(opened) = view.opened else { return waits };
+    let closing = [own_started, actor_closed, ended].into_iter().flatten().min();
+    let mut pings = view.actor_frames.iter().filter(|frame| frame.opcode == Opcode::PING);
+    if let Some(ping) = pings.find_map(|frame| frame.ended)
+        && is_before(ping, closing)
+    {
+        let mut pongs = view.subject_frames.iter().filter(|frame| frame.opcode == Opcode::PONG);
+        let pong = pongs.next().map(|frame| frame.started).or(closing);
+        wait(Symptom::PongHeldUp, ping.max(opened), pong);
+    }
+    broadcasts(view, opened, closing, &mut wait);
+    if let Some(close) = actor_closed.filter(|close| is_before(*close, own_started)) {
+        wait(Symptom::AnswerHeldUp, close.max(opened), own_started.or(ended));
+    }
+    if let Some(told) = told.filter(|told| opened < *told && is_before(*told, closing)) {
+        let closed = [own_started, ended, actor_closed].into_iter().flatten().min();
+        wait(Symptom::CloseHeldUp, told, closed);
+    }
+    if let (Some(theirs), Some(own)) = (actor_closed, own.and_then(|own| own.ended)) {
+        wait(Symptom::EndHeldUp, theirs.max(own), ended);
+    }
+    waits
+}
+
+/// The broadcasts of which a client that was there had to get a message.
+fn broadcasts(
+    view: &View<'_>,
+    opened: usize,
+    closing: Option<usize>,
+    wait: &mut impl FnMut(Symptom, usize, Option<usize>),
+) {
+    let until = [closing, view.firsts.told].into_iter().flatten().min().unwrap_or(usize::MAX);
+    let told = |(index, event): (usize, &crate::exchange::Event)| match event.what {
+        What::ToldToBroadcast { fingerprint, .. } => Some((index, fingerprint)),
+        _ => None,
+    };
+    let mut told = view.exchange.events.iter().enumerate().filter_map(told).peekable();
+    if told.peek().is_none() {
+        return;
+    }
+    let stream = &view.bytes.to_actor;
+    let mut came = messages(&view.subject_frames, stream);
+    for (index, fingerprint) in told.filter(|(index, _)| opened < *index && *index < until) {
+        let place = came.iter().position(|message| {
+            message.started > index && message.fingerprint(stream) == fingerprint
+        });
+        let message = place.map(|place| came.remove(place));
+        // Its end, and no pause before it, is what the client waits for.
+        let ends = message.and_then(|message| message.ended);
+        let came = [ends, (until < usize::MAX).then_some(until)].into_iter().flatten().min();
+        wait(Symptom::BroadcastHeldUp, index, came);
+    }
+}

@@ -1,0 +1,104 @@
+//! `returns-to-rest`: what connections took is given back when they have ended. The RFC is
+//! silent: a SHOULD.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::exchange::{ConnectionId, What};
+use crate::judge::excuses;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::View;
+
+/// With less heap a server is at rest: what a map, a pool and a runtime keep for the next connection.
+const HEAP: u64 = 16 << 10;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::ReturnsToRest,
+    class: Class::Liveness,
+    section: "-",
+    quote: None,
+    says: "After its connections have ended a server holds no more than after the first of them.",
+    explains: "All connections have ended, the time to close has passed once more, and there are more tasks,\n\
+              or 16 KiB of heap more, than after one connection alone: a session that stays in a map, a writer\n\
+              that waits on a channel of which the map keeps the other end, a ticker that nobody stops. A\n\
+              server that runs for weeks ends by this. Over TCP the process's descriptors, threads and memory\n\
+              are looked at, wave after wave.\n\n\
+              What a server sets up once, with its first connection, is no leak. When a shutdown is over,\n\
+              no task is left at all. Remove a session where its task ends, also where it ends by an\n\
+              error or a panic: in the `Drop` of a guard.",
+    asked_of: AskedOf::Server("a client has one connection"),
+    judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::KeepsTasks,
+        Symptom::KeepsMemory,
+        Symptom::KeepsDescriptors,
+        Symptom::KeepsThreads,
+        Symptom::TasksAfterShutdown,
+    ],
+    check,
+};
+
+/// Judged once, with the first connection. What one connection leaves is for a control to say.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    let Some((event, left)) = left(view) else { return };
+    if view.connection() != ConnectionId::FIRST {
+        return;
+    }
+    let tasks = |tasks: u32| match tasks {
+        1 => "1 task".to_owned(),
+        tasks => format!("{tasks} tasks"),
+    };
+    if view.firsts.returned.is_some() {
+        if left.tasks > 0 {
+            let fact = format!("shut down and left {} behind", tasks(left.tasks));
+            let symptom = Symptom::TasksAfterShutdown;
+            out.push(Suspicion::new(Level::Should, symptom, fact, vec![event]));
+        }
+        return;
+    }
+    if view.exchange.connections().len() < 2 {
+        return;
+    }
+    let mut suspect = |symptom, fact| {
+        let suspicion = Suspicion::new(Level::Should, symptom, fact, vec![event]);
+        out.push(suspicion.unless(excuses::same_alone(view)));
+    };
+    if left.tasks > 0 {
+        let fact = format!("keeps {} after its connections have ended", tasks(left.tasks));
+        suspect(Symptom::KeepsTasks, fact);
+    }
+    if let Some(heap) = left.heap.filter(|heap| *heap > HEAP) {
+        let fact = format!("keeps {heap} bytes of heap after its connections have ended");
+        suspect(Symptom::KeepsMemory, fact);
+    }
+}
+
+/// What is left at rest.
+#[derive(Clone, Copy)]
+struct Left {
+    tasks: u32,
+    heap: Option<u64>,
+}
+
+fn left(view: &View<'_>) -> Option<(usize, Left)> {
+    let event = view.firsts.rests?;
+    match view.exchange.events[event].what {
+        What::Rests { tasks, heap } => Some((event, Left { tasks, heap })),
+        _ => None,
+    }
+}
+
+/// Whether as much is left in `alone`, the control with one of the clients, as in `view`.
+pub(in crate::judge) fn as_much_is_left(
+    alone: &View<'_>,
+    view: &View<'_>,
+    symptom: Symptom,
+) -> bool {
+    let (Some((_, one)), Some((_, all))) = (left(alone), left(view)) else { return true };
+    match symptom {
+        Symptom::KeepsMemory => {
+            all.heap.unwrap_or_default() <= one.heap.unwrap_or_default().saturating_add(HEAP)
+        }
+        _ => all.tasks <= one.tasks,
+    }
+}
