@@ -6,7 +6,7 @@ use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::make_directory;
 use super::stop::Stop;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start};
+use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start, what_matters};
 use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::exchange::{ConnectionId, Exchange, Time};
@@ -16,17 +16,16 @@ use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report::model::{FindingReport, ReplayReport, ReplayResult};
 use crate::report::page;
-use crate::report::{self, Scene};
+use crate::report::{self, Scene, StepSays};
 use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::PARKS;
 use crate::run::workers::WorkerPool;
 use crate::script::Script;
-use crate::shrink::{MOST_BYTES, PLAYS, What, WhatMatters, what_matters};
+use crate::shrink::WhatMatters;
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::transport::memory::EVENTS;
 use crate::verdict::{Identity, Invariant, Verdict, Violation};
 use owo_colors::OwoColorize as _;
-use std::cell::Cell;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -86,11 +85,6 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
     }
     Ok(Content::Script(script))
 }
-
-/// What it may cost to find out what matters in a script, and what each play costs beside its events:
-/// below a second in all.
-const WHAT_MATTERS_COST: u64 = 200_000;
-const PLAY_COST: u64 = 50;
 
 impl Case {
     /// A file's repro, or the script that it is, as a fuzzer's artifact is one.
@@ -158,36 +152,8 @@ impl Case {
 
     /// What of the script matters for a problem to show, by plays.
     fn what_matters(&mut self, identity: Identity) -> Result<WhatMatters<String>, Trouble> {
-        let (bounds, seed) = (self.bounds, self.runtime_seed);
-        let Self { pool, target, script, .. } = self;
-        let (mut trouble, cost) = (None, Cell::new(0));
-        let mut judged = |script: &Script| -> Result<What<String>, Trouble> {
-            let mut play = |script: &Script| -> Result<Exchange, Trouble> {
-                let exchange = pool.play(target, bounds, script, seed)?;
-                cost.set(cost.get() + exchange.cost() + PLAY_COST);
-                Ok(exchange)
-            };
-            let exchange = play(script)?;
-            let verdict = judge_and_decide(&exchange, &bounds, script, &mut play)?;
-            let is_same =
-                |violation: &Violation| violation.identity.problem() == identity.problem();
-            Ok(if verdict.violations.iter().any(is_same) {
-                What::Same
-            } else if let Some(other) = verdict.violations.first() {
-                What::Other(format!("another problem shows: {}", other.identity.problem()))
-            } else if verdict.unproven().next().is_some() {
-                What::Other("nothing can be proven".to_owned())
-            } else {
-                What::Other("every rule is kept".to_owned())
-            })
-        };
-        let matters = what_matters(script, PLAYS, |script| {
-            if cost.get() > WHAT_MATTERS_COST {
-                return None;
-            }
-            judged(script).map_err(|why| trouble = Some(why)).ok()
-        });
-        trouble.map_or(Ok(matters), Err)
+        let Self { pool, target, script, bounds, runtime_seed, .. } = self;
+        what_matters::find(pool, target, *bounds, (script, *runtime_seed), identity)
     }
 
     /// That nothing was broken says nothing where no WebSocket opens.
@@ -428,21 +394,31 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
     let violation = case.violation(&verdict);
-    draw(&case, show, (&exchange, violation.as_ref()), verdict.unproven().next(), stop)?;
+    let broken = violation.as_ref().map(|violation| violation.identity);
+    let broken = broken.filter(|identity| !what_matters::takes_long(*identity, &case.script));
+    let matters = match broken {
+        Some(identity) => {
+            let patience = case.patience("looking for what matters in", options);
+            let matters = case.what_matters(identity)?;
+            drop(patience);
+            Some(matters)
+        }
+        None => None,
+    };
+    let says = matters.as_ref().map(|matters| report::step_says(&case.script, matters));
+    let seen = Seen {
+        exchange: &exchange,
+        violation: violation.as_ref(),
+        unproven: verdict.unproven().next(),
+        matters: says.unwrap_or_default(),
+    };
+    draw(&case, show, seen, stop)?;
     match violation {
         Some(violation) => {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
-            // What stalls, is measured, or sends a lot takes long to play.
-            let identity = finding.violation.identity;
-            let takes_long =
-                matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion)
-                    || case.script.max_bytes_sent() > MOST_BYTES;
-            if !takes_long {
-                let patience = case.patience("looking for what matters in", options);
-                let matters = case.what_matters(identity)?;
-                drop(patience);
+            if let Some(matters) = matters {
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!("\nwhat matters:\n\n{told}"));
             }
@@ -486,20 +462,25 @@ pub(super) fn capture(
     Ok(report::pcapng(&exchange, ConnectionId::FIRST, &about))
 }
 
+/// What `show` saw.
+struct Seen<'a> {
+    exchange: &'a Exchange,
+    violation: Option<&'a Violation>,
+    unproven: Option<&'a Violation>,
+    /// What matters in the script, where something is broken.
+    matters: Vec<StepSays>,
+}
+
 /// Writes the files with pictures that `show` was asked for.
-fn draw(
-    case: &Case,
-    show: &Show,
-    (exchange, violation): (&Exchange, Option<&Violation>),
-    unproven: Option<&Violation>,
-    stop: &Stop,
-) -> Result<(), Trouble> {
+fn draw(case: &Case, show: &Show, seen: Seen<'_>, stop: &Stop) -> Result<(), Trouble> {
+    let Seen { exchange, violation, unproven, matters } = seen;
     if show.svg.is_none() && show.html.is_none() {
         return Ok(());
     }
     let target = (case.target.name(), case.target.version());
     let told = violation
-        .map(|violation| case.told(violation.clone(), exchange.clone(), &show.anywhere.file));
+        .map(|violation| case.told(violation.clone(), exchange.clone(), &show.anywhere.file))
+        .map(|told| FindingReport { matters, ..told });
     let scene = Scene::of(exchange, violation.or(unproven));
     let (title, about) = match &told {
         Some(told) => (report::headline(&told.repro), told.repro.sentence.clone()),

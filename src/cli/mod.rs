@@ -27,6 +27,7 @@ mod start;
 mod stop;
 mod test;
 mod test_report;
+mod what_matters;
 
 use crate::excerpt::excerpt;
 use crate::run::interrupt::INTERRUPTED;

@@ -153,5 +153,6 @@ fn finding(
         options: options.to_vec(),
         scene: Scene::of(&found.exchange, Some(&found.violation)),
         exports,
+        matters: Vec::new(),
     }
 }

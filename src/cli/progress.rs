@@ -1,5 +1,5 @@
 //! How far a whole run is, on stderr: scripts, rate, problems, time left. One bar for all targets
-//! where that is a terminal, else a line every ten seconds.
+//! where that is a terminal, else a line every ten seconds; problems as they are found, above it.
 
 use super::args::{SCRIPTS, Test};
 use super::clock::now;
@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// How often a line is written where there is no terminal.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
 
+/// Who waits for less at a terminal is shown problems in the report alone; without one they come with
+/// the lines.
+const SOON: Duration = Duration::from_secs(1);
+
 /// The bar.
 pub(super) struct Bar {
     bar: ProgressBar,
@@ -27,6 +31,9 @@ pub(super) struct Bar {
     target: RefCell<String>,
     /// How many scripts it is to be, where that is known.
     scripts: Option<u64>,
+    began: Instant,
+    /// Problems of this target that were not shown yet.
+    found: RefCell<Vec<String>>,
     /// When the last line was written, where there is no terminal.
     told: Option<Cell<Instant>>,
 }
@@ -60,13 +67,16 @@ impl Bar {
         let bar = bar.with_style(style);
         let told = (!stderr().is_terminal()).then(|| Cell::new(now()));
         let (before, here, target) = (Cell::default(), Cell::default(), RefCell::default());
-        Self { bar, targets, before, here, target, scripts, told }
+        let (began, found) = (now(), RefCell::default());
+        Self { bar, targets, before, here, target, scripts, began, found, told }
     }
 
     /// It is the `index`-th target's turn.
     pub fn target(&self, name: &str, index: usize) {
         let (before, here) = (self.before.get(), self.here.take());
         self.before.set((before.0 + here.0, before.1 + here.1));
+        // The report of the one before has them.
+        self.found.take();
         self.target.replace(match self.targets {
             1 => name.to_owned(),
             targets => format!("{name} ({} of {targets})", index + 1),
@@ -79,10 +89,28 @@ impl Bar {
         self.here.set((progress.scripts, progress.problems));
         self.bar.set_position(self.before.get().0 + progress.scripts);
         self.bar.set_message(self.message());
-        let Some(told) = &self.told else { return };
+        let Some(told) = &self.told else {
+            if self.began + SOON <= now() {
+                self.show_found();
+            }
+            return;
+        };
         if told.get() + EVERY <= now() {
             told.set(now());
+            self.show_found();
             output::note(&self.line());
+        }
+    }
+
+    /// A problem of this target, in a line: shown once the run takes longer than a moment.
+    pub fn found(&self, problem: String) {
+        self.found.borrow_mut().push(problem);
+    }
+
+    /// Shows the problems that were found and not shown yet.
+    pub fn show_found(&self) {
+        for problem in self.found.take() {
+            self.aside(|| output::note(&problem));
         }
     }
 

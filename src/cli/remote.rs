@@ -320,6 +320,7 @@ fn told(
     words.extend(options.start.words());
     FindingReport {
         exports: export::can(&repro),
+        matters: Vec::new(),
         repro,
         ending: violation.ending,
         since: violation.owed.map(|owed| owed.since),

@@ -1,20 +1,21 @@
 //! One target's campaign, and what is to be told of it.
 
-use super::args::{SCRIPTS, Test};
+use super::args::{RunFormat, SCRIPTS, Test};
 use super::baseline::Known;
 use super::progress::Bar;
 use super::saved::Saved;
-use super::{export, output};
+use super::{export, output, what_matters};
 use crate::bounds::Bounds;
 use crate::finding::Finding;
-use crate::report;
 use crate::report::model::{Accepted, FindingReport, HowPlayed, Jump, TargetReport};
+use crate::report::{self, StepSays};
 use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress, WhyUnjudged};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::workers::WorkerPool;
 use crate::script::Millis;
 use crate::target::{Deviation, Target};
 use crate::verdict::{Identity, Invariant, Level};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,13 +30,14 @@ fn confirm(
     bar: &Bar,
 ) -> Result<bool, String> {
     let questions = campaign.questions(outcome);
-    let Some(first) = questions.first() else { return Ok(true) };
+    if questions.is_empty() {
+        return Ok(true);
+    }
+    bar.show_found();
     bar.aside(|| {
         output::note(&format!(
-            "{}: {}, by `{}`; confirming {} in real time, up to {} s",
+            "{}: confirming {} in real time, up to {} s",
             target.name(),
-            first.headline.problem(),
-            first.script.to_string().trim_end().replace('\n', "; "),
             report::count(questions.len(), "problem"),
             campaign::lasting(&questions).as_secs_f64().ceil(),
         ));
@@ -47,6 +49,18 @@ fn confirm(
             Ok(true)
         }
     }
+}
+
+/// The longest script that is worth a line.
+const SHORT: usize = 120;
+
+/// A finding's script in a line of a terminal.
+fn on_one_line(finding: &Finding) -> String {
+    let script = finding.script.to_string().trim_end().replace('\n', "; ");
+    if script.len() <= SHORT {
+        return format!("`{script}`");
+    }
+    format!("a script of {}", report::count(finding.script.steps.len(), "step"))
 }
 
 /// Whether a rule can be judged under these bounds: some ask for what need not be promised.
@@ -73,6 +87,8 @@ pub(super) struct Run {
     held_otherwise: bool,
     /// How many scripts it was to be.
     scripts: Option<u64>,
+    /// What matters in the scripts of problems, where that is to be told.
+    matters: BTreeMap<Identity, Vec<StepSays>>,
 }
 
 impl Run {
@@ -92,9 +108,14 @@ impl Run {
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
         };
         let mut saved = Saved::default();
+        let mut shown = BTreeSet::new();
         let watch = |progress: CampaignProgress<'_>| {
             bar.tell(&progress);
             if let Some(finding) = progress.new_finding {
+                let problem = finding.violation.identity.problem();
+                if shown.insert(problem) {
+                    bar.found(format!("{}: {problem}, by {}", target.name(), on_one_line(finding)));
+                }
                 let repro = report::repro(&**target, bounds, finding);
                 if finding.shrunk {
                     saved.save(&options.findings, repro);
@@ -125,14 +146,51 @@ impl Run {
         });
         let held_otherwise = options.close_within.is_some();
         let target = Arc::clone(target);
-        let mut run =
-            Self { target, outcome, saved, bounds, known, missed, held_otherwise, scripts };
+        let matters = BTreeMap::new();
+        let mut run = Self {
+            target,
+            outcome,
+            saved,
+            bounds,
+            known,
+            missed,
+            held_otherwise,
+            scripts,
+            matters,
+        };
         let headlines = run.report().headlines();
         let findings = &run.outcome.findings;
         let is_found = |identity| findings.iter().any(|found| found.violation.identity == identity);
         run.saved
             .settle(&options.findings, &headlines, &|variant| all_variants && is_found(variant));
+        let is_told = options.format == RunFormat::Json || options.html.is_some();
+        if is_told && !stop(0) {
+            run.matters = run.find_what_matters(&headlines, pool)?;
+        }
         Ok(run)
+    }
+
+    /// What matters in the script of each problem, by plays. A text has no place for it: `show` tells it.
+    fn find_what_matters(
+        &self,
+        headlines: &[Identity],
+        pool: &mut WorkerPool,
+    ) -> Result<BTreeMap<Identity, Vec<StepSays>>, String> {
+        let mut all = BTreeMap::new();
+        for finding in &self.outcome.findings {
+            let Finding { script, runtime_seed, .. } = finding;
+            let identity = finding.violation.identity;
+            let is_minimal = finding.shrunk && headlines.contains(&identity);
+            if !is_minimal || what_matters::takes_long(identity, script) {
+                continue;
+            }
+            let played = (script, *runtime_seed);
+            match what_matters::find(pool, &self.target, self.bounds, played, identity) {
+                Err(interrupted) if interrupted == INTERRUPTED => break,
+                matters => all.insert(identity, report::step_says(script, &matters?)),
+            };
+        }
+        Ok(all)
     }
 
     /// Whether a rule was judged: some are only where the target promises something.
@@ -147,7 +205,9 @@ impl Run {
             let path = self.saved.path(finding.violation.identity);
             let path = path.map(Path::to_owned);
             let report = FindingReport::of(&*self.target, self.bounds, finding, path);
-            FindingReport { exports: export::can(&report.repro), ..report }
+            let matters = self.matters.get(&finding.violation.identity).cloned();
+            let matters = matters.unwrap_or_default();
+            FindingReport { exports: export::can(&report.repro), matters, ..report }
         });
         let accepted = self.outcome.accepted.iter().map(|accepted| Accepted::Deviation {
             deviation: accepted.deviation,
@@ -203,7 +263,9 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Bounds, CampaignOutcome, Deviation, Known, Run, Saved, Target, report};
+    use super::{
+        Arc, BTreeMap, Bounds, CampaignOutcome, Deviation, Known, Run, Saved, Target, report,
+    };
     use crate::report::Style;
     use crate::report::model::Summary;
     use crate::run::campaign::Accepted;
@@ -229,6 +291,7 @@ mod tests {
             missed: Vec::new(),
             held_otherwise: false,
             scripts: Some(scripts),
+            matters: BTreeMap::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A report for machines: one JSON object.
 
+use super::StepSays;
 use super::deaths::JsonDeaths;
 use super::lost_workers::JsonLostWorkers;
 use super::model::{
@@ -234,6 +235,9 @@ struct JsonProblem<'a> {
     rate: f64,
     first_script: Option<u64>,
     variants: Vec<JsonVariant>,
+    /// What matters in the script, step by step; in process only.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    matters: &'a [StepSays],
 }
 
 #[derive(Serialize)]
@@ -273,6 +277,7 @@ impl<'a> JsonProblem<'a> {
             rate: *rate,
             first_script: *first_script,
             variants: variants.iter().map(variant).collect(),
+            matters: &headline.matters,
         }
     }
 }

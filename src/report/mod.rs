@@ -68,7 +68,7 @@ pub use text::{
 };
 pub use timeline::{Item, Kind, Lane, Row, Sort, Timeline, timeline};
 #[cfg(feature = "cli")]
-pub use what_matters::what_matters;
+pub use what_matters::{StepSays, step_says, what_matters};
 pub use wire_log::{WireLine, wire_lines, wire_log};
 pub use work::figures;
 

@@ -1,6 +1,7 @@
 //! What a report says, as facts. `text`, `json` and `junit` lay it out; nothing here does.
 
 use super::Scene;
+use super::StepSays;
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
@@ -155,6 +156,8 @@ pub struct FindingReport {
     pub scene: Scene,
     /// Whether it can be exported as a program.
     pub exports: bool,
+    /// What matters in its script, step by step; empty where nobody looked.
+    pub matters: Vec<StepSays>,
 }
 
 /// How surely a finding shows again.
@@ -321,6 +324,7 @@ impl FindingReport {
             options: Vec::new(),
             scene: Scene::of(&finding.exchange, Some(&finding.violation)),
             exports: false,
+            matters: Vec::new(),
         }
     }
 

@@ -4,10 +4,38 @@
 use super::{thousands, wrap_to};
 use crate::script::{Act, Millis, Script, Step};
 use crate::shrink::{Codes, NumberKind, NumberRange, StepMatters, What, WhatMatters};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// How far what is said of a step is indented.
 const INDENT: usize = 8;
+
+/// What is known of a step, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSays {
+    /// The step, as scripts write it.
+    pub step: String,
+    /// What the script shows without it; `None` where that was not played.
+    #[serde(default)]
+    pub without: Option<String>,
+    /// The values with which the problem shows too, a sentence each.
+    #[serde(default)]
+    pub also: Vec<String>,
+}
+
+/// What is known of every step of a script, in words.
+pub fn step_says(script: &Script, matters: &WhatMatters<String>) -> Vec<StepSays> {
+    let steps = script.steps.iter().zip(&matters.steps);
+    let said = steps.map(|(step, matters)| StepSays {
+        step: line(step).trim_end().to_owned(),
+        without: matters.without.as_ref().map(|without| match without {
+            What::Same => "the same problem shows".to_owned(),
+            What::Other(words) => words.clone(),
+        }),
+        also: of_step(step, matters, false),
+    });
+    said.collect()
+}
 
 /// The steps of which there is something to say, each with that below it, and why no other can go. What
 /// a script without a step shows is said in the caller's words.

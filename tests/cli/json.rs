@@ -65,3 +65,30 @@ fn two_processes_with_one_seed_print_the_same_json_and_save_the_same_files() {
     };
     assert_eq!(once(), once());
 }
+
+#[test]
+fn json_and_html_say_what_matters_in_the_script_of_each_problem() {
+    let desk = Desk::new();
+    let run = desk.hangup(
+        "test tungstenite/no-deadline --scripts 200 --seed 1 --format json --html page.html",
+    );
+    let problems = run.json()["targets"][0]["problems"].as_array().expect("a list").clone();
+    let html = desk.read("page.html");
+    assert_eq!(html.matches("<h4>What matters in it</h4>").count(), problems.len());
+    for problem in problems {
+        let steps = problem["matters"].as_array().expect("a list");
+        let said = steps.iter().map(|step| step["step"].as_str().expect("a step"));
+        let script = problem["script"].as_str().expect("a script");
+        assert_eq!(said.collect::<Vec<_>>(), script.lines().collect::<Vec<_>>());
+        for step in steps {
+            // It is minimal: without any of its steps something else happens.
+            let without = step["without"].as_str().expect("it was played");
+            assert_ne!(without, "the same problem shows", "{problem}");
+            for also in step["also"].as_array().expect("a list") {
+                let also = also.as_str().expect("words");
+                assert!(html.contains(also), "{also}");
+            }
+        }
+    }
+    assert!(html.contains("code: any, also those that no frame may carry"), "{html}");
+}

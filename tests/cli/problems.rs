@@ -69,6 +69,7 @@ fn a_problem_in_json_is_its_headline_with_all_its_variants() {
             "rate": rate,
             "first_script": first,
             "variants": problem["variants"],
+            "matters": problem["matters"],
         });
         assert_eq!(problem, &expected);
         for variant in problem["variants"].as_array().expect("variants") {

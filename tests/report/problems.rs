@@ -41,6 +41,7 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
         options: Vec::new(),
         scene: Scene::default(),
         exports: false,
+        matters: Vec::new(),
     }
 }
 

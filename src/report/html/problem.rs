@@ -2,6 +2,7 @@
 //! do, the bytes, and what to paste.
 
 use super::super::Scene;
+use super::super::StepSays;
 use super::super::drawing::{self, Picture};
 use super::super::page::{ProblemPage, VariantPage};
 use super::super::text::count;
@@ -36,6 +37,7 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                 div {
                     h4 { @if steps == 0 { "Script: the client connects, and does nothing" } @else { "Script, " (count(steps, "step")) } }
                     @if steps > 0 { pre tabindex="0" aria-label="Script" { code { (problem.script) } } }
+                    @if !problem.matters.is_empty() { (matters(&problem.matters)) }
                     h4 { "What RFC 6455 says" }
                     @match rule.quote {
                         Some((section, quote)) => {
@@ -62,6 +64,27 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                         dd { pre tabindex="0" aria-label=(what) { code { (line) } } }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What matters in the script, a row a step.
+fn matters(steps: &[StepSays]) -> Markup {
+    html! {
+        h4 { "What matters in it" }
+        div class="scroll" tabindex="0" role="group" aria-label="What matters in the script" {
+            table {
+                thead { tr {
+                    th scope="col" { "step" }
+                    th scope="col" { "without it" }
+                    th scope="col" { "the same problem shows with" }
+                } }
+                tbody { @for step in steps { tr {
+                    th scope="row" { code { (step.step) } }
+                    td { @match &step.without { Some(words) => (words), None => "not played" } }
+                    td { @for (index, also) in step.also.iter().enumerate() { @if index > 0 { br; } (also) } }
+                } } }
             }
         }
     }

@@ -10,7 +10,7 @@ pub use run::of_run;
 pub use saved::{SavedFile, SavedRun, of_saved, read};
 pub use single::{of_file, of_replay, of_shown};
 
-use super::Scene;
+use super::{Scene, StepSays};
 use crate::verdict::{Class, Invariant, Level, Problem, Symptom, Variant};
 
 /// A page.
@@ -78,6 +78,8 @@ pub struct ProblemPage {
     pub notes: Vec<String>,
     /// The shortest script, a step a line.
     pub script: String,
+    /// What matters in it, step by step; empty where nobody looked.
+    pub matters: Vec<StepSays>,
     /// What happened when it was played; empty where that is not known.
     pub scene: Scene,
     /// In how many scripts it showed, in words.

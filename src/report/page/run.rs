@@ -128,6 +128,7 @@ pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
         sentence: repro.sentence.clone(),
         notes: notes.into_iter().flatten().collect(),
         script: repro.script.to_string(),
+        matters: report.matters.clone(),
         scene: report.scene.clone(),
         shown: None,
         variants: Vec::new(),

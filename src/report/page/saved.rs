@@ -7,8 +7,8 @@ use super::{Page, ProblemPage, TargetPage, Tone, VariantPage};
 use crate::excerpt::tidy;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
-use crate::report::Scene;
 use crate::report::text::{count, thousands};
+use crate::report::{Scene, StepSays};
 use crate::verdict::{Invariant, Level, Problem, Symptom, Variant};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -67,6 +67,8 @@ struct SavedProblem {
     #[serde(default)]
     first_script: Option<u64>,
     variants: Vec<SavedVariant>,
+    #[serde(default)]
+    matters: Vec<StepSays>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -241,6 +243,7 @@ impl SavedProblem {
                 .into_iter()
                 .collect(),
             script: self.script.clone(),
+            matters: self.matters.clone(),
             scene: Scene::default(),
             shown,
             variants: variants.collect(),

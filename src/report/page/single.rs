@@ -108,6 +108,7 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
         sentence: repro.sentence.clone(),
         notes: Vec::new(),
         script: repro.script.to_string(),
+        matters: Vec::new(),
         scene: Scene::saved(repro.seen.as_ref()),
         shown: None,
         variants: vec![VariantPage { variant: repro.identity.variant(), symptom: None, ended }],
