@@ -343,6 +343,11 @@ pub(super) struct Reach {
     /// The Host header, and the name in TLS, where not the URL's.
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
+    /// What each session begins with, in the notation of scripts (`hangup explain notation`): frames,
+    /// waits and pauses that are played behind the opening, before the rest of every script, where
+    /// a server wants a message of its own first (GraphQL, Engine.IO, STOMP, MQTT).
+    #[arg(long, value_name = "FILE")]
+    pub preamble: Option<PathBuf>,
     /// Of wss://, take any certificate.
     #[arg(long)]
     pub insecure: bool,

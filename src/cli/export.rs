@@ -12,7 +12,9 @@ use super::{CLEAN, Done, Trouble, output};
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
 use crate::run::real_time::listen;
-use crate::script::{self, Act, Command, Millis, Pace, Piece, Script, Send, Size, Step, Unit};
+use crate::script::{
+    self, Act, Command, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
+};
 use crate::target::Registry;
 use crate::verdict::{Cause, Invariant, Symptom};
 use crate::view::{Frame, Stream};
@@ -83,6 +85,10 @@ pub(super) fn can(repro: &Repro) -> bool {
 
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
+    // The program knows no preamble: it plays one script.
+    let preamble = Preamble::of(&repro.opening).and_then(|own| own.in_script(&repro.script));
+    let script = preamble.map_or_else(|| repro.script.clone(), |with| with.script);
+    let repro = &Repro { script, ..repro.clone() };
     let question = question(repro)?;
     let cause = repro.identity.cause().map_or("", Cause::id);
     let stream = Milestones::of(&repro.script);

@@ -63,16 +63,18 @@ fn test(reporting: &Reporting<'_>) -> Done {
     let mut bar = ProbeBar::new(options.scripts);
     let mut saved = Saved::default();
     let bounds = probe.limits.bounds;
+    let opening = probe.server.urls().next().map(|(_, endpoint)| endpoint.opening_to_save());
+    let opening = &opening.unwrap_or_default();
     let mut watch = |progress: ProbeProgress<'_>| {
         bar.tell(&progress);
         if let ProbeProgress::Seen(found) = progress {
             let (violation, style) = (&found.violation, output::style());
             let line = report::first_seen(violation, found.index, began.elapsed(), style);
             bar.aside(|| say(&line, options.format));
-            saved.save_unconfirmed(&options.findings, repro(found, bounds));
+            saved.save_unconfirmed(&options.findings, repro(found, bounds, opening));
         }
         if let ProbeProgress::News(found) = progress {
-            let repro = repro(found, bounds);
+            let repro = repro(found, bounds, opening);
             if found.is_dismissed() {
                 saved.dismiss(repro);
             } else if found.shrunk && found.replays > 0 {
@@ -116,7 +118,13 @@ fn test(reporting: &Reporting<'_>) -> Done {
     saved.settle(&options.findings, &headlines, &held);
     let death = outcome.findings.iter().find(|found| probe_report::is_death(found));
     let likeliest = death.and_then(|found| Some((found, saved.path(found.violation.identity)?)));
-    let deaths = probe_report::deaths(&outcome, bounds, likeliest, &asked, output_file.as_deref());
+    let deaths = probe_report::deaths(
+        &outcome,
+        (bounds, opening),
+        likeliest,
+        &asked,
+        output_file.as_deref(),
+    );
     let target = report(&saved, &deaths);
     Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))
 }

@@ -7,22 +7,23 @@ use super::{export, output};
 use crate::bounds::Bounds;
 use crate::finding::repro::Repro;
 use crate::finding::save;
-use crate::report::model::{FindingReport, HowPlayed, OverTcp, Repeats, TargetReport};
+use crate::report::model::{FindingReport, HowPlayed, IdleClient, OverTcp, Repeats, TargetReport};
 use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
-use crate::run::real_time::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, UrlRole};
+use crate::run::real_time::{DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, UrlRole};
 use crate::verdict::{Identity, Symptom};
 use crate::wire::Opening;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What takes the place of a library's version.
 pub(super) const VERSION: &str = "over TCP";
 
-/// The repro of something found over TCP.
-pub(super) fn repro(found: &ProbeFinding, bounds: Bounds) -> Repro {
+/// The repro of something found over TCP. The `opening` is what a file may say of it
+/// ([`opening_to_save`](crate::transport::tcp::endpoint::Endpoint::opening_to_save)).
+pub(super) fn repro(found: &ProbeFinding, bounds: Bounds, opening: &Opening) -> Repro {
     let ProbeFinding { violation, script, exchange, url, .. } = found;
     let shown = Shown { violation, script, exchange, runtime_seed: 0 };
-    // The URL has the path. Headers that were given for a running server may be secrets.
-    let repro = shown.repro((url, VERSION), Opening::usual(), bounds);
+    let repro = shown.repro((url, VERSION), opening, bounds);
     Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
 }
 
@@ -41,10 +42,13 @@ pub(super) fn report(
     deaths: &ServerDeaths,
     seconds: f64,
 ) -> TargetReport {
+    let first = probe.server.urls().next();
+    let opening = first.map_or_else(Opening::new, |(_, endpoint)| endpoint.opening_to_save());
+    let held = (probe.limits.bounds, &opening);
     let mut findings = Vec::new();
     let mut dismissed = Vec::new();
     for found in &outcome.findings {
-        let mut report = finding(found, probe.limits.bounds, saved, options);
+        let mut report = finding(found, held, saved, options);
         if is_death(found) && deaths.died && !deaths.proven {
             report.repeats = Repeats::Suspected;
         }
@@ -53,7 +57,6 @@ pub(super) fn report(
             None => findings.push(report),
         }
     }
-    let first = probe.server.urls().next();
     TargetReport {
         name: url.to_owned(),
         version: VERSION.to_owned(),
@@ -68,6 +71,7 @@ pub(super) fn report(
             dismissed,
             not_tested: probe.server.missing_roles().map(UrlRole::untested_without).collect(),
             sees_the_server: outcome.sees_the_server,
+            idle: idle(&outcome.idle),
             refused: outcome.refused,
             unjudged: outcome.unjudged,
             passed_over: outcome.passed_over,
@@ -76,6 +80,17 @@ pub(super) fn report(
             seconds,
         }),
     }
+}
+
+/// An end that comes later is an idle time-out of the server's.
+const SOON: Duration = Duration::from_secs(30);
+
+/// What became of a client that did nothing, where sessions may begin with a message of their own.
+fn idle(seen: &IdleEnd) -> Option<IdleClient> {
+    let ended = seen.ended.as_ref().filter(|(after, _)| *after < SOON);
+    let ended = ended.map(|(after, how)| (after.as_secs_f64(), how.clone()));
+    let is_told = seen.speaks_first || ended.is_some();
+    is_told.then_some(IdleClient { speaks_first: seen.speaks_first, ended })
 }
 
 /// Whether it says that the server died.
@@ -87,7 +102,7 @@ pub(super) fn is_death(found: &ProbeFinding) -> bool {
 /// beside the `likeliest`.
 pub(super) fn deaths(
     outcome: &ProbeOutcome,
-    bounds: Bounds,
+    (bounds, opening): (Bounds, &Opening),
     likeliest: Option<(&ProbeFinding, &Path)>,
     options: &[String],
     output: Option<&Path>,
@@ -103,7 +118,7 @@ pub(super) fn deaths(
         suspects.push(file(found, path.to_owned()));
         let directory = path.parent().unwrap_or_else(|| Path::new("."));
         for (index, other) in others.iter().enumerate() {
-            let repro = repro(other, bounds);
+            let repro = repro(other, bounds, opening);
             let name = repro.file_name();
             let name = format!("{}--suspect-{}.toml", name.trim_end_matches(".toml"), index + 2);
             match save::repro_as(directory, &name, &repro) {
@@ -132,12 +147,12 @@ pub(super) fn deaths(
 
 fn finding(
     found: &ProbeFinding,
-    bounds: Bounds,
+    (bounds, opening): (Bounds, &Opening),
     saved: &Saved,
     options: &[String],
 ) -> FindingReport {
     let path = saved.path(found.violation.identity);
-    let repro = repro(found, bounds);
+    let repro = repro(found, bounds, opening);
     let exports = export::can(&repro);
     FindingReport {
         repro,

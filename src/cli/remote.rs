@@ -59,8 +59,25 @@ pub(super) fn asking(reach: &Reach, urls: &[&str]) -> Result<RequestOptions, Tro
         headers: reach.header.clone(),
         subprotocols: reach.subprotocol.clone(),
         host: reach.host.clone(),
+        preamble: preamble(reach)?,
         tls,
     })
+}
+
+/// What `--preamble` says, checked; empty where it is not given.
+fn preamble(reach: &Reach) -> Result<String, Trouble> {
+    let Some(file) = &reach.preamble else { return Ok(String::new()) };
+    let refused = |why: &str| {
+        let why = why.trim_start_matches("preamble: ");
+        format!("--preamble {}: {why}", excerpt::path(file))
+    };
+    let text = input::text(file, input::REPRO).map_err(|error| refused(&error.to_string()))?;
+    let opening = Opening::new().with_preamble(&text);
+    let opening = opening.map_err(|error| refused(&error.to_string()))?;
+    if opening.preamble().is_empty() {
+        return Err(refused("it has no step"));
+    }
+    Ok(opening.preamble().to_owned())
 }
 
 /// A URL of a server that may be tested. Where hangup starts the server, the URL has its port in
@@ -239,6 +256,9 @@ fn asking_as_saved(mut asking: RequestOptions, opening: &Opening) -> RequestOpti
     if asking.subprotocols.is_empty() {
         asking.subprotocols = opening.subprotocols().to_vec();
     }
+    if asking.preamble.is_empty() {
+        opening.preamble().clone_into(&mut asking.preamble);
+    }
     asking
 }
 
@@ -313,7 +333,11 @@ fn told(
 ) -> FindingReport {
     let url = &case.endpoint.url;
     let shown = report::Shown { violation, script: &case.script, exchange, runtime_seed: 0 };
-    let repro = shown.repro((url, probe_report::VERSION), Opening::usual(), case.limits.bounds);
+    let repro = shown.repro(
+        (url, probe_report::VERSION),
+        &case.endpoint.opening_to_save(),
+        case.limits.bounds,
+    );
     let path = case.repro.as_ref().map(|_| options.file.file.clone());
     let mut words = options.reach.words();
     words.extend(options.file.promises.words());
@@ -384,7 +408,11 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     };
     let script = &case.script;
     let shown = report::Shown { violation, script, exchange: &exchange, runtime_seed: 0 };
-    let repro = shown.repro((url, probe_report::VERSION), Opening::usual(), case.limits.bounds);
+    let repro = shown.repro(
+        (url, probe_report::VERSION),
+        &case.endpoint.opening_to_save(),
+        case.limits.bounds,
+    );
     output::print(&report::saved(&repro, output::style()));
     output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
     for other in verdict.violations.iter().filter(|other| other.identity != violation.identity) {
@@ -427,7 +455,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = probe_report::repro(&found, case.limits.bounds);
+    let repro = probe_report::repro(&found, case.limits.bounds, &case.endpoint.opening_to_save());
     output::print(&found.script.to_string());
     let steps = |script: &Script| report::count(script.steps.len(), "step");
     output::note(&format!(

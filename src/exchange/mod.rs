@@ -69,6 +69,9 @@ pub struct Exchange {
     /// The opening request that the actor was to send; `None` for the usual one. No part of the
     /// [`digest`](Self::digest), but for what was sent of it.
     pub request: Option<Arc<str>>,
+    /// How many bytes of a preamble the actor was to send right behind the opening, on the first
+    /// connection. No part of the [`digest`](Self::digest), but for what was sent of them.
+    pub preamble_bytes: u32,
     /// What more and more bytes cost the subject, where that was measured: in this play and in
     /// others like it. No part of the [`digest`](Self::digest).
     pub work: Option<Work>,
@@ -87,6 +90,7 @@ impl Default for Exchange {
             peak_heap: None,
             steps: None,
             request: None,
+            preamble_bytes: 0,
             work: None,
         }
     }

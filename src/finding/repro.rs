@@ -182,6 +182,11 @@ impl Repro {
         let has_seen = format_of(&table) != Some(i64::from(FORMAT_UNSEEN));
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
         let script = file.script.parse().map_err(ReproError::Script)?;
+        // What reads the opening's fields does not know the notation.
+        let preamble = file.opening.preamble().to_owned();
+        let opening = file.opening.with_preamble(&preamble);
+        let opening =
+            opening.map_err(|error| ReproError::Field(format!("its opening: {error}")))?;
         let FileViolation { problem, level, variant, at_seconds, confirmed, ending, sentence } =
             file.violation;
         if !Ending::KINDS.contains(&ending.as_str()) {
@@ -204,7 +209,7 @@ impl Repro {
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
-            opening: file.opening,
+            opening,
             bounds: file.bounds,
             identity: Identity::of(problem, variant),
             level,
@@ -260,6 +265,17 @@ impl Repro {
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
         format!("{HEADER}\n{body}")
+    }
+
+    /// The script, below its preamble as a comment where it has one: what a reader needs to see.
+    pub fn script_text(&self) -> String {
+        let preamble = self.opening.preamble();
+        let mut text = String::new();
+        if !preamble.is_empty() {
+            text.push_str("# preamble, behind the opening:\n");
+            text.extend(preamble.lines().map(|line| format!("#   {line}\n")));
+        }
+        text + &self.script.to_string()
     }
 
     /// A name for the file, made of what problems are told apart by: target, rule and symptom.

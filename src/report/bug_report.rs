@@ -34,7 +34,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     if repro.script.steps.is_empty() {
         out.push_str("It connects, and does nothing.\n\n");
     } else {
-        code(&repro.script.to_string(), "text", &mut out);
+        code(&repro.script_text(), "text", &mut out);
     }
     if let Some(seen) = &repro.seen {
         out.push_str("## What happens\n\n");

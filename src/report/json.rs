@@ -159,9 +159,20 @@ struct JsonOverTcp<'a> {
     refused: u64,
     sees_the_server: bool,
     not_tested: &'a [&'static str],
+    /// Only where sessions may begin with a message of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_client: Option<JsonIdle<'a>>,
     /// Only where the server died.
     #[serde(skip_serializing_if = "Option::is_none")]
     deaths: Option<JsonDeaths<'a>>,
+}
+
+/// What became of a client that opened, and did nothing more.
+#[derive(Serialize)]
+struct JsonIdle<'a> {
+    speaks_first: bool,
+    ended: Option<&'a str>,
+    after_seconds: Option<f64>,
 }
 
 impl<'a> JsonTarget<'a> {
@@ -176,6 +187,11 @@ impl<'a> JsonTarget<'a> {
                     refused: tcp.refused,
                     sees_the_server: tcp.sees_the_server,
                     not_tested: &tcp.not_tested,
+                    idle_client: tcp.idle.as_ref().map(|idle| JsonIdle {
+                        speaks_first: idle.speaks_first,
+                        ended: idle.ended.as_ref().map(|(_, how)| how.as_str()),
+                        after_seconds: idle.ended.as_ref().map(|(after, _)| *after),
+                    }),
                     deaths: JsonDeaths::of(&tcp.deaths),
                 };
                 let dismissed = tcp.dismissed.iter().map(|(found, _)| JsonFinding::of(found));
@@ -267,7 +283,7 @@ impl<'a> JsonProblem<'a> {
             level: level.id(),
             class: problem.invariant().rule().class.id(),
             sentence: &headline.repro.sentence,
-            script: headline.repro.script.to_string(),
+            script: headline.repro.script_text(),
             steps: headline.repro.script.steps.len(),
             ending: JsonEnding::of(headline),
             url: headline.url.as_deref(),
@@ -353,7 +369,7 @@ impl<'a> JsonFinding<'a> {
             rate: finding.repeats.rate(),
             shown: None,
             sentence: &repro.sentence,
-            script: repro.script.to_string(),
+            script: repro.script_text(),
             url: finding.url.as_deref(),
             repro: finding.path.as_ref().map(|path| path.display().to_string()),
             replays: match finding.repeats {

@@ -123,7 +123,8 @@ impl Suite<'_> {
             let headline = escaped(&problem_headline(problem));
             let repro = &problem.headline.repro;
             let variants = variants(problem, self.scripts, WIDTH);
-            let body = escaped(&format!("{}\n\n{}\n{variants}", repro.sentence, repro.script));
+            let body =
+                escaped(&format!("{}\n\n{}\n{variants}", repro.sentence, repro.script_text()));
             let _ = write!(
                 out,
                 "    <testcase classname=\"{server}\" name=\"{headline}\">\n      \

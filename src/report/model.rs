@@ -100,12 +100,23 @@ pub struct OverTcp {
     pub unjudged: u64,
     /// Findings beyond those that were looked into.
     pub passed_over: usize,
+    /// What became of a client that did nothing behind the opening, where that is worth telling.
+    pub idle: Option<IdleClient>,
     /// Of a server that died, or that hangup started.
     pub deaths: ServerDeaths,
     /// Whether something kept it from being tested to the end.
     pub has_trouble: bool,
     /// How long it took, in seconds.
     pub seconds: f64,
+}
+
+/// What became of a client that opened, and did nothing more.
+#[derive(Clone, Debug)]
+pub struct IdleClient {
+    /// Whether the server sent a message at once.
+    pub speaks_first: bool,
+    /// After how many seconds the server ended the connection, and how.
+    pub ended: Option<(f64, String)>,
 }
 
 /// A problem of a target: what a maintainer mends once.
@@ -292,6 +303,8 @@ pub enum Remark<'a> {
     NotTested(&'a [&'static str]),
     /// The server's end of its connections was not seen.
     NotObserved,
+    /// Sessions of this server may begin with a message of their own.
+    Idle(&'a IdleClient),
     /// So many opening requests were refused.
     Refused(u64),
     /// So many scripts were not judged.
@@ -493,6 +506,7 @@ impl TargetReport {
                 remarks.extend((!nothing).then_some(Remark::NotTested(&tcp.not_tested)));
                 let unseen = !tcp.sees_the_server && self.scripts > 0;
                 remarks.extend(unseen.then_some(Remark::NotObserved));
+                remarks.extend(tcp.idle.as_ref().map(Remark::Idle));
                 remarks.extend((tcp.refused > 0).then_some(Remark::Refused(tcp.refused)));
                 remarks.extend((tcp.unjudged > 0).then_some(Remark::Unjudged(tcp.unjudged)));
                 let passed_over = tcp.passed_over;

@@ -2,8 +2,8 @@
 
 use super::lost_workers::lost_workers;
 use super::model::{
-    Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
-    ReplayReport, ReplayResult, Summary, TargetReport,
+    Before, Command, FindingReport, HowPlayed, IdleClient, Jump, OverTcp, ProblemReport, Remark,
+    Repeats, ReplayReport, ReplayResult, Summary, TargetReport,
 };
 use super::promise::Overdue;
 use super::reach::{no_effect, reach};
@@ -150,7 +150,7 @@ fn problem(
         indented(out, "     ", &style.wrap(&text, 5));
     }
     out.push('\n');
-    indented(out, "         ", &finding.repro.script.to_string());
+    indented(out, "         ", &finding.repro.script_text());
     out.push('\n');
     indented(out, "     ", &variants(problem, scripts, style.width.saturating_sub(5)));
     commands(out, std::iter::once(finding).chain(problem.saved_variants()), style);
@@ -312,6 +312,7 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
              them: the server runs on another machine, in a container or behind a proxy, or this \
              system is not Linux",
         )],
+        Remark::Idle(idle) => vec![wrapped(&idle_client(idle))],
         Remark::Refused(refused) => vec![wrapped(&format!(
             "{} of the opening requests were not answered with 101: too many at once, or too \
              fast? --concurrency, --rate",
@@ -444,6 +445,20 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
 /// How many steps of a script the end of a run shows.
 const STEPS: usize = 4;
 
+/// What became of a client that did nothing, and what that may mean.
+fn idle_client(idle: &IdleClient) -> String {
+    let first = if idle.speaks_first { "the server sends a message first, and " } else { "" };
+    let ended = match &idle.ended {
+        Some((after, how)) => format!("{how}, {after:.1} s after the opening"),
+        None => "keeps the connection open".to_owned(),
+    };
+    let ended = if idle.speaks_first { ended.replacen("the server ", "", 1) } else { ended };
+    format!(
+        "a client that opens and does nothing: {first}{ended}. If sessions begin with a message of \
+         their own, give it with --preamble FILE: scripts that come before it test little."
+    )
+}
+
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
@@ -557,7 +572,7 @@ pub fn saved(repro: &Repro, style: Style) -> String {
     } else {
         let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
     }
-    for line in repro.script.to_string().lines() {
+    for line in repro.script_text().lines() {
         let _ = writeln!(out, "    {line}");
     }
     out

@@ -18,10 +18,21 @@ use crate::wire::{CloseCode, Role};
 const MOVED: Millis = Millis(7);
 
 /// The script of a control of `script`; `None` where there is none, because the script has
-/// nothing that could be left out, or nothing would be left. `request` opens.
-pub(crate) fn script_of(control: Control, script: &Script, request: &str) -> Option<Script> {
+/// nothing that could be left out, or nothing would be left. `request` opens; so many bytes of a
+/// preamble come behind it, which every play has.
+pub(crate) fn script_of(
+    control: Control,
+    script: &Script,
+    (request, preamble_bytes): (&str, u32),
+) -> Option<Script> {
     let steps = match control {
-        Control::Unprompted { prompt, lasting } => unprompted(prompt, lasting, script, request)?,
+        Control::Unprompted { prompt, lasting } => {
+            let prompt = match prompt {
+                Prompt::Sent { from } => Prompt::Sent { from: from.checked_sub(preamble_bytes)? },
+                Prompt::Application => prompt,
+            };
+            unprompted(prompt, lasting, script, request)?
+        }
         // A script of one connection has no other to leave out.
         Control::Alone => return None,
         Control::Without(excuses) => {
@@ -258,7 +269,8 @@ pub(crate) fn decide<E>(
     let script = &acted_out(script, exchange);
     let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
     while let Some(control) = decision.control() {
-        match script_of(control, script, exchange.opening_request()) {
+        let opens = (exchange.opening_request(), exchange.preamble_bytes);
+        match script_of(control, script, opens) {
             Some(script) => decision.tell(&play(&script)?),
             None => decision.cannot_play(),
         }
@@ -311,7 +323,7 @@ mod tests {
 
     fn control(control: Control, script: &str) -> Option<String> {
         let script: Script = script.parse().expect("a script");
-        script_of(control, &script, handshake::REQUEST)
+        script_of(control, &script, (handshake::REQUEST, 0))
             .map(|script| script.to_string().replace('\n', "; "))
     }
 

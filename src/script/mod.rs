@@ -10,12 +10,14 @@ mod connection;
 mod declared_length;
 mod encode;
 mod parse;
+mod preamble;
 mod print;
 
 pub use app_steps::AppSteps;
 pub use connection::ConnectionNumber;
 pub use declared_length::DeclaredLength;
 pub use parse::ParseError;
+pub(crate) use preamble::{Preamble, WithPreamble};
 
 use crate::wire::{LengthForm, Opcode};
 use std::time::Duration;

@@ -57,6 +57,25 @@ impl Suite {
         self.opening(|opening| opening.with_host(host))
     }
 
+    /// What every session begins with, in the notation of scripts: what the client does behind the
+    /// opening, before the rest of each script, for a server that wants a message of its own first.
+    /// Frames, `wait` and `await`, a step a line. It is part of what is saved, and is never shrunk.
+    ///
+    /// ```
+    /// # async fn my_server(conn: hangup::Connection) {}
+    /// let suite = hangup::suite(my_server)
+    ///     .subprotocol("graphql-transport-ws")
+    ///     .preamble("text \"{\\\"type\\\":\\\"connection_init\\\"}\"\nawait message");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is no script, or has a step that is none of those.
+    #[track_caller]
+    pub fn preamble(self, preamble: &str) -> Self {
+        self.opening(|opening| opening.with_preamble(preamble))
+    }
+
     #[track_caller]
     #[expect(clippy::panic, reason = "a mistake in the test's own code")]
     fn opening(mut self, change: impl FnOnce(Opening) -> Result<Opening, InvalidOpening>) -> Self {

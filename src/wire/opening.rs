@@ -26,6 +26,13 @@ impl fmt::Display for InvalidOpening {
 
 impl std::error::Error for InvalidOpening {}
 
+impl InvalidOpening {
+    /// Of what this module does not know: the notation of scripts.
+    pub(crate) const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// What a server's opening request asks for. Default: `GET /` of the host `localhost`, with no
 /// header that RFC 6455 does not ask for.
 ///
@@ -47,6 +54,8 @@ pub struct Opening {
     host: Cow<'static, str>,
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
+    /// What comes behind the opening in every session, in the notation of scripts; empty for nothing.
+    preamble: Cow<'static, str>,
     /// The request; `None` where that is the usual one, [`REQUEST`].
     request: Option<Arc<str>>,
 }
@@ -67,6 +76,7 @@ impl Opening {
             host: Cow::Borrowed("localhost"),
             headers: Vec::new(),
             subprotocols: Vec::new(),
+            preamble: Cow::Borrowed(""),
             request: None,
         }
     }
@@ -76,9 +86,9 @@ impl Opening {
         &USUAL
     }
 
-    /// Whether it is the usual request.
-    pub const fn is_usual(&self) -> bool {
-        self.request.is_none()
+    /// Whether it is the usual request, and nothing comes behind it by itself.
+    pub fn is_usual(&self) -> bool {
+        self.request.is_none() && self.preamble.is_empty()
     }
 
     /// With this path, and a query behind `?` where there is one.
@@ -189,6 +199,17 @@ impl Opening {
         &self.subprotocols
     }
 
+    /// The [preamble](Self::with_preamble), a step a line; empty where there is none.
+    pub fn preamble(&self) -> &str {
+        &self.preamble
+    }
+
+    /// With a preamble that was checked.
+    pub(crate) fn with_preamble_text(mut self, preamble: String) -> Self {
+        self.preamble = Cow::Owned(preamble);
+        self
+    }
+
     /// The whole request. Its `Sec-WebSocket-Key` is always [`KEY`](super::handshake::KEY).
     pub fn request(&self) -> &str {
         self.request.as_deref().unwrap_or(REQUEST)
@@ -280,6 +301,8 @@ struct Fields {
     headers: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subprotocols: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preamble: Option<String>,
 }
 
 impl From<Opening> for Fields {
@@ -291,6 +314,7 @@ impl From<Opening> for Fields {
             host: other(opening.host, USUAL.host()),
             headers: opening.headers.iter().map(line).collect(),
             subprotocols: opening.subprotocols,
+            preamble: other(opening.preamble, ""),
         }
     }
 }
@@ -299,7 +323,7 @@ impl TryFrom<Fields> for Opening {
     type Error = InvalidOpening;
 
     fn try_from(fields: Fields) -> Result<Self, InvalidOpening> {
-        let Fields { path, host, headers, subprotocols } = fields;
+        let Fields { path, host, headers, subprotocols, preamble } = fields;
         let mut opening = Self::new();
         if let Some(path) = path {
             opening = opening.with_path(path)?;
@@ -313,7 +337,8 @@ impl TryFrom<Fields> for Opening {
         for subprotocol in subprotocols {
             opening = opening.with_subprotocol(subprotocol)?;
         }
-        Ok(opening)
+        // Whoever reads a file checks it: this module does not know the notation.
+        Ok(opening.with_preamble_text(preamble.unwrap_or_default()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A server that opens no WebSocket is not called clean, and is tested once it is asked rightly.
 
 mod counts;
+mod preamble;
 
 use crate::vacuous::Demands;
 use hangup::fuzzing::Fuzz;
@@ -146,6 +147,7 @@ fn a_suite_refuses_what_would_break_the_opening() {
         (std::panic::catch_unwind(|| drop(suite().header("A", "b\r\nC: d"))), "a line break"),
         (std::panic::catch_unwind(|| drop(suite().subprotocol("a b"))), "subprotocol \"a b\""),
         (std::panic::catch_unwind(|| drop(suite().host(""))), "host \"\""),
+        (std::panic::catch_unwind(|| drop(suite().preamble("fin"))), "preamble: `fin`"),
     ] {
         let message = refused.expect_err(named);
         let message = message.downcast_ref::<String>().expect("a text");

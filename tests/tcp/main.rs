@@ -7,6 +7,7 @@ mod export;
 mod hangs;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod preamble;
 mod probe;
 mod real;
 mod rounds;

@@ -1,27 +1,13 @@
 //! Servers of other languages with their default settings, as `tests/servers/install`
 //! installs them: how long each waits for the reply to its Close.
 
-use crate::server::{Server, scripted};
+use crate::server::{Server, installed};
 use hangup::Script;
 use hangup::bounds::Bounds;
 use hangup::run::real_time::{PlayLimits, Player, UrlRole};
 use hangup::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use hangup::verdict::{Condition, Ending, Invariant};
-use std::path::Path;
 use std::time::Duration;
-
-/// A server that is installed; where it is not, the test that asks for it fails.
-fn installed(interpreter: &str, script: &str, needs: &str) -> Server {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/.installed");
-    let is_here = root.join(needs).exists();
-    assert!(
-        is_here,
-        "what tests/servers/{script} needs is not installed: run tests/servers/install"
-    );
-    let own = root.join(interpreter);
-    let interpreter = if own.exists() { own.display().to_string() } else { interpreter.to_owned() };
-    scripted(&interpreter, script, &[])
-}
 
 fn ws() -> Server {
     installed("node", "ws.js", "node_modules/ws")

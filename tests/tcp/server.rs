@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -72,6 +72,19 @@ pub fn scripted(interpreter: &str, script: &str, arguments: &[&str]) -> Server {
     command.arg(format!("{root}{script}")).args(arguments);
     command.env("NODE_PATH", format!("{root}.installed/node_modules"));
     Server::start(command)
+}
+
+/// A server of `tests/servers` that is installed; where it is not, the test that asks for it fails.
+pub fn installed(interpreter: &str, script: &str, needs: &str) -> Server {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/.installed");
+    let is_here = root.join(needs).exists();
+    assert!(
+        is_here,
+        "what tests/servers/{script} needs is not installed: run tests/servers/install"
+    );
+    let own = root.join(interpreter);
+    let interpreter = if own.exists() { own.display().to_string() } else { interpreter.to_owned() };
+    scripted(&interpreter, script, &[])
 }
 
 /// `tests/servers/bad.py` with a fault, and its promise in seconds.

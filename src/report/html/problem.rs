@@ -20,7 +20,7 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
     let rule = problem.problem.invariant().rule();
     let name = problem.name();
     let picture = scene(&problem.scene, &name, &problem.sentence, true, pictures);
-    let steps = problem.script.lines().count();
+    let steps = problem.script.lines().filter(|line| !line.starts_with('#')).count();
     html! {
         article id=(anchor) {
             h3 {

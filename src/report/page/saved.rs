@@ -252,7 +252,7 @@ impl SavedProblem {
         };
         // A file that was written anew since is about something else.
         let is_this = |file: &SavedFile| {
-            file.repro.script.to_string() == self.script && file.repro.sentence == self.sentence
+            file.repro.script_text() == self.script && file.repro.sentence == self.sentence
         };
         match self.repro.as_ref().and_then(find).filter(is_this) {
             Some(file) => {

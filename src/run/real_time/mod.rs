@@ -4,7 +4,8 @@
 //! | file | has |
 //! |---|---|
 //! | `remote_urls` | a server's URLs, what its application does on each, and the scripts that suit them |
-//! | `preflight` | a look before testing: does it speak WebSocket there |
+//! | `preflight`, `polite_client` | a look before testing: does it speak WebSocket there |
+//! | `idle_client` | beside a campaign: what becomes of a client that does nothing |
 //! | `tcp_end`, `record` | the client's socket, and the record of it |
 //! | `keeper` | which of a server's bytes are kept |
 //! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
@@ -24,6 +25,7 @@
 mod candidates;
 mod deaths;
 mod delay_monitor;
+mod idle_client;
 mod keeper;
 mod kernel_sockets;
 mod kernel_table;
@@ -31,6 +33,7 @@ pub mod listen;
 mod play;
 mod play_log;
 mod player;
+mod polite_client;
 mod preflight;
 mod probe;
 mod record;
@@ -41,6 +44,7 @@ mod server_process;
 mod tcp_end;
 mod witness;
 
+pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
 pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
 pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};

@@ -17,7 +17,7 @@ use crate::exchange::{
     AfterDeadline, ConnectionId, Death, End, Event, Exchange, Note, Standing, Time, What,
 };
 use crate::judge::{judge, next_deadline};
-use crate::script::{Act, Command, Script, Setting, Step};
+use crate::script::{Act, Command, Preamble, Script, Setting, Step, WithPreamble};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::{Invariant, Verdict};
@@ -80,6 +80,8 @@ pub(super) struct OpenConnection {
     guard: Option<WatchGuard>,
     /// Whether the script's application closes.
     app_closes: bool,
+    /// The script with the preamble of every session, where both are there.
+    preamble: Option<WithPreamble>,
     /// Its number in the log.
     number: u64,
 }
@@ -183,7 +185,7 @@ impl PlayConfig {
         connection.record.push(What::Died(death));
         let mut exchange = connection.record.take();
         self.log.finish(connection.number, &exchange);
-        exchange.steps = Some(connection.actor.steps());
+        connection.note_steps(&mut exchange);
         let verdict = judge_death(&exchange, &self.bounds);
         (exchange, verdict)
     }
@@ -237,11 +239,13 @@ impl PlayConfig {
         }
         let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
         let app_closes = script.steps.iter().any(closes);
-        Ok(OpenConnection { actor, record, guard, app_closes, number })
+        let preamble = Preamble::of(&endpoint.opening).and_then(|own| own.in_script(script));
+        Ok(OpenConnection { actor, record, guard, app_closes, preamble, number })
     }
 
     async fn act_out(&self, connection: &mut OpenConnection, script: &Script, slack: Duration) {
-        let OpenConnection { actor, record, .. } = connection;
+        let OpenConnection { actor, record, preamble, .. } = connection;
+        let script = preamble.as_ref().map_or(script, |with| &with.script);
         tokio::select! {
             biased;
             () = self.overdue(record, slack) => {}
@@ -278,7 +282,7 @@ impl PlayConfig {
         watching: Watching,
     ) -> Played {
         let delay = self.delays.worst_since(connection.record.start());
-        exchange.steps = Some(connection.actor.steps());
+        connection.note_steps(&mut exchange);
         if connection.app_closes {
             note_who_began(&mut exchange);
         }
@@ -374,6 +378,14 @@ impl PlayConfig {
 }
 
 impl OpenConnection {
+    /// Notes how far the script was acted out, and what came before it.
+    fn note_steps(&self, exchange: &mut Exchange) {
+        let begun = self.actor.steps();
+        let preamble = self.preamble.as_ref();
+        exchange.steps = Some(preamble.map_or(begun, |with| with.own_steps(begun)));
+        exchange.preamble_bytes = preamble.map_or(0, WithPreamble::bytes);
+    }
+
     /// Resets the connection where it is still open; whether it was.
     pub fn reset(&mut self) -> bool {
         let is_open = self.record.look(is_open);

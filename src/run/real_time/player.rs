@@ -229,7 +229,8 @@ impl Player {
             // What the server's application does at this URL, it does in every script.
             let unasked =
                 matches!(control, Control::Unprompted { prompt: Prompt::Application, .. });
-            match script_of(control, script, endpoint.opening.request()).filter(|_| !unasked) {
+            let opens = (endpoint.opening.request(), exchange.preamble_bytes);
+            match script_of(control, script, opens).filter(|_| !unasked) {
                 Some(script) => {
                     let played =
                         self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;

@@ -43,7 +43,7 @@ use crate::exchange::{AfterDeadline, Event, Exchange, OtherThreads, Time, What};
 use crate::heap;
 use crate::judge;
 use crate::run::control_play::judge_and_decide;
-use crate::script::Script;
+use crate::script::{Preamble, Script, WithPreamble};
 use crate::target::{Connection, Target};
 use crate::transport::memory::{Link, Observer};
 use crate::verdict::Verdict;
@@ -242,7 +242,10 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             lost_panic |= task.is_finished() && task.await.is_err_and(|error| error.is_panic());
         }
         let mut exchange = first.take_exchange();
-        exchange.steps = Some(connections[0].actor.steps());
+        let OpenConnection { actor, preamble, .. } = &connections[0];
+        let begun = actor.steps();
+        exchange.steps = Some(preamble.as_ref().map_or(begun, |with| with.own_steps(begun)));
+        exchange.preamble_bytes = preamble.as_ref().map_or(0, WithPreamble::bytes);
         exchange.request = target.opening().unusual_request();
         for connection in &connections {
             connection.commands.clear();
@@ -276,6 +279,8 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
 struct OpenConnection<'a> {
     link: Link,
     script: &'a Script,
+    /// The script with the target's preamble, where both are there.
+    preamble: Option<WithPreamble>,
     actor: Actor<SimulatedEnd>,
     commands: Arc<CommandQueue>,
     /// The target's function.
@@ -297,11 +302,13 @@ impl<'a> OpenConnection<'a> {
         let commands = Arc::clone(&end.commands);
         let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
         let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
-        Self { link, script, actor: Actor::new(end, patience), commands, task }
+        let preamble = Preamble::of(target.opening()).and_then(|own| own.in_script(script));
+        Self { link, script, preamble, actor: Actor::new(end, patience), commands, task }
     }
 
     async fn act(&mut self) {
-        self.actor.act(self.script).await;
+        let script = self.preamble.as_ref().map_or(self.script, |with| &with.script);
+        self.actor.act(script).await;
         self.link.record(What::Froze);
     }
 }

@@ -18,6 +18,8 @@ pub struct RequestOptions {
     pub subprotocols: Vec<String>,
     /// The `Host` header and the name in TLS, where they are not the URL's.
     pub host: Option<String>,
+    /// The [preamble](Opening::with_preamble); empty for none.
+    pub preamble: String,
     /// How to speak TLS; needed for `wss://`.
     pub tls: Option<Trust>,
 }
@@ -78,6 +80,12 @@ impl Endpoint {
         Ok(Self { url: whole.to_owned(), addresses, opening, tls })
     }
 
+    /// What a file says of its opening: the preamble alone. The URL has the path, and headers that
+    /// were given for a running server may be secrets.
+    pub fn opening_to_save(&self) -> Opening {
+        Opening::new().with_preamble_text(self.opening.preamble().to_owned())
+    }
+
     /// Its first address that is neither of this machine nor of a private network.
     pub fn public_address(&self) -> Option<IpAddr> {
         self.addresses.iter().map(SocketAddr::ip).find(|address| !is_private(*address))
@@ -104,7 +112,7 @@ fn opening(uri: &Uri, options: &RequestOptions) -> Result<Opening, InvalidOpenin
     for header in &options.headers {
         opening = opening.with_header_line(header)?;
     }
-    Ok(opening)
+    opening.with_preamble(&options.preamble)
 }
 
 /// Of this machine, or of a network that is not the internet.
@@ -152,6 +160,7 @@ mod tests {
             headers: vec!["Cookie: a=b".to_owned()],
             subprotocols: vec!["chat".to_owned(), "superchat".to_owned()],
             host: Some("example.com".to_owned()),
+            preamble: String::new(),
             tls: None,
         };
         let text = request("ws://[::1]:9001/", &options);

@@ -24,6 +24,7 @@ mod watches;
 pub use finding::ProbeFinding;
 pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress};
 
+use super::idle_client::{IdleClient, IdleEnd};
 use super::player::{PlayLimits, Player};
 use super::remote_urls::{RemoteServer, UrlRole};
 use crate::transport::tcp::endpoint::Endpoint;
@@ -87,6 +88,9 @@ impl Probe {
             }
             player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
         };
+        let plain = self.url(UrlRole::Plain);
+        let may_idle = concurrency > 1 && plain.opening.preamble().is_empty();
+        let idle = may_idle.then(|| IdleClient::start(plain.clone()));
         let mut campaign = Campaign::new(self, player.sees_the_server());
         let stopped = tokio::select! {
             biased;
@@ -122,6 +126,9 @@ impl Probe {
             killer = looking => killer,
         };
         let dead = self.tell_deaths(&player, &mut outcome, killer);
+        // A death ends it as well.
+        outcome.idle =
+            idle.filter(|_| !outcome.deaths.died).map_or_else(IdleEnd::default, |it| it.seen());
         for Candidate { finding, key, state, .. } in &candidates {
             if *state != CandidateState::Accepted {
                 outcome.sightings.rename(*key, finding.violation.identity);

@@ -2,7 +2,7 @@
 
 use super::finding::ProbeFinding;
 use crate::finding::problem::Sightings;
-use crate::run::real_time::ServerDeath;
+use crate::run::real_time::{IdleEnd, ServerDeath};
 
 /// The outcome of a probe.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,9 @@ pub struct ProbeOutcome {
     pub stopped: bool,
     /// Of a server that died: what is known of that.
     pub deaths: DeathsFound,
+    /// What became of a client that did nothing behind the opening; the default where there is a
+    /// preamble, or only one connection at once.
+    pub idle: IdleEnd,
     /// Why it could not go on, in one line.
     pub trouble: Option<String>,
 }
