@@ -240,7 +240,7 @@ fn the_bytes_of_an_exchange_become_frames_in_one_place() {
         "wire",
         "view",
         "actor.rs",
-        "run/real_time/preflight.rs",
+        "run/real_time/polite_client.rs",
         "run/real_time/keeper.rs",
         "target",
         "fuzzing",
@@ -249,7 +249,7 @@ fn the_bytes_of_an_exchange_become_frames_in_one_place() {
         assert!(!code.contains("Decoder::new"), "{} decodes by itself", file.display());
     }
     for (file, code) in
-        code_outside(&["wire", "view", "target", "actor.rs", "run/real_time/preflight.rs"])
+        code_outside(&["wire", "view", "target", "actor.rs", "run/real_time/polite_client.rs"])
     {
         let heads = ["handshake::request_length(", "handshake::request("];
         assert!(

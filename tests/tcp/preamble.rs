@@ -53,7 +53,7 @@ fn a_script_is_played_behind_the_preamble_and_drawn_with_it() {
         "show close.script --url {url} --subprotocol graphql-transport-ws --preamble init.script"
     ));
     assert_eq!(run.code, Some(0), "{run:?}");
-    let [init, ack, close] = ["connection_init", "connection_ack", "Close 1000"]
+    let [init, ack, close] = ["s  Text, 26 bytes -", "- Text, 25 bytes", "  Close 1000 -"]
         .map(|what| run.out.find(what).unwrap_or_else(|| panic!("{what}: {}", run.out)));
     assert!(init < ack && ack < close, "{}", run.out);
 }

@@ -140,7 +140,7 @@ impl PoliteClient {
     }
 
     /// Waits for a frame of one of these kinds, behind those that were waited for; false where the
-    /// stream ended before.
+    /// server closed before, or ended the stream. For none of them: for the stream's end.
     pub async fn frame(&mut self, wanted: &[Opcode]) -> bool {
         loop {
             let came = self.frames();
@@ -149,8 +149,9 @@ impl PoliteClient {
                 self.taken += found + 1;
                 return true;
             }
-            if self.ended || self.read().await.is_err() {
-                self.ended = true;
+            // Behind its Close a server sends nothing more.
+            let closed = came.iter().skip(self.taken).any(|it| it.opcode == Opcode::CLOSE);
+            if self.ended || closed && !wanted.is_empty() || self.read().await.is_err() {
                 return false;
             }
         }
