@@ -50,6 +50,10 @@ impl Opening {
                  or ends the connection, or stops reading"
             )));
         }
+        if script.connections() > 1 {
+            let why = "preamble: it is one connection's, and every connection plays it";
+            return Err(InvalidOpening::new(why.to_owned()));
+        }
         if let Some(first) = script.steps.first_mut() {
             // It waits for the answer to the request.
             first.joined = false;
@@ -210,6 +214,7 @@ mod tests {
             ("upgrade\ntext", "`upgrade`: a preamble"),
             ("text\nstop reading", "`stop reading`: a preamble"),
             ("app close", "`app close`: a preamble"),
+            ("text\n2: text", "it is one connection's"),
             ("txet", "line 1, column 1: found `txet`"),
         ] {
             let error = Opening::new().with_preamble(text).expect_err(text).to_string();
