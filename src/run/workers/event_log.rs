@@ -5,6 +5,7 @@
 //! events are frequent has a form of a few bytes, the others are JSON.
 
 use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
+use crate::script::ConnectionNumber;
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -23,6 +24,9 @@ mod kind {
     pub const WRITE_BLOCKED: u8 = 5;
     pub const WRITABLE: u8 = 6;
     pub const OTHER: u8 = 7;
+    /// As the first two, of another connection than the first, whose number comes next.
+    pub const TO_SUBJECT_OF: u8 = 8;
+    pub const TO_ACTOR_OF: u8 = 9;
 }
 
 /// The supervisor's side.
@@ -101,10 +105,9 @@ pub(super) struct EventWriter {
     /// Where the next record goes.
     at: u64,
     record: Vec<u8>,
-    /// How much of the exchange is in the log: events, and bytes of both streams.
+    /// How much of the exchange is in the log: events, and bytes of both streams of each connection.
     events: usize,
-    to_subject: usize,
-    to_actor: usize,
+    streams: Vec<[usize; 2]>,
     /// The most bytes that a file may have, and whether the log takes nothing more.
     most: u64,
     is_full: bool,
@@ -123,8 +126,7 @@ impl EventWriter {
             at: START,
             record: Vec::new(),
             events: 0,
-            to_subject: 0,
-            to_actor: 0,
+            streams: vec![[0; 2]],
             most,
             is_full: false,
         })
@@ -133,23 +135,36 @@ impl EventWriter {
     /// Appends what `exchange` has gained since the last call; what the log cannot take, as where the
     /// length of files is limited, it returns, and takes nothing more.
     pub fn append(&mut self, exchange: &Exchange) -> Option<&[u8]> {
-        let bytes = exchange.bytes(ConnectionId::FIRST);
         self.record.clear();
-        let streams = [
-            (kind::TO_SUBJECT, &bytes.to_subject, self.to_subject),
-            (kind::TO_ACTOR, &bytes.to_actor, self.to_actor),
-        ];
-        for (kind, stream, known) in streams {
-            let new = stream.get(known..).unwrap_or_default();
-            if !new.is_empty() {
-                push_sized(&mut self.record, kind, new);
+        for connection in exchange.connections() {
+            let place = usize::from(connection.0);
+            if place == self.streams.len() {
+                self.streams.push([0; 2]);
+            }
+            let bytes = exchange.bytes(connection);
+            let streams = [
+                (kind::TO_SUBJECT, kind::TO_SUBJECT_OF, &bytes.to_subject),
+                (kind::TO_ACTOR, kind::TO_ACTOR_OF, &bytes.to_actor),
+            ];
+            for (known, (kind, kind_of, stream)) in self.streams[place].iter_mut().zip(streams) {
+                let new = stream.get(*known..).unwrap_or_default();
+                *known = stream.len();
+                if new.is_empty() {
+                    continue;
+                }
+                if connection == ConnectionId::FIRST {
+                    push_sized(&mut self.record, kind, new);
+                } else {
+                    self.record.push(kind_of);
+                    self.record.extend_from_slice(&connection.0.to_le_bytes());
+                    push_length_and(&mut self.record, new);
+                }
             }
         }
         for event in exchange.events.get(self.events..).unwrap_or_default() {
             push_event(&mut self.record, event);
         }
         self.events = exchange.events.len();
-        (self.to_subject, self.to_actor) = (bytes.to_subject.len(), bytes.to_actor.len());
         let end = self.at + self.record.len() as u64;
         // Once it is full, a short record that would still fit must not get in before what did not.
         self.is_full = self.is_full
@@ -165,6 +180,10 @@ impl EventWriter {
 
 fn push_sized(record: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
     record.push(kind);
+    push_length_and(record, bytes);
+}
+
+fn push_length_and(record: &mut Vec<u8>, bytes: &[u8]) {
     record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
     record.extend_from_slice(bytes);
 }
@@ -190,21 +209,47 @@ fn push_event(record: &mut Vec<u8>, event: &Event) {
 
 fn read_record(log: &mut impl Read, exchange: &mut Exchange) -> io::Result<()> {
     let [kind] = take(log)?;
-    let bytes = exchange.bytes_mut(ConnectionId::FIRST);
-    match kind {
-        kind::TO_SUBJECT => read_sized(log, &mut bytes.to_subject),
-        kind::TO_ACTOR => read_sized(log, &mut bytes.to_actor),
+    let event = match kind {
+        kind::TO_SUBJECT | kind::TO_ACTOR => {
+            return read_stream(log, kind == kind::TO_SUBJECT, ConnectionId::FIRST, exchange);
+        }
+        kind::TO_SUBJECT_OF | kind::TO_ACTOR_OF => {
+            let connection = ConnectionId(u16::from_le_bytes(take(log)?));
+            return read_stream(log, kind == kind::TO_SUBJECT_OF, connection, exchange);
+        }
         kind::OTHER => {
             let mut json = Vec::new();
             read_sized(log, &mut json)?;
-            exchange.events.push(serde_json::from_slice(&json)?);
-            Ok(())
+            serde_json::from_slice(&json)?
         }
-        kind => {
-            exchange.events.push(read_event(log, kind)?);
-            Ok(())
-        }
+        kind => read_event(log, kind)?,
+    };
+    has_connection(exchange, event.connection)?;
+    exchange.events.push(event);
+    Ok(())
+}
+
+/// Reads bytes of a connection's one stream or the other.
+fn read_stream(
+    log: &mut impl Read,
+    to_subject: bool,
+    connection: ConnectionId,
+    exchange: &mut Exchange,
+) -> io::Result<()> {
+    has_connection(exchange, connection)?;
+    let bytes = exchange.bytes_mut(connection);
+    read_sized(log, if to_subject { &mut bytes.to_subject } else { &mut bytes.to_actor })
+}
+
+/// The exchange has this connection, and all below it, from now on.
+fn has_connection(exchange: &mut Exchange, connection: ConnectionId) -> io::Result<()> {
+    if connection.0 >= u16::from(ConnectionNumber::MOST) {
+        return Err(io::ErrorKind::InvalidData.into());
     }
+    while exchange.connections().count() <= usize::from(connection.0) {
+        exchange.connect();
+    }
+    Ok(())
 }
 
 fn read_event(log: &mut impl Read, kind: u8) -> io::Result<Event> {
@@ -272,6 +317,16 @@ mod tests {
             }
             let event = Event::new(Time(u64::MAX - 9 + time as u64), what);
             exchange.events.push(if time == 1 { event.at_actor().inferred() } else { event });
+            states.push(exchange.clone());
+        }
+        for number in 1..4 {
+            let connection = exchange.connect();
+            let event = |what| Event { connection, ..Event::new(Time(u64::MAX), what) };
+            exchange.bytes_mut(connection).to_subject.extend([number; 3]);
+            exchange.events.push(event(What::Arrived { bytes: 3 }));
+            states.push(exchange.clone());
+            exchange.bytes_mut(ConnectionId(1)).to_actor.push(number);
+            exchange.events.push(event(What::Froze));
             states.push(exchange.clone());
         }
         states
