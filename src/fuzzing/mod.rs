@@ -61,8 +61,8 @@ pub const TARGET: &str = "HANGUP_FUZZ_TARGET";
 /// mutation of: the random campaign in a fuzzer's clothes, for comparing coverage.
 pub const RANDOM: &str = "HANGUP_FUZZ_RANDOM";
 
-/// The most steps, and the most acts in them, that are played: repetitions and pieces
-/// count. A script beyond that is slow, and has nothing to say that a shorter one has not.
+/// The most steps, and the most acts in them, that are played on each connection: repetitions and
+/// pieces count. A script beyond that is slow, and has nothing to say that a shorter one has not.
 const MAX_STEPS: usize = 16;
 const MAX_ACTS: u64 = 40;
 /// The most bytes that a script may send, for the same reason.
@@ -98,7 +98,7 @@ impl Fuzz {
     pub fn new(target: Arc<dyn Target>) -> Self {
         let bounds = target.bounds();
         let request_bytes = target.opening().request().len() as u32;
-        let config = GeneratorConfig { bounds, app: target.obeys(), request_bytes };
+        let config = GeneratorConfig { bounds, app: target.obeys(), connections: 1, request_bytes };
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
         let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };
@@ -209,7 +209,8 @@ impl Fuzz {
         // Where the macros are not used, nobody has asked yet.
         let opens = self.opens.get_or_init(|| self.opens());
         assert!(opens.is_ok(), "{}", opens.as_ref().err().map_or("", String::as_str));
-        let is_long = is_too_long(script) || script.max_bytes_sent() > self.max_bytes;
+        let max_bytes = self.max_bytes * u64::from(script.connections());
+        let is_long = is_too_long(script) || script.max_bytes_sent() > max_bytes;
         // What is saved was a finding, however long.
         if is_long && !is_saved {
             return false;
@@ -254,7 +255,9 @@ impl Fuzz {
 }
 
 fn is_too_long(script: &Script) -> bool {
-    script.steps.len() > MAX_STEPS || script.acts() > MAX_ACTS
+    let connections = script.connections();
+    script.steps.len() > MAX_STEPS * usize::from(connections)
+        || script.acts() > MAX_ACTS * u64::from(connections)
 }
 
 /// A whole fuzz target for scripts against a server: what is given is turned into a

@@ -5,24 +5,32 @@
 
 use crate::generate::GeneratorConfig;
 use crate::script::{
-    Act, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece, Script, Send, Size,
-    Step, Unit,
+    Act, ConnectionNumber, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece,
+    Script, Send, Size, Step, Unit,
 };
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 use std::fmt::Write as _;
 
-/// The longest text that is looked at, in steps: a repaired file may have more.
+/// The longest text that is looked at, in steps: a repaired file may have more. As many for each
+/// connection of several.
 const MAX_STEPS: usize = 16;
+
+/// Where a target obeys several connections, one change in so many is of whole connections.
+const CHANGES_PER_CONNECTION: u32 = 5;
 
 /// A mutation of the script in `data`, of 1 to `most` bytes.
 pub(super) fn mutated(config: &GeneratorConfig, data: &[u8], most: usize, seed: u32) -> String {
     let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
     let mut steps = read(data);
     loop {
-        change(config, &mut steps, &mut rng);
+        if config.connections > 1 && rng.random_ratio(1, CHANGES_PER_CONNECTION) {
+            steps = change_connections(config, steps, &mut rng);
+        } else {
+            change(config, &mut steps, &mut rng);
+        }
         if !rng.random_ratio(1, 4) {
-            return print_within(&steps, most);
+            return print_within(steps, most);
         }
     }
 }
@@ -42,20 +50,20 @@ pub(super) fn crossed(one: &[u8], other: &[u8], most: usize, seed: u32) -> Strin
         _ => others.truncate(rng.random_range(from..=others.len())),
     }
     steps.splice(at..at, others.drain(from..));
-    print_within(&steps, most)
+    print_within(steps, most)
 }
 
 /// A script drawn for `seed`, of 1 to `most` bytes.
 pub(super) fn draw_within(config: &GeneratorConfig, most: usize, seed: u32) -> String {
     let mut rng = Pcg64Mcg::seed_from_u64(u64::from(seed));
-    print_within(&config.draw(&mut rng).steps, most)
+    print_within(config.draw(&mut rng).steps, most)
 }
 
-/// The script's text, without the steps at its end that make it longer than `most`.
+/// The text of the script with these steps, without those at its end that make it longer than `most`.
 /// A fuzzer takes no empty input: no steps are an empty line.
-fn print_within(steps: &[Step], most: usize) -> String {
+fn print_within(steps: Vec<Step>, most: usize) -> String {
     let mut text = String::with_capacity(256);
-    for step in steps {
+    for step in Script::of_steps(steps).steps {
         let before = text.len();
         let _ = writeln!(text, "{step}");
         if text.len() > most {
@@ -69,26 +77,73 @@ fn print_within(steps: &[Step], most: usize) -> String {
 /// The steps of a text, repaired where it is no script.
 fn read(data: &[u8]) -> Vec<Step> {
     let text = String::from_utf8_lossy(data);
-    let mut steps = match text.parse::<Script>() {
-        Ok(script) => script.steps,
-        Err(_) => text.lines().take(MAX_STEPS).flat_map(repaired).collect(),
-    };
-    steps.truncate(MAX_STEPS);
+    let script = text.parse::<Script>();
+    let script = script.unwrap_or_else(|_| {
+        Script::of_steps(text.lines().take(MAX_STEPS).flat_map(repaired).collect())
+    });
+    let most = MAX_STEPS * usize::from(script.connections());
+    let mut steps = script.steps;
+    steps.truncate(most);
     steps
 }
 
 /// The step that a line begins with, however it goes on; none where it begins with none.
 fn repaired(line: &str) -> Vec<Step> {
-    let mut rest = line.trim();
+    let line = line.trim();
+    let numbered = line.split_once(':').and_then(|(number, rest)| {
+        let number = ConnectionNumber::new(number.parse().ok()?)?;
+        Some((number, rest.trim_start()))
+    });
+    let (connection, mut rest) = numbered.unwrap_or((ConnectionNumber::FIRST, line));
     loop {
         if let Ok(script) = rest.parse::<Script>() {
-            return script.steps;
+            return on(connection, script.steps);
         }
         match rest.rsplit_once(char::is_whitespace) {
             Some((start, _)) => rest = start.trim_end(),
             None => return Vec::new(),
         }
     }
+}
+
+/// The steps, on this connection.
+fn on(connection: ConnectionNumber, mut steps: Vec<Step>) -> Vec<Step> {
+    for step in &mut steps {
+        step.connection = connection;
+    }
+    steps
+}
+
+/// One change of what connections the script has, or of when they arrive.
+fn change_connections<R: Rng>(
+    config: &GeneratorConfig,
+    steps: Vec<Step>,
+    rng: &mut R,
+) -> Vec<Step> {
+    let mut each = Script::of_steps(steps).each();
+    let at = rng.random_range(0..each.len());
+    match rng.random_range(0..8) {
+        0..=2 if each.len() < usize::from(config.connections) => {
+            let one = GeneratorConfig { connections: 1, ..*config };
+            let added = if rng.random_ratio(1, 3) { each[at].clone() } else { one.draw(rng) };
+            let place = rng.random_range(0..=each.len());
+            each.insert(place, added);
+        }
+        3 | 4 if each.len() > 1 => drop(each.remove(at)),
+        5 => {
+            let to = rng.random_range(0..each.len());
+            each.swap(at, to);
+        }
+        _ => {
+            let steps = &mut each[at].steps;
+            if steps.first().is_some_and(Step::connects) {
+                steps.remove(0);
+            } else {
+                steps.insert(0, Act::Connect(pause(config, rng)).into());
+            }
+        }
+    }
+    Script::together(&each).steps
 }
 
 /// One change of the script.
@@ -98,10 +153,11 @@ fn change<R: Rng>(config: &GeneratorConfig, steps: &mut Vec<Step>, rng: &mut R) 
         return;
     }
     let at = rng.random_range(0..steps.len());
+    let (here, last) = (steps[at].connection, steps[steps.len() - 1].connection);
     match rng.random_range(0..32) {
-        0..=5 => drop(steps.splice(at..at, config.draw_steps(rng))),
-        6..=9 => steps.extend(config.draw_steps(rng)),
-        10..=13 => drop(steps.splice(at..=at, config.draw_steps(rng))),
+        0..=5 => drop(steps.splice(at..at, on(here, config.draw_steps(rng)))),
+        6..=9 => steps.extend(on(last, config.draw_steps(rng))),
+        10..=13 => drop(steps.splice(at..=at, on(here, config.draw_steps(rng)))),
         14..=20 => tweak(config, &mut steps[at].act, rng),
         21..=23 => drop(steps.remove(at)),
         24 => steps.truncate(at + 1),
@@ -126,7 +182,7 @@ fn change<R: Rng>(config: &GeneratorConfig, steps: &mut Vec<Step>, rng: &mut R) 
 /// A small change of one act; where there is nothing to change in it, another act.
 fn tweak<R: Rng>(config: &GeneratorConfig, act: &mut Act, rng: &mut R) {
     match act {
-        Act::Wait(time) => time.0 = neighbour(time.0, u32::MAX / 2, rng),
+        Act::Wait(time) | Act::Connect(time) => time.0 = neighbour(time.0, u32::MAX / 2, rng),
         Act::Set(_, size) => size.0 = neighbour(size.0, Size::MAX.0, rng),
         Act::App(_, pace) => *pace = repeated(config, rng),
         Act::Send(send) => tweak_send(config, send, rng),
@@ -269,6 +325,31 @@ mod tests {
     }
 
     #[test]
+    fn every_mutation_of_a_script_of_several_connections_is_one_and_each_change_is_made() {
+        let config = GeneratorConfig { connections: 4, ..GeneratorConfig::default() };
+        let mut text = String::new();
+        let mut counts = [0; 5];
+        let (mut grown, mut shrunk, mut arrives) = (0, 0, 0);
+        for seed in 0..20_000 {
+            let before = text.parse::<Script>().expect("a script").connections();
+            text = mutated(&config, text.as_bytes(), MAX_BYTES, seed);
+            let script: Script = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
+            assert!(script.steps.is_empty() || script.to_string() == text, "{text}");
+            counts[usize::from(script.connections())] += 1;
+            grown += u32::from(script.connections() > before);
+            shrunk += u32::from(script.connections() < before);
+            arrives += u32::from(text.contains("connect after"));
+        }
+        assert!(counts[1..].iter().all(|count| *count > 1_000), "{counts:?}");
+        assert!(grown > 500 && shrunk > 500 && arrives > 500, "{grown} {shrunk} {arrives}");
+        for seed in 0..2_000 {
+            let two = "upgrade\n2: connect after 1s\n2: upgrade\n2: close\n";
+            let text = crossed(two.as_bytes(), b"fin\n2: cut\n3: reset\n", MAX_BYTES, seed);
+            text.parse::<Script>().unwrap_or_else(|error| panic!("{text}\n{error}"));
+        }
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_mutation() {
         assert_eq!(after("upgrade\n", 0..50), after("upgrade\n", 0..50));
         let each: BTreeSet<String> =
@@ -302,6 +383,7 @@ mod tests {
             "upgrade; close 1000; fin"
         );
         assert_eq!(words("\u{0}\u{1}"), "");
+        assert_eq!(words("9: fin\n3: fin now\nupgrade\n5: cut"), "upgrade; 2: fin; 3: cut");
         assert_eq!(words("wait 5s x 3\n+ ping hex zz\n"), "wait 5s; + ping");
     }
 

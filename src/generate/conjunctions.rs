@@ -212,7 +212,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// Adds an act that is not joined to the one before.
-    fn put(&mut self, act: Act) {
+    pub(super) fn put(&mut self, act: Act) {
         self.steps.push(Step::from(act));
     }
 }

@@ -8,6 +8,7 @@
 //! | `script_builder` | the shape of each kind of step, with its odds |
 //! | `conjunctions` | steps that show a bug only together |
 //! | `headers` | declared lengths at each edge, and random bytes |
+//! | `several` | scripts of several connections, and what a whole server is told |
 //! | `profile` | how often each kind of step occurs in one script |
 //! | `fuzzer_input` | a fuzzer's input as a source of randomness |
 //!
@@ -21,11 +22,15 @@ mod fuzzer_input;
 mod headers;
 mod profile;
 mod script_builder;
+mod several;
 
 use self::profile::Profile;
 use self::script_builder::ScriptBuilder;
+use self::several::SCRIPTS_PER_SEVERAL;
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
+#[cfg(doc)]
+use crate::script::ConnectionNumber;
 use crate::script::{Script, Step};
 use crate::wire::handshake::REQUEST;
 use rand::{Rng, RngExt as _, SeedableRng as _};
@@ -53,6 +58,9 @@ pub struct GeneratorConfig {
     pub bounds: Bounds,
     /// The commands that its application obeys.
     pub app: AppSteps,
+    /// How many connections a script may have: 1 for a target that serves one at a time, at most
+    /// [`ConnectionNumber::MOST`].
+    pub connections: u8,
     /// How many bytes its opening request has: it is cut anywhere.
     pub request_bytes: u32,
 }
@@ -62,10 +70,11 @@ pub struct GeneratorConfig {
 pub use GeneratorConfig as Grammar;
 
 impl Default for GeneratorConfig {
-    /// The default bounds, every command, and the usual opening request.
+    /// The default bounds, every command to one connection's application, one connection, and the usual
+    /// opening request.
     fn default() -> Self {
         let request_bytes = REQUEST.len() as u32;
-        Self { bounds: Bounds::default(), app: AppSteps::ALL, request_bytes }
+        Self { bounds: Bounds::default(), app: AppSteps::ALL, connections: 1, request_bytes }
     }
 }
 
@@ -80,22 +89,11 @@ impl GeneratorConfig {
 
     /// Draws a script.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> Script {
+        if self.connections > 1 && rng.random_ratio(1, SCRIPTS_PER_SEVERAL) {
+            return self.draw_several(rng);
+        }
         let mut builder = self.builder(rng);
-        builder.add_opening();
-        if builder.one_in(SCRIPTS_PER_CONJUNCTION) {
-            builder.add_conjunction();
-            return Script { steps: builder.steps };
-        }
-        let steps = builder.draw_step_count();
-        // Early, while the connection is open.
-        let floods = builder.one_in(SCRIPTS_PER_FLOOD) && builder.may_flood();
-        let flood = floods.then(|| builder.rng.random_range(0..steps.min(2)));
-        for step in 0..steps {
-            if flood == Some(step) {
-                builder.add_flood();
-            }
-            builder.add_random_step();
-        }
+        builder.add_connection();
         Script { steps: builder.steps }
     }
 
@@ -129,6 +127,7 @@ impl GeneratorConfig {
 mod tests {
     use super::*;
     use crate::script::{Act, Command, Content, Kind, Pace, Send, Setting, Size, Unit};
+    use sha1::{Digest as _, Sha1};
     use std::collections::BTreeSet;
 
     #[test]
@@ -138,6 +137,32 @@ mod tests {
             let text = script.to_string();
             assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
         }
+    }
+
+    /// Campaigns of one connection find what they found, and a seed that somebody wrote down names
+    /// the same scripts.
+    #[test]
+    fn scripts_of_one_connection_are_drawn_as_they_were_before_there_were_several() {
+        let promised = Bounds { memory: Some(1 << 20), ..Bounds::default() };
+        let some = AppSteps::CLOSE | AppSteps::SEND;
+        let settings =
+            [(Bounds::default(), AppSteps::ALL), (promised, some), (promised, AppSteps::NONE)];
+        let mut hash = Sha1::new();
+        for (seed, (bounds, app)) in (1..).zip(settings) {
+            let config = GeneratorConfig { bounds, app, ..GeneratorConfig::default() };
+            for index in 0..4000 {
+                hash.update(config.nth(seed, index).to_string());
+            }
+            let mut rng = Pcg64Mcg::seed_from_u64(seed);
+            for _ in 0..500 {
+                let drawn = config.draw_steps(&mut rng);
+                hash.update(
+                    drawn.iter().map(|step| format!("{step}\n")).collect::<Vec<_>>().concat(),
+                );
+            }
+        }
+        let digest: Vec<u8> = hash.finalize().to_vec();
+        assert_eq!(digest[..8], [31, 147, 41, 35, 71, 72, 123, 27]);
     }
 
     #[test]
@@ -244,6 +269,81 @@ mod tests {
         }
         assert!(full >= 30, "{full} of 50,000 fill buffers to the byte, close, and make room");
         assert!(longest >= 300, "{longest} of 50,000 declare the longest length");
+    }
+
+    fn several() -> GeneratorConfig {
+        let app = AppSteps::ALL | AppSteps::SHUTDOWN | AppSteps::BROADCAST;
+        GeneratorConfig { app, connections: 8, ..GeneratorConfig::default() }
+    }
+
+    #[test]
+    fn scripts_of_several_connections_are_scripts_and_have_as_many_as_they_may() {
+        for most in 2..=8 {
+            let config = GeneratorConfig { connections: most, ..several() };
+            let mut counts = [0_u32; 9];
+            for index in 0..4_000 {
+                let script = config.nth(6, index);
+                let text = script.to_string();
+                assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
+                counts[usize::from(script.connections())] += 1;
+            }
+            let several: u32 = counts[2..].iter().sum();
+            assert!((1_500..2_500).contains(&several), "{counts:?}");
+            assert!(counts[1..=usize::from(most)].iter().all(|count| *count > 20), "{counts:?}");
+            assert!(counts[usize::from(most) + 1..].iter().all(|count| *count == 0), "{counts:?}");
+        }
+    }
+
+    /// What is asked of scripts of several connections, counted: polite clients beside one that is
+    /// not, all alike, arrivals before, during and after a shutdown, a broadcast to who does not read.
+    #[test]
+    fn what_shows_only_beside_others_is_drawn() {
+        let words = ["wait ", "connect after ", "app shutdown", "app broadcast text"];
+        let mut counts = [0_u32; 4];
+        let (mut polite, mut alike, mut deaf, mut late) = (0, 0, 0, 0);
+        for index in 0..20_000 {
+            let script = several().nth(8, index);
+            if script.connections() == 1 {
+                continue;
+            }
+            let each: Vec<String> = script.each().iter().map(ToString::to_string).collect();
+            let text = each.concat();
+            for (count, word) in counts.iter_mut().zip(words) {
+                *count += u32::from(text.contains(word));
+            }
+            let is_polite =
+                |text: &&String| text.starts_with("upgrade\n") && text.ends_with("await end\n");
+            let good = each.iter().filter(is_polite).count();
+            polite += u32::from(good + 1 == each.len());
+            alike += u32::from(each.iter().all(|one| *one == each[0]));
+            let is_deaf =
+                |text: &String| text.starts_with("upgrade\n") && text.contains("stop reading");
+            let broadcasts = text.contains("app broadcast");
+            deaf += u32::from(broadcasts && good > 0 && each.iter().any(is_deaf));
+            late += u32::from(text.contains("app shutdown") && text.contains("connect after"));
+        }
+        assert!(counts.iter().all(|count| *count > 2_000), "{counts:?}");
+        let found = [polite, alike, deaf, late];
+        let least = [2_000, 40, 100, 2_000];
+        assert!(found.iter().zip(least).all(|(found, least)| *found > least), "{found:?}");
+    }
+
+    #[test]
+    fn a_whole_server_is_told_only_what_it_obeys() {
+        for (app, shuts, sends) in [
+            (AppSteps::ALL, false, false),
+            (AppSteps::SHUTDOWN, true, false),
+            (AppSteps::BROADCAST, false, true),
+        ] {
+            for connections in [1, 3] {
+                let config = GeneratorConfig { app, connections, ..GeneratorConfig::default() };
+                let texts: String =
+                    (0..2_000).map(|index| config.nth(4, index).to_string()).collect();
+                assert_eq!(texts.contains("app shutdown"), shuts, "{connections} connections");
+                assert_eq!(texts.contains("app broadcast"), sends, "{connections} connections");
+                assert_eq!(texts.contains("2: "), connections > 1);
+            }
+        }
     }
 
     /// Each behaviour that the field's bugs need comes up.

@@ -28,10 +28,12 @@ pub(super) enum StepKind {
     AppReturn,
     AppKeep,
     AppRepeat,
+    AppShutdown,
+    AppBroadcast,
 }
 
 impl StepKind {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 24] = [
         Self::Data,
         Self::Ping,
         Self::Close,
@@ -54,6 +56,8 @@ impl StepKind {
         Self::AppReturn,
         Self::AppKeep,
         Self::AppRepeat,
+        Self::AppShutdown,
+        Self::AppBroadcast,
     ];
 
     /// The command that the application must obey for this kind to make sense.
@@ -64,6 +68,8 @@ impl StepKind {
             Self::AppClose => AppSteps::CLOSE,
             Self::AppReturn => AppSteps::RETURN,
             Self::AppKeep => AppSteps::KEEP,
+            Self::AppShutdown => AppSteps::SHUTDOWN,
+            Self::AppBroadcast => AppSteps::BROADCAST,
             _ => AppSteps::NONE,
         }
     }

@@ -1,7 +1,7 @@
 //! Builds one random script: the shape of each kind of step, with its odds.
 
-use super::FLOODS_WITHOUT_PROMISE;
 use super::profile::{Profile, StepKind};
+use super::{FLOODS_WITHOUT_PROMISE, SCRIPTS_PER_CONJUNCTION, SCRIPTS_PER_FLOOD};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{
@@ -70,6 +70,24 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     pub(super) fn frame(&mut self, kind: Kind) {
         self.send(Unit::Frame(Frame::new(kind)));
+    }
+
+    /// All that a client does on a connection.
+    pub fn add_connection(&mut self) {
+        self.add_opening();
+        if self.one_in(SCRIPTS_PER_CONJUNCTION) {
+            return self.add_conjunction();
+        }
+        let steps = self.draw_step_count();
+        // Early, while the connection is open.
+        let floods = self.one_in(SCRIPTS_PER_FLOOD) && self.may_flood();
+        let flood = floods.then(|| self.rng.random_range(0..steps.min(2)));
+        for step in 0..steps {
+            if flood == Some(step) {
+                self.add_flood();
+            }
+            self.add_random_step();
+        }
     }
 
     /// Mostly short, sometimes long: a bug that needs five steps must be reachable.
@@ -179,6 +197,11 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             StepKind::AppClose => self.app_close(),
             StepKind::AppReturn => self.add(Act::App(Command::Return, Pace::Once)),
             StepKind::AppKeep => self.add(Act::App(Command::Keep, Pace::Once)),
+            StepKind::AppShutdown => self.add(Act::App(Command::Shutdown, Pace::Once)),
+            StepKind::AppBroadcast => {
+                let command = self.broadcast();
+                self.add(Act::App(command, Pace::Once));
+            }
             StepKind::AppRepeat => {
                 let ping = self.profile.has(StepKind::AppPing) && self.one_in(2);
                 let command = if ping { Command::Ping(Content::Empty) } else { self.app_send() };
@@ -502,6 +525,16 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
             self.content(70_000)
         };
         if self.one_in(3) { Command::SendBinary(content) } else { Command::SendText(content) }
+    }
+
+    /// A message to all, as one to this connection would be.
+    pub(super) fn broadcast(&mut self) -> Command {
+        match self.app_send() {
+            Command::SendText(content) | Command::SendBinary(content) => {
+                Command::Broadcast(content)
+            }
+            other => other,
+        }
     }
 
     pub(super) fn app_close(&mut self) {

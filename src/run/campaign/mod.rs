@@ -256,7 +256,7 @@ impl Campaign {
     /// The generator's settings for this campaign against `target`.
     pub(crate) fn generator_config(&self, target: &dyn Target) -> GeneratorConfig {
         let request_bytes = target.opening().request().len() as u32;
-        GeneratorConfig { bounds: self.bounds, app: target.obeys(), request_bytes }
+        GeneratorConfig { bounds: self.bounds, app: target.obeys(), connections: 1, request_bytes }
     }
 
     /// Plays a script, and the controls that it needs.
