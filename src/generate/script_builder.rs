@@ -73,7 +73,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// All that a client does on a connection.
-    pub fn add_connection(&mut self) {
+    pub(super) fn add_connection(&mut self) {
         self.add_opening();
         if self.one_in(SCRIPTS_PER_CONJUNCTION) {
             return self.add_conjunction();
