@@ -17,5 +17,6 @@ mod oracle;
 mod playing;
 mod regressions;
 mod repros;
+mod several;
 mod vocabulary;
 mod wire;
