@@ -4,4 +4,5 @@ mod capture;
 mod pages;
 mod problems;
 mod seen;
+mod state_of_closing;
 mod timeline;

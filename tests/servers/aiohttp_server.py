@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 
 from aiohttp import WSMsgType, web
 
@@ -41,7 +42,7 @@ async def main():
     app.router.add_get("/{path:.*}", application)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+    site = web.TCPSite(runner, "127.0.0.1", int(os.environ.get("PORT", 0)), backlog=1024)
     await site.start()
     print("listens on ws://127.0.0.1:%d" % runner.addresses[0][1], flush=True)
     await asyncio.Event().wait()

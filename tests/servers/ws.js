@@ -1,7 +1,7 @@
 // Node's `ws` with its default settings.
 const { WebSocketServer } = require('ws');
 
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => {
+const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.env.PORT || 0), backlog: 1024 }, () => {
   console.log(`listens on ws://127.0.0.1:${server.address().port}`);
 });
 server.on('connection', (socket, request) => {
