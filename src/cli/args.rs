@@ -24,8 +24,8 @@ pub(super) const MEMORY_MIB: u32 = 256;
 /// judges that every connection closes within its bound and by RFC 6455; shrinks a
 /// failing script to a minimal one and saves it.
 ///
-/// Exit codes: 0 clean, 1 problems, or an accepted deviation that never occurs or
-/// far more often than is known, 2 could not test, or not report.
+/// Exit codes: 0 clean; 1 problems, or an accepted deviation that never occurs, or occurs far more
+/// often than stated; 2 hangup could not test, or could not write a report.
 ///
 /// Ctrl-C, SIGTERM and SIGHUP stop a run: it saves and reports what it has found. A second one, half a
 /// second later or more, ends it at once.
@@ -47,12 +47,12 @@ pub(super) enum Command {
     /// Compares the targets of the same name; where each file has one target, those two.
     ///
     /// Two runs with other seeds play other scripts, and what is rare shows in one of them alone.
-    /// Nothing is called a difference that chance makes more often than once in a million times, by
-    /// an exact test of the numbers of scripts, nor a rate that is less than twice as high. Of as many
-    /// scripts in both runs, what shows in 20 and in none is a difference.
+    /// compare reports a difference only if its probability by chance is below one in a million
+    /// (an exact test on the numbers of scripts), and a rate only if it has at least doubled. With
+    /// equally many scripts in both runs, 20 scripts against none are a difference.
     ///
     /// Exit codes: 1 where a problem is new, shows under new causes or conditions, or shows more often,
-    /// or an accepted deviation that the RFC demands shows more often; 0 where nothing of that is so;
+    /// or an accepted deviation that the RFC demands shows more often; 0 if none of these holds;
     /// 2 for files that cannot be compared.
     Compare(Compare),
     /// Write runs as one page: side by side, targets against rules, and every problem with its picture.
@@ -64,9 +64,10 @@ pub(super) enum Command {
     Replay(Replay),
     /// Shrink a repro or a script to its minimum, and save it.
     Shrink(Anywhere),
-    /// Draw a saved finding, or what a script leads to, as a timeline, and say the verdict.
+    /// Play a saved finding or a script, and draw the timeline with the verdict.
     ///
-    /// The exit code is 0 where it could be drawn, whatever the verdict; `replay` tells by it.
+    /// The exit code is 0 if hangup could draw it, whatever the verdict; the exit code of `replay`
+    /// depends on the verdict.
     Show(Show),
     /// Print a saved finding for people without hangup: a program that plays it, an issue to paste, a capture.
     Export(Export),
@@ -91,9 +92,11 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Test {
-    /// Targets by name, or by the part before the slash; all where none is named.
+    /// Targets by name, or a whole group: `tungstenite/`. Default: all targets that are not broken
+    /// on purpose (`hangup targets` lists both).
     pub targets: Vec<String>,
-    /// Which scripts to play; the same seed plays the same. Printed where it is not given.
+    /// The seed of the random scripts; the same seed gives the same scripts. Default: random, and
+    /// printed.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// How many scripts to play against each target [default: 20000].
@@ -110,15 +113,15 @@ pub(super) struct Test {
     /// the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// A file of problems that are known: they are reported as accepted, with exit code 0.
-    /// Everything else is new. Where the file does not exist, this run's are recorded in it.
+    /// A file of known problems: hangup reports them as accepted, and they do not change the exit
+    /// code. If the file does not exist, hangup writes the problems of this run to it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// How much memory a worker process may use, in MiB: more is a finding.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,
-    /// Where to save findings. The folder is made where it is missing; that it can be written is tried
-    /// before anything is played.
+    /// The folder for findings. hangup makes it if it is missing, and checks before the run that
+    /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// Shrink and save every variant of a problem (each cause and condition), and not only the
@@ -128,16 +131,17 @@ pub(super) struct Test {
     /// Tell each accepted deviation with its reason.
     #[arg(long)]
     pub verbose: bool,
-    /// Report in JUnit's form too, in this file. A regular file is written whole or not at all, where a
-    /// link leads too; a device, a FIFO or /dev/stdout is written through.
+    /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
+    /// symbolic link: its target), and writes directly to a device, a FIFO or /dev/stdout.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Report as a page with pictures too, in this file of HTML.
+    /// Also write an HTML report with pictures to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Report what virtual time says without playing it in real time. By default the headline of
-    /// each problem of a connection that ends late, or never, is played once more with a clock that
-    /// runs, all of them at once, for their script and the bound; what ends in time then is no finding.
+    /// Do not confirm findings in real time. By default hangup plays the shortest script of each
+    /// problem about time once more in real time, all at once; this takes the longest script plus
+    /// its bound. If the connection then ends in time, hangup reports no problem, and says that
+    /// virtual time cannot judge the server.
     #[arg(long)]
     pub no_confirm: bool,
     /// How to report.
@@ -172,13 +176,13 @@ pub(super) struct Probe {
     pub url: Option<String>,
     #[command(flatten)]
     pub start: Start,
-    /// Where its application closes as soon as the connection is open.
+    /// A URL on which the server closes the connection as soon as it is open.
     #[arg(long, value_name = "URL")]
     pub bye: Option<String>,
-    /// Where it answers each message with the same.
+    /// A URL on which the server echoes each message.
     #[arg(long, value_name = "URL")]
     pub echo: Option<String>,
-    /// Where it sends messages unasked.
+    /// A URL on which the server sends messages without being asked.
     #[arg(long, value_name = "URL")]
     pub push: Option<String>,
     /// Which scripts to play; the same seed draws the same. Printed where it is not given.
@@ -187,8 +191,8 @@ pub(super) struct Probe {
     /// How many scripts to play.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
-    /// How many connections at once: most of a script is waiting. With 400 scripts at 256 at once a
-    /// probe takes at most ten times the bound and the horizon, and ten seconds.
+    /// How many connections at once. 400 scripts at 256 at once take at most 10 x (bound +
+    /// horizon) + 10 s.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub concurrency: u32,
     /// How many new connections a second.
@@ -196,26 +200,26 @@ pub(super) struct Probe {
     pub rate: u32,
     #[command(flatten)]
     pub promises: Promises,
-    /// Watch on, for so long after what obliges the server, one connection of each finding that is
-    /// still open at the horizon; meanwhile other findings are shrunk. At least the horizon. A probe
-    /// does not end before that.
+    /// How long to keep watching one connection of each finding that is still open at the horizon,
+    /// from the same event on. At least the horizon. Other findings are shrunk meanwhile; the
+    /// probe ends after it.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub watch: Millis,
     #[command(flatten)]
     pub reach: Reach,
-    /// A file of problems that are known: they are reported as accepted, with exit code 0.
-    /// Everything else is new. Where the file does not exist, this run's are recorded in it.
+    /// A file of known problems: hangup reports them as accepted, and they do not change the exit
+    /// code. If the file does not exist, hangup writes the problems of this run to it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Report in JUnit's form too, in this file. A regular file is written whole or not at all, where a
-    /// link leads too; a device, a FIFO or /dev/stdout is written through.
+    /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
+    /// symbolic link: its target), and writes directly to a device, a FIFO or /dev/stdout.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Report as a page with pictures too, in this file of HTML.
+    /// Also write an HTML report with pictures to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Where to save findings. The folder is made where it is missing; that it can be written is tried
-    /// before anything is played.
+    /// The folder for findings. hangup makes it if it is missing, and checks before the run that
+    /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
     /// Shrink and save every variant of a problem (each cause and condition), and not only the
@@ -242,27 +246,27 @@ pub(super) struct Compare {
 /// What a server is held to, in place of what a file says, and the time that real TCP is given.
 #[derive(Args, Debug)]
 pub(super) struct Promises {
-    /// The promise to end a connection, and to let go of it after a reset: 5s, 250ms [default: the
-    /// file's or the target's, else 5s].
+    /// The bound: the server has to end the connection, and to close its socket after a reset,
+    /// within this time: 5s, 250ms [default: the bound of the file or of the target, else 5s].
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
-    /// The promise to end a connection whose opening is not complete [default: the file's or the
-    /// target's, else none].
+    /// The bound for an unfinished opening handshake [default: that of the file or of the target,
+    /// else none].
     #[arg(long, value_name = "TIME")]
     pub handshake_within: Option<Millis>,
-    /// The promise to end a connection on which nothing complete comes [default: the file's or the
-    /// target's, else none].
+    /// The bound for an idle connection, from the client's last complete frame on [default: that
+    /// of the file or of the target, else none].
     #[arg(long, value_name = "TIME")]
     pub idle_within: Option<Millis>,
-    /// The promise of a whole server to have shut down after it was told to [default: the file's or the
-    /// target's, else the time to close and a second].
+    /// The bound for the shutdown of the whole server [default: that of the file or of the target,
+    /// else --close-within plus 1 s].
     #[arg(long, value_name = "TIME")]
     pub shutdown_within: Option<Millis>,
-    /// Over real TCP, what a deadline gets on top, real time being what it is.
+    /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
     pub slack: Millis,
-    /// Over real TCP, how long after what obliges the server a late end is waited for [default: twice
-    /// the longest bound].
+    /// Over real TCP, how long to wait for a late end, from the event on that obliges the server
+    /// (its Close, for one) [default: twice the longest bound].
     #[arg(long, value_name = "TIME")]
     pub horizon: Option<Millis>,
 }
@@ -310,12 +314,12 @@ impl Promises {
 /// A server that hangup starts itself.
 #[derive(Args, Debug)]
 pub(super) struct Start {
-    /// Start the server with this line of the shell, start it again where it dies, and stop it at the
-    /// end, with its children. {port} in it, and PORT in its environment, is the port on which it
-    /// has to listen.
+    /// Start the server with this shell command, restart it when it dies, and stop it with its
+    /// children at the end. It has to listen on the port that replaces {port} in the command, and
+    /// that is in PORT in its environment.
     #[arg(long, value_name = "COMMAND")]
     pub run: Option<String>,
-    /// How long it may take until it listens.
+    /// How long the server may take to listen.
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
     pub start_within: Millis,
 }
@@ -340,7 +344,7 @@ pub(super) struct Reach {
     /// A subprotocol to offer. May be given more than once.
     #[arg(long, value_name = "NAME")]
     pub subprotocol: Vec<String>,
-    /// The Host header, and the name in TLS, where not the URL's.
+    /// The Host header and the TLS server name, instead of the URL's host.
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
     /// What each session begins with, in the notation of scripts (`hangup explain notation`): frames,
@@ -348,10 +352,10 @@ pub(super) struct Reach {
     /// a server wants a message of its own first (GraphQL, Engine.IO, STOMP, MQTT).
     #[arg(long, value_name = "FILE")]
     pub preamble: Option<PathBuf>,
-    /// Of wss://, take any certificate.
+    /// With wss://, accept any certificate.
     #[arg(long)]
     pub insecure: bool,
-    /// Of wss://, trust the certificates in this PEM file too.
+    /// With wss://, trust the certificates in this PEM file too.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub ca: Option<PathBuf>,
     /// I may test this host, although it is neither this machine nor a private network.
@@ -445,18 +449,19 @@ pub(super) struct Report {
 pub(super) struct Export {
     /// A repro file.
     pub file: PathBuf,
-    /// As what.
+    /// The output format.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = ExportForm::Python)]
     pub form: ExportForm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExportForm {
-    /// A program in Python 3, with its standard library alone.
+    /// A program in Python 3 that needs only the standard library.
     Python,
     /// An issue for the server's maintainers, in Markdown: what happens, what the RFC says, how to repeat it.
     Issue,
-    /// A capture for Wireshark and tshark, of a play in this process; it is no text.
+    /// A packet capture (binary) for Wireshark and tshark; hangup plays the script again in this
+    /// process to make it.
     Pcapng,
 }
 
@@ -471,10 +476,10 @@ pub(super) struct Serve {
 
 #[derive(Args, Debug)]
 pub(super) struct File {
-    /// A repro file, or a script in hangup's notation (then --target, --url or --run is needed); - for
-    /// standard input.
+    /// A repro file (a saved finding), or a script (`hangup explain notation`); a script needs
+    /// --target, --url or --run. `-`: standard input.
     pub file: PathBuf,
-    /// The target to play it against, where not the one that the file names.
+    /// The target to play it against, instead of the file's.
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
     #[command(flatten)]

@@ -90,8 +90,9 @@ impl Baseline {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{at}: {error}")),
         };
-        let File { format, accepted } = toml::from_str(&text)
-            .map_err(|error| format!("{at}: no baseline: {}", excerpt::tidy(error.message())))?;
+        let File { format, accepted } = toml::from_str(&text).map_err(|error| {
+            format!("{at}: not a baseline file: {}", excerpt::tidy(error.message()))
+        })?;
         if format != FORMAT {
             return Err(format!("{at}: format {format}; this hangup reads format {FORMAT}"));
         }

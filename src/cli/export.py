@@ -12,8 +12,8 @@ This file plays the same client again, and needs nothing but Python 3:
     python3 FILE ws://HOST:PORT/PATH
 
 @NEEDS@
-It exits with 1 if the server does it again, with 0 if it was seen not to, and with 2 if
-that could not be found out. The script, as hangup (which made this file) writes it:
+Exit code: 1 if the server does it again, 0 if it does not, 2 if the test is inconclusive.
+The script, as hangup (which made this file) writes it:
 
 @SCRIPT@"""
 
@@ -28,7 +28,7 @@ import urllib.parse
 
 def cannot(why):
     """Ends with 2: nothing was found out."""
-    print("could not be found out: " + why, file=sys.stderr)
+    print("inconclusive: " + why, file=sys.stderr)
     sys.exit(2)
 
 

@@ -32,7 +32,12 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
     let at = files::named(&options.file);
     let repro = match files::read(&options.file)? {
         Content::Repro(repro) => repro,
-        Content::Script(_) => return Err(format!("{at}: a script is no finding")),
+        Content::Script(_) => {
+            return Err(format!(
+                "{at}: this is a script; export needs a repro \
+             file, such as those in hangup-findings/"
+            ));
+        }
     };
     let (program, file) = (output::program(), report::pasteable(&options.file));
     match options.form {

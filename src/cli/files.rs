@@ -431,7 +431,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             if let Some(repro) = &case.repro {
                 output::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
             }
-            output::line("every rule is kept\n");
+            output::line("the server breaks no rule\n");
             output::print(&report::timeline(&exchange, None));
         }
     }
@@ -504,6 +504,6 @@ fn draw(case: &Case, show: &Show, seen: Seen<'_>, stop: &Stop) -> Result<(), Tro
 fn kept(unproven: Option<&Violation>, exchange: &Exchange) -> String {
     match unproven {
         Some(violation) => report::sentence(violation, exchange),
-        None => "Every rule is kept.".to_owned(),
+        None => "The server breaks no rule.".to_owned(),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn targets(registry: &Registry) -> u8 {
     }
     let planted: Vec<_> = registry.iter().filter(|target| target.is_planted()).collect();
     if !planted.is_empty() {
-        output::line("\nbroken on purpose, tested where they are named:");
+        output::line("\nbroken on purpose; `hangup test` plays them only by name:");
     }
     for target in planted {
         output::line(&format!("{}", target.name().bold()));

@@ -330,8 +330,8 @@ fn announce(probe: &Probe, options: &Options) {
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
     let bounds = &probe.limits.bounds;
     say(&report::wrap(&format!(
-        "{} against {}: {} at once, {} new a second; each pauses for {} at most, and the server has \
-         {} to close and {} of slack",
+        "{} against {}: at most {} at once, {} new connections per second. Pauses in a script: at \
+             most {}. Bound for closing: {}, plus {} slack",
         report::count(probe.scripts as usize, "script"),
         options.url(),
         report::count(probe.concurrency, "connection"),

@@ -28,15 +28,23 @@ impl ProbeBar {
     /// So far it is.
     pub fn tell(&mut self, progress: &ProbeProgress<'_>) {
         let (at, of, message) = match *progress {
-            ProbeProgress::Playing(at, of, found) => (at, of, report::count(found, "suspect")),
-            ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "shrunk".to_owned()),
-            ProbeProgress::Confirming(at, of) => (at as u64, of as u64, "played again".to_owned()),
+            ProbeProgress::Playing(at, of, found) => {
+                (at, of, format!("scripts played, {}", report::count(found, "possible problem")))
+            }
+            ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "scripts shrunk".to_owned()),
+            ProbeProgress::Confirming(at, of) => (
+                at as u64,
+                of as u64,
+                "findings played \
+                 again"
+                    .to_owned(),
+            ),
             ProbeProgress::Watching(at, of) => {
-                (at as u64, of as u64, "still open, watched on".to_owned())
+                (at as u64, of as u64, "open connections watched to the end".to_owned())
             }
             ProbeProgress::Dying(plays) => {
                 let plays = u64::from(plays);
-                (plays, plays, "the server died: which script was it?".to_owned())
+                (plays, plays, "plays to find the script that kills the server".to_owned())
             }
             ProbeProgress::Seen(_) | ProbeProgress::News(_) => return,
         };
@@ -48,7 +56,7 @@ impl ProbeBar {
         }
         self.told = Some(now());
         let seconds = self.bar.elapsed().as_secs();
-        output::note(&format!("{seconds} s: {at} of {of}, {message}"));
+        output::note(&format!("{seconds} s: {at} of {of} {message}"));
     }
 
     /// Prints something while the bar is out of the way.

@@ -166,8 +166,9 @@ impl Case {
         }
         let part = UrlRole::of(&script).ok_or_else(|| {
             format!(
-                "{at}: nobody can tell an application over TCP what to do; of `app` steps there may \
-                 be one, `app close` or `app send text`, right behind `upgrade`, for a URL that does it"
+                "{at}: over TCP hangup cannot command the application. The script may have only \
+                     one `app` step, `app close` or `app send text`, right after `upgrade`, and \
+                     --url must be a URL where the application does that by itself"
             )
         })?;
         let asking = asking(&options.reach, &[url])?;
@@ -373,7 +374,7 @@ fn draw(
     let url = &case.endpoint.url;
     let (title, about) = match &told {
         Some(told) => (report::headline(&told.repro), told.repro.sentence.clone()),
-        None => (url.clone(), "Every rule is kept.".to_owned()),
+        None => (url.clone(), "The server breaks no rule.".to_owned()),
     };
     let broken = violation.is_some();
     let drawn = Drawn { scene: &scene, title: &title, about: &about, broken };
@@ -402,7 +403,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
         if let Some(repro) = &case.repro {
             output::line(&report::wrap(&format!("Not broken here: {}", repro.sentence)));
         }
-        output::line("every rule is kept\n");
+        output::line("the server breaks no rule\n");
         output::print(&report::timeline(&exchange, None));
         return Ok(CLEAN);
     };

@@ -371,7 +371,9 @@ mod tests {
         assert!(jumps(&jumped) == 1 && jumped.report().has_jumped());
         let said = text(&jumped).replace("\n  ", " ");
         assert!(
-            said.contains("jumped: `legal-close` (must) is accepted, and shows in 3,6"),
+            said.contains(
+                "far more often than accepted: `legal-close` (must) is accepted, and shows in 3,6"
+            ),
             "{said}"
         );
         assert!(said.contains("of 20,000 scripts (18 %); its stated rate is 1.8 %."), "{said}");

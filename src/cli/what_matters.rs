@@ -48,7 +48,7 @@ pub(super) fn find(
         } else if verdict.unproven().next().is_some() {
             What::Other("nothing can be proven".to_owned())
         } else {
-            What::Other("every rule is kept".to_owned())
+            What::Other("the server breaks no rule".to_owned())
         })
     };
     let matters = what_matters(script, PLAYS, |script| {

@@ -232,7 +232,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
         level: Level::Should,
         ending: Ending::Never.kind().to_owned(),
         at_seconds: None,
-        sentence: "It never does.".to_owned(),
+        sentence: "The server never ends the connection.".to_owned(),
         script: "upgrade\napp close\n".parse().expect("a script"),
         runtime_seed: 0,
         digest: "0123456789abcdef".to_owned(),

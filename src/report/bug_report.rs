@@ -46,8 +46,8 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         Ok(program) => {
             let _ = writeln!(
                 out,
-                "This program needs nothing but Python 3. `python3 {name}.py ws://HOST:PORT/PATH` exits with \
-                 1 if the server does it, and with 0 if it does not.\n"
+                "This program needs nothing but Python 3. `python3 {name}.py ws://HOST:PORT/PATH` exits \
+                     with 1 if the server shows this problem, and with 0 if it does not.\n"
             );
             folded(&format!("{name}.py"), program, "python", &mut out);
         }
@@ -58,8 +58,8 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let [replay, draw] = commands;
     let _ = writeln!(
         out,
-        "With hangup {}, and the finding's file attached here, the first of these plays it again, and the \
-         second draws it:\n",
+        "With hangup {} and the attached file, the first command runs the test again, and the \
+             second draws the timeline:\n",
         plain(&repro.hangup)
     );
     code(&format!("{replay}\n{draw}"), "sh", &mut out);

@@ -118,14 +118,14 @@ impl ServerDeaths {
         }
         if self.died && !self.proven {
             said.push(if self.started {
-                "No script was found that takes it down alone: it may take several, or what they leave \
-                 behind. In these the client had done something last before its first death, the \
-                 likeliest first:"
+                "hangup found no single script that kills the server; it may take several, or a \
+                     leak. The scripts that were last active before the first death, likeliest \
+                     first:"
                     .to_owned()
             } else {
-                "Which script it was is not known. In these the client had done something last, the \
-                 likeliest first. Start the server again before each, or let hangup start it, with \
-                 --run: then it finds the script."
+                "hangup does not know which script killed the server. The scripts that were last \
+                     active, likeliest first, are below. Restart the server before each, or let \
+                     hangup start it with --run: then it finds the script."
                     .to_owned()
             });
             said.extend(self.suspects.iter().map(|suspect| suspect.command(program)));
@@ -179,7 +179,7 @@ mod tests {
              connections and 3.2 s; the resident memory of its largest process grew from 12.0 MiB to \
              240.0 MiB."
         );
-        assert!(told[1].starts_with("No script was found that takes it down alone"));
+        assert!(told[1].starts_with("hangup found no single script that kills the server"));
         let command =
             "hangup replay 'a b.toml' --url 'ws://127.0.0.1:{port}/' --run 'node server.js {port}'";
         assert_eq!(told[2], command);

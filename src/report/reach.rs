@@ -9,14 +9,14 @@ pub(super) fn reach(reach: &Reach) -> String {
     let Reach { scripts, opened, closed, ended_unowed, .. } = reach;
     let ended = reach.ended().map(|(cause, scripts)| (cause.id(), scripts));
     let mut ended: Vec<(&str, u64)> = ended.collect();
-    ended.extend((*ended_unowed > 0).then_some(("nothing that was owed", *ended_unowed)));
+    ended.extend((*ended_unowed > 0).then_some(("no obligation", *ended_unowed)));
     // Those that are equal stay in the order of causes.
     ended.sort_by_key(|(_, scripts)| std::cmp::Reverse(*scripts));
     let ended: Vec<String> =
         ended.iter().map(|(cause, scripts)| format!("{cause} {}", thousands(*scripts))).collect();
-    let ended = if ended.is_empty() { "no connection ended".into() } else { ended.join(", ") };
+    let ended = if ended.is_empty() { "none".into() } else { ended.join(", ") };
     format!(
-        "reached: {} of {} opened, {} reached a Close; ended for {ended}",
+        "reached: {} of {} opened a WebSocket, {} saw a Close. Connections ended after: {ended}",
         thousands(*opened),
         count(usize::try_from(*scripts).unwrap_or(usize::MAX), "script"),
         thousands(*closed),
@@ -45,19 +45,19 @@ pub(crate) fn no_effect(what: NoEffect) -> String {
                 _ => ("SEND", "output of the application's"),
             };
             format!(
-                "the application is said to obey `AppSteps::{name}`, and took that command in none \
-                 of {} scripts that gave it: {what} was not tested. Take commands from \
+                "the suite says `.obeying(AppSteps::{name})`, but the application took that \
+                     command in none of {} scripts: {what} was not tested. Take commands from \
                  `conn.application().command()`, in a `select!` beside the reads, or take `{name}` \
                  out of `.obeying(..)`.",
                 thousands(given)
             )
         }
         NoEffect::ClosesUnasked(unasked, opened) => format!(
-            "the application is said to obey `AppSteps::CLOSE`, and closed before anything told it \
-             to in {} of {} scripts that opened a WebSocket: hardly anything but its own close was \
-             tested. Is what forwards the commands dropped early, so that the server takes its \
-             channel's end for a shutdown? A server that always closes at once obeys no `CLOSE`: \
-             take it out of `.obeying(..)`.",
+            "the suite says `.obeying(AppSteps::CLOSE)`, but the application closed before the \
+                 command came in {} of {} scripts that opened a WebSocket: little else was \
+                 tested. Often the future that forwards the commands is dropped early, and the \
+                 server takes the closed channel for a shutdown. If your server always closes at \
+                 once, take `CLOSE` out of `.obeying(..)`.",
             thousands(unasked),
             thousands(opened)
         ),

@@ -19,12 +19,54 @@ pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     }
 }
 
+/// First what became of it, and what the subject is doing; then what it promised; then what the other end
+/// does; at last how that is known.
 fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     let (subject, actor) = (role.word(), role.other().word());
-    let since = match owed.cause {
-        Cause::Handshake => format!("The {subject} accepted the connection"),
+    let promise = Promise::of(violation.identity.invariant());
+    let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
+    let condition = violation.identity.condition().filter(|_| !all_gone);
+    let cut = condition == Some(Condition::CutOff);
+    let did = condition.filter(|_| !cut).map(|condition| match condition {
+        Condition::Silent => "reads and sends nothing more",
+        Condition::Dripping => "goes on sending",
+        Condition::Replied => "has sent its Close and keeps TCP open",
+        Condition::HalfSent => "has sent half a frame or half a request, and nothing more",
+        Condition::HalfClosed => "has sent FIN",
+        Condition::Deaf => "does not read",
+        Condition::CutOff | Condition::Gone => "is gone",
+    });
+    let did = match did {
+        Some(did) => format!("; the {actor} {did}"),
+        None if cut => "; the network is cut".to_owned(),
+        None => String::new(),
+    };
+    let doing = match violation.identity.invariant() {
+        // How many connections are open is not of the symptom.
+        Invariant::ShutsDownInTime => format!(": it {}", violation.fact),
+        _ => violation
+            .identity
+            .symptom()
+            .and_then(doing)
+            .map_or_else(String::new, |doing| format!(": it {doing}")),
+    };
+    format!(
+        "The {subject} {}{doing}. {} at {}; the {subject} has to {} by {}{did}.{}",
+        promise.became(violation.ending, owed.deadline),
+        since(owed, subject, actor),
+        owed.since,
+        promise.verb,
+        owed.deadline,
+        proof(violation.ending),
+    )
+}
+
+/// What began the time that a subject has.
+fn since(owed: Owed, subject: &str, actor: &str) -> String {
+    match owed.cause {
+        Cause::Handshake => "It accepted the connection".to_owned(),
         Cause::ClientClose => format!("The {actor}'s Close arrived"),
-        Cause::OwnClose => format!("The {subject} sent its own Close"),
+        Cause::OwnClose => "It sent its own Close".to_owned(),
         Cause::AppClose => format!("The {subject}'s application began to close"),
         Cause::ClientViolation => match owed.fault {
             Some(fault) => format!("The {actor} broke the protocol ({fault})"),
@@ -33,72 +75,79 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         Cause::ClientFin => format!("The {actor}'s FIN arrived"),
         Cause::ClientReset => format!("The {actor}'s RST arrived"),
         Cause::Idle => "The last complete frame came".to_owned(),
-        Cause::Shutdown => format!("The {subject} was told to shut down"),
-    };
-    let (owed_thing, it) = match violation.identity.invariant() {
-        Invariant::ReleasesInTime => {
-            (format!("the {subject}'s hold on its transport had to end"), "it was let go of")
-        }
-        Invariant::ShutsDownInTime => ("its shutdown had to be over".to_owned(), "it was over"),
-        _ => ("the connection had to end".to_owned(), "it ended"),
-    };
-    let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
-    let condition = violation.identity.condition().filter(|_| !all_gone);
-    let condition = condition.map_or_else(String::new, |condition| {
-        let did = match condition {
-            Condition::Silent => "read, and said nothing more",
-            Condition::Dripping => "went on sending",
-            Condition::Replied => "had sent its Close, and held TCP open",
-            Condition::HalfSent => "left what it was sending half sent",
-            Condition::HalfClosed => "had sent FIN",
-            Condition::Deaf => "did not read",
-            Condition::CutOff => return "; the network was cut".to_owned(),
-            Condition::Gone => "was gone",
-        };
-        format!("; the {actor} {did}")
-    });
-    let happened = match violation.ending {
-        Ending::InTime => "It did".to_owned(),
-        Ending::Late(at) => format!("In fact {it} at {at}"),
-        Ending::Never => "It never does: no task can run, no timer is pending".to_owned(),
-        Ending::Ticking(period) => {
-            format!(
-                "It does not: timers fire every {} or so, and none of them ends it",
-                Time(period)
-            )
-        }
-        Ending::Spinning(at) => format!("It does not: from {at} on the {subject} spins"),
-        Ending::Open(at) => format!("At {at} it had not, and watching ended"),
-        Ending::Unproven(why) => format!("Nobody can tell in virtual time: {why}"),
-    };
-    let doing = match violation.identity.invariant() {
-        // How many connections are open is not of the symptom.
-        Invariant::ShutsDownInTime => Some(format!("The {subject} {}. ", violation.fact)),
-        _ => violation.identity.symptom().and_then(|symptom| doing(symptom, subject)),
-    };
-    format!(
-        "{}{since} at {}, so by {} {owed_thing}{condition}. {happened}.",
-        doing.unwrap_or_default(),
-        owed.since,
-        owed.deadline
-    )
+        Cause::Shutdown => "It was told to shut down".to_owned(),
+    }
 }
 
-/// What a late `subject` was doing when its deadline had passed, as a sentence; `None` where
-/// nobody saw that.
-fn doing(symptom: Symptom, subject: &str) -> Option<String> {
-    let what = match symptom {
-        Symptom::OwnTimer => "has a timer that ends it, but too late",
-        Symptom::WaitsToRead => "waits to read, and no timer ends that",
-        Symptom::WaitsForRoom => "waits for room to write, and no timer ends that",
+/// What a subject promised, in the forms that sentences need.
+struct Promise {
+    /// It promised to `end the connection`.
+    verb: &'static str,
+    /// It never `ends the connection`.
+    verbs: &'static str,
+    /// It had not `ended the connection`.
+    done: &'static str,
+}
+
+impl Promise {
+    const fn of(rule: Invariant) -> Self {
+        match rule {
+            Invariant::ReleasesInTime => {
+                let done = "released the socket";
+                Self { verb: "release the socket", verbs: "releases the socket", done }
+            }
+            Invariant::ShutsDownInTime => {
+                Self { verb: "shut down", verbs: "shuts down", done: "shut down" }
+            }
+            _ => {
+                let done = "ended the connection";
+                Self { verb: "end the connection", verbs: "ends the connection", done }
+            }
+        }
+    }
+
+    fn became(&self, ending: Ending, deadline: Time) -> String {
+        let Self { verb, verbs, done } = self;
+        match ending {
+            Ending::InTime => format!("{verbs} in time"),
+            Ending::Late(at) => {
+                let late = Time(at.0.saturating_sub(deadline.0));
+                format!("{verbs} {late} late, at {at}")
+            }
+            Ending::Never => format!("never {verbs}"),
+            Ending::Ticking(_) | Ending::Spinning(_) => format!("does not {verb}"),
+            Ending::Open(at) => format!("had not {done} by {at}, when watching ended"),
+            Ending::Unproven(_) => format!("may not {verb}"),
+        }
+    }
+}
+
+/// How that is known.
+fn proof(ending: Ending) -> String {
+    match ending {
+        Ending::InTime | Ending::Late(_) | Ending::Open(_) => String::new(),
+        Ending::Never => " Proven: no task can run, no timer is pending.".to_owned(),
+        Ending::Ticking(period) => {
+            format!(" Proven: its timers fire every {} or so, and none ends it.", Time(period))
+        }
+        Ending::Spinning(at) => format!(" Proven: from {at} on it spins, and time stands still."),
+        Ending::Unproven(why) => format!(" This cannot be judged in virtual time: {why}."),
+    }
+}
+
+/// What a late subject was doing when its deadline had passed; `None` where nobody saw that.
+const fn doing(symptom: Symptom) -> Option<&'static str> {
+    Some(match symptom {
+        Symptom::OwnTimer => "has a timer of its own that is too long",
+        Symptom::WaitsToRead => "waits to read, with no timer running",
+        Symptom::WaitsForRoom => "waits for room to write, with no timer running",
         Symptom::IgnoresRoom => "has room to write, and does not go on",
         Symptom::IgnoresInput => "has input, and does not read it",
-        Symptom::Forgotten => "neither reads nor writes: it forgot the connection",
+        Symptom::Forgotten => "neither reads nor writes",
         Symptom::KeepsSocket => "sent FIN, and keeps the socket",
         Symptom::AwaitsIllegalRest => "waits for the rest of an illegal frame",
         _ => return None,
-    };
-    Some(format!("The {subject} {what}. "))
+    })
 }
 
 #[cfg(test)]
@@ -110,9 +159,9 @@ mod tests {
 
     #[test]
     fn a_sentence_names_the_ends_by_their_roles() {
-        for (subject, sent, kept) in [
-            (Role::Server, "The client's FIN arrived", "the client had sent"),
-            (Role::Client, "The server's FIN arrived", "the server had sent"),
+        for (subject, sent) in [
+            (Role::Server, ". The client's FIN arrived at 1.000 s; the server has to "),
+            (Role::Client, ". The server's FIN arrived at 1.000 s; the client has to "),
         ] {
             let mut exchange = Exchange::new(true);
             exchange.subject = subject;
@@ -120,7 +169,10 @@ mod tests {
             exchange.push(Time(60_000_000), What::Became(AfterDeadline::Quiet));
             let verdict = judge(&exchange, &Bounds::default());
             let said = sentence(&verdict.violations[0], &exchange);
-            assert!(said.starts_with(sent) && !said.contains(kept), "{said}");
+            assert!(
+                said.contains(sent) && said.starts_with(&format!("The {} never", subject.word())),
+                "{said}"
+            );
         }
     }
 }

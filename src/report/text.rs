@@ -167,7 +167,7 @@ pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
 
 pub(super) fn headline_of(problem: Problem, level: Level) -> String {
     let rule = problem.invariant();
-    let mut line = format!("{rule} ({}, {level})", rule.rule().class);
+    let mut line = format!("{rule} ({level})");
     if let Some(symptom) = problem.symptom() {
         let _ = write!(line, ": {symptom}");
     }
@@ -190,7 +190,12 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
         let _ = writeln!(
             out,
             "{}",
-            wrap_to(&format!("shown by {shown}, first by script {first}"), width)
+            wrap_to(
+                &format!(
+                    "seen in {shown}, first in script {first}. How the connection ended, by cause (rows) and by what the client did (columns):"
+                ),
+                width
+            )
         );
     }
     out + &table(problem.problem, &problem.variants, width)
@@ -221,7 +226,7 @@ pub(super) fn repeats(repeats: Repeats) -> Option<String> {
             Some(format!("flaky: {shown} of {replays} replays show it"))
         }
         Repeats::Counted { shown, replays } => {
-            Some(format!("confirmed: played again, {shown} of {replays} times"))
+            Some(format!("confirmed: {shown} of {replays} replays show it"))
         }
     }
 }
@@ -273,8 +278,9 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
         }
         Remark::Jump(jump) => {
             // As of what is stale.
-            let text = wrapped(&format!("jumped: {}", self::jump(jump)));
-            vec![text.replacen("jumped", &style.paint(Paint::Red, "jumped"), 1)]
+            let text = wrapped(&format!("far more often than accepted: {}", self::jump(jump)));
+            let head = "far more often than accepted";
+            vec![text.replacen(head, &style.paint(Paint::Red, head), 1)]
         }
         Remark::Reach(counts) => vec![wrapped(&reach(counts))],
         Remark::NoEffect(what) => {
@@ -351,13 +357,11 @@ pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
         WhyUnjudged::Threads(threads) => {
             format!("in {} {threads}", count(scripts as usize, "script"))
         }
-        WhyUnjudged::EndedInRealTime => {
-            "played with a clock that runs, the connection ended in time".to_owned()
-        }
+        WhyUnjudged::EndedInRealTime => "in real time the connection ended in time".to_owned(),
     };
     format!(
-        "cannot be judged in virtual time: {rule}: {why}, so that the server's time is not \
-         tokio's. Let {target} listen on a port, and test it over TCP, with `hangup probe` and its URL."
+        "cannot be judged in virtual time: {rule}: {why}; the server does not use tokio's clock \
+         alone. Let {target} listen on a port, and test it over TCP with `hangup probe` and its URL."
     )
 }
 
@@ -376,11 +380,11 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let verdict = if is_judged { "no finding" } else { "not judged" };
     let why = match why {
         Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
-            "the server does the same where the client does not do that".to_owned()
+            "the server does the same when the client does not send that".to_owned()
         }
         Reason::Control(Doubt { excuses, control: Control::Alone }) => excuses.to_string(),
         Reason::Control(Doubt { excuses, .. }) => {
-            format!("{excuses}; without that, the server does not do that")
+            format!("{excuses}; in a replay without that, the server keeps the rule")
         }
         Reason::NotRepeated { plays } => format!(
             "it showed beside many others, and in none of {plays} replays beside few; too much at \
@@ -485,6 +489,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
     let (paint, word) = match report.result {
         ReplayResult::Reproduced => (Paint::Red, "reproduced"),
         ReplayResult::Dismissed => (Paint::Green, "no finding"),
+        ReplayResult::Fixed if report.saved.is_none() => (Paint::Green, "clean"),
         ReplayResult::Fixed => (Paint::Green, "fixed"),
         ReplayResult::Different => (Paint::Yellow, "different"),
         ReplayResult::Unproven => (Paint::Yellow, "not judged"),
@@ -496,13 +501,14 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
     };
     match &report.saved {
         Some(saved) if report.result != ReplayResult::Reproduced => {
-            say(&format!("Saved was: {saved}"));
+            say(&format!("The saved finding: {saved}"));
         }
-        None if report.result == ReplayResult::Fixed => say("every rule is kept"),
+        None if report.result == ReplayResult::Fixed => say("the server breaks no rule"),
         _ => {}
     }
     if report.result == ReplayResult::Dismissed {
-        say("The server does the same where the client does not do that: it answered nothing.");
+        say("The server does the same when the client does not send that: it is no answer to the \
+             client.");
     }
     if report.result == ReplayResult::Different && !report.over_tcp {
         say("Now:");
@@ -514,7 +520,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         say("Virtual time cannot judge it: test it over TCP, with `hangup probe`.");
     }
     if let Some(ended) = &report.ended {
-        say(&format!("It ended otherwise than saved: {ended} then."));
+        say(&format!("The ending differs. The saved ending: {ended}."));
     }
     if report.result == ReplayResult::Unproven {
         for line in over_tcp(&report.on, style) {
@@ -529,7 +535,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
 pub fn headline(repro: &Repro) -> String {
     let identity = repro.identity;
     let rule = identity.invariant();
-    let mut line = format!("{rule} ({}, {})", rule.rule().class, repro.level);
+    let mut line = format!("{rule} ({})", repro.level);
     let words = Some(identity.words()).filter(|words| !words.is_empty());
     let ending = (repro.ending != "in time").then(|| repro.ending.clone());
     let facts: Vec<String> = [words, ending].into_iter().flatten().collect();
@@ -553,7 +559,7 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     }
     let refuted = finding.violation.refuted;
     if !refuted.is_empty() {
-        let text = format!("controls have ruled out as the reason: {refuted}");
+        let text = format!("other explanations that hangup tested and excluded: {refuted}");
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
     let timeline = Timeline::of(&finding.exchange, ConnectionId::FIRST, Some(&finding.violation));

@@ -138,11 +138,11 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
 
 fn codes(codes: &Codes) -> String {
     match codes {
-        Codes::Any => "code: any, also those that no frame may carry".to_owned(),
-        Codes::AnySendable => "code: any that may be sent".to_owned(),
+        Codes::Any => "code: any, also illegal ones".to_owned(),
+        Codes::AnySendable => "code: any legal one".to_owned(),
         Codes::These(codes) => {
             let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-            format!("code, of those that were tried: {}", codes.join(", "))
+            format!("code: {} (of those tried)", codes.join(", "))
         }
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         let range =
             |kind, now, least, most, has_gaps| NumberRange { kind, now, least, most, has_gaps };
         let step = |without, numbers, codes| StepMatters { without, numbers, codes };
-        let kept = || Some(What::Other("every rule is kept".to_owned()));
+        let kept = || Some(What::Other("the server breaks no rule".to_owned()));
         let matters = WhatMatters {
             steps: vec![
                 step(kept(), vec![], None),
@@ -190,8 +190,8 @@ mod tests {
         how often: 2 times or more, but not all between
         pause between: any
     close 1000
-        code, of those that were tried: 1000, 4999
-    without any one of the other steps every rule is kept
+        code: 1000, 4999 (of those tried)
+    without any one of the other steps the server breaks no rule
 "
         );
     }

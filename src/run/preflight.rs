@@ -23,9 +23,9 @@ const SOON: Duration = Duration::from_secs(1);
 const TOLD: usize = 40;
 
 /// Why a server could not be tested.
-pub(crate) const SENT_AWAY: &str = "it opens a WebSocket and ends the connection within 1 s without a Close, of a client that only \
-     waits and of one that sends a text; does it need a path, a header or a subprotocol that it \
-     is not given?";
+pub(crate) const SENT_AWAY: &str = "it opens a WebSocket, and ends the connection within 1 s \
+     without a Close, both for a client that only waits and for one that sends a text. It may \
+     need a path, a header or a subprotocol that hangup did not send";
 
 /// How to say what an opening request is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl<'a> Answer<'a> {
     pub fn told(self, says: Says) -> String {
         match self {
             Self::Status(status, head) => format!(
-                "answers {status} where 101 opens a WebSocket: {}; its answer is {}",
+                "answers {status} instead of 101 to the opening request. {}. It sent {}",
                 why(status, head, says),
                 quoted(head)
             ),
@@ -159,25 +159,28 @@ fn why(status: u16, head: &[u8], says: Says) -> String {
         #[cfg(feature = "cli")]
         Says::AsOptions => (
             "another path in the URL",
-            "--header 'Authorization: ...' or 'Cookie: ...'",
+            "--header 'Origin: ...', 'Authorization: ...' or 'Cookie: ...'",
             "--subprotocol or --header",
         ),
     };
     match status {
-        200..=299 => format!("a web server, and no WebSocket on this path: is it {path}?"),
+        200..=299 => format!("A web server without a WebSocket on this path: try {path}"),
         300..=399 => match (header(head, "location"), says) {
-            (Some(place), Says::InCode) => format!("it sends elsewhere, to {place}: {path}?"),
+            (Some(place), Says::InCode) => format!("It redirects to {place}: try {path}"),
             #[cfg(feature = "cli")]
             (Some(place), Says::AsOptions) => {
-                format!("it sends elsewhere: probe {place} if that is meant")
+                format!("It redirects to {place}: probe that URL")
             }
-            (None, _) => "it sends elsewhere".to_owned(),
+            (None, _) => "It redirects".to_owned(),
         },
-        400 => format!("it does not like the request: does it want {subprotocol}?"),
-        401 | 403 | 407 => format!("it wants to know who asks: {authorization}"),
-        404 => format!("there is no such path: is it {path}?"),
-        500..=599 => format!("it fails by itself; does it want {subprotocol}?"),
-        _ => "it does not open a WebSocket".to_owned(),
+        400 => format!("It rejects the request; it may need {subprotocol}"),
+        401 | 403 | 407 => format!(
+            "It may need an Origin, Authorization or Cookie header: \
+             {authorization}"
+        ),
+        404 => format!("The path does not exist on this server: try {path}"),
+        500..=599 => format!("It reports an error of its own; it may need {subprotocol}"),
+        _ => "It does not open a WebSocket".to_owned(),
     }
 }
 
@@ -208,15 +211,15 @@ mod tests {
     #[test]
     fn what_came_is_named_and_quoted_and_a_101_is_nothing_to_tell() {
         for (bytes, ended, named) in [
-            (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], true, "answers 404 where 101 opens"),
+            (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], true, "answers 404 instead of 101"),
             (b"HTTP/1.1 404 Not Found\r\n\r\n", false, "\"HTTP/1.1 404 Not Found\\r\\n\\r\\n\""),
-            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", true, "it sends elsewhere, to /x"),
-            (b"HTTP/1.1 302 Found\r\n\r\n", true, "it sends elsewhere; its answer"),
+            (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", true, "It redirects to /x"),
+            (b"HTTP/1.1 302 Found\r\n\r\n", true, "It redirects. It sent"),
             (b"HTTP/1.1 403 No\r\n\r\n", true, ".header(\"Authorization\""),
             (b"HTTP/1.1 400 No\r\n\r\n", true, ".subprotocol(\"NAME\")"),
-            (b"HTTP/1.1 500 No\r\n\r\n", true, "it fails by itself"),
-            (b"HTTP/1.1 426 No\r\n\r\n", true, "it does not open a WebSocket"),
-            (b"HTTP/1.1 200 OK\r\n\r\n<html>", true, "a web server"),
+            (b"HTTP/1.1 500 No\r\n\r\n", true, "It reports an error of its own"),
+            (b"HTTP/1.1 426 No\r\n\r\n", true, "It does not open a WebSocket"),
+            (b"HTTP/1.1 200 OK\r\n\r\n<html>", true, "A web server without"),
             (b"SSH-2.0\x1b[2J\r\n", true, "does not speak HTTP: it sends \"SSH-2.0\\x1b[2J"),
             (b"", true, "ended the connection without an answer"),
             (b"HTTP/1.1 1", true, "in the middle of its answer, \"HTTP/1.1 1\""),

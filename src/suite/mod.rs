@@ -324,7 +324,7 @@ impl Suite {
         let no_effect = outcome.reach.without_effect(self.target.obeys).into_iter();
         let no_effect: Vec<String> = no_effect.map(report::no_effect).collect();
         if !no_effect.is_empty() {
-            return Err(self.fails_by("is tested less than it seems", &no_effect));
+            return Err(self.fails_by("is hardly tested", &no_effect));
         }
         let stale = outcome.stale(self.target.stale_after);
         let stale: Vec<String> = stale.map(|stale| report::stale(stale, outcome.scripts)).collect();
@@ -333,12 +333,14 @@ impl Suite {
         let jumps = jumps.filter(|jump| jump.level == Level::Must);
         let jumps: Vec<String> = jumps.map(|jump| report::jump(&jump)).collect();
         if !jumps.is_empty() {
-            return Err(self.fails_by("breaks a rule far more often than is accepted", &jumps));
+            return Err(
+                self.fails_by("shows an accepted deviation far more often than stated", &jumps)
+            );
         }
         if stale.is_empty() {
             return Ok(());
         }
-        Err(self.fails_by("keeps a rule that it need not", &stale))
+        Err(self.fails_by("accepts a deviation that never occurred", &stale))
     }
 
     const fn campaign(&self) -> Campaign {

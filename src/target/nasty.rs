@@ -83,19 +83,15 @@ impl Target for Nasty {
     fn about(&self) -> &'static str {
         match self {
             Self::Aborts => "a parser in C asserts that a Close payload has no or two bytes: abort",
-            Self::PollsForEver => {
-                "reads in a loop until a Close is whole, and takes no FIN for an end"
-            }
+            Self::PollsForEver => "reads in a loop until a Close is complete, and ignores FIN",
             Self::EatsMemory => "takes the length of a large Close in the wrong byte order: 4 GiB",
-            Self::Exits => {
-                "takes a close reason that is not UTF-8 for the end of the world: exit(3)"
-            }
+            Self::Exits => "calls exit(3) on a close reason that is not UTF-8",
             Self::AbortsOnPing => {
                 "asserts that a ping is empty: abort; and deadlocks on a pong that is not empty"
             }
             Self::SpinsOnPing => "loops for ever on a ping that is not empty",
             Self::IsKilled => "has itself killed by SIGKILL on a Close payload of one byte",
-            Self::Forgets => "does not hear of the client's FIN on every third connection",
+            Self::Forgets => "ignores the client's FIN on every third connection",
         }
     }
 

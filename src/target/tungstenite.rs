@@ -69,8 +69,8 @@ pub mod deviations {
     /// It returns an error on a protocol violation, and sends no Close by itself.
     pub const SILENT_REFUSAL: Deviation = Deviation {
         pattern: Pattern::of(Invariant::RefusesIllegal),
-        reason: "on a protocol violation tungstenite returns an error, and sends nothing by itself; \
-                 to say why is left to the caller, and these servers hang up",
+        reason: "on a protocol violation tungstenite returns an error and sends no Close; the \
+             caller has to send one, and these servers do not",
         rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code \
               (Section 7.4) before proceeding to _Close the WebSocket Connection_.",
         rate: None,
@@ -79,8 +79,7 @@ pub mod deviations {
     /// It takes close code 1014 for a violation.
     pub const CODE_1014: Deviation = Deviation {
         pattern: Pattern::of(Invariant::AcceptsLegal).with_cause(Cause::ClientClose),
-        reason: "tungstenite takes 1014, which was registered after the RFC, for a code that no \
-                 frame may carry",
+        reason: "tungstenite treats 1014, registered after the RFC, as illegal",
         rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by this \
               protocol, its future revisions, and extensions",
         rate: None,
@@ -89,9 +88,8 @@ pub mod deviations {
     /// It sends the code and the reason that the application passes it, legal or not.
     pub const CLOSE_AS_PASSED: Deviation = Deviation {
         pattern: Pattern::of(Invariant::LegalClose),
-        reason: "tungstenite's close() sends the code and the reason that the application passes \
-                 it as they are, 1005 and 200 bytes of reason included; to pass legal ones is left \
-                 to the caller",
+        reason: "tungstenite's close() does not validate the code and the reason (1005, or 200 \
+             bytes of reason, go out unchanged); the caller has to pass legal ones",
         rfc: "7.4.1: 1005 is a reserved value and MUST NOT be set as a status code in a Close \
               control frame by an endpoint.",
         rate: None,

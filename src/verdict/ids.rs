@@ -2,7 +2,7 @@
 
 /// Defines an enum of ids with the name that each has in output, files and arguments.
 macro_rules! words {
-    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal,)+ }) => {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal $(| $old:literal)*,)+ }) => {
         $(#[$outer])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
@@ -18,9 +18,15 @@ macro_rules! words {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// The one of this name.
+            /// The one of this name, or that had it in older files.
             pub fn from_id(id: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.id() == id)
+                let has_it = |one: &Self| one.id() == id || one.old_ids().contains(&id);
+                Self::ALL.iter().copied().find(has_it)
+            }
+
+            /// What older files call it.
+            pub const fn old_ids(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($old),*]),+ }
             }
         }
 

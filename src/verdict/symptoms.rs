@@ -14,11 +14,11 @@ words! {
     Symptom {
         // Of rules about time: what the server was doing when its deadline had passed.
         /// It let go later, and the client had done nothing meanwhile.
-        OwnTimer = "a timer of its own ends it, too late",
+        OwnTimer = "ends it by its own timer, too late" | "a timer of its own ends it, too late",
         /// A read is pending, all that came is read, and no timer ends that.
-        WaitsToRead = "waits to read, no timer ends it",
+        WaitsToRead = "waits to read, with no timer running" | "waits to read, no timer ends it",
         /// A write is pending, there is no room, and no timer ends that.
-        WaitsForRoom = "waits for room to write, no timer ends it",
+        WaitsForRoom = "waits for room to write, with no timer running" | "waits for room to write, no timer ends it",
         /// It had waited for room, there is room, and it does not write: a lost wake-up.
         IgnoresRoom = "has room to write and does not go on",
         /// Bytes of the client's, its FIN or its RST are there, and it does not read them.
@@ -30,21 +30,21 @@ words! {
         /// A frame breaks the protocol, half of it is there, and the server waits for the rest.
         AwaitsIllegalRest = "waits for the rest of an illegal frame",
         /// Nobody saw what it was doing: over TCP, where the kernel's table says nothing.
-        StillOpen = "still open when watching ended",
+        StillOpen = "still open when hangup stopped watching" | "still open when watching ended",
 
         // `answers-close`: which Close was not answered, or what came of an answer.
         /// One without a payload.
-        EmptyClose = "an empty Close is not answered",
+        EmptyClose = "does not answer an empty Close" | "an empty Close is not answered",
         /// One with a code of 1000 to 1011.
-        DefinedCode = "a Close with a code of RFC 6455 is not answered",
+        DefinedCode = "does not answer a Close with a code of RFC 6455" | "a Close with a code of RFC 6455 is not answered",
         /// One with a code of 1012 to 1014.
-        RegisteredCode = "a Close with a code that is registered since is not answered",
+        RegisteredCode = "does not answer a Close with a code of 1012 to 1014" | "a Close with a code that is registered since is not answered",
         /// One with a code of 3000 to 4999.
-        PrivateCode = "a Close with a code of 3000 to 4999 is not answered",
+        PrivateCode = "does not answer a Close with a code of 3000 to 4999" | "a Close with a code of 3000 to 4999 is not answered",
         /// One with a code of 1000 to 1011 and a reason.
-        CloseWithReason = "a Close with a reason is not answered",
+        CloseWithReason = "does not answer a Close with a reason" | "a Close with a reason is not answered",
         /// The answer begins, and the connection ends within it.
-        PartOfAnswer = "only part of the answering Close is sent",
+        PartOfAnswer = "sends only part of the answering Close" | "only part of the answering Close is sent",
 
         // `sends-close`: what comes of the application's close.
         /// The connection ends, and no Close was sent.
@@ -66,11 +66,11 @@ words! {
 
         // `silent-after-close`: what came behind the Close.
         /// Text, binary, or a continuation.
-        DataBehindClose = "sends data behind its Close",
+        DataBehindClose = "sends data after its Close" | "sends data behind its Close",
         /// Bytes that no decoder takes for a frame.
-        NoFrameBehindClose = "sends bytes that are no frame behind its Close",
+        NoFrameBehindClose = "sends bytes that are not a frame after its Close" | "sends bytes that are no frame behind its Close",
         /// A ping, or a pong that answers nothing, once both Closes are there.
-        ControlBehindClose = "sends a ping or pong behind both Closes",
+        ControlBehindClose = "sends a ping or pong after both Closes" | "sends a ping or pong behind both Closes",
 
         // `legal-close`: what is wrong with a Close that is sent.
         /// It is fragmented.
@@ -92,31 +92,31 @@ words! {
 
         // `refuses-illegal`: what kind of violation was served, or how it was refused.
         /// Reserved bits.
-        ServesReservedBits = "serves reserved bits",
+        ServesReservedBits = "accepts a frame with reserved bits" | "serves reserved bits",
         /// A reserved opcode.
-        ServesReservedOpcode = "serves a reserved opcode",
+        ServesReservedOpcode = "accepts a reserved opcode" | "serves a reserved opcode",
         /// A control frame in fragments.
-        ServesFragmentedControl = "serves a control frame without FIN",
+        ServesFragmentedControl = "accepts a fragmented control frame" | "serves a control frame without FIN",
         /// A control frame of more than 125 bytes.
-        ServesLongControl = "serves a control frame of more than 125 bytes",
+        ServesLongControl = "accepts a control frame of more than 125 bytes" | "serves a control frame of more than 125 bytes",
         /// A client's frame without a mask.
-        ServesUnmasked = "serves a frame without a mask",
+        ServesUnmasked = "accepts a frame without a mask" | "serves a frame without a mask",
         /// A server's frame with a mask.
-        ServesMasked = "serves a frame with a mask",
+        ServesMasked = "accepts a frame with a mask" | "serves a frame with a mask",
         /// A length with its top bit set.
-        ServesTopBit = "serves a length with its top bit set",
+        ServesTopBit = "accepts a length with its top bit set" | "serves a length with its top bit set",
         /// A continuation of nothing.
-        ServesLoneContinuation = "serves a continuation of nothing",
+        ServesLoneContinuation = "accepts a continuation with no message open" | "serves a continuation of nothing",
         /// A message inside a message.
-        ServesInterruptedMessage = "serves a new message inside a fragmented one",
+        ServesInterruptedMessage = "accepts a new message inside a fragmented one" | "serves a new message inside a fragmented one",
         /// Text that is not UTF-8.
-        ServesBadText = "serves text that is not UTF-8",
+        ServesBadText = "accepts text that is not UTF-8" | "serves text that is not UTF-8",
         /// A Close of one byte.
-        ServesOneByteClose = "takes a Close of one byte",
+        ServesOneByteClose = "accepts a Close of one byte" | "takes a Close of one byte",
         /// A Close with a code that no frame may carry.
-        ServesBadCode = "takes a Close with a code that none may carry",
+        ServesBadCode = "accepts a Close with an illegal code" | "takes a Close with a code that none may carry",
         /// A Close whose reason is not UTF-8.
-        ServesBadReason = "takes a Close with a reason that is not UTF-8",
+        ServesBadReason = "accepts a Close with a reason that is not UTF-8" | "takes a Close with a reason that is not UTF-8",
         /// It ends the connection, and says nothing.
         RefusesSilently = "refuses a violation without a Close",
         /// It resets the connection, and says nothing.
@@ -133,7 +133,7 @@ words! {
         /// A Close with a code of 1000 to 1011 alone.
         RefusesBareCode = "refuses a Close with a code and no reason",
         /// A Close with a code of 1012 to 1014.
-        RefusesRegisteredCode = "refuses a Close with a code that is registered since",
+        RefusesRegisteredCode = "refuses a Close with a code of 1012 to 1014" | "refuses a Close with a code that is registered since",
         /// A Close with a code of 3000 to 4999.
         RefusesPrivateCode = "refuses a Close with a code of 3000 to 4999",
         /// A Close with a code of 1000 to 1011 and a reason.
@@ -163,17 +163,17 @@ words! {
         /// A mask where none may be, or none where one must.
         WrongMask = "masks where it must not, or does not where it must",
         /// A length that is written in more bits than it needs.
-        WideLength = "sends a length wider than it needs",
+        WideLength = "sends a length not in its shortest form" | "sends a length wider than it needs",
         /// Fragments in the wrong order.
         FragmentOutOfPlace = "sends a fragment out of place",
         /// Text that is not UTF-8.
         TextNotUtf8 = "sends text that is not UTF-8",
         /// Anything else that is no frame: most often the middle of another one.
-        NoFrame = "sends what is no frame",
+        NoFrame = "sends bytes that are not a frame" | "sends what is no frame",
 
         // `quiet-application`: what the application hears.
         /// Data from behind the client's Close.
-        GivenDataBehindClose = "gives its application data from behind the Close",
+        GivenDataBehindClose = "gives its application data from after the Close" | "gives its application data from behind the Close",
         /// Another code than the client's.
         ToldOtherCode = "tells its application another close code",
         /// Two ends.
@@ -193,7 +193,7 @@ words! {
 
         // `hands-on-every-message`: what became of a message of the client's.
         /// The application never got it.
-        MessageWithheld = "keeps a message from its application",
+        MessageWithheld = "does not give a message to its application" | "keeps a message from its application",
         /// The application got part of it.
         GivenPart = "gives its application part of a message",
         /// It got it behind, or before, another one that it should not.
@@ -209,7 +209,7 @@ words! {
         /// It polls and polls.
         PollsForEver = "polls for ever",
         /// It runs, or blocks, and gives nobody a turn.
-        StandsStill = "stands still",
+        StandsStill = "a poll never returns" | "stands still",
         /// A task is left.
         TaskLeft = "leaves a task behind",
         /// More than was promised.
@@ -219,13 +219,13 @@ words! {
 
         // `work-in-proportion`: what costs more a byte, the more bytes there are.
         /// The opening request, piece by piece.
-        HeadInPieces = "ever more work a byte for a head in pieces",
+        HeadInPieces = "work per byte grows for an opening request in pieces" | "ever more work a byte for a head in pieces",
         /// One frame, piece by piece.
-        MessageInPieces = "ever more work a byte for a message in pieces",
+        MessageInPieces = "work per byte grows for a message in pieces" | "ever more work a byte for a message in pieces",
         /// A message of many fragments.
-        MessageInFragments = "ever more work a byte for a message in fragments",
+        MessageInFragments = "work per byte grows for a message in fragments" | "ever more work a byte for a message in fragments",
         /// Many messages.
-        ManyMessages = "ever more work a byte for many messages",
+        ManyMessages = "work per byte grows for many messages" | "ever more work a byte for many messages",
 
         // `shuts-down-in-time`: what a shutdown that is not over waits for, or how it ended.
         /// Connections are open, and no timer ends the wait.

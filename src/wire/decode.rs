@@ -65,13 +65,13 @@ impl fmt::Display for Fault {
             Self::LongControl(opcode) => write!(f, "{opcode} of more than 125 bytes"),
             Self::Unmasked => f.write_str("client frame without a mask"),
             Self::Masked => f.write_str("server frame with a mask"),
-            Self::LengthNotMinimal => f.write_str("length wider than it needs"),
+            Self::LengthNotMinimal => f.write_str("length not in its shortest form"),
             Self::LengthTopBit => f.write_str("length with its top bit set"),
-            Self::LoneContinuation => f.write_str("continuation of nothing"),
+            Self::LoneContinuation => f.write_str("continuation with no message open"),
             Self::InterruptedMessage => f.write_str("new message inside a fragmented one"),
             Self::TextNotUtf8 => f.write_str("text that is not UTF-8"),
             Self::CloseOneByte => f.write_str("Close payload of one byte"),
-            Self::CloseCode(code) => write!(f, "close code {code}, which no frame may carry"),
+            Self::CloseCode(code) => write!(f, "illegal close code {code}"),
             Self::CloseReasonNotUtf8 => f.write_str("close reason that is not UTF-8"),
         }
     }

@@ -109,7 +109,11 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
         ("close = 5.0", "close = -1.0", "-1 is no number of seconds"),
         ("close = 5.0", "close = nan", "NaN is no number of seconds"),
         ("close = 5.0", "close = 2e9", "2000000000 is no number of seconds"),
-        ("app close", "app clsoe", "line 2, column 5: found `clsoe`, expected one of: send, ping"),
+        (
+            "app close",
+            "app clsoe",
+            "line 2, column 5: found `clsoe`, expected one of: close, send, ping",
+        ),
         ("app close", "text 16MiB x 10000", "32 MiB"),
     ] {
         desk.edit(from, to);

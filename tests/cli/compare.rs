@@ -174,7 +174,9 @@ fn a_baseline_that_is_seen_ten_times_as_often_as_recorded_is_reported() {
     assert_eq!(run.code, 1, "it is a must: {run:?}");
     assert_fits(&run.out);
     let text = run.out.replace("\n  ", " ");
-    assert!(text.contains("jumped: `answers-close (an empty Close is not answered)` (must)"));
+    assert!(text.contains(
+        "far more often than accepted: `answers-close (does not answer an empty Close)` (must)"
+    ));
     assert!(text.contains("; in the baseline it was "), "{text}");
     let json = desk.hangup(&format!("test {target} --seed 2 --baseline known.toml --format json"));
     let jumps = json.json()["targets"][0]["jumps"].clone();

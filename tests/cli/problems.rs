@@ -24,9 +24,9 @@ fn the_bug_of_the_article_comes_first_of_at_most_seven_problems_each_with_its_ta
         assert!(tables >= count, "{run:?}");
         let first = run.out.split("\n  2. ").next().expect("the first");
         for said in [
-            "\n  1. ends-in-time (liveness, should): waits to read, no timer ends it\n",
-            "\n     The server waits to read, and no timer ends that. ",
-            "\n         upgrade\n         app close\n\n     shown by ",
+            "\n  1. ends-in-time (should): waits to read, with no timer running\n",
+            "\n     The server never ends the connection: it waits to read, ",
+            "\n         upgrade\n         app close\n\n     seen in ",
         ] {
             assert!(first.contains(said), "{said}: {first}");
         }

@@ -48,8 +48,7 @@ fn a_suite_whose_application_takes_no_command_is_told_so() {
     assert_eq!(suite.clone().try_check(), Ok(()));
     let failure = suite.obeying(AppSteps::CLOSE).try_check().expect_err("it never closes");
     let failure = flat(&failure.to_string());
-    for part in
-        ["is tested less than it seems", "`AppSteps::CLOSE`", "command()`", "`CLOSE` out of"]
+    for part in ["is hardly tested", "`.obeying(AppSteps::CLOSE)`", "command()`", "`CLOSE` out of"]
     {
         assert!(failure.contains(part), "{failure}");
     }
@@ -84,7 +83,7 @@ fn a_suite_whose_application_closes_before_it_is_told_to_is_told_so() {
     assert_eq!(suite.clone().try_check(), Ok(()));
     let failure = suite.obeying(AppSteps::CLOSE).try_check().expect_err("it is hasty").to_string();
     let failure = flat(&failure);
-    for part in ["closed before anything told it to in ", "its channel's end for a shutdown?"] {
+    for part in ["closed before the command came in ", "takes the closed channel for a shutdown."] {
         assert!(failure.contains(part), "{failure}");
     }
 }

@@ -59,13 +59,18 @@ impl Demands {
     pub fn reason(self) -> [&'static str; 2] {
         match self {
             Self::Host => {
-                ["answers 404 where 101 opens a WebSocket", r"HTTP/1.1 404 Not Found\r\n"]
+                ["answers 404 instead of 101 to the opening request", r"HTTP/1.1 404 Not Found\r\n"]
             }
-            Self::Authorization => ["it wants to know who asks", r"HTTP/1.1 401 Unauthorized\r\n"],
-            Self::Version => ["it fails by itself", r"HTTP/1.1 500 Oops\r\n"],
+            Self::Authorization => [
+                "It may need an Origin, Authorization or Cookie header",
+                r"HTTP/1.1 401 Unauthorized\r\n",
+            ],
+            Self::Version => ["It reports an error of its own", r"HTTP/1.1 500 Oops\r\n"],
             Self::LivePath => ["ended the connection without an answer", "`GET /`"],
-            Self::WsPath => ["a web server, and no WebSocket on this path", ".path(\"/ws\")"],
-            Self::Subprotocol => ["does it want `.subprotocol(", r"HTTP/1.1 400 Bad\r\n"],
+            Self::WsPath => ["A web server without a WebSocket on this path", ".path(\"/ws\")"],
+            Self::Subprotocol => {
+                ["It rejects the request; it may need `.subprotocol(", r"HTTP/1.1 400 Bad\r\n"]
+            }
         }
     }
 

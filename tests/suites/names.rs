@@ -20,7 +20,7 @@ fn two_unnamed_suites_fail_twice_each_with_its_own_finding_and_repro() {
     assert!(first.says(&format!("seed 0: {late} fails: ")), "{}", first.text);
     let found = repros(&directory.path().join("hangup-findings"));
     let of_hanging = "lib-suites-red-unnamed-hanging--ends-in-time--waits-to-read.toml";
-    let of_late = "lib-suites-red-unnamed-late--ends-in-time--a-timer-of-its-own-ends-it.toml";
+    let of_late = "lib-suites-red-unnamed-late--ends-in-time--ends-it-by-its-own-timer.toml";
     for file in [of_hanging, of_late] {
         assert!(found.iter().any(|found| found == file), "{found:?}");
         assert!(first.says(&format!("saved as hangup-findings/{file}")), "{}", first.text);
@@ -49,7 +49,7 @@ fn two_suites_in_one_test_share_no_name() {
     assert!(again.says(&format!("{name} still fails as saved")), "{}", again.text);
     assert!(again.says(&format!("{name}#2 still fails as saved")), "{}", again.text);
     let found = repros(&directory.path().join("hangup-findings"));
-    for file in ["test--ends-in-time--a-timer", "test-2--ends-in-time--waits-to-read"] {
+    for file in ["test--ends-in-time--ends-it-by", "test-2--ends-in-time--waits-to-read"] {
         assert!(found.iter().any(|found| found.contains(file)), "{found:?}");
     }
 }

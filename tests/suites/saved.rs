@@ -91,7 +91,7 @@ fn what_fails_in_another_way_than_saved_is_said_so() {
     failure(&suite(directory.path(), hangup::suite(hangs)));
     let text = words(&failure(&suite(directory.path(), hangup::suite(is_late))));
     assert!(
-        text.contains("1. ends-in-time (liveness, should): a timer of its own ends it, too late"),
+        text.contains("1. ends-in-time (should): ends it by its own timer, too late"),
         "{text}"
     );
     let saved = directory.path().join(&repros(directory.path())[0]);

@@ -191,12 +191,12 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
     let (open, closed) = (own_close(&never), own_close(&run));
     assert!(!open.is_empty() && !closed.is_empty(), "{never:?} {run:?}");
     for (symptom, lasted) in &open {
-        assert_eq!(symptom, "still open when watching ended");
+        assert_eq!(symptom, "still open when hangup stopped watching");
         // Not for the minute that is the default; a busy machine looks a little late.
         assert!((2.9..30.0).contains(lasted), "watched for {lasted} s");
     }
     for (symptom, lasted) in &closed {
-        assert_eq!(symptom, "a timer of its own ends it, too late");
+        assert_eq!(symptom, "ends it by its own timer, too late");
         assert!((1.4..2.5).contains(lasted), "closed after {lasted} s");
     }
     // It says which bound would do.
@@ -229,7 +229,7 @@ fn what_closes_by_itself_after_the_horizon_is_known_to_a_baseline_that_has_it() 
     assert_eq!(first.code, Some(0), "{first:?}");
     assert!(first.out.contains("The server closes the connection by itself after 1."), "{first:?}");
     assert!(first.out.contains("--close-within 1"), "{first:?}");
-    assert!(desk.read("known.toml").contains("a timer of its own ends it, too late"));
+    assert!(desk.read("known.toml").contains("ends it by its own timer, too late"));
     let wide = desk.read("known.toml");
     let wide: Vec<&str> = wide.lines().filter(|line| !line.starts_with("condition")).collect();
     desk.write("known.toml", &wide.join("\n"));

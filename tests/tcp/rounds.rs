@@ -32,13 +32,13 @@ fn a_problem_is_printed_when_it_is_first_seen_and_again_in_the_report() {
         assert!(out.read_line(&mut line).expect("text") > 0, "it is never printed");
     }
     assert_eq!(child.try_wait().expect("a status"), None, "it is printed before the end");
-    let headline = "ends-in-time (liveness, should): still open";
+    let headline = "ends-in-time (should): still open";
     assert!(line.contains(headline), "{line}");
     let mut report = String::new();
     out.read_to_string(&mut report).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(1), "{report}");
     assert!(
-        report.contains(headline) && report.contains("confirmed: played again, 2 of 2"),
+        report.contains(headline) && report.contains("confirmed: 2 of 2 replays show it"),
         "{report}"
     );
     // JSON stands alone on stdout.

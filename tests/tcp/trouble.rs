@@ -41,13 +41,13 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
     for (response, named) in [
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-            "answers 200 where 101 opens a WebSocket: a web server",
+            "answers 200 instead of 101 to the opening request. A web server",
         ),
         (
             "HTTP/1.1 404 Not Found\r\n\r\n",
-            "answers 404 where 101 opens a WebSocket: there is no such path",
+            "answers 404 instead of 101 to the opening request. The path does not exist",
         ),
-        ("HTTP/1.1 401 Unauthorized\r\n\r\n", "it wants to know who asks: --header"),
+        ("HTTP/1.1 401 Unauthorized\r\n\r\n", "Cookie header: --header"),
         ("HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n", "probe ws://elsewhere/ if"),
         ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
         ("", "ended the connection without an answer"),

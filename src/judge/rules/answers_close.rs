@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
         "If an endpoint receives a Close frame and did not previously send a Close frame, the \
                  endpoint MUST send a Close frame in response.",
     )),
-    says: "A Close from the client gets a Close before the connection ends.",
+    says: "The server answers the client's Close with a Close before it ends the connection.",
     explains: "The server read the client's Close, could write, and ended the connection without\n\
               sending its own. Often the reply was queued and the transport dropped before it was\n\
               flushed. The client then reports 1006, an abnormal closure.",

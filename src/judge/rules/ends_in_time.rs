@@ -14,10 +14,12 @@ pub(super) const RULE: Rule = Rule {
         "After both sending and receiving a Close message, an endpoint considers the WebSocket \
                  connection closed and MUST close the underlying TCP connection.",
     )),
-    says: "Once the end is owed, the client sees it by the deadline, whatever it does or leaves undone.",
-    explains: "The end is owed from the first of: a Close either way, the application's wish to\n\
-              close, a protocol violation of the client's, its FIN. A client that never replies,\n\
-              does not read, drips bytes or leaves a frame half sent must not be able to delay it.\n\n\
+    says: "When a server has to end a connection, the client sees the end by the deadline, \
+         whatever the client does.",
+    explains: "The server has to end the connection from the first of these events on: the client's\n\
+              Close, the server's own Close, the application's call to close, a protocol violation\n\
+              by the client, the client's FIN. A client that never replies, does not read, drips\n\
+              bytes or leaves a frame half sent must not be able to delay it.\n\n\
               The classic way to break it: send a Close, then read for the reply with no deadline.\n\
               Others: a deadline around the read but not around the write of the Close, which a\n\
               client that does not read blocks; a deadline that every received frame re-arms.\n\n\

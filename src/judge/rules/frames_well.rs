@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Safety,
     section: "4.1, 5.1, 5.2",
     quote: Some(("5.1", "A server MUST NOT mask any frames that it sends to the client.")),
-    says: "The response and every frame are such as a server may send.",
+    says: "The server's response and all its frames are legal.",
     explains: "A mask on a server's frame, reserved bits without an extension, an unknown opcode, a\n\
               length in more bytes than it needs, a fragment of nothing, text cut inside a character,\n\
               a wrong Sec-WebSocket-Accept. Often it is a send that was cancelled halfway: what is\n\

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "4.2, 10.4",
     quote: None,
-    says: "An unfinished opening does not hold a connection beyond the promised time.",
+    says: "The server ends a connection whose opening handshake takes longer than its bound.",
     explains: "The client connected and never completed its request: it sent nothing, half of it, or\n\
               one header byte now and then. One deadline over the whole opening ends that; a time-out\n\
               for each read does not. Judged only where the target promises a bound.",

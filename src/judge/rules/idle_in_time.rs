@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "A client from which nothing complete comes does not hold a connection beyond the promised time.",
+    says: "The server ends a connection that is idle for longer than its bound; half a frame does not count as activity.",
     explains: "Judged only where the target promises it. The server's own pings and pushes are no sign\n\
               of life of the client's, and neither is half a frame.",
     asked_of: AskedOf::Both("whoever promises it"),

@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "A client that behaves is answered and closed as fast beside others as alone.",
+    says: "The server answers and closes a well-behaved client as fast with other clients \
+         connected as alone.",
     explains: "Another client does not read, does not answer, or opens and says nothing, and this one waits:\n\
               for its opening, an answer, a broadcast, or its Close. Played alone, with the same commands\n\
               to the server, it does not wait.\n\n\

@@ -15,7 +15,8 @@ pub(super) const RULE: Rule = Rule {
         "7.1.1",
         "An endpoint SHOULD use a method that cleanly closes the TCP connection",
     )),
-    says: "A client that behaves can read the server's Close, and has time to answer it.",
+    says: "The server gives a well-behaved client the time to read its Close and to answer it: no \
+         RST, no socket closed at once.",
     explains: "The server sent its Close and ended TCP in the same moment, so that no answer could come;\n\
               or it dropped its socket with bytes unread, and the reset that this sends destroyed the\n\
               Close on its way. The client sees 1006, an abnormal closure, though both sides were well.\n\n\

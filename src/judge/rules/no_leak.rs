@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "No task of the server's outlives the connection.",
+    says: "No task that the server spawned for the connection outlives it.",
     explains: "The transport is gone, the time to close has passed once more, and tasks that the\n\
               connection spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
               channel which a registry keeps open. Abort them, or let them own what ends with the\n\

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
                  endpoint (such as could occur if the underlying transport connection is lost), _The \
                  WebSocket Connection Close Code_ is considered to be 1006.",
     )),
-    says: "A server that ends a connection that nobody asked it to end sends a Close first.",
+    says: "If the server ends a connection on its own initiative, it sends a Close first.",
     explains: "The client had broken no rule and sent neither Close nor FIN, the application had not\n\
               asked for an end, there was room to write, and the server ended the connection without\n\
               a Close: a time-out of its own that drops the socket, an error in a handler, a message\n\

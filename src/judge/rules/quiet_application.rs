@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule {
         "After receiving a control frame indicating the connection should be closed, a peer \
                  discards any further data received.",
     )),
-    says: "The application is given no data after the client's Close, and is told of the end once, with the right code.",
+    says: "The server gives its application no data after the client's Close, and reports the end \
+         once, with the right code.",
     explains: "Judged of applications that report what they hear (`Note::Reports`). Messages behind a\n\
               Close are discarded. However a connection ends, its application is told, once: with the\n\
               code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\

@@ -18,7 +18,8 @@ pub(super) const RULE: Rule = Rule {
                  an appropriate status code (Section 7.4) before proceeding to _Close the WebSocket \
                  Connection_.",
     )),
-    says: "A protocol violation is answered with a Close that says so; a bad code is not echoed.",
+    says: "The server answers a protocol violation with a Close that says so, and does not echo \
+         an illegal code.",
     explains: "The client sent what no client may send: a frame without a mask, reserved bits or\n\
               opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
               with a code that no frame may carry. Here it is asked that the server refuses it, and\n\

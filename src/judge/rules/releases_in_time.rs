@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
         "After both sending and receiving a Close message, an endpoint considers the WebSocket \
                  connection closed and MUST close the underlying TCP connection.",
     )),
-    says: "The server lets go of its transport by the deadline, not only of its sending half.",
+    says: "The server closes its socket by the deadline; sending FIN is not enough.",
     explains: "The client has seen the end, or has reset the connection, and the server still holds\n\
               the socket: it shut down its writing side and waits for the client's FIN without a\n\
               deadline, or a task, a session or a split half keeps the transport alive.\n\n\

@@ -16,7 +16,8 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "After its connections have ended a server holds no more than after the first of them.",
+    says: "When all connections have ended, the server holds no more tasks, memory, descriptors \
+         or threads than after its first connection.",
     explains: "All connections have ended, the time to close has passed once more, and there are more tasks,\n\
               or 16 KiB of heap more, than after one connection alone: a session that stays in a map, a writer\n\
               that waits on a channel of which the map keeps the other end, a ticker that nobody stops. A\n\

@@ -17,7 +17,8 @@ pub(super) const RULE: Rule = Rule {
                  an optional close reason (Section 7.1.6) /reason/, an endpoint MUST send a Close \
                  control frame, as described in Section 5.5.1",
     )),
-    says: "When the application closes, a whole Close is sent before the connection ends.",
+    says: "When the application closes, the server sends a whole Close before it ends the \
+         connection.",
     explains: "The application asked for the connection to be closed, there was room to write, and\n\
               the connection ended with no Close, or with part of one. The client reports 1006, an\n\
               abnormal closure, and does not see the code and the reason that it was to be told.\n\n\

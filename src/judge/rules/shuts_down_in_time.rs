@@ -14,7 +14,8 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "A server that is told to shut down has shut down by the deadline, whatever its clients do.",
+    says: "After the command to shut down, the server finishes by the deadline, whatever its \
+         clients do.",
     explains: "A deployment waits for the old process to exit. One client that does not answer the Close,\n\
               does not read, or is only idle must not be able to delay that; nor may the sum of many.\n\n\
               The classic ways to break it: wait until all clients have left by themselves; close one\n\

@@ -19,7 +19,7 @@ pub fn of_shown(
     let verdict = match &shown {
         Ok(_) => (Tone::Bad, "1 problem".to_owned()),
         Err(_) if !is_judged => (Tone::Unsure, "not judged".to_owned()),
-        Err(_) => (Tone::Good, "every rule is kept".to_owned()),
+        Err(_) => (Tone::Good, "the server breaks no rule".to_owned()),
     };
     page(target, verdict, shown, notes, program)
 }
@@ -40,7 +40,7 @@ pub fn of_replay(
     };
     let mut notes = Vec::new();
     let saved = report.saved.iter().filter(|_| report.result != ReplayResult::Reproduced);
-    notes.extend(saved.map(|saved| format!("Saved was: {saved}")));
+    notes.extend(saved.map(|saved| format!("The saved finding: {saved}")));
     let is_told = shown.is_ok();
     let broken = report.broken.iter().filter(|_| !is_told);
     notes.extend(broken.map(|(rule, sentence)| format!("{rule}: {sentence}")));

@@ -186,15 +186,15 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     let id = violation.identity.invariant();
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
-        let text = format!("{id}: deadline, set at {}", owed.since);
+        let text = format!("deadline of {id}, counted from {}", owed.since);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
         rows.insert(place, Row { at, event: None, lane: Lane::Across, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
-        Ending::Never => (NEVER, "open: nothing is left that could run".to_owned()),
+        Ending::Never => (NEVER, "still open: no task can run, no timer is pending".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
-        Ending::Open(at) => (at, "still open, and watching ended".to_owned()),
+        Ending::Open(at) => (at, "still open; hangup stops watching".to_owned()),
         Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
@@ -312,10 +312,8 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
         }
         What::Writable => (Lane::Server, Kind::Writable, "can write again"),
         What::Shut => (Lane::ToClient(true), Kind::Fin, "FIN"),
-        What::Dropped { reset: true } => {
-            (Lane::ToClient(true), Kind::Reset, "RST, transport dropped")
-        }
-        What::Dropped { reset: false } => (Lane::Server, Kind::Released, "transport dropped"),
+        What::Dropped { reset: true } => (Lane::ToClient(true), Kind::Reset, "RST, socket closed"),
+        What::Dropped { reset: false } => (Lane::Server, Kind::Released, "socket closed"),
         What::Noted(Note::BeganToClose) => {
             (Lane::Server, Kind::ApplicationCloses, "application: closes")
         }
@@ -323,7 +321,7 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             (Lane::Server, Kind::ApplicationCloses, "application: returns")
         }
         What::Noted(Note::ToldOfEnd { code: None }) => {
-            (Lane::Server, Kind::Application, "application: is told of the end")
+            (Lane::Server, Kind::Application, "application: gets the end")
         }
         What::ReadReset => (Lane::Server, Kind::Other, "is told of the reset"),
         What::Panicked(message) => {
@@ -402,7 +400,7 @@ fn stands(standing: &Standing) -> String {
         words.push("has input".to_owned());
     }
     if let Some(room) = room {
-        words.push(format!("room for {room} bytes"));
+        words.push(format!("{room} bytes free in its send buffer"));
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }

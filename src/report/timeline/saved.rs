@@ -1,6 +1,7 @@
 //! A timeline that was saved as text, read back for a picture: repro files have the text alone.
 //!
-//! What a line says in other words than today's is drawn without a sign of its own.
+//! Files keep the words of the hangup that wrote them: what a line says in words that are not known here is
+//! drawn without a sign of its own.
 
 use super::{Item, Kind, Lane, NEVER, Row, Sort, TIME};
 use crate::exchange::Time;
@@ -92,7 +93,9 @@ fn kind(lane: Lane, text: &str) -> Kind {
 }
 
 fn across(text: &str) -> Kind {
-    let since = text.split_once(": deadline, set at ").and_then(|(_, at)| time_of(at));
+    let words = [", counted from ", ": deadline, set at "];
+    let since = words.iter().find_map(|words| text.split_once(words));
+    let since = since.and_then(|(_, at)| time_of(at));
     match since {
         Some(since) => Kind::Deadline { since },
         None => Kind::Open,
@@ -102,7 +105,7 @@ fn across(text: &str) -> Kind {
 fn of_server(text: &str) -> Kind {
     let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
     match text {
-        "transport dropped" => Kind::Released,
+        "socket closed" | "transport dropped" => Kind::Released,
         "can write again" => Kind::Writable,
         "application: closes" | "application: returns" => Kind::ApplicationCloses,
         "is told of the reset" | "accepts the connection" | "server: stops listening" => {
@@ -123,6 +126,7 @@ fn of_server(text: &str) -> Kind {
         {
             Kind::Waits
         }
+        _ if text.ends_with(" free in its send buffer") => Kind::Waits,
         _ if text.ends_with(" left behind") || text.contains(" bytes not sent on") => Kind::Waits,
         _ => Kind::Crash,
     }

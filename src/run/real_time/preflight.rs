@@ -77,13 +77,14 @@ pub(super) async fn check_url(
         return Err(match role {
             UrlRole::Plain => unreachable!("nothing is waited for"),
             UrlRole::Bye => format!(
-                "{url}: no Close within {seconds} s of the opening: --bye wants a URL that closes on open"
+                "{url}: the server sent no Close within {seconds} s after the opening; --bye \
+                     needs a URL on which it closes at once"
             ),
             UrlRole::Echo => format!(
-                "{url}: a message was not answered with itself within {seconds} s: --echo wants a URL that echoes"
+                "{url}: the server did not echo a message within {seconds} s; --echo needs a URL that echoes"
             ),
             UrlRole::Push => format!(
-                "{url}: no message within {seconds} s of the opening: --push wants a URL that sends unasked"
+                "{url}: the server sent no message within {seconds} s after the opening; --push needs a URL that sends without being asked"
             ),
         });
     }

@@ -45,9 +45,12 @@ impl UrlRole {
     pub const fn untested_without(self) -> &'static str {
         match self {
             Self::Plain => "",
-            Self::Bye => "how the server closes on its own (--bye URL)",
-            Self::Echo => "closing with output that the client asked for under way (--echo URL)",
-            Self::Push => "closing with output of its own under way (--push URL)",
+            Self::Bye => "a close that the server starts (needs --bye URL)",
+            Self::Echo => {
+                "a close while the server sends what the client asked for (needs --echo \
+                 URL)"
+            }
+            Self::Push => "a close while the server sends messages of its own (needs --push URL)",
         }
     }
 

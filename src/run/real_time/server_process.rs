@@ -170,8 +170,8 @@ impl ServerProcess {
             sleep(LOOK).await;
         }
         Err(format!(
-            "--run {}: the server does not listen on {listed} within {} s (--start-within); the \
-             port that it has to take is in {{port}} and in $PORT; what it printed: {}{}",
+            "--run {}: the server does not listen on {listed} within {} s (--start-within); it \
+                 has to listen on the port in {{port}} or $PORT; its output: {}{}",
             shown(line),
             start_within.as_secs_f64(),
             output.display(),

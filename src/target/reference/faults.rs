@@ -145,7 +145,7 @@ macro_rules! faults {
 faults! {
     // A: no effective close deadline.
 
-    /// The own Close is sent, and its answer waited for with no deadline.
+    /// The server sends its Close, and waits for the answer with no deadline.
     NoDeadline = "no-deadline" in OneLoop, class 'A',
     shows [
         EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
@@ -257,7 +257,7 @@ faults! {
             }
         }
     }
-    /// What the server itself sends counts as a sign of life of the client's.
+    /// The server counts its own output as activity of the client.
     OutputRestartsIdle = "output-restarts-idle" in OneLoop, class 'C',
     shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn queued(&self, session: &mut Session, now: Instant) {
@@ -308,7 +308,7 @@ faults! {
         }
     }
 
-    /// Of the answer the header is sent; the payload stays in a buffer that nobody flushes.
+    /// The server sends the header of its answer, and does not flush the payload.
     SendsPartOfAnswer = "sends-part-of-answer" in OneLoop, class 'D',
     shows [AnswersClose: PartOfAnswer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
@@ -414,8 +414,7 @@ faults! {
         }
     }
 
-    /// A message that crosses the own Close is taken for what was waited for, and the transport
-    /// is dropped.
+    /// The server takes a message that crosses its Close for the answer, and closes the socket.
     TakesMessageForAnswer = "takes-message-for-answer" in OneLoop, class 'D',
     shows [LetsThePoliteFinish: EndsWithClose] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
@@ -439,7 +438,7 @@ faults! {
             }
         }
     }
-    /// After the own FIN, the client's is waited for with no deadline.
+    /// After its FIN, the server waits for the client's FIN with no deadline.
     KeepsTransport = "keeps-transport" in OneLoop, class 'E',
     shows [ReleasesInTime: KeepsSocket] {
         fn after_fin(&self, session: &mut Session, now: Instant) {
@@ -536,7 +535,7 @@ faults! {
             fault == WireFault::CloseOneByte
         }
     }
-    /// Nothing about a frame is looked at but what is needed to read it.
+    /// The server validates nothing in a frame.
     LooksAway = "looks-away" in OneLoop, class 'G',
     shows [
         LegalClose: UnusedCode,
@@ -909,7 +908,7 @@ faults! {
 
     // M: memory without bound.
 
-    /// What a client does not read is queued without limit.
+    /// The server queues output for a client that does not read, without limit.
     QueuesWithoutLimit = "queues-without-limit" in OneLoop, class 'M',
     shows [BoundedMemory: MoreThanPromised] {
         fn queue_limit(&self) -> usize {

@@ -109,12 +109,16 @@ impl Reference {
             Style::OneLoop => {
                 ("reference", "a correct server with all its bounds: the example of closing well")
             }
-            Style::SplitTasks => {
-                ("reference/split-tasks", "the same with a task for each direction")
-            }
-            Style::CancelledSends => {
-                ("reference/cancelled-sends", "the same with sends that a time-out cancels")
-            }
+            Style::SplitTasks => (
+                "reference/split-tasks",
+                "the same server as `reference`, with one task per \
+                     direction",
+            ),
+            Style::CancelledSends => (
+                "reference/cancelled-sends",
+                "the same server as `reference`, with a time-out \
+                     that cancels sends",
+            ),
         };
         let (name, about) = (Cow::Borrowed(name), Cow::Borrowed(about));
         Self { style, faults: Vec::new(), name, about }

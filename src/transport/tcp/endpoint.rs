@@ -62,7 +62,7 @@ impl Endpoint {
         let secure = match uri.scheme_str() {
             Some("ws") => false,
             Some("wss") => true,
-            _ => return Err(format!("{url}: a URL here begins with ws:// or wss://")),
+            _ => return Err(format!("{url}: the URL must begin with ws:// or wss://")),
         };
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| format!("{url}: no host in it"))?;

@@ -8,7 +8,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 const WITHOUT: &str =
-    "this build of hangup speaks no TLS; `--features tls` of cargo builds one that does";
+    "this hangup was built without TLS; rebuild it: cargo install --path . --features tls";
 
 /// Whose certificates are trusted: nobody's.
 #[derive(Clone)]
