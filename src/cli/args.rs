@@ -443,6 +443,27 @@ pub(super) struct Report {
     /// Write what a job's summary in CI shows, in this file of Markdown.
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+    /// Lay it out as a survey of many servers: tables of servers against rules, what each rule means, and
+    /// the shortest scripts, without pictures. Targets of one name are runs of one server: a problem that
+    /// not each of them shows is flaky.
+    #[arg(long)]
+    pub survey: bool,
+    /// The survey's title.
+    #[arg(long, value_name = "TEXT", requires = "survey")]
+    pub title: Option<String>,
+    /// What stands above the survey: a text file, paragraphs with empty lines between them.
+    #[arg(long, value_name = "FILE", requires = "survey")]
+    pub about: Option<PathBuf>,
+    /// A fact that the survey states, in place of those that the runs have: how it was made. May be given
+    /// several times.
+    #[arg(long = "fact", value_name = "NAME=TEXT", value_parser = fact, requires = "survey")]
+    pub facts: Vec<(String, String)>,
+}
+
+/// The name of a fact, and the fact.
+fn fact(text: &str) -> Result<(String, String), String> {
+    let (name, fact) = text.split_once('=').ok_or("expected NAME=TEXT, as in 'Date=2026-11-29'")?;
+    Ok((name.to_owned(), fact.to_owned()))
 }
 
 #[derive(Args, Debug)]
@@ -452,6 +473,12 @@ pub(super) struct Export {
     /// The output format.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = ExportForm::Python)]
     pub form: ExportForm,
+    /// What an issue says the finding was seen on: a library and its version, which a probe does not know.
+    #[arg(long, value_name = "TEXT")]
+    pub seen_on: Option<String>,
+    /// The server's source, which an issue shows folded.
+    #[arg(long, value_name = "FILE")]
+    pub server: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

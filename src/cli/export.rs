@@ -9,6 +9,7 @@ use super::files::{self, Content};
 use super::patience::Patience;
 use super::stop::Stop;
 use super::{CLEAN, Done, Trouble, output};
+use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
 use crate::run::real_time::listen;
@@ -49,7 +50,9 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
             drop(patience);
             output::print(&text);
         }
-        ExportForm::Issue => output::print(&issue(&repro, &options.file)),
+        ExportForm::Issue => {
+            output::print(&issue(&repro, options)?);
+        }
         ExportForm::Pcapng if std::io::stdout().is_terminal() => {
             return Err(format!(
                 "a capture is no text: `{program} export {file} --as pcapng > finding.pcapng`"
@@ -62,25 +65,39 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
     Ok(CLEAN)
 }
 
-/// The finding as an issue to paste.
-fn issue(repro: &Repro, file: &Path) -> String {
-    let (program, path) = (output::program(), report::pasteable(file));
+/// The finding as an issue to paste. What was found on a running server names no port: it is another one
+/// where the issue is read.
+fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
+    let (program, file) = (output::program(), options.file.as_path());
+    let path = report::pasteable(file);
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let url = if repro.target.0.contains("://") {
-        format!(" --url {}", repro.target.0)
-    } else {
-        String::new()
-    };
+    let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
+    let url = url
+        .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
     let replay = format!("{program} replay {path}{url}");
     let picture = report::pasteable(Path::new(&format!("{name}.svg")));
     let draw = format!("{program} show {path} --svg {picture}");
-    let python = python(repro);
-    report::bug_report(&BugReport {
+    let python = python(repro).map(|program| match &options.seen_on {
+        Some(library) => seen_on(&program, &repro.target.0, library),
+        None => program,
+    });
+    let server = options.server.as_deref();
+    let source = server.map(|server| files::text(server, input::REPRO)).transpose()?;
+    let server = server.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    Ok(report::bug_report(&BugReport {
         repro,
         python: python.as_deref().map_err(String::as_str),
         name: &name,
         commands: [&replay, &draw],
-    })
+        seen_on: options.seen_on.as_deref(),
+        server: source.as_deref().map(|source| (server.as_ref(), source)),
+    }))
+}
+
+/// The program, with the library in the place of a URL that is gone.
+fn seen_on(program: &str, url: &str, library: &str) -> String {
+    let line = |target: &str| format!("Seen on: {}\n", report::wrap_to(&plain(target), 86));
+    program.replacen(&line(url), &line(library), 1)
 }
 
 /// Whether a finding can be exported as a program.

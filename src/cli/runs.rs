@@ -18,13 +18,30 @@ pub(super) fn run(registry: &Registry, options: &Report, stop: &Stop) -> Done {
     pages::check(options.html.as_deref())?;
     let runs = options.runs.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     let find = |run: &SavedRun, path: &PathBuf| found(registry, run, path);
-    let page = page::of_saved(&runs, &find, output::program());
+    let mut page = page::of_saved(&runs, &find, options.survey, output::program());
+    page.is_survey = options.survey;
+    if let Some(title) = &options.title {
+        page.title.clone_from(title);
+    }
+    if let Some(file) = &options.about {
+        page.about = paragraphs(&files::text(file, input::REPORT)?);
+    }
+    if !options.facts.is_empty() {
+        page.facts.clone_from(&options.facts);
+    }
     if let Some(file) = &options.markdown {
         output_file::write("--markdown", file, &report::markdown(&page), stop)?;
     }
     output::line(&excerpt::clipped(&page.title, TITLE));
     pages::html(options.html.as_deref(), || page, stop)?;
     Ok(CLEAN)
+}
+
+/// The paragraphs of a text, each in a line.
+fn paragraphs(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());
+    paragraphs.map(|lines| lines.join(" ")).collect()
 }
 
 fn read(file: &Path) -> Result<SavedRun, Trouble> {

@@ -3,7 +3,9 @@
 
 use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
+use super::quotes;
 use crate::finding::repro::Repro;
+use crate::verdict::Symptom;
 use std::fmt::Write as _;
 
 /// What an issue needs beside the finding.
@@ -17,17 +19,33 @@ pub struct BugReport<'a> {
     pub name: &'a str,
     /// The commands of hangup that play it again and draw it.
     pub commands: [&'a str; 2],
+    /// The library and its version, where the finding does not say it: a probe sees a URL.
+    pub seen_on: Option<&'a str>,
+    /// The server that shows it: the name of its file, and its source.
+    pub server: Option<(&'a str, &'a str)>,
 }
 
 /// The issue, ended by a newline. Its first line is the title.
 pub fn bug_report(report: &BugReport<'_>) -> String {
-    let BugReport { repro, python, name, commands } = *report;
+    let BugReport { repro, python, name, commands, seen_on, server } = *report;
     let rule = repro.identity.invariant().rule();
-    let mut out = format!("# {}\n\n{}\n\n", plain(title(&repro.sentence)), plain(&repro.sentence));
-    let (server, version) = &repro.target;
-    let _ = writeln!(out, "Seen on {} ({}).\n", plain(server), plain(version));
+    let mut out = format!(
+        "# {}\n\n{}\n\n",
+        plain(&title(repro.identity.symptom(), &repro.sentence)),
+        plain(&repro.sentence)
+    );
+    let (target, version) = &repro.target;
+    let route = route(target);
+    let _ = match (seen_on, route) {
+        (Some(library), Some(route)) => {
+            writeln!(out, "Seen on {}, over TCP, at `{}`.\n", plain(library), code_word(route))
+        }
+        (Some(library), None) => writeln!(out, "Seen on {}.\n", plain(library)),
+        (None, _) => writeln!(out, "Seen on {} ({}).\n", plain(target), plain(version)),
+    };
     let _ = writeln!(out, "{}\n", plain(rule.says));
-    if let Some((section, quote)) = rule.quote {
+    let quote = repro.identity.symptom().and_then(quotes::of_symptom).or(rule.quote);
+    if let Some((section, quote)) = quote {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
     }
     out.push_str("\n## What the client does\n\n");
@@ -35,6 +53,9 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         out.push_str("It connects, and does nothing.\n\n");
     } else {
         code(&repro.script_text(), "text", &mut out);
+    }
+    if let Some((file, source)) = server {
+        folded(&format!("The server: {file}"), source, language(file), &mut out);
     }
     if let Some(seen) = &repro.seen {
         out.push_str("## What happens\n\n");
@@ -46,8 +67,10 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         Ok(program) => {
             let _ = writeln!(
                 out,
-                "This program needs nothing but Python 3. `python3 {name}.py ws://HOST:PORT/PATH` exits \
-                     with 1 if the server shows this problem, and with 0 if it does not.\n"
+                "This program needs nothing but Python 3. `python3 {name}.py ws://HOST:PORT{}` exits \
+                 with 1 if the server shows this problem, with 0 if it does not, and with 2 if the test is \
+                 inconclusive.\n",
+                route.map_or_else(|| "/PATH".to_owned(), code_word)
             );
             folded(&format!("{name}.py"), program, "python", &mut out);
         }
@@ -66,14 +89,76 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     harmless(&out)
 }
 
-/// The first sentence, without its full stop.
-fn title(sentence: &str) -> &str {
+/// What the server does, where the symptom says it as a sentence; else the first sentence, without its full
+/// stop, and without when it was in this one play.
+fn title(symptom: Option<Symptom>, sentence: &str) -> String {
+    let does = |symptom: &&str| {
+        ["serves ", "takes ", "refuses "].iter().any(|verb| symptom.starts_with(verb))
+    };
+    if let Some(symptom) = symptom.map(Symptom::id).filter(does) {
+        return format!("The server {symptom}");
+    }
     let first = sentence.split_once(". ").map_or(sentence, |(first, _)| first);
-    first.trim_end_matches('.')
+    let first = first.trim_end_matches('.');
+    match first.strip_prefix("At ").and_then(|behind| behind.split_once(" s the ")) {
+        Some((_, said)) => format!("The {said}"),
+        None => first.to_owned(),
+    }
+}
+
+/// The route of a running server's URL; `None` of a target in process.
+pub fn route(target: &str) -> Option<&str> {
+    let (_, behind) = target.split_once("://")?;
+    Some(behind.find('/').map_or("/", |at| &behind[at..]))
+}
+
+/// A word in a line of code, which cannot end it.
+fn code_word(text: &str) -> String {
+    text.replace(['`', '\n', '\r', '<', '>'], " ")
+}
+
+/// How Markdown names the language of a file.
+fn language(file: &str) -> &str {
+    match file.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "rs" => "rust",
+        "py" => "python",
+        "js" => "js",
+        "rb" => "ruby",
+        "pl" => "perl",
+        ending @ ("go" | "c" | "cpp" | "java") => ending,
+        _ => "text",
+    }
 }
 
 fn folded(summary: &str, text: &str, language: &str, out: &mut String) {
     let _ = write!(out, "<details><summary>{}</summary>\n\n", plain(summary));
     code(text, language, out);
     out.push_str("</details>\n\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_tells_no_time_of_one_play() {
+        assert_eq!(
+            title(None, "At 0.008 s the server sent a Close. More."),
+            "The server sent a Close"
+        );
+        assert_eq!(
+            title(Some(Symptom::OwnTimer), "The server has a timer. It did."),
+            "The server has a timer"
+        );
+        assert_eq!(title(None, "At last it ended."), "At last it ended");
+        let served = title(Some(Symptom::ServesUnmasked), "At 0.008 s the server served it.");
+        assert_eq!(served, "The server serves a frame without a mask");
+    }
+
+    #[test]
+    fn a_route_is_what_stands_behind_the_port() {
+        assert_eq!(route("ws://127.0.0.1:{port}/bye?a=b"), Some("/bye?a=b"));
+        assert_eq!(route("wss://host"), Some("/"));
+        assert_eq!(route("axum/docs"), None);
+    }
 }

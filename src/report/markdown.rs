@@ -2,6 +2,7 @@
 //! script and the commands.
 
 use super::html::{Cell, cell, columns, harmless};
+use super::markdown_survey::markdown_survey;
 use super::page::{Page, ProblemPage, TargetPage, Tone};
 use super::text::thousands;
 use std::fmt::Write as _;
@@ -11,6 +12,9 @@ const TOLD: usize = 50;
 
 /// The page, ended by a newline.
 pub fn markdown(page: &Page) -> String {
+    if page.is_survey {
+        return markdown_survey(page);
+    }
     let mut out = format!("## hangup: {}\n\n", plain(&page.title));
     for trouble in &page.troubles {
         let _ = writeln!(out, "**{}**\n", plain(trouble));
@@ -66,7 +70,11 @@ fn table(page: &Page, out: &mut String) {
                 Cell::Broken(problems) => {
                     let ended = |(_, problem): &(usize, &ProblemPage)| {
                         let ended = problem.ended.as_deref().unwrap_or("broken");
-                        format!("{} ({})", plain(ended), problem.level)
+                        let flaky = problem.flaky.iter().map(|flaky| format!(", {}", plain(flaky)));
+                        let route =
+                            problem.route.iter().map(|route| format!(" on {}", plain(route)));
+                        let more: String = flaky.chain(route).collect();
+                        format!("{} ({}{more})", plain(ended), problem.level)
                     };
                     problems.iter().map(ended).collect::<Vec<_>>().join("<br>")
                 }

@@ -24,17 +24,22 @@ mod junit;
 mod lost_workers;
 #[cfg(feature = "cli")]
 mod markdown;
+#[cfg(feature = "cli")]
+mod markdown_survey;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod page;
 mod promise;
+#[cfg(feature = "cli")]
+mod quotes;
 mod reach;
 mod scene;
 mod sentence;
+#[cfg(feature = "cli")]
+mod survey;
 mod table;
 mod text;
 mod timeline;
-#[cfg(feature = "cli")]
 mod what_matters;
 mod wire_log;
 #[cfg(feature = "cli")]
@@ -42,7 +47,7 @@ mod wire_saved;
 mod work;
 
 #[cfg(feature = "cli")]
-pub use bug_report::{BugReport, bug_report};
+pub use bug_report::{BugReport, bug_report, route};
 #[cfg(feature = "cli")]
 pub use capture::pcapng;
 pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};
@@ -67,7 +72,6 @@ pub use text::{
     test_command, thousands, variants, wrap, wrap_to,
 };
 pub use timeline::{Item, Kind, Lane, Row, Sort, Timeline, timeline};
-#[cfg(feature = "cli")]
 pub use what_matters::{StepSays, step_says, what_matters};
 pub use wire_log::{WireLine, wire_lines, wire_log};
 pub use work::figures;

@@ -19,6 +19,31 @@ fn an_issue_says_what_happens_what_the_rfc_asks_and_how_to_repeat_it() {
 }
 
 #[test]
+fn an_issue_names_the_library_and_shows_its_server_but_no_port() {
+    let desk = Desk::with_repro();
+    desk.edit("name = \"tungstenite/no-deadline\"", "name = \"ws://127.0.0.1:4321/bye\"");
+    desk.write("server.js", "listen(); // ```\n");
+    let run =
+        desk.sh("hangup export edited.toml --as issue --seen-on 'ws 8 | Node' --server server.js");
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    let (text, after) = run.out.split_once("```python").expect("the program is in it");
+    assert!(text.contains("Seen on ws 8 \\| Node, over TCP, at `/bye`.\n"), "{text}");
+    assert!(
+        text.contains(
+            "<summary>The server: server.js</summary>\n\n````js\nlisten(); // ```\n````\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("edited.py ws://HOST:PORT/bye` exits with 1"), "{text}");
+    assert!(after.contains(" replay edited.toml --url ws://HOST:PORT/bye\n"), "{after}");
+    let outside = text.split("```").step_by(2).chain(after.split("```").skip(1));
+    assert!(outside.into_iter().all(|part| !part.contains("4321")), "{text}");
+    assert!(after.contains("\nSeen on: ws 8 | Node\n") && !after.contains("4321"), "{after}");
+    let gone = desk.hangup("export edited.toml --as issue --server absent.js");
+    assert!(gone.refusal().starts_with("absent.js: "), "{gone:?}");
+}
+
+#[test]
 fn what_a_stranger_wrote_stays_in_its_place_in_an_issue() {
     let desk = Desk::with_repro();
     desk.edit("sentence = \"", "sentence = \"@everyone <img src=x> ");

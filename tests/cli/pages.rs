@@ -167,6 +167,62 @@ fn several_runs_stand_side_by_side_with_the_pictures_of_their_files() {
 }
 
 #[test]
+fn a_survey_takes_targets_of_one_name_for_runs_of_one_server() {
+    let desk = Desk::new();
+    let run = desk.hangup(&format!("{CAMPAIGN} reference reference/drops-at-close --format json"));
+    desk.write("one.json", &run.out);
+    let mut other = run.json();
+    let targets = other["targets"].as_array_mut().expect("targets");
+    let buggy = targets.iter_mut().find(|target| target["name"] == BUGGY).expect("it");
+    let problems = buggy["problems"].as_array_mut().expect("problems");
+    let gone = problems.remove(0);
+    problems[0]["url"] = "ws://127.0.0.1:1234/bye".into();
+    desk.write("two.json", other.to_string());
+    desk.write("about.txt", "A first\nparagraph.\n\n\nAnd | a second.\n");
+    let line = "report two.json one.json --survey --title Closing --about about.txt --fact Date=today --fact a=b=c";
+    let run = desk.hangup(&format!("{line} --html it.html --markdown it.md"));
+    assert_eq!((run.code, run.err.as_str(), run.out.as_str()), (0, "", "Closing\n"), "{run:?}");
+    let (html, markdown) = (desk.read("it.html"), desk.read("it.md"));
+    assert_eq!(html.matches("(flaky, in 1 of 2 runs)").count(), 2, "its cell, and its row: {html}");
+    assert_eq!(markdown.matches("*(flaky, in 1 of 2 runs)*").count(), 1, "{markdown}");
+    let symptom = gone["symptom"].as_str().expect("a symptom");
+    assert!(
+        html.contains(&format!("<td>{symptom} <em>(flaky, in 1 of 2 runs)</em></td>")),
+        "{html}"
+    );
+    assert!(html.contains("<td>/bye</td>"), "its route");
+    for part in [
+        "<p>A first paragraph.</p>",
+        "<p>And | a second.</p>",
+        "<dt>Date</dt><dd>today</dd>",
+        "<dd>b=c</dd>",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    assert!(!html.contains("<svg") && !html.contains("<dt>Scripts</dt>"), "{html}");
+    for part in [
+        "# Closing\n\nA first paragraph.\n\nAnd \\| a second.\n",
+        "* Date: today\n",
+        "* `ends-in-time`: ",
+        "| reference |",
+    ] {
+        assert!(markdown.contains(part), "{part} in {markdown}");
+    }
+    let width = |line: &str| line.replace("\\|", "").matches('|').count();
+    let tables = markdown.split("\n\n").filter(|part| part.starts_with("| server"));
+    for table in tables {
+        assert!(
+            table.lines().all(|row| width(row) == width(table.lines().next().unwrap_or(row))),
+            "{table}"
+        );
+    }
+    let bad = desk.hangup("report one.json --html a.html --survey --fact Date");
+    assert!(bad.code == 2 && bad.err.contains("expected NAME=TEXT"), "{bad:?}");
+    let alone = desk.hangup("report one.json --html a.html --title x");
+    assert!(alone.code == 2 && alone.err.contains("--survey"), "{alone:?}");
+}
+
+#[test]
 fn what_is_no_report_is_refused_and_no_page_is_left() {
     let desk = Desk::new();
     desk.write("bad.json", "{\"targets\": []}");

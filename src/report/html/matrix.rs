@@ -104,6 +104,8 @@ fn shown(cell: &Cell<'_>, target: usize) -> Markup {
                                     (problem.ended.as_deref().unwrap_or("broken"))
                                 }
                                 " " span class="level" { (problem.level) }
+                                @if let Some(route) = &problem.route { " " span class="dim" { (route) } }
+                                @if let Some(flaky) = &problem.flaky { " " em { "(" (flaky) ")" } }
                             }
                         }
                     }

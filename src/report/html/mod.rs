@@ -3,10 +3,10 @@
 
 mod matrix;
 mod problem;
-
-pub(super) use problem::RFC;
+mod survey;
 
 pub(super) use matrix::{Cell, cell, columns};
+pub(super) use problem::RFC;
 
 use super::drawing;
 use super::page::{Page, ProblemPage, TargetPage, Tone};
@@ -50,7 +50,8 @@ pub fn html(page: &Page) -> String {
                 a class="skip" href="#results" { "Skip to the results" }
                 header {
                     p class="brand" { "hangup " (env!("CARGO_PKG_VERSION")) ": does the server hang up?" }
-                    h1 { (sign(tone)) " " (page.title) }
+                    h1 { @if !page.is_survey { (sign(tone)) " " } (page.title) }
+                    @for paragraph in &page.about { p { (paragraph) } }
                     @if !page.facts.is_empty() {
                         dl class="facts" {
                             @for (name, fact) in &page.facts { div { dt { (name) } dd { (fact) } } }
@@ -59,10 +60,12 @@ pub fn html(page: &Page) -> String {
                     @for trouble in &page.troubles { p class="trouble" { strong { (trouble) } } }
                 }
                 main id="results" tabindex="-1" {
-                    (matrix::matrix(&page.targets))
-                    @if is_one { (contents(&page.targets[0])) }
-                    @for target in &targets { (target) }
-                    @if pictures > 0 { (key()) }
+                    @if page.is_survey { (survey::survey(page)) } @else {
+                        (matrix::matrix(&page.targets))
+                        @if is_one { (contents(&page.targets[0])) }
+                        @for target in &targets { (target) }
+                        @if pictures > 0 { (key()) }
+                    }
                 }
                 footer {
                     p { "Rules: " a href="https://www.rfc-editor.org/rfc/rfc6455" { "RFC 6455, The WebSocket Protocol" }

@@ -2,10 +2,12 @@
 //! in JSON. `html` and `markdown` lay it out.
 
 mod commands;
+mod merge;
 mod run;
 mod saved;
 mod single;
 
+pub use merge::merge;
 pub use run::of_run;
 pub use saved::{SavedFile, SavedRun, of_saved, read};
 pub use single::{of_file, of_replay, of_shown};
@@ -19,11 +21,15 @@ pub struct Page {
     /// What it comes to, in a line: `3 problems in 2 of 6 targets`.
     pub title: String,
     /// How it came about: the name of a fact, and the fact.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(String, String)>,
+    /// What is to be known before it is read: paragraphs.
+    pub about: Vec<String>,
     /// What kept it from being whole.
     pub troubles: Vec<String>,
     /// What is said of each target.
     pub targets: Vec<TargetPage>,
+    /// Whether it is laid out as a survey of many servers: their problems in tables.
+    pub is_survey: bool,
 }
 
 /// How something came out, as a colour and a sign say it.
@@ -41,7 +47,7 @@ pub enum Tone {
 /// What is said of a target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetPage {
-    /// Its name, or its URL.
+    /// Its name, or its URL; of several targets of one name, where it was read too.
     pub name: String,
     /// What it runs on.
     pub version: String,
@@ -74,6 +80,10 @@ pub struct ProblemPage {
     pub ended: Option<String>,
     /// What happened, in a few sentences.
     pub sentence: String,
+    /// Which of a running server's routes shows it: `/bye`.
+    pub route: Option<String>,
+    /// How surely it shows, where that is not each time: `flaky`, `flaky, in 1 of 2 runs`.
+    pub flaky: Option<String>,
     /// What else is known of it: how surely it shows, what would be accepted.
     pub notes: Vec<String>,
     /// The shortest script, a step a line.
@@ -111,6 +121,16 @@ impl ProblemPage {
             .symptom()
             .map_or_else(|| rule.id().to_owned(), |symptom| symptom.id().to_owned())
     }
+}
+
+/// Facts with their names.
+fn named(facts: Vec<(&str, String)>) -> Vec<(String, String)> {
+    facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+/// The route of a running server's URL.
+fn route(url: &str) -> Option<String> {
+    super::route(url).map(str::to_owned)
 }
 
 /// How it ended, where the rule is about time.

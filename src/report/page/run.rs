@@ -21,7 +21,13 @@ pub fn of_run(summary: &Summary<'_>, program: &'static str) -> Page {
         ("Seed", summary.seed.to_string()),
         ("Time", format!("{:.1} s", summary.seconds)),
     ];
-    Page { title: title(&targets), facts, troubles, targets }
+    Page {
+        title: title(&targets),
+        facts: super::named(facts),
+        troubles,
+        targets,
+        ..Page::default()
+    }
 }
 
 /// `3 problems in 2 of 6 targets`
@@ -126,6 +132,8 @@ pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
         level: repro.level,
         ended: ended(repro.identity.invariant(), table::ended(report.ending)),
         sentence: repro.sentence.clone(),
+        route: report.url.as_deref().and_then(super::route),
+        flaky: report.repeats.is_flaky().then(|| "flaky".to_owned()),
         notes: notes.into_iter().flatten().collect(),
         matters: report.matters.clone(),
         script: repro.script_text(),

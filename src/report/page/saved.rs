@@ -3,7 +3,7 @@
 
 use super::run::title;
 use super::single::problem_of_file;
-use super::{Page, ProblemPage, TargetPage, Tone, VariantPage};
+use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, merge, named, route};
 use crate::excerpt::tidy;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
@@ -61,6 +61,8 @@ struct SavedProblem {
     at_seconds: Option<f64>,
     #[serde(default)]
     repro: Option<PathBuf>,
+    #[serde(default)]
+    url: Option<String>,
     flaky: bool,
     #[serde(default)]
     shown: u64,
@@ -131,10 +133,12 @@ pub fn read(text: &str) -> Result<SavedRun, String> {
     Ok(run)
 }
 
-/// The page of some runs. `find` looks for a finding's file.
+/// The page of some runs. `find` looks for a finding's file. Targets of one name, of several runs, are
+/// told apart by where they were read, or are runs of one target, where `merged` says so.
 pub fn of_saved(
     runs: &[SavedRun],
     find: &dyn Fn(&SavedRun, &PathBuf) -> Option<SavedFile>,
+    merged: bool,
     program: &str,
 ) -> Page {
     let names = || runs.iter().flat_map(|run| &run.targets).map(|target| target.name.as_str());
@@ -144,12 +148,13 @@ pub fn of_saved(
         .flat_map(|run| run.targets.iter().map(move |target| (run, target)))
         .map(|(run, target)| {
             let mut page = target.page(run.scripts, &|path| find(run, path), program);
-            if is_shared(&target.name) {
+            if !merged && is_shared(&target.name) {
                 page.name = format!("{} ({})", target.name, run.from);
             }
             page
         })
         .collect();
+    let targets = if merged { merge(targets) } else { targets };
     let mut facts = vec![("Scripts", thousands(sum(runs.iter().map(SavedRun::scripts))))];
     match runs {
         [run] => facts.push(("Seed", run.seed.to_string())),
@@ -166,7 +171,7 @@ pub fn of_saved(
         troubles.extend(run.trouble.iter().map(|trouble| of(run, trouble)));
         troubles.extend(run.interrupted.then(|| of(run, "Interrupted: not tested to the end.")));
     }
-    Page { title: title(&targets), facts, troubles, targets }
+    Page { title: title(&targets), facts: named(facts), troubles, targets, ..Page::default() }
 }
 
 /// A sum that a file cannot make overflow.
@@ -237,6 +242,8 @@ impl SavedProblem {
             level: self.level,
             ended: super::ended(self.problem.invariant(), self.ending.words(self.at_seconds)),
             sentence: self.sentence.clone(),
+            route: self.url.as_deref().and_then(route),
+            flaky: self.flaky.then(|| "flaky".to_owned()),
             notes: self
                 .flaky
                 .then(|| "flaky: not every replay shows it".to_owned())

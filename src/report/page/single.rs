@@ -106,6 +106,8 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
         level: repro.level,
         ended: super::ended(repro.identity.invariant(), ended.clone()),
         sentence: repro.sentence.clone(),
+        route: None,
+        flaky: None,
         notes: Vec::new(),
         matters: Vec::new(),
         script: repro.script_text(),
