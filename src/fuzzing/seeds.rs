@@ -91,6 +91,14 @@ const SEED_SCRIPTS: &[(&str, &str)] = &[
     ("request-and-close-in-one-segment", "upgrade\n+ text \"x\"\n+ close 1000\n"),
     ("request-in-pieces", "upgrade in pieces of 20 bytes every 1s\n"),
     ("request-with-a-long-header", "upgrade with 15000B header\n"),
+    (
+        "one-is-deaf-and-one-polite-at-a-shutdown",
+        "upgrade\nstop reading\napp broadcast text 8KiB\napp shutdown\n2: upgrade\n2: await close\n2: close 1001\n2: await end\n",
+    ),
+    (
+        "two-are-silent-and-one-comes-late",
+        "upgrade\napp close\n2: upgrade\n2: + close 1000\n3: connect after 6s\n3: upgrade\n",
+    ),
     ("vanishes", "upgrade\napp send text \"x\"\ncut\n"),
     ("walks-away", "upgrade\nping\ndrop\n"),
 ];
@@ -141,7 +149,11 @@ pub fn dictionaries() -> Vec<(&'static str, String)> {
         .flat_map(|text| {
             text.split_whitespace().filter(plain).map(str::to_owned).collect::<Vec<_>>()
         })
-        .chain(["\\u{".to_owned(), "hex -".to_owned(), "MiB".to_owned(), "min".to_owned()])
+        .chain(
+            ["\\u{", "hex -", "MiB", "min", "2: ", "connect after ", "app shutdown"]
+                .map(str::to_owned),
+        )
+        .chain(["app broadcast text".to_owned()])
         .collect();
     let files = repros().into_iter().map(|(_, repro)| repro.to_text());
     let keys = files.flat_map(|text| {
@@ -189,6 +201,10 @@ fn as_raw_steps(script: &Script) -> Option<Vec<u8>> {
     use crate::script::{Command, Step};
 
     let (first, rest) = script.steps.split_first()?;
+    // Its bytes know one connection.
+    if script.connections() > 1 {
+        return None;
+    }
     if first.to_string() != "upgrade" || rest.is_empty() {
         return None;
     }
