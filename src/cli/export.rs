@@ -107,6 +107,9 @@ pub(super) fn can(repro: &Repro) -> bool {
 
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
+    if repro.script.connections() > 1 {
+        return Err("its script has several connections, and the program plays one".to_owned());
+    }
     // The program knows no preamble: it plays one script.
     let preamble = Preamble::of(&repro.opening).and_then(|own| own.in_script(&repro.script));
     let script = preamble.map_or_else(|| repro.script.clone(), |with| with.script);
