@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start, what_matters};
 use crate::bounds::Bounds;
 use crate::excerpt;
-use crate::exchange::{ConnectionId, Exchange, Time};
+use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
 use crate::finding::input;
 use crate::finding::repro::Repro;
@@ -459,7 +459,7 @@ pub(super) fn capture(
     let (exchange, _) = case.play()?;
     drop(patience);
     tell_cut_short(&exchange);
-    Ok(report::pcapng(&exchange, ConnectionId::FIRST, &about))
+    Ok(report::pcapng(&exchange, &about))
 }
 
 /// What `show` saw.

@@ -25,32 +25,55 @@ const RST: u8 = 0x04;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 
-/// One connection of an exchange as a file in pcapng. The times are those of the exchange, from
-/// 1970-01-01 on; `about`, which may have lines, is the file's comment.
-pub fn pcapng(exchange: &Exchange, connection: ConnectionId, about: &str) -> Vec<u8> {
-    let mut capture = Capture::new(about, FIRST_PORT.wrapping_add(connection.0));
-    capture.handshake();
-    let Bytes { to_subject, to_actor } = exchange.bytes(connection);
-    let (mut to_subject, mut to_actor) = (&to_subject[..], &to_actor[..]);
+/// An exchange as a file in pcapng, each connection as a stream of TCP from a port of its own. The times are
+/// those of the exchange, from 1970-01-01 on; `about`, which may have lines, is the file's comment.
+pub fn pcapng(exchange: &Exchange, about: &str) -> Vec<u8> {
+    let mut capture = Capture::new(about);
+    let mut flows: Vec<Flow<'_>> =
+        exchange.connections().map(|id| Flow::of(exchange, id)).collect();
+    let is_offered = |id| {
+        let mut events = exchange.events.iter();
+        events.any(|event| event.connection == id && event.what == What::Offered)
+    };
+    for (id, flow) in exchange.connections().zip(&mut flows) {
+        // Who does not come to a listener was there from the start.
+        if !is_offered(id) {
+            capture.begin(flow, Time::default());
+        }
+    }
     let subjects_end_seen = exchange.both_ends;
-    for event in exchange.events.iter().filter(|event| event.connection == connection) {
-        let Event { at, end, ref what, .. } = *event;
+    for event in &exchange.events {
+        let Event { at, end, ref what, connection, .. } = *event;
+        let Some(flow) = flows.get_mut(usize::from(connection.0)) else { continue };
         let only_actor_saw = end == End::Actor && !subjects_end_seen;
+        if what.is_servers() {
+            continue;
+        }
+        capture.begin(flow, at);
         match *what {
             What::Arrived { bytes } => {
-                capture.data(Side::Client, at, take(&mut to_subject, bytes));
+                let bytes = take(&mut flow.to_subject, bytes);
+                capture.data(flow, Side::Client, at, bytes);
             }
-            What::Wrote { bytes } => capture.data(Side::Server, at, take(&mut to_actor, bytes)),
+            What::Wrote { bytes } => {
+                let bytes = take(&mut flow.to_actor, bytes);
+                capture.data(flow, Side::Server, at, bytes);
+            }
             What::Read { bytes } if only_actor_saw => {
-                capture.data(Side::Server, at, take(&mut to_actor, bytes));
+                let bytes = take(&mut flow.to_actor, bytes);
+                capture.data(flow, Side::Server, at, bytes);
             }
-            What::Discarded { bytes } => capture.skip(Side::Server, bytes),
-            What::FinArrived => capture.end(Side::Client, at, FIN),
-            What::ResetArrived => capture.end(Side::Client, at, RST),
-            What::ReadEnd if only_actor_saw => capture.end(Side::Server, at, FIN),
-            What::ReadReset if only_actor_saw => capture.end(Side::Server, at, RST),
-            What::Shut | What::Dropped { reset: false } => capture.end(Side::Server, at, FIN),
-            What::Dropped { reset: true } => capture.end(Side::Server, at, RST),
+            What::Discarded { bytes } => flow.skip(Side::Server, bytes),
+            What::FinArrived => capture.end(flow, Side::Client, at, FIN),
+            What::ResetArrived => capture.end(flow, Side::Client, at, RST),
+            What::ReadEnd if only_actor_saw => capture.end(flow, Side::Server, at, FIN),
+            What::ReadReset if only_actor_saw => capture.end(flow, Side::Server, at, RST),
+            What::Shut | What::Dropped { reset: false } => {
+                capture.end(flow, Side::Server, at, FIN);
+            }
+            What::Dropped { reset: true } | What::Refused => {
+                capture.end(flow, Side::Server, at, RST);
+            }
             _ => {}
         }
     }
@@ -78,17 +101,48 @@ struct Sent {
     ended: bool,
 }
 
+/// One connection: its bytes that are not in the file yet, and what each side has sent.
+struct Flow<'a> {
+    to_subject: &'a [u8],
+    to_actor: &'a [u8],
+    /// The client's.
+    port: u16,
+    /// Its handshake is in the file.
+    begun: bool,
+    client: Sent,
+    server: Sent,
+}
+
+impl<'a> Flow<'a> {
+    fn of(exchange: &'a Exchange, connection: ConnectionId) -> Self {
+        let Bytes { to_subject, to_actor } = exchange.bytes(connection);
+        let port = FIRST_PORT.wrapping_add(connection.0);
+        let (client, server) = (Sent::default(), Sent::default());
+        Self { to_subject, to_actor, port, begun: false, client, server }
+    }
+
+    const fn sent(&mut self, side: Side) -> &mut Sent {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// Bytes were sent that nobody has.
+    const fn skip(&mut self, side: Side, bytes: u64) {
+        let sent = self.sent(side);
+        sent.next = sent.next.wrapping_add(bytes as u32);
+    }
+}
+
 /// A file that grows by packets.
 struct Capture {
     file: Vec<u8>,
-    port: u16,
-    client: Sent,
-    server: Sent,
     packets: u16,
 }
 
 impl Capture {
-    fn new(about: &str, port: u16) -> Self {
+    fn new(about: &str) -> Self {
         let mut section = 0x1A2B_3C4D_u32.to_le_bytes().to_vec();
         section.extend([1, 0, 0, 0]);
         section.extend(u64::MAX.to_le_bytes());
@@ -99,54 +153,44 @@ impl Capture {
         interface.extend([0; 6]);
         let mut file = block(0x0A0D_0D0A, &section);
         file.extend(block(1, &interface));
-        Self { file, port, client: Sent::default(), server: Sent::default(), packets: 0 }
+        Self { file, packets: 0 }
     }
 
-    fn handshake(&mut self) {
-        let accepted = Time::default();
-        self.packet(Side::Client, accepted, SYN, &[]);
-        self.client.next = 1;
-        self.packet(Side::Server, accepted, SYN | ACK, &[]);
-        self.server.next = 1;
-        self.packet(Side::Client, accepted, ACK, &[]);
-    }
-
-    fn sent(&mut self, side: Side) -> &mut Sent {
-        match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
+    /// The handshake of TCP, before all else of a connection.
+    fn begin(&mut self, flow: &mut Flow<'_>, at: Time) {
+        if std::mem::replace(&mut flow.begun, true) {
+            return;
         }
+        self.packet(flow, Side::Client, at, SYN, &[]);
+        flow.client.next = 1;
+        self.packet(flow, Side::Server, at, SYN | ACK, &[]);
+        flow.server.next = 1;
+        self.packet(flow, Side::Client, at, ACK, &[]);
     }
 
-    fn data(&mut self, side: Side, at: Time, bytes: &[u8]) {
+    fn data(&mut self, flow: &mut Flow<'_>, side: Side, at: Time, bytes: &[u8]) {
         for segment in bytes.chunks(SEGMENT) {
-            self.packet(side, at, PSH | ACK, segment);
-            let sent = self.sent(side);
+            self.packet(flow, side, at, PSH | ACK, segment);
+            let sent = flow.sent(side);
             sent.next = sent.next.wrapping_add(segment.len() as u32);
         }
     }
 
-    /// Bytes were sent that nobody has.
-    fn skip(&mut self, side: Side, bytes: u64) {
-        let sent = self.sent(side);
-        sent.next = sent.next.wrapping_add(bytes as u32);
-    }
-
     /// FIN or RST; each side sends one of them, and a RST behind a FIN.
-    fn end(&mut self, side: Side, at: Time, flag: u8) {
-        if self.sent(side).ended && flag == FIN {
+    fn end(&mut self, flow: &mut Flow<'_>, side: Side, at: Time, flag: u8) {
+        if flow.sent(side).ended && flag == FIN {
             return;
         }
-        self.packet(side, at, flag | ACK, &[]);
-        let sent = self.sent(side);
+        self.packet(flow, side, at, flag | ACK, &[]);
+        let sent = flow.sent(side);
         sent.next = sent.next.wrapping_add(u32::from(flag == FIN));
         sent.ended = true;
     }
 
-    fn packet(&mut self, side: Side, at: Time, flags: u8, payload: &[u8]) {
+    fn packet(&mut self, flow: &Flow<'_>, side: Side, at: Time, flags: u8, payload: &[u8]) {
         let (from, to, ports, sent, got) = match side {
-            Side::Client => (CLIENT, SERVER, [self.port, HTTP], self.client, self.server),
-            Side::Server => (SERVER, CLIENT, [HTTP, self.port], self.server, self.client),
+            Side::Client => (CLIENT, SERVER, [flow.port, HTTP], flow.client, flow.server),
+            Side::Server => (SERVER, CLIENT, [HTTP, flow.port], flow.server, flow.client),
         };
         let got = if flags & ACK == 0 { 0 } else { got.next };
         let mut tcp = ports.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>();

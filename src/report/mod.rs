@@ -77,7 +77,7 @@ pub use wire_log::{WireLine, wire_lines, wire_log};
 pub use work::figures;
 
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange};
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::finding::repro::{Repro, Seen, ending_fields};
 use crate::script::Script;
@@ -133,7 +133,7 @@ impl Shown<'_> {
             // Nothing was seen where a run was interrupted before the script was played again.
             seen: Some(Seen {
                 timeline: bounded(&timeline(exchange, Some(violation)), TIMELINE_LINES),
-                wire: bounded(&wire_log(exchange, ConnectionId::FIRST), WIRE_LINES),
+                wire: bounded(&wire_log(exchange), WIRE_LINES),
             })
             .filter(|seen| !seen.timeline.is_empty() && !seen.wire.is_empty()),
         }

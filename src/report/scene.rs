@@ -1,12 +1,13 @@
-//! What happened on a finding's connection, as much of it as a report shows: its timeline, and its bytes.
+//! What happened when a finding's script was played, as much of it as a report shows: the timeline, and the
+//! bytes of all connections.
 
 use super::timeline::{Item, Timeline};
 use super::wire_log::{WireLine, wire_lines};
 use super::{TIMELINE_LINES, WIRE_LINES};
-use crate::exchange::{ConnectionId, Exchange};
+use crate::exchange::Exchange;
 use crate::verdict::Violation;
 
-/// What happened on one connection. The middle of a long story is left out.
+/// What happened in one play. The middle of a long story is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scene {
     /// The timeline.
@@ -18,11 +19,11 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// That of an exchange's first connection, with a violation marked.
+    /// That of an exchange, with a violation marked.
     pub fn of(exchange: &Exchange, violation: Option<&Violation>) -> Self {
-        let timeline = Timeline::of(exchange, ConnectionId::FIRST, violation);
+        let timeline = Timeline::of(exchange, violation);
         let items = timeline.bounded_items(TIMELINE_LINES);
-        let mut wire = wire_lines(exchange, ConnectionId::FIRST);
+        let mut wire = wire_lines(exchange);
         let (first, last) = WIRE_LINES;
         let left_out = wire.len().checked_sub(first + last).filter(|left| *left > 0);
         if let Some(left) = left_out {

@@ -10,7 +10,6 @@ use super::reach::{no_effect, reach};
 use super::table::table;
 use super::timeline::{Timeline, clip};
 use super::work::figures;
-use crate::exchange::ConnectionId;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::share::Share;
@@ -562,7 +561,7 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
         let text = format!("other explanations that hangup tested and excluded: {refuted}");
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
-    let timeline = Timeline::of(&finding.exchange, ConnectionId::FIRST, Some(&finding.violation));
+    let timeline = Timeline::of(&finding.exchange, Some(&finding.violation));
     let _ = write!(out, "\n{}", timeline.text(style.width));
     out
 }

@@ -4,7 +4,7 @@
 //! values of headers that concern the handshake alone: others may be secret, or change.
 
 use super::text;
-use super::timeline::{clip, not_kept, short, whole_frame};
+use super::timeline::{clip, connection_number, not_kept, short, whole_frame};
 use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Role, handshake};
@@ -28,6 +28,8 @@ const SHOWN_PREFIX: &str = "sec-websocket-";
 /// Bytes that came together, and what they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireLine {
+    /// On which connection.
+    pub connection: ConnectionId,
     /// When they were there: at the server, or where its own were written or seen.
     pub at: Time,
     /// Whether the client sent them.
@@ -38,17 +40,21 @@ pub struct WireLine {
     pub bytes: String,
 }
 
-/// The bytes of one connection in lines of at most 80 columns, in order of time; a line that says
-/// so where there are none.
-pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
+/// The bytes of all connections in lines of at most 80 columns, in order of time; a line that says
+/// so where there are none. Of several connections each line begins with the number of its own.
+pub fn wire_log(exchange: &Exchange) -> String {
     let mut out = String::new();
     let mut last = None;
-    for WireLine { at, from_client, what, bytes } in wire_lines(exchange, connection) {
+    let several = exchange.connections().count() > 1;
+    for WireLine { connection, at, from_client, what, bytes } in wire_lines(exchange) {
         let time = if last == Some(at) { String::new() } else { short(at) };
         last = Some(at);
         let arrow = if from_client { '>' } else { '<' };
+        let number =
+            if several { connection_number(connection).to_string() } else { String::new() };
         let mut say = |time: &str, text: &str| {
-            let _ = writeln!(out, "{}", format!("{time:>13} {arrow} {text}").trim_end());
+            let line = format!("{number:1}{time:>12} {arrow} {text}");
+            let _ = writeln!(out, "{}", line.trim_end());
         };
         if bytes.is_empty() {
             say(&time, &what);
@@ -62,17 +68,30 @@ pub fn wire_log(exchange: &Exchange, connection: ConnectionId) -> String {
     if out.is_empty() { "nothing was sent\n".to_owned() } else { out }
 }
 
-/// The bytes of one connection, in order of time.
-pub fn wire_lines(exchange: &Exchange, connection: ConnectionId) -> Vec<WireLine> {
+/// The bytes of all connections, in order of time.
+pub fn wire_lines(exchange: &Exchange) -> Vec<WireLine> {
+    let mut lines: Vec<(usize, WireLine)> = Vec::new();
+    for connection in exchange.connections() {
+        lines.extend(lines_of(exchange, connection));
+    }
+    lines.sort_by_key(|(event, _)| *event);
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+/// The bytes of one connection, each line with the event that carried them.
+fn lines_of(exchange: &Exchange, connection: ConnectionId) -> Vec<(usize, WireLine)> {
     let bytes = exchange.bytes(connection);
-    let events = || exchange.events.iter().filter(|event| event.connection == connection);
-    let gaps = events().scan(0, |taken, event| Some(gap(taken, event, exchange.both_ends)));
+    let events = || {
+        let events = exchange.events.iter().enumerate();
+        events.filter(|(_, event)| event.connection == connection)
+    };
+    let gaps = events().scan(0, |taken, (_, event)| Some(gap(taken, event, exchange.both_ends)));
     let gaps = gaps.flatten();
     let mut to_subject =
         Direction::new(true, exchange.subject.other(), &bytes.to_subject, iter::empty());
     let mut to_actor = Direction::new(false, exchange.subject, &bytes.to_actor, gaps);
     let mut out = Vec::new();
-    for event in events() {
+    for (index, event) in events() {
         let is_actors = event.end == End::Actor;
         // Where both ends were seen, what a server wrote is shown when it wrote it.
         let lines = match event.what {
@@ -89,11 +108,8 @@ pub fn wire_lines(exchange: &Exchange, connection: ConnectionId) -> Vec<WireLine
             _ => Vec::new(),
         };
         let at = event.at;
-        out.extend(lines.into_iter().map(|(from_client, what, bytes)| WireLine {
-            at,
-            from_client,
-            what,
-            bytes,
+        out.extend(lines.into_iter().map(|(from_client, what, bytes)| {
+            (index, WireLine { connection, at, from_client, what, bytes })
         }));
     }
     out
@@ -286,7 +302,7 @@ mod tests {
         bytes.to_actor.extend(server);
         exchange.push(Time(0), What::Arrived { bytes: client.len() as u32 });
         exchange.push(Time(1_500_000), What::Wrote { bytes: server.len() as u32 });
-        wire_log(&exchange, ConnectionId::FIRST)
+        wire_log(&exchange)
     }
 
     fn request(header: &str) -> Vec<u8> {
@@ -327,7 +343,7 @@ mod tests {
             exchange.bytes_mut(ConnectionId::FIRST).to_subject.push(*byte);
             exchange.push(Time(at), What::Arrived { bytes: 1 });
         }
-        let log = wire_log(&exchange, ConnectionId::FIRST);
+        let log = wire_log(&exchange);
         assert!(log.starts_with("      0.000 s > part of a request, 1 byte\n"), "{log}");
         assert!(log.contains("> Cookie: (3 bytes)") && !log.contains("61"), "{log}");
         let lines: Vec<&str> = log.lines().rev().take(2).map(|line| &line[14..]).collect();

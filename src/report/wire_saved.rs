@@ -2,7 +2,7 @@
 
 use super::timeline::time_of;
 use super::wire_log::{BYTES, WireLine};
-use crate::exchange::Time;
+use crate::exchange::{ConnectionId, Time};
 
 /// The columns of a line's time.
 const TIME: usize = 13;
@@ -25,12 +25,16 @@ pub(super) fn lines_of_text(text: &str) -> (Vec<WireLine>, Option<(usize, usize)
         }
         let arrow = chars.get(TIME + 1);
         let (Some('>' | '<'), Some(' ')) = (arrow, chars.get(TIME)) else { continue };
-        last = time_of(part(0, TIME).trim()).unwrap_or(last);
+        // Of several connections a line begins with its number: a time leaves that place free.
+        let number = chars[0].to_digit(10).and_then(|number| u16::try_from(number).ok());
+        let connection = ConnectionId(number.map_or(0, |number| number.saturating_sub(1)));
+        last = time_of(part(1, TIME).trim()).unwrap_or(last);
         let (what, bytes) = (part(TIME + 3, TIME + 3 + BYTES), part(TIME + 3 + BYTES, usize::MAX));
         let is_split = what.ends_with(' ') && is_hex(&bytes);
         match lines.last_mut() {
             Some(before) if is_split && what.trim().is_empty() => before.bytes = bytes,
             _ => lines.push(WireLine {
+                connection,
                 at: last,
                 from_client: arrow == Some(&'>'),
                 what: if is_split { what.trim_end().to_owned() } else { what + &bytes },
@@ -50,7 +54,6 @@ fn is_hex(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::ConnectionId;
     use crate::report::{wire_lines, wire_log};
     use crate::run::virtual_time::play_and_judge;
     use crate::target::Registry;
@@ -64,12 +67,13 @@ mod tests {
             "upgrade\nping \"hi\"\nclose 1000 \"a reason of forty and more characters, which is long\"\nfin\n",
             "upgrade in pieces of 50 bytes every 1ms\ntext \"a > b < c\"\nunmasked close 1000\n",
             "fin\n",
+            "upgrade\nping\n2: upgrade\n2: wait 1s\n2: close 1000 \"bye\"\n3: unmasked text 9B\n",
         ] {
             let played = script.parse().expect(script);
             let (exchange, _) = play_and_judge(&target, &target.bounds(), &played, 0);
-            let (saved, left_out) = lines_of_text(&wire_log(&exchange, ConnectionId::FIRST));
+            let (saved, left_out) = lines_of_text(&wire_log(&exchange));
             let millis = |at: Time| Time(at.0.div_ceil(1000) * 1000);
-            let fresh = wire_lines(&exchange, ConnectionId::FIRST).into_iter();
+            let fresh = wire_lines(&exchange).into_iter();
             let fresh: Vec<WireLine> =
                 fresh.map(|line| WireLine { at: millis(line.at), ..line }).collect();
             assert_eq!((saved, left_out), (fresh, None), "{script}");

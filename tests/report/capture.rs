@@ -8,6 +8,7 @@ use hangup::target::reference::faults::PlantedFault;
 use hangup::view::{Frame, View};
 use hangup::wire::Role;
 use hangup::{Script, Target};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -77,6 +78,41 @@ fn read(file: &[u8]) -> (Vec<Seen>, usize) {
     (all, wrong)
 }
 
+/// What a file has of TCP: by the ports of a direction, how many SYN, and the bytes.
+fn streams(file: &[u8]) -> BTreeMap<(u16, u16), (usize, Vec<u8>)> {
+    let mut streams: BTreeMap<(u16, u16), (usize, Vec<u8>)> = BTreeMap::new();
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    let mut at = 0;
+    while at < file.len() {
+        let (kind, length) = (word(at), word(at + 4) as usize);
+        if kind == 6 {
+            let packet = &file[at + 28..][..word(at + 20) as usize];
+            let port = |at: usize| u16::from_be_bytes([packet[at], packet[at + 1]]);
+            let stream = streams.entry((port(20), port(22))).or_default();
+            stream.0 += usize::from(packet[33] & 2);
+            stream.1.extend_from_slice(&packet[40..]);
+        }
+        at += length;
+    }
+    streams
+}
+
+#[test]
+fn each_connection_is_a_stream_from_a_port_of_its_own() {
+    let script = "upgrade\napp close\n2: upgrade\n2: + ping\n2: wait 1s\n2: close 1000\n3: wait 2s\n3: reset\n";
+    let script: Script = script.parse().expect("a script");
+    let target: Arc<dyn Target> = Arc::new(Reference::STYLES[0].clone());
+    let exchange = play(&target, &target.bounds(), &script, 0);
+    let streams = streams(&pcapng(&exchange, "three"));
+    assert_eq!(streams.len(), 6, "both directions of three connections");
+    for connection in exchange.connections() {
+        let (port, bytes) = (50_000 + connection.0, exchange.bytes(connection));
+        let (syns, sent) = &streams[&(port, 80)];
+        assert_eq!((*syns, sent), (2, &bytes.to_subject), "port {port}");
+        assert_eq!(streams[&(80, port)].1, bytes.to_actor, "port {port}");
+    }
+}
+
 #[test]
 #[ignore = "needs tshark: by hand"]
 fn tshark_reads_the_frames_that_were_played_at_their_times() {
@@ -87,7 +123,7 @@ fn tshark_reads_the_frames_that_were_played_at_their_times() {
             let script: Script = script.parse().expect("a script");
             let exchange = play(&target, &target.bounds(), &script, 0);
             assert_eq!(exchange.subject, Role::Server);
-            let (read, wrong) = read(&pcapng(&exchange, ConnectionId::FIRST, &script.to_string()));
+            let (read, wrong) = read(&pcapng(&exchange, &script.to_string()));
             let played = played(&exchange);
             assert_eq!((&read, wrong), (&played, 0), "{}:\n{script}", target.name());
             frames += played.len();

@@ -34,6 +34,50 @@ fn the_story_of_the_article() {
 }
 
 #[test]
+fn two_connections_have_a_column_each() {
+    let script = "upgrade\napp close\n2: upgrade\n2: ping \"hi\"\n2: close 1000 \"bye\"\n";
+    insta::assert_snapshot!(shown("tungstenite/no-deadline", script));
+}
+
+#[test]
+fn three_connections_have_a_column_each_and_long_words_go_on_below() {
+    let script = "upgrade\nstop reading\napp send text 20KiB\napp close\n2: connect after 1s\n2: upgrade\n\
+                  2: close 1000\n3: upgrade in pieces of 50 bytes every 1s\n3: cut\n";
+    insta::assert_snapshot!(shown("reference", script));
+}
+
+#[test]
+fn more_connections_are_a_table_in_which_those_stand_together_that_do_the_same() {
+    let alike = |number: u8| format!("{number}: upgrade\n{number}: close 1000\n");
+    let mut script = (1..=7).filter(|number| *number != 3).map(alike).collect::<Vec<_>>().concat();
+    script += "3: upgrade\n3: app close\n";
+    insta::assert_snapshot!(shown("tungstenite/no-deadline", &script));
+}
+
+/// Events of a whole server, as its listener records them.
+#[test]
+fn what_the_whole_server_does_stands_across_all_columns() {
+    let mut exchange = Exchange::new(true);
+    let second = exchange.connect();
+    let on = |at, connection, what| Event { connection, ..Event::new(Time(at), what) };
+    let first = ConnectionId::FIRST;
+    for (at, connection, what) in [
+        (0, first, What::Offered),
+        (0, first, What::Accepted),
+        (2_000_000, first, What::ToldToBroadcast { bytes: 65_536, fingerprint: 0 }),
+        (3_000_000, first, What::ToldToShutDown),
+        (3_000_000, first, What::StoppedListening),
+        (3_500_000, second, What::Offered),
+        (3_500_000, second, What::Refused),
+        (5_000_000, first, What::Dropped { reset: false }),
+        (5_000_000, first, What::ServerReturned),
+    ] {
+        exchange.events.push(on(at, connection, what));
+    }
+    insta::assert_snapshot!(report::timeline(&exchange, None));
+}
+
+#[test]
 fn a_polite_client() {
     insta::assert_snapshot!(shown("reference", "upgrade\nping \"hi\"\nclose 1000 \"bye\"\nfin\n"));
 }
@@ -107,7 +151,7 @@ fn what_is_not_kept_of_a_flood_is_counted() {
     exchange.push(Time(4_000), What::Discarded { bytes: 69_900 });
     exchange.push_at_actor(Time(5_000), What::Read { bytes: 4 });
     exchange.push_at_actor(Time(6_000), What::ReadEnd);
-    let log = report::wire_log(&exchange, ConnectionId::FIRST);
+    let log = report::wire_log(&exchange);
     insta::assert_snapshot!(format!("{}\n{log}", report::timeline(&exchange, None)));
     let verdict = judge(&exchange, &Bounds::close_within(Duration::from_secs(5)));
     assert!(verdict.is_clean(), "{verdict:?}");

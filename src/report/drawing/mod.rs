@@ -3,6 +3,7 @@
 //! its words. What happened is in the items of a [`Timeline`](super::Timeline); here is their layout alone.
 
 mod scale;
+mod several;
 mod signs;
 
 use super::timeline::{Item, Kind, Lane, NEVER, Row, Sort, clip, short};
@@ -63,9 +64,13 @@ fn drawn(picture: &Picture<'_>, number: Option<usize>) -> Markup {
     let number_text = number.map_or_else(String::new, |number| number.to_string());
     let (title, about) = (format!("title{number_text}"), format!("about{number_text}"));
     let labels = format!("{title} {about}");
-    let places = Places::of(picture.items);
-    let story = Story::of(picture, &places);
-    let height = places.height;
+    let parts = several::parts(picture.items);
+    let (inside, height) = if parts.is_empty() {
+        let places = Places::of(picture.items);
+        (body(picture, &places), places.height)
+    } else {
+        several::stacked(picture, &parts)
+    };
     let size = number.is_none().then_some(());
     html! {
         svg class="d" xmlns=[size.map(|()| "http://www.w3.org/2000/svg")] viewBox=(format!("0 0 {WIDTH} {height}"))
@@ -73,17 +78,26 @@ fn drawn(picture: &Picture<'_>, number: Option<usize>) -> Markup {
             title id=(title) { (picture.title) }
             desc id=(about) { (picture.about) }
             @if number.is_none() { style { (PreEscaped(STYLE)) } }
-            rect class="paper" width=(WIDTH) height=(height) rx="8" {}
-            (story.link(&places))
-            (halos(picture, &places))
-            (story.rails(&places))
-            (heads(picture))
-            @for span in &places.spans { (story.measure(*span)) }
-            (rows(picture, &places))
-            (story.proof(&places))
-            @if !picture.broken { (kept(&places)) }
-            rect class="frame" x=".5" y=".5" width=(WIDTH - 1) height=(height - 1) rx="8" {}
+            (inside)
         }
+    }
+}
+
+/// One connection.
+fn body(picture: &Picture<'_>, places: &Places) -> Markup {
+    let story = Story::of(picture, places);
+    let height = places.height;
+    html! {
+        rect class="paper" width=(WIDTH) height=(height) rx="8" {}
+        (story.link(places))
+        (halos(picture, places))
+        (story.rails(places))
+        (heads(picture))
+        @for span in &places.spans { (story.measure(*span)) }
+        (rows(picture, places))
+        (story.proof(places))
+        @if !picture.broken { (kept(places)) }
+        rect class="frame" x=".5" y=".5" width=(WIDTH - 1) height=(height - 1) rx="8" {}
     }
 }
 
@@ -289,7 +303,7 @@ fn line(item: &Item, y: i32) -> Markup {
                 text x=(CLIENT + 20) y=(y + 4) { (clip(&row.text, TEXT)) }
             },
             Lane::Server => server(row, y),
-            Lane::Across => across(row, y),
+            Lane::Across | Lane::Whole => across(row, y),
         },
         Item::Again { rows: 1, times, .. } => aside(format!("the same, {times} times more")),
         Item::Again { rows, times, .. } => aside(format!("these {rows}, {times} times more")),

@@ -116,10 +116,12 @@ pub(super) fn lasting(span: Span) -> Option<String> {
 mod tests {
     use super::super::super::timeline::{Lane, Row};
     use super::*;
+    use crate::exchange::ConnectionId;
 
     fn row(at: u64, kind: Kind) -> Item {
         let (at, text) = (Time(at), String::new());
-        Item::Row(Row { at, event: None, lane: Lane::Across, kind, text, marked: false })
+        let (connection, lane) = (ConnectionId::FIRST, Lane::Across);
+        Item::Row(Row { at, connection, event: None, lane, kind, text, marked: false })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::StepSays;
 use super::super::drawing::{self, Picture};
 use super::super::page::{ProblemPage, VariantPage};
 use super::super::text::count;
-use super::super::timeline::short;
+use super::super::timeline::{connection_number, short};
 use super::super::wire_log::WireLine;
 use super::Place;
 use crate::verdict::{Cause, Condition, Symptom};
@@ -175,19 +175,21 @@ fn wire(scene: &Scene) -> Markup {
             (time, line)
         })
         .collect();
+    let several = scene.wire.iter().any(|line| line.connection != scene.wire[0].connection);
     html! {
         details class="wire" {
             summary { "On the wire, " (count(scene.wire.len(), "line")) }
             div class="scroll" tabindex="0" role="group" aria-label="On the wire" {
                 table {
-                    thead { tr { th scope="col" { "time" } th scope="col" { "from" } th scope="col" { "what" } th scope="col" { "bytes" } } }
+                    thead { tr { th scope="col" { "time" } @if several { th scope="col" { "connection" } } th scope="col" { "from" } th scope="col" { "what" } th scope="col" { "bytes" } } }
                     tbody {
                         @for (index, (time, line)) in rows.iter().enumerate() {
                             @if let Some((behind, lines)) = scene.left_out {
-                                @if behind == index { tr { td colspan="4" { (count(lines, "line")) " left out" } } }
+                                @if behind == index { tr { td colspan=(if several { 5 } else { 4 }) { (count(lines, "line")) " left out" } } }
                             }
                             tr class=[(!line.from_client).then_some("server")] {
                                 td { (time) }
+                                @if several { td { (connection_number(line.connection)) } }
                                 td { (if line.from_client { "client \u{2192}" } else { "\u{2190} server" }) }
                                 td { (line.what) }
                                 td { (line.bytes) }

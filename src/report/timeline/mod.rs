@@ -1,14 +1,16 @@
-//! The timeline: what happened on one connection as rows of client, time and server, with the
+//! The timeline: what happened on one connection, or on all, as rows of client, time and server, with the
 //! violation marked.
 //!
-//! [`Timeline`] is data; [`Timeline::text`] lays it out in columns. Frames are read by
+//! [`Timeline`] is data; [`Timeline::text`] lays it out in lines, of several connections by `columns`. Frames are read by
 //! [`view`](crate::view), and by nobody here.
 
+mod columns;
 mod item;
 mod kind;
 #[cfg(feature = "cli")]
 mod saved;
 
+pub(super) use columns::connection_number;
 pub use item::Item;
 pub use kind::{Kind, Sort};
 #[cfg(feature = "cli")]
@@ -16,9 +18,10 @@ pub(super) use saved::{items_of_text, time_of};
 
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
-use crate::verdict::{Ending, Violation};
+use crate::verdict::{Ending, Invariant, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::iter;
 
@@ -33,13 +36,13 @@ const LONGEST: usize = 4;
 /// The time of what never happens.
 pub(super) const NEVER: Time = Time(u64::MAX);
 
-/// Draws the timeline of an exchange's first connection, in 80 columns; where there is a
+/// Draws the timeline of an exchange, in 80 columns; where there is a
 /// `violation`, its deadline and the events that prove it are marked.
 pub fn timeline(exchange: &Exchange, violation: Option<&Violation>) -> String {
-    Timeline::of(exchange, ConnectionId::FIRST, violation).text(WIDTH)
+    Timeline::of(exchange, violation).text(WIDTH)
 }
 
-/// What happened on one connection, row by row.
+/// What happened, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// The rows, in order of time.
@@ -51,6 +54,8 @@ pub struct Timeline {
 pub struct Row {
     /// When; `Time(u64::MAX)` for what is so for ever.
     pub at: Time,
+    /// On which connection; the first one for what is the whole server's ([`Lane::Whole`]).
+    pub connection: ConnectionId,
     /// The event that it shows, as an index into the exchange; `None` for a deadline and for
     /// how it ended.
     pub event: Option<usize>,
@@ -77,35 +82,48 @@ pub enum Lane {
     Server,
     /// Across both: the network, a deadline, an ending.
     Across,
+    /// Across all connections: the whole server, where there are several.
+    Whole,
 }
 
 impl Timeline {
-    /// Reads a connection; where there is a `violation`, its deadline is put in, and the
+    /// Reads all connections; where there is a `violation`, its deadline is put in, and the
     /// events that prove it are marked.
-    pub fn of(
-        exchange: &Exchange,
-        connection: ConnectionId,
-        violation: Option<&Violation>,
-    ) -> Self {
-        let mut rows = rows(exchange, connection);
+    pub fn of(exchange: &Exchange, violation: Option<&Violation>) -> Self {
+        let mut rows: Vec<Row> = Vec::new();
+        let several = exchange.connections().count() > 1;
+        for connection in exchange.connections() {
+            rows.extend(self::rows(exchange, connection, several));
+        }
+        if several {
+            // In the order in which it happened.
+            rows.sort_by_key(|row| row.event);
+        }
         if let Some(violation) = violation {
             mark(&mut rows, violation);
         }
         Self { rows }
     }
 
+    /// The connections that it shows, in order.
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        connections(self.rows.iter())
+    }
+
     /// Lays it out in lines of at most `width` columns, 60 at least.
     pub fn text(&self, width: usize) -> String {
         let lanes = width.max(60) - TIME;
+        let connections = self.connections();
+        if connections.len() > 1 {
+            return columns::text(self, &connections, lanes);
+        }
         let mut out = format!("{:>13}  client{:>width$}\n", "time", "server", width = lanes - 6);
         let mut last_time = None;
         for item in self.items() {
             match item {
                 Item::Row(row) => row.draw(&mut out, lanes, &mut last_time),
                 Item::Again { rows, times, until } => {
-                    let what =
-                        if rows == 1 { "this".to_owned() } else { format!("these {rows} lines") };
-                    let _ = writeln!(out, "{:TIME$}... {what} {times} times more, to {until}", "");
+                    out.push_str(&again(rows, times, until));
                     last_time = Some(until);
                 }
                 Item::LeftOut(_) => {}
@@ -113,6 +131,25 @@ impl Timeline {
         }
         out
     }
+}
+
+/// The connections of rows, in order; what is the whole server's is of none.
+fn connections<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<ConnectionId> {
+    let rows = rows.filter(|row| row.lane != Lane::Whole);
+    rows.map(|row| row.connection).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The line that says how often the rows before it come once more.
+fn again(rows: usize, times: usize, until: Time) -> String {
+    let what = if rows == 1 { "this".to_owned() } else { format!("these {rows} lines") };
+    format!("{:TIME$}... {what} {times} times more, to {until}\n", "")
+}
+
+/// What stands across all lanes.
+fn across(text: &str, lanes: usize) -> String {
+    let text = clip(text, lanes - 8);
+    let side = "=".repeat((lanes - text.chars().count()).saturating_sub(2) / 2);
+    format!("{side} {text} {side}")
 }
 
 /// How many rows at the start repeat, and how often: `(rows, times)`. Few repetitions
@@ -129,7 +166,8 @@ fn cycle(rows: &[Row]) -> (usize, usize) {
 
 impl Row {
     fn draws_as(&self, other: &Self) -> bool {
-        !self.marked && !other.marked && (self.lane, &self.text) == (other.lane, &other.text)
+        let drawn = |row: &Self| (row.connection, row.lane);
+        !self.marked && !other.marked && drawn(self) == drawn(other) && self.text == other.text
     }
 
     fn draw(&self, out: &mut String, lanes: usize, last_time: &mut Option<Time>) {
@@ -149,10 +187,7 @@ impl Row {
             Lane::ToClient(false) => format!("x{} {text}", " -".repeat((fill - 2) / 2)),
             Lane::Client => text,
             Lane::Server => format!("{}{text}", " ".repeat(fill)),
-            Lane::Across => {
-                let side = "=".repeat(fill.saturating_sub(2) / 2);
-                format!("{side} {text} {side}")
-            }
+            Lane::Across | Lane::Whole => across(&text, lanes),
         };
         let mark = if self.marked { '!' } else { ' ' };
         let _ = writeln!(out, "{}", format!("{mark}{time:>12}  {line}").trim_end());
@@ -183,13 +218,17 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     for row in rows.iter_mut() {
         row.marked = row.event.is_some_and(|event| violation.events.contains(&event));
     }
-    let id = violation.identity.invariant();
+    let (id, connection) = (violation.identity.invariant(), violation.connection);
+    // A whole server's is of all connections.
+    let is_whole = matches!(id, Invariant::ShutsDownInTime | Invariant::ReturnsToRest)
+        && connections(rows.iter()).len() > 1;
+    let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
         let text = format!("deadline of {id}, counted from {}", owed.since);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
-        rows.insert(place, Row { at, event: None, lane: Lane::Across, kind, text, marked: true });
+        rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
         Ending::Never => (NEVER, "still open: no task can run, no timer is pending".to_owned()),
@@ -198,17 +237,19 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
-    let (lane, kind) = (Lane::Across, Kind::Open);
-    rows.push(Row { at, event: None, lane, kind, text, marked: true });
+    rows.push(Row { at, connection, event: None, lane, kind: Kind::Open, text, marked: true });
 }
 
-fn rows(exchange: &Exchange, connection: ConnectionId) -> Vec<Row> {
+/// One connection's. Beside others what is the whole server's stands on the first, across all.
+fn rows(exchange: &Exchange, connection: ConnectionId, several: bool) -> Vec<Row> {
     let bytes = exchange.bytes(connection);
     let events = || {
         let events = exchange.events.iter().enumerate();
-        events.filter(move |(_, event)| event.connection == connection || event.what.is_servers())
+        events.filter(move |(_, event)| event.connection == connection)
     };
     let mut reader = Reader {
+        connection,
+        several,
         to_subject: Direction::new(exchange.subject.other(), &bytes.to_subject),
         to_actor: Direction::new(exchange.subject, &bytes.to_actor),
         rows: Vec::new(),
@@ -229,6 +270,9 @@ fn got(event: &Event) -> usize {
 
 /// Reads events into rows.
 struct Reader<'a> {
+    connection: ConnectionId,
+    /// Whether other connections are shown beside it.
+    several: bool,
     to_subject: Direction<'a>,
     to_actor: Direction<'a>,
     rows: Vec<Row>,
@@ -262,11 +306,20 @@ impl Reader<'_> {
             // In virtual time it was looked at after the proof, years later.
             What::Stands(standing) if both_ends => {
                 let (event, lane, text) = (Some(index), Lane::Server, stands(standing));
-                let kind = Kind::Waits;
-                self.rows.push(Row { at: NEVER, event, lane, kind, text, marked: false });
+                let (kind, connection) = (Kind::Waits, self.connection);
+                self.rows.push(Row {
+                    at: NEVER,
+                    connection,
+                    event,
+                    lane,
+                    kind,
+                    text,
+                    marked: false,
+                });
             }
             what => {
                 if let Some((lane, kind, text)) = own_doing(what) {
+                    let lane = if self.several && what.is_servers() { Lane::Whole } else { lane };
                     self.push(index, event, lane, (kind, text));
                 }
             }
@@ -293,7 +346,8 @@ impl Reader<'_> {
 
     fn push(&mut self, index: usize, event: &Event, lane: Lane, (kind, text): (Kind, String)) {
         let text = if event.inferred { format!("{text} (inferred)") } else { text };
-        self.rows.push(Row { at: event.at, event: Some(index), lane, kind, text, marked: false });
+        let (at, connection, event) = (event.at, self.connection, Some(index));
+        self.rows.push(Row { at, connection, event, lane, kind, text, marked: false });
     }
 }
 

@@ -3,14 +3,19 @@
 //! Files keep the words of the hangup that wrote them: what a line says in words that are not known here is
 //! drawn without a sign of its own.
 
+use super::columns::Layout;
 use super::{Item, Kind, Lane, NEVER, Row, Sort, TIME};
-use crate::exchange::Time;
+use crate::exchange::{ConnectionId, Time};
 use crate::wire::Opcode;
 
 /// The lines of a timeline in columns, as [`Timeline::text`](super::Timeline::text) lays it out; none
 /// of a text that is no timeline.
 pub(in crate::report) fn items_of_text(text: &str) -> Vec<Item> {
     let mut last = Time::ZERO;
+    let head = text.lines().next().unwrap_or_default();
+    if let Some(layout) = Layout::of(head) {
+        return layout.items(text);
+    }
     let lines = text.lines().skip(1);
     lines.filter_map(|line| item(line, &mut last)).collect()
 }
@@ -26,11 +31,12 @@ fn item(line: &str, last: &mut Time) -> Option<Item> {
     let (lane, text) = lane(&said)?;
     let kind = kind(lane, &text);
     let marked = margin.starts_with('!');
-    Some(Item::Row(Row { at: *last, event: None, lane, kind, text, marked }))
+    let connection = ConnectionId::FIRST;
+    Some(Item::Row(Row { at: *last, connection, event: None, lane, kind, text, marked }))
 }
 
 /// `this 29 times more, to 30.000 s`, `these 2 lines 29 times more, to ..`, `12 lines left out ...`.
-fn counted(said: &str, last: &mut Time) -> Option<Item> {
+pub(super) fn counted(said: &str, last: &mut Time) -> Option<Item> {
     let words: Vec<&str> = said.split(' ').collect();
     match words[..] {
         ["this", times, "times", "more,", "to", until, "s"] => {
@@ -78,7 +84,7 @@ fn lane(said: &str) -> Option<(Lane, String)> {
     }
 }
 
-fn kind(lane: Lane, text: &str) -> Kind {
+pub(super) fn kind(lane: Lane, text: &str) -> Kind {
     let plain = text.trim_end_matches(" (inferred)").trim_end_matches(" (not read)");
     match (lane, plain) {
         (Lane::Client, "stops reading") => Kind::StopsReading,
@@ -86,7 +92,7 @@ fn kind(lane: Lane, text: &str) -> Kind {
         (Lane::Client, "does nothing more") => Kind::Silent,
         (Lane::Client, _) => Kind::Other,
         (Lane::Across, "the network is cut") => Kind::Cut,
-        (Lane::Across, text) => across(text),
+        (Lane::Across | Lane::Whole, text) => across(text),
         (Lane::Server, text) => of_server(text),
         (Lane::ToServer | Lane::ToClient(_), text) => sent(text),
     }
@@ -185,9 +191,9 @@ fn has_fault(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::ConnectionId;
     use crate::report::{Timeline, timeline};
     use crate::run::virtual_time::play_and_judge;
+    use crate::script::Script;
     use crate::target::Registry;
     use std::sync::Arc;
 
@@ -229,15 +235,57 @@ mod tests {
                 let played = script.parse().expect(script);
                 let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &played, 0);
                 let violation = verdict.violations.first();
-                let fresh = Timeline::of(&exchange, ConnectionId::FIRST, violation).items();
+                let fresh = Timeline::of(&exchange, violation).items();
                 let saved = items_of_text(&timeline(&exchange, violation));
                 assert_eq!(saved, drawn(fresh), "{script} on {name}");
             }
         }
     }
 
+    /// A table has those together that do the same: connection by connection it is the same.
+    #[test]
+    fn a_saved_text_of_several_connections_is_drawn_as_the_exchange_is() {
+        let registry = Registry::built_in();
+        let more = "3: upgrade\n3: unmasked text 9B\n4: upgrade\n4: close\n5: upgrade\n5: close\n";
+        for script in [
+            "upgrade\napp close\n2: upgrade\n2: ping \"hi\"\n2: close 1000 \"bye: x\"\n",
+            "upgrade\nstop reading\napp send text 1MiB\n2: upgrade\n2: ping x 30 every 1s\n3: upgrade\n3: cut\n",
+            "upgrade\nstop reading\napp send text 1MiB\napp close\n2: connect after 3s\n2: upgrade\n2: reset\n",
+            &format!("upgrade\napp close\n2: upgrade\n2: cut\n{more}"),
+        ] {
+            for name in ["reference", "tungstenite/no-deadline"] {
+                let target = Arc::clone(registry.find(name).expect("a target"));
+                let played: Script = script.parse().expect(script);
+                let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &played, 0);
+                let violation = verdict.violations.first();
+                let fresh = drawn(Timeline::of(&exchange, violation).items());
+                let text = timeline(&exchange, violation);
+                let saved = items_of_text(&text);
+                if played.connections() <= 3 {
+                    assert_eq!(saved, fresh, "{script} on {name}\n{text}");
+                }
+                for connection in exchange.connections() {
+                    let of = |items: &[Item]| -> Vec<Row> {
+                        let rows = items.iter().filter_map(|item| match item {
+                            Item::Row(row) if row.connection == connection => Some(row.clone()),
+                            _ => None,
+                        });
+                        rows.collect()
+                    };
+                    assert_eq!(of(&saved), of(&fresh), "{script} on {name}\n{text}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_timeline_is_not_drawn() {
+        for head in ["connection", "connection 1    connection 2"] {
+            let odd = format!(
+                "         time  {head}\n!   1e99 s  x\n   0.0 s   9-99999  > a\n  é\n\u{1}\n"
+            );
+            let _ = items_of_text(&odd);
+        }
         assert_eq!(items_of_text(""), []);
         assert_eq!(items_of_text("time\n\u{e9}\u{1}\n!   1e99 s  client\n"), []);
         let left_out = "h\n               ... 1,204 lines left out ...\n";

@@ -3,7 +3,7 @@
 use crate::run::virtual_time::{play, server};
 use hangup::Registry;
 use hangup::bounds::Bounds;
-use hangup::exchange::{AfterDeadline, ConnectionId, Exchange, What};
+use hangup::exchange::{AfterDeadline, Exchange, What};
 use hangup::report::{timeline, wire_log};
 use hangup::run::virtual_time;
 use hangup::script::Script;
@@ -86,7 +86,7 @@ fn what_a_script_costs_grows_as_it_does() {
         let [one, two] = exchanges.map(|exchange| {
             cost(|| {
                 let drawn = timeline(&exchange, None);
-                assert!(!drawn.is_empty() && !wire_log(&exchange, ConnectionId::FIRST).is_empty());
+                assert!(!drawn.is_empty() && !wire_log(&exchange).is_empty());
             })
         });
         assert!(two < one * 3, "drawn, {line}: {one:?}, {two:?}");
