@@ -239,6 +239,9 @@ struct JsonProblem<'a> {
     sentence: &'a str,
     script: String,
     steps: usize,
+    /// Which of several connections the problem is seen on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<u32>,
     ending: JsonEnding,
     /// Over TCP only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -285,6 +288,7 @@ impl<'a> JsonProblem<'a> {
             sentence: &headline.repro.sentence,
             script: headline.repro.script_text(),
             steps: headline.repro.script.steps.len(),
+            connection: headline.scene.connection,
             ending: JsonEnding::of(headline),
             url: headline.url.as_deref(),
             repro: headline.path.as_ref().map(|path| path.display().to_string()),

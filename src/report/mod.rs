@@ -125,7 +125,10 @@ impl Shown<'_> {
             level: violation.level,
             ending,
             at_seconds,
-            sentence: sentence(violation, exchange),
+            sentence: match connection_of(violation, exchange) {
+                Some(number) => format!("Connection {number}: {}", sentence(violation, exchange)),
+                None => sentence(violation, exchange),
+            },
             script: script.clone(),
             runtime_seed,
             digest: exchange.digest(),
@@ -138,6 +141,14 @@ impl Shown<'_> {
             .filter(|seen| !seen.timeline.is_empty() && !seen.wire.is_empty()),
         }
     }
+}
+
+/// Which of several connections a violation is about, by its number in the script; `None` where it is
+/// the whole server, or where there is one only.
+fn connection_of(violation: &Violation, exchange: &Exchange) -> Option<u32> {
+    let is_whole = violation.identity.invariant().is_told_of_the_whole_server();
+    let several = exchange.connections().count() > 1;
+    (several && !is_whole).then(|| timeline::connection_number(violation.connection))
 }
 
 /// The first lines and the last ones of a text, with a word on what is left out between them.
@@ -158,6 +169,29 @@ fn bounded(text: &str, (first, last): (usize, usize)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_connections_it_is_said_which_one_a_violation_is_about() {
+        let registry = crate::target::Registry::built_in();
+        let target = registry.find("tungstenite/no-deadline").expect("built in");
+        let told = |text: &str| {
+            let script: Script = text.parse().expect(text);
+            let bounds = target.bounds();
+            let (exchange, verdict) =
+                crate::run::virtual_time::play_and_judge(target, &bounds, &script, 0);
+            let violation = verdict.violations.first().expect("it hangs");
+            let (script, exchange) = (&script, &exchange);
+            let shown = Shown { violation, script, exchange, runtime_seed: 0 };
+            let repro = shown.repro((target.name(), ""), &Opening::usual().clone(), bounds);
+            let scene = Scene::of(exchange, Some(violation));
+            let read = Repro::parse(&repro.to_text()).expect("it reads back");
+            assert_eq!(read, repro);
+            (repro.sentence.split(' ').take(3).collect::<Vec<_>>().join(" "), scene.connection)
+        };
+        assert_eq!(told("upgrade\napp close\n"), ("The server waits".to_owned(), None));
+        let second = told("upgrade\n2: upgrade\n2: app close\n");
+        assert_eq!(second, ("Connection 2: The".to_owned(), Some(2)));
+    }
 
     #[test]
     fn a_long_text_keeps_its_ends_and_says_how_much_is_left_out() {

@@ -3,13 +3,15 @@
 
 use super::timeline::{Item, Timeline};
 use super::wire_log::{WireLine, wire_lines};
-use super::{TIMELINE_LINES, WIRE_LINES};
+use super::{TIMELINE_LINES, WIRE_LINES, connection_of};
 use crate::exchange::Exchange;
 use crate::verdict::Violation;
 
 /// What happened in one play. The middle of a long story is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scene {
+    /// Which of several connections the violation is about, by its number in the script.
+    pub connection: Option<u32>,
     /// The timeline.
     pub items: Vec<Item>,
     /// The bytes of both directions: the first ones and the last.
@@ -29,7 +31,8 @@ impl Scene {
         if let Some(left) = left_out {
             wire.drain(first..first + left);
         }
-        Self { items, wire, left_out: left_out.map(|left| (first, left)) }
+        let connection = violation.and_then(|violation| connection_of(violation, exchange));
+        Self { connection, items, wire, left_out: left_out.map(|left| (first, left)) }
     }
 
     /// That of a finding's file; empty where the file says nothing of it.
@@ -38,6 +41,6 @@ impl Scene {
         let Some(seen) = seen else { return Self::default() };
         let items = super::timeline::items_of_text(&seen.timeline);
         let (wire, left_out) = super::wire_saved::lines_of_text(&seen.wire);
-        Self { items, wire, left_out }
+        Self { connection: None, items, wire, left_out }
     }
 }

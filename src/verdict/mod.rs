@@ -235,6 +235,11 @@ pub struct Violation {
 }
 
 impl Invariant {
+    /// Whether what breaks it is no connection's, but the whole server's.
+    pub const fn is_told_of_the_whole_server(self) -> bool {
+        matches!(self, Self::ShutsDownInTime | Self::ReturnsToRest)
+    }
+
     /// Whether it is about a whole server, with all its connections: it is judged only where one
     /// was played.
     pub const fn is_of_a_whole_server(self) -> bool {

@@ -77,3 +77,50 @@ pub(super) fn stacked(picture: &Picture<'_>, parts: &[(ConnectionId, Vec<Item>)]
         .collect();
     (html! { @for part in &drawn { (part) } }, top - GAP)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::svg;
+    use super::*;
+    use crate::exchange::Time;
+    use crate::report::Kind;
+
+    fn row(connection: u16, lane: Lane, text: &str) -> Item {
+        let (at, event, marked, text) = (Time(0), None, false, text.to_owned());
+        let connection = ConnectionId(connection);
+        Item::Row(Row { at, connection, event, lane, kind: Kind::Other, text, marked })
+    }
+
+    #[test]
+    fn each_connection_has_its_own_rows_and_those_of_the_whole_server() {
+        let again = |rows| Item::Again { rows, times: 4, until: Time(9) };
+        let (to, from) = (Lane::ToServer, Lane::ToClient(true));
+        let items = [
+            row(0, to, "a"),
+            row(1, to, "b"),
+            row(0, from, "c"),
+            again(3),
+            row(0, Lane::Whole, "shuts down"),
+            Item::LeftOut(7),
+            row(1, from, "d"),
+            again(1),
+        ];
+        let whole = row(0, Lane::Across, "shuts down");
+        let first =
+            vec![row(0, to, "a"), row(0, from, "c"), again(2), whole.clone(), Item::LeftOut(7)];
+        let second =
+            vec![row(1, to, "b"), again(1), whole, Item::LeftOut(7), row(1, from, "d"), again(1)];
+        assert_eq!(parts(&items), [(ConnectionId(0), first), (ConnectionId(1), second)]);
+        let text = svg(&Picture { items: &items, title: "two", about: "both", broken: true });
+        assert_eq!(text.matches("<svg ").count(), 3);
+        for name in ["connection 1", "connection 2"] {
+            assert!(text.contains(&format!(">{name}</text>")), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_connection_is_drawn_as_it_was() {
+        let items = [row(0, Lane::ToServer, "a"), row(0, Lane::Whole, "shuts down")];
+        assert_eq!(parts(&items), []);
+    }
+}

@@ -18,7 +18,7 @@ pub(super) use saved::{items_of_text, time_of};
 
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
-use crate::verdict::{Ending, Invariant, Violation};
+use crate::verdict::{Ending, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
 use std::collections::BTreeSet;
@@ -220,8 +220,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     }
     let (id, connection) = (violation.identity.invariant(), violation.connection);
     // A whole server's is of all connections.
-    let is_whole = matches!(id, Invariant::ShutsDownInTime | Invariant::ReturnsToRest)
-        && connections(rows.iter()).len() > 1;
+    let is_whole = id.is_told_of_the_whole_server() && connections(rows.iter()).len() > 1;
     let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
