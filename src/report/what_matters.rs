@@ -101,7 +101,7 @@ fn of_step(step: &Step, matters: &StepMatters<String>, tell_without: bool) -> Ve
 }
 
 const fn is_wait(step: &Step) -> bool {
-    matches!(step.act, Act::Wait(_))
+    matches!(step.act, Act::Wait(_) | Act::Connect(_))
 }
 
 fn number(range: &NumberRange, is_wait: bool) -> String {
