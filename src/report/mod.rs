@@ -186,11 +186,11 @@ mod tests {
             let scene = Scene::of(exchange, Some(violation));
             let read = Repro::parse(&repro.to_text()).expect("it reads back");
             assert_eq!(read, repro);
-            (repro.sentence.split(' ').take(3).collect::<Vec<_>>().join(" "), scene.connection)
+            (repro.sentence.split(' ').take(2).collect::<Vec<_>>().join(" "), scene.connection)
         };
-        assert_eq!(told("upgrade\napp close\n"), ("The server waits".to_owned(), None));
+        assert_eq!(told("upgrade\napp close\n"), ("The server".to_owned(), None));
         let second = told("upgrade\n2: upgrade\n2: app close\n");
-        assert_eq!(second, ("Connection 2: The".to_owned(), Some(2)));
+        assert_eq!(second, ("Connection 2:".to_owned(), Some(2)));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn text(timeline: &Timeline, connections: &[ConnectionId], lanes: usi
                     Some(text) => {
                         let place = connections.iter().position(|one| *one == row.connection);
                         let margin = place.unwrap_or(0) * (width + GAP);
-                        page.cell(&row, &text, margin, width);
+                        page.cell(&row, &text, &" ".repeat(margin), width);
                     }
                     None => page.across(&row),
                 },
@@ -53,8 +53,8 @@ pub(super) fn text(timeline: &Timeline, connections: &[ConnectionId], lanes: usi
     for (numbers, row) in together(&timeline.rows) {
         match cell(row) {
             Some(text) => {
-                let text = clip(&text, lanes - NUMBERS);
-                page.row(row, &format!("{:width$} {text}", numbers, width = NUMBERS - 1));
+                let numbers = format!("{:width$} ", numbers, width = NUMBERS - 1);
+                page.cell(row, &text, &numbers, lanes - NUMBERS);
             }
             None => page.across(row),
         }
@@ -156,13 +156,14 @@ impl Page {
     }
 
     /// A cell, in as many lines as it takes.
-    fn cell(&mut self, row: &Row, text: &str, margin: usize, width: usize) {
+    fn cell(&mut self, row: &Row, text: &str, margin: &str, width: usize) {
         let mut lines = wrapped(text, width).into_iter();
         if let Some(first) = lines.next() {
-            self.row(row, &format!("{:margin$}{first}", ""));
+            self.row(row, &format!("{margin}{first}"));
         }
+        let margin = " ".repeat(margin.chars().count());
         for line in lines {
-            self.line(if row.marked { '!' } else { ' ' }, "", &format!("{:margin$}{line}", ""));
+            self.line(if row.marked { '!' } else { ' ' }, "", &format!("{margin}{line}"));
         }
     }
 
@@ -225,6 +226,8 @@ impl Layout {
     pub fn items(&self, text: &str) -> Vec<Item> {
         let mut items: Vec<Item> = Vec::new();
         let mut last = Time::ZERO;
+        // How many connections the line before is of.
+        let mut together = 0;
         for line in text.lines().skip(1) {
             let margin: String = line.chars().take(TIME).collect();
             let said: String = line.chars().skip(TIME).collect();
@@ -253,11 +256,13 @@ impl Layout {
             let Some((connections, cell)) = self.cell(&said) else { continue };
             match lane_of(&cell) {
                 Some((lane, text)) => {
+                    together = connections.len();
                     items.extend(connections.iter().map(|connection| row(*connection, lane, text)));
                 }
                 // The second line of a cell.
                 None => {
-                    if let Some(Item::Row(row)) = items.last_mut() {
+                    for item in items.iter_mut().rev().take(together) {
+                        let Item::Row(row) = item else { continue };
                         row.text.push(' ');
                         row.text.push_str(cell.trim());
                         row.kind = kind(row.lane, &row.text);
@@ -277,6 +282,7 @@ impl Layout {
                 let cell = said.chars().skip(starts[place]).collect();
                 Some((vec![ConnectionId(place as u16)], cell))
             }
+            Self::Table if said.starts_with(' ') => Some((Vec::new(), said.to_owned())),
             Self::Table => {
                 let (numbers, cell) = said.split_once(' ')?;
                 Some((connections_of(numbers)?, cell.trim_start().to_owned()))
