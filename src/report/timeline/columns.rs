@@ -5,8 +5,10 @@
 //! about the whole server, stands across all columns, as in the timeline of one connection.
 
 #[cfg(feature = "cli")]
+use super::TIME;
+#[cfg(feature = "cli")]
 use super::saved::{counted, kind, time_of};
-use super::{Item, Lane, NEVER, Row, TIME, Timeline, across, again, clip, short};
+use super::{Item, Lane, NEVER, Row, Timeline, across, again, clip, short};
 use crate::exchange::{ConnectionId, Time};
 use std::fmt::Write as _;
 
