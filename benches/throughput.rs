@@ -10,12 +10,13 @@
 use hangup::generate::GeneratorConfig;
 use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
-use hangup::run::virtual_time::play;
+use hangup::run::virtual_time::{play, play_and_judge};
 use hangup::shrink::{BUDGET, shrink};
+use hangup::target::reference::server::ReferenceServer;
 use hangup::verdict::{Cause, Condition, Identity, Invariant};
 use hangup::wire::handshake::REQUEST;
 use hangup::wire::{CloseCode, FrameHead, Opcode};
-use hangup::{Connection, Registry, Script, Target};
+use hangup::{AppSteps, Connection, Registry, Script, Target};
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -42,6 +43,9 @@ fn main() {
     let target = |name: &str| Arc::clone(registry.find(name).expect("built in"));
     for name in ["reference", "tungstenite/read-deadline"] {
         println!("scripts per second, {name}: {:.0}", throughput(&target(name)));
+    }
+    for (connections, scripts) in several(&(Arc::new(ReferenceServer::HONEST) as Arc<dyn Target>)) {
+        println!("scripts per second, server, {connections} connections: {scripts:.0}");
     }
     println!("scripts per second, a target that spins: {:.0}", spinning(&target(SPINS)));
     for name in ["reference", "tungstenite/read-deadline"] {
@@ -74,6 +78,30 @@ fn throughput(target: &Arc<dyn Target>) -> f64 {
     let round = |seed| SCRIPTS as f64 / seconds(|| campaign(target, seed, SCRIPTS));
     round(0);
     median((1..=7).map(round).collect())
+}
+
+/// How many connections scripts have, and how many such scripts are played and judged in a second,
+/// one core. Each of their connections does what a script of one connection does, so that a cost
+/// that is linear is told by the product.
+fn several(server: &Arc<dyn Target>) -> Vec<(usize, f64)> {
+    const CONNECTIONS: u64 = 8_000;
+    const COUNTS: [usize; 3] = [1, 2, 8];
+    let config = GeneratorConfig {
+        bounds: server.bounds(),
+        app: AppSteps::ALL,
+        ..GeneratorConfig::default()
+    };
+    let single: Vec<Script> = (0..CONNECTIONS).map(|index| config.nth(1, index)).collect();
+    let round = |count: usize| {
+        let scripts: Vec<Script> = single.chunks_exact(count).map(Script::together).collect();
+        let playing = || {
+            for (script, seed) in scripts.iter().zip(0..) {
+                black_box(play_and_judge(server, &server.bounds(), script, seed));
+            }
+        };
+        scripts.len() as f64 / seconds(playing)
+    };
+    COUNTS.map(|count| (count, median((0..5).map(|_| round(count)).collect()))).to_vec()
 }
 
 /// The same, of a target that spins in most scripts; each of its findings is shrunk, too.

@@ -13,6 +13,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a read on an end found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub trait ActorEnd {
     fn request(&self) -> &str {
         handshake::REQUEST
     }
+
+    /// Connects, once, where that is not done from the start: before a server accepts.
+    fn connect(&mut self) {}
 
     /// Reads what there is. Pending while there is nothing.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read>;
@@ -106,6 +110,8 @@ pub struct Actor<S> {
     late: bool,
     /// How many steps it has begun.
     steps: u32,
+    /// When it began each of them, where somebody wants to know.
+    begun: Option<Vec<Instant>>,
     /// Bytes of joined sends, not yet on their way.
     segment: Vec<u8>,
     unit: Vec<u8>,
@@ -132,6 +138,7 @@ impl<S: ActorEnd> Actor<S> {
             ended: false,
             late: false,
             steps: 0,
+            begun: None,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
             awaits: AwaitDecoder::new(),
@@ -140,11 +147,18 @@ impl<S: ActorEnd> Actor<S> {
 
     /// Acts the script out, until its end or until what it waits for does not come.
     pub async fn act(&mut self, script: &Script) {
+        if !script.steps.first().is_some_and(Step::connects) {
+            self.end.connect();
+        }
         for (index, step) in script.steps.iter().enumerate() {
-            if self.is_done() {
+            let told = || script.steps[index..].iter().any(tells_the_server);
+            if self.late || self.is_done() && !told() {
                 return;
             }
             self.steps += 1;
+            if let Some(begun) = &mut self.begun {
+                begun.push(Instant::now());
+            }
             let next_joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
             if self.step(step, index == 0, next_joined).await.is_err() {
                 return;
@@ -157,6 +171,16 @@ impl<S: ActorEnd> Actor<S> {
     #[cfg(feature = "tcp")]
     pub const fn end_mut(&mut self) -> &mut S {
         &mut self.end
+    }
+
+    /// Keeps the time of each step.
+    pub fn keep_times(&mut self) {
+        self.begun = Some(Vec::new());
+    }
+
+    /// When it began each of its steps, where it [keeps](Self::keep_times) that.
+    pub fn begun(&self) -> &[Instant] {
+        self.begun.as_deref().unwrap_or_default()
     }
 
     /// How many steps of the script it has begun.
@@ -191,7 +215,11 @@ impl<S: ActorEnd> Actor<S> {
             Act::Idle => {}
             Act::Send(send) => return self.send(send, next_joined).await,
             // Who gives it its end may do so from the start.
-            Act::Connect(time) | Act::Wait(time) => self.wait(*time).await,
+            Act::Connect(time) => {
+                self.wait(*time).await;
+                self.end.connect();
+            }
+            Act::Wait(time) => self.wait(*time).await,
             Act::Await(awaited) => return self.await_(*awaited).await,
             Act::StopReading => {
                 self.reads = false;
@@ -269,7 +297,8 @@ impl<S: ActorEnd> Actor<S> {
         };
         for time in 0..times {
             self.pause(time, every).await;
-            if self.is_done() {
+            let is_servers = matches!(command, Command::Shutdown | Command::Broadcast(_));
+            if self.late || self.is_done() && !is_servers {
                 break;
             }
             self.end.tell(command);
@@ -378,6 +407,11 @@ impl<S: ActorEnd> Actor<S> {
             }
         }
     }
+}
+
+/// Whether a step matters when its own connection is over: it tells the whole server something.
+const fn tells_the_server(step: &Step) -> bool {
+    matches!(step.act, Act::App(Command::Shutdown | Command::Broadcast(_), _))
 }
 
 impl AwaitDecoder {

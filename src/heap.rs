@@ -123,6 +123,12 @@ impl Measure {
     }
 }
 
+/// How many bytes are held on this thread that were taken since a measurement began; 0 where there
+/// is none.
+pub fn held() -> u64 {
+    THREAD_COUNT.with(|count| count.held.get()) as u64
+}
+
 impl Drop for Measure {
     fn drop(&mut self) {
         THREAD_COUNT.with(|count| count.counting.set(false));

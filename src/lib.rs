@@ -114,8 +114,8 @@ pub use exchange as trace;
 pub use script::Script;
 #[cfg(feature = "proptest")]
 pub use strategy::scripts;
-pub use suite::{Failure, ServeError, Suite, secs, suite, try_suite};
-pub use target::{AppSteps, Application, Connection, Registry, Target};
+pub use suite::{Failure, ServeError, Suite, secs, server_suite, suite, try_suite};
+pub use target::{AppSteps, Application, Connection, Listener, Registry, Stop, Target};
 
 /// The README's code blocks are doctests.
 #[cfg(all(doctest, feature = "cli", feature = "proptest"))]

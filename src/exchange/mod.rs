@@ -66,6 +66,9 @@ pub struct Exchange {
     /// How many steps of its script the actor had begun when it froze, on the first connection;
     /// `None` where it did not get so far. No part of the [`digest`](Self::digest).
     pub steps: Option<u32>,
+    /// When the actor of each connection began each of its steps, in a play of several connections;
+    /// empty elsewhere. No part of the [`digest`](Self::digest).
+    pub acted: Vec<Vec<Time>>,
     /// The opening request that the actor was to send; `None` for the usual one. No part of the
     /// [`digest`](Self::digest), but for what was sent of it.
     pub request: Option<Arc<str>>,
@@ -89,6 +92,7 @@ impl Default for Exchange {
             timing_slack: Duration::ZERO,
             peak_heap: None,
             steps: None,
+            acted: Vec::new(),
             request: None,
             preamble_bytes: 0,
             work: None,
@@ -224,7 +228,8 @@ impl Exchange {
 
 /// Whether the actor did it, or saw it.
 fn is_seen_by_actor(event: &Event) -> bool {
-    let by_actor = event.end == End::Actor;
+    // Whether the server accepts is not seen: so nobody says that it did not.
+    let by_actor = event.end == End::Actor && event.what != What::Offered;
     let sent = matches!(event.what, What::Arrived { .. } | What::FinArrived | What::ResetArrived);
     let watch_ended = matches!(event.what, What::Became(_));
     by_actor || sent || watch_ended

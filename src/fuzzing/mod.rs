@@ -44,7 +44,7 @@ use crate::run::campaign::{Campaign, Ends, FirstFailure, Unjudged, cannot_be_tes
 use crate::run::virtual_time::{play, play_and_judge};
 use crate::script::Script;
 use crate::suite::Suite;
-use crate::target::{Deviation, Registry, Target};
+use crate::target::{Deviation, Registry, Target, most_connections};
 use crate::verdict::Violation;
 use finding_log::FindingLog;
 use input::Input;
@@ -98,7 +98,8 @@ impl Fuzz {
     pub fn new(target: Arc<dyn Target>) -> Self {
         let bounds = target.bounds();
         let request_bytes = target.opening().request().len() as u32;
-        let config = GeneratorConfig { bounds, app: target.obeys(), connections: 1, request_bytes };
+        let connections = most_connections(&*target);
+        let config = GeneratorConfig { bounds, app: target.obeys(), connections, request_bytes };
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
         let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };

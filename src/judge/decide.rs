@@ -239,7 +239,7 @@ impl<'a> Decision<'a> {
         let refuted = match doubt.control {
             Control::Unprompted { lasting, .. } => {
                 let did = WhatItDid::on(self.exchange, self.connection, lasting);
-                WhatItDid::on(played, ConnectionId::FIRST, lasting) != did
+                WhatItDid::on(played, self.connection, lasting) != did
             }
             Control::Without(excuses) => self.shows(played, excuses),
             Control::Alone => !self.does_the_same_alone(played),
@@ -267,7 +267,7 @@ impl<'a> Decision<'a> {
         if !self.says_the_same(played) {
             return false;
         }
-        let shown = suspicions(played, identity.invariant(), &self.bounds);
+        let shown = suspicions(played, self.connection, identity.invariant(), &self.bounds);
         let is_refuted = |excuse: &Excuse| match *excuse {
             Excuse::RoomCameTooLate => left_out.contain(Excuse::RoomCameTooLate),
             excuse => self.violation.refuted.contain(excuse) && !left_out.contain(excuse),
@@ -286,7 +286,7 @@ impl<'a> Decision<'a> {
             let here = View::of(self.exchange, self.connection);
             return returns_to_rest::as_much_is_left(&alone, &here, symptom);
         }
-        keeps_clients_apart::shows(&alone, symptom)
+        !keeps_clients_apart::comes_at_once(&alone, symptom)
     }
 
     /// Whether the server's Close has the same code in a control, where the rule is about that: a
@@ -298,8 +298,7 @@ impl<'a> Decision<'a> {
             self.violation.identity.invariant(),
             Invariant::RefusesIllegal | Invariant::AcceptsLegal | Invariant::EchoesCode
         );
-        !is_about_the_code
-            || code(self.exchange, self.connection) == code(played, ConnectionId::FIRST)
+        !is_about_the_code || code(self.exchange, self.connection) == code(played, self.connection)
     }
 
     /// What was decided.
@@ -312,13 +311,14 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// What looks as if a rule were broken on the first connection, with the excuses.
+/// What looks as if a rule were broken on a connection, with the excuses.
 fn suspicions(
     exchange: &Exchange,
+    connection: ConnectionId,
     invariant: Invariant,
     bounds: &Bounds,
 ) -> Vec<(Symptom, Vec<Excuse>)> {
-    let view = View::of(exchange, ConnectionId::FIRST);
+    let view = View::of(exchange, connection);
     let rule = invariant.rule();
     if !is_judged(rule, &view) {
         return Vec::new();

@@ -3,12 +3,15 @@
 //! [`Decision`] says which control it wants, and what the answer means. Here is what such a
 //! play is as a script, and the loop that plays it. It judges nothing by itself.
 
+mod several;
+
+pub(crate) use self::several::control_of;
+
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange, Time};
+use crate::exchange::{Exchange, Time};
 use crate::judge::{Decided, Decision, judge};
 use crate::script::{
-    Act, Awaited, Command, ConnectionNumber, Kind, Length, Millis, Pace, Piece, Script, Send, Step,
-    Unit,
+    Act, Awaited, Command, Kind, Length, Millis, Pace, Piece, Script, Send, Step, Unit,
 };
 use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
 use crate::view::streams::opening_length;
@@ -17,10 +20,10 @@ use crate::wire::{CloseCode, Role};
 /// By how much a control moves a pause: no multiple of what timers are usually set to.
 const MOVED: Millis = Millis(7);
 
-/// The script of a control of `script`; `None` where there is none, because the script has
-/// nothing that could be left out, or nothing would be left. `request` opens; so many bytes of a
-/// preamble come behind it, which every play has.
-pub(crate) fn script_of(
+/// The script of a control of `script`, which has one connection; `None` where there is none, because
+/// the script has nothing that could be left out, or nothing would be left. `request` opens; so many
+/// bytes of a preamble come behind it, which every play has.
+fn script_of(
     control: Control,
     script: &Script,
     (request, preamble_bytes): (&str, u32),
@@ -243,16 +246,9 @@ const fn opens(step: &Step) -> bool {
     matches!(step.act, Act::Send(Send { unit: Unit::Upgrade(_), .. }))
 }
 
-/// What of a script was acted out: a client that is owed an end which does not come freezes, and
-/// in a control of it, where nothing may be owed, the rest does not happen either.
-pub(crate) fn acted_out(script: &Script, exchange: &Exchange) -> Script {
-    // Connection 1's steps come first, and it is the one that was counted.
-    let its = script.steps.iter().take_while(|step| step.connection == ConnectionNumber::FIRST);
-    let its = its.count();
-    let begun = exchange.steps.map_or(its, |steps| its.min(steps as usize));
-    let mut steps = script.steps[..begun].to_vec();
-    steps.extend_from_slice(&script.steps[its..]);
-    Script::of_steps(steps)
+/// Leaves out the steps of one connection that were not begun.
+fn truncated(script: &mut Script, begun: Option<usize>) {
+    script.steps.truncate(begun.unwrap_or(usize::MAX));
 }
 
 /// Plays a script.
@@ -266,11 +262,10 @@ pub(crate) fn decide<E>(
     script: &Script,
     play: &mut PlayScript<'_, E>,
 ) -> Result<Decided, E> {
-    let script = &acted_out(script, exchange);
-    let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
+    let connection = violation.connection;
+    let mut decision = Decision::on(violation, exchange, connection, bounds);
     while let Some(control) = decision.control() {
-        let opens = (exchange.opening_request(), exchange.preamble_bytes);
-        match script_of(control, script, opens) {
+        match control_of(control, script, exchange, connection) {
             Some(script) => decision.tell(&play(&script)?),
             None => decision.cannot_play(),
         }
@@ -306,7 +301,11 @@ pub(crate) fn judge_and_decide<E>(
 /// is not convicted of breaking that rule already.
 pub(crate) fn is_open(dismissal: &Dismissal, verdict: &Verdict) -> bool {
     let rule = dismissal.violation.identity.invariant();
-    let same = |violation: &Violation| violation.identity.invariant() == rule;
+    let (identity, connection) = (dismissal.violation.identity, dismissal.violation.connection);
+    let same = |violation: &Violation| {
+        let is_same_rule = violation.identity.invariant() == rule;
+        is_same_rule && violation.connection == connection || violation.identity == identity
+    };
     matches!(dismissal.reason, Reason::Excuse(_))
         && !dismissal.violation.doubts.is_empty()
         && !verdict.violations.iter().any(same)
@@ -315,7 +314,7 @@ pub(crate) fn is_open(dismissal: &Dismissal, verdict: &Verdict) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Time, What};
+    use crate::exchange::{ConnectionId, Time, What};
     use crate::verdict::{Invariant, Reason};
     use crate::wire::{FrameHead, Opcode, handshake};
     use std::convert::Infallible;

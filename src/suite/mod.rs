@@ -25,7 +25,10 @@ use crate::run::campaign::{
 use crate::run::preflight::says_little;
 use crate::run::virtual_time::{outside_of_runtimes, play_and_judge};
 use crate::script::Script;
-use crate::target::{AppSteps, Connection, Deviation, Opening, STALE_AFTER, Serving, Target};
+use crate::target::{
+    AppSteps, Connection, Deviation, Listener, Opening, STALE_AFTER, Serving, Stop, Target,
+    WholeServer, serve_alone,
+};
 use crate::verdict::{Invariant, Level, Verdict, Violation};
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -83,23 +86,45 @@ where
             serving.await;
         })
     };
-    Suite {
-        target: SuiteTarget {
-            name,
-            version: name::package(),
-            bounds: Bounds::default(),
-            obeys: AppSteps::NONE,
-            opening: Opening::new(),
-            deviations: Vec::new(),
-            stale_after: STALE_AFTER,
-            serve: Arc::new(serve),
-        },
-        seed: SEED,
-        scripts: SCRIPTS,
-        confirm: true,
-        directory: PathBuf::from(save::DIRECTORY),
-        explicit: Explicit::default(),
-    }
+    Suite::of(name, AppSteps::NONE, Serves::Connection(Arc::new(serve)))
+}
+
+/// Tests a whole server: its connections side by side, and its shutdown.
+///
+/// `server` is given a [`Listener`] in place of its `TcpListener`, and a [`Stop`] in place of its
+/// signal. When it returns, the shutdown is over. It runs as that of [`suite()`] does. Scripts have up
+/// to eight connections, and tell it to shut down; [`Suite::obeying`] says what else it obeys: what is
+/// said to the application of one connection reaches it through [`Connection::application`], a
+/// broadcast through [`Listener::application`].
+///
+/// ```no_run
+/// # async fn serve(connection: hangup::Connection) {}
+/// use hangup::{Listener, Stop, secs};
+/// use tokio::task::JoinSet;
+///
+/// async fn my_server(listener: Listener, stop: Stop) {
+///     let mut sessions = JoinSet::new();
+///     loop {
+///         tokio::select! {
+///             connection = listener.accept() => drop(sessions.spawn(serve(connection))),
+///             () = stop.clone() => break,
+///         }
+///     }
+///     drop(listener);
+///     // Tell the sessions, and give them one deadline together.
+///     let _ = tokio::time::timeout(secs(5), sessions.join_all()).await;
+/// }
+///
+/// hangup::server_suite(my_server).close_within(secs(5)).shutdown_within(secs(6)).check();
+/// ```
+#[track_caller]
+pub fn server_suite<S, F>(server: S) -> Suite
+where
+    S: Fn(Listener, Stop) -> F + Send + Sync + 'static,
+    F: Future<Output: Send> + Send + 'static,
+{
+    let name = name::default_name(Location::caller(), std::any::type_name::<S>());
+    Suite::of(name, AppSteps::SHUTDOWN, Serves::Whole(Arc::new(server)))
 }
 
 /// What a server of [`try_suite`] may end with: any error, by `?`.
@@ -148,6 +173,26 @@ pub struct Suite {
 /// | `HANGUP_SEED` | the default of [`seed`](Self::seed): a number from 0 |
 /// | `HANGUP_FINDINGS` | the default of [`findings_in`](Self::findings_in): a directory |
 impl Suite {
+    fn of(name: String, obeys: AppSteps, serves: Serves) -> Self {
+        Self {
+            target: SuiteTarget {
+                name,
+                version: name::package(),
+                bounds: Bounds::default(),
+                obeys,
+                opening: Opening::new(),
+                deviations: Vec::new(),
+                stale_after: STALE_AFTER,
+                serves,
+            },
+            seed: SEED,
+            scripts: SCRIPTS,
+            confirm: true,
+            directory: PathBuf::from(save::DIRECTORY),
+            explicit: Explicit::default(),
+        }
+    }
+
     /// The server's name in reports, repro files and their names, by which the next run knows what
     /// this one saved. Default: the test's, with its binary: `ws::closes_in_time`, and
     /// `ws::closes_in_time#2` for the second suite that the test makes. Outside of a test, the
@@ -201,9 +246,11 @@ impl Suite {
     }
 
     /// The commands that the application obeys: it takes them from
-    /// [`Connection::application`]. Default: none.
-    pub const fn obeying(mut self, steps: AppSteps) -> Self {
-        self.target.obeys = steps;
+    /// [`Connection::application`]. Default: none. A whole server obeys
+    /// [`SHUTDOWN`](AppSteps::SHUTDOWN) beside what is said here.
+    pub fn obeying(mut self, steps: AppSteps) -> Self {
+        let whole = matches!(self.target.serves, Serves::Whole(_));
+        self.target.obeys = if whole { steps | AppSteps::SHUTDOWN } else { steps };
         self
     }
 
@@ -566,7 +613,16 @@ struct SuiteTarget {
     opening: Opening,
     deviations: Vec<Deviation>,
     stale_after: u64,
-    serve: Arc<dyn Fn(Connection) -> Serving + Send + Sync>,
+    serves: Serves,
+}
+
+/// What the user's function is given.
+#[derive(Clone)]
+enum Serves {
+    /// One connection at a time.
+    Connection(Arc<dyn Fn(Connection) -> Serving + Send + Sync>),
+    /// A listener, and a stop signal.
+    Whole(Arc<dyn WholeServer>),
 }
 
 impl fmt::Debug for SuiteTarget {
@@ -609,6 +665,16 @@ impl Target for SuiteTarget {
     }
 
     fn serve(&self, connection: Connection) -> Serving {
-        (self.serve)(connection)
+        match &self.serves {
+            Serves::Connection(serve) => serve(connection),
+            Serves::Whole(server) => serve_alone(&**server, connection),
+        }
+    }
+
+    fn whole(&self) -> Option<&dyn WholeServer> {
+        match &self.serves {
+            Serves::Connection(_) => None,
+            Serves::Whole(server) => Some(&**server),
+        }
     }
 }

@@ -148,6 +148,16 @@ impl fmt::Debug for Application {
 }
 
 impl Application {
+    /// The one that `control` commands.
+    pub(crate) fn of(control: Arc<dyn ApplicationControl>) -> Self {
+        Self(control)
+    }
+
+    /// Whoever commands it.
+    pub(crate) fn control(&self) -> &Arc<dyn ApplicationControl> {
+        &self.0
+    }
+
     /// Waits for the next command, as a real application waits for a shutdown
     /// signal or a broadcast: beside its reads. Safe to cancel. Taking a command
     /// to close or to return is noted in the exchange: from then on the end is owed. So is

@@ -12,6 +12,7 @@ pub mod nasty;
 pub mod reference;
 #[cfg(feature = "cli")]
 mod reopened;
+mod server;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
 
@@ -19,6 +20,8 @@ pub mod tungstenite;
 pub(crate) use reopened::with_opening;
 
 pub use connection::{Application, ApplicationControl, Connection};
+pub(crate) use server::{Backlog, ListenerControl, serve_alone};
+pub use server::{Listener, Stop, WholeServer};
 
 pub use crate::exchange::Note;
 pub use crate::script::AppSteps;
@@ -26,6 +29,7 @@ pub use crate::wire::{InvalidOpening, Opening};
 
 use crate::bounds::Bounds;
 use crate::excerpt::{MOST_NAMES, excerpt, nearest, tidy};
+use crate::script::ConnectionNumber;
 use crate::verdict::{Identity, Invariant, Pattern};
 use reference::Reference;
 use reference::faults::PlantedFault;
@@ -33,6 +37,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+
+/// How many connections a script against this target may have.
+pub(crate) fn most_connections(target: &dyn Target) -> u8 {
+    if target.whole().is_some() { ConnectionNumber::MOST } else { ConnectionNumber::FIRST.get() }
+}
 
 /// A deviation that does not fire in so many scripts is stale: those of the built-in
 /// targets fire hundreds of times in as many.
@@ -86,6 +95,13 @@ pub trait Target: Send + Sync {
     /// Whether it is broken on purpose: then it is tested only where it is named. Default: no.
     fn is_planted(&self) -> bool {
         false
+    }
+
+    /// The whole server, with its listener and its shutdown, where that is under test. Then it
+    /// serves every connection, those of scripts with one connection too, and
+    /// [`serve`](Self::serve) only those of `hangup serve`. Default: none, one connection at a time.
+    fn whole(&self) -> Option<&dyn WholeServer> {
+        None
     }
 
     /// Serves one connection to its end. Runs inside a tokio runtime without I/O

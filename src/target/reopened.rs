@@ -1,6 +1,6 @@
 //! A target that is sent another opening request than its own: the one of a saved finding.
 
-use super::{AppSteps, Connection, Deviation, Opening, Serving, Target};
+use super::{AppSteps, Connection, Deviation, Opening, Serving, Target, WholeServer};
 use crate::bounds::Bounds;
 use std::sync::Arc;
 
@@ -52,6 +52,10 @@ impl Target for Reopened {
 
     fn is_planted(&self) -> bool {
         self.target.is_planted()
+    }
+
+    fn whole(&self) -> Option<&dyn WholeServer> {
+        self.target.whole()
     }
 
     fn serve(&self, connection: Connection) -> Serving {

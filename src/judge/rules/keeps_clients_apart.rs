@@ -52,16 +52,20 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     }
     let mut slow: Vec<Wait> = slow(view).collect();
     slow.sort_by_key(|wait| wait.since);
-    out.extend(slow.into_iter().map(|Wait { symptom, since, came }| {
+    out.extend(slow.into_iter().map(|Wait { symptom, since, came, .. }| {
         let events = [Some(since), came].into_iter().flatten().collect();
         Suspicion::new(Level::Should, symptom, fact(symptom), events)
             .unless(excuses::same_alone(view))
     }));
 }
 
-/// Whether a client is made to wait in this way: in a control, one that is alone.
-pub(in crate::judge) fn shows(view: &View<'_>, symptom: Symptom) -> bool {
-    slow(view).any(|wait| wait.symptom == symptom)
+/// Whether a client that is alone, in a control, gets at once what it waited for beside others. What
+/// it does not get, nobody else can have held up.
+pub(in crate::judge) fn comes_at_once(view: &View<'_>, symptom: Symptom) -> bool {
+    let mut waits = waits(view).into_iter().filter(|wait| wait.symptom == symptom);
+    waits.next().is_some_and(|first| {
+        std::iter::once(first).chain(waits).all(|wait| wait.is_answered && !is_slow(view, &wait))
+    })
 }
 
 const fn fact(symptom: Symptom) -> &'static str {
@@ -84,26 +88,42 @@ struct Wait {
     symptom: Symptom,
     /// The event from which on it does.
     since: usize,
-    /// The event with which it came.
+    /// The event with which it came, or with which it was in vain.
     came: Option<usize>,
+    /// Whether it came.
+    is_answered: bool,
 }
 
 /// What a client that behaves waits for long, or in vain. One that does not read, or breaks a rule,
 /// has itself to thank.
 fn slow<'a>(view: &'a View<'_>) -> impl Iterator<Item = Wait> + use<'a> {
     let is_own_fault = |what: &What| {
-        matches!(what, What::StoppedReading | What::Cut | What::WriteBlocked | What::ResetArrived)
-            || matches!(what, What::FinArrived)
+        matches!(what, What::StoppedReading | What::Cut | What::ResetArrived | What::FinArrived)
     };
     let behaves = view.actor_fault.is_none()
         && !view.early
-        && !view.events().any(|event| is_own_fault(&event.what));
-    let last = view.exchange.events.last().map_or(Time::ZERO, |event| event.at);
-    let is_slow = move |wait: &Wait| {
-        wait.came.map_or(last, |event| view.at(event)) > view.at(wait.since).after(SLOW)
-    };
+        && !view.events().any(|event| is_own_fault(&event.what))
+        && !leaves_no_room(view);
     let waits = behaves.then(|| waits(view)).into_iter().flatten();
-    waits.filter(is_slow)
+    waits.filter(|wait| is_slow(view, wait))
+}
+
+fn is_slow(view: &View<'_>, wait: &Wait) -> bool {
+    let last = view.exchange.events.last().map_or(Time::ZERO, |event| event.at);
+    wait.came.map_or(last, |event| view.at(event)) > view.at(wait.since).after(SLOW)
+}
+
+/// Whether a wish to write had to wait for room, so that time went by.
+fn leaves_no_room(view: &View<'_>) -> bool {
+    let mut since = None;
+    for event in view.events() {
+        match event.what {
+            What::WriteBlocked => since = since.or(Some(event.at)),
+            What::Writable if since.take().is_some_and(|since| since < event.at) => return true,
+            _ => {}
+        }
+    }
+    view.blocked
 }
 
 fn waits(view: &View<'_>) -> Vec<Wait> {
@@ -115,15 +135,20 @@ fn waits(view: &View<'_>) -> Vec<Wait> {
     let actor_close = view.actor_close();
     let actor_closed = actor_close.and_then(|close| close.ended);
     let mut waits = Vec::new();
-    let mut wait = |symptom, since, came| waits.push(Wait { symptom, since, came });
+    // What comes, and what ends the wait.
+    let mut wait = |symptom, since, came: Option<usize>, ends: Option<usize>| {
+        let first = [came, ends].into_iter().flatten().min();
+        let is_answered = came.is_some() && came == first;
+        waits.push(Wait { symptom, since, came: first, is_answered });
+    };
     if let Some(request) = view.request.filter(|request| is_before(*request, told)) {
         let wrote = |(index, event): (usize, &crate::exchange::Event)| {
             matches!(event.what, What::Wrote { .. }).then_some(index)
         };
         let answered = view.indexed_events().find_map(wrote);
         // A shutdown ends the wait, whatever the server does then.
-        let answered = [answered, ended, told].into_iter().flatten().min();
-        wait(Symptom::OpeningHeldUp, request, answered);
+        let ends = [ended, told].into_iter().flatten().min();
+        wait(Symptom::OpeningHeldUp, request, answered, ends);
     }
     let Some(opened) = view.opened else { return waits };
     let closing = [own_started, actor_closed, ended].into_iter().flatten().min();
@@ -132,19 +157,19 @@ fn waits(view: &View<'_>) -> Vec<Wait> {
         && is_before(ping, closing)
     {
         let mut pongs = view.subject_frames.iter().filter(|frame| frame.opcode == Opcode::PONG);
-        let pong = pongs.next().map(|frame| frame.started).or(closing);
-        wait(Symptom::PongHeldUp, ping.max(opened), pong);
+        let pong = pongs.next().map(|frame| frame.started);
+        wait(Symptom::PongHeldUp, ping.max(opened), pong, closing);
     }
     broadcasts(view, opened, closing, &mut wait);
     if let Some(close) = actor_closed.filter(|close| is_before(*close, own_started)) {
-        wait(Symptom::AnswerHeldUp, close.max(opened), own_started.or(ended));
+        wait(Symptom::AnswerHeldUp, close.max(opened), own_started, ended);
     }
     if let Some(told) = told.filter(|told| opened < *told && is_before(*told, closing)) {
-        let closed = [own_started, ended, actor_closed].into_iter().flatten().min();
-        wait(Symptom::CloseHeldUp, told, closed);
+        let ends = [ended, actor_closed].into_iter().flatten().min();
+        wait(Symptom::CloseHeldUp, told, own_started, ends);
     }
     if let (Some(theirs), Some(own)) = (actor_closed, own.and_then(|own| own.ended)) {
-        wait(Symptom::EndHeldUp, theirs.max(own), ended);
+        wait(Symptom::EndHeldUp, theirs.max(own), ended, None);
     }
     waits
 }
@@ -154,7 +179,7 @@ fn broadcasts(
     view: &View<'_>,
     opened: usize,
     closing: Option<usize>,
-    wait: &mut impl FnMut(Symptom, usize, Option<usize>),
+    wait: &mut impl FnMut(Symptom, usize, Option<usize>, Option<usize>),
 ) {
     let until = [closing, view.firsts.told].into_iter().flatten().min().unwrap_or(usize::MAX);
     let told = |(index, event): (usize, &crate::exchange::Event)| match event.what {
@@ -172,9 +197,7 @@ fn broadcasts(
             message.started > index && message.fingerprint(stream) == fingerprint
         });
         let message = place.map(|place| came.remove(place));
-        // Its end, and no pause before it, is what the client waits for.
-        let ends = message.and_then(|message| message.ended);
-        let came = [ends, (until < usize::MAX).then_some(until)].into_iter().flatten().min();
-        wait(Symptom::BroadcastHeldUp, index, came);
+        let came = message.and_then(|message| message.ended);
+        wait(Symptom::BroadcastHeldUp, index, came, (until < usize::MAX).then_some(until));
     }
 }

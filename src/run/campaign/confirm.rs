@@ -7,7 +7,7 @@
 use super::unjudged::{Unjudged, WhyUnjudged};
 use super::{Campaign, CampaignOutcome};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Exchange, Time};
+use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
 use crate::finding::problem::{by_problem, headline_order};
 use crate::judge::{judge, next_deadline};
@@ -85,7 +85,7 @@ impl Campaign {
         let is_about_time = violation.owed.is_some() || served;
         let due = || {
             let owed = violation.owed.map(|owed| owed.deadline);
-            owed.or_else(|| next_deadline(&finding.exchange, ConnectionId::FIRST, &self.bounds))
+            owed.or_else(|| next_deadline(&finding.exchange, violation.connection, &self.bounds))
         };
         let limit = match violation.ending {
             _ if !is_about_time => None,
@@ -129,11 +129,12 @@ impl Campaign {
     }
 }
 
-/// Whether it is certain that a connection ended in time, or was let go of where the rule is about
-/// that.
+/// Whether it is certain that all connections ended in time, or were let go of where the rule is about
+/// that; of a shutdown, that it was over.
 fn ended_in_time(rule: Invariant, played: &Exchange, bounds: &Bounds) -> bool {
-    let view = View::of(played, ConnectionId::FIRST);
-    if view.firsts.died.is_some() || view.firsts.spun.is_some() {
+    let views = played.connections().map(|connection| View::of(played, connection));
+    let views: Vec<View<'_>> = views.collect();
+    if views.iter().any(|view| view.firsts.died.is_some() || view.firsts.spun.is_some()) {
         return false;
     }
     let verdict = judge(played, bounds);
@@ -141,7 +142,10 @@ fn ended_in_time(rule: Invariant, played: &Exchange, bounds: &Bounds) -> bool {
         .violations
         .iter()
         .any(|violation| violation.owed.is_some() || violation.identity.invariant() == rule);
-    let released = rule == Invariant::ReleasesInTime;
-    let ended = if released { view.released() } else { view.ended() };
-    ended.is_some() && !is_late
+    let has_ended = |view: &View<'_>| match rule {
+        Invariant::ShutsDownInTime => view.firsts.returned.is_some(),
+        Invariant::ReleasesInTime => view.released().is_some(),
+        _ => view.ended().is_some() || !view.is_accepted(),
+    };
+    views.iter().all(has_ended) && !is_late
 }

@@ -43,7 +43,7 @@ use crate::run::control_play::judge_and_decide;
 use crate::run::preflight::could_not_test;
 use crate::run::virtual_time::play;
 use crate::script::Script;
-use crate::target::{Deviation, Target};
+use crate::target::{Deviation, Target, most_connections};
 use crate::verdict::{Identity, Level, Pattern, Verdict, Violation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -256,7 +256,8 @@ impl Campaign {
     /// The generator's settings for this campaign against `target`.
     pub(crate) fn generator_config(&self, target: &dyn Target) -> GeneratorConfig {
         let request_bytes = target.opening().request().len() as u32;
-        GeneratorConfig { bounds: self.bounds, app: target.obeys(), connections: 1, request_bytes }
+        let (bounds, app, connections) = (self.bounds, target.obeys(), most_connections(target));
+        GeneratorConfig { bounds, app, connections, request_bytes }
     }
 
     /// Plays a script, and the controls that it needs.

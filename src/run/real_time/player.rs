@@ -14,7 +14,7 @@ use super::rounds::{Rounds, Shown};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Death, Exchange};
 use crate::judge::{Decided, Decision};
-use crate::run::control_play::{acted_out, is_open, script_of};
+use crate::run::control_play::{control_of, is_open};
 use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
@@ -224,13 +224,12 @@ impl Player {
     ) -> Result<Decided, String> {
         let bounds = &self.config.bounds;
         let mut decision = Decision::on(violation, exchange, ConnectionId::FIRST, bounds);
-        let script = &acted_out(script, exchange);
         while let Some(control) = decision.control() {
             // What the server's application does at this URL, it does in every script.
             let unasked =
                 matches!(control, Control::Unprompted { prompt: Prompt::Application, .. });
-            let opens = (endpoint.opening.request(), exchange.preamble_bytes);
-            match script_of(control, script, opens).filter(|_| !unasked) {
+            let control = control_of(control, script, exchange, ConnectionId::FIRST);
+            match control.filter(|_| !unasked) {
                 Some(script) => {
                     let played =
                         self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;

@@ -4,7 +4,7 @@
 //! It is watched up to what the server owes and the slack, and proves nothing.
 
 use super::{
-    Clock, OpenConnection, Setting, ThreadWatch, act_all, last_due, over_or, play_once,
+    Clock, OpenConnection, Setting, ThreadWatch, act_all, door_of, last_due, over_or, play_once,
     with_each_connection,
 };
 use crate::bounds::Bounds;
@@ -64,5 +64,8 @@ pub(super) async fn watch(
     super::either(acting, heartbeat).await;
     for connection in connections.iter().filter(|connection| !connection.link.is_over()) {
         connection.link.record(What::Became(AfterDeadline::GaveUp));
+    }
+    if let Some(door) = door_of(connections) {
+        door.conclude(AfterDeadline::GaveUp);
     }
 }

@@ -24,6 +24,7 @@ mod outside;
 mod panics;
 mod simulated_end;
 mod thread_watch;
+mod whole;
 
 #[cfg(all(feature = "cli", unix))]
 pub(crate) use self::thread_watch::this_process_only_plays;
@@ -37,6 +38,7 @@ use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
 use self::simulated_end::{CommandQueue, SimulatedEnd};
 use self::thread_watch::{Seen, ThreadWatch, wakes_from_outside};
+use self::whole::{Door, ServerInPlay};
 use crate::actor::Actor;
 use crate::bounds::Bounds;
 use crate::exchange::{AfterDeadline, Event, Exchange, OtherThreads, Time, What};
@@ -216,10 +218,20 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             first.observed_by(Arc::clone(observer));
         }
         let recording = Recording::begin(&first);
+        let links: Vec<Link> = scripts
+            .iter()
+            .enumerate()
+            .map(|(number, _)| if number == 0 { first.clone() } else { first.connect() })
+            .collect();
+        let mut server = ServerInPlay::begin(target, &links);
+        let door = server.as_ref().map(|server| &server.door);
         let mut connections: Vec<OpenConnection<'_>> = Vec::with_capacity(scripts.len());
-        for script in scripts {
-            let link = if connections.is_empty() { first.clone() } else { first.connect() };
-            connections.push(OpenConnection::begin(link, script, target, &idle, bounds));
+        for (link, script) in links.into_iter().zip(scripts) {
+            let mut connection = OpenConnection::begin(link, script, target, &idle, bounds, door);
+            if scripts.len() > 1 {
+                connection.actor.keep_times();
+            }
+            connections.push(connection);
         }
         idle.watch_for_spins(&first);
         let play = async {
@@ -229,7 +241,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             }
             act_all(&mut connections).await;
             watch(&mut connections, &idle, bounds).await;
-            check_leftover_tasks(&connections, bounds).await;
+            check_leftover_tasks(&connections, bounds, measure.is_some()).await;
         };
         either(play, poll_fn(|cx| idle.poll_spun(cx))).await;
         // Nothing can be late before: most plays end here.
@@ -238,17 +250,22 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
         }
         let mut lost_panic = false;
         for connection in &mut connections {
-            let task = &mut connection.task;
-            lost_panic |= task.is_finished() && task.await.is_err_and(|error| error.is_panic());
+            lost_panic |= has_panicked(connection.task.as_mut()).await;
         }
+        lost_panic |= has_panicked(server.as_mut().map(|server| &mut server.task)).await;
+        let acted = times_of_steps(&connections, first.now());
         let mut exchange = first.take_exchange();
         let OpenConnection { actor, preamble, .. } = &connections[0];
         let begun = actor.steps();
         exchange.steps = Some(preamble.as_ref().map_or(begun, |with| with.own_steps(begun)));
         exchange.preamble_bytes = preamble.as_ref().map_or(0, WithPreamble::bytes);
+        exchange.acted = acted;
         exchange.request = target.opening().unusual_request();
         for connection in &connections {
             connection.commands.clear();
+        }
+        if let Some(server) = &server {
+            server.door.clear();
         }
         let is_panic = |event: &Event| matches!(event.what, What::Panicked(_) | What::Lacked(_));
         if lost_panic && !exchange.events.iter().any(is_panic) {
@@ -283,8 +300,10 @@ struct OpenConnection<'a> {
     preamble: Option<WithPreamble>,
     actor: Actor<SimulatedEnd>,
     commands: Arc<CommandQueue>,
-    /// The target's function.
-    task: JoinHandle<()>,
+    /// The target's function; `None` where one server serves all connections.
+    task: Option<JoinHandle<()>>,
+    /// Where one server serves all of them: the way in.
+    door: Option<Arc<Door>>,
 }
 
 impl<'a> OpenConnection<'a> {
@@ -295,15 +314,19 @@ impl<'a> OpenConnection<'a> {
         target: &Arc<dyn Target>,
         idle: &Arc<IdleDetector>,
         bounds: &Bounds,
+        door: Option<&Arc<Door>>,
     ) -> Self {
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         link.expect(script.max_bytes_sent_with(target.opening().request()));
-        let end = SimulatedEnd::new(&link, idle, target, bounds);
+        let end = SimulatedEnd::new(&link, idle, target, bounds, door.cloned());
         let commands = Arc::clone(&end.commands);
-        let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
-        let task = tokio::spawn(serve(Arc::clone(target), connection, link.clone()));
+        let task = door.is_none().then(|| {
+            let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
+            tokio::spawn(serve(Arc::clone(target), connection, link.clone()))
+        });
         let preamble = Preamble::of(target.opening()).and_then(|own| own.in_script(script));
-        Self { link, script, preamble, actor: Actor::new(end, patience), commands, task }
+        let (actor, door) = (Actor::new(end, patience), door.cloned());
+        Self { link, script, preamble, actor, commands, task, door }
     }
 
     async fn act(&mut self) {
@@ -311,6 +334,35 @@ impl<'a> OpenConnection<'a> {
         self.actor.act(script).await;
         self.link.record(What::Froze);
     }
+}
+
+/// Whether a function of the target's has ended by a panic.
+async fn has_panicked(task: Option<&mut JoinHandle<()>>) -> bool {
+    match task {
+        Some(task) if task.is_finished() => task.await.is_err_and(|error| error.is_panic()),
+        _ => false,
+    }
+}
+
+/// When the actors began their steps, where they keep that.
+fn times_of_steps(connections: &[OpenConnection<'_>], now: Time) -> Vec<Vec<Time>> {
+    if connections.len() == 1 {
+        return Vec::new();
+    }
+    let here = Instant::now();
+    let time = |instant: &Instant| {
+        Time::from(now.since_accept().saturating_sub(here.saturating_duration_since(*instant)))
+    };
+    let times = |connection: &OpenConnection<'_>| {
+        let mut times: Vec<Time> = connection.actor.begun().iter().map(time).collect();
+        if let Some(WithPreamble { at, steps, .. }) = &connection.preamble {
+            // Those of the script itself.
+            let end = times.len().min(at + steps);
+            times.drain(end.min(*at)..end);
+        }
+        times
+    };
+    connections.iter().map(times).collect()
 }
 
 async fn serve(target: Arc<dyn Target>, connection: Connection, link: Link) {
@@ -367,7 +419,11 @@ async fn watch(connections: &mut [OpenConnection<'_>], idle: &IdleDetector, boun
         return;
     }
     // Whatever is owed by now is due within the longest bound.
-    let longest = bounds.longest().saturating_add(Exchange::VIRTUAL_TIME_SLACK);
+    let longest = match door_of(connections) {
+        Some(door) if door.owes_shutdown() => bounds.longest().max(bounds.shutdown()),
+        _ => bounds.longest(),
+    };
+    let longest = longest.saturating_add(Exchange::VIRTUAL_TIME_SLACK);
     if run_to(connections, connections[0].link.now().after(longest)).await {
         return;
     }
@@ -397,15 +453,22 @@ async fn watch(connections: &mut [OpenConnection<'_>], idle: &IdleDetector, boun
 /// By when everything is due that servers owe on connections that are not over.
 fn last_due(connections: &[OpenConnection<'_>], bounds: &Bounds) -> Option<Time> {
     let open = connections.iter().filter(|connection| !connection.link.is_over());
+    let shutdown = door_of(connections).and_then(|door| door.due(bounds));
     let due = |connection: &OpenConnection<'_>| {
         let id = connection.link.connection();
         connection.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds))
     };
-    open.filter_map(due).max()
+    open.filter_map(due).chain(shutdown).max()
+}
+
+/// Where one server serves all connections: the way to that.
+fn door_of<'a>(connections: &'a [OpenConnection<'_>]) -> Option<&'a Arc<Door>> {
+    connections[0].door.as_ref()
 }
 
 fn is_over(connections: &[OpenConnection<'_>]) -> bool {
     connections.iter().all(|connection| connection.link.is_over())
+        && door_of(connections).is_none_or(|door| !door.owes_shutdown())
 }
 
 /// Lets time pass up to `time`; true where all connections were over before.
@@ -452,6 +515,9 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     poll_fn(|cx| idle.poll_answered(asked, cx)).await;
     for link in open {
         link.conclude(became);
+    }
+    if let Some(door) = door_of(connections) {
+        door.conclude(became);
     }
 }
 
@@ -506,20 +572,33 @@ fn doubt_what_came(connections: &[OpenConnection<'_>], idle: &IdleDetector) {
 /// After all transports were dropped: whether tasks of the target's outlive them by more than
 /// the time to close. Of several connections nobody knows whose a task is: it is recorded
 /// on the first.
-async fn check_leftover_tasks(connections: &[OpenConnection<'_>], bounds: &Bounds) {
+async fn check_leftover_tasks(
+    connections: &[OpenConnection<'_>],
+    bounds: &Bounds,
+    is_measured: bool,
+) {
     let metrics = tokio::runtime::Handle::current().metrics();
+    let door = door_of(connections);
+    // The task of a whole server's own function stays, until it has shut down.
+    let own = usize::from(door.is_some_and(|door| !door.has_returned()));
+    let left = || metrics.num_alive_tasks().saturating_sub(own);
     let dropped = connections.iter().all(|connection| connection.link.is_dropped());
-    if metrics.num_alive_tasks() == 0 || !dropped {
+    let shuts_down = door.is_some_and(|door| door.owes_shutdown());
+    if !dropped || shuts_down || door.is_none() && left() == 0 {
         return;
     }
-    // Most are only about to end.
-    tokio::time::sleep(Exchange::VIRTUAL_TIME_SLACK).await;
-    if metrics.num_alive_tasks() > 0 {
+    if left() > 0 || is_measured {
+        // Most are only about to end.
+        tokio::time::sleep(Exchange::VIRTUAL_TIME_SLACK).await;
+    }
+    if left() > 0 {
         tokio::time::sleep(bounds.close).await;
     }
-    let tasks = metrics.num_alive_tasks();
-    if tasks > 0 {
-        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+    let tasks = u32::try_from(left()).unwrap_or(u32::MAX);
+    if door.is_some() {
+        let heap = is_measured.then(heap::held);
+        connections[0].link.record(What::Rests { tasks, heap });
+    } else if tasks > 0 {
         connections[0].link.record(What::Outlived { tasks });
     }
 }
@@ -540,6 +619,9 @@ async fn over_or(connections: &mut [OpenConnection<'_>], other: impl Future<Outp
         for connection in connections.iter_mut() {
             connection.actor.poll_reads(cx);
             over &= connection.link.poll_over(cx).is_ready();
+        }
+        if let Some(door) = door_of(connections) {
+            over &= door.poll_shut_down(cx).is_ready();
         }
         if over { Poll::Ready(true) } else { other.as_mut().poll(cx).map(|()| false) }
     })

@@ -1,12 +1,13 @@
 //! The actor's end in virtual time: the link, and the commands to the server's application.
 
 use super::idle_detector::IdleDetector;
+use super::whole::Door;
 use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
 use crate::exchange::{Note, What};
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
-use crate::target::{AppSteps, ApplicationControl, Target};
+use crate::target::{AppSteps, ApplicationControl, Connection, Target};
 use crate::transport::memory::{ActorRead, Link};
 use crate::wire::handshake::REQUEST;
 use std::any::Any;
@@ -30,6 +31,20 @@ struct Waiting {
 }
 
 impl CommandQueue {
+    /// An empty one; what its application notes is recorded on `link`.
+    pub fn new(link: &Link) -> Self {
+        Self { link: link.clone(), waiting: Mutex::default() }
+    }
+
+    /// Another command.
+    pub fn push(&self, command: Command) {
+        let mut waiting = self.waiting();
+        waiting.commands.push_back(command);
+        if let Some(waker) = waiting.waker.take() {
+            waker.wake();
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,6 +88,10 @@ pub(super) struct SimulatedEnd {
     metrics: RuntimeMetrics,
     overdue: OverdueCheck,
     pub commands: Arc<CommandQueue>,
+    /// Where one server serves all connections: the way to that.
+    door: Option<Arc<Door>>,
+    /// Whether it has come in by that.
+    connected: bool,
 }
 
 impl SimulatedEnd {
@@ -81,8 +100,9 @@ impl SimulatedEnd {
         idle: &Arc<IdleDetector>,
         target: &Arc<dyn Target>,
         bounds: &Bounds,
+        door: Option<Arc<Door>>,
     ) -> Self {
-        let commands = Arc::new(CommandQueue { link: link.clone(), waiting: Mutex::default() });
+        let commands = Arc::new(CommandQueue::new(link));
         Self {
             link: link.clone(),
             idle: Arc::clone(idle),
@@ -92,6 +112,8 @@ impl SimulatedEnd {
             request: target.opening().unusual_request(),
             overdue: OverdueCheck::new(bounds),
             commands,
+            door,
+            connected: false,
         }
     }
 }
@@ -99,6 +121,15 @@ impl SimulatedEnd {
 impl ActorEnd for SimulatedEnd {
     fn request(&self) -> &str {
         self.request.as_deref().unwrap_or(REQUEST)
+    }
+
+    fn connect(&mut self) {
+        if let Some(door) = &self.door {
+            let commands = Arc::clone(&self.commands) as _;
+            let connection = Connection::in_memory(self.link.subject_end(), commands);
+            door.offer(usize::from(self.link.connection().0), connection);
+            self.connected = true;
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
@@ -130,6 +161,10 @@ impl ActorEnd for SimulatedEnd {
     }
 
     fn is_late(&mut self) -> bool {
+        // Nothing is owed to a client that has not come yet.
+        if self.door.is_some() && !self.connected {
+            return false;
+        }
         let Self { link, overdue, .. } = self;
         overdue.is_overdue(link.now(), link.connection(), |read| link.with_exchange(read))
     }
@@ -142,12 +177,11 @@ impl ActorEnd for SimulatedEnd {
         if !self.obeys.contain(AppSteps::of(command)) {
             return;
         }
-        self.link.actor_acted();
-        let mut waiting = self.commands.waiting();
-        waiting.commands.push_back(command.clone());
-        if let Some(waker) = waiting.waker.take() {
-            waker.wake();
+        if self.door.as_ref().is_some_and(|door| door.tell(command)) {
+            return;
         }
+        self.link.actor_acted();
+        self.commands.push(command.clone());
     }
 
     fn fin(&mut self) {

@@ -24,6 +24,7 @@ mod composed;
 pub mod faults;
 mod habits;
 mod inbox;
+pub mod server;
 mod session;
 pub mod split;
 

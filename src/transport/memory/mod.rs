@@ -206,6 +206,21 @@ impl Link {
         state.log.over = true;
     }
 
+    /// Adds to a recording, also to one that [`wake_for_nothing`](Self::wake_for_nothing) has ended.
+    pub fn record_at_last(&self, what: What) {
+        let mut locked = self.lock();
+        let mut state = locked.link();
+        let over = std::mem::replace(&mut state.log.over, false);
+        state.record(what);
+        state.log.over |= over;
+    }
+
+    /// Nobody listens on the subject's side, or nobody does any more: the connection is reset, as
+    /// one that was never accepted. The subject's end is dropped behind this.
+    pub fn refuse(&self) {
+        self.lock().link().refuse();
+    }
+
     /// Looks at the exchange so far.
     pub fn with_exchange<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
         look(&self.lock().log().exchange)

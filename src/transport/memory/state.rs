@@ -589,7 +589,21 @@ impl State<'_> {
         }
     }
 
+    pub fn refuse(&mut self) {
+        self.subject.dropped = true;
+        self.subject.shut = true;
+        self.record(What::Refused);
+        if !self.cut && !self.actor.reset && !self.actor.gone {
+            self.reset_by_subject();
+        }
+        wake(&mut self.watcher);
+    }
+
     pub fn drop_subject(&mut self) {
+        if self.subject.dropped {
+            // It was refused.
+            return;
+        }
         self.log.notice_thread();
         // Where the record was taken, it has no bytes any more.
         let unread = self.bytes().to_subject.len() > self.subject.read;
