@@ -1,7 +1,7 @@
 //! The arguments, as clap reads them. Their doc comments are the help texts.
 
 use crate::bounds::Bounds;
-use crate::run::real_time::PlayLimits;
+use crate::run::real_time::{PlayLimits, StopSignal};
 use crate::script::Millis;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -322,6 +322,36 @@ pub(super) struct Start {
     /// How long the server may take to listen.
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
     pub start_within: Millis,
+    /// The signal that tells the server to shut down. `probe` then looks at its shutdown in place of
+    /// single connections: rounds of clients, the signal, and whether everybody gets a Close and the
+    /// process ends within --shutdown-within. Before that, whether it is at rest again after waves of
+    /// connections, and whether a client that does not read makes others wait.
+    #[arg(long, value_name = "SIGNAL", value_enum, ignore_case = true, requires = "run")]
+    pub stop: Option<Signal>,
+}
+
+/// A signal by its short name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Signal {
+    /// SIGTERM.
+    #[value(name = "TERM")]
+    Term,
+    /// SIGINT.
+    #[value(name = "INT")]
+    Int,
+    /// SIGHUP.
+    #[value(name = "HUP")]
+    Hup,
+}
+
+impl From<Signal> for StopSignal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Term => Self::Term,
+            Signal::Int => Self::Int,
+            Signal::Hup => Self::Hup,
+        }
+    }
 }
 
 impl Start {
@@ -330,8 +360,11 @@ impl Start {
         let Some(run) = &self.run else { return Vec::new() };
         let within = self.start_within.to_string();
         let within = (within != "30s").then(|| ["--start-within".to_owned(), within]);
+        let stop = self.stop.and_then(|signal| signal.to_possible_value());
+        let stop = stop.map(|signal| ["--stop".to_owned(), signal.get_name().to_owned()]);
         let words = ["--run".to_owned(), run.clone()];
-        words.into_iter().chain(within.into_iter().flatten()).collect()
+        let words = words.into_iter().chain(within.into_iter().flatten());
+        words.chain(stop.into_iter().flatten()).collect()
     }
 }
 

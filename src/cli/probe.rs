@@ -17,8 +17,8 @@ use crate::report::ServerDeaths;
 use crate::report::model::{Summary, TargetReport};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
-    PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
-    longest_script,
+    PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteServer, SHUTDOWN_ROUNDS,
+    UrlRole, longest_script,
 };
 use crate::verdict::Invariant;
 use std::path::Path;
@@ -57,6 +57,7 @@ fn test(reporting: &Reporting<'_>) -> Done {
         rate: options.rate,
         all_variants: options.all_variants,
         accepted: known.patterns(),
+        stop: options.start.stop.map(Into::into),
     };
     announce(&probe, options);
     let began = now();
@@ -152,8 +153,7 @@ impl Reporting<'_> {
         let is_held = findings.iter().any(|found| !found.is_dismissed());
         let mut unwritten: Vec<Trouble> = Vec::new();
         let whole = trouble.is_none() && !stopped && saved.is_whole();
-        let judged =
-            |rule| can_be_told_over_tcp(rule, &probe.limits.bounds, outcome.sees_the_server);
+        let judged = |rule| can_be_told(rule, probe, outcome);
         let seconds = target.seconds();
         let suite = report::Suite {
             server: self.options.url(),
@@ -270,25 +270,29 @@ impl Reporting<'_> {
     }
 }
 
-/// The rules that cannot be judged over TCP.
-pub(super) fn not_judged(bounds: &Bounds, sees_the_server: bool) -> Vec<Invariant> {
+/// The rules that such a probe cannot judge.
+pub(super) fn not_judged(probe: &Probe, outcome: &ProbeOutcome) -> Vec<Invariant> {
     let rules = Invariant::ALL.iter().copied();
-    rules.filter(|rule| !can_be_told_over_tcp(*rule, bounds, sees_the_server)).collect()
+    rules.filter(|rule| !can_be_told(*rule, probe, outcome)).collect()
 }
 
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
-fn can_be_told_over_tcp(rule: Invariant, bounds: &Bounds, sees_the_server: bool) -> bool {
+fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
     use Invariant::{
         BoundedMemory, HandsOnEveryMessage, NoLeak, NoPanic, NoSpin, QuietApplication,
-        ReleasesInTime, SendsEveryMessage, WorkInProportion,
+        ReleasesInTime, ReturnsToRest, SendsEveryMessage, WorkInProportion,
     };
+    if probe.stop.is_some() {
+        let is_seen = rule != ReturnsToRest || !outcome.held.is_empty();
+        return rule.is_of_a_whole_server() && is_seen;
+    }
     match rule {
         NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion => false,
         rule if rule.is_of_a_whole_server() => false,
         // Over TCP no application says anything.
         QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
-        ReleasesInTime => sees_the_server,
-        _ => is_promised(rule, bounds),
+        ReleasesInTime => outcome.sees_the_server,
+        _ => is_promised(rule, &probe.limits.bounds),
     }
 }
 
@@ -329,6 +333,16 @@ fn announce(probe: &Probe, options: &Options) {
     let seed = probe.seed;
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"));
     let bounds = &probe.limits.bounds;
+    if let Some(signal) = probe.stop {
+        say(&report::wrap(&format!(
+            "{signal} to {}, in {} of clients: the server has {} to shut down and {} of slack",
+            options.url(),
+            report::count(SHUTDOWN_ROUNDS, "round"),
+            seconds(bounds.shutdown()),
+            seconds(probe.limits.slack),
+        )));
+        return;
+    }
     say(&report::wrap(&format!(
         "{} against {}: at most {} at once, {} new connections per second. Pauses in a script: at \
              most {}. Bound for closing: {}, plus {} slack",

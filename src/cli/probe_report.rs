@@ -5,11 +5,16 @@ use super::probe::not_judged;
 use super::saved::Saved;
 use super::{export, output};
 use crate::bounds::Bounds;
+use crate::exchange::Death;
 use crate::finding::repro::Repro;
 use crate::finding::save;
-use crate::report::model::{FindingReport, HowPlayed, IdleClient, OverTcp, Repeats, TargetReport};
+use crate::report::model::{
+    FindingReport, HeldAfter, HowPlayed, IdleClient, OverTcp, Repeats, Shutdown, TargetReport,
+};
 use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
-use crate::run::real_time::{DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, UrlRole};
+use crate::run::real_time::{
+    self, DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen, UrlRole,
+};
 use crate::verdict::{Identity, Symptom};
 use crate::wire::Opening;
 use std::path::{Path, PathBuf};
@@ -65,12 +70,17 @@ pub(super) fn report(
         sightings: outcome.sightings.clone(),
         accepted: known.accepted(&outcome.sightings, missed),
         jumps: known.jumps(&outcome.sightings, missed, outcome.scripts),
-        not_judged: not_judged(&probe.limits.bounds, outcome.sees_the_server),
+        not_judged: not_judged(probe, outcome),
         played: HowPlayed::OverTcp(OverTcp {
             url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
             dismissed,
-            not_tested: probe.server.missing_roles().map(UrlRole::untested_without).collect(),
+            not_tested: match probe.stop {
+                Some(_) => vec!["single connections (a probe without --stop)"],
+                None => probe.server.missing_roles().map(UrlRole::untested_without).collect(),
+            },
             sees_the_server: outcome.sees_the_server,
+            held: outcome.held.iter().map(held_after).collect(),
+            shutdowns: outcome.shutdowns.iter().map(shutdown).collect(),
             idle: idle(&outcome.idle),
             refused: outcome.refused,
             unjudged: outcome.unjudged,
@@ -79,6 +89,23 @@ pub(super) fn report(
             has_trouble: outcome.trouble.is_some() || outcome.deaths.died,
             seconds,
         }),
+    }
+}
+
+fn held_after(seen: &real_time::HeldAfter) -> HeldAfter {
+    let real_time::HeldAfter { connections, descriptors, threads, memory } = *seen;
+    HeldAfter { connections, descriptors, threads, memory }
+}
+
+fn shutdown(seen: &ShutdownSeen) -> Shutdown {
+    Shutdown {
+        seconds: seen.exit.map(|(took, _)| took.as_secs_f64()),
+        // By the signal itself a shell ends that waits for the server.
+        exit: seen
+            .exit
+            .filter(|(_, how)| matches!(how, Death::Exited(_)))
+            .map(|(_, how)| how.to_string()),
+        codes: seen.codes.clone(),
     }
 }
 

@@ -20,7 +20,8 @@ use crate::report::page;
 use crate::report::{self, Scene};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
-    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, UrlRole,
+    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, StopSignal,
+    UrlRole, says_shutdown,
 };
 use crate::script::Script;
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
@@ -144,6 +145,10 @@ struct Case {
     script: Script,
     limits: PlayLimits,
     repro: Option<Repro>,
+    /// Whether the script is about a whole server.
+    is_whole: bool,
+    /// The signal that tells the server to shut down.
+    signal: Option<StopSignal>,
     /// The server, where hangup starts it.
     started: Option<Started>,
     stop: Stop,
@@ -170,7 +175,16 @@ impl Case {
                  without --url"
             ));
         }
-        let part = UrlRole::of(&script).ok_or_else(|| {
+        let stop_signal = options.start.stop.map(StopSignal::from);
+        if says_shutdown(&script) && stop_signal.is_none() {
+            return Err(format!(
+                "{at}: its server is told to shut down, which a process is by a signal: add --run 'COMMAND' \
+                 --stop TERM"
+            ));
+        }
+        let is_whole = is_of_a_whole_server(&script, repro.as_ref());
+        let part = if is_whole { Some(UrlRole::Plain) } else { UrlRole::of(&script) };
+        let part = part.ok_or_else(|| {
             format!(
                 "{at}: over TCP hangup cannot command the application. The script may have only \
                      one `app` step, `app close` or `app send text`, right after `upgrade`, and \
@@ -186,7 +200,9 @@ impl Case {
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
         let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
         let started = to_start.map(|server| server.at(&endpoint, stop)).transpose()?;
-        Ok(Self { endpoint, part, script, limits, repro, started, stop: stop.clone() })
+        let stop = stop.clone();
+        let signal = stop_signal;
+        Ok(Self { endpoint, part, script, limits, repro, is_whole, signal, started, stop })
     }
 
     /// What a future comes to, unless somebody interrupts it.
@@ -242,6 +258,10 @@ impl Case {
             let ends = |found: &Violation| found.identity.symptom() == Some(Symptom::ProcessEnds);
             verdict.violations.iter().any(ends)
         };
+        if self.is_whole {
+            let rule = self.repro.as_ref().map(|repro| repro.identity.invariant());
+            return player.play_whole(&self.endpoint, self.signal, &self.script, rule).await;
+        }
         let mut played = player.play(&self.endpoint, &self.script).await?;
         for _ in 1..REPLAYS {
             if !wanted(&played.1) && !died(&played.1) {
@@ -250,6 +270,12 @@ impl Case {
         }
         Ok(played)
     }
+}
+
+/// Whether a script is played on several connections at once, or is about what a process holds.
+fn is_of_a_whole_server(script: &Script, repro: Option<&Repro>) -> bool {
+    let is_rest = |repro: &Repro| repro.identity.invariant() == Invariant::ReturnsToRest;
+    script.connections() > 1 || says_shutdown(script) || repro.is_some_and(is_rest)
 }
 
 /// With the headers and subprotocols of a file, but for those that are given anew. The URL has the
@@ -432,6 +458,11 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
 
 pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
     let case = Case::open(url, options, stop)?;
+    if case.is_whole {
+        return Err(format!(
+            "{url}: scripts about a whole server are made simple by `probe --stop`, and are not shrunk"
+        ));
+    }
     allow(AT_ONCE, None)?;
     let patience = case.patience("shrinking");
     let mut seen = None;

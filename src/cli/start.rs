@@ -120,8 +120,11 @@ mod tests {
         assert_eq!(port_of("ws://[::1]:9002"), Some(9002));
         assert_eq!(port_of("ws://localhost/"), Some(80));
         assert_eq!(port_of("wss://localhost"), Some(443));
-        let start =
-            Start { run: Some("serve --port {port}".to_owned()), start_within: Millis(1000) };
+        let start = Start {
+            run: Some("serve --port {port}".to_owned()),
+            start_within: Millis(1000),
+            stop: None,
+        };
         let server = ToStart::new(&start, "ws://127.0.0.1:{port}/").expect("a port");
         let server = server.expect("it is to be started");
         assert_eq!(server.line, format!("serve --port {}", server.port));

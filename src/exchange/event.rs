@@ -368,6 +368,18 @@ pub enum What {
     ServerReturned,
     /// What became of a whole server whose time to shut down has passed.
     ServerBecame(AfterDeadline),
+    /// What the processes of a whole server hold once a wave of connections has ended. Only real time
+    /// has such events.
+    Held {
+        /// How many connections the wave had.
+        connections: u32,
+        /// Open descriptors.
+        descriptors: u64,
+        /// Threads.
+        threads: u64,
+        /// Resident memory in bytes.
+        memory: u64,
+    },
     /// All connections have ended, and the time to close has passed since.
     Rests {
         /// How many tasks are left, that of the server's own function not counted.
@@ -392,6 +404,7 @@ impl What {
                 | Self::StoppedListening
                 | Self::ServerReturned
                 | Self::ServerBecame(_)
+                | Self::Held { .. }
                 | Self::Rests { .. }
         )
     }
@@ -408,6 +421,7 @@ impl What {
             | Self::Died(_)
             | Self::ServerReturned
             | Self::ServerBecame(_)
+            | Self::Held { .. }
             | Self::Rests { .. } => Layer::Process,
             Self::Noted(_) | Self::ToldToShutDown | Self::ToldToBroadcast { .. } => {
                 Layer::Application

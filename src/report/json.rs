@@ -4,7 +4,8 @@ use super::StepSays;
 use super::deaths::JsonDeaths;
 use super::lost_workers::JsonLostWorkers;
 use super::model::{
-    Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Summary, TargetReport,
+    Accepted, FindingReport, HeldAfter, HowPlayed, Jump, ProblemReport, Repeats, Shutdown, Summary,
+    TargetReport,
 };
 use super::promise::Overdue;
 use super::reach::no_effect;
@@ -159,6 +160,12 @@ struct JsonOverTcp<'a> {
     refused: u64,
     sees_the_server: bool,
     not_tested: &'a [&'static str],
+    /// Only where a server that hangup started was looked at wave after wave.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    held: &'a [HeldAfter],
+    /// Only with `--stop`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shutdowns: &'a [Shutdown],
     /// Only where sessions may begin with a message of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_client: Option<JsonIdle<'a>>,
@@ -187,6 +194,8 @@ impl<'a> JsonTarget<'a> {
                     refused: tcp.refused,
                     sees_the_server: tcp.sees_the_server,
                     not_tested: &tcp.not_tested,
+                    held: &tcp.held,
+                    shutdowns: &tcp.shutdowns,
                     idle_client: tcp.idle.as_ref().map(|idle| JsonIdle {
                         speaks_first: idle.speaks_first,
                         ended: idle.ended.as_ref().map(|(_, how)| how.as_str()),

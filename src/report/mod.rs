@@ -16,6 +16,7 @@ mod drawing;
 #[cfg(feature = "cli")]
 mod github;
 #[cfg(feature = "cli")]
+mod holdings_chart;
 mod html;
 #[cfg(feature = "cli")]
 mod json;
@@ -41,6 +42,7 @@ mod table;
 mod text;
 mod timeline;
 mod what_matters;
+mod whole_server;
 mod wire_log;
 #[cfg(feature = "cli")]
 mod wire_saved;

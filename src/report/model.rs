@@ -12,6 +12,7 @@ use crate::finding::share::Share;
 use crate::run::campaign::{self, LostWorkers, NoEffect, Reach, Unjudged};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// The campaigns of one command.
@@ -102,12 +103,40 @@ pub struct OverTcp {
     pub passed_over: usize,
     /// What became of a client that did nothing behind the opening, where that is worth telling.
     pub idle: Option<IdleClient>,
+    /// What the server's processes hold after each wave of connections, where that was looked at.
+    pub held: Vec<HeldAfter>,
+    /// How each of its shutdowns went, where there were some.
+    pub shutdowns: Vec<Shutdown>,
     /// Of a server that died, or that hangup started.
     pub deaths: ServerDeaths,
     /// Whether something kept it from being tested to the end.
     pub has_trouble: bool,
     /// How long it took, in seconds.
     pub seconds: f64,
+}
+
+/// What a server's processes hold once a wave of connections has ended.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct HeldAfter {
+    /// How many connections the wave had.
+    pub connections: u32,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+}
+
+/// How one shutdown went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shutdown {
+    /// After how many seconds no process was left; `None` where watching ended before.
+    pub seconds: Option<f64>,
+    /// How the process ended: exit code or signal.
+    pub exit: Option<String>,
+    /// The codes of the Closes that the server sent at its shutdown; 1005 for none.
+    pub codes: Vec<u16>,
 }
 
 /// What became of a client that opened, and did nothing more.
@@ -303,6 +332,10 @@ pub enum Remark<'a> {
     NotTested(&'a [&'static str]),
     /// The server's end of its connections was not seen.
     NotObserved,
+    /// How its shutdowns went.
+    Shutdowns(&'a [Shutdown]),
+    /// What its processes hold after each wave of connections, where something is left.
+    Held(&'a [HeldAfter]),
     /// Sessions of this server may begin with a message of their own.
     Idle(&'a IdleClient),
     /// So many opening requests were refused.
@@ -506,6 +539,13 @@ impl TargetReport {
                 remarks.extend((!nothing).then_some(Remark::NotTested(&tcp.not_tested)));
                 let unseen = !tcp.sees_the_server && self.scripts > 0;
                 remarks.extend(unseen.then_some(Remark::NotObserved));
+                let kept = |found: &FindingReport| {
+                    found.repro.identity.invariant() == Invariant::ReturnsToRest
+                };
+                let is_kept = self.findings.iter().any(kept);
+                remarks.extend(is_kept.then_some(Remark::Held(&tcp.held)));
+                let shutdowns = Remark::Shutdowns(&tcp.shutdowns);
+                remarks.extend((!tcp.shutdowns.is_empty()).then_some(shutdowns));
                 remarks.extend(tcp.idle.as_ref().map(Remark::Idle));
                 remarks.extend((tcp.refused > 0).then_some(Remark::Refused(tcp.refused)));
                 remarks.extend((tcp.unjudged > 0).then_some(Remark::Unjudged(tcp.unjudged)));

@@ -18,8 +18,8 @@ pub struct Overdue {
     /// The option and the bound with which it would not have been late; `None` where it had
     /// not ended when watching did.
     pub accepted_with: Option<(&'static str, Millis)>,
-    /// Whether the connection had ended, and the server held its socket.
-    is_release: bool,
+    /// What is late.
+    rule: Invariant,
 }
 
 impl Overdue {
@@ -30,30 +30,42 @@ impl Overdue {
         let identity = finding.repro.identity;
         let accepted_with = match finding.ending {
             Ending::Open(_) => None,
-            Ending::Late(_) if identity.symptom() == Some(Symptom::OwnTimer) => {
+            Ending::Late(_)
+                if matches!(
+                    identity.symptom(),
+                    Some(Symptom::OwnTimer | Symptom::ShutsDownLate)
+                ) =>
+            {
                 Some((option(identity.cause()?), bound_over(lasted)))
             }
             _ => return None,
         };
-        let is_release = identity.invariant() == Invariant::ReleasesInTime;
-        Some(Self { lasted, accepted_with, is_release })
+        Some(Self { lasted, accepted_with, rule: identity.invariant() })
     }
 
     /// In one or two sentences.
     pub fn sentence(self) -> String {
-        let Self { lasted, accepted_with, is_release } = self;
+        let Self { lasted, accepted_with, rule } = self;
         let lasted = Time::from(lasted);
-        match (accepted_with, is_release) {
-            (Some((option, bound)), false) => format!(
-                "The server closes the connection by itself after {lasted}. To accept that: {option} \
-                 {bound}"
+        match (accepted_with, rule) {
+            (Some((option, bound)), Invariant::ShutsDownInTime) => format!(
+                "The server's process ends by itself after {lasted}. To accept that: {option} {bound}"
             ),
-            (Some((option, bound)), true) => format!(
+            (None, Invariant::ShutsDownInTime) => {
+                format!("The server's process still runs after {lasted}.")
+            }
+            (Some((option, bound)), Invariant::ReleasesInTime) => format!(
                 "The server lets go of its socket by itself after {lasted}. To accept that: {option} \
                  {bound}"
             ),
-            (None, false) => format!("The connection is still open after {lasted}."),
-            (None, true) => format!("The server still holds its socket after {lasted}."),
+            (None, Invariant::ReleasesInTime) => {
+                format!("The server still holds its socket after {lasted}.")
+            }
+            (Some((option, bound)), _) => format!(
+                "The server closes the connection by itself after {lasted}. To accept that: {option} \
+                 {bound}"
+            ),
+            (None, _) => format!("The connection is still open after {lasted}."),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
+use super::holdings_chart;
 use super::lost_workers::lost_workers;
 use super::model::{
-    Before, Command, FindingReport, HowPlayed, IdleClient, Jump, OverTcp, ProblemReport, Remark,
-    Repeats, ReplayReport, ReplayResult, Summary, TargetReport,
+    Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
+    ReplayReport, ReplayResult, Summary, TargetReport,
 };
 use super::promise::Overdue;
 use super::reach::{no_effect, reach};
 use super::table::table;
 use super::timeline::{Timeline, clip};
+use super::whole_server::{idle_client, told_to_shut_down};
 use super::work::figures;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
@@ -318,6 +320,8 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
              system is not Linux",
         )],
         Remark::Idle(idle) => vec![wrapped(&idle_client(idle))],
+        Remark::Shutdowns(shutdowns) => vec![wrapped(&told_to_shut_down(shutdowns))],
+        Remark::Held(held) => vec![holdings_chart::chart(held)],
         Remark::Refused(refused) => vec![wrapped(&format!(
             "{} of the opening requests were not answered with 101: too many at once, or too \
              fast? --concurrency, --rate",
@@ -447,20 +451,6 @@ pub fn recapitulation(summary: &Summary<'_>, style: Style) -> String {
 
 /// How many steps of a script the end of a run shows.
 const STEPS: usize = 4;
-
-/// What became of a client that did nothing, and what that may mean.
-fn idle_client(idle: &IdleClient) -> String {
-    let first = if idle.speaks_first { "the server sends a message first, and " } else { "" };
-    let ended = match &idle.ended {
-        Some((after, how)) => format!("{how}, {after:.1} s after the opening"),
-        None => "keeps the connection open".to_owned(),
-    };
-    let ended = if idle.speaks_first { ended.replacen("the server ", "", 1) } else { ended };
-    format!(
-        "a client that opens and does nothing: {first}{ended}. If sessions begin with a message of \
-         their own, give it with --preamble FILE: scripts that come before it test little."
-    )
-}
 
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {

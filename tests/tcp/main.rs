@@ -16,3 +16,4 @@ mod server;
 #[cfg(feature = "tls")]
 mod tls;
 mod trouble;
+mod whole;

@@ -67,6 +67,7 @@ async fn late(
         rate: 500,
         all_variants: false,
         accepted: Vec::new(),
+        stop: None,
     };
     let (_stop, stops) = tokio::sync::watch::channel(false);
     let (began, is_over) = (now(), Arc::new(AtomicBool::new(false)));

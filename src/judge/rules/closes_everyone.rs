@@ -2,7 +2,7 @@
 //! is not judged.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::Time;
+use crate::exchange::{Event, Time, What};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::came_before;
@@ -40,6 +40,11 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     let (Some(told), Some(_)) = (view.firsts.told, view.opened) else { return };
     // Of who comes later, `stops-accepting` speaks.
     if view.firsts.offered.is_some_and(|offered| offered > told) {
+        return;
+    }
+    // Who does not read sees no Close: over TCP nobody else does.
+    let is_deaf = |event: &Event| matches!(event.what, What::StoppedReading | What::Cut);
+    if !view.sees_both_ends() && view.events().any(is_deaf) {
         return;
     }
     let ended = view.told_end();

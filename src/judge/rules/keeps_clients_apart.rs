@@ -2,7 +2,7 @@
 //! silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::{Time, What};
+use crate::exchange::{End, Time, What};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{View, messages};
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// What takes longer is slow. In virtual time a server that waits for nobody takes no time at all.
 const SLOW: Duration = Duration::from_millis(100);
+/// The same in real time, beside what the machine may have taken.
+const SLOW_IN_REAL_TIME: Duration = Duration::from_secs(1);
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -110,7 +112,9 @@ fn slow<'a>(view: &'a View<'_>) -> impl Iterator<Item = Wait> + use<'a> {
 
 fn is_slow(view: &View<'_>, wait: &Wait) -> bool {
     let last = view.exchange.events.last().map_or(Time::ZERO, |event| event.at);
-    wait.came.map_or(last, |event| view.at(event)) > view.at(wait.since).after(SLOW)
+    let slow =
+        if view.sees_both_ends() { SLOW } else { SLOW_IN_REAL_TIME + view.exchange.timing_slack };
+    wait.came.map_or(last, |event| view.at(event)) > view.at(wait.since).after(slow)
 }
 
 /// Whether a wish to write had to wait for room, so that time went by.
@@ -143,7 +147,13 @@ fn waits(view: &View<'_>) -> Vec<Wait> {
     };
     if let Some(request) = view.request.filter(|request| is_before(*request, told)) {
         let wrote = |(index, event): (usize, &crate::exchange::Event)| {
-            matches!(event.what, What::Wrote { .. }).then_some(index)
+            let is_answer = match event.what {
+                What::Wrote { .. } => true,
+                // Over TCP nobody sees it write.
+                What::Read { .. } => event.end == End::Actor && !view.sees_both_ends(),
+                _ => false,
+            };
+            is_answer.then_some(index)
         };
         let answered = view.indexed_events().find_map(wrote);
         // A shutdown ends the wait, whatever the server does then.

@@ -2,7 +2,7 @@
 //! silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::{ConnectionId, What};
+use crate::exchange::{ConnectionId, Event, What};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::View;
@@ -41,10 +41,11 @@ pub(super) const RULE: Rule = Rule {
 /// Judged once, with the first connection. What one connection leaves is for a control to say.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let view = case.view;
-    let Some((event, left)) = left(view) else { return };
     if view.connection() != ConnectionId::FIRST {
         return;
     }
+    growth(view, out);
+    let Some((event, left)) = left(view) else { return };
     let tasks = |tasks: u32| match tasks {
         1 => "1 task".to_owned(),
         tasks => format!("{tasks} tasks"),
@@ -71,6 +72,50 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     if let Some(heap) = left.heap.filter(|heap| *heap > HEAP) {
         let fact = format!("keeps {heap} bytes of heap after its connections have ended");
         suspect(Symptom::KeepsMemory, fact);
+    }
+}
+
+/// So many waves of connections show growth, of a process's descriptors and threads; of its memory
+/// more: a heap takes long until it has all that it needs.
+const WAVES: usize = 5;
+const WAVES_OF_MEMORY: usize = 20;
+/// By so much, at least, something grows that grows: two descriptors or threads a wave, and a page of
+/// memory a connection.
+const LEAST: u64 = 2;
+const PAGE: u64 = 4096;
+
+/// What grows with every wave and never falls. What fills once, a cache or a pool, stops growing.
+fn growth(view: &View<'_>, out: &mut Suspicions) {
+    let held = |(index, event): (usize, &Event)| match event.what {
+        What::Held { connections, descriptors, threads, memory } => {
+            Some((index, u64::from(connections), [descriptors, threads, memory]))
+        }
+        _ => None,
+    };
+    let waves: Vec<(usize, u64, [u64; 3])> =
+        view.exchange.events.iter().enumerate().filter_map(held).collect();
+    let Some(&(event, connections, _)) = waves.last() else { return };
+    let mut suspect = |place: usize, least: u64, most_waves: usize, symptom, what: &str| {
+        let values: Vec<u64> = waves.iter().map(|(_, _, held)| held[place]).collect();
+        let grows = values.windows(2).all(|pair| pair[1] >= pair[0] + least);
+        if !grows || values.len() < most_waves {
+            return false;
+        }
+        let (first, last) = (values[0], values[values.len() - 1]);
+        let slope = (last - first) as f64 / ((values.len() - 1) as u64 * connections) as f64;
+        let fact = format!(
+            "keeps {slope:.1} {what} for each connection that has ended: from {first} to {last} in {} \
+             waves of {connections}, more with every wave",
+            values.len()
+        );
+        out.push(Suspicion::new(Level::Should, symptom, fact, vec![event]));
+        true
+    };
+    let descriptors = suspect(0, LEAST, WAVES, Symptom::KeepsDescriptors, "descriptors");
+    let threads = suspect(1, LEAST, WAVES, Symptom::KeepsThreads, "threads");
+    if !descriptors && !threads {
+        let least = PAGE * connections;
+        suspect(2, least, WAVES_OF_MEMORY, Symptom::KeepsMemory, "bytes of memory");
     }
 }
 

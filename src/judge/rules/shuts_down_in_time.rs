@@ -97,7 +97,8 @@ fn ending(view: &View<'_>, last: Time) -> Ending {
 fn open_at(exchange: &Exchange, time: Time) -> Vec<ConnectionId> {
     let is_open = |connection: &ConnectionId| {
         let view = View::of(exchange, *connection);
-        let came = view.events().next().is_some_and(|event| event.at <= time);
+        let its = view.events().find(|event| !event.what.is_servers());
+        let came = its.is_some_and(|event| event.at <= time);
         let released = view.released().is_some_and(|event| view.at(event) <= time);
         came && view.is_accepted() && !released
     };

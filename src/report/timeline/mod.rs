@@ -416,6 +416,13 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             let text = format!("server: is told to send all {bytes} bytes");
             return Some((Lane::Server, Kind::Application, text));
         }
+        What::Held { connections, descriptors, threads, memory } => {
+            let mib = *memory as f64 / f64::from(1 << 20);
+            let text = format!(
+                "{connections} have ended: {descriptors} descriptors, {threads} threads, {mib:.1} MiB"
+            );
+            return Some((Lane::Server, Kind::Waits, text));
+        }
         What::StoppedListening => (Lane::Server, Kind::Other, "server: stops listening"),
         What::ServerReturned => (Lane::Server, Kind::Released, "server: has shut down"),
         What::Died(death) => return Some((Lane::Server, Kind::Crash, death.to_string())),

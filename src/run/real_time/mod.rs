@@ -13,7 +13,8 @@
 //! | `play`, `player` | a script; a script again, and shrunk |
 //! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
 //! | `witness` | whether the server answers others meanwhile |
-//! | `server_process` | a server that hangup starts itself |
+//! | `server_process`, `process_members` | a server that hangup starts itself; what its processes hold |
+//! | `whole_server` | several connections at once, a shutdown, and what is left |
 //! | `play_log`, `deaths` | after which script a server died; which takes it down |
 //! | `probe` | a campaign |
 //! | [`listen`] | a target in process, listening |
@@ -36,16 +37,22 @@ mod player;
 mod polite_client;
 mod preflight;
 mod probe;
+mod process_members;
 mod record;
 mod remote_urls;
 mod rounds;
 mod run_queue;
 mod server_process;
 mod tcp_end;
+mod whole_server;
 mod witness;
 
 pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
-pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress};
+pub use probe::{
+    DeathsFound, HeldAfter, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, ShutdownSeen,
+};
+pub use process_members::Holdings;
 pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
-pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess};
+pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess, StopSignal};
+pub use whole_server::{SHUTDOWN_ROUNDS, says_shutdown};

@@ -23,7 +23,9 @@ use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
 use crate::verdict::{Invariant, Verdict};
 use crate::view::Stream;
 use crate::wire::Opcode;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 /// How long a server on this machine is given to deal with what it was sent.
@@ -180,6 +182,35 @@ impl PlayConfig {
         Ok(connection)
     }
 
+    /// Acts `script` out on a connection, as far as it comes `until` that is ready, and watches it for
+    /// so long: what was seen.
+    pub async fn act_until(
+        &self,
+        connection: &mut OpenConnection,
+        script: &Script,
+        until: impl Future<Output = ()>,
+    ) -> Exchange {
+        let OpenConnection { actor, record, preamble, .. } = &mut *connection;
+        let script = preamble.as_ref().map_or(script, |with| &with.script);
+        let mut until = std::pin::pin!(until);
+        let acted = tokio::select! {
+            biased;
+            () = &mut until => false,
+            () = actor.act(script) => true,
+        };
+        record.push(What::Froze);
+        if acted {
+            actor.read_until(until).await;
+        }
+        if !record.is_over() {
+            record.push(What::Became(AfterDeadline::GaveUp));
+        }
+        let mut exchange = record.take();
+        self.log.finish(connection.number, &exchange);
+        connection.note_steps(&mut exchange);
+        exchange
+    }
+
     /// What a play came to of which the server's process died.
     pub fn killed(&self, connection: &OpenConnection, death: Death) -> (Exchange, Verdict) {
         connection.record.push(What::Died(death));
@@ -203,7 +234,7 @@ impl PlayConfig {
     }
 
     /// Connects for `script`, and does nothing yet.
-    async fn open(
+    pub async fn open(
         &self,
         endpoint: &Endpoint,
         script: &Script,
@@ -230,7 +261,8 @@ impl PlayConfig {
             self.begins,
             (&self.bounds, slack),
         );
-        let actor = Actor::new(end, self.bounds.longest() + self.slack * 2);
+        let longest = self.bounds.longest().max(self.bounds.shutdown());
+        let actor = Actor::new(end, longest + self.slack * 2);
         if let Some(watch) = guard.as_mut().filter(|_| leaves(script))
             && !watch.is_accepted().await
         {
@@ -384,6 +416,16 @@ impl OpenConnection {
         let preamble = self.preamble.as_ref();
         exchange.steps = Some(preamble.map_or(begun, |with| with.own_steps(begun)));
         exchange.preamble_bytes = preamble.map_or(0, WithPreamble::bytes);
+    }
+
+    /// What the client sees, and does.
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// `app shutdown` in its script tells `wish`.
+    pub fn on_shutdown(&mut self, wish: Arc<Notify>) {
+        self.actor.end_mut().on_shutdown(wish);
     }
 
     /// Resets the connection where it is still open; whether it was.

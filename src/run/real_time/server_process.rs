@@ -5,6 +5,7 @@
 //! with its children. It plays nothing, and does not decide who ended the server. Unix only:
 //! elsewhere starting it is an error.
 
+use super::process_members::{Holdings, Members};
 use crate::excerpt::{MOST_OF_A_PATH, clipped};
 use crate::exchange::Death;
 use std::fs::{File, OpenOptions};
@@ -18,6 +19,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How often is looked whether a server that is to listen does.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often is looked whether one that was told to shut down has.
+const GONE_LOOK: Duration = Duration::from_millis(10);
+/// How often then for its exit code.
+const EXIT_LOOKS: u32 = 20;
 /// How long one attempt to connect may take then.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long it has to end by itself after SIGTERM, its children too.
@@ -71,6 +76,27 @@ pub struct MemoryGrowth {
     pub most: u64,
 }
 
+/// A signal that tells a server to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM.
+    Term,
+    /// SIGINT.
+    Int,
+    /// SIGHUP.
+    Hup,
+}
+
+impl std::fmt::Display for StopSignal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Term => "SIGTERM",
+            Self::Int => "SIGINT",
+            Self::Hup => "SIGHUP",
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     command: ServerCommand,
@@ -89,6 +115,8 @@ struct State {
     connections: u64,
     /// How the process that was started last ended; not where hangup stopped it.
     death: Option<ServerDeath>,
+    /// How it ended after hangup had told it to.
+    exit: Option<Death>,
     stopping: bool,
 }
 
@@ -135,12 +163,12 @@ impl ServerProcess {
         let mut state = self.state();
         *state = State { starts: state.starts + 1, ..State::default() };
         state.group = Some(group);
+        let (shared, start) = (Arc::downgrade(&self.0), state.starts);
         drop(state);
-        let shared = Arc::downgrade(&self.0);
         std::thread::spawn(move || {
             group.watch(&mut |seen| {
                 let Some(shared) = shared.upgrade() else { return true };
-                shared.take(seen)
+                shared.take(start, seen)
             });
         });
         Ok(())
@@ -193,7 +221,7 @@ impl ServerProcess {
     fn listens(&self) {
         let mut state = self.state();
         state.listens = Some(Instant::now());
-        let first = state.group.and_then(|group| Members::of(group).largest());
+        let first = state.group.and_then(|group| Members::of(group.id()).largest());
         state.memory = first.map(|first| MemoryGrowth { first, most: first });
     }
 
@@ -210,6 +238,43 @@ impl ServerProcess {
     /// It was asked for one more connection.
     pub(super) fn count_connection(&self) {
         self.state().connections += 1;
+    }
+
+    /// Whether it was started, and has neither ended nor been stopped.
+    pub(super) fn runs(&self) -> bool {
+        self.state().group.is_some()
+    }
+
+    /// What its processes hold; `None` where that is not seen, or it does not run.
+    pub(super) fn holdings(&self) -> Option<Holdings> {
+        let group = self.state().group?;
+        Members::of(group.id()).holdings()
+    }
+
+    /// Tells it to shut down: sends its processes this signal, and nothing more.
+    pub(super) fn tell_to_shut_down(&self, signal: StopSignal) {
+        let mut state = self.state();
+        state.stopping = true;
+        if let Some(group) = state.group {
+            group.signal(signal);
+        }
+    }
+
+    /// Ready once none of its processes is left, after it was told to shut down; with how the
+    /// process that was started ended.
+    pub(super) async fn gone(&self) -> Death {
+        while self.state().group.is_some_and(|group| !group.has_ended()) {
+            sleep(GONE_LOOK).await;
+        }
+        // The thread that waits for it looks now and then.
+        let mut looks = 0;
+        while self.state().exit.is_none() && looks < EXIT_LOOKS {
+            looks += 1;
+            sleep(GONE_LOOK).await;
+        }
+        let mut state = self.state();
+        state.group = None;
+        state.exit.unwrap_or(Death::Unseen)
     }
 
     /// Ends it and its children: SIGTERM, and after two seconds SIGKILL. Blocks until then.
@@ -241,9 +306,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what the watching thread saw; whether hangup ends the server itself.
-    fn take(&self, seen: Seen) -> bool {
+    /// Takes in what the watching thread saw of the process of this start; whether hangup ends the
+    /// server itself.
+    fn take(&self, start: u64, seen: Seen) -> bool {
         let mut state = self.state();
+        if state.starts != start {
+            // It was told to shut down, and is started again already.
+            return true;
+        }
         match seen {
             Seen::Runs(memory) => {
                 if let Some((growth, now)) = state.memory.as_mut().zip(memory) {
@@ -252,7 +322,9 @@ impl Shared {
             }
             Seen::Ended(how) => {
                 // Of a group that is being stopped its children may be left.
-                if !state.stopping {
+                if state.stopping {
+                    state.exit = Some(how);
+                } else {
                     state.group = None;
                     let at = Instant::now();
                     let after = state.listens.map_or(Duration::ZERO, |since| at - since);
@@ -297,7 +369,7 @@ use unix::Group;
 
 #[cfg(unix)]
 mod unix {
-    use super::{Death, Duration, File, Members, Seen};
+    use super::{Death, Duration, File, Members, Seen, StopSignal};
     use rustix::process::{
         Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group,
         test_kill_process_group, waitid,
@@ -336,7 +408,7 @@ mod unix {
         /// Tells what is seen of the process until it has ended; what it is told back is whether
         /// hangup ends the group by itself.
         pub fn watch(self, tell: &mut dyn FnMut(Seen) -> bool) {
-            let mut members = Members::of(self);
+            let mut members = Members::of(self.id());
             let mut looks = 0;
             loop {
                 // It stays a zombie until it is reaped, so that the group's id stays its own.
@@ -359,7 +431,7 @@ mod unix {
                 }
                 if looks % MEASURE == 0 {
                     if looks % (MEASURE * LIST) == 0 {
-                        members = Members::of(self);
+                        members = Members::of(self.id());
                     }
                     tell(Seen::Runs(members.largest()));
                 }
@@ -385,12 +457,30 @@ mod unix {
             }
         }
 
+        /// Sends a signal.
+        pub fn signal(self, signal: StopSignal) {
+            let signal = match signal {
+                StopSignal::Term => Signal::TERM,
+                StopSignal::Int => Signal::INT,
+                StopSignal::Hup => Signal::HUP,
+            };
+            let _ = kill_process_group(self.0, signal);
+        }
+
+        /// Whether none of it is left. A process that has ended is not counted, as long as that is seen.
+        pub fn has_ended(self) -> bool {
+            if cfg!(target_os = "linux") {
+                Members::of(self.id()).is_empty()
+            } else {
+                test_kill_process_group(self.0).is_err()
+            }
+        }
+
         /// SIGKILL.
         pub fn kill(self) {
             let _ = kill_process_group(self.0, Signal::KILL);
         }
 
-        #[cfg(target_os = "linux")]
         pub fn id(self) -> i32 {
             self.0.as_raw_nonzero().get()
         }
@@ -430,52 +520,18 @@ impl Group {
     fn stop(self, _: Duration) {}
 
     fn kill(self) {}
-}
 
-/// The processes of a group, as far as they are seen.
-struct Members(Vec<i32>);
+    fn signal(self, _: StopSignal) {}
 
-impl Members {
-    #[cfg(target_os = "linux")]
-    fn of(group: Group) -> Self {
-        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self(all.filter(|process| group_of(*process) == Some(group.id())).collect())
+    fn has_ended(self) -> bool {
+        true
     }
 
-    /// The resident memory of the largest, in bytes.
-    #[cfg(target_os = "linux")]
-    fn largest(&self) -> Option<u64> {
-        self.0.iter().filter_map(|process| resident(*process)).max()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn of(_: Group) -> Self {
-        Self(Vec::new())
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn largest(&self) -> Option<u64> {
-        self.0.iter().map(|_| 0).max()
+    fn id(self) -> i32 {
+        0
     }
 }
 
-/// The group that a process belongs to.
-#[cfg(target_os = "linux")]
-fn group_of(process: i32) -> Option<i32> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Its name, in parentheses, may have any character: state, parent and group stand behind it.
-    let (_, behind) = stat.rsplit_once(')')?;
-    behind.split_whitespace().nth(2)?.parse().ok()
-}
-
-/// The resident memory of a process, in bytes.
-#[cfg(target_os = "linux")]
-fn resident(process: i32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-}
 /// A command as messages repeat it.
 fn shown(line: &str) -> String {
     clipped(line, MOST_OF_A_PATH)

@@ -10,9 +10,11 @@ use crate::transport::tcp::ClientSocket;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::ReadBuf;
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// The actor's end of one connection.
@@ -26,6 +28,8 @@ pub(super) struct TcpEnd {
     /// After how long an application that closes on open has surely begun to.
     begins: Duration,
     overdue: OverdueCheck,
+    /// Who is told where the script says `app shutdown`.
+    shutdown: Option<Arc<Notify>>,
     /// How long after a deadline the client still acts.
     slack: Duration,
     reads: bool,
@@ -51,12 +55,18 @@ impl TcpEnd {
             settled: Box::pin(sleep(Duration::ZERO)),
             begins,
             overdue: OverdueCheck::new(bounds),
+            shutdown: None,
             slack,
             reads: true,
             cut: false,
             ended: false,
             buffer: vec![0; 16 << 10].into(),
         }
+    }
+
+    /// `app shutdown` tells `wish`.
+    pub fn on_shutdown(&mut self, wish: Arc<Notify>) {
+        self.shutdown = Some(wish);
     }
 
     /// What a read came to; true where there may be more.
@@ -158,8 +168,11 @@ impl ActorEnd for TcpEnd {
     }
 
     /// Nobody can be told over TCP: the URL says what the application does, and it is
-    /// taken at its word.
+    /// taken at its word. A process can be told to shut down.
     fn tell(&mut self, command: &Command) {
+        if let Some(wish) = self.shutdown.as_ref().filter(|_| *command == Command::Shutdown) {
+            wish.notify_one();
+        }
         if matches!(command, Command::Close(..)) {
             self.record.push_after(self.begins, What::Noted(Note::BeganToClose));
         }

@@ -5,7 +5,7 @@ use hangup::bounds::Bounds;
 use hangup::exchange::{
     AfterDeadline, ConnectionId, End, Event, Exchange, Time, What, fingerprint,
 };
-use hangup::judge::{Decided, Decision, judge_connection};
+use hangup::judge::{Decided, Decision, judge, judge_connection};
 use hangup::report::sentence;
 use hangup::verdict::{
     Cause, Condition, Control, Ending, Excuse, Invariant, Reason, Symptom, Verdict, Violation,
@@ -376,4 +376,53 @@ fn no_task_is_left_when_the_shutdown_is_over() {
 fn a_server_that_was_not_told_to_shut_down_owes_no_shutdown() {
     Story::open().at(60_000).watched().is_clean();
     Server::with_clients(2).quiet().is_clean();
+}
+
+/// What is said of what a process holds after each of these waves of forty connections.
+fn held(waves: &[(u64, u64, u64)]) -> Vec<(Symptom, String)> {
+    let mut exchange = Exchange::new(false);
+    for (second, (descriptors, threads, kib)) in (1..).zip(waves) {
+        let memory = kib << 10;
+        let (descriptors, threads) = (*descriptors, *threads);
+        let held = What::Held { connections: 40, descriptors, threads, memory };
+        exchange.push(Time(second * 1_000_000), held);
+    }
+    let verdict = judge(&exchange, &Bounds::default());
+    let said = |found: Violation| (found.identity.symptom().expect("a symptom"), found.fact);
+    verdict.violations.into_iter().map(said).collect()
+}
+
+#[test]
+fn what_grows_with_each_of_five_waves_is_kept_and_what_fills_once_is_not() {
+    let leaks: Vec<_> = (1..=5).map(|wave| (9 + 40 * wave, 2, 20_000)).collect();
+    let [(symptom, fact)] = &held(&leaks)[..] else { panic!("one") };
+    assert_eq!(*symptom, Symptom::KeepsDescriptors);
+    assert!(
+        fact.contains("keeps 1.0 descriptors for each") && fact.contains("from 49 to 209"),
+        "{fact}"
+    );
+    assert_eq!(held(&leaks[..4]), [], "four waves are too few");
+    let fills: Vec<_> = [60, 100, 110, 110, 110].map(|held| (held, 2, 20_000)).into();
+    assert_eq!(held(&fills), [], "a cache");
+    let falls: Vec<_> = [60, 100, 140, 139, 180].map(|held| (held, 2, 20_000)).into();
+    assert_eq!(held(&falls), []);
+    let one_more: Vec<_> = [60, 61, 62, 63, 64].map(|held| (held, 2, 20_000)).into();
+    assert_eq!(held(&one_more), [], "one a wave may be the server's own");
+    let threads: Vec<_> = (1..=5).map(|wave| (9, 2 + 10 * wave, 20_000)).collect();
+    assert_eq!(held(&threads)[0].0, Symptom::KeepsThreads);
+}
+
+#[test]
+fn memory_is_kept_where_twenty_waves_grow_by_a_page_a_connection() {
+    let grows = |waves: u64, kib: u64| -> Vec<(u64, u64, u64)> {
+        (0..waves).map(|wave| (9, 2, 20_000 + wave * kib)).collect()
+    };
+    let [(symptom, fact)] = &held(&grows(20, 160))[..] else { panic!("one") };
+    assert_eq!(*symptom, Symptom::KeepsMemory);
+    assert!(fact.contains("keeps 4096.0 bytes of memory for each"), "{fact}");
+    assert_eq!(held(&grows(19, 160)), []);
+    assert_eq!(held(&grows(20, 159)), [], "a heap that settles");
+    let both: Vec<_> = (1..=20).map(|wave| (9 + 40 * wave, 2, 20_000 + 400 * wave)).collect();
+    let symptoms: Vec<Symptom> = held(&both).into_iter().map(|(symptom, _)| symptom).collect();
+    assert_eq!(symptoms, [Symptom::KeepsDescriptors], "they take memory");
 }

@@ -20,13 +20,15 @@ mod outcome;
 mod replay;
 mod schedule;
 mod watches;
+mod whole;
 
 pub use finding::ProbeFinding;
-pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress};
+pub use outcome::{DeathsFound, HeldAfter, ProbeOutcome, ProbeProgress, ShutdownSeen};
 
 use super::idle_client::{IdleClient, IdleEnd};
 use super::player::{PlayLimits, Player};
 use super::remote_urls::{RemoteServer, UrlRole};
+use super::server_process::StopSignal;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Identity, Pattern, Reason};
 use campaign::{Campaign, PendingScript, RawFinding};
@@ -62,6 +64,8 @@ pub struct Probe {
     /// What is known and accepted, as patterns ([`Pattern::matches`]): it is counted, and neither
     /// shrunk nor reported.
     pub accepted: Vec<Pattern>,
+    /// The signal that tells the server to shut down, where that is looked at in place of a campaign.
+    pub stop: Option<StopSignal>,
 }
 
 /// Told of every step forward.
@@ -88,6 +92,9 @@ impl Probe {
             }
             player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
         };
+        if let Some(signal) = self.stop {
+            return Ok(self.run_rounds(&player, signal, stop, on_progress).await);
+        }
         let plain = self.url(UrlRole::Plain);
         let may_idle = concurrency > 1 && plain.opening.preamble().is_empty();
         let idle = may_idle.then(|| IdleClient::start(plain.clone()));
@@ -146,6 +153,15 @@ impl Probe {
         }
         let found = candidates.into_iter().map(|candidate| candidate.finding);
         outcome.findings = dead.into_iter().chain(found).collect();
+        if outcome.seems_overloaded() {
+            // Was it too much at once, or does one client make others wait?
+            let looking = self.look_at_isolation(&player, &mut outcome, on_progress);
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = looking => {}
+            }
+        }
         outcome.findings.sort_by_key(|finding| finding.violation.identity);
         Ok(outcome)
     }

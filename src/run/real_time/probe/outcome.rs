@@ -1,8 +1,12 @@
 //! What a probe came to, and how far it is: plain data.
 
 use super::finding::ProbeFinding;
+use crate::exchange::{Death, Event, Exchange, What};
 use crate::finding::problem::Sightings;
 use crate::run::real_time::{IdleEnd, ServerDeath};
+use crate::verdict::Reason;
+use crate::view::View;
+use std::time::Duration;
 
 /// The outcome of a probe.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +34,82 @@ pub struct ProbeOutcome {
     /// What became of a client that did nothing behind the opening; the default where there is a
     /// preamble, or only one connection at once.
     pub idle: IdleEnd,
+    /// What the server's processes hold after each wave of connections, where that is seen.
+    pub held: Vec<HeldAfter>,
+    /// How each shutdown went.
+    pub shutdowns: Vec<ShutdownSeen>,
     /// Why it could not go on, in one line.
     pub trouble: Option<String>,
+}
+
+impl ProbeOutcome {
+    /// Whether something showed beside many others, and never again, of a server that can still be
+    /// asked.
+    pub(super) fn seems_overloaded(&self) -> bool {
+        let never_again =
+            |found: &ProbeFinding| matches!(found.dismissed, Some(Reason::NotRepeated { .. }));
+        let goes_on = !self.stopped && self.trouble.is_none() && !self.deaths.died;
+        goes_on && (self.unjudged > 0 || self.findings.iter().any(never_again))
+    }
+}
+
+/// What a server's processes hold once a wave of connections has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldAfter {
+    /// How many connections the wave had.
+    pub connections: u32,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+}
+
+impl HeldAfter {
+    /// All that an exchange says.
+    pub(super) fn all(exchange: &Exchange) -> Vec<Self> {
+        let held = |event: &Event| match event.what {
+            What::Held { connections, descriptors, threads, memory } => {
+                Some(Self { connections, descriptors, threads, memory })
+            }
+            _ => None,
+        };
+        exchange.events.iter().filter_map(held).collect()
+    }
+}
+
+/// How one shutdown went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShutdownSeen {
+    /// After how long no process was left, and how the one that was started ended; `None` where
+    /// watching ended before.
+    pub exit: Option<(Duration, Death)>,
+    /// The codes of the Closes that the server sent at its shutdown; 1005 for none.
+    pub codes: Vec<u16>,
+}
+
+impl ShutdownSeen {
+    pub(super) fn of(exchange: &Exchange, exit: Option<Death>) -> Self {
+        let at = |wanted: &What| {
+            exchange.events.iter().find(|event| event.what == *wanted).map(|event| event.at)
+        };
+        let (told, gone) = (at(&What::ToldToShutDown), at(&What::ServerReturned));
+        let took = told
+            .zip(gone)
+            .map(|(told, gone)| gone.since_accept().saturating_sub(told.since_accept()));
+        let mut codes: Vec<u16> = Vec::new();
+        for connection in exchange.connections() {
+            let view = View::of(exchange, connection);
+            let (Some(close), Some(told)) = (view.own_close(), view.firsts.told) else { continue };
+            if close.started > told {
+                codes.push(close.code().map_or(1005, |code| code.0));
+            }
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        Self { exit: took.zip(exit), codes }
+    }
 }
 
 /// What is known of a server that died. The finding that says so is one of the outcome's.

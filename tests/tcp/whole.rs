@@ -1,0 +1,175 @@
+//! Whole servers over TCP: their shutdown, what they hold when connections have ended, and whether
+//! one client makes others wait.
+
+use crate::server::{Desk, Run};
+use std::path::Path;
+
+const IDLE: &str = "upgrade\napp shutdown\n2: upgrade\n3: upgrade\n";
+
+/// A server of `tests/servers/whole.py` as a line for `--run`.
+fn whole(fault: &str) -> String {
+    format!("exec python3 {}/tests/servers/whole.py {fault}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn node(mode: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers");
+    let modules = root.join(".installed/node_modules");
+    assert!(modules.join("ws").exists(), "run tests/servers/install");
+    format!("NODE_PATH={} exec node {}/shutdown.js {mode}", modules.display(), root.display())
+}
+
+/// `hangup` with a server to start.
+fn run(desk: &Desk, line: &str, more: &str) -> Run {
+    let mut command = desk.command(more);
+    Run::of(command.args(["--run", line, "--close-within", "500ms"]).output().expect("it runs"))
+}
+
+/// A play of a script.
+fn replay(script: &str, line: &str, more: &str) -> Run {
+    let desk = Desk::new();
+    desk.write("one.script", script);
+    run(&desk, line, &format!("replay one.script {more}"))
+}
+
+#[track_caller]
+fn shows(run: &Run, rule: &str, what: &str) {
+    let out = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(out.contains(rule) && out.contains(what), "{rule}: {what}: {run:?}");
+}
+
+#[track_caller]
+fn is_clean(run: &Run) {
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_server_that_waits_for_idle_clients_is_found_with_one_and_the_file_replays() {
+    let desk = Desk::new();
+    let probe = "probe --stop TERM --shutdown-within 1s --seed 1 --format json";
+    let found = run(&desk, &whole("waits 0.2"), probe);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    let json = found.json();
+    let finding = &json["targets"][0]["findings"][0];
+    assert_eq!(finding["invariant"], "shuts-down-in-time", "{finding}");
+    assert_eq!(finding["script"], "upgrade\napp shutdown\n", "the simplest clients");
+    let sentence = finding["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains("does not shut down while 1 connection is open"), "{sentence}");
+    assert_eq!(json["targets"][0]["findings"].as_array().map(Vec::len), Some(1));
+    let shutdowns = json["targets"][0]["shutdowns"].as_array().expect("a list").clone();
+    assert_eq!(shutdowns.len(), 6);
+    assert_eq!(shutdowns[0]["codes"], serde_json::json!([1001]), "polite clients are no matter");
+    assert!(shutdowns[0]["seconds"].as_f64().is_some_and(|took| took < 1.0), "{shutdowns:?}");
+    assert_eq!(shutdowns[1]["seconds"], serde_json::Value::Null);
+    let file = finding["repro"].as_str().expect("a file");
+    let again = format!("replay {file} --stop TERM");
+    shows(&run(&desk, &whole("waits 0.2"), &again), "reproduced", "shuts-down-in-time");
+    is_clean(&run(&desk, &whole("well 0.2"), &again));
+    let without = run(&desk, &whole("waits 0.2"), &format!("replay {file}"));
+    assert!(without.code == Some(2) && without.err.contains("--stop TERM"), "{without:?}");
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn each_way_to_shut_down_badly_shows_its_rule() {
+    let late = "--stop TERM --shutdown-within 1s";
+    for (fault, script, rule, what) in [
+        ("holds-idle", IDLE, "shuts-down-in-time", "while 3 connections are open"),
+        ("in-turn 0.8", IDLE, "shuts-down-in-time", "connection"),
+        ("late 3", "upgrade\napp shutdown\n", "shuts-down-in-time", "process ends by itself"),
+        ("deaf", "app shutdown\n", "shuts-down-in-time", "although no connection is open"),
+        ("forgets", IDLE, "closes-everyone", "without a Close"),
+        (
+            "accepts 2",
+            "upgrade\napp shutdown\n2: connect after 500ms\n2: upgrade\n",
+            "stops-accepting",
+            "serves a connection that comes during its shutdown",
+        ),
+    ] {
+        let late =
+            if fault.starts_with("accepts") { "--stop TERM --shutdown-within 5s" } else { late };
+        shows(&replay(script, &whole(fault), late), rule, what);
+    }
+    is_clean(&replay(IDLE, &whole("well 0.2"), late));
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn node_behind_an_http_server_does_not_shut_down_unless_it_terminates_clients() {
+    let usual = replay(IDLE, &node("usual"), "--stop TERM --shutdown-within 2s");
+    shows(&usual, "shuts-down-in-time", "does not shut down while 3 connections are open");
+    is_clean(&replay(IDLE, &node("terminates"), "--stop TERM --shutdown-within 5s"));
+}
+
+/// The script's connections are the kinds of clients of a wave.
+fn leak(fault: &str) -> Run {
+    let desk = Desk::new();
+    let leaks = include_str!("../artifacts/returns-to-rest.toml");
+    desk.write("leak.toml", leaks);
+    run(&desk, &whole(fault), "replay leak.toml")
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_descriptor_a_connection_is_found_within_five_waves_and_a_cache_that_fills_once_is_not() {
+    let leaks = leak("leaks");
+    shows(&leaks, "returns-to-rest", "keeps 1.0 descriptors for each connection that has ended");
+    assert_eq!(leaks.out.matches("40 have ended").count(), 5, "{leaks:?}");
+    let threads = leak("leaks-threads");
+    shows(&threads, "different", "keeps 1.0 threads for each connection that has ended");
+    is_clean(&leak("cache"));
+    is_clean(&leak("well"));
+}
+
+const ISOLATION: &str = "\
+upgrade
+wait 2s
+ping \"hangup\"
+await pong
+close 1000
+2: upgrade
+2: text 64KiB x 96
+2: close 1000
+3: upgrade
+3: stop reading
+";
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_lock_held_across_a_send_is_found_and_its_fix_is_clean() {
+    let hub = replay(ISOLATION, &whole("hub"), "");
+    shows(&hub, "keeps-clients-apart", "because of another one");
+    is_clean(&replay(ISOLATION, &whole("hub-apart"), ""));
+}
+
+#[test]
+fn what_cannot_be_told_to_shut_down_is_an_error_in_one_line() {
+    let desk = Desk::new();
+    desk.write("one.script", IDLE);
+    for (arguments, said) in [
+        ("probe ws://127.0.0.1:1/ --stop TERM", "--run <COMMAND>"),
+        ("probe --run true --stop KILL", "invalid value 'KILL'"),
+        ("replay one.script --url ws://127.0.0.1:1/", "add --run 'COMMAND' --stop TERM"),
+    ] {
+        let run = desk.hangup(arguments);
+        assert!(run.code == Some(2) && run.err.contains(said), "{arguments}: {run:?}");
+    }
+    let shrunk = run(&desk, "true", "shrink one.script --stop TERM --start-within 1s");
+    assert!(shrunk.code == Some(2) && shrunk.err.contains("are not shrunk"), "{shrunk:?}");
+}
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn uvicorn_closes_everybody_and_exits_at_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers");
+    let python = root.join(".installed/python/bin/python");
+    let has_it = root.join(".installed/python/bin/uvicorn");
+    assert!(has_it.exists(), "run tests/servers/install");
+    let python = python.display();
+    let line = format!(
+        "cd {} && exec {python} -m uvicorn asgi:application --log-level warning --port $PORT",
+        root.display()
+    );
+    is_clean(&replay(IDLE, &line, "--stop TERM --shutdown-within 2s"));
+}
