@@ -15,8 +15,8 @@ mod deaths;
 mod drawing;
 #[cfg(feature = "cli")]
 mod github;
-#[cfg(feature = "cli")]
 mod holdings_chart;
+#[cfg(feature = "cli")]
 mod html;
 #[cfg(feature = "cli")]
 mod json;
