@@ -1,11 +1,12 @@
-//! The actor, hangup's own end of a connection: the misbehaving client. It acts a script out on an [`ActorEnd`].
+//! The actor, hangup's own end of a connection: the misbehaving client or, where a client is under test,
+//! the misbehaving server. It acts a script out on an [`ActorEnd`].
 //!
 //! It speaks raw bytes, keeps no protocol state but what `await` needs, and
 //! knows neither simulation nor sockets: [`crate::run::virtual_time`] gives it an end in virtual
 //! time, real TCP another. Pauses go through tokio's clock, whichever runs.
 
 use crate::script::{
-    Act, Awaited, Command, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Act, Awaited, Command, Encoding, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use crate::wire::{Decoder, Item, Opcode, Role, handshake};
 use std::future::{Future, poll_fn};
@@ -36,6 +37,11 @@ pub struct Gap {
 /// Where a script is acted out: the client's end of one connection, and the way
 /// to the server's application.
 pub trait ActorEnd {
+    /// The role of the actor: a script is the same for both.
+    fn role(&self) -> Role {
+        Role::Client
+    }
+
     /// The opening request that this server is sent, whole.
     fn request(&self) -> &str {
         handshake::REQUEST
@@ -116,6 +122,8 @@ pub struct Actor<S> {
     segment: Vec<u8>,
     unit: Vec<u8>,
     awaits: AwaitDecoder,
+    /// What answers the key of the request that came, once that was needed.
+    accept: Option<String>,
 }
 
 /// How far `await` has looked at what the server sent.
@@ -125,12 +133,15 @@ struct AwaitDecoder {
     gaps: usize,
     passed: u64,
     open: bool,
+    /// Who sends what it looks at.
+    sender: Role,
     decoder: Decoder,
 }
 
 impl<S: ActorEnd> Actor<S> {
     /// A client that reads, and waits at most `patience` for any one thing.
     pub fn new(end: S, patience: Duration) -> Self {
+        let awaits = AwaitDecoder::new(end.role().other());
         Self {
             end,
             patience,
@@ -141,7 +152,8 @@ impl<S: ActorEnd> Actor<S> {
             begun: None,
             segment: Vec::with_capacity(256),
             unit: Vec::new(),
-            awaits: AwaitDecoder::new(),
+            awaits,
+            accept: None,
         }
     }
 
@@ -240,12 +252,19 @@ impl<S: ActorEnd> Actor<S> {
     }
 
     async fn send(&mut self, send: &Send, next_joined: bool) -> Result<(), Stuck> {
+        if matches!(send.unit, Unit::Accept(_)) {
+            self.await_request().await?;
+        }
         if (send.piece, send.pace) == (Piece::Whole, Pace::Once) {
-            send.unit.encode_with(self.end.request(), &mut self.segment);
+            let mut segment = std::mem::take(&mut self.segment);
+            send.unit.encode_with(&self.encoding(), &mut segment);
+            self.segment = segment;
             return self.sent(send, true, next_joined).await;
         }
-        self.unit.clear();
-        send.unit.encode_with(self.end.request(), &mut self.unit);
+        let mut unit = std::mem::take(&mut self.unit);
+        unit.clear();
+        send.unit.encode_with(&self.encoding(), &mut unit);
+        self.unit = unit;
         let piece = send.piece.of(&self.unit);
         let whole = piece.len() == self.unit.len();
         match send.pace {
@@ -286,8 +305,33 @@ impl<S: ActorEnd> Actor<S> {
             return Ok(());
         }
         self.flush().await?;
-        let opens = whole && matches!(send.unit, Unit::Upgrade(_));
+        let is_client = self.end.role() == Role::Client;
+        let opens = is_client && whole && matches!(send.unit, Unit::Upgrade(_));
         if opens && self.reads { self.await_(Awaited::Upgrade).await } else { Ok(()) }
+    }
+
+    /// What the bytes of units depend on.
+    fn encoding(&self) -> Encoding<'_> {
+        Encoding {
+            sender: self.end.role(),
+            request: self.end.request(),
+            accept: self.accept.as_deref().unwrap_or(handshake::ACCEPT),
+        }
+    }
+
+    /// A server answers a whole request, with its key. What the client answers is not awaited.
+    async fn await_request(&mut self) -> Result<(), Stuck> {
+        if self.end.role() == Role::Client || self.accept.is_some() {
+            return Ok(());
+        }
+        if !self.awaits.open {
+            self.await_(Awaited::Upgrade).await?;
+        }
+        let mut accept = None;
+        self.end.received(&mut |bytes, _| accept = handshake::request(bytes).ok().flatten());
+        // Whoever asks for no WebSocket is answered as if it did.
+        self.accept = Some(accept.map_or_else(|| handshake::ACCEPT.to_owned(), |(_, hash)| hash));
+        Ok(())
     }
 
     async fn tell(&mut self, command: &Command, pace: Pace) {
@@ -415,8 +459,8 @@ const fn tells_the_server(step: &Step) -> bool {
 }
 
 impl AwaitDecoder {
-    fn new() -> Self {
-        Self { at: 0, gaps: 0, passed: 0, open: false, decoder: Decoder::new(Role::Server) }
+    fn new(sender: Role) -> Self {
+        Self { at: 0, gaps: 0, passed: 0, open: false, sender, decoder: Decoder::new(sender) }
     }
 
     /// Whether `awaited` has come since the last thing awaited; looks no further than it.
@@ -428,7 +472,11 @@ impl AwaitDecoder {
 
     fn find(&mut self, awaited: Awaited, bytes: &[u8], gaps: &[Gap]) -> bool {
         if !self.open {
-            let Some(length) = handshake::head_length(bytes) else { return false };
+            let length = match self.sender {
+                Role::Client => handshake::request_length(bytes),
+                Role::Server => handshake::head_length(bytes),
+            };
+            let Some(length) = length else { return false };
             self.open = true;
             self.at = length;
         }
@@ -484,7 +532,7 @@ mod tests {
         FrameHead::server(Opcode::TEXT).encode(&[b'x'; 100], &mut bytes);
         bytes.truncate(start + 30);
         let missing = Gap { at: start + 20, bytes: 72 };
-        let mut found = AwaitDecoder::new();
+        let mut found = AwaitDecoder::new(Role::Server);
         assert!(found.find(Awaited::Upgrade, &bytes[..start], &[]));
         assert!(!found.find(Awaited::Message, &bytes[..start + 20], &[]));
         let grows = [Gap { bytes: 70, ..missing }];

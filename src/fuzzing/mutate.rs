@@ -5,8 +5,8 @@
 
 use crate::generate::GeneratorConfig;
 use crate::script::{
-    Act, ConnectionNumber, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece,
-    Script, Send, Size, Step, Unit,
+    Act, ConnectionNumber, Content, DeclaredLength, Frame, Kind, Length, Masking, Millis, Pace,
+    Piece, Script, Send, Size, Step, Unit,
 };
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
@@ -210,13 +210,20 @@ fn tweak_send<R: Rng>(config: &GeneratorConfig, send: &mut Send, rng: &mut R) {
             let size = header.map_or(100, |size| neighbour(size.0, 70_000, rng));
             *header = Some(Size(size));
         }
+        (_, Unit::Accept(accept)) => {
+            let size = accept.filler.map_or(100, |size| neighbour(size.0, 70_000, rng));
+            accept.filler = Some(Size(size));
+        }
     }
 }
 
 fn tweak_frame<R: Rng>(frame: &mut Frame, rng: &mut R) {
     match rng.random_range(0..8) {
         0 => frame.fin = !frame.fin,
-        1 => frame.masked = !frame.masked,
+        1 => {
+            let usual = frame.mask == Masking::Usual;
+            frame.mask = if usual { Masking::Unmasked } else { Masking::Usual };
+        }
         2 => frame.rsv = rng.random_range(0..8),
         3 if rng.random_ratio(1, 2) => {
             let edge = DeclaredLength::EDGES[rng.random_range(0..DeclaredLength::EDGES.len())];

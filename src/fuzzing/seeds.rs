@@ -11,9 +11,9 @@ use crate::bounds::Bounds;
 use crate::exchange::Time;
 use crate::finding::repro::{Repro, Seen};
 use crate::generate::GeneratorConfig;
-use crate::script::{Act, Frame, Script, Unit};
+use crate::script::{Act, Frame, Masking, Script, Unit};
 use crate::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
-use crate::wire::Opening;
+use crate::wire::{Opening, Role};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -189,7 +189,8 @@ fn as_frames(script: &Script, masked: bool) -> Vec<u8> {
             && let Unit::Frame(frame) = &send.unit
             && frame.kind.content().len() < 300
         {
-            Frame { masked: frame.masked && masked, ..frame.clone() }.encode(&mut out);
+            let mask = if masked { frame.mask } else { Masking::Unmasked };
+            Frame { mask, ..frame.clone() }.encode(Role::Client, &mut out);
         }
     }
     out

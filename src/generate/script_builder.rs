@@ -5,8 +5,8 @@ use super::{FLOODS_WITHOUT_PROMISE, SCRIPTS_PER_CONJUNCTION, SCRIPTS_PER_FLOOD};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Send, Setting, Size,
-    Step, Unit,
+    Act, Awaited, Command, Content, Frame, Kind, Length, Masking, Millis, Pace, Piece, Send,
+    Setting, Size, Step, Unit,
 };
 use crate::wire::Opcode;
 use rand::{Rng, RngExt as _};
@@ -376,7 +376,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         };
         let legal = Frame::new(kind);
         let frame = match self.rng.random_range(0..8) {
-            0 | 1 => Frame { masked: false, ..legal },
+            0 | 1 => Frame { mask: Masking::Unmasked, ..legal },
             2 => Frame { rsv: self.rng.random_range(1..8), ..legal },
             3 => Frame { fin: false, kind: Kind::Ping(Content::Empty), ..legal },
             4 => match self.rng.random_range(0..3) {

@@ -11,7 +11,7 @@ use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
 use crate::judge::{Decided, Decision, judge};
 use crate::script::{
-    Act, Awaited, Command, Kind, Length, Millis, Pace, Piece, Script, Send, Step, Unit,
+    Act, Awaited, Command, Encoding, Kind, Length, Millis, Pace, Piece, Script, Send, Step, Unit,
 };
 use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
 use crate::view::streams::opening_length;
@@ -102,7 +102,7 @@ fn sent_up_to(from: u32, script: &Script, request: &str) -> Option<(usize, Vec<u
 /// Appends all that a step sends.
 fn append(send: &Send, request: &str, sent: &mut Vec<u8>) {
     let mut unit = Vec::new();
-    send.unit.encode_with(request, &mut unit);
+    send.unit.encode_with(&Encoding { request, ..Encoding::USUAL }, &mut unit);
     let times = if let Pace::Times(times, _) = send.pace { times } else { 1 };
     (0..times).for_each(|_| sent.extend_from_slice(send.piece.of(&unit)));
 }
@@ -183,7 +183,7 @@ fn without(excuse: Excuse, steps: Vec<Step>) -> Vec<Step> {
         Unit::Frame(frame) => send.piece != Piece::Whole || frame.declares.is_some(),
         // It may be the beginning of a frame.
         Unit::Raw(_) => true,
-        Unit::Upgrade(_) => false,
+        Unit::Upgrade(_) | Unit::Accept(_) => false,
     };
     let goes = |step: &Step| match (&step.act, excuse) {
         (Act::Fin, Excuse::ClientFin) => true,

@@ -1,12 +1,38 @@
 //! Encodes the units of a script as the bytes on the wire.
 
 use super::{Act, Command, ConnectionNumber, Send};
-use super::{Content, Frame, Kind, Pace, Piece, Script, Step, Unit};
-use crate::wire::{FrameHead, MASK, Opcode, handshake};
+use super::{Content, Frame, Kind, Pace, Piece, Script, Size, Step, Unit};
+use crate::wire::{FrameHead, MASK, Opcode, Role, handshake};
 use std::borrow::Cow;
 
 /// A header line that fills a request up: name, colon, space and line end.
 const FILLER: &str = "X-Filler: ";
+
+/// What the bytes of a script depend on beside it: who sends them, and what the two openings have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding<'a> {
+    /// The role of the actor, who sends.
+    pub sender: Role,
+    /// The opening request: a server elsewhere has a host and a path of its own.
+    pub request: &'a str,
+    /// What answers the key of the request that the actor got, as `Sec-WebSocket-Accept`.
+    pub accept: &'a str,
+}
+
+impl Encoding<'static> {
+    /// A client, with the usual openings.
+    pub const USUAL: Self =
+        Self { sender: Role::Client, request: handshake::REQUEST, accept: handshake::ACCEPT };
+}
+
+/// Puts a filler header of this size into the head that ends `out` and begins at `start`.
+pub(super) fn append_filler(size: Size, start: usize, out: &mut Vec<u8>) {
+    debug_assert!(out[start..].ends_with(b"\r\n\r\n"), "a whole head");
+    out.truncate(out.len() - 2);
+    out.extend_from_slice(FILLER.as_bytes());
+    out.resize(out.len() + size.0 as usize, b'x');
+    out.extend_from_slice(b"\r\n\r\n");
+}
 
 /// The least bytes that an opening request is counted for, the filler's header line included.
 const LEAST_REQUEST: u64 = 256;
@@ -85,13 +111,13 @@ impl Kind {
 }
 
 impl Frame {
-    /// Appends the frame's bytes to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the frame's bytes to `out`, as `sender` sends it.
+    pub fn encode(&self, sender: Role, out: &mut Vec<u8>) {
         let head = FrameHead {
             fin: self.fin,
             rsv: self.rsv,
             opcode: self.kind.opcode(),
-            mask: self.masked.then_some(MASK),
+            mask: self.mask.is_masked(sender).then_some(MASK),
             length: self.length.into(),
         };
         let code = match self.kind {
@@ -111,26 +137,24 @@ impl Frame {
 }
 
 impl Unit {
-    /// Appends the unit's bytes to `out`.
+    /// Appends the unit's bytes to `out`, as a client sends it with the usual openings.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.encode_with(handshake::REQUEST, out);
+        self.encode_with(&Encoding::USUAL, out);
     }
 
-    /// Appends the unit's bytes to `out`, with `request` as the opening request: a
-    /// server elsewhere has a host and a path of its own.
-    pub fn encode_with(&self, request: &str, out: &mut Vec<u8>) {
+    /// Appends the unit's bytes to `out`.
+    pub fn encode_with(&self, encoding: &Encoding<'_>, out: &mut Vec<u8>) {
         match self {
-            Self::Upgrade(None) => out.extend_from_slice(request.as_bytes()),
-            Self::Upgrade(Some(size)) => {
-                let (start, end) = request.as_bytes().split_at(request.len() - 2);
-                out.extend_from_slice(start);
-                out.extend_from_slice(FILLER.as_bytes());
-                out.resize(out.len() + size.0 as usize, b'x');
-                out.extend_from_slice(b"\r\n");
-                out.extend_from_slice(end);
+            Self::Upgrade(filler) => {
+                let start = out.len();
+                out.extend_from_slice(encoding.request.as_bytes());
+                if let Some(size) = filler {
+                    append_filler(*size, start, out);
+                }
             }
             Self::Raw(content) => out.extend_from_slice(&content.bytes()),
-            Self::Frame(frame) => frame.encode(out),
+            Self::Frame(frame) => frame.encode(encoding.sender, out),
+            Self::Accept(accept) => accept.encode(encoding.accept, out),
         }
     }
 }
@@ -166,6 +190,9 @@ impl Send {
             }
             Unit::Raw(content) => content.len() as u64,
             Unit::Frame(frame) => 16 + frame.kind.content().len() as u64,
+            Unit::Accept(accept) => {
+                LEAST_REQUEST + accept.filler.map_or(0, |size| u64::from(size.0))
+            }
         };
         let sent = match self.piece {
             Piece::Whole | Piece::After(_) => unit,

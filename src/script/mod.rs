@@ -5,6 +5,7 @@
 //! notation, described in `docs/notation.md`, is the format of repro files, fuzz
 //! corpora and snapshots. A script plays nothing and judges nothing.
 
+mod accept;
 mod app_steps;
 mod connection;
 mod declared_length;
@@ -13,13 +14,15 @@ mod parse;
 mod preamble;
 mod print;
 
+pub use accept::{Accept, Answer};
 pub use app_steps::AppSteps;
 pub use connection::ConnectionNumber;
 pub use declared_length::DeclaredLength;
+pub use encode::Encoding;
 pub use parse::ParseError;
 pub(crate) use preamble::{Preamble, WithPreamble};
 
-use crate::wire::{LengthForm, Opcode};
+use crate::wire::{LengthForm, Opcode, Role};
 use std::time::Duration;
 
 /// One test case: steps, played from first to last; then the client freezes. The steps of each
@@ -165,9 +168,12 @@ pub enum Unit {
     Raw(Content),
     /// A frame.
     Frame(Frame),
+    /// An answer to the opening request, as a server sends it. An actor that is the server waits for
+    /// the whole request before; one that is the client sends it like other bytes.
+    Accept(Accept),
 }
 
-/// A frame of the client's, legal or not.
+/// A frame of the actor's, legal or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
     /// Opcode and payload.
@@ -176,8 +182,8 @@ pub struct Frame {
     pub fin: bool,
     /// RSV1, RSV2, RSV3 as the bits 4, 2, 1.
     pub rsv: u8,
-    /// Whether it is masked, as every legal one is.
-    pub masked: bool,
+    /// Whether it is masked.
+    pub mask: Masking,
     /// How its length is written.
     pub length: Length,
     /// The length in its header, where that is not its payload's.
@@ -187,7 +193,36 @@ pub struct Frame {
 impl Frame {
     /// A legal frame but for what `kind` itself makes illegal.
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, fin: true, rsv: 0, masked: true, length: Length::Minimal, declares: None }
+        Self {
+            kind,
+            fin: true,
+            rsv: 0,
+            mask: Masking::Usual,
+            length: Length::Minimal,
+            declares: None,
+        }
+    }
+}
+
+/// Whether a frame is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Masking {
+    /// It is not, whoever sends it.
+    Unmasked,
+    /// As the actor's role asks for (5.1): a client masks all its frames, a server none.
+    Usual,
+    /// It is, whoever sends it.
+    Masked,
+}
+
+impl Masking {
+    /// Whether a frame that `sender` sends has a mask.
+    pub const fn is_masked(self, sender: Role) -> bool {
+        match self {
+            Self::Unmasked => false,
+            Self::Usual => matches!(sender, Role::Client),
+            Self::Masked => true,
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! A step a line; blank lines and lines that begin with `#` are ignored. An
 //! error names its line, its column, what stands there, and what could.
 
+use super::accept::STATUS;
 use super::connection::{above_a_gap, order};
 use super::{
-    Act, Awaited, Command, ConnectionNumber, Content, DeclaredLength, Frame, Kind, Length,
-    MAX_ACTS, MAX_BYTES, MAX_TIMES, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Accept, Act, Answer, Awaited, Command, ConnectionNumber, Content, DeclaredLength, Frame, Kind,
+    Length, MAX_ACTS, MAX_BYTES, MAX_TIMES, Masking, Millis, Pace, Piece, Script, Send, Setting,
+    Size, Step, Unit,
 };
 use crate::excerpt::{excerpt, nearest};
 use crate::wire::Opcode;
@@ -128,6 +130,7 @@ const STEPS: &[&str] = &[
     "idle",
     "connect after",
     "upgrade",
+    "accept",
     "text",
     "binary",
     "continuation",
@@ -139,6 +142,7 @@ const STEPS: &[&str] = &[
     "first",
     "rest after",
     "unmasked",
+    "masked",
     "unfinished",
     "rsv",
     "16-bit",
@@ -159,6 +163,7 @@ const STEPS: &[&str] = &[
 ];
 const UNITS: &[&str] = &[
     "upgrade",
+    "accept",
     "text",
     "binary",
     "continuation",
@@ -168,6 +173,7 @@ const UNITS: &[&str] = &[
     "opcode",
     "raw",
     "unmasked",
+    "masked",
     "unfinished",
     "rsv",
     "16-bit",
@@ -441,12 +447,10 @@ impl<'a> Line<'a> {
 
     fn unit(&mut self, expected: &[&'static str]) -> Parsed<Unit> {
         if self.take("upgrade") {
-            if !self.take("with") {
-                return Ok(Unit::Upgrade(None));
-            }
-            let size = self.size()?;
-            self.demand("header")?;
-            return Ok(Unit::Upgrade(Some(size)));
+            return self.filler().map(Unit::Upgrade);
+        }
+        if self.take("accept") {
+            return self.accept().map(Unit::Accept);
         }
         if self.take("raw") {
             return Ok(Unit::Raw(self.content()?));
@@ -454,9 +458,42 @@ impl<'a> Line<'a> {
         self.frame(expected).map(Unit::Frame)
     }
 
+    /// `with 4KiB header`, where that stands there.
+    fn filler(&mut self) -> Parsed<Option<Size>> {
+        if !self.take("with") {
+            return Ok(None);
+        }
+        let size = self.size()?;
+        self.demand("header")?;
+        Ok(Some(size))
+    }
+
+    fn accept(&mut self) -> Parsed<Accept> {
+        let answer = match () {
+            () if self.take("wrong") => {
+                self.demand("key")?;
+                Answer::WrongKey
+            }
+            () if self.take("unasked") => {
+                self.demand("protocol")?;
+                Answer::UnaskedProtocol
+            }
+            () if self.peek().starts_with(|c: char| c.is_ascii_digit()) => {
+                let (least, most) = (*STATUS.start(), *STATUS.end());
+                Answer::Status(self.number(least, most, "a status from 200 to 599")? as u16)
+            }
+            () => Answer::Opens,
+        };
+        Ok(Accept { answer, filler: self.filler()? })
+    }
+
     fn frame(&mut self, expected: &[&'static str]) -> Parsed<Frame> {
         let start = self.column;
-        let masked = !self.take("unmasked");
+        let mask = match () {
+            () if self.take("unmasked") => Masking::Unmasked,
+            () if self.take("masked") => Masking::Masked,
+            () => Masking::Usual,
+        };
         let fin = !self.take("unfinished");
         let rsv =
             if self.take("rsv") { self.number(1, 7, "a number from 1 to 7")? as u8 } else { 0 };
@@ -468,7 +505,7 @@ impl<'a> Line<'a> {
         let expected = if self.column == start { expected } else { FRAMES };
         let kind = self.kind(expected)?;
         let declares = if self.take("declares") { Some(self.declared_length()?) } else { None };
-        Ok(Frame { kind, fin, rsv, masked, length, declares })
+        Ok(Frame { kind, fin, rsv, mask, length, declares })
     }
 
     fn declared_length(&mut self) -> Parsed<DeclaredLength> {
@@ -633,7 +670,8 @@ mod tests {
              64-bit close 1005 \"é\\\"\\\\\"\nclose hex -\nopcode 11 10B x 2\nping declares 126\n\
              64-bit text \"x\" declares 2^64-1 in pieces of 1 byte every 1s\nwait 12h\nwait 90s\n\
              await upgrade\nawait message\nawait ping\nawait pong\nawait end\nresume reading\nfin\n\
-             reset\ndrop\ncut\nwindow 64B\nsend buffer 0B\nreceive buffer 1KiB\nsegment 1B\n\
+             reset\ndrop\ncut\naccept\n+ masked close 1000\nfirst 20 bytes of accept wrong key\n\
+             accept 503 in pieces of 9 bytes every 1s\naccept unasked protocol with 64KiB header\nwindow 64B\nsend buffer 0B\nreceive buffer 1KiB\nsegment 1B\n\
              app send binary\napp ping \"x\" x 30 every 1s\napp close\napp close 65535\n\
              app close 4000 100B\napp return\n",
         );

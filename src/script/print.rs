@@ -1,8 +1,8 @@
 //! Prints a script as text, one step a line. [`super::parse`] reads it back.
 
 use super::{
-    Act, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Millis, Pace, Piece,
-    Script, Send, Setting, Size, Step, Unit,
+    Accept, Act, Answer, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Masking,
+    Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use std::fmt::{self, Display, Formatter};
 
@@ -134,14 +134,29 @@ impl Display for Unit {
             Self::Upgrade(Some(size)) => write!(f, "upgrade with {size} header"),
             Self::Raw(content) => write!(f, "raw{content}"),
             Self::Frame(frame) => Display::fmt(frame, f),
+            Self::Accept(accept) => Display::fmt(accept, f),
         }
+    }
+}
+
+impl Display for Accept {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.answer {
+            Answer::Opens => f.write_str("accept"),
+            Answer::Status(status) => write!(f, "accept {status}"),
+            Answer::WrongKey => f.write_str("accept wrong key"),
+            Answer::UnaskedProtocol => f.write_str("accept unasked protocol"),
+        }?;
+        self.filler.map_or(Ok(()), |size| write!(f, " with {size} header"))
     }
 }
 
 impl Display for Frame {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if !self.masked {
-            f.write_str("unmasked ")?;
+        match self.mask {
+            Masking::Usual => {}
+            Masking::Unmasked => f.write_str("unmasked ")?,
+            Masking::Masked => f.write_str("masked ")?,
         }
         if !self.fin {
             f.write_str("unfinished ")?;

@@ -7,8 +7,8 @@
 mod raw_bytes;
 
 use crate::script::{
-    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, Millis, Pace, Piece,
-    Script, Send, Size, Step, Unit,
+    Accept, Act, Answer, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, Masking,
+    Millis, Pace, Piece, Script, Send, Size, Step, Unit,
 };
 use crate::wire::CloseCode;
 
@@ -76,7 +76,7 @@ pub enum NumberKind {
 mod ranks {
     /// Sets a buffer.
     pub const SET: u8 = 0;
-    /// The opening request, whole or in part.
+    /// The opening request, or what answers it, whole or in part.
     pub const UPGRADE: u8 = 1;
     pub const STOP_READING: u8 = 2;
     pub const APP_PING: u8 = 3;
@@ -126,6 +126,10 @@ pub(super) const PLAIN_SENDS: usize = 8;
 /// stand in for: two of them may be no more than one frame in two parts.
 pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
     let is_upgrade = |act: &Act| matches!(act, Act::Send(Send { unit: Unit::Upgrade(_), .. }));
+    let is_accept = |act: &Act| matches!(act, Act::Send(Send { unit: Unit::Accept(_), .. }));
+    if is_accept(first) && is_accept(second) {
+        return (choice == 0).then(|| whole_send(Unit::Accept(Accept::USUAL)));
+    }
     if is_upgrade(first) && is_upgrade(second) {
         let (piece, unit, pace) = (Piece::Whole, Unit::Upgrade(None), Pace::Once);
         return (choice == 0).then_some(Act::Send(Send { piece, unit, pace }));
@@ -135,6 +139,16 @@ pub(super) fn merged(first: &Act, second: &Act, choice: usize) -> Option<Act> {
         return None;
     }
     plain_sends().into_iter().nth(choice)
+}
+
+fn whole_send(unit: Unit) -> Act {
+    Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once })
+}
+
+/// The simplest frame that breaks a rule in a server's mouth alone.
+fn masked_ping() -> Act {
+    let ping = Frame::new(Kind::Ping(Content::Empty));
+    whole_send(Unit::Frame(Frame { mask: Masking::Masked, ..ping }))
 }
 
 /// The simplest things that a client can send, the simplest first. Whatever it
@@ -152,11 +166,11 @@ fn plain_sends() -> [Act; PLAIN_SENDS] {
         }),
         whole(Frame::new(Kind::Close(None, Content::Empty))),
         whole(Frame::new(Kind::Text(Content::Empty))),
-        whole(Frame { masked: false, ..ping.clone() }),
+        whole(Frame { mask: Masking::Unmasked, ..ping.clone() }),
         Act::Send(Send {
             piece: Piece::First(2),
             unit: Unit::Frame(Frame {
-                masked: false,
+                mask: Masking::Unmasked,
                 ..Frame::new(Kind::Ping(Content::Fill(Size(1))))
             }),
             pace: Pace::Once,
@@ -173,7 +187,7 @@ fn rank(act: &Act) -> u8 {
         #[cfg(hangup_test_step)]
         Act::Idle => ranks::SET,
         Act::Set(..) => ranks::SET,
-        Act::Send(Send { unit: Unit::Upgrade(_), .. }) => ranks::UPGRADE,
+        Act::Send(Send { unit: Unit::Upgrade(_) | Unit::Accept(_), .. }) => ranks::UPGRADE,
         Act::StopReading => ranks::STOP_READING,
         Act::App(Command::Ping(_), _) => ranks::APP_PING,
         Act::App(Command::SendText(_), _) => ranks::APP_SEND_TEXT,
@@ -190,6 +204,7 @@ fn rank(act: &Act) -> u8 {
         Act::ResumeReading => ranks::RESUME_READING,
         Act::Send(_) => {
             let plain = plain_sends().iter().position(|plain| plain == act);
+            let plain = plain.or_else(|| (*act == masked_ping()).then_some(PLAIN_SENDS));
             plain.map_or(ranks::OTHER_SEND, |place| ranks::FIRST_PLAIN_SEND + place as u8)
         }
         Act::Fin => ranks::FIN,
@@ -205,11 +220,14 @@ fn oddities(act: &Act) -> u32 {
         Act::Send(Send { piece, unit, pace }) => {
             let unit = match unit {
                 Unit::Upgrade(header) => u32::from(header.is_some()),
+                Unit::Accept(Accept { answer, filler }) => {
+                    u32::from(*answer != Answer::Opens) + u32::from(filler.is_some())
+                }
                 Unit::Raw(content) => RAW_ODDITIES + content_oddities(content),
                 Unit::Frame(frame) => {
                     u32::from(!frame.fin)
                         + u32::from(frame.rsv != 0)
-                        + u32::from(!frame.masked)
+                        + u32::from(frame.mask != Masking::Usual)
                         + u32::from(frame.length != Length::Minimal)
                         + u32::from(frame.declares.is_some())
                         + content_oddities(frame.kind.content())
@@ -320,11 +338,34 @@ fn simpler_acts(act: &Act) -> Vec<Act> {
             );
             out
         }
+        Act::Send(Send { piece, unit: Unit::Accept(accept), pace }) => {
+            let with = |piece, unit, pace| Act::Send(Send { piece, unit, pace });
+            let answers =
+                [Answer::Opens, Answer::WrongKey, Answer::UnaskedProtocol, Answer::Status(200)];
+            let mut out = vec![whole_send(Unit::Accept(Accept::USUAL))];
+            let unit = Unit::Accept(*accept);
+            out.extend(
+                simpler_paces(*pace).into_iter().map(|pace| with(*piece, unit.clone(), pace)),
+            );
+            let simpler = |answer: &Answer| *answer < accept.answer;
+            for answer in answers.into_iter().filter(simpler) {
+                out.push(whole_send(Unit::Accept(Accept { answer, filler: None })));
+            }
+            if accept.filler.is_some() {
+                out.push(with(*piece, Unit::Accept(Accept { filler: None, ..*accept }), *pace));
+            }
+            out.push(with(Piece::First(1), Unit::Accept(Accept::USUAL), Pace::Once));
+            out
+        }
         Act::Send(send) => {
             let mut out: Vec<Act> = plain_sends().into();
             out.truncate(
                 usize::from(rank(act).saturating_sub(ranks::FIRST_PLAIN_SEND)).min(out.len()),
             );
+            // For an actor that is the client it is no other than `ping`, which comes before.
+            let is_masked =
+                matches!(&send.unit, Unit::Frame(frame) if frame.mask == Masking::Masked);
+            out.extend((is_masked && *act != masked_ping()).then(masked_ping));
             out.extend(simpler_sends(send).into_iter().map(Act::Send));
             out
         }
@@ -429,7 +470,7 @@ fn simpler_sends(send: &Send) -> Vec<Send> {
     }
     out.extend(simpler_paces(*pace).into_iter().map(|pace| Send { pace, ..send.clone() }));
     let units = match unit {
-        Unit::Upgrade(_) => vec![],
+        Unit::Upgrade(_) | Unit::Accept(_) => vec![],
         Unit::Raw(content) => {
             let bytes: &[u8] = if let Content::Bytes(bytes) = content { bytes } else { &[] };
             let frame = raw_bytes::frame(bytes).map(Unit::Frame);
@@ -447,7 +488,7 @@ fn simpler_frames(frame: &Frame) -> Vec<Frame> {
     let ordinary = [
         Frame { fin: true, ..frame.clone() },
         Frame { rsv: 0, ..frame.clone() },
-        Frame { masked: true, ..frame.clone() },
+        Frame { mask: Masking::Usual, ..frame.clone() },
         Frame { length: Length::Minimal, ..frame.clone() },
         Frame { declares: None, ..frame.clone() },
     ];
@@ -521,6 +562,11 @@ fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32, Number
             match unit {
                 Unit::Upgrade(Some(Size(size))) => on_number(size, 1, NumberKind::Payload),
                 Unit::Upgrade(None) => {}
+                Unit::Accept(accept) => {
+                    if let Some(Size(size)) = &mut accept.filler {
+                        on_number(size, 1, NumberKind::Payload);
+                    }
+                }
                 Unit::Raw(content) => visit_content(content, on_number),
                 Unit::Frame(frame) => visit_kind(&mut frame.kind, on_number),
             }

@@ -6,8 +6,8 @@ use hangup::exchange::{
     AfterDeadline, ConnectionId, Death, Event, Exchange, Note, Standing, Time, What,
 };
 use hangup::script::{
-    Act, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_ACTS, MAX_BYTES,
-    Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
+    Accept, Act, Answer, Awaited, Command, Content, DeclaredLength, Frame, Kind, Length, MAX_ACTS,
+    MAX_BYTES, Masking, Millis, Pace, Piece, Script, Send, Setting, Size, Step, Unit,
 };
 use hangup::wire::{FrameHead, LengthForm, MASK, Opcode, Role, handshake};
 use proptest::collection::vec;
@@ -301,6 +301,11 @@ fn kind(scale: Scale) -> impl Strategy<Value = Kind> {
 
 fn frame(scale: Scale) -> impl Strategy<Value = Frame> {
     let mostly = |often: f64| prop::bool::weighted(often);
+    let masks = prop_oneof![
+        18 => Just(Masking::Usual),
+        1 => Just(Masking::Unmasked),
+        1 => Just(Masking::Masked),
+    ];
     let rsv = prop_oneof![9 => Just(0), 1 => 0..8_u8];
     let length = prop_oneof![
         8 => Just(Length::Minimal),
@@ -310,15 +315,8 @@ fn frame(scale: Scale) -> impl Strategy<Value = Frame> {
     let declared =
         prop_oneof![select(DeclaredLength::EDGES.to_vec()), any::<u64>().prop_map(DeclaredLength)];
     let declares = prop_oneof![6 => Just(None), 1 => declared.prop_map(Some)];
-    (kind(scale), mostly(0.8), rsv, mostly(0.9), length, declares).prop_map(
-        |(kind, fin, rsv, masked, length, declares)| Frame {
-            kind,
-            fin,
-            rsv,
-            masked,
-            length,
-            declares,
-        },
+    (kind(scale), mostly(0.8), rsv, masks, length, declares).prop_map(
+        |(kind, fin, rsv, mask, length, declares)| Frame { kind, fin, rsv, mask, length, declares },
     )
 }
 
@@ -331,6 +329,17 @@ fn times(scale: Scale) -> BoxedStrategy<Pace> {
     prop_oneof![4 => Just(Pace::Once), 1 => times].boxed()
 }
 
+fn accept(scale: Scale) -> impl Strategy<Value = Accept> {
+    let answer = prop_oneof![
+        Just(Answer::Opens),
+        (200..600_u16).prop_map(Answer::Status),
+        Just(Answer::WrongKey),
+        Just(Answer::UnaskedProtocol),
+    ];
+    (answer, proptest::option::of(size(scale)))
+        .prop_map(|(answer, filler)| Accept { answer, filler })
+}
+
 fn send(scale: Scale) -> impl Strategy<Value = Send> {
     let cut = || prop_oneof![4 => 0..12_u32, 1 => 0..3000_u32];
     let piece = prop_oneof![
@@ -341,6 +350,7 @@ fn send(scale: Scale) -> impl Strategy<Value = Send> {
     let unit = prop_oneof![
         1 => proptest::option::of(size(scale)).prop_map(Unit::Upgrade),
         1 => content(scale).prop_map(Unit::Raw),
+        1 => accept(scale).prop_map(Unit::Accept),
         6 => frame(scale).prop_map(Unit::Frame),
     ];
     let least = match scale {

@@ -123,7 +123,7 @@ impl WorkScript {
                 Content::Fill(size) => Some(*size),
                 _ => None,
             },
-            Unit::Raw(_) => None,
+            Unit::Raw(_) | Unit::Accept(_) => None,
         };
         let measured = |delivery, at: usize| {
             let send = sent(at)?;

@@ -8,8 +8,10 @@
 //! by itself. Only if [`CRASHING_PERCENT`] of them crash, later ones are passed over. So most of
 //! what is passed over would have crashed.
 
-use crate::script::{Act, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Pace};
-use crate::script::{Piece, Script, Send, Setting, Unit};
+use crate::script::{
+    Act, Awaited, Command, ConnectionNumber, Content, Frame, Kind, Length, Masking,
+};
+use crate::script::{Pace, Piece, Script, Send, Setting, Unit};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,6 +167,7 @@ fn features_of(act: &Act, late: bool) -> Vec<Feature> {
             details.extend(pace_detail(*pace));
             match unit {
                 Unit::Upgrade(_) => "upgrade",
+                Unit::Accept(_) => "accept",
                 Unit::Raw(_) => "raw bytes",
                 Unit::Frame(frame) => frame_features(frame, &mut details),
             }
@@ -211,7 +214,7 @@ fn frame_features(frame: &Frame, details: &mut Vec<Detail>) -> &'static str {
     let faults = [
         (!frame.fin, Detail::Unfinished),
         (frame.rsv != 0, Detail::ReservedBits),
-        (!frame.masked, Detail::Unmasked),
+        (frame.mask == Masking::Unmasked, Detail::Unmasked),
         (frame.length != Length::Minimal, Detail::LongLength),
         (frame.declares.is_some(), Detail::DeclaresLength),
     ];

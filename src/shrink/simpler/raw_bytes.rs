@@ -1,6 +1,6 @@
 //! Simpler sends for raw bytes: fewer of them, or the frame that they begin.
 
-use crate::script::{Content, DeclaredLength, Frame, Kind, Length};
+use crate::script::{Content, DeclaredLength, Frame, Kind, Length, Masking};
 use crate::wire::Opcode;
 
 /// The most of raw bytes that are read as a frame's payload.
@@ -51,7 +51,7 @@ pub(super) fn frame(bytes: &[u8]) -> Option<Frame> {
         kind: kind(Opcode::new(first & 0xf), payload),
         fin: first & 0x80 != 0,
         rsv: first >> 4 & 7,
-        masked,
+        mask: if masked { Masking::Usual } else { Masking::Unmasked },
         length: length_form,
         declares,
     })
