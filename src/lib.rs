@@ -114,7 +114,7 @@ pub use exchange as trace;
 pub use script::Script;
 #[cfg(feature = "proptest")]
 pub use strategy::scripts;
-pub use suite::{Failure, ServeError, Suite, secs, server_suite, suite, try_suite};
+pub use suite::{Failure, ServeError, Suite, client_suite, secs, server_suite, suite, try_suite};
 pub use target::{AppSteps, Application, Connection, Listener, Registry, Stop, Target};
 
 /// The README's code blocks are doctests.

@@ -10,6 +10,7 @@ static HEAP: hangup::heap::Counting = hangup::heap::Counting;
 mod architecture;
 mod article;
 mod cli;
+mod clients;
 mod faults;
 mod fuzzing;
 mod heap;

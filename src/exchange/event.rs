@@ -81,7 +81,7 @@ impl Event {
     }
 }
 
-/// What the server's application says of itself.
+/// What the subject's application says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
     /// It reports what it is given and what it is told: only then can its silence be judged.
@@ -110,6 +110,15 @@ pub enum Note {
         bytes: u32,
         /// The payload's fingerprint (`super::fingerprint`).
         fingerprint: u64,
+    },
+    /// Of a client: the WebSocket is open, and its application may use it.
+    Opened,
+    /// Of a client: its application was told that no WebSocket opens.
+    Refused,
+    /// Of a client: the call that closes the connection returned, with the code that it was told.
+    CloseReturned {
+        /// The code, `None` for none.
+        code: Option<u16>,
     },
     /// It was told that the connection ended, with this close code.
     ToldOfEnd {

@@ -98,8 +98,13 @@ impl Fuzz {
     pub fn new(target: Arc<dyn Target>) -> Self {
         let bounds = target.bounds();
         let request_bytes = target.opening().request().len() as u32;
-        let connections = most_connections(&*target);
-        let config = GeneratorConfig { bounds, app: target.obeys(), connections, request_bytes };
+        let config = GeneratorConfig {
+            app: target.obeys(),
+            connections: most_connections(&*target),
+            request_bytes,
+            bounds,
+            subject: target.role(),
+        };
         let random = std::env::var_os(RANDOM).is_some();
         let measured = bounds.memory.is_some() && heap::measure().is_some();
         let max_bytes = if measured { MAX_FLOOD_BYTES } else { MAX_BYTES };

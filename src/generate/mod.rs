@@ -5,6 +5,7 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `answers` | what a server answers the opening request of a client under test with |
 //! | `script_builder` | the shape of each kind of step, with its odds |
 //! | `conjunctions` | steps that show a bug only together |
 //! | `headers` | declared lengths at each edge, and random bytes |
@@ -16,6 +17,7 @@
 //! half of the kinds of steps are off, the rest unevenly weighted. Rare combinations occur, and
 //! a script often exercises one thing.
 
+mod answers;
 mod conjunctions;
 #[cfg(feature = "arbitrary")]
 mod fuzzer_input;
@@ -32,6 +34,7 @@ use crate::script::AppSteps;
 #[cfg(doc)]
 use crate::script::ConnectionNumber;
 use crate::script::{Script, Step};
+use crate::wire::Role;
 use crate::wire::handshake::REQUEST;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
@@ -63,6 +66,8 @@ pub struct GeneratorConfig {
     pub connections: u8,
     /// How many bytes its opening request has: it is cut anywhere.
     pub request_bytes: u32,
+    /// The role of the target: against a client, scripts are a server's.
+    pub subject: Role,
 }
 
 /// The old name of [`GeneratorConfig`].
@@ -74,7 +79,13 @@ impl Default for GeneratorConfig {
     /// opening request.
     fn default() -> Self {
         let request_bytes = REQUEST.len() as u32;
-        Self { bounds: Bounds::default(), app: AppSteps::ALL, connections: 1, request_bytes }
+        Self {
+            bounds: Bounds::default(),
+            app: AppSteps::ALL,
+            connections: 1,
+            request_bytes,
+            subject: Role::Server,
+        }
     }
 }
 
@@ -101,6 +112,7 @@ impl GeneratorConfig {
         ScriptBuilder {
             bounds: self.bounds,
             app: self.app,
+            subject: self.subject,
             cuts: self.request_bytes.saturating_add(BEYOND_REQUEST),
             profile: Profile::draw(rng, self.app),
             smallest_buffer: 0,

@@ -5,10 +5,10 @@ use super::{FLOODS_WITHOUT_PROMISE, SCRIPTS_PER_CONJUNCTION, SCRIPTS_PER_FLOOD};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{
-    Act, Awaited, Command, Content, Frame, Kind, Length, Masking, Millis, Pace, Piece, Send,
-    Setting, Size, Step, Unit,
+    Act, Awaited, Command, Content, Frame, Kind, Length, Millis, Pace, Piece, Send, Setting, Size,
+    Step, Unit,
 };
-use crate::wire::Opcode;
+use crate::wire::{Opcode, Role};
 use rand::{Rng, RngExt as _};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct ScriptBuilder<'a, R: ?Sized> {
     pub rng: &'a mut R,
     pub bounds: Bounds,
     pub app: AppSteps,
+    /// The role of the target.
+    pub subject: Role,
     /// Below which number of bytes the opening request is cut.
     pub cuts: u32,
     pub profile: Profile,
@@ -102,6 +104,9 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     /// Mostly the plain request; sometimes the opening itself goes wrong.
     pub fn add_opening(&mut self) {
+        if self.subject == Role::Client {
+            return self.add_answer();
+        }
         let whole = Unit::Upgrade(None);
         let (piece, unit, pace) = match self.rng.random_range(0..32) {
             0 => return,
@@ -376,7 +381,8 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
         };
         let legal = Frame::new(kind);
         let frame = match self.rng.random_range(0..8) {
-            0 | 1 => Frame { mask: Masking::Unmasked, ..legal },
+            // Against the rule of the actor's role.
+            0 | 1 => Frame { mask: self.wrong_mask(), ..legal },
             2 => Frame { rsv: self.rng.random_range(1..8), ..legal },
             3 => Frame { fin: false, kind: Kind::Ping(Content::Empty), ..legal },
             4 => match self.rng.random_range(0..3) {

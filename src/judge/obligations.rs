@@ -157,14 +157,16 @@ fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     ]
 }
 
-/// Accepted, and no complete request within the promised time.
+/// Accepted, and no complete request within the promised time; of a client, connected, and no
+/// answer that opens the WebSocket.
 fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let event = view.firsts.accepted.unwrap_or(0);
     let since = view.firsts.accepted.map_or(Time::ZERO, |event| view.at(event));
     let deadline = since.after(bounds.handshake?);
     // A server's timer may fire within the slack: what came before that, it had.
     let slack = view.exchange.timing_slack;
-    let in_time = view.request.is_some_and(|event| view.at(event) <= deadline.after(slack));
+    let in_time =
+        view.actors_opening().is_some_and(|event| view.at(event) <= deadline.after(slack));
     (!in_time).then_some(Owed { cause: Cause::Handshake, since, deadline, event, fault: None })
 }
 

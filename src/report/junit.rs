@@ -91,9 +91,11 @@ impl Suite<'_> {
         let rules = self
             .judged
             .iter()
-            // Of a whole server only what is broken is told: most servers are played without.
+            // Of a whole server, and of a client, only what is broken is told: most targets are neither.
             .flat_map(|judged| {
-                let rules = Invariant::ALL.iter().filter(|rule| !rule.is_of_a_whole_server());
+                let is_usual =
+                    |rule: &&Invariant| !rule.is_of_a_whole_server() && !rule.is_of_clients();
+                let rules = Invariant::ALL.iter().filter(is_usual);
                 rules.map(|rule| (*rule, judged(*rule)))
             });
         rules.filter(move |(rule, _)| !broken(rule))

@@ -15,18 +15,18 @@ use crate::script::{
 };
 use crate::verdict::{Control, Dismissal, Excuse, Prompt, Reason, Verdict, Violation};
 use crate::view::streams::opening_length;
-use crate::wire::{CloseCode, Role};
+use crate::wire::CloseCode;
 
 /// By how much a control moves a pause: no multiple of what timers are usually set to.
 const MOVED: Millis = Millis(7);
 
 /// The script of a control of `script`, which has one connection; `None` where there is none, because
-/// the script has nothing that could be left out, or nothing would be left. `request` opens; so many
-/// bytes of a preamble come behind it, which every play has.
+/// the script has nothing that could be left out, or nothing would be left. `encoding` says what it
+/// sends; so many bytes of a preamble come behind it, which every play has.
 fn script_of(
     control: Control,
     script: &Script,
-    (request, preamble_bytes): (&str, u32),
+    (encoding, preamble_bytes): (Encoding<'_>, u32),
 ) -> Option<Script> {
     let steps = match control {
         Control::Unprompted { prompt, lasting } => {
@@ -34,7 +34,7 @@ fn script_of(
                 Prompt::Sent { from } => Prompt::Sent { from: from.checked_sub(preamble_bytes)? },
                 Prompt::Application => prompt,
             };
-            unprompted(prompt, lasting, script, request)?
+            unprompted(prompt, lasting, script, encoding)?
         }
         // A script of one connection has no other to leave out.
         Control::Alone => return None,
@@ -48,14 +48,19 @@ fn script_of(
 /// Without what is said to have prompted the server, and without what the client sent later,
 /// its FIN and its RST: an end that comes of those is another one. What else happens, happens:
 /// pauses, reading, the application.
-fn unprompted(prompt: Prompt, lasting: Time, script: &Script, request: &str) -> Option<Vec<Step>> {
+fn unprompted(
+    prompt: Prompt,
+    lasting: Time,
+    script: &Script,
+    encoding: Encoding<'_>,
+) -> Option<Vec<Step>> {
     let first = match prompt {
-        Prompt::Sent { from } => step_that_sends(from, script, request)?,
+        Prompt::Sent { from } => step_that_sends(from, script, encoding)?,
         Prompt::Application => script.steps.iter().position(closes)?,
     };
     let (before, after) = script.steps.split_at(first);
     let mut kept = before.to_vec();
-    kept.extend(repetitions_before(prompt, script, first, request));
+    kept.extend(repetitions_before(prompt, script, first, encoding));
     let is_clients =
         |step: &Step| matches!(step.act, Act::Send(_) | Act::Fin | Act::Reset | Act::Drop);
     let stays = |step: &&Step| match prompt {
@@ -80,44 +85,49 @@ fn unprompted(prompt: Prompt, lasting: Time, script: &Script, request: &str) -> 
 }
 
 /// The step that sends the byte that so many bytes come before, those of the request not counted.
-fn step_that_sends(from: u32, script: &Script, request: &str) -> Option<usize> {
-    let (offset, ends) = sent_up_to(from, script, request)?;
+fn step_that_sends(from: u32, script: &Script, encoding: Encoding<'_>) -> Option<usize> {
+    let (offset, ends) = sent_up_to(from, script, encoding)?;
     ends.iter().position(|end| *end > offset)
 }
 
 /// How many bytes come before the one that `from` of those behind the request come before, and how
 /// many have been sent after each step.
-fn sent_up_to(from: u32, script: &Script, request: &str) -> Option<(usize, Vec<usize>)> {
+fn sent_up_to(from: u32, script: &Script, encoding: Encoding<'_>) -> Option<(usize, Vec<usize>)> {
     let mut sent = Vec::new();
     let mut ends = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
         if let Act::Send(send) = &step.act {
-            append(send, request, &mut sent);
+            append(send, encoding, &mut sent);
         }
         ends.push(sent.len());
     }
-    Some((opening_length(Role::Client, &sent)? + from as usize, ends))
+    Some((opening_length(encoding.sender, &sent)? + from as usize, ends))
 }
 
 /// Appends all that a step sends.
-fn append(send: &Send, request: &str, sent: &mut Vec<u8>) {
+fn append(send: &Send, encoding: Encoding<'_>, sent: &mut Vec<u8>) {
     let mut unit = Vec::new();
-    send.unit.encode_with(&Encoding { request, ..Encoding::USUAL }, &mut unit);
+    send.unit.encode_with(&encoding, &mut unit);
     let times = if let Pace::Times(times, _) = send.pace { times } else { 1 };
     (0..times).for_each(|_| sent.extend_from_slice(send.piece.of(&unit)));
 }
 
 /// Of a step that sends the same thing again and again, what comes before the prompt.
-fn repetitions_before(prompt: Prompt, script: &Script, step: usize, request: &str) -> Option<Step> {
+fn repetitions_before(
+    prompt: Prompt,
+    script: &Script,
+    step: usize,
+    encoding: Encoding<'_>,
+) -> Option<Step> {
     let Prompt::Sent { from } = prompt else { return None };
     let whole = &script.steps[step];
     let Act::Send(Send { piece, unit, pace: Pace::Times(times, every) }) = &whole.act else {
         return None;
     };
-    let (offset, ends) = sent_up_to(from, script, request)?;
+    let (offset, ends) = sent_up_to(from, script, encoding)?;
     let start = step.checked_sub(1).map_or(0, |before| ends[before]);
     let mut once = Vec::new();
-    append(&Send { piece: *piece, unit: unit.clone(), pace: Pace::Once }, request, &mut once);
+    append(&Send { piece: *piece, unit: unit.clone(), pace: Pace::Once }, encoding, &mut once);
     let whole_before = offset.saturating_sub(start).checked_div(once.len());
     let before = whole_before.map_or(*times - 1, |before| (*times - 1).min(before as u32));
     let pace = Pace::Times(before, *every);
@@ -241,9 +251,9 @@ fn after_the_opening(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-/// Whether a step sends the request, or part of it.
+/// Whether a step sends the actor's opening, or part of it.
 const fn opens(step: &Step) -> bool {
-    matches!(step.act, Act::Send(Send { unit: Unit::Upgrade(_), .. }))
+    matches!(step.act, Act::Send(Send { unit: Unit::Upgrade(_) | Unit::Accept(_), .. }))
 }
 
 /// Leaves out the steps of one connection that were not begun.
@@ -322,7 +332,7 @@ mod tests {
 
     fn control(control: Control, script: &str) -> Option<String> {
         let script: Script = script.parse().expect("a script");
-        script_of(control, &script, (handshake::REQUEST, 0))
+        script_of(control, &script, (Encoding::USUAL, 0))
             .map(|script| script.to_string().replace('\n', "; "))
     }
 

@@ -10,11 +10,14 @@ use crate::excerpt::{MOST_OF_A_PATH, clipped};
 use crate::exchange::{ConnectionId, Exchange};
 use crate::script::Script;
 use crate::view::View;
-use crate::wire::handshake;
+use crate::wire::{Role, handshake};
 use std::time::Duration;
 
 /// A client that opens and only waits, and one that opens and sends a text.
 const POLITE: [&str; 2] = ["upgrade\nwait 1s\n", "upgrade\ntext \"x\"\nwait 1s\n"];
+
+/// The same of servers, for a client under test.
+const POLITE_SERVERS: [&str; 2] = ["accept\nwait 1s\n", "accept\ntext \"x\"\nwait 1s\n"];
 
 /// So soon after the opening nobody has a reason to end a connection without a word.
 const SOON: Duration = Duration::from_secs(1);
@@ -37,17 +40,28 @@ pub(crate) enum Says {
     AsOptions,
 }
 
-/// The scripts of the polite clients.
-pub(crate) fn polite() -> impl Iterator<Item = Script> {
-    POLITE.iter().map(|script| script.parse().expect("they are scripts"))
+/// Why a client could not be tested.
+const LEAVES: &str = "it opens a WebSocket and ends the connection within 1 s without a Close, of a server that only \
+     accepts and of one that sends a text; is its closure to wait for commands, with `app.command()`?";
+
+/// The scripts of the polite actors, for a subject in this role.
+pub(crate) fn polite(subject: Role) -> impl Iterator<Item = Script> {
+    let scripts = match subject {
+        Role::Server => POLITE,
+        Role::Client => POLITE_SERVERS,
+    };
+    scripts.into_iter().map(|script| script.parse().expect("they are scripts"))
 }
 
 /// Why the server that `play` plays against cannot be tested, where it cannot: neither of the
 /// polite clients gets a WebSocket that stays open. Those that come next are not asked once one
 /// does.
-pub(crate) fn could_not_test<E>(play: &mut PlayScript<'_, E>) -> Result<Option<String>, E> {
+pub(crate) fn could_not_test<E>(
+    subject: Role,
+    play: &mut PlayScript<'_, E>,
+) -> Result<Option<String>, E> {
     let mut first = None;
-    for script in polite() {
+    for script in polite(subject) {
         match reason(&play(&script)?) {
             Some(reason) => _ = first.get_or_insert(reason),
             None => return Ok(None),
@@ -65,7 +79,11 @@ pub(crate) fn says_little(exchange: &Exchange) -> bool {
 /// Why this polite client shows that the server cannot be tested.
 fn reason(exchange: &Exchange) -> Option<String> {
     if is_sent_away(exchange) {
-        return Some(SENT_AWAY.to_owned());
+        let why = match exchange.subject {
+            Role::Server => SENT_AWAY,
+            Role::Client => LEAVES,
+        };
+        return Some(why.to_owned());
     }
     let view = View::of(exchange, ConnectionId::FIRST);
     // What a server dies of is a finding, and so is one whose time cannot be judged.
@@ -75,6 +93,15 @@ fn reason(exchange: &Exchange) -> Option<String> {
         || view.other_threads().is_some();
     if view.opened.is_some() || is_ill {
         return None;
+    }
+    if exchange.subject == Role::Client {
+        return Some(
+            match view.request {
+                None => "no WebSocket opens: the client sends no whole opening request",
+                Some(_) => "no WebSocket opens: the client's opening request is none of RFC 6455",
+            }
+            .to_owned(),
+        );
     }
     let asked = exchange.opening_request().lines().next().unwrap_or_default();
     let asked = asked.trim_end_matches(" HTTP/1.1");

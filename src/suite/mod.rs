@@ -3,10 +3,13 @@
 //! It plays in this process, in virtual time, saves findings as repro files, and replays those
 //! that were saved before.
 
+mod client;
 mod name;
 mod opening;
 mod saved;
 mod settings;
+
+pub use self::client::client_suite;
 
 use self::settings::Explicit;
 use crate::bounds::Bounds;
@@ -30,6 +33,7 @@ use crate::target::{
     WholeServer, serve_alone,
 };
 use crate::verdict::{Invariant, Level, Verdict, Violation};
+use crate::wire::Role;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::future::Future;
@@ -181,6 +185,7 @@ impl Suite {
                 bounds: Bounds::default(),
                 obeys,
                 opening: Opening::new(),
+                role: Role::Server,
                 deviations: Vec::new(),
                 stale_after: STALE_AFTER,
                 serves,
@@ -611,6 +616,7 @@ struct SuiteTarget {
     bounds: Bounds,
     obeys: AppSteps,
     opening: Opening,
+    role: Role,
     deviations: Vec<Deviation>,
     stale_after: u64,
     serves: Serves,
@@ -641,7 +647,14 @@ impl Target for SuiteTarget {
     }
 
     fn about(&self) -> &'static str {
-        "a server under test"
+        match self.role {
+            Role::Server => "a server under test",
+            Role::Client => "a client under test",
+        }
+    }
+
+    fn role(&self) -> Role {
+        self.role
     }
 
     fn bounds(&self) -> Bounds {

@@ -10,6 +10,7 @@ pub mod clock;
 mod connection;
 pub mod nasty;
 pub mod reference;
+pub mod reference_client;
 #[cfg(feature = "cli")]
 mod reopened;
 mod server;
@@ -25,7 +26,7 @@ pub use server::{Listener, Stop, WholeServer};
 
 pub use crate::exchange::Note;
 pub use crate::script::AppSteps;
-pub use crate::wire::{InvalidOpening, Opening};
+pub use crate::wire::{InvalidOpening, Opening, Role};
 
 use crate::bounds::Bounds;
 use crate::excerpt::{MOST_NAMES, excerpt, nearest, tidy};
@@ -33,6 +34,8 @@ use crate::script::ConnectionNumber;
 use crate::verdict::{Identity, Invariant, Pattern};
 use reference::Reference;
 use reference::faults::PlantedFault;
+use reference_client::ReferenceClient;
+use reference_client::faults::ClientFault;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -79,6 +82,12 @@ pub trait Target: Send + Sync {
     /// `localhost`.
     fn opening(&self) -> &Opening {
         Opening::usual()
+    }
+
+    /// Which end of a connection it is. Default: the server. A client is given its connection before
+    /// it has sent its opening request, and may connect at once.
+    fn role(&self) -> Role {
+        Role::Server
     }
 
     /// The rules that it is known to break, each with a reason. Default: none.
@@ -218,6 +227,10 @@ impl Registry {
         let registry = PlantedFault::ALL
             .iter()
             .fold(registry, |registry, fault| registry.with(Reference::with(*fault)));
+        let registry = registry.with(ReferenceClient::HONEST);
+        let registry = ClientFault::ALL
+            .iter()
+            .fold(registry, |registry, fault| registry.with(ReferenceClient::with(*fault)));
         let registry =
             nasty::Nasty::ALL.iter().fold(registry, |registry, nasty| registry.with(*nasty));
         let registry =
@@ -281,7 +294,8 @@ impl Registry {
 
     /// The targets that `names` select, each once, in the registry's order, and the
     /// composed ones behind them: a target's own name, or else the part before its slash
-    /// for all of a family. No names select all. Those that are broken on purpose are
+    /// for all of a family. No names select all servers, or all clients where no
+    /// server is registered. Those that are broken on purpose are
     /// selected by their own names, or by a family with its slash: `reference/`.
     ///
     /// # Errors
@@ -289,7 +303,13 @@ impl Registry {
     /// Why the first name that selects nothing does so.
     pub fn select(&self, names: &[String]) -> Result<Vec<Arc<dyn Target>>, NoTarget> {
         if names.is_empty() {
-            return Ok(self.iter().filter(|target| !target.is_planted()).cloned().collect());
+            let honest = self.targets.iter().filter(|target| !target.is_planted());
+            let role = if honest.clone().any(|target| target.role() == Role::Server) {
+                Role::Server
+            } else {
+                Role::Client
+            };
+            return Ok(honest.filter(|target| target.role() == role).cloned().collect());
         }
         let mut chosen = vec![false; self.targets.len()];
         let mut composed: Vec<Arc<dyn Target>> = Vec::new();

@@ -1,6 +1,6 @@
 //! A target that is sent another opening request than its own: the one of a saved finding.
 
-use super::{AppSteps, Connection, Deviation, Opening, Serving, Target, WholeServer};
+use super::{AppSteps, Connection, Deviation, Opening, Role, Serving, Target, WholeServer};
 use crate::bounds::Bounds;
 use std::sync::Arc;
 
@@ -40,6 +40,10 @@ impl Target for Reopened {
 
     fn opening(&self) -> &Opening {
         &self.opening
+    }
+
+    fn role(&self) -> Role {
+        self.target.role()
     }
 
     fn deviations(&self) -> &[Deviation] {

@@ -116,6 +116,15 @@ words! {
         StopsAccepting = "stops-accepting",
         /// What connections took is given back when they have ended.
         ReturnsToRest = "returns-to-rest",
+        // Of a client.
+        /// A connection that does not open is given up.
+        ConnectsInTime = "connects-in-time",
+        /// The call that closes returns.
+        CloseReturns = "close-returns",
+        /// Every frame has a masking key of its own.
+        MasksAfresh = "masks-afresh",
+        /// The server is left to close TCP.
+        WaitsForTheServer = "waits-for-the-server",
     }
 }
 

@@ -252,6 +252,14 @@ impl Invariant {
                 | Self::ReturnsToRest
         )
     }
+
+    /// Whether it is asked of clients alone.
+    pub const fn is_of_clients(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectsInTime | Self::CloseReturns | Self::MasksAfresh | Self::WaitsForTheServer
+        )
+    }
 }
 
 impl Violation {

@@ -272,6 +272,18 @@ words! {
         KeepsThreads = "keeps threads of connections that have ended",
         /// Tasks, when the shutdown is over.
         TasksAfterShutdown = "leaves tasks behind when it has shut down",
+
+        // `close-returns`.
+        /// The connection has ended, and the call has not returned.
+        CloseHangs = "its close does not return although the connection has ended",
+
+        // `masks-afresh`.
+        /// All frames so far have one key.
+        SameKey = "masks all frames with the same key",
+
+        // `waits-for-the-server`.
+        /// It ends TCP in the moment in which both Closes are there.
+        EndsTcpFirst = "closes TCP before the server could",
     }
 }
 

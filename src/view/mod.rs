@@ -98,7 +98,9 @@ pub struct View<'a> {
     pub firsts: Firsts,
     /// The event that completed the client's request.
     pub request: Option<usize>,
-    /// The event that completed the server's 101.
+    /// The event that completed the server's 101. Of a client under test it arrived, and opens what
+    /// the client had asked for, with a head of at most [`handshake::HEAD_LIMIT`] bytes: whether one
+    /// takes a longer one is its own choice.
     pub opened: Option<usize>,
     /// Whether the client sent bytes behind its request before the 101 (4.1 forbids it).
     pub early: bool,
@@ -120,14 +122,32 @@ pub struct View<'a> {
     reads: Vec<(usize, usize)>,
     /// The server's answer to the request.
     response: Option<Response>,
+    /// Of a client: how long the head is that opens its connection, where one came.
+    answer: Option<usize>,
+    /// The event that completed it.
+    answered: Option<usize>,
 }
 
 impl<'a> View<'a> {
     /// Reads one connection of an exchange, in one pass.
     pub fn of(exchange: &'a Exchange, connection: ConnectionId) -> Self {
         let bytes = exchange.bytes(connection);
-        let mut client = Stream::new(exchange.subject.other(), &bytes.to_subject);
-        let response = handshake::response(&bytes.to_actor).ok().flatten();
+        // What opens the connection of a client under test is not whatever says 101.
+        let answer = match exchange.subject {
+            Role::Server => None,
+            Role::Client => handshake::opens(&bytes.to_actor, &bytes.to_subject),
+        };
+        let mut client = match exchange.subject {
+            Role::Server => Stream::new(Role::Client, &bytes.to_subject),
+            Role::Client => {
+                let opening = answer.filter(|length| *length <= handshake::HEAD_LIMIT);
+                Stream::behind(opening, Role::Server, &bytes.to_subject)
+            }
+        };
+        let response = match exchange.subject {
+            Role::Server => handshake::response(&bytes.to_actor).ok().flatten(),
+            Role::Client => None,
+        };
         let mut server = match exchange.subject {
             Role::Server => {
                 let opened = response.filter(|response| response.status == 101);
@@ -156,6 +176,8 @@ impl<'a> View<'a> {
             notes: Vec::new(),
             reads: Vec::new(),
             response,
+            answer,
+            answered: None,
         };
         for (index, event) in exchange.events.iter().enumerate() {
             let Event { at, what, .. } = event;
@@ -204,12 +226,21 @@ impl<'a> View<'a> {
 
     fn arrived(&mut self, client: &mut Stream<'_>, bytes: u32, index: usize) {
         client.take(bytes, index);
-        if self.request.is_none() && client.is_past_opening() {
-            self.request = Some(index);
+        if self.subject_role() == Role::Client {
+            let come = |length: usize| client.taken() >= length;
+            self.answered =
+                self.answered.or(self.answer.filter(|length| come(*length)).map(|_| index));
+            if self.opened.is_none() && client.is_past_opening() {
+                self.opened = Some(index);
+            }
+        } else {
+            if self.request.is_none() && client.is_past_opening() {
+                self.request = Some(index);
+            }
+            let opening = client.opening();
+            self.early |=
+                self.opened.is_none() && opening.is_some_and(|opening| client.taken() > opening);
         }
-        let opening = client.opening();
-        self.early |=
-            self.opened.is_none() && opening.is_some_and(|opening| client.taken() > opening);
         if self.actor_fault.is_none() {
             let at = |(fault, offset)| ActorFault { event: index, fault, offset };
             self.actor_fault = client.fault().map(at);
@@ -218,8 +249,21 @@ impl<'a> View<'a> {
 
     fn sent(&mut self, server: &mut Stream<'_>, bytes: u32, index: usize) {
         server.take(bytes, index);
-        if self.opened.is_none() && server.is_past_opening() {
-            self.opened = Some(index);
+        let slot = match self.subject_role() {
+            Role::Server => &mut self.opened,
+            Role::Client => &mut self.request,
+        };
+        if slot.is_none() && server.is_past_opening() {
+            *slot = Some(index);
+        }
+    }
+
+    /// The event with which the opening was complete, as far as it is the actor's: the request of a
+    /// client, or the answer of a server that opens the WebSocket.
+    pub const fn actors_opening(&self) -> Option<usize> {
+        match self.subject_role() {
+            Role::Server => self.request,
+            Role::Client => self.answered,
         }
     }
 

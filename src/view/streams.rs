@@ -46,7 +46,9 @@ impl Frame {
     pub(super) fn keeps_framing(&self) -> bool {
         let closes =
             matches!(self.fault, Some(Fault::FragmentedControl(_) | Fault::LongControl(_)));
-        self.has_sound_frame() || self.fault == Some(Fault::Masked) || (closes && self.is_close())
+        self.has_sound_frame()
+            || matches!(self.fault, Some(Fault::Masked | Fault::Unmasked))
+            || (closes && self.is_close())
     }
 
     /// Whether the event `at` came in the middle of it.
@@ -73,9 +75,9 @@ impl Frame {
     /// Whether it is surely a frame, if perhaps one that none may be: not text of another
     /// protocol, say, whose first bytes, read as a frame's, break the rules.
     pub fn is_recognised(&self) -> bool {
-        use Fault::{FragmentedControl, LongControl, Masked};
+        use Fault::{FragmentedControl, LongControl, Masked, Unmasked};
         self.has_sound_frame()
-            || matches!(self.fault, Some(Masked | LongControl(_) | FragmentedControl(_)))
+            || matches!(self.fault, Some(Masked | Unmasked | LongControl(_) | FragmentedControl(_)))
     }
 
     /// Whether only the payload, if anything, is at fault.

@@ -92,6 +92,35 @@ impl FrameHead {
     }
 }
 
+/// Frames without what a client draws anew for each: the keys become zero, and what they masked is
+/// plain. Behind a frame that is not whole nothing is left to do.
+pub(super) fn without_masks(mut frames: &mut [u8]) {
+    loop {
+        let [_, second, rest @ ..] = &*frames else { return };
+        let (extended, length) = match second & 0x7f {
+            126 => {
+                (2, rest.first_chunk::<2>().map(|length| u64::from(u16::from_be_bytes(*length))))
+            }
+            127 => (8, rest.first_chunk::<8>().map(|length| u64::from_be_bytes(*length))),
+            short => (0, Some(u64::from(short))),
+        };
+        let Some(length) = length else { return };
+        let is_masked = second & 0x80 != 0;
+        let header = 2 + extended + if is_masked { 4 } else { 0 };
+        if frames.len() < header {
+            return;
+        }
+        let (head, rest) = frames.split_at_mut(header);
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
+        let (payload, next) = rest.split_at_mut(length);
+        if is_masked && let Some(key) = head.last_chunk_mut::<4>() {
+            apply_mask(payload, *key, 0);
+            *key = [0; 4];
+        }
+        frames = next;
+    }
+}
+
 /// XORs `bytes` with `key`, of which `offset` bytes have been used before.
 pub(super) fn apply_mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
     key.rotate_left(offset % 4);
@@ -114,6 +143,37 @@ mod tests {
         let mut out = Vec::new();
         head.encode(payload, &mut out);
         out
+    }
+
+    #[test]
+    fn frames_without_masks_are_the_same_whatever_their_keys() {
+        let stream = |key: [u8; 4]| {
+            let mut out = Vec::new();
+            for (opcode, length) in
+                [(Opcode::TEXT, 5), (Opcode::BINARY, 300), (Opcode::BINARY, 70_000)]
+            {
+                let head = FrameHead { mask: Some(key), ..FrameHead::server(opcode) };
+                head.encode(&vec![b'x'; length], &mut out);
+            }
+            FrameHead { mask: Some(key), ..FrameHead::server(Opcode::CLOSE) }
+                .encode(b"bye", &mut out);
+            out
+        };
+        for cut in [0, 1, 2, 5, 6, 9, 13, 20, 400, 71_000] {
+            let without = |key| {
+                let mut bytes = stream(key);
+                bytes.truncate(bytes.len() - cut);
+                without_masks(&mut bytes);
+                bytes
+            };
+            // The first bytes of a key that is cut off stay.
+            if ![4, 5, 6].contains(&cut) {
+                assert_eq!(without([1, 2, 3, 4]), without([0; 4]), "{cut} bytes are missing");
+            }
+        }
+        let mut plain = stream([9, 8, 7, 6]);
+        without_masks(&mut plain);
+        assert_eq!(plain, stream([0; 4]));
     }
 
     #[test]

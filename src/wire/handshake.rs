@@ -3,6 +3,7 @@
 //! [`REQUEST`] is the request that hangup's client sends; [`request`] and
 //! [`response`] read the two heads; [`accept_key`] and [`switching_protocols`] build a server's answer.
 
+use super::frame::without_masks;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
@@ -152,6 +153,69 @@ pub fn response(bytes: &[u8]) -> Result<Option<Response>, Refused> {
     parsed_response(bytes)
 }
 
+/// How long the head is with which a server opens the WebSocket that `request` asked for: the
+/// answer has the status 101 and the hash of its key, and no subprotocol that it did not offer
+/// (section 4.1). `None` where it opens none, or is not whole yet.
+pub fn opens(asked: &[u8], answer: &[u8]) -> Option<usize> {
+    let (_, accept) = request(asked).ok()??;
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let Ok(httparse::Status::Complete(length)) = head.parse(answer) else { return None };
+    let value = |name: &str| {
+        let mut named = head.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.next().map(|header| header.value.trim_ascii())
+    };
+    let offered = |protocol: &[u8]| {
+        let lines = asked.split(|byte| *byte == b'\n');
+        let mut offers = lines.filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let is_offer = line[..colon].eq_ignore_ascii_case(b"Sec-WebSocket-Protocol");
+            is_offer.then_some(&line[colon + 1..])
+        });
+        let protocol = String::from_utf8_lossy(protocol);
+        offers.any(|offer| has_token(offer, &protocol))
+    };
+    let opens = head.code == Some(101)
+        && value("Sec-WebSocket-Accept") == Some(accept.as_bytes())
+        && value("Upgrade").is_some_and(|value| has_token(value, "websocket"))
+        && value("Connection").is_some_and(|value| has_token(value, "upgrade"))
+        && value("Sec-WebSocket-Protocol").is_none_or(offered);
+    opens.then_some(length)
+}
+
+/// An opening request with this key, as a client sends it (section 4.1).
+pub fn request_with(key: &str) -> String {
+    REQUEST.replace(KEY, key)
+}
+
+/// What a client sent, and was answered, without what it draws anew each time: its key, with the
+/// hash that answers it, and its masks. Of the same length.
+pub fn without_chance(sent: &mut [u8], answer: &mut [u8]) {
+    if let Ok(Some((_, accept))) = request(sent)
+        && let Some(at) = answer.windows(accept.len()).position(|part| part == accept.as_bytes())
+    {
+        answer[at..at + accept.len()].fill(b'K');
+    }
+    let opening = request_length(sent).unwrap_or(sent.len());
+    let (request, frames) = sent.split_at_mut(opening);
+    without_key(request);
+    without_masks(frames);
+}
+
+/// A request without its key. Of the same length.
+fn without_key(request: &mut [u8]) {
+    const NAME: &[u8] = b"sec-websocket-key:";
+    let mut start = 0;
+    while let Some(length) = request[start..].iter().position(|byte| *byte == b'\n') {
+        let line = &mut request[start..start + length];
+        if line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME) {
+            let value = line[NAME.len()..].iter_mut();
+            value.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'K');
+        }
+        start += length + 1;
+    }
+}
+
 fn parsed_response(bytes: &[u8]) -> Result<Option<Response>, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut head = httparse::Response::new(&mut headers);
@@ -283,6 +347,39 @@ mod tests {
         assert_eq!(request(b"POST / HTTP/1.1\r\n\r\n"), Err(Refused::NotGet));
         assert_eq!(request(b"\x81\x05Hello"), Err(Refused::Malformed));
         assert_eq!(request(&vec![b'G'; HEAD_LIMIT + 1]), Err(Refused::Malformed));
+    }
+
+    #[test]
+    fn an_answer_opens_what_was_asked_for_and_nothing_else() {
+        let key = "AAAAAAAAAAAAAAAAAAAAAA==";
+        let asked = request_with(key);
+        assert_eq!(asked.len(), REQUEST.len());
+        let good = switching_protocols(&accept_key(key.as_bytes()));
+        assert_eq!(opens(asked.as_bytes(), good.as_bytes()), Some(good.len()));
+        assert_eq!(opens(asked.as_bytes(), &good.as_bytes()[..good.len() - 1]), None);
+        assert_eq!(opens(REQUEST.as_bytes(), good.as_bytes()), None, "another key");
+        assert_eq!(opens(asked.as_bytes(), good.replace("101", "200").as_bytes()), None);
+        assert_eq!(
+            opens(asked.as_bytes(), good.replace("Upgrade: web", "X: web").as_bytes()),
+            None
+        );
+        let chosen = good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a\r\n\r\n");
+        assert_eq!(opens(asked.as_bytes(), chosen.as_bytes()), None, "nobody offered it");
+        let offers = asked.replace("Host:", "sec-websocket-protocol: b, a\r\nHost:");
+        assert_eq!(opens(offers.as_bytes(), chosen.as_bytes()), Some(chosen.len()));
+    }
+
+    #[test]
+    fn a_request_without_its_key_is_the_same_whatever_the_key_was() {
+        let without = |key: &str| {
+            let mut request = request_with(key).into_bytes();
+            without_key(&mut request);
+            String::from_utf8(request).expect("text")
+        };
+        let one = without(KEY);
+        assert_eq!(one, without("AAAAAAAAAAAAAAAAAAAAAA=="));
+        assert!(one.contains("Sec-WebSocket-Key: KKKKKKKKKKKKKKKKKKKKKKKK\r\n"), "{one}");
+        assert_eq!(one.replace("KKKKKKKKKKKKKKKKKKKKKKKK", KEY), REQUEST);
     }
 
     #[test]

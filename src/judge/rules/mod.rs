@@ -8,8 +8,10 @@
 mod accepts_legal;
 mod answers_close;
 mod bounded_memory;
+mod close_returns;
 mod closes_everyone;
 mod closes_once;
+mod connects_in_time;
 mod echoes_code;
 mod ends_in_time;
 mod frames_well;
@@ -19,6 +21,7 @@ mod idle_in_time;
 pub(super) mod keeps_clients_apart;
 mod legal_close;
 mod lets_the_polite_finish;
+mod masks_afresh;
 mod no_leak;
 mod no_panic;
 mod no_silent_end;
@@ -32,6 +35,7 @@ mod sends_every_message;
 mod shuts_down_in_time;
 mod silent_after_close;
 mod stops_accepting;
+mod waits_for_the_server;
 mod work_in_proportion;
 
 pub use work_in_proportion::is_out_of_proportion;
@@ -78,6 +82,8 @@ pub enum AskedOf {
     Both(&'static str),
     /// Of servers alone.
     Server(&'static str),
+    /// Of clients alone.
+    Client(&'static str),
 }
 
 /// From when on a rule is judged.
@@ -99,6 +105,7 @@ impl AskedOf {
         match self {
             Self::Both(_) => true,
             Self::Server(_) => matches!(role, Role::Server),
+            Self::Client(_) => matches!(role, Role::Client),
         }
     }
 }
@@ -143,6 +150,10 @@ pub const RULES: &[Rule] = &[
     keeps_clients_apart::RULE,
     stops_accepting::RULE,
     returns_to_rest::RULE,
+    connects_in_time::RULE,
+    close_returns::RULE,
+    masks_afresh::RULE,
+    waits_for_the_server::RULE,
 ];
 
 impl Invariant {
@@ -243,10 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_is_asked_of_servers_and_says_why() {
+    fn every_rule_says_of_whom_it_is_asked_and_why() {
         for rule in RULES {
-            let (AskedOf::Both(why) | AskedOf::Server(why)) = rule.asked_of;
-            assert!(rule.asked_of.includes(Role::Server) && !why.is_empty(), "{}", rule.invariant);
+            let (AskedOf::Both(why) | AskedOf::Server(why) | AskedOf::Client(why)) = rule.asked_of;
+            let is_clients = rule.invariant.is_of_clients();
+            assert_eq!(rule.asked_of.includes(Role::Server), !is_clients, "{}", rule.invariant);
+            assert!(!why.is_empty(), "{}", rule.invariant);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `no-leak`: no task outlives the connection. The RFC is silent: a SHOULD.
 
-use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions, close_returns};
 use crate::exchange::What;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 
@@ -22,7 +22,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
-    let Some(event) = case.view.firsts.outlived else { return };
+    // Of an application that is left in its close, `close-returns` speaks.
+    let close = close_returns::hangs(case.view);
+    let Some(event) = case.view.firsts.outlived.filter(|_| close.is_none()) else { return };
     let What::Outlived { tasks } = case.view.exchange.events[event].what else { return };
     let fact = match tasks {
         1 => "left a task behind that outlives the connection".to_owned(),

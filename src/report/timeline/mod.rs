@@ -86,6 +86,20 @@ pub enum Lane {
     Whole,
 }
 
+impl Lane {
+    /// The same where the ends have each other's roles: rows are made as of a server under test.
+    const fn mirrored(self) -> Self {
+        match self {
+            Self::ToServer => Self::ToClient(true),
+            Self::ToClient(_) => Self::ToServer,
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+            Self::Across => Self::Across,
+            Self::Whole => Self::Whole,
+        }
+    }
+}
+
 impl Timeline {
     /// Reads all connections; where there is a `violation`, its deadline is put in, and the
     /// events that prove it are marked.
@@ -98,6 +112,11 @@ impl Timeline {
         if several {
             // In the order in which it happened.
             rows.sort_by_key(|row| row.event);
+        }
+        if exchange.subject == Role::Client {
+            for row in &mut rows {
+                row.lane = row.lane.mirrored();
+            }
         }
         if let Some(violation) = violation {
             mark(&mut rows, violation);
@@ -372,6 +391,19 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
         }
         What::Noted(Note::BeganToReturn) => {
             (Lane::Server, Kind::ApplicationCloses, "application: returns")
+        }
+        What::Noted(Note::Opened) => {
+            (Lane::Server, Kind::Application, "application: the connection is open")
+        }
+        What::Noted(Note::Refused) => {
+            (Lane::Server, Kind::Application, "application: no connection opens")
+        }
+        What::Noted(Note::CloseReturned { code: None }) => {
+            (Lane::Server, Kind::Application, "application: its close returned")
+        }
+        What::Noted(Note::CloseReturned { code: Some(code) }) => {
+            let text = format!("application: its close returned, {code}");
+            return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::ToldOfEnd { code: None }) => {
             (Lane::Server, Kind::Application, "application: gets the end")

@@ -257,7 +257,7 @@ impl Campaign {
     pub(crate) fn generator_config(&self, target: &dyn Target) -> GeneratorConfig {
         let request_bytes = target.opening().request().len() as u32;
         let (bounds, app, connections) = (self.bounds, target.obeys(), most_connections(target));
-        GeneratorConfig { bounds, app, connections, request_bytes }
+        GeneratorConfig { bounds, app, connections, request_bytes, subject: target.role() }
     }
 
     /// Plays a script, and the controls that it needs.
@@ -321,7 +321,7 @@ pub(crate) struct JudgedScript {
 /// this process.
 pub(crate) fn cannot_be_tested(target: &Arc<dyn Target>, bounds: &Bounds) -> Option<String> {
     let mut polite = |script: &Script| Ok::<_, Infallible>(play(target, bounds, script, 0));
-    let Ok(why) = could_not_test(&mut polite);
+    let Ok(why) = could_not_test(target.role(), &mut polite);
     why
 }
 

@@ -3,7 +3,7 @@
 
 use super::{script_of, truncated};
 use crate::exchange::{ConnectionId, Exchange, Time};
-use crate::script::{Act, Command, Millis, Pace, Script, Send, Step};
+use crate::script::{Act, Command, Encoding, Millis, Pace, Script, Send, Step};
 use crate::verdict::Control;
 use std::time::Duration;
 
@@ -22,7 +22,12 @@ pub(crate) fn control_of(
     if control == Control::Alone {
         return alone(&each, exchange, number);
     }
-    let opens = (exchange.opening_request(), exchange.preamble_bytes);
+    let encoding = Encoding {
+        sender: exchange.subject.other(),
+        request: exchange.opening_request(),
+        ..Encoding::USUAL
+    };
+    let opens = (encoding, exchange.preamble_bytes);
     each[number] = script_of(control, each.get(number)?, opens)?;
     Some(Script::together(&each))
 }

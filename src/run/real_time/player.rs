@@ -19,6 +19,7 @@ use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Identity, Problem, Prompt, Verdict, Violation};
+use crate::wire::Role;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -125,7 +126,7 @@ impl Player {
 
     /// Whether the server ends the connections of polite clients as soon as they are open.
     async fn is_everybody_sent_away(&self, endpoint: &Endpoint) -> bool {
-        for script in polite() {
+        for script in polite(Role::Server) {
             let playing = self.play_until_on_time(endpoint, &script, Watching::ToDeadline);
             let played = timeout(POLITE_WITHIN, playing).await;
             if !played.is_ok_and(|played| played.is_ok_and(|it| is_sent_away(&it.exchange))) {

@@ -214,6 +214,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
     let measure = heap::measure();
     let (mut exchange, recording) = runtime.block_on(ours(async {
         let first = Link::with_turns(Some(Arc::clone(&idle.turns)));
+        first.set_subject(target.role());
         if let Some(observer) = observer {
             first.observed_by(Arc::clone(observer));
         }

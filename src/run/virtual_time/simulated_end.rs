@@ -9,6 +9,7 @@ use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::target::{AppSteps, ApplicationControl, Connection, Target};
 use crate::transport::memory::{ActorRead, Link};
+use crate::wire::Role;
 use crate::wire::handshake::REQUEST;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -81,6 +82,7 @@ pub(super) struct SimulatedEnd {
     link: Link,
     idle: Arc<IdleDetector>,
     obeys: AppSteps,
+    role: Role,
     /// The opening request; `None` for the usual one.
     request: Option<Arc<str>>,
     /// The ask for idleness that counts; `None` until it was needed.
@@ -109,6 +111,7 @@ impl SimulatedEnd {
             asked: None,
             metrics: Handle::current().metrics(),
             obeys: target.obeys(),
+            role: target.role().other(),
             request: target.opening().unusual_request(),
             overdue: OverdueCheck::new(bounds),
             commands,
@@ -119,6 +122,10 @@ impl SimulatedEnd {
 }
 
 impl ActorEnd for SimulatedEnd {
+    fn role(&self) -> Role {
+        self.role
+    }
+
     fn request(&self) -> &str {
         self.request.as_deref().unwrap_or(REQUEST)
     }

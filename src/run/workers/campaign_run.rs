@@ -21,6 +21,7 @@ use crate::run::interrupt::Interrupt;
 use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::{Identity, Pattern, Violation};
+use crate::wire::Role;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,8 +31,9 @@ use std::time::Duration;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The exchange of a script whose worker died while it played a range: the death alone.
-fn exchange_of_death(death: Death) -> Exchange {
+fn exchange_of_death(death: Death, subject: Role) -> Exchange {
     let mut exchange = Exchange::new(true);
+    exchange.subject = subject;
     exchange.push(Time::ZERO, What::Died(death));
     exchange
 }
@@ -378,7 +380,7 @@ impl<'a> CampaignRun<'a> {
         if death == Death::StoodStill {
             self.stalls.store(true, Ordering::Relaxed);
         }
-        let exchange = exchange_of_death(death);
+        let exchange = exchange_of_death(death, self.target.role());
         let deviations = self.target.deviations();
         let mut fired = vec![Fired::default(); deviations.len()];
         let verdict = judge(&exchange, &self.campaign.bounds);

@@ -112,7 +112,7 @@ impl WorkerPool {
         target: &Arc<dyn Target>,
         bounds: Bounds,
     ) -> Result<Option<String>, String> {
-        could_not_test(&mut |script: &Script| {
+        could_not_test(target.role(), &mut |script: &Script| {
             self.slots[0].play(target, bounds, script, 0, StallTimeout::Short)
         })
     }

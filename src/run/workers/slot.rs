@@ -237,6 +237,7 @@ impl WorkerSlot {
         match self.attempts(|worker| worker.play_script(job, timeout))?.ended {
             Ok((mut exchange, _)) => {
                 exchange.request = target.opening().unusual_request();
+                exchange.subject = target.role();
                 Ok(exchange)
             }
             Err(WorkerFailure::Interrupted) => Err(INTERRUPTED.to_owned()),

@@ -12,7 +12,7 @@ mod output;
 mod stream;
 
 use self::stream::ChangedStream;
-use super::{AppSteps, Connection, Deviation, Serving, Target};
+use super::{AppSteps, Connection, Deviation, Role, Serving, Target};
 use crate::bounds::Bounds;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +96,10 @@ impl Target for Changed {
 
     fn obeys(&self) -> AppSteps {
         self.target.obeys()
+    }
+
+    fn role(&self) -> Role {
+        self.target.role()
     }
 
     fn deviations(&self) -> &[Deviation] {

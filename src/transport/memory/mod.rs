@@ -30,6 +30,7 @@ pub use self::subject_socket::SubjectEnd;
 use crate::exchange::{AfterDeadline, ConnectionId, End, Exchange, Time, What};
 use crate::heap;
 use crate::script::{Setting, Size};
+use crate::wire::Role;
 use std::fmt;
 use std::io;
 use std::sync::atomic::AtomicU32;
@@ -134,6 +135,11 @@ impl Link {
     /// Has `observer` told of everything that is recorded.
     pub fn observed_by(&self, observer: Arc<dyn Observer>) {
         self.lock().log().observer = Some(observer);
+    }
+
+    /// Notes which role the subject has.
+    pub fn set_subject(&self, role: Role) {
+        self.lock().log().exchange.subject = role;
     }
 
     /// Has the judge allow so much where time is real.

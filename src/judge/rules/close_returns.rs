@@ -1,0 +1,44 @@
+//! `close-returns`: the call that closes returns, whatever the server does.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::exchange::Note;
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::View;
+use crate::wire::Role;
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::CloseReturns,
+    class: Class::Liveness,
+    section: "-",
+    quote: None,
+    says: "A call that closes the connection returns within the bound, whatever the server does.",
+    explains: "The connection has ended in time, and the application still waits in the call that was to\n\
+              close it: it waits for an answer that the reader has thrown away, say, or for a task that\n\
+              nobody wakes. A program that shuts down by closing its connections then hangs.\n\n\
+              Resolve the call when the connection ends, however it ends. Judged of applications that\n\
+              report what they hear (`Note::Reports`, `Note::CloseReturned`). A connection that does\n\
+              not end either is `ends-in-time`'s.",
+    asked_of: AskedOf::Client("an application calls it; a server's is told of the end"),
+    judged_from: JudgedFrom::Accept,
+    symptoms: &[Symptom::CloseHangs],
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let Some((began, left)) = hangs(case.view) else { return };
+    let fact = "ended the connection, and did not return from its application's close";
+    out.push(Suspicion::new(Level::Should, Symptom::CloseHangs, fact, vec![left, began]));
+}
+
+/// Where an application of a client is still in the call that closes when the time to close has
+/// passed since the connection ended: when it began to, and when that was seen.
+pub(super) fn hangs(view: &View<'_>) -> Option<(usize, usize)> {
+    let has = |wanted: fn(&Note) -> bool| view.notes.iter().any(|(_, note)| wanted(note));
+    let began = view.notes.iter().find(|(_, note)| *note == Note::BeganToClose);
+    let (began, left) = (began?.0, view.firsts.outlived?);
+    let returned = has(|note| matches!(note, Note::CloseReturned { .. }));
+    let reports = has(|note| *note == Note::Reports);
+    let is_client = view.subject_role() == Role::Client;
+    (is_client && reports && !returned && view.firsts.panicked.is_none()).then_some((began, left))
+}

@@ -1,0 +1,35 @@
+//! `connects-in-time`: a connection that does not open is given up.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
+use crate::judge::lateness;
+use crate::verdict::{Cause, Class, Invariant, Symptom};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::ConnectsInTime,
+    class: Class::Liveness,
+    section: "4.1",
+    quote: None,
+    says: "A client gives a connection up that does not open within the promised time.",
+    explains: "The server took the connection and never opened a WebSocket: it sent nothing, half of an\n\
+              answer, one byte now and then, a status other than 101, or a 101 that does not answer\n\
+              the client's key. One deadline around the whole opening ends that; a time-out for each\n\
+              read does not, and neither does one around the TCP connection alone. Judged only where\n\
+              the client promises a bound.",
+    asked_of: AskedOf::Client("it waits for the response; what a server waits for is the request"),
+    judged_from: JudgedFrom::Accept,
+    symptoms: &[
+        Symptom::WaitsToRead,
+        Symptom::WaitsForRoom,
+        Symptom::IgnoresRoom,
+        Symptom::IgnoresInput,
+        Symptom::Forgotten,
+        Symptom::OwnTimer,
+        Symptom::StillOpen,
+    ],
+    check,
+};
+
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    out.extend(lateness::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)));
+}

@@ -1,0 +1,51 @@
+//! `masks-afresh`: every frame has a masking key of its own.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::verdict::{Class, Invariant, Level, Symptom};
+use crate::view::{Frame, View};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::MasksAfresh,
+    class: Class::Safety,
+    section: "5.3, 10.3",
+    quote: Some((
+        "5.3",
+        "When preparing a masked frame, the client MUST pick a fresh masking key from the set of \
+                 allowed 32-bit values.",
+    )),
+    says: "A client masks each frame with a key of its own.",
+    explains: "All frames of the connection have the same key, zero perhaps: the key is a constant, or\n\
+              was drawn once. Who controls what a client sends then controls the bytes on the wire,\n\
+              and can write requests into the cache of a proxy (10.3). Draw a key for each frame from\n\
+              a source that nobody can predict.",
+    asked_of: AskedOf::Client("5.1 and 5.3 have clients mask, and servers not"),
+    judged_from: JudgedFrom::Opening,
+    symptoms: &[Symptom::SameKey],
+    check,
+};
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.3
+//# When preparing a masked frame, the client MUST pick a fresh masking
+//# key from the set of allowed 32-bit values.
+/// Two keys are equal by chance once in four thousand million times; a play that is repeated shows it.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    let keys: Vec<(usize, [u8; 4])> = view
+        .subject_frames
+        .iter()
+        .filter_map(|frame| Some((frame.started, key(view, frame)?)))
+        .collect();
+    let [(_, first), .., (last, _)] = &keys[..] else { return };
+    if keys.iter().all(|(_, key)| key == first) {
+        let fact = "masked all its frames with the same key";
+        out.push(Suspicion::new(Level::Must, Symptom::SameKey, fact, vec![*last, keys[0].0]));
+    }
+}
+
+/// The masking key of a whole frame, where it has one.
+fn key(view: &View<'_>, frame: &Frame) -> Option<[u8; 4]> {
+    let head = frame.head.filter(|head| head.masked && frame.ended.is_some())?;
+    let payload = frame.end_offset.checked_sub(usize::try_from(head.length).ok()?)?;
+    view.bytes.to_actor.get(payload.checked_sub(4)?..payload)?.try_into().ok()
+}

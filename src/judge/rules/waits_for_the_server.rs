@@ -1,0 +1,55 @@
+//! `waits-for-the-server`: a client leaves it to the server to close TCP.
+
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
+use crate::verdict::{Class, Invariant, Level, Symptom};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    invariant: Invariant::WaitsForTheServer,
+    class: Class::Safety,
+    section: "5.5.1, 7.1.1",
+    quote: Some((
+        "5.5.1",
+        "the client SHOULD wait for the server to close the connection but MAY close the connection \
+                 at any time after sending and receiving a Close message",
+    )),
+    says: "After both Closes a client gives the server time to close TCP.",
+    explains: "The client ended TCP in the very moment in which both Closes were there. It may (5.5.1), and\n\
+              its port then stays in TIME_WAIT, which the RFC would have the server bear (7.1.1); a half-close\n\
+              right behind the own Close makes servers take it for a client that is gone. Read on until\n\
+              the server's FIN, or the deadline of the closing.",
+    asked_of: AskedOf::Client("5.5.1 has the server close TCP at once, and the client wait"),
+    judged_from: JudgedFrom::Answers,
+    symptoms: &[Symptom::EndsTcpFirst],
+    check,
+};
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+//# the client SHOULD wait for the server to
+//# close the connection but MAY close the connection at any time after
+//# sending and receiving a Close message
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    let view = case.view;
+    let theirs = view.actor_close().filter(|close| close.fault.is_none());
+    let own = view.own_close().filter(|close| close.ended.is_some());
+    let received = theirs.and_then(|close| view.received(close));
+    let (Some(received), Some(sent)) = (received, own.and_then(|own| own.ended)) else { return };
+    let Some(ended) = view.ended().filter(|ended| *ended > received.min(sent)) else { return };
+    let slack = view.exchange.timing_slack;
+    let both = received.max(sent);
+    // Who had waited for the other Close may have a timer that runs out in this moment.
+    let waited = view.at(both) > view.at(received.min(sent)).after(slack);
+    let at_once = view.at(ended) <= view.at(both).after(slack);
+    let is_late = case.owed.is_some_and(|owed| view.at(ended).after(slack) >= owed.deadline);
+    let gone = [view.firsts.fin, view.firsts.reset, view.firsts.cut, view.firsts.began_to_return];
+    let is_asked = gone.into_iter().flatten().any(|event| event <= ended)
+        || view.actor_fault.is_some_and(|fault| fault.event <= ended);
+    // What came behind the Close may have led to a reset.
+    let is_last = theirs.is_some_and(|close| close.end_offset == view.bytes.to_subject.len());
+    if !at_once || waited || is_late || is_asked || !is_last || view.firsts.panicked.is_some() {
+        return;
+    }
+    let fact = "closed TCP as soon as both Closes were there, before the client could";
+    let events = vec![ended, both];
+    out.push(Suspicion::new(Level::Should, Symptom::EndsTcpFirst, fact, events));
+}

@@ -1,0 +1,185 @@
+//! Clients under test: the reference client, its planted faults, and clients of users.
+
+use futures_util::StreamExt as _;
+use hangup::exchange::Note;
+use hangup::generate::GeneratorConfig;
+use hangup::run::virtual_time::{play, play_and_judge};
+use hangup::script::{Command, Script};
+use hangup::target::reference_client::ReferenceClient;
+use hangup::target::reference_client::faults::ClientFault;
+use hangup::target::tungstenite::deviations;
+use hangup::verdict::{Ending, Invariant, Problem};
+use hangup::wire::Role;
+use hangup::{AppSteps, Application, Connection, Target, secs};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_tungstenite::client_async;
+
+/// How many scripts each fault is played by, and the honest client.
+const SCRIPTS: u64 = 3_000;
+
+fn problems(client: ReferenceClient, seed: u64) -> BTreeSet<Problem> {
+    let target: Arc<dyn Target> = Arc::new(client);
+    let (bounds, app) = (target.bounds(), target.obeys());
+    let subject = Role::Client;
+    let config = GeneratorConfig { bounds, app, subject, ..GeneratorConfig::default() };
+    let mut found = BTreeSet::new();
+    for index in 0..SCRIPTS {
+        let (_, verdict) = play_and_judge(&target, &bounds, &config.nth(seed, index), index);
+        found.extend(verdict.violations.iter().map(|violation| violation.identity.problem()));
+    }
+    found
+}
+
+#[test]
+fn the_honest_client_keeps_every_rule() {
+    assert_eq!(problems(ReferenceClient::HONEST, 7), BTreeSet::new());
+}
+
+#[test]
+fn every_fault_of_a_client_shows_what_it_declares_and_nothing_else() {
+    let mut wrong = Vec::new();
+    for fault in ClientFault::ALL {
+        let mut found = problems(ReferenceClient::with(*fault), 1);
+        let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
+        // What is a mere case of a problem is counted with it.
+        found.retain(|problem| !problem.case_of().any(|plainer| declared.contains(&plainer)));
+        if found != declared {
+            wrong.push(format!("{}: declared {declared:?}, found {found:?}", fault.target()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_for_clients_has_a_fault() {
+    let shown: BTreeSet<Invariant> = ClientFault::ALL
+        .iter()
+        .flat_map(|fault| fault.shows())
+        .map(|problem| problem.invariant())
+        .collect();
+    let missing =
+        Invariant::ALL.iter().filter(|rule| rule.is_of_clients() && !shown.contains(rule));
+    assert_eq!(missing.count(), 0, "{shown:?}");
+    assert!(ClientFault::ALL.len() >= 20);
+}
+
+#[test]
+fn two_plays_of_a_client_have_one_digest_although_keys_and_masks_are_drawn() {
+    let target: Arc<dyn Target> = Arc::new(ReferenceClient::HONEST);
+    let script: Script =
+        "accept\napp send text \"hello\"\nping\napp close 1000 \"bye\"\nclose 1000\nfin\n"
+            .parse()
+            .expect("a script");
+    let play = || play(&target, &target.bounds(), &script, 0);
+    let (one, other) = (play(), play());
+    assert_eq!(one.digest(), other.digest());
+    let bytes = |of: &hangup::exchange::Exchange| {
+        of.bytes(hangup::exchange::ConnectionId::FIRST).to_actor.clone()
+    };
+    assert_ne!(bytes(&one), bytes(&other), "nothing is drawn");
+    let has = |wanted: Note| {
+        one.events.iter().any(|event| event.what == hangup::exchange::What::Noted(wanted))
+    };
+    assert!(has(Note::Opened) && has(Note::CloseReturned { code: Some(1000) }));
+    assert!(has(Note::ToldOfEnd { code: Some(1000) }));
+}
+
+#[test]
+fn the_ends_are_named_by_their_roles() {
+    let target: Arc<dyn Target> = Arc::new(ReferenceClient::with(ClientFault::NeverAnswers));
+    let bounds = target.bounds();
+    let script: Script = "accept\nclose\n".parse().expect("a script");
+    let (exchange, verdict) = play_and_judge(&target, &bounds, &script, 0);
+    let violation = &verdict.violations[0];
+    let sentence = hangup::report::sentence(violation, &exchange);
+    assert!(
+        sentence.contains("the client ended the connection without answering the server's Close"),
+        "{sentence}"
+    );
+    let timeline = hangup::report::timeline(&exchange, Some(violation));
+    let row = |text: &str| timeline.lines().find(|line| line.contains(text)).expect("a row");
+    assert!(row("upgrade request").ends_with("->"), "{timeline}");
+    assert!(row("101 Switching Protocols").contains("<-"), "{timeline}");
+}
+
+/// The client of the issue: its close waits for the server's, for ever.
+async fn waits_for_ever(io: Connection, app: Application) {
+    let Ok((mut ws, _)) = client_async("ws://localhost/", io).await else { return };
+    loop {
+        tokio::select! {
+            message = ws.next() => match message {
+                Some(Ok(message)) if !message.is_close() => {}
+                _ => return,
+            },
+            command = app.command() => if let Command::Close(..) = command {
+                let _ = ws.close(None).await;
+                while let Some(Ok(_)) = ws.next().await {}
+                return;
+            },
+        }
+    }
+}
+
+/// The same with a deadline around the close, and one around every wait that a server can draw out.
+async fn waits_for_three_seconds(io: Connection, app: Application) {
+    let opening = client_async("ws://localhost/", io);
+    let Ok(Ok((mut ws, _))) = tokio::time::timeout(secs(3), opening).await else { return };
+    loop {
+        tokio::select! {
+            message = ws.next() => match message {
+                Some(Ok(message)) if !message.is_close() => {}
+                Some(Ok(_)) => break,
+                _ => return,
+            },
+            command = app.command() => if let Command::Close(..) = command { break },
+        }
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(3), async {
+        let _ = ws.close(None).await;
+        while let Some(Ok(_)) = ws.next().await {}
+    })
+    .await;
+}
+
+#[test]
+fn a_close_that_waits_for_ever_is_found_as_never_in_two_steps_by_every_seed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut scripts = BTreeSet::new();
+    for seed in 0..20 {
+        let suite = hangup::client_suite(waits_for_ever).named("mine").obeying(AppSteps::CLOSE);
+        let suite = suite.findings_in(directory.path().join(seed.to_string())).seed(seed);
+        let failure =
+            suite.scripts(300).try_check().expect_err("nothing ends the wait").to_string();
+        assert!(failure.contains("The client never ends the connection"), "{failure}");
+        let files = std::fs::read_dir(directory.path().join(seed.to_string())).expect("a folder");
+        let mut paths = files.map(|file| file.expect("a file").path());
+        let is_it =
+            |path: &std::path::PathBuf| path.to_string_lossy().contains("mine--ends-in-time--");
+        let text = std::fs::read_to_string(paths.find(is_it).expect(&failure)).expect("a file");
+        let repro = hangup::finding::repro::Repro::parse(&text).expect("a repro");
+        assert_eq!(repro.ending, Ending::Never.kind(), "{text}");
+        scripts.insert(repro.script.to_string());
+    }
+    assert_eq!(scripts, BTreeSet::from(["accept\napp close\n".to_owned()]));
+}
+
+#[test]
+fn its_fix_is_clean() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let accepted = [deviations::LATE_REFUSAL, deviations::SILENT_REFUSAL, deviations::CODE_1014];
+    let suite = hangup::client_suite(waits_for_three_seconds).obeying(AppSteps::CLOSE);
+    let suite = accepted.into_iter().fold(suite, hangup::Suite::accepting);
+    suite.findings_in(directory.path()).scripts(2_000).check();
+}
+
+#[test]
+fn a_client_that_sends_no_request_cannot_be_tested() {
+    let client = |io: Connection, _app: Application| async move {
+        let _io = io;
+        std::future::pending::<()>().await;
+    };
+    let failure = hangup::client_suite(client).scripts(1).try_check().expect_err("no request");
+    assert!(failure.to_string().contains("the client sends no whole opening request"), "{failure}");
+}
