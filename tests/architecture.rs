@@ -268,7 +268,13 @@ fn a_suspicion_becomes_a_violation_in_one_place() {
         let is_back_from_a_worker = file.ends_with("run/workers/messages.rs");
         assert!(made.is_none() || is_back_from_a_worker, "{} decides by itself", file.display());
     }
-    for (file, code) in code_outside(&["judge", "run/control_play.rs", "run/real_time/player.rs"]) {
+    let plays = [
+        "judge",
+        "run/control_play.rs",
+        "run/real_time/player.rs",
+        "run/real_time/whole_server/player.rs",
+    ];
+    for (file, code) in code_outside(&plays) {
         assert!(!code.contains("Decision::on"), "{} decides by itself", file.display());
     }
 }

@@ -157,7 +157,11 @@ fn counts(directory: &Path) {
     assert!(reached["ended"]["the client's FIN"].as_u64() > Some(10), "{reached}");
     assert_eq!(reached["warnings"], serde_json::json!([]));
     let output = run(directory, "test met/wspath --scripts 700 --seed 2 --no-confirm");
-    let line = format!("reached: {} of 700 scripts opened, {}", count("opened"), count("closed"));
+    let line = format!(
+        "reached: {} of 700 scripts opened a WebSocket, {}",
+        count("opened"),
+        count("closed")
+    );
     assert!(text(&output.stdout).contains(&line), "{}", text(&output.stdout));
 }
 

@@ -162,12 +162,6 @@ impl Case {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
-        if script.connections() > 1 {
-            return Err(format!(
-                "{at}: its script has several connections, and over TCP one is played: play it without \
-                 --url and --run"
-            ));
-        }
         let is_measured = |repro: &Repro| repro.identity.invariant() == Invariant::WorkInProportion;
         if repro.as_ref().is_some_and(is_measured) {
             return Err(format!(

@@ -92,9 +92,8 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
 /// What the server does, where the symptom says it as a sentence; else the first sentence, without its full
 /// stop, and without when it was in this one play.
 fn title(symptom: Option<Symptom>, sentence: &str) -> String {
-    let does = |symptom: &&str| {
-        ["serves ", "takes ", "refuses "].iter().any(|verb| symptom.starts_with(verb))
-    };
+    let does =
+        |symptom: &&str| ["accepts ", "refuses "].iter().any(|verb| symptom.starts_with(verb));
     if let Some(symptom) = symptom.map(Symptom::id).filter(does) {
         return format!("The server {symptom}");
     }
@@ -152,7 +151,7 @@ mod tests {
         );
         assert_eq!(title(None, "At last it ended."), "At last it ended");
         let served = title(Some(Symptom::ServesUnmasked), "At 0.008 s the server served it.");
-        assert_eq!(served, "The server serves a frame without a mask");
+        assert_eq!(served, "The server accepts a frame without a mask");
     }
 
     #[test]

@@ -43,7 +43,9 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     };
     let doing = match violation.identity.invariant() {
         // How many connections are open is not of the symptom.
-        Invariant::ShutsDownInTime => format!(": it {}", violation.fact),
+        Invariant::ShutsDownInTime => {
+            violation.fact.strip_prefix("does not shut down").unwrap_or_default().to_owned()
+        }
         _ => violation
             .identity
             .symptom()

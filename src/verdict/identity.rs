@@ -21,7 +21,7 @@ use std::str::FromStr;
 /// let identity = Identity::liveness(invariant, Cause::OwnClose, Condition::Silent);
 /// assert_eq!(identity.to_string(), "ends-in-time: the server's own Close, silent");
 /// let identity = identity.with_symptom(Symptom::WaitsForRoom);
-/// let text = "ends-in-time (waits for room to write, no timer ends it): the server's own Close, silent";
+/// let text = "ends-in-time (waits for room to write, with no timer running): the server's own Close, silent";
 /// assert_eq!(identity.to_string(), text);
 /// assert_eq!(text.parse(), Ok(identity));
 /// ```
@@ -37,7 +37,7 @@ pub struct Identity {
 }
 
 /// What is broken, and what exactly was seen: the part of an [`Identity`] that a maintainer
-/// mends once. Prints as `ends-in-time (waits to read, no timer ends it)`. Where fields stand between the two parts of an identity, flatten each.
+/// mends once. Prints as `ends-in-time (waits to read, with no timer running)`. Where fields stand between the two parts of an identity, flatten each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
     invariant: Invariant,

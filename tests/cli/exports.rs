@@ -20,7 +20,7 @@ fn an_issue_says_what_happens_what_the_rfc_asks_and_how_to_repeat_it() {
 
 /// The program has one client.
 #[test]
-fn a_finding_of_several_connections_is_not_exported_as_a_program_and_not_played_over_tcp() {
+fn a_finding_of_several_connections_is_not_exported_as_a_program() {
     let desk = Desk::with_repro();
     desk.edit("app close\n", "app close\n2: upgrade\n");
     let run = desk.hangup("export edited.toml --as python");
@@ -31,10 +31,6 @@ fn a_finding_of_several_connections_is_not_exported_as_a_program_and_not_played_
     assert!(
         issue.contains("2: upgrade\n") && issue.contains("Not by a client alone: its script has")
     );
-    for command in ["replay", "show", "shrink"] {
-        let run = desk.hangup(&format!("{command} edited.toml --url ws://127.0.0.1:1/"));
-        assert!(run.refusal().contains("several connections, and over TCP one is played"));
-    }
 }
 
 #[test]

@@ -48,7 +48,10 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
             "answers 404 instead of 101 to the opening request. The path does not exist",
         ),
         ("HTTP/1.1 401 Unauthorized\r\n\r\n", "Cookie header: --header"),
-        ("HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n", "probe ws://elsewhere/ if"),
+        (
+            "HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n",
+            "It redirects to ws://elsewhere/: probe that URL",
+        ),
         ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
         ("", "ended the connection without an answer"),
     ] {

@@ -1,7 +1,7 @@
 //! `shuts-down-in-time`: a shutdown is over within its bound. The RFC is silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::{AfterDeadline, ConnectionId, Exchange, Time, What};
+use crate::exchange::{AfterDeadline, ConnectionId, Event, Exchange, Time, What};
 use crate::judge::{excuses, lateness};
 use crate::verdict::{
     Cause, Class, Condition, Ending, Invariant, Level, Owed, Symptom, WhyUnproven,
@@ -36,12 +36,14 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     let Some(told) = view.firsts.told.filter(|_| view.connection() == ConnectionId::FIRST) else {
         return;
     };
-    if exchange.events.iter().any(|event| event.what.is_crash()) {
-        return;
-    }
     let since = view.at(told);
     let deadline = since.after(case.bounds.shutdown());
     let late_from = deadline.after(exchange.timing_slack);
+    // What crashes later was late by then.
+    let in_time = |event: &&Event| event.at <= late_from;
+    if exchange.events.iter().filter(in_time).any(|event| event.what.is_crash()) {
+        return;
+    }
     let returned = view.firsts.returned;
     let last = exchange.events.last().map_or(Time::ZERO, |event| event.at);
     // What was not watched up to the deadline is not held against anybody.

@@ -243,13 +243,13 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
-        let text = format!("deadline of {id}, counted from {}", owed.since);
+        let text = format!("deadline of {id}, since {}", owed.since);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
         rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
-        Ending::Never => (NEVER, "still open: no task can run, no timer is pending".to_owned()),
+        Ending::Never => (NEVER, "still open: no task can run".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open; hangup stops watching".to_owned()),
         Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),

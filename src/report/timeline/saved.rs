@@ -99,7 +99,7 @@ pub(super) fn kind(lane: Lane, text: &str) -> Kind {
 }
 
 fn across(text: &str) -> Kind {
-    let words = [", counted from ", ": deadline, set at "];
+    let words = [", since ", ": deadline, set at "];
     let since = words.iter().find_map(|words| text.split_once(words));
     let since = since.and_then(|(_, at)| time_of(at));
     match since {

@@ -186,7 +186,7 @@ fn a_shutdown_is_over_in_time_or_late_or_never() {
     assert_eq!(never.ending, Ending::Never);
     let said = sentence(&never, &told().quiet().exchange);
     assert!(
-        said.starts_with("The server does not shut down although no connection is open. "),
+        said.starts_with("The server never shuts down although no connection is open. "),
         "{said}"
     );
 }
