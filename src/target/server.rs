@@ -182,7 +182,7 @@ impl Listener {
     }
 
     /// The handle of the server as a whole: [`command`](Application::command) gives the script's
-    /// [`Command::Broadcast`](crate::script::Command::Broadcast)s, where the target
+    /// [`Command::Broadcast`]s, where the target
     /// [obeys](super::Target::obeys) them. That it is to shut down is [`Stop`]'s to say. Take it
     /// before the listener is given away.
     pub fn application(&self) -> Application {
