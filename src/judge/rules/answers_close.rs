@@ -46,7 +46,8 @@ fn unanswered(view: &View<'_>) -> Option<Suspicion> {
     let answered = view.own_close().is_some_and(|close| close.ended.is_some());
     let received = view.received(close).or_else(|| view.received_by_reset(close))?;
     let ended = view.told_end()?;
-    if answered || ended < received {
+    // Behind a frame that is none nobody can tell what it sent: that is another rule's.
+    if answered || ended < received || !view.subject_keeps_framing() {
         return None;
     }
     let (symptom, fact) = match view.own_close() {

@@ -23,6 +23,13 @@ fn a_close_that_was_read_gets_a_whole_close_before_the_end() {
 }
 
 #[test]
+fn an_answer_behind_a_fragment_out_of_place_is_not_missed() {
+    let lone = [0x80, 1, b'x'];
+    let answered = asked().server_bytes(lone).server(BYE).server_drops();
+    assert_eq!(answered.broken(), [Invariant::FramesWell]);
+}
+
+#[test]
 fn a_close_that_the_server_never_read_to_its_end_is_not_received() {
     let read = |bytes| Story::open().at(1000).client(BYE).then(What::Read { bytes });
     let size = masked(BYE).len() as u32;
