@@ -109,8 +109,8 @@ fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
     let desk = Desk::new();
     let run = desk.hangup("test reference/searches-head-again --scripts 1 --seed 1");
     assert!(run.code == 1 && run.out.contains("work-in-proportion"), "{run:?}");
-    let file = "hangup-findings/reference-searches-head-again--work-in-proportion--ever-more-work-a-byte-\
-                for-a-head-in-pieces.toml";
+    let file = "hangup-findings/reference-searches-head-again--work-in-proportion--work-per-byte-grows-\
+                for-an-opening-request-in-pieces.toml";
     let again = desk.hangup(&format!("replay {file}"));
     assert!(again.code == 1 && again.out.starts_with("reproduced on"), "{again:?}");
     assert!(again.out.contains("times the processor time"), "{again:?}");
