@@ -208,7 +208,7 @@ fn a_connection_that_is_open_at_the_horizon_is_watched_on() {
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
         .filter(|name| name != ".gitignore")
         .collect();
-    assert!(names.iter().all(|name| name.contains("a-timer-of-its-own")), "{names:?}");
+    assert!(names.iter().all(|name| name.contains("ends-it-by-its-own-timer")), "{names:?}");
     // A replay watches for as long as it takes.
     let name = names.iter().find(|name| name.contains("ends-in-time")).expect("a finding");
     let replay = |server: &Server| {

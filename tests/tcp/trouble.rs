@@ -83,7 +83,7 @@ fn an_application_that_does_not_act_as_its_option_says_is_an_error() {
     let server = Server::hangup("reference");
     let plain = server.url("/");
     for (option, named) in
-        [("--bye", "no Close"), ("--push", "no message"), ("--echo", "not answered")]
+        [("--bye", "no Close"), ("--push", "no message"), ("--echo", "did not echo")]
     {
         let run = Desk::new().hangup(&format!("probe {plain} {option} {plain} --scripts 5"));
         refused(&run, named);
