@@ -52,9 +52,14 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
             .and_then(doing)
             .map_or_else(String::new, |doing| format!(": it {doing}")),
     };
+    let became = match (violation.identity.invariant(), violation.ending) {
+        (Invariant::ShutsDownInTime, Ending::Open(at)) => {
+            format!("does not shut down{doing}: it ran at {at}, when watching ended")
+        }
+        (_, ending) => format!("{}{doing}", promise.became(ending, owed.deadline)),
+    };
     format!(
-        "The {subject} {}{doing}. {} at {}; the {subject} has to {} by {}{did}.{}",
-        promise.became(violation.ending, owed.deadline),
+        "The {subject} {became}. {} at {}; the {subject} has to {} by {}{did}.{}",
         since(owed, subject, actor),
         owed.since,
         promise.verb,

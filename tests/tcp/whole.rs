@@ -77,7 +77,7 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
     for (fault, script, rule, what) in [
         ("holds-idle", IDLE, "shuts-down-in-time", "while 3 connections are open"),
         ("in-turn 0.8", IDLE, "shuts-down-in-time", "connection"),
-        ("late 3", "upgrade\napp shutdown\n", "shuts-down-in-time", "process ends by itself"),
+        ("late 0.8", "upgrade\napp shutdown\n", "shuts-down-in-time", "late, at"),
         ("deaf", "app shutdown\n", "shuts-down-in-time", "although no connection is open"),
         ("forgets", IDLE, "closes-everyone", "without a Close"),
         (
