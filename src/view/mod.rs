@@ -495,6 +495,14 @@ impl<'a> View<'a> {
         self.subject_frames.last().is_none_or(keeps)
     }
 
+    /// Whether a whole frame of the server's, no Close, is such that nobody can tell apart what came
+    /// behind it.
+    pub fn subject_lost_framing(&self) -> bool {
+        let lost =
+            |frame: &Frame| !frame.is_close() && frame.ended.is_some() && !frame.keeps_framing();
+        self.subject_frames.last().is_some_and(lost)
+    }
+
     /// The server's first Close, complete or not.
     pub fn own_close(&self) -> Option<&Frame> {
         self.subject_frames.iter().find(|frame| frame.is_close())

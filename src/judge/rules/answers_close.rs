@@ -47,7 +47,7 @@ fn unanswered(view: &View<'_>) -> Option<Suspicion> {
     let received = view.received(close).or_else(|| view.received_by_reset(close))?;
     let ended = view.told_end()?;
     // Behind a frame that is none nobody can tell what it sent: that is another rule's.
-    if answered || ended < received || !view.subject_keeps_framing() {
+    if answered || ended < received || view.subject_lost_framing() {
         return None;
     }
     let (symptom, fact) = match view.own_close() {
