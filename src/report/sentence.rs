@@ -19,7 +19,7 @@ pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     }
 }
 
-/// First what became of it, and what the subject is doing; then what it promised; then what the other end
+/// First what became of it, and what the subject is doing; then by when it had to do what; then what the other end
 /// does; at last how that is known.
 fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     let (subject, actor) = (role.word(), role.other().word());
@@ -86,9 +86,9 @@ fn since(owed: Owed, subject: &str, actor: &str) -> String {
     }
 }
 
-/// What a subject promised, in the forms that sentences need.
+/// What a subject has to do by the deadline, in the forms that sentences need.
 struct Promise {
-    /// It promised to `end the connection`.
+    /// It has to `end the connection`.
     verb: &'static str,
     /// It never `ends the connection`.
     verbs: &'static str,
