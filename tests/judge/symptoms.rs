@@ -267,3 +267,19 @@ fn a_program_that_breaks_is_told_by_how() {
     greedy.exchange.peak_heap = Some(2);
     assert_eq!(symptom(&greedy, Invariant::BoundedMemory), Symptom::MoreThanPromised);
 }
+
+#[test]
+fn what_older_files_call_a_symptom_is_read_as_it() {
+    let mut old = 0;
+    for symptom in Symptom::ALL {
+        for id in symptom.old_ids() {
+            assert_eq!(Symptom::from_id(id), Some(*symptom), "{id}");
+            assert!(Symptom::ALL.iter().all(|other| other.id() != *id), "{id}: a name of today");
+            old += 1;
+        }
+    }
+    assert!(old >= 29, "{old}");
+    let hang = Symptom::from_id("waits to read, no timer ends it");
+    assert_eq!(hang, Some(Symptom::WaitsToRead));
+    assert_eq!(Symptom::from_id("waits to read"), None);
+}
