@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "4.1",
     quote: None,
-    says: "A client gives a connection up that does not open within the promised time.",
+    says: "The client gives up a connection that does not open within its bound.",
     explains: "The server took the connection and never opened a WebSocket: it sent nothing, half of an\n\
               answer, one byte now and then, a status other than 101, or a 101 that does not answer\n\
               the client's key. One deadline around the whole opening ends that; a time-out for each\n\
