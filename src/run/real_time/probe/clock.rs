@@ -5,7 +5,7 @@ use crate::script::Script;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What is left for cutting off what is in play at the end, and for the report.
+/// What is left for cutting off what is still being played again.
 const CUTTING: Duration = Duration::from_secs(3);
 
 /// A schedule that began.
@@ -31,13 +31,21 @@ impl Clock {
         self.began + self.schedule.looked_into()
     }
 
-    /// Whether `script` may be played again before the end.
-    pub fn has_time(&self, script: &Script) -> bool {
-        self.began.elapsed() + self.schedule.play(script) + CUTTING <= self.schedule.end()
+    /// Whether `script` may be played again to confirm what it showed.
+    pub fn has_time_to_confirm(&self, script: &Script) -> bool {
+        self.began.elapsed() + self.schedule.play(script) + CUTTING <= self.schedule.confirmed()
     }
 
-    /// When everything is over that is not being watched on.
-    pub fn end(&self) -> Instant {
-        self.began + self.schedule.end().saturating_sub(CUTTING)
+    /// When findings were played again.
+    pub fn confirmed(&self) -> Instant {
+        self.began + self.schedule.confirmed().saturating_sub(CUTTING)
+    }
+
+    /// Until when clients may be looked at that make others wait. Where a connection was watched on
+    /// for longer than all else takes, that has its time behind it.
+    pub fn told_apart(&self) -> Instant {
+        let Self { schedule, began } = self;
+        let takes = schedule.end().saturating_sub(schedule.confirmed());
+        (*began + schedule.end()).max(Instant::now() + takes)
     }
 }

@@ -101,7 +101,7 @@ async fn settle(
     let busy = take_in(playing, found, clock, on_each).await?;
     groups.add(&busy.into_keys().collect::<Vec<_>>());
     while let Some(group) = groups.next() {
-        if !group.iter().all(|place| clock.has_time(&found[*place].finding.script)) {
+        if !group.iter().all(|place| clock.has_time_to_confirm(&found[*place].finding.script)) {
             continue;
         }
         replays.at_leisure().await;
@@ -132,7 +132,9 @@ async fn take_in(
     on_each: &mut (dyn FnMut() + Send),
 ) -> Result<BTreeMap<usize, ProbeFinding>, String> {
     let mut busy = BTreeMap::new();
-    while let Ok(Some(Ok((place, again)))) = timeout_at(clock.end(), playing.join_next()).await {
+    while let Ok(Some(Ok((place, again)))) =
+        timeout_at(clock.confirmed(), playing.join_next()).await
+    {
         on_each();
         let Some(Again { finding, was_busy }) = again? else { continue };
         found[place].finding = finding.clone();

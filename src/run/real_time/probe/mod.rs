@@ -38,7 +38,7 @@ use schedule::Schedule;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// How many findings are shrunk and confirmed; a server that breaks more is better
 /// looked at with fewer. At most as many connections are watched on.
@@ -159,7 +159,7 @@ impl Probe {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => {}
-                () = looking => {}
+                _ = timeout_at(clock.told_apart(), looking) => {}
             }
         }
         outcome.findings.sort_by_key(|finding| finding.violation.identity);

@@ -5,6 +5,7 @@
 
 use crate::run::real_time::player::PlayLimits;
 use crate::run::real_time::remote_urls::{longest_script, pauses};
+use crate::run::real_time::whole_server::isolation;
 use crate::script::Script;
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ const TIMES: u32 = 10;
 /// .. and so much for opening connections; both for a campaign of at most so many rounds.
 const OPENINGS: Duration = Duration::from_secs(10);
 const ROUNDS: u64 = 2;
+
+/// A look at whether clients make others wait has all the time that its plays take, or this part
+/// of what a probe of two rounds takes.
+const APART: u32 = 5;
 
 /// When the parts of a probe end.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +38,14 @@ impl Schedule {
     pub fn end(&self) -> Duration {
         let bound = self.limits.bounds.longest();
         (bound + self.limits.horizon.max(bound)) * TIMES + OPENINGS + self.more_scripts()
+    }
+
+    /// When findings were played again: what is left until the end is for looking at clients that make
+    /// others wait.
+    pub fn confirmed(&self) -> Duration {
+        let two_with_their_controls = isolation::longest_play(&self.limits) * 4;
+        let part = self.end().saturating_sub(self.more_scripts()) / APART;
+        self.end().saturating_sub(two_with_their_controls.min(part))
     }
 
     /// What scripts beyond so few rounds take.
@@ -130,12 +143,16 @@ mod tests {
             let schedule = schedule(bound, horizon, scripts, 256);
             let campaign = schedule.longest_play() * rounds;
             let [judged, shrunk] = [schedule.judged(), schedule.shrunk()];
-            let parts = [campaign, judged, shrunk, schedule.looked_into(), schedule.end()];
+            let [looked_into, confirmed] = [schedule.looked_into(), schedule.confirmed()];
+            let parts = [campaign, judged, shrunk, looked_into, confirmed, schedule.end()];
             assert!(parts.is_sorted(), "{bound} {horizon}: {parts:?}");
             // Rounds of the longest scripts there are; those of shrunk ones take half as long.
             let shrinking = shrunk.saturating_sub(campaign);
             let rounds = shrinking.div_duration_f64(schedule.longest_play());
             assert!(rounds >= 1.0, "{bound} {horizon}: {rounds}");
+            // What may hold others up is played once at least.
+            let apart = schedule.end().saturating_sub(confirmed);
+            assert!(apart >= isolation::longest_play(&schedule.limits), "{bound}: {apart:?}");
         }
     }
 }

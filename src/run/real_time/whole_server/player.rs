@@ -1,21 +1,17 @@
 //! A player's plays of a whole server: with its shutdown, wave after wave, and with a control in which
 //! the clients that behave are alone.
 
+use super::isolation;
 use super::together::{Together, TogetherPlayed};
 use super::waves;
 use crate::exchange::Exchange;
 use crate::judge::{Decision, judge};
 use crate::run::real_time::player::{MAX_TRIES, Player};
-use crate::run::real_time::remote_urls::pauses;
 use crate::run::real_time::server_process::StopSignal;
 use crate::script::{Act, Command, Script};
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Invariant, Verdict, Violation};
 use std::time::Duration;
-
-/// How long clients beside one that does not read are watched at least: a busy machine takes its
-/// time too.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Player {
     /// Plays a script of a whole server: one that says `app shutdown` with this signal to the process,
@@ -95,8 +91,7 @@ impl Player {
         script: &Script,
     ) -> (Exchange, Verdict) {
         let bounds = &self.config.bounds;
-        // Where nobody waits for long that ends with the last of them.
-        let watched = pauses(script) + bounds.close.max(PATIENCE) + self.config.slack;
+        let watched = isolation::watched(script, bounds, self.config.slack);
         let (config, beyond) = (&self.config, Duration::ZERO);
         let together = Together { config, endpoint, stop: None, watched, beyond };
         let TogetherPlayed { exchange, mut verdict, .. } = together.play(script).await;
