@@ -42,20 +42,33 @@ fn a_play_full_of_timers_is_cut_short_where_no_event_comes() {
     assert_eq!((played.ending, played.broken), (Ending::InTime, Vec::new()), "nobody is accused");
 }
 
-/// What a processor spends in this thread on `work`, the least of a few times.
+/// What a processor spends in this thread on each of two works: the least of a few times, of more
+/// where the second seems to cost over three times the first. What runs beside a test makes it dearer.
 #[cfg(target_os = "linux")]
-fn cost(mut work: impl FnMut()) -> Duration {
+fn costs(mut works: [impl FnMut(); 2]) -> [Duration; 2] {
+    let mut least = [Duration::MAX; 2];
+    for round in 0..24 {
+        if round >= 4 && least[1] < least[0] * 3 {
+            break;
+        }
+        for (least, work) in least.iter_mut().zip(&mut works) {
+            *least = cost(work).min(*least);
+        }
+    }
+    least
+}
+
+/// What a processor spends in this thread on `work`.
+#[cfg(target_os = "linux")]
+fn cost(work: &mut impl FnMut()) -> Duration {
     use rustix::time::{ClockId, clock_gettime};
     let now = || {
         let now = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
     };
-    let once = |_| {
-        let began = now();
-        work();
-        now().saturating_sub(began)
-    };
-    (0..4).map(once).min().expect("four times")
+    let began = now();
+    work();
+    now().saturating_sub(began)
 }
 
 #[cfg(target_os = "linux")]
@@ -77,18 +90,16 @@ fn what_a_script_costs_grows_as_it_does() {
         ("upgrade\ntext 100B x TIMES\nclose 1001\n", 4000),
     ] {
         let text = |times: u32| line.replace("TIMES", &times.to_string());
-        let [one, two] = [times, times * 2].map(|times| {
-            let text = text(times);
-            cost(|| drop(played(target, &text)))
-        });
+        let texts = [text(times), text(times * 2)];
+        let [one, two] = costs(texts.each_ref().map(|text| || drop(played(target, text))));
         assert!(two < one * 3, "{line}: {one:?}, {two:?}");
-        let exchanges = [times, times * 2].map(|times| played(target, &text(times)));
-        let [one, two] = exchanges.map(|exchange| {
-            cost(|| {
-                let drawn = timeline(&exchange, None);
-                assert!(!drawn.is_empty() && !wire_log(&exchange).is_empty());
-            })
-        });
+        let exchanges = texts.map(|text| played(target, &text));
+        let [one, two] = costs(exchanges.each_ref().map(|exchange| {
+            || {
+                let drawn = timeline(exchange, None);
+                assert!(!drawn.is_empty() && !wire_log(exchange).is_empty());
+            }
+        }));
         assert!(two < one * 3, "drawn, {line}: {one:?}, {two:?}");
     }
 }
