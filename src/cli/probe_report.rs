@@ -9,11 +9,11 @@ use crate::exchange::Death;
 use crate::finding::repro::Repro;
 use crate::finding::save;
 use crate::report::model::{
-    FindingReport, HeldAfter, HowPlayed, IdleClient, OverTcp, Repeats, Shutdown, TargetReport,
+    FindingReport, HowPlayed, IdleClient, OverTcp, Repeats, Shutdown, TargetReport,
 };
 use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
 use crate::run::real_time::{
-    self, DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen, UrlRole,
+    DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen, UrlRole,
 };
 use crate::verdict::{Identity, Symptom};
 use crate::wire::Opening;
@@ -79,7 +79,7 @@ pub(super) fn report(
                 None => probe.server.missing_roles().map(UrlRole::untested_without).collect(),
             },
             sees_the_server: outcome.sees_the_server,
-            held: outcome.held.iter().map(held_after).collect(),
+            held: outcome.held.clone(),
             shutdowns: outcome.shutdowns.iter().map(shutdown).collect(),
             idle: idle(&outcome.idle),
             refused: outcome.refused,
@@ -90,11 +90,6 @@ pub(super) fn report(
             seconds,
         }),
     }
-}
-
-fn held_after(seen: &real_time::HeldAfter) -> HeldAfter {
-    let real_time::HeldAfter { connections, descriptors, threads, memory } = *seen;
-    HeldAfter { connections, descriptors, threads, memory }
 }
 
 fn shutdown(seen: &ShutdownSeen) -> Shutdown {

@@ -277,6 +277,23 @@ impl fmt::Display for Death {
     }
 }
 
+/// What a server's processes hold once a wave of connections has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldAfter {
+    /// How many connections the wave had.
+    pub connections: u32,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+}
+
+/// A play has hundreds of events, and they are copied as their list grows: what is large and rare is
+/// in a box.
+const _: () = assert!(size_of::<Event>() <= 40);
+
 /// What happened. Byte counts index the connection's two streams, in order, but for those of
 /// [`Discarded`](Self::Discarded).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -379,16 +396,7 @@ pub enum What {
     ServerBecame(AfterDeadline),
     /// What the processes of a whole server hold once a wave of connections has ended. Only real time
     /// has such events.
-    Held {
-        /// How many connections the wave had.
-        connections: u32,
-        /// Open descriptors.
-        descriptors: u64,
-        /// Threads.
-        threads: u64,
-        /// Resident memory in bytes.
-        memory: u64,
-    },
+    Held(Box<HeldAfter>),
     /// All connections have ended, and the time to close has passed since.
     Rests {
         /// How many tasks are left, that of the server's own function not counted.
@@ -413,7 +421,7 @@ impl What {
                 | Self::StoppedListening
                 | Self::ServerReturned
                 | Self::ServerBecame(_)
-                | Self::Held { .. }
+                | Self::Held(_)
                 | Self::Rests { .. }
         )
     }
@@ -430,7 +438,7 @@ impl What {
             | Self::Died(_)
             | Self::ServerReturned
             | Self::ServerBecame(_)
-            | Self::Held { .. }
+            | Self::Held(_)
             | Self::Rests { .. } => Layer::Process,
             Self::Noted(_) | Self::ToldToShutDown | Self::ToldToBroadcast { .. } => {
                 Layer::Application

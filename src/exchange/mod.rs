@@ -12,7 +12,8 @@ mod time;
 mod work;
 
 pub use event::{
-    AfterDeadline, ConnectionId, Death, End, Event, Lack, Layer, Note, OtherThreads, Standing, What,
+    AfterDeadline, ConnectionId, Death, End, Event, HeldAfter, Lack, Layer, Note, OtherThreads,
+    Standing, What,
 };
 pub use fingerprint::fingerprint;
 pub use time::Time;

@@ -1,6 +1,6 @@
 //! What a server's processes hold after each wave of connections, as a small chart in text.
 
-use super::model::HeldAfter;
+use crate::exchange::HeldAfter;
 use std::fmt::Write as _;
 
 /// How much of something is held.

@@ -4,12 +4,12 @@ use super::StepSays;
 use super::deaths::JsonDeaths;
 use super::lost_workers::JsonLostWorkers;
 use super::model::{
-    Accepted, FindingReport, HeldAfter, HowPlayed, Jump, ProblemReport, Repeats, Shutdown, Summary,
+    Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Shutdown, Summary,
     TargetReport,
 };
 use super::promise::Overdue;
 use super::reach::no_effect;
-use crate::exchange::Time;
+use crate::exchange::{HeldAfter, Time};
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::verdict::{Invariant, Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;

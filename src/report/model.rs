@@ -4,7 +4,7 @@ use super::Scene;
 use super::StepSays;
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
-use crate::exchange::{Exchange, Time};
+use crate::exchange::{Exchange, HeldAfter, Time};
 use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, headline_order, rank};
 use crate::finding::repro::{Replay, Repro};
@@ -113,19 +113,6 @@ pub struct OverTcp {
     pub has_trouble: bool,
     /// How long it took, in seconds.
     pub seconds: f64,
-}
-
-/// What a server's processes hold once a wave of connections has ended.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct HeldAfter {
-    /// How many connections the wave had.
-    pub connections: u32,
-    /// Open descriptors.
-    pub descriptors: u64,
-    /// Threads.
-    pub threads: u64,
-    /// Resident memory in bytes.
-    pub memory: u64,
 }
 
 /// How one shutdown went.

@@ -2,7 +2,7 @@
 //! silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
-use crate::exchange::{ConnectionId, Event, What};
+use crate::exchange::{ConnectionId, Event, HeldAfter, What};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::View;
@@ -86,8 +86,9 @@ const PAGE: u64 = 4096;
 
 /// What grows with every wave and never falls. What fills once, a cache or a pool, stops growing.
 fn growth(view: &View<'_>, out: &mut Suspicions) {
-    let held = |(index, event): (usize, &Event)| match event.what {
-        What::Held { connections, descriptors, threads, memory } => {
+    let held = |(index, event): (usize, &Event)| match &event.what {
+        What::Held(held) => {
+            let HeldAfter { connections, descriptors, threads, memory } = **held;
             Some((index, u64::from(connections), [descriptors, threads, memory]))
         }
         _ => None,

@@ -17,7 +17,7 @@ pub use kind::{Kind, Sort};
 pub(super) use saved::{items_of_text, time_of};
 
 use super::text::thousands;
-use crate::exchange::{ConnectionId, End, Event, Exchange, Note, Standing, Time, What};
+use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
 use crate::verdict::{Ending, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
@@ -448,8 +448,9 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             let text = format!("server: is told to send all {bytes} bytes");
             return Some((Lane::Server, Kind::Application, text));
         }
-        What::Held { connections, descriptors, threads, memory } => {
-            let mib = *memory as f64 / f64::from(1 << 20);
+        What::Held(held) => {
+            let HeldAfter { connections, descriptors, threads, memory } = **held;
+            let mib = memory as f64 / f64::from(1 << 20);
             let text = format!(
                 "{connections} have ended: {descriptors} descriptors, {threads} threads, {mib:.1} MiB"
             );

@@ -49,9 +49,7 @@ mod witness;
 
 pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
-pub use probe::{
-    DeathsFound, HeldAfter, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, ShutdownSeen,
-};
+pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, ShutdownSeen};
 pub use process_members::Holdings;
 pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
 pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess, StopSignal};

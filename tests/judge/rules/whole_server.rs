@@ -3,7 +3,7 @@
 use crate::story::{BYE, Frame, PING, PONG, Story, masked, plain};
 use hangup::bounds::Bounds;
 use hangup::exchange::{
-    AfterDeadline, ConnectionId, End, Event, Exchange, Time, What, fingerprint,
+    AfterDeadline, ConnectionId, End, Event, Exchange, HeldAfter, Time, What, fingerprint,
 };
 use hangup::judge::{Decided, Decision, judge, judge_connection};
 use hangup::report::sentence;
@@ -384,7 +384,8 @@ fn held(waves: &[(u64, u64, u64)]) -> Vec<(Symptom, String)> {
     for (second, (descriptors, threads, kib)) in (1..).zip(waves) {
         let memory = kib << 10;
         let (descriptors, threads) = (*descriptors, *threads);
-        let held = What::Held { connections: 40, descriptors, threads, memory };
+        let held =
+            What::Held(Box::new(HeldAfter { connections: 40, descriptors, threads, memory }));
         exchange.push(Time(second * 1_000_000), held);
     }
     let verdict = judge(&exchange, &Bounds::default());

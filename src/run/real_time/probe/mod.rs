@@ -23,7 +23,7 @@ mod watches;
 mod whole;
 
 pub use finding::ProbeFinding;
-pub use outcome::{DeathsFound, HeldAfter, ProbeOutcome, ProbeProgress, ShutdownSeen};
+pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress, ShutdownSeen};
 
 use super::idle_client::{IdleClient, IdleEnd};
 use super::player::{PlayLimits, Player};

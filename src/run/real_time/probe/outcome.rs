@@ -1,7 +1,7 @@
 //! What a probe came to, and how far it is: plain data.
 
 use super::finding::ProbeFinding;
-use crate::exchange::{Death, Event, Exchange, What};
+use crate::exchange::{Death, Event, Exchange, HeldAfter, What};
 use crate::finding::problem::Sightings;
 use crate::run::real_time::{IdleEnd, ServerDeath};
 use crate::verdict::Reason;
@@ -53,30 +53,13 @@ impl ProbeOutcome {
     }
 }
 
-/// What a server's processes hold once a wave of connections has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldAfter {
-    /// How many connections the wave had.
-    pub connections: u32,
-    /// Open descriptors.
-    pub descriptors: u64,
-    /// Threads.
-    pub threads: u64,
-    /// Resident memory in bytes.
-    pub memory: u64,
-}
-
-impl HeldAfter {
-    /// All that an exchange says.
-    pub(super) fn all(exchange: &Exchange) -> Vec<Self> {
-        let held = |event: &Event| match event.what {
-            What::Held { connections, descriptors, threads, memory } => {
-                Some(Self { connections, descriptors, threads, memory })
-            }
-            _ => None,
-        };
-        exchange.events.iter().filter_map(held).collect()
-    }
+/// What the server's processes held after each wave.
+pub(super) fn held_after(exchange: &Exchange) -> Vec<HeldAfter> {
+    let held = |event: &Event| match &event.what {
+        What::Held(held) => Some(**held),
+        _ => None,
+    };
+    exchange.events.iter().filter_map(held).collect()
 }
 
 /// How one shutdown went.

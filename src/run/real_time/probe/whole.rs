@@ -3,7 +3,7 @@
 //! again.
 
 use super::finding::ProbeFinding;
-use super::outcome::{HeldAfter, ProbeOutcome, ProbeProgress, ShutdownSeen};
+use super::outcome::{ProbeOutcome, ProbeProgress, ShutdownSeen, held_after};
 use super::{OnProgress, Probe};
 use crate::exchange::Exchange;
 use crate::finding::problem::Sighting;
@@ -170,7 +170,7 @@ impl Probe {
         on_progress: OnProgress<'_>,
     ) {
         let Some(exchange) = player.play_waves(self.plain()).await else { return };
-        outcome.held = HeldAfter::all(&exchange);
+        outcome.held = held_after(&exchange);
         let waves = outcome.held.len() as u32;
         for violation in judge(&exchange, &player.config.bounds).violations {
             if violation.identity.invariant() == Invariant::ReturnsToRest {

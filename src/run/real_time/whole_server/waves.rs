@@ -2,7 +2,7 @@
 //!
 //! What grows is decided by the judge (`returns-to-rest`): here is what was measured.
 
-use crate::exchange::{Event, Exchange, Time, What};
+use crate::exchange::{Event, Exchange, HeldAfter, Time, What};
 use crate::run::real_time::play::{PlayConfig, Watching};
 use crate::run::real_time::process_members::Holdings;
 use crate::run::real_time::server_process::ServerProcess;
@@ -57,7 +57,8 @@ pub(in crate::run::real_time) async fn play(
         last = at_rest(config, process, last).await?;
         waves.push(last);
         let Holdings { descriptors, threads, memory: resident } = last;
-        let held = What::Held { connections: CONNECTIONS, descriptors, threads, memory: resident };
+        let held = HeldAfter { connections: CONNECTIONS, descriptors, threads, memory: resident };
+        let held = What::Held(Box::new(held));
         exchange.events.push(Event::new(Time::from(start.elapsed()), held));
         if wave >= WAVES && !may_be_memory_alone(&waves) {
             break;
