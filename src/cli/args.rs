@@ -42,6 +42,11 @@ pub(super) enum Command {
     Test(Test),
     /// Test a running server, in any language, over real TCP.
     Probe(Box<Probe>),
+    /// Test a WebSocket client, in any language, over real TCP: hangup is the server.
+    ///
+    /// hangup starts the client's program for each script, with a port of its own, and kills it with its
+    /// children afterwards. How it exits is not judged, unless a signal ends it.
+    Listen(Box<Listen>),
     /// Compare two runs by their reports: what is new, gone, or shows more or less often.
     ///
     /// Compares the targets of the same name; where each file has one target, those two.
@@ -73,6 +78,8 @@ pub(super) enum Command {
     Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
     Serve(Serve),
+    /// Let a target that is a client connect to a URL, until it is done: what `serve` is for servers.
+    Connect(Connect),
     /// List the targets.
     Targets,
     /// List the rules that a server is judged by.
@@ -185,9 +192,6 @@ pub(super) struct Probe {
     /// A URL on which the server sends messages without being asked.
     #[arg(long, value_name = "URL")]
     pub push: Option<String>,
-    /// Which scripts to play; the same seed draws the same. Printed where it is not given.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
     /// How many scripts to play.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
@@ -199,14 +203,51 @@ pub(super) struct Probe {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
     #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub campaign: Campaign,
+}
+
+/// A client that is started for each script.
+#[derive(Args, Debug)]
+pub(super) struct Listen {
+    /// A shell command whose program connects to the URL that replaces {url} in it, and that is in URL in
+    /// its environment; keeps the connection; and ends once the server has ended it.
+    #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes"])]
+    pub run: Option<String>,
+    /// The same of a program that closes the connection as soon as it is open, and ends when its close
+    /// has returned.
+    #[arg(long, value_name = "COMMAND")]
+    pub closes: Option<String>,
+    /// The same of a program that echoes each message.
+    #[arg(long, value_name = "COMMAND")]
+    pub echoes: Option<String>,
+    /// How long a program may take to connect.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub start_within: Millis,
+    /// How many scripts to play: so many programs are started, and more to shrink what was found.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub scripts: u64,
+    /// How many programs at once.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub concurrency: u32,
+    #[command(flatten)]
+    pub campaign: Campaign,
+}
+
+/// What campaigns over TCP have in common.
+#[derive(Args, Debug)]
+pub(super) struct Campaign {
+    /// Which scripts to play; the same seed draws the same. Printed where it is not given.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
     pub promises: Promises,
     /// How long to keep watching one connection of each finding that is still open at the horizon,
     /// from the same event on. At least the horizon. Other findings are shrunk meanwhile; the
-    /// probe ends after it.
+    /// run ends after it.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub watch: Millis,
-    #[command(flatten)]
-    pub reach: Reach,
     /// A file of known problems: hangup reports them as accepted, and they do not change the exit
     /// code. If the file does not exist, hangup writes the problems of this run to it.
     #[arg(long, value_name = "FILE")]
@@ -234,7 +275,7 @@ pub(super) struct Probe {
 /// Two runs to compare.
 #[derive(Args, Debug)]
 pub(super) struct Compare {
-    /// What `hangup test --format json` or `hangup probe --format json` printed before.
+    /// What `hangup test`, `probe` or `listen` printed before with `--format json`.
     pub old: PathBuf,
     /// What it prints now.
     pub new: PathBuf,
@@ -246,15 +287,16 @@ pub(super) struct Compare {
 /// What a server is held to, in place of what a file says, and the time that real TCP is given.
 #[derive(Args, Debug)]
 pub(super) struct Promises {
-    /// The bound: the server has to end the connection, and to close its socket after a reset,
-    /// within this time: 5s, 250ms [default: the bound of the file or of the target, else 5s].
+    /// The bound: the server (or the client under test) has to end the connection, and to close its
+    /// socket after a reset, within this time: 5s, 250ms [default: the bound of the file or of the
+    /// target, else 5s].
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
-    /// The bound for an unfinished opening handshake [default: that of the file or of the target,
-    /// else none].
-    #[arg(long, value_name = "TIME")]
+    /// The bound for an unfinished opening handshake: from the TCP connection on [default: that of the
+    /// file or of the target, else none].
+    #[arg(long, value_name = "TIME", visible_alias = "connect-within")]
     pub handshake_within: Option<Millis>,
-    /// The bound for an idle connection, from the client's last complete frame on [default: that
+    /// The bound for an idle connection, from the last complete frame that came on [default: that
     /// of the file or of the target, else none].
     #[arg(long, value_name = "TIME")]
     pub idle_within: Option<Millis>,
@@ -316,10 +358,11 @@ impl Promises {
 pub(super) struct Start {
     /// Start the server with this shell command, restart it when it dies, and stop it with its
     /// children at the end. It has to listen on the port that replaces {port} in the command, and
-    /// that is in PORT in its environment.
+    /// that is in PORT in its environment. For a finding of `listen`: the client's command, with {url}
+    /// in it.
     #[arg(long, value_name = "COMMAND")]
     pub run: Option<String>,
-    /// How long the server may take to listen.
+    /// How long the server may take to listen, or the client to connect.
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
     pub start_within: Millis,
     /// The signal that tells the server to shut down. `probe` then looks at its shutdown in place of
@@ -467,7 +510,7 @@ pub(super) struct Show {
 /// Runs, and where their page is written.
 #[derive(Args, Debug)]
 pub(super) struct Report {
-    /// What `hangup test --format json` or `hangup probe --format json` printed.
+    /// What `hangup test`, `probe` or `listen` printed with `--format json`.
     #[arg(required = true, value_name = "JSON")]
     pub runs: Vec<PathBuf>,
     /// Write the page in this file of HTML.
@@ -532,6 +575,17 @@ pub(super) struct Serve {
     /// Where to listen; port 0 takes a free one, and its address is printed.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Connect {
+    /// The target, by its name in `hangup targets`.
+    pub target: String,
+    /// Where to connect: ws://HOST:PORT/.
+    pub url: String,
+    /// Close as soon as the connection is open. By default its application only keeps it.
+    #[arg(long)]
+    pub closes: bool,
 }
 
 #[derive(Args, Debug)]

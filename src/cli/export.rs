@@ -107,6 +107,9 @@ pub(super) fn can(repro: &Repro) -> bool {
 
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
+    if answers(&repro.script) {
+        return Err("a client is under test, and the program is one".to_owned());
+    }
     if repro.script.connections() > 1 {
         return Err("its script has several connections, and the program plays one".to_owned());
     }
@@ -163,6 +166,13 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@HEADERS@", &headers(&repro.opening)),
     ];
     Ok(facts.iter().fold(TEMPLATE.to_owned(), |text, (place, fact)| text.replace(place, fact)))
+}
+
+/// Whether the actor of a script is a server.
+fn answers(script: &Script) -> bool {
+    let is_answer =
+        |act: &Act| matches!(act, Act::Send(send) if matches!(send.unit, Unit::Accept(_)));
+    script.steps.iter().any(|step| is_answer(&step.act))
 }
 
 /// What is asked of the connection, in the file's words.

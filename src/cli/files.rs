@@ -6,7 +6,10 @@ use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::make_directory;
 use super::stop::Stop;
-use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, runs, start, what_matters};
+use super::{
+    CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, probe_report, runs, start,
+    what_matters,
+};
 use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::exchange::{Exchange, Time};
@@ -120,6 +123,10 @@ impl Case {
             return Err(format!(
                 "{at} is about a running server: add --url {name}{run}, or --target for one in process"
             ));
+        }
+        if options.target.is_none() && probe_report::is_over_tcp(&repro) {
+            let line = report::quoted(name);
+            return Err(format!("{at} is about a client that hangup starts: add --run {line}"));
         }
         let mut target = find(registry, name)?;
         // A file that says nothing of the opening is of a server that asked for nothing, or of one

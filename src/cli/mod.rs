@@ -8,8 +8,10 @@ mod args;
 mod baseline;
 mod clock;
 mod compare;
+mod connect;
 mod export;
 mod files;
+mod listen;
 mod lists;
 mod output;
 mod output_file;
@@ -25,6 +27,7 @@ mod saved;
 mod serve;
 mod start;
 mod stop;
+mod tcp_campaign;
 mod test;
 mod test_report;
 mod what_matters;
@@ -114,6 +117,7 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
     match command {
         Command::Test(options) => test::run(registry, &options, &stop()?),
         Command::Probe(options) => probe::run(&options, &stop()?),
+        Command::Listen(options) => listen::run(&options, &stop()?),
         Command::Compare(options) => compare::run(&options),
         Command::Report(options) => runs::run(registry, &options, &stop()?),
         Command::Replay(options) => match options.anywhere.url() {
@@ -130,6 +134,7 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
         },
         Command::Export(options) => export::run(registry, &options, &stop()?),
         Command::Serve(options) => serve::run(registry, &options, &stop()?),
+        Command::Connect(options) => connect::run(registry, &options, &stop()?),
         Command::Targets => Ok(lists::targets(registry)),
         Command::Invariants => Ok(lists::invariants()),
         Command::Explain { id } => lists::explain(&id),

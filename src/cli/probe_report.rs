@@ -1,8 +1,8 @@
 //! What is to be told of a campaign over TCP.
 
 use super::baseline::Known;
-use super::probe::not_judged;
 use super::saved::Saved;
+use super::tcp_campaign::not_judged;
 use super::{export, output};
 use crate::bounds::Bounds;
 use crate::exchange::Death;
@@ -13,10 +13,10 @@ use crate::report::model::{
 };
 use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
 use crate::run::real_time::{
-    DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen, UrlRole,
+    DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen,
 };
 use crate::verdict::{Identity, Symptom};
-use crate::wire::Opening;
+use crate::wire::{Opening, Role};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,8 +47,9 @@ pub(super) fn report(
     deaths: &ServerDeaths,
     seconds: f64,
 ) -> TargetReport {
-    let first = probe.server.urls().next();
-    let opening = first.map_or_else(Opening::new, |(_, endpoint)| endpoint.opening_to_save());
+    let first = probe.subject.first();
+    let opening = first.opening_to_save();
+    let role = probe.subject.role();
     let held = (probe.limits.bounds, &opening);
     let mut findings = Vec::new();
     let mut dismissed = Vec::new();
@@ -72,11 +73,14 @@ pub(super) fn report(
         jumps: known.jumps(&outcome.sightings, missed, outcome.scripts),
         not_judged: not_judged(probe, outcome),
         played: HowPlayed::OverTcp(OverTcp {
-            url: first.map_or_else(String::new, |(_, endpoint)| endpoint.url.clone()),
+            url: first.name().to_owned(),
             dismissed,
             not_tested: match probe.stop {
                 Some(_) => vec!["single connections (a probe without --stop)"],
-                None => probe.server.missing_roles().map(UrlRole::untested_without).collect(),
+                None => {
+                    let missing = probe.subject.missing_roles();
+                    missing.filter_map(|missing| missing.untested_without(role)).collect()
+                }
             },
             sees_the_server: outcome.sees_the_server,
             held: outcome.held.clone(),
@@ -176,6 +180,10 @@ fn finding(
     let path = saved.path(found.violation.identity);
     let repro = repro(found, bounds, opening);
     let exports = export::can(&repro);
+    let is_server = found.exchange.subject == Role::Server;
+    // A client goes by its command.
+    let run = (!is_server).then(|| ["--run".to_owned(), found.url.clone()]);
+    let options = run.into_iter().flatten().chain(options.iter().cloned()).collect();
     FindingReport {
         repro,
         ending: found.violation.ending,
@@ -186,8 +194,8 @@ fn finding(
         repeats: Repeats::Counted { shown: found.shown, replays: found.replays },
         measured: None,
         path: path.map(Path::to_owned),
-        url: Some(found.url.clone()),
-        options: options.to_vec(),
+        url: is_server.then(|| found.url.clone()),
+        options,
         scene: Scene::of(&found.exchange, Some(&found.violation)),
         exports,
         matters: Vec::new(),

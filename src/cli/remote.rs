@@ -1,12 +1,12 @@
 //! What is asked of a server over real TCP, checked: its URLs, TLS, manners; and
-//! `replay`, `shrink` and `show` with `--url` or `--run`.
+//! `replay`, `shrink` and `show` with `--url` or `--run`, of a server or of a client.
 
 use super::args::{Anywhere, Reach, Replay as ReplayOptions, Show};
 use super::files::{self, Content};
 use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::make_directory;
-use super::start::{Started, ToStart};
+use super::start::{Clients, Started, ToStart};
 use super::stop::Stop;
 use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, start};
 use crate::bounds::Bounds;
@@ -20,10 +20,10 @@ use crate::report::page;
 use crate::report::{self, Scene};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
-    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteServer, RemoteShrunk, StopSignal,
-    UrlRole, says_shutdown,
+    ClientCommand, PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteShrunk, RemoteSubject,
+    StopSignal, Subject, URL, UrlRole, says_shutdown,
 };
-use crate::script::Script;
+use crate::script::{Act, Script, Unit};
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Invariant, Symptom, Verdict, Violation};
@@ -34,6 +34,8 @@ use std::time::Duration;
 
 /// How many connections `shrink` has open at once.
 const AT_ONCE: usize = 32;
+/// How many programs, where a client is shrunk.
+const CLIENTS_AT_ONCE: usize = 16;
 /// Descriptors that are open beside connections.
 const SPARE: u64 = 32;
 /// The most that an ending in virtual time is waited for.
@@ -138,9 +140,9 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
     built.map_err(|error| format!("no runtime: {error}"))
 }
 
-/// A script to be played on one URL.
+/// A script to be played on one URL, or with one client.
 struct Case {
-    endpoint: Endpoint,
+    subject: Subject,
     part: UrlRole,
     script: Script,
     limits: PlayLimits,
@@ -157,7 +159,6 @@ struct Case {
 impl Case {
     fn open(url: &str, options: &Anywhere, stop: &Stop) -> Result<Self, Trouble> {
         let at = files::named(&options.file.file);
-        let to_start = ToStart::new(&options.start, url)?;
         let (script, own, repro) = match files::read(&options.file.file)? {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
@@ -181,22 +182,34 @@ impl Case {
         let part = part.ok_or_else(|| {
             format!(
                 "{at}: over TCP hangup cannot command the application. The script may have only \
-                     one `app` step, `app close` or `app send text`, right after `upgrade`, and \
-                     --url must be a URL where the application does that by itself"
+                     one `app` step, `app close` or `app send text`, right after `upgrade` (or \
+                     `accept`), and --url must be a URL (or --run a client's command) where the \
+                     application does that by itself"
             )
         })?;
-        let asking = asking(&options.reach, &[url])?;
-        let opening = repro.as_ref().map_or(Opening::usual(), |repro| &repro.opening);
-        let asking = asking_as_saved(asking, opening);
-        let endpoint = endpoint(url, &asking, &options.reach, to_start.as_ref())?;
+        let (subject, started) = match client_command(options, &script)? {
+            Some(line) => {
+                let clients = Clients::new(options.start.start_within, stop)?;
+                let command = ClientCommand::new(line.to_owned(), clients.starts());
+                (Subject::Client(command), Some(Started::Clients(clients)))
+            }
+            None => {
+                let asking = asking(&options.reach, &[url])?;
+                let opening = repro.as_ref().map_or(Opening::usual(), |repro| &repro.opening);
+                let asking = asking_as_saved(asking, opening);
+                let to_start = ToStart::new(&options.start, url)?;
+                let endpoint = endpoint(url, &asking, &options.reach, to_start.as_ref())?;
+                let started = to_start.map(|server| server.at(&endpoint, stop)).transpose()?;
+                (Subject::Server(endpoint), started.map(Started::Server))
+            }
+        };
         let promises = &options.file.promises;
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
         let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
-        let started = to_start.map(|server| server.at(&endpoint, stop)).transpose()?;
         let stop = stop.clone();
         let signal = stop_signal;
-        Ok(Self { endpoint, part, script, limits, repro, is_whole, signal, started, stop })
+        Ok(Self { subject, part, script, limits, repro, is_whole, signal, started, stop })
     }
 
     /// What a future comes to, unless somebody interrupts it.
@@ -222,22 +235,30 @@ impl Case {
 
     /// Says what it is at, where that takes long: a wait in a script is one here.
     fn patience(&self, at: &str) -> Patience {
-        let url = excerpt::clipped(&self.endpoint.url, excerpt::MOST_OF_A_PATH);
-        Patience::with(format!("{at} against {url}"))
+        let name = excerpt::clipped(self.subject.name(), excerpt::MOST_OF_A_PATH);
+        Patience::with(format!("{at} against {name}"))
     }
 
     async fn meet(&self) -> Result<Player, Trouble> {
-        // What the URL does is looked at as well.
-        let server = RemoteServer::new(self.endpoint.clone());
-        let server = match self.part {
-            UrlRole::Plain => server,
-            part => server.with(part, self.endpoint.clone()),
+        let subject = match (&self.subject, self.part) {
+            (Subject::Client(_), part) => RemoteSubject::with_role(part, self.subject.clone()),
+            (Subject::Server(_), UrlRole::Plain) => RemoteSubject::new(self.subject.clone()),
+            // What the URL does is looked at as well.
+            (Subject::Server(_), part) => {
+                RemoteSubject::new(self.subject.clone()).with(part, self.subject.clone())
+            }
         };
-        let server = match &self.started {
-            Some(started) => server.started_by(started.process.clone()),
-            None => server,
+        let (subject, at_once) = match &self.started {
+            Some(Started::Server(server)) => (subject.started_by(server.process.clone()), AT_ONCE),
+            Some(Started::Clients(_)) => (subject, CLIENTS_AT_ONCE),
+            None => (subject, AT_ONCE),
         };
-        Player::preflight(&server, self.limits, AT_ONCE).await
+        Player::preflight(&subject, self.limits, at_once).await
+    }
+
+    /// Whether what was found is that a server died; a client is started for each play anyway.
+    fn is_of_a_server_that_died(&self, identity: Identity) -> bool {
+        self.subject.server().is_some() && identity.symptom() == Some(Symptom::ProcessEnds)
     }
 
     /// Plays until a rule is broken as saved, or broken at all where nothing is saved,
@@ -249,20 +270,36 @@ impl Case {
         };
         // Whoever is not started again cannot be asked again.
         let died = |verdict: &Verdict| {
-            let ends = |found: &Violation| found.identity.symptom() == Some(Symptom::ProcessEnds);
+            let ends = |found: &Violation| self.is_of_a_server_that_died(found.identity);
             verdict.violations.iter().any(ends)
         };
         if self.is_whole {
             let rule = self.repro.as_ref().map(|repro| repro.identity.invariant());
-            return player.play_whole(&self.endpoint, self.signal, &self.script, rule).await;
+            return player.play_whole(&self.subject, self.signal, &self.script, rule).await;
         }
-        let mut played = player.play(&self.endpoint, &self.script).await?;
+        let mut played = player.play(&self.subject, &self.script).await?;
         for _ in 1..REPLAYS {
             if !wanted(&played.1) && !died(&played.1) {
-                played = player.play(&self.endpoint, &self.script).await?;
+                played = player.play(&self.subject, &self.script).await?;
             }
         }
         Ok(played)
+    }
+}
+
+/// The client's command, where `--run` starts one: it has `{url}` in it, or the script is a server's.
+fn client_command<'a>(options: &'a Anywhere, script: &Script) -> Result<Option<&'a str>, Trouble> {
+    let run = options.start.run.as_deref();
+    let answers =
+        |act: &Act| matches!(act, Act::Send(send) if matches!(send.unit, Unit::Accept(_)));
+    let is_servers = script.steps.iter().any(|step| answers(&step.act));
+    match run {
+        Some(line) if is_servers || line.contains(URL) => Ok(Some(line)),
+        None if is_servers => Err(format!(
+            "{}: its client is under test: add --run 'COMMAND', with {URL} in it",
+            files::named(&options.file.file)
+        )),
+        _ => Ok(None),
     }
 }
 
@@ -306,7 +343,11 @@ fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
         case.play(&player).await
     });
     if let Some(started) = &case.started {
-        output::note(&format!("what the server printed: {}", started.tell_output().display()));
+        let who = match started {
+            Started::Server(_) => "the server",
+            Started::Clients(_) => "the client",
+        };
+        output::note(&format!("what {who} printed: {}", started.tell_output().display()));
     }
     played
 }
@@ -314,6 +355,7 @@ fn play(case: &Case) -> Result<(Exchange, Verdict), Trouble> {
 pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
     let options = &replay.anywhere;
     let case = Case::open(url, options, stop)?;
+    let url = case.subject.name();
     let patience = case.patience("playing");
     let (exchange, verdict) = play(&case)?;
     drop(patience);
@@ -358,11 +400,11 @@ fn told(
     exchange: &Exchange,
     options: &Anywhere,
 ) -> FindingReport {
-    let url = &case.endpoint.url;
+    let url = case.subject.name();
     let shown = report::Shown { violation, script: &case.script, exchange, runtime_seed: 0 };
     let repro = shown.repro(
         (url, probe_report::VERSION),
-        &case.endpoint.opening_to_save(),
+        &case.subject.opening_to_save(),
         case.limits.bounds,
     );
     let path = case.repro.as_ref().map(|_| options.file.file.clone());
@@ -381,7 +423,7 @@ fn told(
         repeats: Repeats::Share(1.0),
         measured: None,
         path: path.filter(|path| path != Path::new("-")),
-        url: Some(url.clone()),
+        url: case.subject.server().map(|server| server.url.clone()),
         options: words,
         scene: Scene::of(exchange, Some(violation)),
     }
@@ -397,10 +439,10 @@ fn draw(
 ) -> Result<(), Trouble> {
     let told = violation.map(|violation| told(case, violation, exchange, &show.anywhere));
     let scene = Scene::of(exchange, violation);
-    let url = &case.endpoint.url;
+    let url = case.subject.name();
     let (title, about) = match &told {
         Some(told) => (report::headline(&told.repro), told.repro.sentence.clone()),
-        None => (url.clone(), "The server breaks no rule.".to_owned()),
+        None => (url.to_owned(), "It breaks no rule.".to_owned()),
     };
     let broken = violation.is_some();
     let drawn = Drawn { scene: &scene, title: &title, about: &about, broken };
@@ -418,6 +460,7 @@ fn draw(
 
 pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     let case = Case::open(url, &show.anywhere, stop)?;
+    let url = case.subject.name();
     let patience = case.patience("playing");
     let (exchange, verdict) = play(&case)?;
     drop(patience);
@@ -437,7 +480,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     let shown = report::Shown { violation, script, exchange: &exchange, runtime_seed: 0 };
     let repro = shown.repro(
         (url, probe_report::VERSION),
-        &case.endpoint.opening_to_save(),
+        &case.subject.opening_to_save(),
         case.limits.bounds,
     );
     output::print(&report::saved(&repro, output::style()));
@@ -452,6 +495,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
 
 pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
     let case = Case::open(url, options, stop)?;
+    let url = case.subject.name();
     if case.is_whole {
         return Err(format!(
             "{url}: scripts about a whole server are made simple by `probe --stop`, and are not shrunk"
@@ -466,9 +510,9 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
         let Some(violation) = saved.or(verdict.violations.first()) else { return Ok(None) };
         let identity = violation.identity;
-        let (script, at) = (case.script.clone(), case.endpoint.url.clone());
+        let (script, at) = (case.script.clone(), case.subject.name().to_owned());
         seen = Some(ProbeFinding::seen(violation.clone(), exchange, script, at));
-        if identity.symptom() == Some(Symptom::ProcessEnds) && case.started.is_none() {
+        if case.is_of_a_server_that_died(identity) && case.started.is_none() {
             return Err(format!(
                 "{url}: the server died of it, and nothing answers any more; to shrink it, let hangup \
                  start the server: --run 'COMMAND'"
@@ -487,7 +531,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         output::line(&format!("nothing to shrink: {url} keeps every rule here"));
         return Ok(CLEAN);
     };
-    let repro = probe_report::repro(&found, case.limits.bounds, &case.endpoint.opening_to_save());
+    let repro = probe_report::repro(&found, case.limits.bounds, &case.subject.opening_to_save());
     output::print(&found.script.to_string());
     let steps = |script: &Script| report::count(script.steps.len(), "step");
     output::note(&format!(
@@ -510,21 +554,21 @@ async fn minimal(
     player: &Player,
     identity: Identity,
 ) -> Result<ProbeFinding, Trouble> {
-    let Case { endpoint, part, script, .. } = case;
-    if identity.symptom() == Some(Symptom::ProcessEnds) {
-        let shrunk = player.shrink_death(endpoint, *part, script).await?;
+    let Case { subject, part, script, .. } = case;
+    if case.is_of_a_server_that_died(identity) {
+        let shrunk = player.shrink_death(subject, *part, script).await?;
         let (shrunk, exchange, verdict) = shrunk.ok_or_else(flaky)?;
         let violation = verdict.violations.into_iter().next().ok_or_else(flaky)?;
         return Ok(found(case, shrunk, 1, (violation, exchange)));
     }
-    let shrunk = player.shrink(endpoint, *part, identity, script.clone(), AT_ONCE).await;
+    let shrunk = player.shrink(subject, *part, identity, script.clone(), AT_ONCE).await;
     let (mut replays, mut shown): (u32, Option<(Violation, Exchange)>) = (0, None);
     while shown.is_none() {
         if replays > REPLAYS {
             return Err(flaky());
         }
         replays += 1;
-        let (exchange, verdict) = player.play(endpoint, &shrunk.script).await?;
+        let (exchange, verdict) = player.play(subject, &shrunk.script).await?;
         shown =
             verdict.find_at_the_deadline(identity).cloned().map(|violation| (violation, exchange));
     }
@@ -543,7 +587,7 @@ fn found(
     (violation, exchange): (Violation, Exchange),
 ) -> ProbeFinding {
     let RemoteShrunk { script, plays, is_minimal } = shrunk;
-    let url = case.endpoint.url.clone();
+    let url = case.subject.name().to_owned();
     ProbeFinding {
         shrunk: true,
         cut_short: !is_minimal,

@@ -1,10 +1,10 @@
-//! `--run`: the server that hangup starts itself, its port and its output, and that it is stopped
-//! however the command ends.
+//! `--run`: the server, or the clients, that hangup starts itself, the server's port, the file with what
+//! they print, and that they are stopped however the command ends.
 
 use super::Trouble;
 use super::args::Start;
 use super::stop::Stop;
-use crate::run::real_time::{ServerCommand, ServerProcess};
+use crate::run::real_time::{ClientStarts, ServerCommand, ServerProcess};
 use crate::script::Millis;
 use crate::transport::tcp::endpoint::Endpoint;
 use std::cell::Cell;
@@ -27,11 +27,26 @@ pub(super) struct ToStart {
 const GRACE: Duration = Duration::from_secs(2);
 const INTERRUPTED_GRACE: Duration = Duration::from_millis(500);
 
+/// What hangup starts, and stops at the end.
+pub(super) enum Started {
+    /// A server.
+    Server(StartedServer),
+    /// A client, for each script.
+    Clients(Clients),
+}
+
 /// A server that is stopped at the end.
-pub(super) struct Started {
+pub(super) struct StartedServer {
     pub process: ServerProcess,
     stop: Stop,
     /// Whether somebody was told of the file with what it printed.
+    is_output_told: Cell<bool>,
+}
+
+/// Clients that are killed at the end, where they are not by then.
+pub(super) struct Clients {
+    starts: ClientStarts,
+    /// Whether somebody was told of the file with what they printed.
     is_output_told: Cell<bool>,
 }
 
@@ -53,9 +68,8 @@ impl ToStart {
     }
 
     /// A server that is not started yet, and has to listen at `endpoint` then.
-    pub fn at(self, endpoint: &Endpoint, stop: &Stop) -> Result<Started, Trouble> {
-        let output =
-            output().map_err(|error| format!("no file for the server's output: {error}"))?;
+    pub fn at(self, endpoint: &Endpoint, stop: &Stop) -> Result<StartedServer, Trouble> {
+        let output = output("hangup-server-")?;
         let process = ServerProcess::new(ServerCommand {
             line: self.line,
             port: self.port,
@@ -63,12 +77,53 @@ impl ToStart {
             output,
             start_within: self.start_within.duration(),
         });
-        stop.takes_along(&process);
-        Ok(Started { process, stop: stop.clone(), is_output_told: Cell::new(false) })
+        let own = process.clone();
+        stop.takes_along(move || own.kill());
+        Ok(StartedServer { process, stop: stop.clone(), is_output_told: Cell::new(false) })
     }
 }
 
 impl Started {
+    /// Where what it prints goes, for somebody to read: the file is kept.
+    pub fn tell_output(&self) -> &Path {
+        match self {
+            Self::Server(server) => server.tell_output(),
+            Self::Clients(clients) => clients.tell_output(),
+        }
+    }
+}
+
+impl Clients {
+    /// Programs that have so long to connect; where the process ends at once, they are killed.
+    pub fn new(start_within: Millis, stop: &Stop) -> Result<Self, Trouble> {
+        let starts = ClientStarts::new(output("hangup-clients-")?, start_within.duration());
+        let own = starts.clone();
+        stop.takes_along(move || own.kill());
+        Ok(Self { starts, is_output_told: Cell::new(false) })
+    }
+
+    /// What they share.
+    pub const fn starts(&self) -> &ClientStarts {
+        &self.starts
+    }
+
+    /// Where what they print goes, for somebody to read: the file is kept.
+    pub fn tell_output(&self) -> &Path {
+        self.is_output_told.set(true);
+        self.starts.output()
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.starts.kill();
+        if !self.is_output_told.get() {
+            let _ = std::fs::remove_file(self.starts.output());
+        }
+    }
+}
+
+impl StartedServer {
     /// Where what it prints goes, for somebody to read: the file is kept.
     pub fn tell_output(&self) -> &Path {
         self.is_output_told.set(true);
@@ -76,7 +131,7 @@ impl Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for StartedServer {
     /// Whoever listens for signals has a handle of the process too, for ever.
     fn drop(&mut self) {
         let grace = if self.stop.is_asked() { INTERRUPTED_GRACE } else { GRACE };
@@ -104,9 +159,10 @@ fn free_port() -> std::io::Result<u16> {
 }
 
 /// A file of its own for each run, which is kept.
-fn output() -> std::io::Result<PathBuf> {
-    let file = tempfile::Builder::new().prefix("hangup-server-").suffix(".log").tempfile()?;
-    Ok(file.keep()?.1)
+fn output(prefix: &str) -> Result<PathBuf, Trouble> {
+    let file = tempfile::Builder::new().prefix(prefix).suffix(".log").tempfile();
+    let kept = file.and_then(|file| Ok(file.keep()?.1));
+    kept.map_err(|error| format!("no file for what is printed: {error}"))
 }
 
 #[cfg(test)]

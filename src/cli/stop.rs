@@ -8,7 +8,6 @@
 use super::{Trouble, output};
 use crate::finding::save;
 use crate::run::interrupt::Interrupt;
-use crate::run::real_time::ServerProcess;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -21,13 +20,16 @@ const APART: Duration = Duration::from_millis(500);
 /// How long the process waits for a file that is being written before it ends at once.
 const WRITING: Duration = Duration::from_secs(1);
 
+/// Kills what hangup started.
+type Kill = Box<dyn Fn() + Send>;
+
 /// Whether a command is to end. Clones share it.
 #[derive(Clone)]
 pub(super) struct Stop {
     pub interrupt: Interrupt,
     asked: watch::Receiver<bool>,
-    /// A server that hangup started: it must not outlive it.
-    server: Arc<Mutex<Option<ServerProcess>>>,
+    /// Kills what hangup started: it must not outlive it.
+    kill: Arc<Mutex<Option<Kill>>>,
 }
 
 impl Stop {
@@ -40,7 +42,7 @@ impl Stop {
             signals::Signals::new().map_err(failed)?
         };
         let (tell, asked) = watch::channel(false);
-        let stop = Self { interrupt: Interrupt::default(), asked, server: Arc::default() };
+        let stop = Self { interrupt: Interrupt::default(), asked, kill: Arc::default() };
         let own = stop.clone();
         let obey = move |runtime: Runtime| runtime.block_on(own.obey(signals, &tell));
         let thread = std::thread::Builder::new().name("signals".to_owned());
@@ -66,8 +68,8 @@ impl Stop {
         }
         self.interrupt.cut();
         let again = signals.next().await;
-        if let Some(server) = &*self.server() {
-            server.kill();
+        if let Some(kill) = &*self.kill() {
+            kill();
         }
         save::finish_writing(WRITING);
         std::process::exit(128 + again.number);
@@ -83,13 +85,13 @@ impl Stop {
         self.asked.clone()
     }
 
-    /// This server is killed where the process ends at once.
-    pub fn takes_along(&self, server: &ServerProcess) {
-        *self.server() = Some(server.clone());
+    /// This is called where the process ends at once, to kill what was started.
+    pub fn takes_along(&self, kill: impl Fn() + Send + 'static) {
+        *self.kill() = Some(Box::new(kill));
     }
 
-    fn server(&self) -> std::sync::MutexGuard<'_, Option<ServerProcess>> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kill(&self) -> std::sync::MutexGuard<'_, Option<Kill>> {
+        self.kill.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

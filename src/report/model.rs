@@ -283,8 +283,8 @@ impl Jump {
 pub enum Command {
     /// Draw it.
     Show(PathBuf),
-    /// Play it again on a URL, with these options.
-    Replay(PathBuf, String, Vec<String>),
+    /// Play it again on a URL, or with a command among these options.
+    Replay(PathBuf, Option<String>, Vec<String>),
 }
 
 /// What is to be known about a campaign beside its findings.
@@ -365,8 +365,8 @@ impl FindingReport {
     pub fn command(&self) -> Option<Command> {
         let path = self.path.clone()?;
         Some(match &self.url {
-            None => Command::Show(path),
-            Some(url) => Command::Replay(path, url.clone(), self.options.clone()),
+            None if self.options.is_empty() => Command::Show(path),
+            url => Command::Replay(path, url.clone(), self.options.clone()),
         })
     }
 }

@@ -245,10 +245,11 @@ fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingRepo
         let (heading, line) = match command {
             Command::Show(path) => ("more", format!("{program} show {}", pasteable(&path))),
             Command::Replay(path, url, options) => {
-                let (path, url) = (pasteable(&path), quoted(&url));
+                let path = pasteable(&path);
+                let url = url.map_or_else(String::new, |url| format!(" --url {}", quoted(&url)));
                 let options =
                     options.iter().fold(String::new(), |all, word| all + " " + &quoted(word));
-                ("again", format!("{program} replay {path} --url {url}{options}"))
+                ("again", format!("{program} replay {path}{url}{options}"))
             }
         };
         if index == 0 {

@@ -77,7 +77,7 @@ pub(crate) fn says_little(exchange: &Exchange) -> bool {
 }
 
 /// Why this polite client shows that the server cannot be tested.
-fn reason(exchange: &Exchange) -> Option<String> {
+pub(crate) fn reason(exchange: &Exchange) -> Option<String> {
     if is_sent_away(exchange) {
         let why = match exchange.subject {
             Role::Server => SENT_AWAY,

@@ -3,13 +3,15 @@
 use crate::cli::{ALL, Desk, planted};
 use hangup::verdict::Invariant;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "test",
     "report",
     "replay",
     "shrink",
     "show",
     "probe",
+    "listen",
+    "connect",
     "export",
     "serve",
     "targets",

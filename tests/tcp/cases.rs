@@ -2,7 +2,7 @@
 
 use hangup::Script;
 use hangup::bounds::Bounds;
-use hangup::run::real_time::{PlayLimits, Player, RemoteServer};
+use hangup::run::real_time::{PlayLimits, Player, RemoteSubject, Subject};
 use hangup::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use hangup::verdict::{Invariant, Level, Symptom, Verdict};
 use std::io::{Read as _, Write as _};
@@ -26,7 +26,7 @@ enum Does {
     HangsUp,
 }
 
-async fn player(does: Does) -> (Endpoint, Result<Player, String>) {
+async fn player(does: Does) -> (Subject, Result<Player, String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("ws://{}/", listener.local_addr().expect("an address"));
     thread::spawn(move || {
@@ -37,8 +37,8 @@ async fn player(does: Does) -> (Endpoint, Result<Player, String>) {
     let endpoint = Endpoint::resolve(&url, &RequestOptions::default()).expect("a URL");
     let bounds = Bounds::close_within(BOUND);
     let limits = PlayLimits { bounds, slack: SLACK, horizon: BOUND * 2, watch: BOUND * 2 };
-    let player = Player::preflight(&RemoteServer::new(endpoint.clone()), limits, 2).await;
-    (endpoint, player)
+    let player = Player::preflight(&RemoteSubject::new(endpoint.clone()), limits, 2).await;
+    (endpoint.into(), player)
 }
 
 async fn verdict(does: Does, script: &str) -> Verdict {

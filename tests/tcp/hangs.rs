@@ -4,7 +4,7 @@
 use crate::server::{Desk, Run, Server, bad};
 use hangup::Script;
 use hangup::bounds::Bounds;
-use hangup::run::real_time::{PlayLimits, Player, RemoteServer};
+use hangup::run::real_time::{PlayLimits, Player, RemoteSubject, Subject};
 use hangup::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use hangup::verdict::{Ending, Invariant, Symptom};
 use std::collections::BTreeSet;
@@ -96,10 +96,11 @@ async fn violation(hang: Hang, script: &str) -> (Invariant, Option<Symptom>, End
     let endpoint = Endpoint::resolve(&hanging(hang), &RequestOptions::default()).expect("a URL");
     let bounds = Bounds::close_within(BOUND);
     let limits = PlayLimits { bounds, slack: SLACK, horizon: HORIZON, watch: HORIZON };
-    let server = RemoteServer::new(endpoint.clone());
+    let subject = Subject::from(endpoint);
+    let server = RemoteSubject::new(subject.clone());
     let player = Player::preflight(&server, limits, 1).await.expect("it is there");
     let script: Script = script.parse().expect(script);
-    let (_, verdict) = player.play(&endpoint, &script).await.expect("it is there");
+    let (_, verdict) = player.play(&subject, &script).await.expect("it is there");
     let late = verdict.violations.iter().find(|violation| violation.owed.is_some());
     let late = late.unwrap_or_else(|| panic!("{verdict:?}"));
     (late.identity.invariant(), late.identity.symptom(), late.ending)

@@ -7,6 +7,7 @@ mod export;
 mod hangs;
 #[cfg(target_os = "linux")]
 mod kernel;
+mod listen;
 mod preamble;
 mod probe;
 mod real;

@@ -29,10 +29,10 @@ async fn ending(server: &Server, bound: Duration) -> Option<Duration> {
     let horizon = bound + Duration::from_secs(5);
     let limits = PlayLimits { bounds, slack: Duration::from_millis(250), horizon, watch: horizon };
     let target =
-        hangup::run::real_time::RemoteServer::new(bye.clone()).with(UrlRole::Bye, bye.clone());
+        hangup::run::real_time::RemoteSubject::new(bye.clone()).with(UrlRole::Bye, bye.clone());
     let player = Player::preflight(&target, limits, 1).await.expect("it is there");
     let script: Script = "upgrade\napp close\n".parse().expect("a script");
-    let (_, verdict) = player.play(&bye, &script).await.expect("it is there");
+    let (_, verdict) = player.play(&bye.into(), &script).await.expect("it is there");
     let late = |violation: &hangup::verdict::Violation| {
         let identity = violation.identity;
         let is_it = (identity.invariant(), identity.condition())

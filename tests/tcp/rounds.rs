@@ -4,7 +4,7 @@
 use crate::server::{Desk, Run, Server, bad};
 use hangup::bounds::Bounds;
 use hangup::run::real_time::{
-    PlayLimits, Probe, ProbeOutcome, ProbeProgress, RemoteServer, UrlRole,
+    PlayLimits, Probe, ProbeOutcome, ProbeProgress, RemoteSubject, UrlRole,
 };
 use hangup::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use hangup::verdict::{Cause, Condition, Identity, Invariant};
@@ -59,7 +59,7 @@ async fn late(
     let slack = Duration::from_millis(500);
     let horizon = Duration::from_secs(4);
     let probe = Probe {
-        server: RemoteServer::new(endpoint("/")).with(UrlRole::Bye, endpoint("/bye")),
+        subject: RemoteSubject::new(endpoint("/")).with(UrlRole::Bye, endpoint("/bye")),
         limits: PlayLimits { bounds, slack, horizon, watch: horizon },
         seed: 1,
         scripts: 24,

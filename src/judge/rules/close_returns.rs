@@ -17,8 +17,9 @@ pub(super) const RULE: Rule = Rule {
               close it: it waits for an answer that the reader has thrown away, say, or for a task that\n\
               nobody wakes. A program that shuts down by closing its connections then hangs.\n\n\
               Resolve the call when the connection ends, however it ends. Judged of applications that\n\
-              report what they hear (`Note::Reports`, `Note::CloseReturned`). A connection that does\n\
-              not end either is `ends-in-time`'s.",
+              report what they hear (`Note::Reports`, `Note::CloseReturned`); over TCP (`hangup listen\n\
+              --closes`) of programs, which are to end when their close has returned. A connection that\n\
+              does not end either is `ends-in-time`'s.",
     asked_of: AskedOf::Client("an application calls it; a server's is told of the end"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[Symptom::CloseHangs],
@@ -38,7 +39,8 @@ pub(super) fn hangs(view: &View<'_>) -> Option<(usize, usize)> {
     let began = view.notes.iter().find(|(_, note)| *note == Note::BeganToClose);
     let (began, left) = (began?.0, view.firsts.outlived?);
     let returned = has(|note| matches!(note, Note::CloseReturned { .. }));
-    let reports = has(|note| *note == Note::Reports);
+    // Over TCP nothing reports. There the program is seen, which is to end when its close returned.
+    let reports = has(|note| *note == Note::Reports) || !view.sees_both_ends();
     let is_client = view.subject_role() == Role::Client;
     (is_client && reports && !returned && view.firsts.panicked.is_none()).then_some((began, left))
 }

@@ -335,6 +335,11 @@ impl Reader<'_> {
                     marked: false,
                 });
             }
+            // Over TCP there are no tasks to see, but a client's program.
+            What::Outlived { .. } if !both_ends => {
+                let text = "its program still runs".to_owned();
+                self.push(index, event, Lane::Server, (Kind::Waits, text));
+            }
             what => {
                 if let Some((lane, kind, text)) = own_doing(what) {
                     let lane = if self.several && what.is_servers() { Lane::Whole } else { lane };

@@ -3,7 +3,7 @@
 //! A play takes as long as a bound, so that rounds are what costs: a round has the candidates that
 //! come next as long as none of them fails. Nothing is played here.
 
-use super::remote_urls::pauses;
+use super::remote_subject::pauses;
 use crate::script::Script;
 use crate::shrink::Shrinker;
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ pub(super) fn without_all<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::real_time::remote_urls::UrlRole;
+    use crate::run::real_time::remote_subject::UrlRole;
 
     fn script(text: &str) -> Script {
         text.parse().expect(text)

@@ -8,12 +8,12 @@ use super::candidates::{next_candidates, size};
 use super::play::OpenConnection;
 use super::play_log::Suspect;
 use super::player::{MAX_TRIES, Player, REMOTE_BUDGET, RemoteShrunk};
-use super::remote_urls::{UrlRole, longest_script, pauses};
+use super::remote_subject::{UrlRole, longest_script, pauses};
 use super::server_process::{ServerDeath, ServerProcess};
+use super::subject::Subject;
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::script::{Act, Script};
 use crate::transport::tcp::connect;
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -102,14 +102,14 @@ impl Player {
     pub(super) async fn survived(
         &self,
         starts: u64,
-        endpoint: &Endpoint,
+        subject: &Subject,
         verdict: &Verdict,
     ) -> Result<(), String> {
         if self.process().is_some() && !verdict.is_clean() && !self.has_died_since(starts) {
             sleep(NOTICE).await;
         }
         if self.has_died_since(starts) {
-            return Err(format!("{}: the server died meanwhile", endpoint.url));
+            return Err(format!("{}: the server died meanwhile", subject.name()));
         }
         Ok(())
     }
@@ -170,7 +170,8 @@ impl Player {
     }
 
     /// Whether a server that hangup does not start accepts no connection any more.
-    pub(super) async fn is_gone(&self, endpoint: &Endpoint) -> bool {
+    pub(super) async fn is_gone(&self, subject: &Subject) -> bool {
+        let Some(endpoint) = subject.server() else { return false };
         if self.process().is_some() || connect(endpoint, None).await.is_ok() {
             return false;
         }
@@ -194,7 +195,7 @@ impl Player {
     /// One line: there was no connection, or the server does not start.
     pub(super) async fn kills(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         limit: Option<Duration>,
     ) -> Result<Option<Kill>, String> {
@@ -204,7 +205,7 @@ impl Player {
         let mut connection = loop {
             let starts = self.starts();
             let stop = self.until_death(limit);
-            match self.config.play_until(endpoint, script, stop).await {
+            match self.config.play_until(subject, script, stop).await {
                 Ok(connection) => break connection,
                 // It may be about to die of what was played before.
                 Err(_) if tries < MAX_TRIES && self.died_since(starts).await => {
@@ -212,7 +213,7 @@ impl Player {
                     began = Instant::now();
                     tries += 1;
                 }
-                Err(error) => return Err(format!("{}: {error}", endpoint.url)),
+                Err(error) => return Err(format!("{}: {error}", subject.name())),
             }
         };
         let mut script = script.clone();
@@ -233,12 +234,12 @@ impl Player {
     /// and the second play has a server to itself that was started anew.
     pub(super) async fn kills_twice(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         limit: Duration,
     ) -> Result<Option<Kill>, String> {
-        match self.kills(endpoint, script, Some(limit)).await? {
-            Some(_) => self.kills(endpoint, script, Some(limit)).await,
+        match self.kills(subject, script, Some(limit)).await? {
+            Some(_) => self.kills(subject, script, Some(limit)).await,
             None => Ok(None),
         }
     }
@@ -259,17 +260,17 @@ impl Player {
     /// likeliest first; none where it lived. It runs again then.
     pub(super) async fn deadly(
         &self,
-        scripts: Vec<(Endpoint, Script)>,
+        scripts: Vec<(Subject, Script)>,
         limit: Option<Duration>,
     ) -> Result<Vec<Suspect>, String> {
         self.restart().await?;
         self.config.log.clear();
         let mut playing = JoinSet::new();
-        for (endpoint, script) in scripts {
+        for (subject, script) in scripts {
             let player = self.clone();
             playing.spawn(async move {
                 let stop = player.until_death(limit);
-                player.config.play_until(&endpoint, &script, stop).await.ok()
+                player.config.play_until(&subject, &script, stop).await.ok()
             });
         }
         // None is reset before the last is over: the server must not die of that.
@@ -291,7 +292,7 @@ impl Player {
     /// As [`kills`](Self::kills).
     pub(super) async fn shrink_kill(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         role: UrlRole,
         mut best: Kill,
     ) -> Result<(Kill, RemoteShrunk), String> {
@@ -310,12 +311,12 @@ impl Player {
             plays += batch.len() as u32;
             let limit = best.after * 2 + PATIENCE;
             let together: Vec<_> =
-                batch.iter().map(|script| (endpoint.clone(), script.clone())).collect();
+                batch.iter().map(|script| (subject.clone(), script.clone())).collect();
             let longest = batch.iter().map(pauses).max().unwrap_or_default();
             for suspect in self.deadly(together, Some(limit + longest)).await? {
                 plays += 1;
                 let alone = limit + pauses(&suspect.drawn);
-                let kill = self.kills_twice(endpoint, &suspect.drawn, alone).await?;
+                let kill = self.kills_twice(subject, &suspect.drawn, alone).await?;
                 // With the reset that came at its end it may be what there was.
                 let is_smaller = |kill: &Kill| {
                     let Kill { script, .. } = kill;
@@ -343,12 +344,12 @@ impl Player {
     /// One line: there was no connection, or the server does not start.
     pub async fn shrink_death(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         role: UrlRole,
         script: &Script,
     ) -> Result<Option<(RemoteShrunk, Exchange, Verdict)>, String> {
-        let Some(kill) = self.kills(endpoint, script, None).await? else { return Ok(None) };
-        let (kill, shrunk) = self.shrink_kill(endpoint, role, kill).await?;
+        let Some(kill) = self.kills(subject, script, None).await? else { return Ok(None) };
+        let (kill, shrunk) = self.shrink_kill(subject, role, kill).await?;
         Ok(Some((shrunk, kill.exchange, kill.verdict)))
     }
 

@@ -1,4 +1,4 @@
-//! The server's end of a connection, as the kernel knows it.
+//! The subject's end of a connection, as the kernel knows it: mostly a server's.
 //!
 //! A client that does not read sees no FIN, and FIN is not release. Where the server
 //! runs on this machine (Linux), the kernel tells both: the state of the server's
@@ -10,6 +10,7 @@
 use super::kernel_sockets::{
     self, KernelSocket, KernelSocketState, Pair, Queues, SocketReader, canonical,
 };
+use super::process_members;
 use super::record::Record;
 use super::run_queue::RunQueue;
 use crate::exchange::{Standing, Time, What};
@@ -46,9 +47,11 @@ pub(super) struct KernelTable {
     /// When the last look began that is over.
     polls: watch::Receiver<Instant>,
     polling: JoinHandle<()>,
-    /// How long the server's processes waited for a processor.
-    waits: Arc<Mutex<RunQueue>>,
+    waits: Arc<Mutex<Waits>>,
 }
+
+/// How long processes waited for a processor: the server's, and those of each group of a client's.
+type Waits = BTreeMap<Option<i32>, RunQueue>;
 
 #[derive(Default)]
 struct WatchList {
@@ -57,8 +60,10 @@ struct WatchList {
 
 /// A connection that is watched.
 struct WatchedConnection {
-    /// The server's address, then the client's.
+    /// The subject's address, then hangup's own.
     pair: Pair,
+    /// The process group that holds the subject's socket, where hangup started it for this connection.
+    group: Option<i32>,
     record: Record,
     since: Instant,
     inode: Option<u64>,
@@ -87,24 +92,33 @@ impl KernelTable {
         let reader = SocketReader::open()?;
         let watches = Arc::<WatchList>::default();
         let (polled, polls) = watch::channel(Instant::now());
-        let waits = Arc::<Mutex<RunQueue>>::default();
+        let waits = Arc::<Mutex<Waits>>::default();
         let polling =
             tokio::spawn(poll_forever(reader, Arc::clone(&watches), polled, Arc::clone(&waits)));
         Some(Self { watches, polls, polling, waits })
     }
 
-    /// How long the server waited for a processor since then, as far as it was watched.
-    pub fn waited_since(&self, start: Instant) -> Duration {
-        lock(&self.waits).since(start)
+    /// How long the server, or the client that is this process group, waited for a processor since
+    /// then, as far as it was watched.
+    pub fn waited_since(&self, group: Option<i32>, start: Instant) -> Duration {
+        lock(&self.waits).get(&group).map_or(Duration::ZERO, |waits| waits.since(start))
     }
 
-    /// Watches the connection between the server's address and the client's.
-    pub fn watch(&self, server: SocketAddr, client: SocketAddr, record: Record) -> WatchGuard {
+    /// Watches the connection between the subject's address and hangup's own. `group` is the process
+    /// group that holds the subject's socket, where hangup started it for this connection alone.
+    pub fn watch(
+        &self,
+        subject: SocketAddr,
+        own: SocketAddr,
+        group: Option<i32>,
+        record: Record,
+    ) -> WatchGuard {
         let mut all = self.watches.all();
         all.0 += 1;
         let id = all.0;
         let watched = WatchedConnection {
-            pair: (canonical(server), canonical(client)),
+            pair: (canonical(subject), canonical(own)),
+            group,
             record,
             since: Instant::now(),
             inode: None,
@@ -186,9 +200,9 @@ async fn poll_forever(
     mut reader: SocketReader,
     watches: Arc<WatchList>,
     polled: watch::Sender<Instant>,
-    waits: Arc<Mutex<RunQueue>>,
+    waits: Arc<Mutex<Waits>>,
 ) {
-    let mut processes = ServerProcesses::default();
+    let mut processes = Holders::default();
     loop {
         sleep(POLL_INTERVAL).await;
         if watches.all().1.is_empty() {
@@ -198,7 +212,7 @@ async fn poll_forever(
         let began = Instant::now();
         let look = spawn_blocking(move || {
             poll_table(&mut reader, &watches, &mut processes, began);
-            lock(&waits).look(&processes.pids, began);
+            processes.look_at_waits(&mut lock(&waits), began);
             (reader, processes)
         });
         let Ok(back) = look.await else { return };
@@ -213,7 +227,7 @@ async fn poll_forever(
 fn poll_table(
     reader: &mut SocketReader,
     watches: &WatchList,
-    processes: &mut ServerProcesses,
+    processes: &mut Holders,
     began: Instant,
 ) {
     let wanted: Vec<Pair> = {
@@ -222,12 +236,16 @@ fn poll_table(
     };
     let Some(sockets) = reader.look(&wanted) else { return };
     let (mut fresh, mut questioned) = (BTreeSet::new(), BTreeSet::new());
+    let mut groups = BTreeSet::new();
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
+        groups.extend(watched.group);
         let socket = sockets.get(&watched.pair);
         let inode = socket.map(|socket| socket.inode).filter(|inode| *inode != 0);
         if let (Some(inode), None) = (inode, watched.inode) {
             watched.inode = Some(inode);
-            fresh.insert(inode);
+            if watched.group.is_none() {
+                fresh.insert(inode);
+            }
         }
         if !watched.released && socket.is_none_or(|socket| socket.state == KernelSocketState::Over)
         {
@@ -235,6 +253,7 @@ fn poll_table(
         }
     }
     processes.learn(&fresh, began);
+    processes.learn_groups(&groups, began);
     let held = if questioned.is_empty() { BTreeSet::new() } else { processes.held() };
     for watched in watches.all().1.values_mut().filter(|watched| watched.since < began) {
         let is_held = watched.inode.is_some_and(|inode| held.contains(&inode));
@@ -242,7 +261,7 @@ fn poll_table(
     }
 }
 
-fn lock(waits: &Mutex<RunQueue>) -> MutexGuard<'_, RunQueue> {
+fn lock(waits: &Mutex<Waits>) -> MutexGuard<'_, Waits> {
     waits.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -284,14 +303,18 @@ impl WatchedConnection {
     }
 }
 
-/// The processes that serve, by their sockets.
+/// The processes that hold the subjects' sockets.
 #[derive(Default)]
-struct ServerProcesses {
+struct Holders {
+    /// The server's, found by its sockets.
     pids: BTreeSet<i32>,
     searched: Option<Instant>,
+    /// Those of each group that hangup started for one connection.
+    groups: BTreeMap<i32, BTreeSet<i32>>,
+    listed: Option<Instant>,
 }
 
-impl ServerProcesses {
+impl Holders {
     /// Finds out which processes hold `fresh` sockets. All processes are searched
     /// now and then only: servers do not often begin a new one.
     fn learn(&mut self, fresh: &BTreeSet<u64>, now: Instant) {
@@ -303,9 +326,35 @@ impl ServerProcesses {
         self.pids.extend(kernel_sockets::holders(fresh));
     }
 
+    /// Which processes these groups have: at the first sight of one, and then now and then. Those of
+    /// others are forgotten.
+    fn learn_groups(&mut self, groups: &BTreeSet<i32>, now: Instant) {
+        self.groups.retain(|group, _| groups.contains(group));
+        let is_new = groups.iter().any(|group| !self.groups.contains_key(group));
+        let due = self.listed.is_none_or(|listed| listed + SEARCH_EVERY < now);
+        if groups.is_empty() || !(is_new || due) {
+            return;
+        }
+        self.listed = Some(now);
+        let mut all = process_members::by_group();
+        let of =
+            |group: &i32| (*group, all.remove(group).unwrap_or_default().into_iter().collect());
+        self.groups = groups.iter().map(of).collect();
+    }
+
     /// The sockets that these processes hold.
     fn held(&self) -> BTreeSet<u64> {
-        self.pids.iter().flat_map(|process| kernel_sockets::held_by(*process)).collect()
+        let all = self.groups.values().flatten().chain(&self.pids);
+        all.flat_map(|process| kernel_sockets::held_by(*process)).collect()
+    }
+
+    /// Looks how long they have waited for a processor.
+    fn look_at_waits(&self, waits: &mut Waits, now: Instant) {
+        waits.retain(|group, _| group.is_none_or(|group| self.groups.contains_key(&group)));
+        waits.entry(None).or_default().look(&self.pids, now);
+        for (group, pids) in &self.groups {
+            waits.entry(Some(*group)).or_default().look(pids, now);
+        }
     }
 }
 
@@ -344,7 +393,7 @@ mod tests {
         let table = KernelTable::start().expect("Linux has one");
         let record = Record::begin(Exchange::new(false));
         let ours = client.local_addr().expect("an address");
-        let mut guard = table.watch(address, ours, record.clone());
+        let mut guard = table.watch(address, ours, None, record.clone());
         sleep(POLL_INTERVAL * 4).await;
         let early = timeout(POLL_INTERVAL * 4, guard.is_accepted()).await;
         assert!(early.is_err(), "nobody has accepted yet");

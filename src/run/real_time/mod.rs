@@ -1,29 +1,35 @@
 //! Real time and real sockets: the same scripts, judged by the same code, against a
-//! server that runs somewhere, in whatever language.
+//! server that runs somewhere, or clients that are started here, in whatever language.
 //!
 //! | file | has |
 //! |---|---|
-//! | `remote_urls` | a server's URLs, what its application does on each, and the scripts that suit them |
+//! | `subject` | a server at a URL, or a client's command: how a connection with it is had |
+//! | `remote_subject` | a server's URLs, or a client's commands, what the application does on each, and the scripts that suit them |
 //! | `preflight`, `polite_client` | a look before testing: does it speak WebSocket there |
+//! | `client_check` | the same of clients: does one connect, and act as its command is to |
 //! | `idle_client` | beside a campaign: what becomes of a client that does nothing |
-//! | `tcp_end`, `record` | the client's socket, and the record of it |
-//! | `keeper` | which of a server's bytes are kept |
-//! | `kernel_table`, `kernel_sockets` | the server's end, as the kernel knows it; asking the kernel |
-//! | `delay_monitor`, `run_queue` | how late our own process is; how long the server waited for a processor |
+//! | `tcp_end`, `record` | the actor's socket, and the record of it |
+//! | `keeper` | which of the subject's bytes are kept |
+//! | `kernel_table`, `kernel_sockets` | the subject's end, as the kernel knows it; asking the kernel |
+//! | `delay_monitor`, `run_queue` | how late our own process is; how long the subject waited for a processor |
 //! | `play`, `player` | a script; a script again, and shrunk |
 //! | `candidates`, `rounds` | which smaller scripts are played next, side by side |
 //! | `witness` | whether the server answers others meanwhile |
-//! | `server_process`, `process_members` | a server that hangup starts itself; what its processes hold |
+//! | `process_group`, `process_members` | a command of the shell with its children; what they hold |
+//! | `server_process`, `client_process` | a server that hangup starts itself; a client, for each play |
 //! | `whole_server` | several connections at once, a shutdown, and what is left |
 //! | `play_log`, `deaths` | after which script a server died; which takes it down |
 //! | `probe` | a campaign |
-//! | [`listen`] | a target in process, listening |
+//! | [`listen`], [`connect`] | a target in process, listening, or connecting |
 //!
 //! This module owns the wall clock and the sockets. What can be seen over TCP is less
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
-//! server's application nothing is heard.
+//! subject's application nothing is heard.
 
 mod candidates;
+mod client_check;
+mod client_process;
+pub mod connect;
 mod deaths;
 mod delay_monitor;
 mod idle_client;
@@ -37,20 +43,25 @@ mod player;
 mod polite_client;
 mod preflight;
 mod probe;
+mod process_group;
 mod process_members;
 mod record;
-mod remote_urls;
+mod remote_subject;
 mod rounds;
 mod run_queue;
 mod server_process;
+mod subject;
 mod tcp_end;
 mod whole_server;
 mod witness;
 
+pub use client_process::{ClientCommand, ClientStarts, URL};
 pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
 pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, ShutdownSeen};
+pub use process_group::StopSignal;
 pub use process_members::Holdings;
-pub use remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
-pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess, StopSignal};
+pub use remote_subject::{RemoteSubject, UrlRole, longest_script, pauses};
+pub use server_process::{MemoryGrowth, ServerCommand, ServerDeath, ServerProcess};
+pub use subject::Subject;
 pub use whole_server::{SHUTDOWN_ROUNDS, says_shutdown};

@@ -5,11 +5,13 @@
 //! is owed. Nothing is proven here: a connection that is open when watching ends is
 //! *open*, never *never*.
 
+use super::client_process::ClientRun;
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::{KernelTable, WatchGuard};
 use super::play_log::{PlayLog, is_open};
 use super::record::Record;
 use super::server_process::ServerProcess;
+use super::subject::{Connected, Subject};
 use super::tcp_end::TcpEnd;
 use crate::actor::{Actor, ActorEnd as _};
 use crate::bounds::Bounds;
@@ -18,8 +20,7 @@ use crate::exchange::{
 };
 use crate::judge::{judge, next_deadline};
 use crate::script::{Act, Command, Preamble, Script, Setting, Step, WithPreamble};
-use crate::transport::tcp::endpoint::Endpoint;
-use crate::transport::tcp::{ConnectError, ConnectedSocket, connect};
+use crate::transport::tcp::ConnectedSocket;
 use crate::verdict::{Invariant, Verdict};
 use crate::view::Stream;
 use crate::wire::Opcode;
@@ -78,8 +79,10 @@ pub(super) enum Watching {
 pub(super) struct OpenConnection {
     actor: Actor<TcpEnd>,
     record: Record,
-    /// The server's end of it, where that is seen.
+    /// The subject's end of it, where that is seen.
     guard: Option<WatchGuard>,
+    /// The program, where a client is under test.
+    client: Option<ClientRun>,
     /// Whether the script's application closes.
     app_closes: bool,
     /// The script with the preamble of every session, where both are there.
@@ -120,14 +123,30 @@ impl PlayConfig {
     /// Plays `script` once.
     pub async fn play(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         watching: Watching,
-    ) -> Result<Played, ConnectError> {
-        let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
+    ) -> Result<Played, String> {
+        let connection = self.act(subject, script, self.slack_of(watching)).await?;
+        Ok(self.watch_and_judge(connection, watching).await)
+    }
+
+    /// As [`play`](Self::play), of a connection that is open and has done nothing yet.
+    pub async fn play_on(
+        &self,
+        mut connection: OpenConnection,
+        script: &Script,
+        watching: Watching,
+    ) -> Played {
+        self.act_out(&mut connection, script, self.slack_of(watching)).await;
+        self.watch_and_judge(connection, watching).await
+    }
+
+    async fn watch_and_judge(&self, mut connection: OpenConnection, watching: Watching) -> Played {
         let end = self.watch(&mut connection, watching).await;
         end.events().into_iter().for_each(|what| connection.record.push(what));
-        Ok(self.finished(&connection, watching))
+        self.see_exit(&connection).await;
+        self.finished(&connection, watching)
     }
 
     /// What a play that is over came to.
@@ -140,13 +159,16 @@ impl PlayConfig {
     /// Plays `script` to the horizon, and keeps a connection that is still open then.
     pub async fn play_and_keep(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
-    ) -> Result<(Played, Option<OpenConnection>), ConnectError> {
+    ) -> Result<(Played, Option<OpenConnection>), String> {
         let watching = Watching::ToHorizon;
-        let mut connection = self.act(endpoint, script, self.slack_of(watching)).await?;
+        let mut connection = self.act(subject, script, self.slack_of(watching)).await?;
         let end = self.watch(&mut connection, watching).await;
         let is_open = matches!(end, WatchEnd::GaveUp(_));
+        if !is_open {
+            self.see_exit(&connection).await;
+        }
         let exchange = connection.record.copy_with(end.events());
         if !is_open {
             self.log.finish(connection.number, &exchange);
@@ -156,21 +178,47 @@ impl PlayConfig {
     }
 
     /// Watches a connection that was kept: what its play came to then.
-    pub async fn watch_on(&self, mut connection: OpenConnection) -> Played {
-        let end = self.watch(&mut connection, Watching::On).await;
-        end.events().into_iter().for_each(|what| connection.record.push(what));
-        self.finished(&connection, Watching::On)
+    pub async fn watch_on(&self, connection: OpenConnection) -> Played {
+        self.watch_and_judge(connection, Watching::On).await
+    }
+
+    /// What became of a client's program once its connection has ended: it ended too, by a signal or
+    /// otherwise; or it was to return from its close, and still runs when it has had as long for that as
+    /// for closing.
+    async fn see_exit(&self, connection: &OpenConnection) {
+        let OpenConnection { client, record, app_closes, .. } = connection;
+        let Some(client) = client.as_ref().filter(|_| record.is_over()) else { return };
+        let since = record.now();
+        let is_owed = *app_closes && record.look(began_to_close);
+        let bound = if is_owed { self.bounds.close } else { Duration::ZERO };
+        let mut exit = client.ended_within(bound + self.slack).await;
+        if exit.is_none() && is_owed {
+            let waited = self.waited_since(record, since, connection.group());
+            let more = waited + self.delays.worst_since(record.start());
+            exit = client.ended_within(more).await;
+        }
+        // One that works, or waits for a disk, does not wait in its close: it is given twice as long.
+        let until = record.now().after(bound * 2);
+        while exit.is_none() && is_owed && client.is_busy() && record.now() < until {
+            exit = client.ended_within(LOOK).await;
+        }
+        match exit {
+            Some(how @ Death::Signal(_)) => record.push(What::Died(how)),
+            Some(_) => record.push(What::Returned),
+            None if is_owed => record.push(What::Outlived { tasks: 1 }),
+            None => {}
+        }
     }
 
     /// Plays `script` to the deadline, or until `stop` is ready, and keeps the connection
     /// whatever became of it.
     pub async fn play_until(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         stop: impl Future<Output = ()>,
-    ) -> Result<OpenConnection, ConnectError> {
-        let mut connection = self.open(endpoint, script, self.slack).await?;
+    ) -> Result<OpenConnection, String> {
+        let mut connection = self.open(subject, script, self.slack).await?;
         tokio::select! {
             biased;
             () = stop => {}
@@ -224,11 +272,11 @@ impl PlayConfig {
     /// Acts the script out; the client is frozen then.
     async fn act(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         slack: Duration,
-    ) -> Result<OpenConnection, ConnectError> {
-        let mut connection = self.open(endpoint, script, slack).await?;
+    ) -> Result<OpenConnection, String> {
+        let mut connection = self.open(subject, script, slack).await?;
         self.act_out(&mut connection, script, slack).await;
         Ok(connection)
     }
@@ -236,24 +284,27 @@ impl PlayConfig {
     /// Connects for `script`, and does nothing yet.
     pub async fn open(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         slack: Duration,
-    ) -> Result<OpenConnection, ConnectError> {
-        let connected = connect(endpoint, window(script)).await;
+    ) -> Result<OpenConnection, String> {
+        let connected = subject.connect(window(script)).await;
         let connected = connected.inspect_err(|_| self.log.refused())?;
+        let Connected { socket: connected, client } = connected;
         if let Some(process) = &self.process {
             process.count_connection();
         }
-        let record = Record::begin(self.empty_exchange(endpoint, &connected));
-        let number = self.log.begin(&endpoint.url, script, &record);
-        let mut guard = self
-            .table
-            .as_ref()
-            .map(|table| table.watch(connected.peer, connected.local, record.clone()));
+        let record = Record::begin(self.empty_exchange(subject, &connected));
+        let number = self.log.begin(subject.name(), script, &record);
+        let group = client.as_ref().map(ClientRun::group);
+        let watch = |table: &KernelTable| {
+            table.watch(connected.peer, connected.local, group, record.clone())
+        };
+        let mut guard = self.table.as_ref().map(watch);
         let settle = (connected.round_trip * 2).clamp(SETTLE, SETTLE_MOST);
-        let request = endpoint.opening.request().to_owned();
+        let request = subject.opening().request().to_owned();
         let end = TcpEnd::new(
+            subject.role().other(),
             connected.socket,
             record.clone(),
             request,
@@ -271,25 +322,27 @@ impl PlayConfig {
         }
         let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
         let app_closes = script.steps.iter().any(closes);
-        let preamble = Preamble::of(&endpoint.opening).and_then(|own| own.in_script(script));
-        Ok(OpenConnection { actor, record, guard, app_closes, preamble, number })
+        let preamble = Preamble::of(subject.opening()).and_then(|own| own.in_script(script));
+        Ok(OpenConnection { actor, record, guard, client, app_closes, preamble, number })
     }
 
     async fn act_out(&self, connection: &mut OpenConnection, script: &Script, slack: Duration) {
+        let group = connection.group();
         let OpenConnection { actor, record, preamble, .. } = connection;
         let script = preamble.as_ref().map_or(script, |with| &with.script);
         tokio::select! {
             biased;
-            () = self.overdue(record, slack) => {}
+            () = self.overdue(record, slack, group) => {}
             () = actor.act(script) => {}
         }
         record.push(What::Froze);
     }
 
-    fn empty_exchange(&self, endpoint: &Endpoint, connected: &ConnectedSocket) -> Exchange {
+    fn empty_exchange(&self, subject: &Subject, connected: &ConnectedSocket) -> Exchange {
         let mut exchange = Exchange::new(false);
+        exchange.subject = subject.role();
         exchange.sees_release = self.table.is_some();
-        exchange.request = endpoint.opening.unusual_request();
+        exchange.request = subject.opening().unusual_request();
         exchange.timing_slack = self.slack;
         // What TLS has taken in may not have come out of it: then order proves little.
         exchange.transit = match () {
@@ -319,21 +372,26 @@ impl PlayConfig {
             note_who_began(&mut exchange);
         }
         exchange.timing_slack = self.slack_of(watching) + delay;
+        if exchange.events.iter().any(|event| matches!(event.what, What::Died(_))) {
+            let verdict = judge_death(&exchange, &self.bounds);
+            return Played { exchange, verdict, was_late: false };
+        }
         let mut verdict = judge(&exchange, &self.bounds);
         let owed = verdict.violations.iter().filter_map(|found| found.owed);
         if let Some(since) = owed.map(|owed| owed.since).min() {
             // What a busy machine took from the server since then is not its fault.
-            exchange.timing_slack += self.waited_since(&connection.record, since);
+            exchange.timing_slack +=
+                self.waited_since(&connection.record, since, connection.group());
             verdict = judge(&exchange, &self.bounds);
         }
         Played { exchange, verdict, was_late: delay > self.slack }
     }
 
     /// Ready once a deadline has surely passed and the server has not kept it.
-    async fn overdue(&self, record: &Record, slack: Duration) {
+    async fn overdue(&self, record: &Record, slack: Duration, group: Option<i32>) {
         loop {
             record.catch_up();
-            match self.due(record, slack) {
+            match self.due(record, slack, group) {
                 Some(due) if record.now() > due => return,
                 Some(due) => wait(record, due).await,
                 None => wait(record, record.now().after(self.slack)).await,
@@ -345,28 +403,32 @@ impl PlayConfig {
 
     /// After the script: to the deadline and, where that passed, on.
     async fn watch(&self, connection: &mut OpenConnection, watching: Watching) -> WatchEnd {
+        let group = connection.group();
         let OpenConnection { actor, record, guard, .. } = connection;
-        actor.read_until(self.watch_record(record, guard.as_ref(), watching)).await
+        let subject = (guard.as_ref(), group);
+        actor.read_until(self.watch_record(record, subject, watching)).await
     }
 
     async fn watch_record(
         &self,
         record: &Record,
-        guard: Option<&WatchGuard>,
+        (guard, group): (Option<&WatchGuard>, Option<i32>),
         watching: Watching,
     ) -> WatchEnd {
         let slack = self.slack_of(watching);
         let (mut quiet, mut caught_up, mut standing) = (false, false, None);
         while !record.is_over() {
             record.catch_up();
-            let Some(due) = self.due(record, slack) else {
+            let Some(due) = self.due(record, slack, group) else {
                 if quiet {
                     return WatchEnd::NothingOwed;
                 }
                 // Nothing is owed; what the server does by itself it has begun by then.
+                // An application that closes by itself begins to a while after the opening.
                 let until = record.now().after(self.slack * 2 + BEYOND);
-                while record.now() < until && !record.is_over() && self.due(record, slack).is_none()
-                {
+                let until = record.due_soon().map_or(until, |due| until.max(due.after(BEYOND)));
+                let owes_nothing = || self.due(record, slack, group).is_none();
+                while record.now() < until && !record.is_over() && owes_nothing() {
                     wait(record, until).await;
                 }
                 quiet = true;
@@ -392,19 +454,20 @@ impl PlayConfig {
     }
 
     /// When what is owed, if anything, is surely overdue.
-    fn due(&self, record: &Record, slack: Duration) -> Option<Time> {
+    fn due(&self, record: &Record, slack: Duration, group: Option<i32>) -> Option<Time> {
         let deadline =
             record.look(|exchange| next_deadline(exchange, ConnectionId::FIRST, &self.bounds))?;
         let delay = self.delays.worst_since(record.start());
         let since = Time::from(deadline.since_accept().saturating_sub(self.bounds.longest()));
-        Some(deadline.after(slack + delay + self.waited_since(record, since) + BEYOND))
+        Some(deadline.after(slack + delay + self.waited_since(record, since, group) + BEYOND))
     }
 
-    /// How long the server waited for a processor since then, where that is seen. On a machine that
-    /// gives it none at all, no deadline moves by more than the bound.
-    fn waited_since(&self, record: &Record, since: Time) -> Duration {
+    /// How long the server, or the client that is this process group, waited for a processor since
+    /// then, where that is seen. On a machine that gives it none at all, no deadline moves by more than
+    /// the bound.
+    fn waited_since(&self, record: &Record, since: Time, group: Option<i32>) -> Duration {
         let start = record.start() + since.since_accept();
-        let waited = self.table.as_ref().map(|table| table.waited_since(start));
+        let waited = self.table.as_ref().map(|table| table.waited_since(group, start));
         waited.unwrap_or_default().min(self.bounds.longest())
     }
 }
@@ -418,7 +481,20 @@ impl OpenConnection {
         exchange.preamble_bytes = preamble.map_or(0, WithPreamble::bytes);
     }
 
-    /// What the client sees, and does.
+    /// The process group of the client under test.
+    fn group(&self) -> Option<i32> {
+        self.client.as_ref().map(ClientRun::group)
+    }
+
+    /// Whether the kernel's table shows the subject's end of it.
+    pub async fn is_seen(&mut self) -> bool {
+        match &mut self.guard {
+            Some(guard) => guard.is_accepted().await,
+            None => false,
+        }
+    }
+
+    /// What the actor sees, and does.
     pub const fn record(&self) -> &Record {
         &self.record
     }
@@ -436,6 +512,12 @@ impl OpenConnection {
         }
         is_open
     }
+}
+
+/// Whether the application was seen, or is taken, to have begun to close.
+fn began_to_close(exchange: &Exchange) -> bool {
+    let began = What::Noted(Note::BeganToClose);
+    exchange.events.iter().any(|event| event.what == began) || first_close(exchange).is_some()
 }
 
 /// Judges a play of which the server died: how its connection ended was the death's doing.

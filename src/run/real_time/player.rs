@@ -3,21 +3,22 @@
 //!
 //! Which scripts a campaign plays, `probe` decides.
 
+use super::client_check::check_client;
 use super::deaths::Deaths;
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::KernelTable;
 use super::play::{OpenConnection, PlayConfig, Played, Watching};
 use super::play_log::PlayLog;
 use super::preflight::check_url;
-use super::remote_urls::{RemoteServer, UrlRole, longest_script, pauses};
+use super::remote_subject::{RemoteSubject, UrlRole, longest_script, pauses};
 use super::rounds::{Rounds, Shown};
+use super::subject::Subject;
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Death, Exchange};
 use crate::judge::{Decided, Decision};
 use crate::run::control_play::{control_of, is_open};
 use crate::run::preflight::{SENT_AWAY, is_sent_away, polite};
 use crate::script::Script;
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Identity, Problem, Prompt, Verdict, Violation};
 use crate::wire::Role;
 use std::collections::BTreeMap;
@@ -74,15 +75,29 @@ pub struct RemoteShrunk {
     pub is_minimal: bool,
 }
 
+impl PlayConfig {
+    /// Checks one part of a subject: whether the kernel's table shows its end of a connection, and how
+    /// long after the opening its application acted.
+    async fn check(&self, subject: &Subject, role: UrlRole) -> Result<(bool, Duration), String> {
+        let Some(endpoint) = subject.server() else {
+            let checked = check_client(self, subject, role).await?;
+            return Ok((checked.in_kernel_table, checked.application_delay));
+        };
+        let checked = check_url(endpoint, role, self.table.as_ref()).await?;
+        self.log.note_check(&endpoint.url);
+        Ok((checked.in_kernel_table, checked.application_delay))
+    }
+}
+
 impl Player {
-    /// Checks every URL of `server`, and whether the kernel's table shows its end of a
-    /// connection.
+    /// Checks every URL of a server, or every command of a client, and whether the kernel's table shows
+    /// its end of a connection.
     ///
     /// # Errors
     ///
-    /// One line: why the server cannot be tested.
+    /// One line: why it cannot be tested.
     pub async fn preflight(
-        server: &RemoteServer,
+        server: &RemoteSubject,
         limits: PlayLimits,
         concurrency: usize,
     ) -> Result<Self, String> {
@@ -91,21 +106,21 @@ impl Player {
         if let Some(process) = process.as_ref().filter(|process| process.starts() == 0) {
             process.start().await?;
         }
-        let (table, log) = (KernelTable::start(), PlayLog::default());
+        let (table, log, delays) =
+            (KernelTable::start(), PlayLog::default(), DelayMonitor::start());
+        let begins = Duration::ZERO;
+        let mut config =
+            PlayConfig { bounds, slack, horizon, watch, begins, table, delays, log, process };
         let (mut in_kernel_table, mut application_delay) = (true, Duration::ZERO);
-        for (role, endpoint) in server.urls() {
-            let checked = check_url(endpoint, role, table.as_ref()).await?;
-            log.note_check(&endpoint.url);
-            in_kernel_table &= checked.in_kernel_table;
+        for (role, subject) in server.parts() {
+            let (is_seen, delay) = config.check(subject, role).await?;
+            in_kernel_table &= is_seen;
             if role == UrlRole::Bye {
-                application_delay = checked.application_delay;
+                application_delay = delay;
             }
         }
-        let table = table.filter(|_| in_kernel_table);
-        let begins = application_delay + slack;
-        let delays = DelayMonitor::start();
-        let config =
-            PlayConfig { bounds, slack, horizon, watch, begins, table, delays, log, process };
+        config.table = config.table.filter(|_| in_kernel_table);
+        config.begins = application_delay + slack;
         let connections = Arc::new(Semaphore::new(concurrency));
         let player = Self {
             config: Arc::new(config),
@@ -113,8 +128,8 @@ impl Player {
             asked: Arc::default(),
             deaths: Arc::default(),
         };
-        match server.endpoint(UrlRole::Plain) {
-            Some(endpoint) if player.is_everybody_sent_away(endpoint).await => {
+        match server.part(UrlRole::Plain).and_then(Subject::server) {
+            Some(endpoint) if player.is_everybody_sent_away(&endpoint.clone().into()).await => {
                 Err(format!("{}: {SENT_AWAY}", endpoint.url))
             }
             _ => {
@@ -125,9 +140,9 @@ impl Player {
     }
 
     /// Whether the server ends the connections of polite clients as soon as they are open.
-    async fn is_everybody_sent_away(&self, endpoint: &Endpoint) -> bool {
+    async fn is_everybody_sent_away(&self, subject: &Subject) -> bool {
         for script in polite(Role::Server) {
-            let playing = self.play_until_on_time(endpoint, &script, Watching::ToDeadline);
+            let playing = self.play_until_on_time(subject, &script, Watching::ToDeadline);
             let played = timeout(POLITE_WITHIN, playing).await;
             if !played.is_ok_and(|played| played.is_ok_and(|it| is_sent_away(&it.exchange))) {
                 return false;
@@ -150,26 +165,26 @@ impl Player {
     /// One line, where there was no connection.
     pub async fn play(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
     ) -> Result<(Exchange, Verdict), String> {
         if self.process().is_some()
-            && let Some(kill) = self.kills(endpoint, script, None).await?
+            && let Some(kill) = self.kills(subject, script, None).await?
         {
             return Ok((kill.exchange, kill.verdict));
         }
-        let played = self.play_until_on_time(endpoint, script, Watching::ToHorizon).await;
-        if self.is_gone(endpoint).await {
+        let played = self.play_until_on_time(subject, script, Watching::ToHorizon).await;
+        if self.is_gone(subject).await {
             let exchange = played.map_or_else(|_| Exchange::new(false), |played| played.exchange);
             return Ok(self.gone_after(exchange, Death::Unseen));
         }
         let mut played = played?;
         let violations = std::mem::take(&mut played.verdict.violations);
         for violation in violations {
-            let decided = self.decide(endpoint, script, violation, &played.exchange).await?;
+            let decided = self.decide(subject, script, violation, &played.exchange).await?;
             decided.add_to(&mut played.verdict);
         }
-        self.settle_doubts(endpoint, script, &mut played, &|_| true).await;
+        self.settle_doubts(subject, script, &mut played, &|_| true).await;
         Ok((played.exchange, played.verdict))
     }
 
@@ -177,7 +192,7 @@ impl Player {
     /// hold. Where a control has no connection, the excuse holds.
     pub(super) async fn settle_doubts(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         played: &mut Played,
         wanted: &(dyn Fn(Identity) -> bool + Sync),
@@ -186,7 +201,7 @@ impl Player {
         for dismissal in std::mem::take(&mut verdict.dismissals) {
             let asks = is_open(&dismissal, verdict) && wanted(dismissal.violation.identity);
             let decided = if asks {
-                self.decide(endpoint, script, dismissal.violation.clone(), exchange).await.ok()
+                self.decide(subject, script, dismissal.violation.clone(), exchange).await.ok()
             } else {
                 None
             };
@@ -198,7 +213,7 @@ impl Player {
     /// As [`settle_doubts`](Self::settle_doubts), of each problem in a few scripts of a campaign.
     pub(super) async fn settle_first_doubts(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         played: &mut Played,
     ) {
@@ -208,7 +223,7 @@ impl Player {
             *times += 1;
             *times <= MAX_ASKED
         };
-        self.settle_doubts(endpoint, script, played, &is_new).await;
+        self.settle_doubts(subject, script, played, &is_new).await;
     }
 
     /// Decides on a violation that `script` showed in `exchange`, playing its controls.
@@ -218,7 +233,7 @@ impl Player {
     /// One line, where there was no connection.
     pub(super) async fn decide(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         violation: Violation,
         exchange: &Exchange,
@@ -233,7 +248,7 @@ impl Player {
             match control.filter(|_| !unasked) {
                 Some(script) => {
                     let played =
-                        self.play_until_on_time(endpoint, &script, Watching::ToDeadline).await?;
+                        self.play_until_on_time(subject, &script, Watching::ToDeadline).await?;
                     decision.tell(&played.exchange);
                 }
                 None => decision.cannot_play(),
@@ -245,20 +260,20 @@ impl Player {
     /// Shrinks `script`, which breaks a rule with `key`, `width` candidates at once.
     pub async fn shrink(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         role: UrlRole,
         key: Identity,
         script: Script,
         width: usize,
     ) -> RemoteShrunk {
-        self.shrink_within(endpoint, role, key, script, &|| width, &|_| true).await
+        self.shrink_within(subject, role, key, script, &|| width, &|_| true).await
     }
 
     /// As [`shrink`](Self::shrink): each round has its own width, and plays only candidates for
     /// which there is time.
     pub(super) async fn shrink_within(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         role: UrlRole,
         key: Identity,
         script: Script,
@@ -274,7 +289,7 @@ impl Player {
                 let (script, plays, is_minimal) = rounds.into_result();
                 return RemoteShrunk { script, plays, is_minimal };
             }
-            let played = self.which_fail(endpoint, key, batch, Watching::WithMargin).await;
+            let played = self.which_fail(subject, key, batch, Watching::WithMargin).await;
             rounds.tell(played, &suits);
         }
     }
@@ -282,16 +297,16 @@ impl Player {
     /// Which scripts of a batch break the rule with `key`, each played once.
     pub(super) async fn which_fail(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         key: Identity,
         batch: Vec<Script>,
         watching: Watching,
     ) -> Vec<(Script, Shown)> {
         let mut playing = JoinSet::new();
         for script in batch {
-            let (player, endpoint) = (self.clone(), endpoint.clone());
+            let (player, subject) = (self.clone(), subject.clone());
             playing.spawn(async move {
-                let shown = player.play_and_tell(&endpoint, key, &script, watching).await;
+                let shown = player.play_and_tell(&subject, key, &script, watching).await;
                 (script, shown)
             });
         }
@@ -301,7 +316,7 @@ impl Player {
     /// What one play of `script` says about `key`.
     async fn play_and_tell(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         key: Identity,
         script: &Script,
         watching: Watching,
@@ -310,11 +325,11 @@ impl Player {
         if self.revive().await.is_err() {
             return Shown::NotJudged;
         }
-        let played = self.play_once(endpoint, script, watching).await;
+        let played = self.play_once(subject, script, watching).await;
         drop(permit);
         match played {
             Ok(played) if !played.was_late => {
-                let shows = self.shows(endpoint, script, played, key).await;
+                let shows = self.shows(subject, script, played, key).await;
                 if shows { Shown::Yes } else { Shown::No }
             }
             _ => Shown::NotJudged,
@@ -324,14 +339,14 @@ impl Player {
     /// Whether a play of `script` shows `key`, with the controls that this needs.
     pub(super) async fn shows(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         mut played: Played,
         key: Identity,
     ) -> bool {
         if played.verdict.find_at_the_deadline(key).is_none() {
             let same = |identity: Identity| key.same_at_the_deadline(identity);
-            self.settle_doubts(endpoint, script, &mut played, &same).await;
+            self.settle_doubts(subject, script, &mut played, &same).await;
         }
         played.verdict.find_at_the_deadline(key).is_some()
     }
@@ -339,7 +354,7 @@ impl Player {
     /// Plays until our own process was on time, or a rule was kept all the same.
     pub(super) async fn play_until_on_time(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         watching: Watching,
     ) -> Result<Played, String> {
@@ -349,7 +364,7 @@ impl Player {
             tries += 1;
             self.revive().await?;
             let starts = self.starts();
-            match self.play_once(endpoint, script, watching).await {
+            match self.play_once(subject, script, watching).await {
                 Ok(played) if played.was_late && tries < MAX_TRIES => {}
                 Err(_) if tries < self.most_tries() => {
                     self.died_since(starts).await;
@@ -363,14 +378,14 @@ impl Player {
     /// needs, and keeps a connection that is still open then.
     pub(super) async fn play_and_keep(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         key: Identity,
     ) -> Result<(Played, Option<OpenConnection>), String> {
-        let (mut played, open) = self.play_to_the_horizon(endpoint, script, key).await?;
+        let (mut played, open) = self.play_to_the_horizon(subject, script, key).await?;
         if played.verdict.find_at_the_deadline(key).is_none() {
             let same = |identity: Identity| key.same_at_the_deadline(identity);
-            self.settle_doubts(endpoint, script, &mut played, &same).await;
+            self.settle_doubts(subject, script, &mut played, &same).await;
         }
         Ok((played, open))
     }
@@ -379,7 +394,7 @@ impl Player {
     /// played again later.
     async fn play_to_the_horizon(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         key: Identity,
     ) -> Result<(Played, Option<OpenConnection>), String> {
@@ -389,10 +404,10 @@ impl Player {
             tries += 1;
             self.revive().await?;
             let starts = self.starts();
-            let played = self.config.play_and_keep(endpoint, script).await;
-            let played = played.map_err(|error| format!("{}: {error}", endpoint.url));
+            let played = self.config.play_and_keep(subject, script).await;
+            let played = played.map_err(|error| format!("{}: {error}", subject.name()));
             let survived = match &played {
-                Ok((played, _)) => self.survived(starts, endpoint, &played.verdict).await,
+                Ok((played, _)) => self.survived(starts, subject, &played.verdict).await,
                 Err(_) => Ok(()),
             };
             match survived.and(played) {
@@ -417,12 +432,12 @@ impl Player {
     /// not show.
     pub(super) async fn play_until_shown_and_watch(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         key: Identity,
         script: &Script,
     ) -> Option<Played> {
         for _ in 0..MAX_TRIES {
-            let Ok((played, open)) = self.play_and_keep(endpoint, script, key).await else {
+            let Ok((played, open)) = self.play_and_keep(subject, script, key).await else {
                 continue;
             };
             if played.verdict.find_at_the_deadline(key).is_some() {
@@ -438,14 +453,14 @@ impl Player {
     /// Plays once.
     pub(super) async fn play_once(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
         watching: Watching,
     ) -> Result<Played, String> {
         let starts = self.starts();
-        let played = self.config.play(endpoint, script, watching).await;
-        let played = played.map_err(|error| format!("{}: {error}", endpoint.url))?;
-        self.survived(starts, endpoint, &played.verdict).await?;
+        let played = self.config.play(subject, script, watching).await;
+        let played = played.map_err(|error| format!("{}: {error}", subject.name()))?;
+        self.survived(starts, subject, &played.verdict).await?;
         Ok(played)
     }
 }

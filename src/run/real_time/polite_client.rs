@@ -2,10 +2,10 @@
 //!
 //! It decides nothing: [`preflight`](super::preflight) and [`idle_client`](super::idle_client) ask it.
 
-use super::remote_urls::UrlRole;
+use super::remote_subject::UrlRole;
 use crate::excerpt::{MOST_OF_A_PATH, clipped};
 use crate::script::{Act, Awaited, Pace, Preamble, Send, Step};
-use crate::transport::tcp::ClientSocket;
+use crate::transport::tcp::ActorSocket;
 use crate::wire::{Decoder, FrameHead, Item, Opcode, Role, handshake};
 use std::future::poll_fn;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 /// One connection.
 pub(super) struct PoliteClient {
-    socket: ClientSocket,
+    socket: ActorSocket,
     received: Vec<u8>,
     ended: bool,
     /// The length of the response that opened the WebSocket: frames begin there.
@@ -32,7 +32,7 @@ struct Came {
 }
 
 impl PoliteClient {
-    pub const fn new(socket: ClientSocket) -> Self {
+    pub const fn new(socket: ActorSocket) -> Self {
         Self { socket, received: Vec::new(), ended: false, opened: 0, taken: 0 }
     }
 

@@ -6,7 +6,7 @@
 
 use super::kernel_table::KernelTable;
 use super::polite_client::PoliteClient;
-use super::remote_urls::UrlRole;
+use super::remote_subject::UrlRole;
 use crate::exchange::Exchange;
 use crate::run::preflight::{Answer, Says};
 use crate::script::Preamble;
@@ -68,9 +68,9 @@ pub(super) async fn check_url(
     }
     let opened = Instant::now();
     // Only a socket of this machine's own address has its other end in this table.
-    let watch = table
-        .filter(|_| peer.ip() == local.ip())
-        .map(|table| table.watch(peer, local, super::record::Record::begin(Exchange::new(false))));
+    let watch = table.filter(|_| peer.ip() == local.ip()).map(|table| {
+        table.watch(peer, local, None, super::record::Record::begin(Exchange::new(false)))
+    });
     let acts = connection.application_acts(role);
     if !timeout(ROLE_TIMEOUT, acts).await.unwrap_or(false) {
         let seconds = ROLE_TIMEOUT.as_secs();

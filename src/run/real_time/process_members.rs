@@ -1,6 +1,8 @@
-//! The processes of a group, as `/proc` shows them: which there are, and what they hold.
+//! The processes of groups, as `/proc` shows them: which there are, and what they hold.
 //!
 //! Linux only: elsewhere nothing is seen. It starts and stops nothing.
+
+use std::collections::BTreeMap;
 
 /// The processes of a group, as far as they are seen.
 pub(super) struct Members(Vec<i32>);
@@ -20,9 +22,7 @@ pub struct Holdings {
 impl Members {
     /// Those that have not ended; one that nobody has waited for yet has.
     pub fn of(group: i32) -> Self {
-        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Self(all.filter(|process| is_member(*process, group)).collect())
+        Self(all().filter(|process| group_of(*process) == Some(group)).collect())
     }
 
     /// Whether there are none.
@@ -33,6 +33,13 @@ impl Members {
     /// The resident memory of the largest, in bytes.
     pub fn largest(&self) -> Option<u64> {
         self.0.iter().filter_map(|process| Some(status(*process)?.memory)).max()
+    }
+
+    /// Whether one of them runs, or waits for a disk.
+    pub fn are_busy(&self) -> bool {
+        let is_busy =
+            |process: &i32| state_of(*process).is_some_and(|(state, _)| "RD".contains(state));
+        self.0.iter().any(is_busy)
     }
 
     /// What they hold together; `None` where their descriptors are not seen, as those of another
@@ -50,15 +57,39 @@ impl Members {
     }
 }
 
-/// Whether a process belongs to a group, and has not ended.
+/// All processes that have not ended, by their groups.
 #[cfg(target_os = "linux")]
-fn is_member(process: i32, group: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+pub(super) fn by_group() -> BTreeMap<i32, Vec<i32>> {
+    let mut groups = BTreeMap::<i32, Vec<i32>>::new();
+    for process in all() {
+        if let Some(group) = group_of(process) {
+            groups.entry(group).or_default().push(process);
+        }
+    }
+    groups
+}
+
+#[cfg(target_os = "linux")]
+fn all() -> impl Iterator<Item = i32> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The group of a process that has not ended.
+#[cfg(target_os = "linux")]
+fn group_of(process: i32) -> Option<i32> {
+    state_of(process).filter(|(state, _)| !"ZX".contains(*state)).map(|(_, group)| group)
+}
+
+/// The state of a process, as a letter, and its group.
+#[cfg(target_os = "linux")]
+fn state_of(process: i32) -> Option<(char, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // Its name, in parentheses, may have any character: state, parent and group stand behind it.
-    let Some((_, behind)) = stat.rsplit_once(')') else { return false };
+    let (_, behind) = stat.rsplit_once(')')?;
     let mut words = behind.split_whitespace();
-    let runs = words.next().is_some_and(|state| !matches!(state, "Z" | "X"));
-    runs && words.nth(1).and_then(|own| own.parse().ok()) == Some(group)
+    let state = words.next()?.chars().next()?;
+    Some((state, words.nth(1)?.parse().ok()?))
 }
 
 /// The threads and the resident memory of a process.
@@ -73,6 +104,11 @@ fn status(process: i32) -> Option<Holdings> {
 }
 
 #[cfg(not(target_os = "linux"))]
+pub(super) fn by_group() -> BTreeMap<i32, Vec<i32>> {
+    BTreeMap::new()
+}
+
+#[cfg(not(target_os = "linux"))]
 impl Members {
     pub fn of(_: i32) -> Self {
         Self(Vec::new())
@@ -80,6 +116,10 @@ impl Members {
 
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub const fn are_busy(&self) -> bool {
+        !self.0.is_empty()
     }
 
     pub fn largest(&self) -> Option<u64> {

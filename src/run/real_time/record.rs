@@ -131,6 +131,11 @@ impl Record {
         self.state().soon.get_or_insert((due, what));
     }
 
+    /// When what is to be recorded once its time has come is due.
+    pub fn due_soon(&self) -> Option<Time> {
+        self.state().soon.as_ref().map(|(due, _)| *due)
+    }
+
     /// Appends what is due by now.
     pub fn catch_up(&self) {
         let now = self.now();

@@ -124,7 +124,7 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::real_time::remote_urls::pauses;
+    use crate::run::real_time::remote_subject::pauses;
     use std::time::Duration;
 
     const ANY: &dyn Fn(&Script) -> bool = &|_| true;

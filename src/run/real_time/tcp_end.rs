@@ -6,7 +6,8 @@ use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Note, What};
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
-use crate::transport::tcp::ClientSocket;
+use crate::transport::tcp::ActorSocket;
+use crate::wire::Role;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -19,7 +20,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The actor's end of one connection.
 pub(super) struct TcpEnd {
-    socket: ClientSocket,
+    role: Role,
+    socket: ActorSocket,
     record: Record,
     request: String,
     /// How long the server is given to deal with what it was sent.
@@ -40,7 +42,8 @@ pub(super) struct TcpEnd {
 
 impl TcpEnd {
     pub fn new(
-        socket: ClientSocket,
+        role: Role,
+        socket: ActorSocket,
         record: Record,
         request: String,
         settle: Duration,
@@ -48,6 +51,7 @@ impl TcpEnd {
         (bounds, slack): (&Bounds, Duration),
     ) -> Self {
         Self {
+            role,
             socket,
             record,
             request,
@@ -110,6 +114,10 @@ impl TcpEnd {
 }
 
 impl ActorEnd for TcpEnd {
+    fn role(&self) -> Role {
+        self.role
+    }
+
     fn request(&self) -> &str {
         &self.request
     }
@@ -167,7 +175,7 @@ impl ActorEnd for TcpEnd {
         self.record.received(look);
     }
 
-    /// Nobody can be told over TCP: the URL says what the application does, and it is
+    /// Nobody can be told over TCP: the URL, or the command, says what the application does, and is
     /// taken at its word. A process can be told to shut down.
     fn tell(&mut self, command: &Command) {
         if let Some(wish) = self.shutdown.as_ref().filter(|_| *command == Command::Shutdown) {
@@ -186,7 +194,7 @@ impl ActorEnd for TcpEnd {
     }
 
     fn reset(&mut self) {
-        if !self.cut && !matches!(self.socket, ClientSocket::Closed) {
+        if !self.cut && !matches!(self.socket, ActorSocket::Closed) {
             self.socket.reset();
             self.record.push(What::ResetArrived);
             self.leave();
@@ -194,7 +202,7 @@ impl ActorEnd for TcpEnd {
     }
 
     fn drop_socket(&mut self) {
-        if self.cut || matches!(self.socket, ClientSocket::Closed) {
+        if self.cut || matches!(self.socket, ActorSocket::Closed) {
             return;
         }
         if self.socket.close() {

@@ -5,7 +5,7 @@
 //! it does late at that time proves little. Verdicts are not its business.
 
 use super::preflight::check_url;
-use super::remote_urls::UrlRole;
+use super::remote_subject::UrlRole;
 use crate::transport::tcp::endpoint::Endpoint;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

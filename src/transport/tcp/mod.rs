@@ -46,7 +46,7 @@ impl fmt::Display for ConnectError {
 
 /// A connected socket.
 pub(crate) struct ConnectedSocket {
-    pub socket: ClientSocket,
+    pub socket: ActorSocket,
     pub local: SocketAddr,
     pub peer: SocketAddr,
     /// How long TCP took to connect: one way and back.
@@ -90,22 +90,22 @@ async fn connect_tcp(
     Ok((stream, local))
 }
 
-async fn with_tls(stream: TcpStream, endpoint: &Endpoint) -> io::Result<ClientSocket> {
-    let Some(tls) = &endpoint.tls else { return Ok(ClientSocket::Plain(stream)) };
+async fn with_tls(stream: TcpStream, endpoint: &Endpoint) -> io::Result<ActorSocket> {
+    let Some(tls) = &endpoint.tls else { return Ok(ActorSocket::Plain(stream)) };
     let secured = timeout(CONNECT_TIMEOUT, tls.connect(stream)).await;
-    secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(ClientSocket::Tls)
+    secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(ActorSocket::Tls)
 }
 
 /// A socket, for as long as the client keeps it. Dropped, it is reset, so that
 /// neither end is left with anything to wait for.
-pub(crate) enum ClientSocket {
+pub(crate) enum ActorSocket {
     Plain(TcpStream),
     Tls(SecureSocket),
     /// Closed.
     Closed,
 }
 
-impl ClientSocket {
+impl ActorSocket {
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Plain(stream) => Some(stream),

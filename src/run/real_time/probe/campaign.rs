@@ -14,7 +14,7 @@ use crate::run::real_time::deaths::NotedDeath;
 use crate::run::real_time::play::{Played, Watching};
 use crate::run::real_time::player::{MAX_TRIES, Player};
 use crate::run::real_time::preflight::check_url;
-use crate::run::real_time::remote_urls::{UrlRole, pauses};
+use crate::run::real_time::remote_subject::{UrlRole, pauses};
 use crate::script::Script;
 use crate::verdict::{Identity, Violation};
 use crate::wire::handshake;
@@ -96,16 +96,16 @@ impl<'a> Campaign<'a> {
     /// The scripts: the most usual first, so that the most usual problems show soon; then those
     /// with the longest pauses, so that the last to be played are short.
     fn pending_scripts(&self) -> VecDeque<PendingScript> {
-        let Probe { server, limits, seed, .. } = self.probe;
+        let Probe { subject, limits, seed, .. } = self.probe;
         let draw = |index| {
-            let (role, script) = server.nth(&limits.bounds, *seed, index);
+            let (role, script) = subject.nth(&limits.bounds, *seed, index);
             PendingScript { index, role, script, tries: 0 }
         };
         let mut pending: Vec<PendingScript> = (0..self.probe.scripts).map(draw).collect();
         pending.sort_by_cached_key(|pending| {
             // What sends much would keep the server from answering the others.
             let is_usual =
-                server.is_usual(&limits.bounds, pending.index) && is_light(&pending.script);
+                subject.is_usual(&limits.bounds, pending.index) && is_light(&pending.script);
             Reverse((is_usual, pauses(&pending.script)))
         });
         pending.into()
@@ -157,14 +157,14 @@ impl<'a> Campaign<'a> {
                 }
                 _ = next_connection.tick(), if may_begin => {
                     let Some(pending) = waiting.pop_front() else { continue };
-                    let (player, endpoint) = (player.clone(), probe.url(pending.role).clone());
+                    let (player, subject) = (player.clone(), probe.part(pending.role).clone());
                     let starts = player.starts();
                     playing.spawn(async move {
                         let script = &pending.script;
-                        let played = player.play_once(&endpoint, script, Watching::ToDeadline);
+                        let played = player.play_once(&subject, script, Watching::ToDeadline);
                         let mut played = played.await;
                         if let Ok(played) = &mut played {
-                            player.settle_first_doubts(&endpoint, script, played).await;
+                            player.settle_first_doubts(&subject, script, played).await;
                         }
                         (pending, starts, played)
                     });
@@ -205,7 +205,7 @@ impl<'a> Campaign<'a> {
             if self.is_news(seen) {
                 self.told.push(seen);
                 let (script, url) =
-                    (pending.script.clone(), self.probe.url(pending.role).url.clone());
+                    (pending.script.clone(), self.probe.part(pending.role).name().to_owned());
                 let (violation, exchange) = (violation.clone(), played.exchange.clone());
                 let first = ProbeFinding::seen(violation, exchange, script, url);
                 on_progress(ProbeProgress::Seen(&ProbeFinding { index: pending.index, ..first }));
@@ -289,15 +289,16 @@ impl<'a> Campaign<'a> {
         waiting: &mut VecDeque<PendingScript>,
     ) -> Option<String> {
         pending.tries += 1;
-        let died = format!(
-            "{error}; the server died in the middle, after {} scripts",
-            self.outcome.scripts
-        );
-        if pending.tries >= MAX_TRIES {
+        let (is_last, scripts) = (pending.tries >= MAX_TRIES, self.outcome.scripts);
+        let Some(server) = self.probe.subject.first().server() else {
+            waiting.push_back(pending);
+            return is_last.then(|| format!("{error}; so it went after {scripts} scripts"));
+        };
+        let died = format!("{error}; the server died in the middle, after {scripts} scripts");
+        if is_last {
             return Some(died);
         }
-        let plain = self.probe.url(UrlRole::Plain);
-        let alive = check_url(plain, UrlRole::Plain, None).await;
+        let alive = check_url(server, UrlRole::Plain, None).await;
         waiting.push_back(pending);
         alive.err().map(|_| died)
     }

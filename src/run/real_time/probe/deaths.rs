@@ -10,9 +10,9 @@ use crate::finding::problem::Sighting;
 use crate::run::real_time::deaths::{Kill, NotedDeath};
 use crate::run::real_time::play_log::Suspect;
 use crate::run::real_time::player::Player;
-use crate::run::real_time::remote_urls::UrlRole;
+use crate::run::real_time::remote_subject::UrlRole;
+use crate::run::real_time::subject::Subject;
 use crate::script::Script;
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Identity, Verdict, Violation};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Probe {
         if outcome.trouble.is_some() {
             // What died last may not be seen yet, or not be noted.
             player.died_since(player.starts()).await;
-            if player.deaths().is_empty() && player.is_gone(self.url(UrlRole::Plain)).await {
+            if player.deaths().is_empty() && player.is_gone(self.subject.first()).await {
                 Self::take_gone(player, outcome, &mut BTreeMap::new());
             }
         }
@@ -137,8 +137,8 @@ impl Probe {
             let rest = death.suspects.iter().skip(ALONE).take(TOGETHER).collect();
             kill = self.killer_among(player, rest, plays, on_progress).await?;
         }
-        let Some((endpoint, kill)) = kill else { return Ok(None) };
-        self.shrunk(player, &endpoint, kill, plays, on_progress).await.map(Some)
+        let Some((subject, kill)) = kill else { return Ok(None) };
+        self.shrunk(player, &subject, kill, plays, on_progress).await.map(Some)
     }
 
     /// The one of these that takes the server down alone: they are played all at once, and then in
@@ -149,7 +149,7 @@ impl Probe {
         mut group: Vec<&Suspect>,
         plays: &mut u32,
         on_progress: OnProgress<'_>,
-    ) -> Result<Option<(Endpoint, Kill)>, String> {
+    ) -> Result<Option<(Subject, Kill)>, String> {
         let mut deadly = async |group: &[&Suspect]| {
             *plays += group.len() as u32;
             on_progress(ProbeProgress::Dying(*plays));
@@ -177,35 +177,35 @@ impl Probe {
         &self,
         player: &Player,
         suspect: &Suspect,
-    ) -> Result<Option<(Endpoint, Kill)>, String> {
-        let Some((_, endpoint)) = self.at(&suspect.url) else { return Ok(None) };
+    ) -> Result<Option<(Subject, Kill)>, String> {
+        let Some((_, subject)) = self.at(&suspect.url) else { return Ok(None) };
         let limit = suspect.lived + PATIENCE;
-        let kill = player.kills_twice(endpoint, &suspect.drawn, limit).await?;
-        Ok(kill.map(|kill| (endpoint.clone(), kill)))
+        let kill = player.kills_twice(subject, &suspect.drawn, limit).await?;
+        Ok(kill.map(|kill| (subject.clone(), kill)))
     }
 
     /// Shrinks a script that takes the server down, and plays it again.
     async fn shrunk(
         &self,
         player: &Player,
-        endpoint: &Endpoint,
+        subject: &Subject,
         kill: Kill,
         plays: &mut u32,
         on_progress: OnProgress<'_>,
     ) -> Result<ProbeFinding, String> {
         let index = self.index_of(&kill.script);
-        let role = self.at(&endpoint.url).map_or(UrlRole::Plain, |(role, _)| role);
+        let role = self.at(subject.name()).map_or(UrlRole::Plain, |(role, _)| role);
         on_progress(ProbeProgress::Dying(*plays));
-        let (kill, shrunk) = player.shrink_kill(endpoint, role, kill).await?;
+        let (kill, shrunk) = player.shrink_kill(subject, role, kill).await?;
         *plays += shrunk.plays;
         let mut shown = 0;
         for _ in 0..REPLAYS {
-            shown += u32::from(player.kills(endpoint, &kill.script, None).await?.is_some());
+            shown += u32::from(player.kills(subject, &kill.script, None).await?.is_some());
             *plays += 1;
             on_progress(ProbeProgress::Dying(*plays));
         }
         let violation = violation(&kill.verdict).ok_or("a death that breaks no rule")?;
-        let url = endpoint.url.clone();
+        let url = subject.name().to_owned();
         Ok(ProbeFinding {
             shrunk: true,
             cut_short: !shrunk.is_minimal,
@@ -229,14 +229,14 @@ impl Probe {
     }
 
     /// The URL of this name, and its role.
-    fn at(&self, url: &str) -> Option<(UrlRole, &Endpoint)> {
-        self.server.urls().find(|(_, endpoint)| endpoint.url == url)
+    fn at(&self, url: &str) -> Option<(UrlRole, &Subject)> {
+        self.subject.parts().find(|(_, subject)| subject.name() == url)
     }
 
     /// The index of a script of the campaign; 0 of one that is none of it.
     fn index_of(&self, script: &Script) -> u64 {
         let is_it = |index: &u64| {
-            let (_, drawn) = self.server.nth(&self.limits.bounds, self.seed, *index);
+            let (_, drawn) = self.subject.nth(&self.limits.bounds, self.seed, *index);
             script.steps.starts_with(&drawn.steps) && script.steps.len() <= drawn.steps.len() + 1
         };
         (0..self.scripts).find(is_it).unwrap_or_default()

@@ -164,16 +164,16 @@ impl Probe {
         let player = player.clone();
         if finding.take_shrunk(shrunk, last) {
             finding.index = source.index;
-            finding.url.clone_from(&self.url(source.role).url);
+            self.part(source.role).name().clone_into(&mut finding.url);
             let longer = self.limits.watch > self.limits.horizon;
             if let Some(open) = open.filter(|_| longer && finding.is_open()) {
                 watches.watch(place, async move { Some(player.watch_on(open).await) });
             }
         } else if finding.is_open() {
-            let endpoint = self.url(self.role_of(finding)).clone();
+            let subject = self.part(self.role_of(finding)).clone();
             let (key, script) = (finding.violation.identity, finding.script.clone());
             watches.watch(place, async move {
-                player.play_until_shown_and_watch(&endpoint, key, &script).await
+                player.play_until_shown_and_watch(&subject, key, &script).await
             });
         }
     }
@@ -190,8 +190,8 @@ impl Probe {
             let (probe, player, known) = (self.clone(), player.clone(), Arc::clone(&one.known));
             let (key, source) = (one.finding.violation.identity, one.sources[0].clone());
             watches.watch(place, async move {
-                let endpoint = probe.url(source.role);
-                let played = player.play_until_shown_and_watch(endpoint, key, &source.script).await;
+                let subject = probe.part(source.role);
+                let played = player.play_until_shown_and_watch(subject, key, &source.script).await;
                 let shown = played.as_ref().and_then(|it| it.verdict.find_at_the_deadline(key));
                 if let Some(violation) = shown.filter(|shown| probe.accepts(shown.identity)) {
                     let _ = known.set(violation.identity);
@@ -247,8 +247,8 @@ impl Probe {
         has_time: &(dyn Fn(&Script) -> bool + Sync),
     ) -> Option<(PendingScript, RemoteShrunk)> {
         let source = self.first_that_shows(player, key, sources).await?;
-        let (endpoint, script) = (self.url(source.role), source.script.clone());
-        let shrunk = player.shrink_within(endpoint, source.role, key, script, width, has_time);
+        let (subject, script) = (self.part(source.role), source.script.clone());
+        let shrunk = player.shrink_within(subject, source.role, key, script, width, has_time);
         let shrunk = shrunk.await;
         Some((source, shrunk))
     }
@@ -264,10 +264,10 @@ impl Probe {
         let twice = std::iter::once(0).chain(0..sources.len());
         for place in twice {
             let PendingScript { role, script, .. } = sources[place].clone();
-            let (player, endpoint) = (player.clone(), self.url(role).clone());
+            let (player, subject) = (player.clone(), self.part(role).clone());
             playing.spawn(async move {
                 let batch = vec![script];
-                let shown = player.which_fail(&endpoint, key, batch, Watching::ToDeadline).await;
+                let shown = player.which_fail(&subject, key, batch, Watching::ToDeadline).await;
                 (place, shown.iter().any(|(_, shown)| *shown == Shown::Yes))
             });
         }
@@ -284,13 +284,13 @@ impl Probe {
         source: PendingScript,
         mut shrunk: RemoteShrunk,
     ) -> ShrinkResult {
-        let endpoint = self.url(source.role);
-        let mut last = player.play_and_keep(endpoint, &shrunk.script, key).await.ok();
+        let subject = self.part(source.role);
+        let mut last = player.play_and_keep(subject, &shrunk.script, key).await.ok();
         // At the border of a buffer's size a script shows it now and then only.
         let shows = |(played, _): &KeptPlay| played.verdict.find_at_the_deadline(key).is_some();
         if shrunk.script != source.script && !last.as_ref().is_some_and(shows) {
             shrunk.script = source.script.clone();
-            last = player.play_and_keep(endpoint, &shrunk.script, key).await.ok();
+            last = player.play_and_keep(subject, &shrunk.script, key).await.ok();
         }
         ShrinkResult { source, shrunk, last }
     }

@@ -1,4 +1,4 @@
-//! A campaign over TCP: many scripts at once against a running server.
+//! A campaign over TCP: many scripts at once against a running server, or a client that is started for each.
 //!
 //! Most of a script is waiting, so hundreds run at once: a campaign takes about as long as its
 //! longest scripts, not as their sum. Scripts that break rules are shrunk in the same rounds, and
@@ -27,10 +27,11 @@ pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress, ShutdownSeen};
 
 use super::idle_client::{IdleClient, IdleEnd};
 use super::player::{PlayLimits, Player};
-use super::remote_urls::{RemoteServer, UrlRole};
-use super::server_process::StopSignal;
-use crate::transport::tcp::endpoint::Endpoint;
+use super::process_group::StopSignal;
+use super::remote_subject::{RemoteSubject, UrlRole};
+use super::subject::Subject;
 use crate::verdict::{Identity, Pattern, Reason};
+use crate::wire::Role;
 use campaign::{Campaign, PendingScript, RawFinding};
 use clock::Clock;
 use investigate::{Candidate, CandidateState};
@@ -47,8 +48,8 @@ const FINDINGS: usize = 48;
 /// The settings of a probe.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// The server under test.
-    pub server: RemoteServer,
+    /// The server or client under test.
+    pub subject: RemoteSubject,
     /// Bounds, slack and horizon.
     pub limits: PlayLimits,
     /// Names the scripts, together with their index.
@@ -90,14 +91,15 @@ impl Probe {
             _ = stop.wait_for(|stop| *stop) => {
                 return Ok(ProbeOutcome { stopped: true, ..ProbeOutcome::default() });
             }
-            player = Player::preflight(&self.server, self.limits, self.concurrency) => player?,
+            player = Player::preflight(&self.subject, self.limits, self.concurrency) => player?,
         };
         if let Some(signal) = self.stop {
             return Ok(self.run_rounds(&player, signal, stop, on_progress).await);
         }
-        let plain = self.url(UrlRole::Plain);
-        let may_idle = concurrency > 1 && plain.opening.preamble().is_empty();
-        let idle = may_idle.then(|| IdleClient::start(plain.clone()));
+        // Of a client nobody has to know what becomes of it beside a server that does nothing.
+        let server = self.subject.first().server();
+        let plain = server.filter(|plain| concurrency > 1 && plain.opening.preamble().is_empty());
+        let idle = plain.map(|plain| IdleClient::start(plain.clone()));
         let mut campaign = Campaign::new(self, player.sees_the_server());
         let stopped = tokio::select! {
             biased;
@@ -106,7 +108,7 @@ impl Probe {
         };
         let Campaign { mut outcome, findings: mut raw_findings, .. } = campaign;
         outcome.stopped = stopped;
-        if !stopped && player.is_gone(self.url(UrlRole::Plain)).await {
+        if !stopped && player.is_gone(self.subject.first()).await {
             outcome.trouble = Some(Self::take_gone(&player, &mut outcome, &mut raw_findings));
         }
         while raw_findings.len() > FINDINGS {
@@ -153,7 +155,7 @@ impl Probe {
         }
         let found = candidates.into_iter().map(|candidate| candidate.finding);
         outcome.findings = dead.into_iter().chain(found).collect();
-        if outcome.seems_overloaded() {
+        if outcome.seems_overloaded() && self.subject.role() == Role::Server {
             // Was it too much at once, or does one client make others wait?
             let looking = self.look_at_isolation(&player, &mut outcome, on_progress);
             tokio::select! {
@@ -166,14 +168,15 @@ impl Probe {
         Ok(outcome)
     }
 
-    fn url(&self, role: UrlRole) -> &Endpoint {
-        self.server.endpoint(role).expect("scripts are drawn for parts that there are")
+    /// The URL, or the command, where the application has this role.
+    fn part(&self, role: UrlRole) -> &Subject {
+        self.subject.part(role).expect("scripts are drawn for parts that there are")
     }
 
     fn candidate(&self, key: Identity, raw: RawFinding) -> Candidate {
         let RawFinding { violation, exchange, sources, scripts, is_judged } = raw;
         let PendingScript { index, role, script, .. } = sources[0].clone();
-        let url = self.url(role).url.clone();
+        let url = self.part(role).name().to_owned();
         let finding =
             ProbeFinding { index, ..ProbeFinding::seen(violation, exchange, script, url) };
         let state = CandidateState::Pending;
@@ -186,7 +189,7 @@ impl Probe {
     }
 
     fn role_of(&self, found: &ProbeFinding) -> UrlRole {
-        let own = self.server.urls().find(|(_, endpoint)| endpoint.url == found.url);
+        let own = self.subject.parts().find(|(_, subject)| subject.name() == found.url);
         own.map_or(UrlRole::Plain, |(role, _)| role)
     }
 }

@@ -9,7 +9,6 @@ use super::finding::ProbeFinding;
 use crate::judge::not_repeated;
 use crate::run::real_time::play::Watching;
 use crate::run::real_time::player::Player;
-use crate::run::real_time::remote_urls::UrlRole;
 use crate::run::real_time::rounds::at_once_by_weight;
 use crate::run::real_time::witness::Witness;
 use crate::script::Script;
@@ -32,7 +31,8 @@ const LIGHT: usize = 64;
 pub(super) struct Replays {
     probe: Probe,
     player: Player,
-    witness: Arc<Witness>,
+    /// Of a client, which serves nobody else, there is none.
+    witness: Option<Arc<Witness>>,
 }
 
 /// A finding that was played again.
@@ -50,15 +50,16 @@ struct Replay {
 
 impl Replays {
     pub fn new(probe: &Probe, player: &Player) -> Self {
-        let witness = Arc::new(Witness::start(probe.url(UrlRole::Plain).clone()));
+        let server = probe.subject.first().server().cloned();
+        let witness = server.map(|server| Arc::new(Witness::start(server)));
         Self { probe: probe.clone(), player: player.clone(), witness }
     }
 
     /// Plays the controls and then the script again.
     pub async fn decide_and_play(&self, mut finding: ProbeFinding) -> Result<Again, String> {
         let ProbeFinding { script, violation, exchange, .. } = &finding;
-        let endpoint = self.probe.url(self.probe.role_of(&finding));
-        let decided = self.player.decide(endpoint, script, violation.clone(), exchange).await?;
+        let subject = self.probe.part(self.probe.role_of(&finding));
+        let decided = self.player.decide(subject, script, violation.clone(), exchange).await?;
         (finding.violation, finding.dismissed) = decided.into_parts();
         let mut again = self.play(finding).await?;
         if again.finding.shown < REPLAYS {
@@ -88,13 +89,13 @@ impl Replays {
     ) -> Result<Option<Again>, String> {
         let mut playing = JoinSet::new();
         for source in sources.iter().filter(|source| source.script != finding.script).cloned() {
-            let (player, endpoint) = (self.player.clone(), self.probe.url(source.role).clone());
+            let (player, subject) = (self.player.clone(), self.probe.part(source.role).clone());
             let mut other = finding.clone();
             playing.spawn(async move {
                 let watching = Watching::ToDeadline;
-                let played = player.play_until_on_time(&endpoint, &source.script, watching).await;
+                let played = player.play_until_on_time(&subject, &source.script, watching).await;
                 let shows = played.is_ok_and(|played| other.take_play(played));
-                (other.index, other.url) = (source.index, endpoint.url);
+                (other.index, other.url) = (source.index, subject.name().to_owned());
                 (other.script, other.dismissed) = (source.script, None);
                 other.cut_short = other.shrunk;
                 shows.then_some(other)
@@ -123,13 +124,14 @@ impl Replays {
         let mut playing = JoinSet::new();
         for _ in 0..times {
             let (player, script) = (self.player.clone(), finding.script.clone());
-            let endpoint = self.probe.url(self.probe.role_of(finding)).clone();
-            let witness = Arc::clone(&self.witness);
+            let subject = self.probe.part(self.probe.role_of(finding)).clone();
+            let witness = self.witness.clone();
             playing.spawn(async move {
                 let began = Instant::now();
-                let played = player.play_until_on_time(&endpoint, &script, watching).await?;
-                let shows = player.shows(&endpoint, &script, played, identity).await;
-                Ok(Replay { shows, was_busy: witness.waited_since(began, patience) })
+                let played = player.play_until_on_time(&subject, &script, watching).await?;
+                let shows = player.shows(&subject, &script, played, identity).await;
+                let is_busy = |witness: &Arc<Witness>| witness.waited_since(began, patience);
+                Ok(Replay { shows, was_busy: witness.as_ref().is_some_and(is_busy) })
             });
             if !is_light {
                 replays.extend(std::mem::take(&mut playing).join_all().await);
@@ -141,7 +143,9 @@ impl Replays {
 
     /// Waits until the server is not busy with what was played before, for a bound at most.
     pub async fn at_leisure(&self) {
-        self.witness.at_leisure(self.patience(), self.probe.limits.bounds.longest()).await;
+        if let Some(witness) = &self.witness {
+            witness.at_leisure(self.patience(), self.probe.limits.bounds.longest()).await;
+        }
     }
 
     /// How long the witness waits for an answer of a server that is not busy: as long, less the

@@ -4,7 +4,7 @@
 //! No clock is read here: times count from the beginning of the probe.
 
 use crate::run::real_time::player::PlayLimits;
-use crate::run::real_time::remote_urls::{longest_script, pauses};
+use crate::run::real_time::remote_subject::{longest_script, pauses};
 use crate::run::real_time::whole_server::isolation;
 use crate::script::Script;
 use std::time::Duration;

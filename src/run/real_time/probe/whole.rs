@@ -9,11 +9,11 @@ use crate::exchange::Exchange;
 use crate::finding::problem::Sighting;
 use crate::judge::judge;
 use crate::run::real_time::player::Player;
-use crate::run::real_time::remote_urls::UrlRole;
-use crate::run::real_time::server_process::StopSignal;
+use crate::run::real_time::process_group::StopSignal;
+use crate::run::real_time::remote_subject::UrlRole;
+use crate::run::real_time::subject::Subject;
 use crate::run::real_time::whole_server::{Round, isolation, waves};
 use crate::script::Script;
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Invariant, Violation};
 use tokio::sync::watch;
 
@@ -153,13 +153,13 @@ impl Probe {
 
     fn finding(&self, seen: &Seen, script: Script) -> ProbeFinding {
         let Seen { violation, exchange, index, .. } = seen;
-        let url = self.plain().url.clone();
+        let url = self.plain().name().to_owned();
         let finding = ProbeFinding::seen(violation.clone(), exchange.clone(), script, url);
         ProbeFinding { index: *index, ..finding }
     }
 
-    fn plain(&self) -> &Endpoint {
-        self.url(UrlRole::Plain)
+    fn plain(&self) -> &Subject {
+        self.part(UrlRole::Plain)
     }
 
     /// Plays waves of connections, where the process is hangup's: what grows with each of them.
@@ -213,7 +213,7 @@ impl Probe {
         if self.accepts(identity) {
             return;
         }
-        let url = self.plain().url.clone();
+        let url = self.plain().name().to_owned();
         let finding = ProbeFinding::seen(violation, exchange, script, url);
         let finding = ProbeFinding { shrunk: true, replays, shown: replays, ..finding };
         on_progress(ProbeProgress::News(&finding));

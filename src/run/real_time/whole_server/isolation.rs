@@ -5,7 +5,7 @@
 
 use crate::bounds::Bounds;
 use crate::run::real_time::player::PlayLimits;
-use crate::run::real_time::remote_urls::pauses;
+use crate::run::real_time::remote_subject::pauses;
 use crate::script::Script;
 use std::time::Duration;
 

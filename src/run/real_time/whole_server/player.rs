@@ -7,9 +7,9 @@ use super::waves;
 use crate::exchange::Exchange;
 use crate::judge::{Decision, judge};
 use crate::run::real_time::player::{MAX_TRIES, Player};
-use crate::run::real_time::server_process::StopSignal;
+use crate::run::real_time::process_group::StopSignal;
+use crate::run::real_time::subject::Subject;
 use crate::script::{Act, Command, Script};
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::{Control, Invariant, Verdict, Violation};
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ impl Player {
     /// One line: the server does not start, or cannot be told.
     pub async fn play_whole(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         signal: Option<StopSignal>,
         script: &Script,
         rule: Option<Invariant>,
     ) -> Result<(Exchange, Verdict), String> {
         if rule == Some(Invariant::ReturnsToRest) {
-            let exchange = self.play_waves(endpoint).await;
+            let exchange = self.play_waves(subject).await;
             let exchange = exchange.ok_or("what the server's processes hold is not seen here")?;
             let verdict = judge(&exchange, &self.config.bounds);
             return Ok((exchange, verdict));
@@ -37,17 +37,17 @@ impl Player {
             let signal = signal.ok_or(
                 "the script says `app shutdown`: with which signal? --run 'COMMAND' --stop TERM",
             )?;
-            let played = self.play_shutdown(endpoint, signal, script, true).await?;
+            let played = self.play_shutdown(subject, signal, script, true).await?;
             return Ok((played.exchange, played.verdict));
         }
-        Ok(self.play_apart(endpoint, script).await)
+        Ok(self.play_apart(subject, script).await)
     }
 
     /// A round: a server that runs, the clients of `script`, and the signal. No process is left behind
     /// it. One that is late is watched on `to_the_horizon`, or not.
     pub(in crate::run::real_time) async fn play_shutdown(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         signal: StopSignal,
         script: &Script,
         to_the_horizon: bool,
@@ -63,7 +63,7 @@ impl Player {
             let horizon = self.config.horizon.max(self.config.bounds.shutdown());
             let beyond = if to_the_horizon { horizon } else { Duration::ZERO };
             let config = &self.config;
-            let together = Together { config, endpoint, stop, watched: Duration::ZERO, beyond };
+            let together = Together { config, subject, stop, watched: Duration::ZERO, beyond };
             let mut played = together.play(script).await;
             let stopped = process.clone();
             let _ = tokio::task::spawn_blocking(move || stopped.stop_within(Duration::ZERO)).await;
@@ -78,22 +78,22 @@ impl Player {
     /// seen.
     pub(in crate::run::real_time) async fn play_waves(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
     ) -> Option<Exchange> {
-        waves::play(&self.config, endpoint, self.process()?).await
+        waves::play(&self.config, subject, self.process()?).await
     }
 
     /// Several clients at once, of which some may not read; and, where one of the others waits, the
     /// same without those that do not.
     pub(in crate::run::real_time) async fn play_apart(
         &self,
-        endpoint: &Endpoint,
+        subject: &Subject,
         script: &Script,
     ) -> (Exchange, Verdict) {
         let bounds = &self.config.bounds;
         let watched = isolation::watched(script, bounds, self.config.slack);
         let (config, beyond) = (&self.config, Duration::ZERO);
-        let together = Together { config, endpoint, stop: None, watched, beyond };
+        let together = Together { config, subject, stop: None, watched, beyond };
         let TogetherPlayed { exchange, mut verdict, .. } = together.play(script).await;
         let certain = std::mem::take(&mut verdict.violations);
         // What a control has to decide is dismissed for now.

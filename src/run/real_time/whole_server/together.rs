@@ -7,11 +7,12 @@ use super::merge::{OneConnection, merged};
 use crate::exchange::{AfterDeadline, Death, Event, Exchange, Time, What};
 use crate::judge::judge;
 use crate::run::real_time::play::PlayConfig;
+use crate::run::real_time::process_group::StopSignal;
 use crate::run::real_time::record::Record;
-use crate::run::real_time::remote_urls::pauses;
-use crate::run::real_time::server_process::{ServerProcess, StopSignal};
+use crate::run::real_time::remote_subject::pauses;
+use crate::run::real_time::server_process::ServerProcess;
+use crate::run::real_time::subject::Subject;
 use crate::script::{Act, Command, Millis, Script, Step};
-use crate::transport::tcp::endpoint::Endpoint;
 use crate::verdict::Verdict;
 use crate::wire::handshake;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +37,7 @@ const BEYOND: Duration = Duration::from_millis(20);
 /// Plays scripts of several connections.
 pub(in crate::run::real_time) struct Together<'a> {
     pub config: &'a Arc<PlayConfig>,
-    pub endpoint: &'a Endpoint,
+    pub subject: &'a Subject,
     /// The process, and the signal that tells it to shut down, where scripts may say so.
     pub stop: Option<(&'a ServerProcess, StopSignal)>,
     /// How long a play without a shutdown is watched, at most.
@@ -78,9 +79,9 @@ impl Together<'_> {
         let scripts = script.each();
         let first = scripts.iter().filter(|script| is_first(script)).count();
         for (number, script) in scripts.into_iter().enumerate() {
-            let (config, endpoint) = (Arc::clone(self.config), self.endpoint.clone());
+            let (config, subject) = (Arc::clone(self.config), self.subject.clone());
             let shared = shared.clone();
-            playing.spawn(async move { (number, one(&config, &endpoint, &script, shared).await) });
+            playing.spawn(async move { (number, one(&config, &subject, &script, shared).await) });
         }
         let mut server = Vec::new();
         let exit = if tells_to_shut_down(script) {
@@ -149,7 +150,7 @@ impl Together<'_> {
     }
 
     fn waited_since(&self, start: Instant) -> Duration {
-        let waited = self.config.table.as_ref().map(|table| table.waited_since(start));
+        let waited = self.config.table.as_ref().map(|table| table.waited_since(None, start));
         waited.unwrap_or_default().min(self.config.bounds.longest())
     }
 }
@@ -196,7 +197,7 @@ fn has_response(record: &Record) -> bool {
 /// Plays one connection of a script.
 async fn one(
     config: &PlayConfig,
-    endpoint: &Endpoint,
+    subject: &Subject,
     script: &Script,
     shared: Shared,
 ) -> OneConnection {
@@ -220,7 +221,7 @@ async fn one(
     let now = || Time::from(start.elapsed());
     let is_first = after.duration().is_zero();
     let offered = now();
-    let Ok(mut connection) = config.open(endpoint, &script, config.slack).await else {
+    let Ok(mut connection) = config.open(subject, &script, config.slack).await else {
         return OneConnection { offered, refused: Some(now()), seen: None, is_first };
     };
     let connected = Time::from(connection.record().start() - start);

@@ -6,8 +6,8 @@ use crate::exchange::{Event, Exchange, HeldAfter, Time, What};
 use crate::run::real_time::play::{PlayConfig, Watching};
 use crate::run::real_time::process_members::Holdings;
 use crate::run::real_time::server_process::ServerProcess;
+use crate::run::real_time::subject::Subject;
 use crate::script::Script;
-use crate::transport::tcp::endpoint::Endpoint;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -44,7 +44,7 @@ pub(in crate::run::real_time) fn script() -> Script {
 /// Plays waves against a server that hangup started; `None` where what it holds is not seen.
 pub(in crate::run::real_time) async fn play(
     config: &Arc<PlayConfig>,
-    endpoint: &Endpoint,
+    subject: &Subject,
     process: &ServerProcess,
 ) -> Option<Exchange> {
     let start = Instant::now();
@@ -53,7 +53,7 @@ pub(in crate::run::real_time) async fn play(
     let mut last = process.holdings()?;
     let mut waves: Vec<Holdings> = Vec::new();
     for wave in 1..=WAVES_OF_MEMORY {
-        one(config, endpoint).await;
+        one(config, subject).await;
         last = at_rest(config, process, last).await?;
         waves.push(last);
         let Holdings { descriptors, threads, memory: resident } = last;
@@ -79,14 +79,14 @@ fn may_be_memory_alone(waves: &[Holdings]) -> bool {
 }
 
 /// One wave: all its connections have ended, or were given up, when it is over.
-async fn one(config: &Arc<PlayConfig>, endpoint: &Endpoint) {
+async fn one(config: &Arc<PlayConfig>, subject: &Subject) {
     let mut playing = JoinSet::new();
     for text in CLIENTS.iter().cycle().take(CONNECTIONS as usize) {
-        let (config, endpoint) = (Arc::clone(config), endpoint.clone());
+        let (config, subject) = (Arc::clone(config), subject.clone());
         let script: Script = text.parse().expect("a script");
         playing.spawn(async move {
             // Who is not accepted leaves nothing behind.
-            let _ = config.play(&endpoint, &script, Watching::ToDeadline).await;
+            let _ = config.play(&subject, &script, Watching::ToDeadline).await;
         });
     }
     playing.join_all().await;

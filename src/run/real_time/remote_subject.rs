@@ -1,21 +1,24 @@
-//! The URLs of a server under test, the role of each, and the scripts that suit them.
+//! The URLs of a server under test, or the commands of a client, the role of each, and the scripts
+//! that suit them.
 //!
-//! Over TCP hangup cannot command an application. Its URLs stand for commands: on one the
-//! application closes on open, on one it sends messages, on one it echoes. A script is played
-//! on a URL whose role it needs. A script that no role suits is not drawn.
+//! Over TCP hangup cannot command an application. A server's URLs stand for that, and the commands that
+//! start a client: on one the application closes on open, on one it sends messages, on one it echoes. A
+//! script is played where the application has the role that it needs. A script that no role suits is not
+//! drawn.
 //!
 //! This file opens no connection.
 
 use super::play::SETTLE;
 use super::server_process::ServerProcess;
+use super::subject::Subject;
 use crate::bounds::Bounds;
 use crate::generate::GeneratorConfig;
 use crate::script::{
-    Act, Command, Content, DeclaredLength, Frame, Kind, Millis, Pace, Piece, Script, Send, Setting,
-    Size, Step, Unit,
+    Accept, Act, Answer, Command, Content, DeclaredLength, Frame, Kind, Millis, Pace, Piece,
+    Script, Send, Setting, Size, Step, Unit,
 };
 use crate::target::AppSteps;
-use crate::transport::tcp::endpoint::Endpoint;
+use crate::wire::Role;
 use std::time::Duration;
 
 /// A message on an echoing URL that is to fill all buffers on the way back: so many of
@@ -24,7 +27,7 @@ const FILLING_MESSAGES: (u32, Size) = (12, Size(512 << 10));
 /// From this size on a drawn message is meant to fill buffers.
 const FILLING_SIZE: usize = 10_000;
 
-/// What the application does by itself on a URL.
+/// What the application does by itself on a server's URL, or where a command starts the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UrlRole {
     /// Nothing that scripts count on.
@@ -41,17 +44,30 @@ impl UrlRole {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Bye, Self::Echo, Self::Push];
 
-    /// What is not tested where no URL has this role.
-    pub const fn untested_without(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Bye => "a close that the server starts (needs --bye URL)",
-            Self::Echo => {
+    /// What is not tested of a subject of this role where no URL, or no command, has this one; `None`
+    /// where there is nothing like that.
+    pub const fn untested_without(self, subject: Role) -> Option<&'static str> {
+        let what = match (self, subject) {
+            (Self::Push, Role::Client) => return None,
+            (Self::Plain, Role::Client) => {
+                "a close that the server starts, and what it sends a client that keeps the connection \
+                 (needs --run COMMAND)"
+            }
+            (Self::Bye, Role::Client) => "a close that the client starts (needs --closes COMMAND)",
+            (Self::Echo, Role::Client) => {
+                "a close while the client sends what it was asked for (needs --echoes COMMAND)"
+            }
+            (Self::Plain, _) => return None,
+            (Self::Bye, _) => "a close that the server starts (needs --bye URL)",
+            (Self::Echo, _) => {
                 "a close while the server sends what the client asked for (needs --echo \
                  URL)"
             }
-            Self::Push => "a close while the server sends messages of its own (needs --push URL)",
-        }
+            (Self::Push, _) => {
+                "a close while the server sends messages of its own (needs --push URL)"
+            }
+        };
+        Some(what)
     }
 
     /// The step that stands in scripts for what the application does by itself.
@@ -64,23 +80,22 @@ impl UrlRole {
         Some(Act::App(command, Pace::Once))
     }
 
-    /// The scripts that no campaign should be without: the client closes, also with output
-    /// under way that it does not read; where the application closes, the client says
-    /// nothing more, or goes on sending.
-    fn fixed_scripts(self, bounds: &Bounds) -> Vec<Script> {
-        let opening = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
+    /// The scripts that no campaign should be without: the actor closes, also with output
+    /// under way that it does not read; where the application closes, the actor says
+    /// nothing more, or goes on sending. A client is also left alone with its request, and with a
+    /// connection on which both Closes are there.
+    fn fixed_scripts(self, subject: Role, bounds: &Bounds) -> Vec<Script> {
         let frame = |kind, pace| {
             let unit = Unit::Frame(Frame::new(kind));
             Act::Send(Send { piece: Piece::Whole, unit, pace })
         };
-        let begin: Vec<Act> =
-            [Some(Act::Send(opening)), self.step()].into_iter().flatten().collect();
+        let begin: Vec<Act> = [Some(opening(subject)), self.step()].into_iter().flatten().collect();
         let fifth = Millis((bounds.close / 5).as_millis() as u32);
         let half = Millis((bounds.close / 2).as_millis() as u32);
         let close = frame(Kind::Close(Some(1000), Content::Empty), Pace::Once);
         let (times, size) = FILLING_MESSAGES;
         let fill = frame(Kind::Binary(Content::Fill(size)), Pace::Times(times, Millis(0)));
-        let ends: Vec<Vec<Act>> = match self {
+        let mut ends: Vec<Vec<Act>> = match self {
             Self::Plain => {
                 // The longest length there is: sums with it overflow.
                 let declared = |kind| {
@@ -89,7 +104,7 @@ impl UrlRole {
                     vec![Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once })]
                 };
                 vec![
-                    vec![close],
+                    vec![close.clone()],
                     declared(Kind::Text(Content::Empty)),
                     declared(Kind::Ping(Content::Empty)),
                 ]
@@ -97,18 +112,23 @@ impl UrlRole {
             Self::Bye => {
                 vec![vec![], vec![frame(Kind::Ping(Content::Empty), Pace::Times(6, fifth))]]
             }
-            Self::Echo => vec![vec![close.clone()], vec![Act::StopReading, fill, close]],
+            Self::Echo => vec![vec![close.clone()], vec![Act::StopReading, fill, close.clone()]],
             Self::Push => {
-                vec![vec![close.clone()], vec![Act::StopReading, Act::Wait(half), close]]
+                vec![vec![close.clone()], vec![Act::StopReading, Act::Wait(half), close.clone()]]
             }
         };
+        if self == Self::Bye && subject == Role::Client {
+            ends.push(vec![close]);
+        }
         let script = |end: Vec<Act>| Script {
             steps: begin.iter().cloned().chain(end).map(Step::from).collect(),
         };
-        ends.into_iter().map(script).collect()
+        let unanswered = self == Self::Plain && subject == Role::Client;
+        let unanswered = unanswered.then(|| Script { steps: Vec::new() });
+        ends.into_iter().map(script).chain(unanswered).collect()
     }
 
-    /// Whether `script` can be played on a URL with this role: its application commands are what
+    /// Whether `script` can be played where the application has this role: its application commands are what
     /// the application does there by itself.
     pub fn suits(self, script: &Script) -> bool {
         let mut commands = script.steps.iter().enumerate();
@@ -117,30 +137,35 @@ impl UrlRole {
             None => commands.count() == 0,
             Some(own) => {
                 let commands: Vec<_> = commands.collect();
-                begins_with_upgrade(script)
+                begins_with_opening(script)
                     && matches!(commands[..], [(1, step)] if *step == Step::from(own))
             }
         }
     }
 
-    /// The role that a script needs; `None` where no URL can do what it asks for.
+    /// The role that a script needs; `None` where no application can do what it asks for.
     pub fn of(script: &Script) -> Option<Self> {
         [Self::Plain, Self::Bye, Self::Push].into_iter().find(|role| role.suits(script))
     }
 }
 
-/// A server by its URLs.
+/// A server by its URLs, or a client by its commands.
 #[derive(Clone, Debug)]
-pub struct RemoteServer {
-    urls: Vec<(UrlRole, Endpoint)>,
-    /// The process, where hangup starts it.
+pub struct RemoteSubject {
+    parts: Vec<(UrlRole, Subject)>,
+    /// The server's process, where hangup starts it.
     process: Option<ServerProcess>,
 }
 
-impl RemoteServer {
-    /// A server whose application does nothing on `plain` that scripts count on.
-    pub fn new(plain: Endpoint) -> Self {
-        Self { urls: vec![(UrlRole::Plain, plain)], process: None }
+impl RemoteSubject {
+    /// One whose application does nothing on `plain` that scripts count on.
+    pub fn new(plain: impl Into<Subject>) -> Self {
+        Self::with_role(UrlRole::Plain, plain)
+    }
+
+    /// One whose application has this role on its only URL, or by its only command.
+    pub fn with_role(role: UrlRole, subject: impl Into<Subject>) -> Self {
+        Self { parts: vec![(role, subject.into())], process: None }
     }
 
     /// The same of a server that hangup starts: before it is played first, and after each death.
@@ -148,57 +173,76 @@ impl RemoteServer {
         Self { process: Some(process), ..self }
     }
 
-    /// The process, where hangup starts it.
+    /// The server's process, where hangup starts it.
     pub(super) fn process(&self) -> Option<&ServerProcess> {
         self.process.as_ref()
     }
 
-    /// Adds the URL where it does `role`.
-    pub fn with(mut self, role: UrlRole, endpoint: Endpoint) -> Self {
-        self.urls.push((role, endpoint));
-        self.urls.sort_by_key(|(role, _)| *role);
+    /// Adds the URL, or the command, where it does `role`.
+    pub fn with(mut self, role: UrlRole, subject: impl Into<Subject>) -> Self {
+        self.parts.push((role, subject.into()));
+        self.parts.sort_by_key(|(role, _)| *role);
         self
     }
 
-    /// The parts that it has.
-    pub fn urls(&self) -> impl Iterator<Item = (UrlRole, &Endpoint)> {
-        self.urls.iter().map(|(role, endpoint)| (*role, endpoint))
+    /// Which end of a connection it is.
+    pub fn role(&self) -> Role {
+        self.first().role()
     }
 
-    /// The URL for `role`.
-    pub(super) fn endpoint(&self, role: UrlRole) -> Option<&Endpoint> {
-        self.urls().find(|(own, _)| *own == role).map(|(_, endpoint)| endpoint)
+    /// The parts that it has.
+    pub fn parts(&self) -> impl Iterator<Item = (UrlRole, &Subject)> {
+        self.parts.iter().map(|(role, subject)| (*role, subject))
+    }
+
+    /// The first part: the plain one, where there is one.
+    pub fn first(&self) -> &Subject {
+        &self.parts[0].1
+    }
+
+    /// The part for `role`.
+    pub(super) fn part(&self, role: UrlRole) -> Option<&Subject> {
+        self.parts().find(|(own, _)| *own == role).map(|(_, subject)| subject)
+    }
+
+    /// Whether its application closes where it has the role for that.
+    pub fn closes_by_itself(&self) -> bool {
+        self.part(UrlRole::Bye).is_some()
     }
 
     /// The parts that it lacks.
     pub fn missing_roles(&self) -> impl Iterator<Item = UrlRole> {
-        UrlRole::ALL.into_iter().filter(|role| self.endpoint(*role).is_none())
+        UrlRole::ALL.into_iter().filter(|role| self.part(*role).is_none())
     }
 
     /// Whether the script at `index` of every campaign is one of the most usual.
     pub(super) fn is_usual(&self, bounds: &Bounds, index: u64) -> bool {
-        let roles = self.urls.len() as u64;
-        let role = self.urls[(index % roles) as usize].0;
-        index / roles < role.fixed_scripts(bounds).len() as u64
+        let roles = self.parts.len() as u64;
+        let role = self.parts[(index % roles) as usize].0;
+        index / roles < role.fixed_scripts(self.role(), bounds).len() as u64
     }
 
     /// The script at `index` of the campaign with `seed`, and the role that it is for:
     /// first what is most usual on each, then whatever is drawn.
     pub fn nth(&self, bounds: &Bounds, seed: u64, index: u64) -> (UrlRole, Script) {
-        let roles = self.urls.len() as u64;
-        let role = self.urls[(index % roles) as usize].0;
-        if let Some(fixed) = role.fixed_scripts(bounds).into_iter().nth((index / roles) as usize) {
+        let roles = self.parts.len() as u64;
+        let role = self.parts[(index % roles) as usize].0;
+        if let Some(fixed) =
+            role.fixed_scripts(self.role(), bounds).into_iter().nth((index / roles) as usize)
+        {
             return (role, fixed);
         }
         let app = if role == UrlRole::Echo { AppSteps::SEND } else { AppSteps::NONE };
-        let mut script =
-            GeneratorConfig { bounds: *bounds, app, ..GeneratorConfig::default() }.nth(seed, index);
+        let subject = self.role();
+        let config =
+            GeneratorConfig { bounds: *bounds, app, subject, ..GeneratorConfig::default() };
+        let mut script = config.nth(seed, index);
         script.steps.retain(|step| can_be_set_here(&step.act));
         if role == UrlRole::Echo {
             script.steps.iter_mut().for_each(ask_for_echo);
         }
         if let Some(own) = role.step() {
-            insert_after_opening(&mut script, own);
+            insert_after_opening(&mut script, subject, own);
         }
         (role, shortened_to(script, longest_script(bounds)))
     }
@@ -220,32 +264,45 @@ fn can_be_set_here(act: &Act) -> bool {
     !matches!(act, Act::Set(setting, _) if *setting != Setting::Window)
 }
 
-/// Whether the script begins with a whole request, and what comes next finds the
-/// connection open.
-fn begins_with_upgrade(script: &Script) -> bool {
+/// The opening, as the actor plays it against a subject in this role.
+fn opening(subject: Role) -> Act {
+    let unit = match subject {
+        Role::Server => Unit::Upgrade(None),
+        Role::Client => Unit::Accept(Accept::USUAL),
+    };
+    Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once })
+}
+
+/// Whether the script begins with a whole request, or a whole answer that opens, and what comes next
+/// finds the connection open.
+fn begins_with_opening(script: &Script) -> bool {
     let whole = |step: &Step| match &step.act {
-        Act::Send(send) => {
-            matches!(send.unit, Unit::Upgrade(_))
-                && send.piece == Piece::Whole
-                && send.pace == Pace::Once
-        }
+        Act::Send(Send { piece: Piece::Whole, unit, pace: Pace::Once }) => match unit {
+            Unit::Upgrade(_) => true,
+            Unit::Accept(accept) => accept.answer == Answer::Opens,
+            _ => false,
+        },
         _ => false,
     };
     script.steps.first().is_some_and(whole)
 }
 
 /// Puts what the application does by itself behind the opening, which is made whole.
-fn insert_after_opening(script: &mut Script, own: Act) {
-    if !begins_with_upgrade(script) {
-        let upgrade = Send { piece: Piece::Whole, unit: Unit::Upgrade(None), pace: Pace::Once };
+fn insert_after_opening(script: &mut Script, subject: Role, own: Act) {
+    if !begins_with_opening(script) {
+        let is_raw = |unit: &Unit| matches!(unit, Unit::Raw(_));
         let begins = script.steps.first().is_some_and(|step| match &step.act {
-            Act::Send(send) => matches!(send.unit, Unit::Upgrade(_) | Unit::Raw(_)),
+            Act::Send(send) => matches!(send.unit, Unit::Upgrade(_)) || is_raw(&send.unit),
             _ => false,
         });
         if begins {
             script.steps.remove(0);
         }
-        script.steps.insert(0, Act::Send(upgrade).into());
+        // A second answer would be no frame.
+        let answers =
+            |act: &Act| matches!(act, Act::Send(send) if matches!(send.unit, Unit::Accept(_)));
+        script.steps.retain(|step| !answers(&step.act));
+        script.steps.insert(0, opening(subject).into());
     }
     if let Some(next) = script.steps.get_mut(1) {
         next.joined = false;
@@ -330,17 +387,55 @@ fn fewer_repetitions(act: Act, time: Duration) -> Option<Act> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::tcp::endpoint::RequestOptions;
+    use crate::run::real_time::{ClientCommand, ClientStarts};
+    use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 
-    fn server() -> RemoteServer {
+    fn server() -> RemoteSubject {
         let endpoint = |path: &str| {
             let url = format!("ws://127.0.0.1:1{path}");
             Endpoint::resolve(&url, &RequestOptions::default()).expect("a URL")
         };
-        RemoteServer::new(endpoint("/"))
+        RemoteSubject::new(endpoint("/"))
             .with(UrlRole::Push, endpoint("/push"))
             .with(UrlRole::Bye, endpoint("/bye"))
             .with(UrlRole::Echo, endpoint("/echo"))
+    }
+
+    fn client() -> RemoteSubject {
+        let starts = ClientStarts::new("client.log".into(), Duration::from_secs(1));
+        let command = |line: &str| Subject::Client(ClientCommand::new(line.to_owned(), &starts));
+        RemoteSubject::new(command("client"))
+            .with(UrlRole::Bye, command("client closes"))
+            .with(UrlRole::Echo, command("client echoes"))
+    }
+
+    #[test]
+    fn scripts_for_a_client_are_a_servers_and_suit_its_commands() {
+        let mut late = 0;
+        for index in 0..6_000 {
+            let (role, script) = client().nth(&Bounds::default(), 3, index);
+            assert!(role.suits(&script), "{role:?}:\n{script}");
+            let text = script.to_string();
+            assert!(!text.contains("upgrade"), "{text}");
+            let answers = text.matches("accept").count();
+            assert!(role == UrlRole::Plain || answers == 1, "{role:?}:\n{text}");
+            late += u32::from(role == UrlRole::Plain && text.starts_with("wait "));
+        }
+        assert!(late > 10, "{late} answer late");
+    }
+
+    #[test]
+    fn a_client_is_first_closed_then_closes_and_is_left_alone_with_its_request() {
+        let first: Vec<String> = (0..12)
+            .map(|index| client().nth(&Bounds::default(), 3, index))
+            .map(|(role, script)| format!("{role:?} {script}"))
+            .collect();
+        assert_eq!(first[0], "Plain accept\nclose 1000\n");
+        assert_eq!(first[1], "Bye accept\napp close\n");
+        assert_eq!(first[2], "Echo accept\nclose 1000\n");
+        assert_eq!(first[4], "Bye accept\napp close\nping x 6 every 1s\n");
+        assert_eq!(first[7], "Bye accept\napp close\nclose 1000\n");
+        assert_eq!(first[9], "Plain ");
     }
 
     fn drawn(count: u64) -> Vec<(UrlRole, Script)> {
@@ -384,6 +479,9 @@ mod tests {
             ("upgrade\nclose\n", Some(UrlRole::Plain)),
             ("upgrade\napp close\nstop reading\n", Some(UrlRole::Bye)),
             ("upgrade\napp send text\n", Some(UrlRole::Push)),
+            ("accept\nclose\n", Some(UrlRole::Plain)),
+            ("accept\napp close\nping\n", Some(UrlRole::Bye)),
+            ("accept 404\napp close\n", None),
             ("upgrade\nping\napp close\n", None),
             ("upgrade\napp close 1001\n", None),
             ("upgrade\napp close\napp send text\n", None),

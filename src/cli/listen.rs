@@ -1,0 +1,85 @@
+//! `hangup listen`: a campaign over real TCP against a client, which is started for each script.
+
+use super::args::Listen as Options;
+use super::remote::seconds;
+use super::start::{Clients, Started};
+use super::stop::Stop;
+use super::tcp_campaign::{TcpCampaign, say};
+use super::{Done, Trouble};
+use crate::excerpt;
+use crate::report;
+use crate::run::real_time::{
+    ClientCommand, Probe, RemoteSubject, Subject, UrlRole, longest_script,
+};
+use crate::script::Millis;
+
+/// How many programs are begun a second at most: each takes a processor for a while.
+const RATE: u32 = 100;
+
+pub(super) fn run(options: &Options, stop: &Stop) -> Done {
+    let mut words = options.campaign.promises.words();
+    words.extend(start_words(options));
+    let campaign = TcpCampaign {
+        name: commands(options).next().map_or("", |(_, line)| line),
+        options: &options.campaign,
+        scripts: options.scripts,
+        concurrency: options.concurrency,
+        rate: RATE,
+        signal: None,
+        words,
+        subject: &|| client(options, stop),
+        announce: &|probe| announce(probe, options),
+    };
+    campaign.run(stop)
+}
+
+/// The commands that were given, each with what the application does by itself.
+fn commands(options: &Options) -> impl Iterator<Item = (UrlRole, &str)> {
+    let all = [
+        (UrlRole::Plain, &options.run),
+        (UrlRole::Bye, &options.closes),
+        (UrlRole::Echo, &options.echoes),
+    ];
+    all.into_iter().filter_map(|(role, line)| Some((role, line.as_deref()?)))
+}
+
+fn client(options: &Options, stop: &Stop) -> Result<(RemoteSubject, Option<Started>), Trouble> {
+    let clients = Clients::new(options.start_within, stop)?;
+    let mut parts = commands(options).map(|(role, line)| {
+        (role, Subject::Client(ClientCommand::new(line.to_owned(), clients.starts())))
+    });
+    let (role, first) = parts.next().ok_or("no command: say --run, --closes or --echoes")?;
+    let first = RemoteSubject::with_role(role, first);
+    let subject = parts.fold(first, |all, (role, part)| all.with(role, part));
+    Ok((subject, Some(Started::Clients(clients))))
+}
+
+/// The option of `replay` that is needed: it gives a program longer to connect by default.
+fn start_words(options: &Options) -> Vec<String> {
+    let within = options.start_within.to_string();
+    if options.start_within <= Millis(30_000) {
+        Vec::new()
+    } else {
+        vec!["--start-within".to_owned(), within]
+    }
+}
+
+fn announce(probe: &Probe, options: &Options) {
+    let bounds = &probe.limits.bounds;
+    let lines: Vec<String> = commands(options)
+        .map(|(_, line)| format!("`{}`", excerpt::clipped(line, excerpt::MOST_OF_A_PATH)))
+        .collect();
+    say(
+        &report::wrap(&format!(
+            "{} against {}: at most {} at once. Pauses in a script: at most {}. Bound for closing: {}, \
+             plus {} slack",
+            report::count(probe.scripts as usize, "script"),
+            lines.join(" and "),
+            report::count(probe.concurrency, "program"),
+            seconds(longest_script(bounds)),
+            seconds(bounds.close),
+            seconds(probe.limits.slack),
+        )),
+        options.campaign.format,
+    );
+}

@@ -1,0 +1,29 @@
+"""A WebSocket client that closes once it is open: python3 closing_client.py HOW URL.
+
+for-ever: its close waits for the server for ever. deadline: for half a second. stays: as that, and the
+program does not end. aborts: as that, and it aborts."""
+import os, socket, sys, time
+from urllib.parse import urlsplit
+
+how, url = sys.argv[1], urlsplit(sys.argv[2])
+ws = socket.create_connection((url.hostname, url.port))
+ws.sendall(b"GET / HTTP/1.1\r\nHost: %b\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % url.netloc.encode())
+head = b""
+while not head.endswith(b"\r\n\r\n"):
+    head += ws.recv(1) or sys.exit("no answer")
+mask = os.urandom(4)
+ws.sendall(b"\x88\x82" + mask + bytes([3 ^ mask[0], 0xE8 ^ mask[1]]))
+end = time.monotonic() + 0.5
+try:
+    while how == "for-ever" or time.monotonic() < end:
+        ws.settimeout(None if how == "for-ever" else max(end - time.monotonic(), 0.001))
+        if not ws.recv(65536):
+            break
+except OSError:
+    pass
+ws.close()
+if how == "stays":
+    time.sleep(60)
+if how == "aborts":
+    os.abort()
