@@ -453,14 +453,7 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             let text = format!("server: is told to send all {bytes} bytes");
             return Some((Lane::Server, Kind::Application, text));
         }
-        What::Held(held) => {
-            let HeldAfter { connections, descriptors, threads, memory } = **held;
-            let mib = memory as f64 / f64::from(1 << 20);
-            let text = format!(
-                "{connections} have ended: {descriptors} descriptors, {threads} threads, {mib:.1} MiB"
-            );
-            return Some((Lane::Server, Kind::Waits, text));
-        }
+        What::Held(held) => return Some((Lane::Server, Kind::Waits, after_a_wave(held))),
         What::StoppedListening => (Lane::Server, Kind::Other, "server: stops listening"),
         What::ServerReturned => (Lane::Server, Kind::Released, "server: has shut down"),
         What::Died(death) => return Some((Lane::Server, Kind::Crash, death.to_string())),
@@ -478,6 +471,13 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
         | What::Noted(Note::Reports) => return None,
     };
     Some((lane, kind, text.to_owned()))
+}
+
+/// What the processes of a server hold once a wave of connections has ended.
+fn after_a_wave(held: &HeldAfter) -> String {
+    let HeldAfter { connections, descriptors, threads, memory } = *held;
+    let mib = memory as f64 / f64::from(1 << 20);
+    format!("{connections} have ended: {descriptors} descriptors, {threads} threads, {mib:.1} MiB")
 }
 
 /// What a server that has not let go is doing, as far as that was seen.
