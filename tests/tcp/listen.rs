@@ -131,7 +131,9 @@ fn an_interrupted_campaign_leaves_no_program_behind() {
     assert!(left() >= 2, "programs run");
     let id = campaign_id(&campaign);
     assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
-    assert_eq!(campaign.wait().expect("it ends").code(), Some(1), "what was found is reported");
+    // What was found by then is reported; mostly that is nothing yet.
+    let code = campaign.wait().expect("it ends").code();
+    assert!(matches!(code, Some(1 | 2)), "{code:?}");
     let found = Command::new("pgrep").args(["-f", &mark]).output().expect("pgrep");
     assert_eq!(String::from_utf8_lossy(&found.stdout), "", "{mark}");
 }
