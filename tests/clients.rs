@@ -8,12 +8,13 @@ use hangup::script::{Command, Script};
 use hangup::target::reference_client::ReferenceClient;
 use hangup::target::reference_client::faults::ClientFault;
 use hangup::target::tungstenite::deviations;
-use hangup::verdict::{Ending, Invariant, Problem};
+use hangup::verdict::{Ending, Invariant, Level, Problem};
 use hangup::wire::Role;
 use hangup::{AppSteps, Application, Connection, Target, secs};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::client_async;
 
 /// How many scripts each fault is played by, and the honest client.
@@ -102,6 +103,47 @@ fn the_ends_are_named_by_their_roles() {
     let row = |text: &str| timeline.lines().find(|line| line.contains(text)).expect("a row");
     assert!(row("upgrade request").ends_with("->"), "{timeline}");
     assert!(row("101 Switching Protocols").contains("<-"), "{timeline}");
+}
+
+#[test]
+fn a_masked_frame_that_a_client_serves_is_against_a_must() {
+    let target: Arc<dyn Target> = Arc::new(ReferenceClient::with(ClientFault::TakesMasked));
+    let script: Script = "accept\nmasked ping\n".parse().expect("a script");
+    let (_, verdict) = play_and_judge(&target, &target.bounds(), &script, 0);
+    let of_masks = |rule: Invariant| {
+        verdict.violations.iter().find(|found| found.identity.invariant() == rule)
+    };
+    let found = of_masks(Invariant::RefusesIllegal).expect("it is served");
+    assert_eq!(found.level, Level::Must, "5.1: a client MUST close a connection");
+}
+
+/// Answers the first frame with this Close, and is gone.
+async fn closes_with(mut io: Connection, code: u16) {
+    let _ = io.write_all(hangup::wire::handshake::REQUEST.as_bytes()).await;
+    let mut came = Vec::new();
+    while !came.windows(4).any(|bytes| bytes == b"\r\n\r\n") || came.ends_with(b"\n") {
+        if !matches!(io.read_buf(&mut came).await, Ok(1..)) {
+            return;
+        }
+    }
+    let [high, low] = code.to_be_bytes();
+    let _ = io.write_all(&[0x88, 0x82, 1, 2, 3, 4, high ^ 1, low ^ 2]).await;
+}
+
+#[test]
+fn a_client_that_fails_the_connection_need_not_wait_for_the_server() {
+    let ends_first = |code: u16| {
+        let suite = hangup::client_suite(move |io, _| closes_with(io, code)).named("closes-with");
+        let target: Arc<dyn Target> = Arc::new(suite.into_target());
+        let script: Script = "accept\n16-bit close\n".parse().expect("a script");
+        let (_, verdict) = play_and_judge(&target, &target.bounds(), &script, 0);
+        verdict
+            .violations
+            .iter()
+            .any(|found| found.identity.invariant() == Invariant::WaitsForTheServer)
+    };
+    assert!(ends_first(1000));
+    assert!(!ends_first(1002), "7.1.7");
 }
 
 /// The client of the issue: its close waits for the server's, for ever.

@@ -174,6 +174,10 @@ pub(super) const fn of_a_violation(fault: Fault) -> Level {
         //# The server MUST close the connection upon receiving a
         //# frame that is not masked.
         Fault::Unmasked => Level::Must,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+        //# A client MUST close a connection if it detects a masked
+        //# frame.
+        Fault::Masked => Level::Must,
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
         //# If a nonzero value is received and none of
         //# the negotiated extensions defines the meaning of such a nonzero
