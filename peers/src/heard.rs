@@ -8,13 +8,15 @@ use hangup::exchange::Note;
 pub(crate) struct Heard {
     application: Application,
     told: bool,
+    /// The close code that it was told.
+    code: Option<u16>,
 }
 
 impl Heard {
     /// The ear of an application that reports all that it hears.
     pub(crate) fn by(application: &Application) -> Self {
         application.note(Note::Reports);
-        Self { application: application.clone(), told: false }
+        Self { application: application.clone(), told: false, code: None }
     }
 
     /// It was given a message of so many bytes.
@@ -22,10 +24,16 @@ impl Heard {
         self.application.note(Note::Received { bytes: bytes.try_into().unwrap_or(u32::MAX) });
     }
 
-    /// It was told that the client closed, with this code or none.
+    /// It was told that the other side closed, with this code or none.
     pub(crate) fn end(&mut self, code: Option<u16>) {
         self.told = true;
+        self.code = code;
         self.application.note(Note::ToldOfEnd { code });
+    }
+
+    /// Of a client: its own close is over.
+    pub(crate) fn close_returned(&self) {
+        self.application.note(Note::CloseReturned { code: self.code });
     }
 }
 

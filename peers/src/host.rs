@@ -1,16 +1,21 @@
-//! What libraries need around them: hyper's HTTP/1 server, a listener of one connection.
+//! What libraries need around them: hyper's HTTP/1 server and client.
 
 use hangup::{Application, Connection};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::header::{
+    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::{Body, Bytes, Incoming};
+use hyper::client;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::future::Future;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Serves one connection as hyper's documentation shows. The request carries the
@@ -65,4 +70,39 @@ where
         .header(CONNECTION, "upgrade")
         .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()))
         .body(Empty::new())
+}
+
+/// The request that opens a WebSocket with this key, offering no protocol.
+pub(crate) fn opening_request(key: &str) -> Request<Empty<Bytes>> {
+    Request::get("/")
+        .header(HOST, "localhost")
+        .header(UPGRADE, "websocket")
+        .header(CONNECTION, "Upgrade")
+        .header(SEC_WEBSOCKET_KEY, key)
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .body(Empty::new())
+        .expect("a request")
+}
+
+/// Connects a client whose WebSocket is all the library's but the opening; `None` where nothing
+/// opens.
+pub(crate) async fn opened(connection: Connection) -> Option<Upgraded> {
+    let (mut sender, http) = client::conn::http1::handshake(TokioIo::new(connection)).await.ok()?;
+    tokio::spawn(http.with_upgrades());
+    let key = generate_key();
+    let response = sender.send_request(opening_request(&key)).await.ok()?;
+    let says = |name, value: &str| {
+        let header = response.headers().get(name);
+        header.is_some_and(|header| header.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    let accepts = response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && says(UPGRADE, "websocket")
+        && says(CONNECTION, "upgrade")
+        && response.headers().get(SEC_WEBSOCKET_ACCEPT).map(|accept| accept.as_bytes())
+            == Some(derive_accept_key(key.as_bytes()).as_bytes())
+        && !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
+    if !accepts {
+        return None;
+    }
+    hyper::upgrade::on(response).await.ok()
 }

@@ -1,4 +1,4 @@
-//! Real WebSocket servers of the Rust ecosystem, as targets of hangup.
+//! Real WebSocket servers and clients of the Rust ecosystem, as targets of hangup.
 //!
 //! One file a library in `adapters`, in styles that people write:
 //!
@@ -10,6 +10,7 @@
 //! | `closing-well` | the guide's server: closes within its bound against every client |
 //!
 //! The last is a file of `examples`, shown by `docs/closing-well.md` and `docs/frameworks.md`.
+//! The client side of the libraries is in `adapters/client`, with styles of its own.
 //! `MATRIX.md` has what was found in all of them,
 //! `FINDINGS.md` what the findings mean. Nothing here judges: hangup does.
 

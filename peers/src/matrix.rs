@@ -1,14 +1,17 @@
-//! `hangup-peers matrix`: a campaign against every target, as one table.
+//! `hangup-peers matrix`: a campaign against every target, as one table for servers and one for
+//! clients.
 //!
-//! Writes `MATRIX.md` and `MATRIX.json`. Both hold nothing of the machine or the hour:
-//! the same seed and number of scripts give the same bytes. Speeds are printed instead.
+//! Writes `MATRIX.md` and `MATRIX.json`, and `MATRIX-CLIENTS.md` and `MATRIX-CLIENTS.json`. They hold
+//! nothing of the machine or the hour: the same seed and number of scripts give the same bytes. Speeds
+//! are printed instead.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use hangup::Target;
 use hangup::finding::Finding;
 use hangup::finding::problem::{by_problem, simplicity};
 use hangup::report;
 use hangup::run::campaign::{Accepted, Campaign};
+use hangup::target::Role;
 use hangup::verdict::{Identity, Invariant, Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -20,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Plays a campaign against every target and writes the table of what was found.
+/// Plays a campaign against every target and writes the tables of what was found.
 #[derive(Parser)]
 #[command(name = "hangup-peers matrix", bin_name = "hangup-peers matrix")]
 struct Options {
@@ -33,31 +36,76 @@ struct Options {
     /// How many targets to play at a time; the result does not depend on it.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// Play the targets of this role alone, and write its table.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Tested>,
     /// The directory to write into.
     #[arg(long, value_name = "DIR", default_value = "peers")]
     out: PathBuf,
 }
 
+/// The targets that one table is about.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tested {
+    /// Servers.
+    Server,
+    /// Clients.
+    Client,
+}
+
+impl Tested {
+    const fn role(self) -> Role {
+        match self {
+            Self::Server => Role::Server,
+            Self::Client => Role::Client,
+        }
+    }
+
+    /// What its files are called, what the table is headed, and the command that writes it.
+    const fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Server => ("MATRIX", "servers", "matrix"),
+            Self::Client => ("MATRIX-CLIENTS", "clients", "matrix --role client"),
+        }
+    }
+
+    /// Its columns, a table for each question.
+    fn families(self) -> Vec<(&'static str, Vec<Invariant>)> {
+        let asks = |rule: &&Invariant| rule.rule().asked_of.includes(self.role());
+        let asked = |rules: &[Invariant]| rules.iter().filter(asks).copied().collect();
+        FAMILIES.iter().map(|(title, rules)| (*title, asked(rules))).collect()
+    }
+}
+
 /// The command. The process's arguments are `matrix` and its options.
 pub(super) fn main() -> ExitCode {
     let options = Options::parse_from(std::env::args_os().skip(1));
-    let rows = play(&options);
+    let tested = options.role.map_or_else(|| Tested::value_variants().to_vec(), |role| vec![role]);
+    for tested in tested {
+        if let Err(error) = write(&options, tested) {
+            eprintln!("error: {}: {error}", options.out.display());
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Plays the targets of one role, and writes their files.
+fn write(options: &Options, tested: Tested) -> std::io::Result<()> {
+    let rows = play(options, tested);
     let matrix = Matrix {
         seed: options.seed,
         scripts: options.scripts,
         targets: rows.iter().map(Row::json).collect(),
     };
     let json = serde_json::to_string_pretty(&matrix).expect("strings and numbers make JSON") + "\n";
-    let files = [("MATRIX.md", markdown(&options, &rows)), ("MATRIX.json", json)];
-    for (name, text) in files {
-        let path = options.out.join(name);
-        if let Err(error) = write_whole(&options.out, &path, &text) {
-            eprintln!("error: {}: {error}", path.display());
-            return ExitCode::from(2);
-        }
+    let (name, ..) = tested.names();
+    for (ending, text) in [("md", markdown(options, tested, &rows)), ("json", json)] {
+        let path = options.out.join(name).with_extension(ending);
+        write_whole(&options.out, &path, &text)?;
         println!("wrote {}", path.display());
     }
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 /// A target and what a campaign found.
@@ -68,9 +116,10 @@ struct Row {
 }
 
 /// Plays all campaigns, several at a time, and prints each one's speed when it is over.
-fn play(options: &Options) -> Vec<Row> {
+fn play(options: &Options, tested: Tested) -> Vec<Row> {
     let registry = hangup_peers::registry();
-    let targets: Vec<_> = registry.iter().cloned().collect();
+    let targets = registry.iter().filter(|target| target.role() == tested.role());
+    let targets: Vec<_> = targets.cloned().collect();
     let rows: Mutex<Vec<Option<Row>>> = Mutex::new(targets.iter().map(|_| None).collect());
     let next = AtomicUsize::new(0);
     let began = now();
@@ -122,6 +171,7 @@ fn campaign(options: &Options, target: &Arc<dyn Target>) -> Row {
     Row { target: Arc::clone(target), findings: outcome.findings, accepted: outcome.accepted }
 }
 
+/// The questions, and the rules that answer them: for servers, clients or both.
 const FAMILIES: [(&str, &[Invariant]); 4] = [
     (
         "Does it end?",
@@ -129,6 +179,8 @@ const FAMILIES: [(&str, &[Invariant]); 4] = [
             Invariant::EndsInTime,
             Invariant::ReleasesInTime,
             Invariant::HandshakeInTime,
+            Invariant::ConnectsInTime,
+            Invariant::CloseReturns,
             Invariant::IdleInTime,
             Invariant::NoPanic,
             Invariant::NoSpin,
@@ -146,6 +198,8 @@ const FAMILIES: [(&str, &[Invariant]); 4] = [
             Invariant::SilentAfterClose,
             Invariant::LegalClose,
             Invariant::FramesWell,
+            Invariant::MasksAfresh,
+            Invariant::WaitsForTheServer,
         ],
     ),
     (
@@ -161,10 +215,11 @@ const FAMILIES: [(&str, &[Invariant]); 4] = [
     ("Does every message arrive?", &[Invariant::SendsEveryMessage, Invariant::HandsOnEveryMessage]),
 ];
 
-fn markdown(options: &Options, rows: &[Row]) -> String {
+fn markdown(options: &Options, tested: Tested, rows: &[Row]) -> String {
+    let (_, name, command) = tested.names();
     let mut text = format!(
-        "# What hangup finds in real servers\n\n\
-         Written by `cargo run --release -p hangup-peers -- matrix --seed {} --scripts {}`:\n\
+        "# What hangup finds in real {name}\n\n\
+         Written by `cargo run --release -p hangup-peers -- {command} --seed {} --scripts {}`:\n\
          {} scripts against each of {} targets. The same command writes the same bytes.\n\n\
          A cell has a line for each problem: what was seen, how the connection ended in the\n\
          shortest script that shows it, and how many steps that has. **Bold** is a MUST of RFC\n\
@@ -177,7 +232,7 @@ fn markdown(options: &Options, rows: &[Row]) -> String {
         options.scripts,
         rows.len(),
     );
-    for (title, invariants) in FAMILIES {
+    for (title, invariants) in tested.families() {
         let heads: Vec<String> = invariants.iter().map(|rule| format!(" {rule} |")).collect();
         let _ = write!(text, "\n## {title}\n\n| target |{}\n", heads.concat());
         let _ = writeln!(text, "|---|{}", "---|".repeat(invariants.len()));
@@ -384,7 +439,6 @@ mod tests {
         let mut rules = Invariant::ALL.to_vec();
         // What bytes cost is measured, and so depends on the machine: `hangup-peers test` tells.
         rules.retain(|rule| *rule != Invariant::WorkInProportion && !rule.is_of_a_whole_server());
-        rules.retain(|rule| !rule.is_of_clients());
         rules.sort_unstable();
         assert_eq!(columns, rules);
     }

@@ -1,7 +1,7 @@
-//! What every adapter declares: a target made of a name, a version and a function.
+//! What every adapter declares: a target made of a role, a name, a version and a function.
 
 use hangup::bounds::Bounds;
-use hangup::target::{Deviation, Serving};
+use hangup::target::{Deviation, Role, Serving};
 use hangup::{AppSteps, Connection, Suite, Target};
 use std::future::Future;
 use std::time::Duration;
@@ -9,11 +9,12 @@ use std::time::Duration;
 /// What every peer is held to, unless its documentation promises another bound.
 pub(crate) const BOUND: Duration = Duration::from_secs(5);
 
-/// A server on somebody else's library.
+/// A server, or a client, on somebody else's library.
 pub(crate) struct Peer {
     name: &'static str,
     version: &'static str,
     about: &'static str,
+    role: Role,
     bounds: Bounds,
     obeys: AppSteps,
     deviations: Vec<Deviation>,
@@ -36,6 +37,7 @@ impl Peer {
             name,
             version,
             about,
+            role: Role::Server,
             bounds: Bounds::close_within(BOUND),
             obeys: AppSteps::SEND | AppSteps::PING | AppSteps::CLOSE | AppSteps::RETURN,
             deviations: Vec::new(),
@@ -43,7 +45,20 @@ impl Peer {
         }
     }
 
-    /// One of the guide's servers: `peers/examples` has it whole, with its promises.
+    /// A client, that otherwise declares what a server does.
+    pub(crate) fn client<F>(
+        name: &'static str,
+        version: &'static str,
+        about: &'static str,
+        connect: fn(Connection) -> F,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { role: Role::Client, ..Self::new(name, version, about, connect) }
+    }
+
+    /// One of the guide's servers or clients: `peers/examples` has it whole, with its promises.
     pub(crate) fn of(
         name: &'static str,
         version: &'static str,
@@ -55,6 +70,7 @@ impl Peer {
             name,
             version,
             about,
+            role: target.role(),
             bounds: target.bounds(),
             obeys: target.obeys(),
             deviations: target.deviations().to_vec(),
@@ -100,6 +116,10 @@ impl Target for Peer {
 
     fn obeys(&self) -> AppSteps {
         self.obeys
+    }
+
+    fn role(&self) -> Role {
+        self.role
     }
 
     fn deviations(&self) -> &[Deviation] {

@@ -1,5 +1,6 @@
 //! What targets declare, against what is built.
 
+use hangup::target::Role;
 use std::collections::BTreeSet;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
@@ -22,13 +23,23 @@ fn every_version_is_the_locked_one_and_is_pinned() {
 }
 
 #[test]
-fn there_are_seventeen_libraries_and_forty_targets_at_least() {
-    let libraries: BTreeSet<String> = hangup_peers::registry()
-        .iter()
-        .filter_map(|target| Some(target.version().split_once(' ')?.0.to_owned()))
-        .collect();
-    assert!(libraries.len() >= 17, "{libraries:?}");
-    assert!(names().len() >= 40, "{}", names().len());
+fn there_are_many_libraries_on_both_sides_and_several_targets_of_each() {
+    for (role, libraries, targets) in [(Role::Server, 17, 40), (Role::Client, 10, 30)] {
+        let registry = hangup_peers::registry();
+        let of_role: Vec<_> = registry.iter().filter(|target| target.role() == role).collect();
+        let named: BTreeSet<&str> =
+            of_role.iter().filter_map(|target| Some(target.version().split_once(' ')?.0)).collect();
+        assert!(named.len() >= libraries, "{named:?}");
+        assert!(of_role.len() >= targets, "{role:?}: {}", of_role.len());
+    }
+}
+
+#[test]
+fn the_names_of_clients_say_that_they_are() {
+    for target in hangup_peers::registry().iter() {
+        let (family, _) = target.name().split_once('/').expect("a family and a style");
+        assert_eq!(family.ends_with("-client"), target.role() == Role::Client, "{family}");
+    }
 }
 
 #[test]

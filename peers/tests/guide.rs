@@ -1,7 +1,6 @@
 //! The guides show the very files that are tested: `peers/examples`, each of which is the code of a
 //! target, and has its own test.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,18 +9,34 @@ const GUIDES: [(&str, &str); 2] = [
     ("docs/frameworks.md", include_str!("../../docs/frameworks.md")),
 ];
 
-fn examples() -> Vec<PathBuf> {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let files = std::fs::read_dir(examples).expect("the examples");
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(directory).expect("the examples");
     let mut paths: Vec<PathBuf> = files.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
     paths.sort();
     paths
+}
+
+fn servers() -> Vec<PathBuf> {
+    files_in(&directory())
+}
+
+fn clients() -> Vec<PathBuf> {
+    files_in(&directory().join("client"))
+}
+
+fn examples() -> Vec<PathBuf> {
+    [servers(), clients()].concat()
 }
 
 /// The file as a guide shows it.
 fn shown(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("a source file");
-    let name = path.file_name().expect("a name").to_string_lossy();
+    let name = path.strip_prefix(directory()).expect("an example").display();
     format!("<!-- peers/examples/{name} -->\n```rust,ignore\n{text}```\n")
 }
 
@@ -44,7 +59,6 @@ fn every_snippet_of_the_guides_is_a_whole_file_and_every_file_is_shown_once() {
 #[test]
 fn every_library_has_a_file_and_every_dependency_that_a_file_names_is_the_one_that_is_tested() {
     let manifest = include_str!("../Cargo.toml");
-    let mut names = BTreeSet::new();
     for path in examples() {
         let text = std::fs::read_to_string(&path).expect("a source file");
         let (_, rest) = text.split_once("//! ```toml\n").expect("a file names its dependencies");
@@ -60,10 +74,16 @@ fn every_library_has_a_file_and_every_dependency_that_a_file_names_is_the_one_th
             let ours = self::version(ours.unwrap_or_else(|| panic!("{path:?}: {name}")));
             assert!(ours.starts_with(version), "{}: {name} {version}, {ours}", path.display());
         }
-        names.insert(path.file_stem().expect("a name").to_string_lossy().into_owned());
     }
     // The seventeen libraries, axum on both of its hosts, and the one on a thread.
-    assert_eq!(names.len(), 17 + 2, "{names:?}");
+    assert_eq!(servers().len(), 17 + 2);
+    let clients = clients();
+    let is_tested = |path: &PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/client").join(name);
+        adapter.is_file()
+    };
+    assert!(clients.len() >= 10 && clients.iter().all(is_tested), "{clients:?}");
 }
 
 /// The version in what stands behind a dependency's name.

@@ -6,3 +6,4 @@ mod guide;
 mod on_a_thread;
 mod polite;
 mod tcp;
+mod tcp_clients;

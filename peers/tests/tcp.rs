@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 /// What is taken for "it stays open": a server that saw a violation acts at once.
-const PATIENCE: Duration = Duration::from_millis(700);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The sample of RFC 6455, 1.3.
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -24,9 +24,9 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r
     Sec-WebSocket-Version: 13\r\n\r\n";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-const PING: u8 = 0x89;
-const PONG: u8 = 0x8a;
-const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
+pub(crate) const CLOSE: u8 = 0x88;
 
 #[test]
 fn a_frame_without_a_mask_is_served() {
@@ -230,7 +230,7 @@ fn ezsockets_loses_its_answer_where_closes_cross() {
 }
 
 /// Runs on real time and real sockets.
-fn over_tcp(story: impl Future<Output = ()>) {
+pub(crate) fn over_tcp(story: impl Future<Output = ()>) {
     // The sockets are looked at between any two steps, as they are on a busy machine.
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().event_interval(1).build();
@@ -276,7 +276,7 @@ impl Client {
         let address = listener.local_addr().expect("an address");
         let registry = hangup_peers::registry();
         let target: Arc<dyn Target> = Arc::clone(registry.find(target).expect("a target"));
-        let orders = Arc::new(Orders(Mutex::new(Order { command, open: false, waker: None })));
+        let orders = Orders::of(command);
         let host = Arc::clone(&orders);
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.expect("a connection");
@@ -323,7 +323,7 @@ impl Client {
 }
 
 /// A frame's first byte and its payload.
-type Frame = (u8, Vec<u8>);
+pub(crate) type Frame = (u8, Vec<u8>);
 
 /// An unmasked frame at the beginning of `bytes`, and what follows it.
 fn parsed(bytes: &[u8]) -> Option<(Frame, Vec<u8>)> {
@@ -337,7 +337,7 @@ fn parsed(bytes: &[u8]) -> Option<(Frame, Vec<u8>)> {
 }
 
 /// One command for the application, given to it once they are open.
-struct Orders(Mutex<Order>);
+pub(crate) struct Orders(Mutex<Order>);
 
 struct Order {
     command: Option<Command>,
@@ -346,7 +346,11 @@ struct Order {
 }
 
 impl Orders {
-    fn open(&self) {
+    pub(crate) fn of(command: Option<Command>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Order { command, open: false, waker: None })))
+    }
+
+    pub(crate) fn open(&self) {
         let mut order = self.0.lock().expect("no panic while it is held");
         order.open = true;
         if let Some(waker) = order.waker.take() {

@@ -93,8 +93,8 @@ async fn docs(upgrading: UpgradeFut, application: Application) {
     }
 }
 
-type Stream = TokioIo<Upgraded>;
-type Owned = Frame<'static>;
+pub(super) type Stream = TokioIo<Upgraded>;
+pub(super) type Owned = Frame<'static>;
 
 async fn bounded(upgrading: UpgradeFut, application: Application) {
     let Ok(socket) = upgrading.await else { return };
@@ -196,12 +196,12 @@ async fn drain(
     Ok(())
 }
 
-fn code(frame: &Frame<'_>) -> Option<u16> {
+pub(super) fn code(frame: &Frame<'_>) -> Option<u16> {
     frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code))
 }
 
 /// A command in the library's words; `None` to return.
-fn frame_of(command: &Command) -> Option<Owned> {
+pub(super) fn frame_of(command: &Command) -> Option<Owned> {
     let owned = |bytes: &[u8]| Payload::Owned(bytes.to_vec());
     Some(match command {
         Command::SendText(content) => Frame::text(owned(content.text().as_bytes())),

@@ -152,32 +152,43 @@ async fn write(
     loop {
         let (bytes, payload) = tokio::select! {
             message = queued.recv() => message?,
-            command = application.command() => match command {
-                Command::SendText(content) => {
-                    (BytesMut::from(content.text().as_bytes()), PayloadType::Text)
-                }
-                Command::SendBinary(content) => {
-                    (BytesMut::from(&*content.bytes()), PayloadType::Binary)
-                }
-                // The library takes no more than fits into a ping.
-                Command::Ping(content) if content.bytes().len() > 125 => continue,
-                Command::Ping(content) => {
-                    (BytesMut::from(&*content.bytes()), PayloadType::Ping)
-                }
-                Command::Close(code, reason) => {
-                    // The library cannot send a Close without a code, nor an unknown one.
-                    let code = code.and_then(|code| CloseCode::try_from(code.to_be_bytes()).ok());
-                    let code = code.unwrap_or(CloseCode::Normal);
-                    return Some(CloseReason::new(code, Some(reason.text().into_owned())));
-                }
-                // Those to a whole server are not a connection's.
-                Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
+            command = application.command() => match outgoing_of(&command) {
+                Some(Outgoing::Frame(bytes, payload)) => (bytes, payload),
+                Some(Outgoing::Close(reason)) => return Some(reason),
+                None if matches!(command, Command::Ping(_)) => continue,
+                None => return None,
             },
         };
         sender.write(bytes, payload).await.ok()?;
     }
 }
 
-fn code(reason: Option<CloseReason>) -> Option<u16> {
+/// What an application says, in the library's words.
+pub(super) enum Outgoing {
+    Frame(BytesMut, PayloadType),
+    Close(CloseReason),
+}
+
+/// A command as something to send; `None` for a ping that is too long, and to return.
+pub(super) fn outgoing_of(command: &Command) -> Option<Outgoing> {
+    let frame = |bytes: &[u8], payload| Outgoing::Frame(BytesMut::from(bytes), payload);
+    Some(match command {
+        Command::SendText(content) => frame(content.text().as_bytes(), PayloadType::Text),
+        Command::SendBinary(content) => frame(&content.bytes(), PayloadType::Binary),
+        // The library takes no more than fits into a ping.
+        Command::Ping(content) if content.bytes().len() > 125 => return None,
+        Command::Ping(content) => frame(&content.bytes(), PayloadType::Ping),
+        Command::Close(code, reason) => {
+            // The library cannot send a Close without a code, nor an unknown one.
+            let code = code.and_then(|code| CloseCode::try_from(code.to_be_bytes()).ok());
+            let code = code.unwrap_or(CloseCode::Normal);
+            Outgoing::Close(CloseReason::new(code, Some(reason.text().into_owned())))
+        }
+        // Those to a whole server are not a connection's.
+        Command::Return | Command::Keep | Command::Shutdown | Command::Broadcast(_) => return None,
+    })
+}
+
+pub(super) fn code(reason: Option<CloseReason>) -> Option<u16> {
     reason.map(|reason| reason.code.into())
 }

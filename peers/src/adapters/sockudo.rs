@@ -164,7 +164,7 @@ async fn split(connection: Connection) {
 
 /// A command in the library's words; `None` to return. Outgoing messages are "encoded as
 /// given, without validation": what may not be sent is for the caller to know.
-fn message_of(command: &Command) -> Option<Message> {
+pub(super) fn message_of(command: &Command) -> Option<Message> {
     Some(match command {
         Command::SendText(content) => Message::text(content.text()),
         Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),

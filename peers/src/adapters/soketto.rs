@@ -184,7 +184,11 @@ where
     sender.flush().await
 }
 
-async fn push(sender: &mut Sender<Compat<Connection>>, command: &Command) -> Result<(), Error> {
+/// Sends what the application says, but for a Close.
+pub(super) async fn push(
+    sender: &mut Sender<Compat<Connection>>,
+    command: &Command,
+) -> Result<(), Error> {
     match command {
         Command::SendText(content) => sender.send_text(content.text()).await?,
         Command::SendBinary(content) => sender.send_binary(content.bytes()).await?,

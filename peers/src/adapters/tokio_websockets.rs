@@ -137,7 +137,7 @@ async fn split(connection: Connection) {
 
 /// A command in the library's words; `None` to return. A ping or a Close that it
 /// panics at is not asked of it: what it asserts, its documentation says.
-fn message_of(command: &Command) -> Option<Message> {
+pub(super) fn message_of(command: &Command) -> Option<Message> {
     Some(match command {
         Command::SendText(content) => Message::text(content.text().into_owned()),
         Command::SendBinary(content) => Message::binary(content.bytes().into_owned()),

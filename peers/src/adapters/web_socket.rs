@@ -16,7 +16,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::pin;
-use tokio::io::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use web_socket::{
@@ -58,7 +58,7 @@ pub(crate) fn targets() -> Vec<Peer> {
 type Stream = TokioIo<Upgraded>;
 
 /// What the writing half is to send.
-enum Outgoing {
+pub(super) enum Outgoing {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -87,7 +87,9 @@ async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::R
             // The pieces of a fragmented message are the caller's to put together: here they are
             // counted, and not sent back.
             Event::Data { ty: DataType::Stream(piece), data } => {
-                pieces.heard(&piece, data.len(), &mut heard);
+                if let Some(bytes) = pieces.came(&piece, data.len()) {
+                    heard.message(bytes);
+                }
             }
             Event::Pong(..) => {}
             Event::Ping(data) => socket.send_pong(data).await?,
@@ -102,15 +104,13 @@ async fn echo(mut socket: WebSocket<Stream>, application: &Application) -> io::R
 
 /// How much of a fragmented message has come.
 #[derive(Default)]
-struct Pieces(usize);
+pub(super) struct Pieces(usize);
 
 impl Pieces {
-    /// A piece has come; with the last the application has been given the message.
-    fn heard(&mut self, piece: &Fragment, bytes: usize, heard: &mut Heard) {
+    /// A piece has come; with the last, how many bytes the message has.
+    pub(super) fn came(&mut self, piece: &Fragment, bytes: usize) -> Option<usize> {
         self.0 += bytes;
-        if let Fragment::End(_) = piece {
-            heard.message(std::mem::take(&mut self.0));
-        }
+        matches!(piece, Fragment::End(_)).then(|| std::mem::take(&mut self.0))
     }
 }
 
@@ -168,7 +168,9 @@ async fn read(
                 Outgoing::Binary(data.into())
             }
             Event::Data { ty: DataType::Stream(piece), data } => {
-                pieces.heard(&piece, data.len(), &mut heard);
+                if let Some(bytes) = pieces.came(&piece, data.len()) {
+                    heard.message(bytes);
+                }
                 continue;
             }
             Event::Pong(..) => continue,
@@ -205,17 +207,32 @@ async fn write(
                 None => return Ok(false),
             },
         };
-        match outgoing {
-            Outgoing::Text(text) => socket.send(&*text).await?,
-            Outgoing::Binary(data) => socket.send(&*data).await?,
-            Outgoing::Ping(data) => socket.send_ping(data).await?,
-            Outgoing::Pong(data) => socket.send_pong(data).await?,
-            Outgoing::Close(payload) => {
-                socket.close(Payload(payload)).await?;
-                return Ok(own);
-            }
+        match send(socket, outgoing).await? {
+            Some(open) => socket = open,
+            None => return Ok(own),
         }
     }
+}
+
+/// Sends it; the socket is gone once it has closed.
+pub(super) async fn send<W>(
+    mut socket: WebSocket<W>,
+    outgoing: Outgoing,
+) -> io::Result<Option<WebSocket<W>>>
+where
+    W: AsyncWrite + Unpin,
+{
+    match outgoing {
+        Outgoing::Text(text) => socket.send(&*text).await?,
+        Outgoing::Binary(data) => socket.send(&*data).await?,
+        Outgoing::Ping(data) => socket.send_ping(data).await?,
+        Outgoing::Pong(data) => socket.send_pong(data).await?,
+        Outgoing::Close(payload) => {
+            socket.close(Payload(payload)).await?;
+            return Ok(None);
+        }
+    }
+    Ok(Some(socket))
 }
 
 /// A Close's payload as it is; the library lets it be chosen.
@@ -230,7 +247,7 @@ impl CloseReason for Payload {
 }
 
 /// A command in the library's words; `None` to return.
-fn outgoing_of(command: &Command) -> Option<Outgoing> {
+pub(super) fn outgoing_of(command: &Command) -> Option<Outgoing> {
     Some(match command {
         Command::SendText(content) => Outgoing::Text(content.text().into_owned()),
         Command::SendBinary(content) => Outgoing::Binary(content.bytes().into_owned()),

@@ -165,7 +165,7 @@ async fn split(upgrading: UpgradeFut, application: Application) {
 }
 
 /// A command in the library's words; `None` to return. It has no Close without a code.
-fn frame_of(command: &Command) -> Option<Frame> {
+pub(super) fn frame_of(command: &Command) -> Option<Frame> {
     Some(match command {
         Command::SendText(content) => Frame::text(content.text().into_owned()),
         Command::SendBinary(content) => Frame::binary(content.bytes().into_owned()),

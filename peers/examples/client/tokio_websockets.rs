@@ -1,0 +1,85 @@
+//! A client on tokio-websockets that ends every connection in time, and its test: a whole
+//! `tests/closing.rs`.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! hangup = { version = "0.1", default-features = false }
+//! futures-util = { version = "0.3", features = ["sink"] }
+//! tokio = { version = "1", features = ["macros", "time"] }
+//! tokio-websockets = { version = "0.13", features = ["client", "fastrand", "sha1_smol"] }
+//! ```
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hangup::script::Command;
+use hangup::target::Deviation;
+use hangup::verdict::{Invariant, Pattern};
+use hangup::{AppSteps, Application, Connection, Suite, secs};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_websockets::{ClientBuilder, Message};
+
+/// The time of one send: a Close may arrive right after it began.
+const SEND: Duration = Duration::from_millis(1500);
+/// The time of the opening, and of the closing: with a send before it, five seconds are kept.
+const CLOSE: Duration = Duration::from_secs(3);
+
+async fn closing_well(connection: Connection, application: Application) {
+    let builder = ClientBuilder::new().uri("ws://localhost/").expect("a URL");
+    let connecting = timeout(CLOSE, builder.connect_on(connection));
+    let Ok(Ok((mut socket, response))) = connecting.await else { return };
+    // The library does not look at a subprotocol that nobody asked for.
+    if response.headers().contains_key("Sec-WebSocket-Protocol") {
+        return;
+    }
+    let own_close = loop {
+        let message = tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(message)) if message.is_close() => break None,
+                Some(Ok(_)) => continue,
+                // The Close that fails the connection is queued.
+                Some(Err(_)) => break None,
+                None => return,
+            },
+            command = application.command() => match command {
+                Command::SendText(text) => Message::text(text.text().into_owned()),
+                Command::SendBinary(data) => Message::binary(data.bytes().into_owned()),
+                _ => break Some(Message::close(None, "")),
+            },
+        };
+        // A server that does not read is given up.
+        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
+    };
+    // One deadline, set once, around the own Close, the wait for the server's, and for its end of
+    // TCP, which is the server's to close.
+    let _ = timeout(CLOSE, async {
+        if let Some(close) = own_close {
+            socket.send(close).await?;
+        }
+        socket.close().await
+    })
+    .await;
+}
+
+/// What the client promises, and what the library does by itself whoever calls it.
+pub fn suite() -> Suite {
+    hangup::client_suite(closing_well)
+        .named("tokio-websockets client")
+        .obeying(AppSteps::SEND | AppSteps::CLOSE)
+        .close_within(secs(5))
+        .handshake_within(secs(5))
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            reason: "the library ends its stream with the server's Close, and `close()` shuts \
+                     it down at once",
+            rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \
+                  close the connection at any time after sending and receiving a Close message",
+            rate: None,
+        })
+        // Some of these take a coincidence that is rare.
+        .stale_after(1_000_000)
+}
+
+#[test]
+fn closes_in_time() {
+    suite().check();
+}
