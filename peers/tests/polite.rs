@@ -78,7 +78,10 @@ fn the_guides_find_no_fault_with_a_polite_other_side_and_hangup_none_with_them()
         }
         let bounds = target.bounds();
         let (_, verdict) = play_and_judge(target, &bounds, &polite_to(&**target), 0);
-        assert!(verdict.is_clean(), "{}: {:?}", target.name(), verdict.violations);
+        let is_accepted = |identity| target.deviations().iter().any(|one| one.accepts(identity));
+        let mut found = verdict.violations;
+        found.retain(|violation| !is_accepted(violation.identity));
+        assert!(found.is_empty(), "{}: {found:?}", target.name());
     }
 }
 

@@ -60,6 +60,14 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
+            pattern: Pattern::of(Invariant::ClosesOnce),
+            reason: "a client whose write failed closes, while its answer to the server's Close \
+                     waits for room",
+            rfc: "5.5.1: After both sending and receiving a Close message, an endpoint \
+                  considers the WebSocket connection closed",
+            rate: None,
+        })
+        .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "the library closes with 1000 whatever the server did, and reads frames \
                      with a mask",
