@@ -8,7 +8,7 @@ use hangup::script::{Command, Script};
 use hangup::target::reference_client::ReferenceClient;
 use hangup::target::reference_client::faults::ClientFault;
 use hangup::target::tungstenite::deviations;
-use hangup::verdict::{Ending, Invariant, Level, Problem};
+use hangup::verdict::{Ending, Invariant, Level, Pattern, Problem};
 use hangup::wire::Role;
 use hangup::{AppSteps, Application, Connection, Target, secs};
 use std::collections::BTreeSet;
@@ -144,6 +144,66 @@ fn a_client_that_fails_the_connection_need_not_wait_for_the_server() {
     };
     assert!(ends_first(1000));
     assert!(!ends_first(1002), "7.1.7");
+}
+
+#[test]
+fn the_words_of_a_clients_identity_are_of_a_client_and_old_ones_are_read() {
+    let target: Arc<dyn Target> = Arc::new(ReferenceClient::with(ClientFault::CloseWaitsForEver));
+    let bounds = target.bounds();
+    for (script, text) in [
+        ("accept\nclose\n", "ends-in-time: the server's Close, silent"),
+        ("accept\nwait 25s\n", "ends-in-time: the client's own Close, silent"),
+        ("accept\nfin\nstop reading\n", ""),
+    ] {
+        let script: Script = script.parse().expect(script);
+        let (_, verdict) = play_and_judge(&target, &bounds, &script, 0);
+        for violation in &verdict.violations {
+            let found = violation.identity.to_string();
+            for other in ["the client's Close", "the server's own", "the client's FIN"] {
+                assert!(!found.contains(other), "{found}");
+            }
+        }
+        let pattern: Pattern = if text.is_empty() { continue } else { text.parse().expect(text) };
+        let old = text
+            .replace("server's Close", "client's Close")
+            .replace("client's own", "server's own");
+        let old: Pattern = old.parse().expect("what a user wrote down before");
+        let found = |pattern: Pattern| {
+            verdict.violations.iter().any(|violation| pattern.matches(violation.identity))
+        };
+        assert!(found(pattern) && found(old), "{text}: {:?}", verdict.violations);
+    }
+}
+
+#[test]
+fn the_words_of_a_panic_are_the_programs_own() {
+    let client = |io: Connection, _app: Application| async move {
+        let Ok((mut ws, _)) = client_async("ws://localhost/", io).await else { return };
+        while let Some(Ok(message)) = ws.next().await {
+            assert!(!message.is_text(), "the server lied to the client");
+        }
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let suite = hangup::client_suite(client).findings_in(directory.path());
+    let script: Script = "accept\ntext \"x\"\n".parse().expect("a script");
+    let failure = suite.play(&script).expect_err("it panics").to_string();
+    assert!(failure.contains("the client panicked: the server lied to the client"), "{failure}");
+}
+
+#[test]
+fn an_end_without_an_answer_is_told_as_1006() {
+    for (fault, script, code) in [
+        (ClientFault::TellsOwnCode, "accept\napp close 1000\nwait 1s\nfin\n", 1000),
+        (ClientFault::TellsLossAsNone, "accept\nreset\n", 1005),
+    ] {
+        let target: Arc<dyn Target> = Arc::new(ReferenceClient::with(fault));
+        let script: Script = script.parse().expect(script);
+        let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &script, 0);
+        let [violation] = &verdict.violations[..] else { panic!("{:?}", verdict.violations) };
+        let said = hangup::report::sentence(violation, &exchange);
+        let fact = format!("ended with {code}, where no Close of the server's came");
+        assert!(said.contains(&fact), "{said}");
+    }
 }
 
 /// The client of the issue: its close waits for the server's, for ever.

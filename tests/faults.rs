@@ -1,4 +1,4 @@
-//! The judge bites: every planted fault shows the problems that it declares, and no
+//! The judge bites: every planted fault of a server or a client shows the problems that it declares, and no
 //! other, and every rule and every symptom has a fault that shows it. `docs/invariants.md` is made of the
 //! same campaigns.
 
@@ -10,6 +10,9 @@ use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play_and_judge;
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
+use hangup::target::reference::server::faulty::ServerFault;
+use hangup::target::reference_client::ReferenceClient;
+use hangup::target::reference_client::faults::ClientFault;
 use hangup::verdict::{Invariant, Problem, Symptom};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,15 +28,54 @@ const SCRIPTS: u64 = 14_000;
 /// How many the short form plays against every fault.
 const AT_LEAST: u64 = 100;
 
+/// A planted fault of a connection's server or client.
+struct Fault {
+    target: Arc<dyn Target>,
+    about: &'static str,
+    /// The class of bugs that it stands for; a client's stands for none.
+    class: Option<char>,
+    shows: &'static [Problem],
+}
+
+impl Fault {
+    /// Those of servers, and those of clients.
+    fn all() -> Vec<Self> {
+        let servers = PlantedFault::ALL.iter().map(|fault| Self {
+            target: Arc::new(Reference::with(*fault)),
+            about: fault.about(),
+            class: Some(fault.class()),
+            shows: fault.shows(),
+        });
+        let clients = ClientFault::ALL.iter().map(|fault| Self {
+            target: Arc::new(ReferenceClient::with(*fault)),
+            about: fault.about(),
+            class: None,
+            shows: fault.shows(),
+        });
+        servers.chain(clients).collect()
+    }
+
+    fn declared(&self) -> BTreeSet<Problem> {
+        self.shows.iter().copied().collect()
+    }
+
+    fn breaks(&self, rule: Invariant) -> bool {
+        self.shows.iter().any(|problem| problem.invariant() == rule)
+    }
+
+    fn name(&self) -> &str {
+        self.target.name()
+    }
+}
+
 /// The problems that a campaign finds, each with its shortest script.
 type Broken = BTreeMap<Problem, String>;
 
-fn broken(server: Reference) -> Broken {
-    let target: Arc<dyn Target> = Arc::new(server);
+fn broken(target: &Arc<dyn Target>) -> Broken {
     let campaign =
         Campaign { bounds: target.bounds(), seed: 1, scripts: Some(SCRIPTS), all_variants: true };
-    let mut findings = campaign.run(&target, |_| ControlFlow::Continue(())).findings;
-    findings.extend(campaign.look_at_work(&target));
+    let mut findings = campaign.run(target, |_| ControlFlow::Continue(())).findings;
+    findings.extend(campaign.look_at_work(target));
     let problems = by_problem(findings, |finding| finding.violation.identity);
     let shortest = |(problem, findings): (Problem, Vec<Finding>)| {
         let shrunk = findings.iter().filter(|finding| finding.shrunk);
@@ -57,11 +99,6 @@ fn without_sizes(script: &str) -> String {
         }
     }
     out
-}
-
-/// What all of `servers` break, in their order.
-fn all_broken(servers: &[Reference]) -> Vec<Broken> {
-    on_all_cores(servers, |server| broken(server.clone()))
 }
 
 /// `work` on each of `items`; the results in their order.
@@ -91,33 +128,34 @@ fn on_all_cores<T: Sync, R: Clone + Default + Send>(
 /// one of its rules shows.
 #[test]
 fn every_fault_is_caught_and_no_problem_shows_that_it_does_not_declare() {
-    let faults = on_all_cores(PlantedFault::ALL, |fault| {
-        let target: Arc<dyn Target> = Arc::new(Reference::with(*fault));
-        let bounds = target.bounds();
-        let config = GeneratorConfig { bounds, app: target.obeys(), ..GeneratorConfig::default() };
+    let faults = Fault::all();
+    let all = on_all_cores(&faults, |fault| {
+        let target = &fault.target;
+        let (bounds, app, subject) = (target.bounds(), target.obeys(), target.role());
+        let config = GeneratorConfig { bounds, app, subject, ..GeneratorConfig::default() };
         let mut found = BTreeSet::new();
-        if fault.breaks().contains(&Invariant::WorkInProportion) {
+        if fault.breaks(Invariant::WorkInProportion) {
             let campaign = Campaign { bounds, seed: 1, scripts: Some(0), all_variants: false };
-            let findings = campaign.look_at_work(&target);
+            let findings = campaign.look_at_work(target);
             found.extend(findings.iter().map(|finding| finding.violation.identity.problem()));
         }
         for index in 0..SCRIPTS {
             if index >= AT_LEAST && !found.is_empty() {
                 break;
             }
-            let (_, verdict) = play_and_judge(&target, &bounds, &config.nth(1, index), index);
+            let (_, verdict) = play_and_judge(target, &bounds, &config.nth(1, index), index);
             found.extend(verdict.violations.iter().map(|violation| violation.identity.problem()));
         }
         found
     });
-    for (fault, found) in PlantedFault::ALL.iter().zip(faults) {
-        let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
+    for (fault, found) in faults.iter().zip(all) {
+        let declared = fault.declared();
         // What is a mere case of a problem may come before it.
         let is_declared = |problem: &&Problem| {
             declared.contains(*problem)
                 || problem.case_of().any(|plainer| declared.contains(&plainer))
         };
-        let target = fault.target();
+        let target = fault.name();
         assert!(!found.is_empty(), "{target}: not caught by {SCRIPTS} scripts");
         assert!(
             found.iter().all(|problem| is_declared(&problem)),
@@ -129,44 +167,40 @@ fn every_fault_is_caught_and_no_problem_shows_that_it_does_not_declare() {
 #[test]
 #[ignore = "long: .ci/run plays it"]
 fn every_fault_shows_the_problems_that_it_declares_and_no_other() {
-    let servers: Vec<Reference> =
-        PlantedFault::ALL.iter().map(|fault| Reference::with(*fault)).collect();
-    let all = all_broken(&servers);
+    let faults = Fault::all();
+    let all = on_all_cores(&faults, |fault| broken(&fault.target));
     let mut wrong = Vec::new();
-    for (fault, found) in PlantedFault::ALL.iter().zip(&all) {
-        let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
+    for (fault, found) in faults.iter().zip(&all) {
+        let declared = fault.declared();
         if found.keys().copied().collect::<BTreeSet<_>>() != declared {
-            wrong.push(format!("{}: declared {declared:?}, found {found:#?}", fault.target()));
+            wrong.push(format!("{}: declared {declared:?}, found {found:#?}", fault.name()));
         }
     }
-    println!("{}", matrix(&all));
+    println!("{}", matrix(&faults, &all));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let cells: Vec<String> = PlantedFault::ALL
-        .iter()
-        .zip(&all)
-        .flat_map(|(fault, found)| cells(*fault, found))
-        .collect();
+    let cells: Vec<String> =
+        faults.iter().zip(&all).flat_map(|(fault, found)| cells(fault, found)).collect();
     insta::assert_snapshot!(cells.concat());
-    is_fresh("docs/invariants.md", &document(&all));
+    is_fresh("docs/invariants.md", &document(&faults, &all));
 }
 
 /// A line for each cell of the matrix, with its script.
-fn cells(fault: PlantedFault, found: &Broken) -> Vec<String> {
+fn cells(fault: &Fault, found: &Broken) -> Vec<String> {
     let line = |(problem, script): (&Problem, &String)| {
         let script = script.trim_end().replace('\n', "; ");
-        format!("{:38} {problem}\n{:40}{script}\n", fault.target(), "")
+        format!("{:38} {problem}\n{:40}{script}\n", fault.name(), "")
     };
     found.iter().map(line).collect()
 }
 
 /// The matrix as people look at it: a row a fault, a column a rule.
-fn matrix(all: &[Broken]) -> String {
+fn matrix(faults: &[Fault], all: &[Broken]) -> String {
     let mut out = String::new();
     for (column, invariant) in Invariant::ALL.iter().enumerate() {
         let bars = "| ".repeat(column);
         writeln!(out, "{:40}{bars}+ {invariant}", "").expect("a string");
     }
-    for (fault, found) in PlantedFault::ALL.iter().zip(all) {
+    for (fault, found) in faults.iter().zip(all) {
         let marks: Vec<&str> = Invariant::ALL
             .iter()
             .map(|rule| {
@@ -174,68 +208,83 @@ fn matrix(all: &[Broken]) -> String {
                 if shown { "#" } else { "." }
             })
             .collect();
-        writeln!(out, "{:40}{}", fault.target(), marks.join(" ")).expect("a string");
+        writeln!(out, "{:40}{}", fault.name(), marks.join(" ")).expect("a string");
     }
     out
 }
 
 /// `docs/invariants.md`, whole.
-fn document(all: &[Broken]) -> String {
+fn document(faults: &[Fault], all: &[Broken]) -> String {
     let mut out = String::from(
         "# The rules\n\n\
          Made by `tests/faults.rs` from the rules, the planted faults and campaigns against them;\n\
-         `HANGUP_UPDATE_DOCS=1 cargo test faults -- --ignored` makes it again. `hangup explain ID` says more of each.\n",
+         `HANGUP_UPDATE_DOCS=1 cargo test faults -- --ignored` makes it again. `hangup explain ID` says more of each.\n\
+         A rule that is asked of servers and clients speaks of an endpoint and its peer. `reference/..` are servers,\n\
+         `server/..` whole ones with a listener, `reference-client/..` clients.\n",
     );
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
-        write!(out, "\n## `{invariant}`\n\n{} ({}; {})\n", rule.says, rule.class, rule.basis())
-            .expect("a string");
+        write!(
+            out,
+            "\n## `{invariant}`\n\n{} ({}; {})\n",
+            rule.says(None),
+            rule.class,
+            rule.basis()
+        )
+        .expect("a string");
+        write!(out, "\nAsked of {}.\n", rule.asked_of).expect("a string");
         if let Some((section, quote)) = rule.quote {
             write!(out, "\n> {quote} ({section})\n").expect("a string");
         }
         out.push_str("\n| what is seen | planted faults that show it |\n|---|---|\n");
         for symptom in rule.symptoms {
             let problem = Problem::of(*invariant).with_symptom(*symptom);
-            let shown = PlantedFault::ALL.iter().filter(|fault| fault.shows().contains(&problem));
-            let names: Vec<String> = shown.map(|fault| format!("`{}`", fault.target())).collect();
-            let names = if names.is_empty() { elsewhere(*symptom) } else { names.join(", ") };
+            let shown = faults.iter().filter(|fault| fault.shows.contains(&problem));
+            let whole = ServerFault::ALL.iter().filter(|fault| fault.shows().contains(&problem));
+            let names = shown.map(Fault::name).chain(whole.map(|fault| fault.target()));
+            let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+            let names =
+                if names.is_empty() { elsewhere(*symptom, faults) } else { names.join(", ") };
             writeln!(out, "| {symptom} | {names} |").expect("a string");
         }
         out.push_str("\n| planted fault | class | what it gets wrong |\n|---|---|---|\n");
-        for fault in PlantedFault::ALL.iter().filter(|fault| fault.breaks().contains(invariant)) {
-            let about = fault.about().split_whitespace().collect::<Vec<_>>().join(" ");
-            writeln!(out, "| `{}` | {} | {about} |", fault.target(), fault.class())
-                .expect("a string");
+        for fault in faults.iter().filter(|fault| fault.breaks(*invariant)) {
+            let about = fault.about.split_whitespace().collect::<Vec<_>>().join(" ");
+            let class = fault.class.unwrap_or('-');
+            writeln!(out, "| `{}` | {class} | {about} |", fault.name()).expect("a string");
         }
-        let scripts = PlantedFault::ALL.iter().zip(all).flat_map(|(fault, found)| {
+        let of_rule = |fault: &&ServerFault| {
+            fault.shows().iter().any(|problem| problem.invariant() == *invariant)
+        };
+        for fault in ServerFault::ALL.iter().filter(of_rule) {
+            let about = fault.about().split_whitespace().collect::<Vec<_>>().join(" ");
+            writeln!(out, "| `{}` | - | {about} |", fault.target()).expect("a string");
+        }
+        let scripts = faults.iter().zip(all).flat_map(|(fault, found)| {
             let here = found.iter().filter(|(problem, _)| problem.invariant() == *invariant);
             here.map(move |(_, script)| (fault, script))
         });
         if let Some((fault, script)) =
-            scripts.min_by_key(|(fault, script)| (fault.shows().len(), script.lines().count()))
+            scripts.min_by_key(|(fault, script)| (fault.shows.len(), script.lines().count()))
         {
-            write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.target())
+            write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.name())
                 .expect("a string");
         }
     }
     out.push_str(CLASSES);
     for class in 'A'..='R' {
-        let faults: Vec<String> = PlantedFault::ALL
-            .iter()
-            .filter(|fault| fault.class() == class)
-            .map(|fault| format!("`{}`", fault.target()))
-            .collect();
-        writeln!(out, "| {class} | {} |", faults.join(", ")).expect("a string");
+        let of_class = faults.iter().filter(|fault| fault.class == Some(class));
+        let names: Vec<String> = of_class.map(|fault| format!("`{}`", fault.name())).collect();
+        writeln!(out, "| {class} | {} |", names.join(", ")).expect("a string");
     }
     out
 }
 
 /// Where a symptom is shown that no planted fault shows under this rule.
-fn elsewhere(symptom: Symptom) -> String {
-    let shown = |fault: &PlantedFault| {
-        fault.shows().iter().any(|problem| problem.symptom() == Some(symptom))
-    };
-    match PlantedFault::ALL.iter().find(|fault| shown(fault)) {
+fn elsewhere(symptom: Symptom, faults: &[Fault]) -> String {
+    let shown =
+        |fault: &&Fault| fault.shows.iter().any(|problem| problem.symptom() == Some(symptom));
+    match faults.iter().find(shown) {
         Some(_) => "none under this rule".to_owned(),
         None => match not_planted(symptom) {
             Some(why) => format!("none: {why}"),
@@ -250,24 +299,15 @@ fn is_of_a_whole_server(symptom: Symptom) -> bool {
     rules.any(|rule| rule.rule().symptoms.contains(&symptom))
 }
 
-/// Whether a client alone shows it: `tests/clients.rs` has its faults.
-fn is_of_clients(symptom: Symptom) -> bool {
-    let others = |rule: &&Invariant| !rule.is_of_clients();
-    let shows = |rule: &Invariant| rule.rule().symptoms.contains(&symptom);
-    !Invariant::ALL.iter().filter(others).any(shows)
-}
-
 /// Why no planted fault shows a symptom, where none can.
 fn not_planted(symptom: Symptom) -> Option<&'static str> {
     Some(match symptom {
         Symptom::StillOpen => "over TCP alone",
-        Symptom::ServesMasked => "asked of clients",
         Symptom::ServesTopBit => "such a frame is never whole, so that its rest is waited for",
         Symptom::StandsStill => "`nasty/polls-for-ever`",
         Symptom::ProcessEnds => "`nasty/aborts`",
         Symptom::AllMemory => "`nasty/eats-memory`",
         _ if is_of_a_whole_server(symptom) => "of a whole server",
-        _ if is_of_clients(symptom) => "of a client: see `hangup targets`",
         // Those of which another one is the plainer form are shown by the faults that show it.
         _ if !symptom.case_of().is_empty() => "a case of a plainer symptom",
         _ => return None,
@@ -299,23 +339,22 @@ fn is_fresh(path: &str, text: &str) {
 
 #[test]
 fn an_honest_server_breaks_none_in_any_style() {
-    for (style, broken) in Reference::STYLES.iter().zip(all_broken(&Reference::STYLES)) {
+    let styles = Reference::STYLES.map(|style| Arc::new(style) as Arc<dyn Target>);
+    for (style, broken) in styles.iter().zip(on_all_cores(&styles, broken)) {
         assert_eq!(broken, Broken::new(), "{}", style.name());
     }
 }
 
 #[test]
 fn every_rule_every_symptom_and_every_class_of_bugs_has_a_fault() {
+    let faults = Fault::all();
     let tripped: BTreeSet<Invariant> =
-        PlantedFault::ALL.iter().flat_map(|fault| fault.breaks()).collect();
+        faults.iter().flat_map(|fault| fault.shows).map(|problem| problem.invariant()).collect();
     let rules = Invariant::ALL.iter().copied();
-    assert_eq!(
-        tripped,
-        rules.filter(|rule| !rule.is_of_a_whole_server() && !rule.is_of_clients()).collect()
-    );
-    let shown: BTreeSet<Symptom> = PlantedFault::ALL
+    assert_eq!(tripped, rules.filter(|rule| !rule.is_of_a_whole_server()).collect());
+    let shown: BTreeSet<Symptom> = faults
         .iter()
-        .flat_map(|fault| fault.shows())
+        .flat_map(|fault| fault.shows)
         .filter_map(|problem| problem.symptom())
         .collect();
     let unseen = Symptom::ALL.iter().filter(|symptom| !shown.contains(symptom));

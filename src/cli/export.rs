@@ -8,7 +8,7 @@ use super::args::{Export, ExportForm};
 use super::files::{self, Content};
 use super::patience::Patience;
 use super::stop::Stop;
-use super::{CLEAN, Done, Trouble, output};
+use super::{CLEAN, Done, Trouble, output, roles};
 use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
@@ -45,7 +45,8 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
         ExportForm::Python => {
             let patience = Patience::with(format!("exporting {at}"));
             let text = python(&repro).map_err(|why| {
-                format!("{at}: {why}; `{program} replay {file}` can, where it knows the server")
+                let subject = repro.role.word();
+                format!("{at}: {why}; `{program} replay {file}` can, where it knows the {subject}")
             })?;
             drop(patience);
             output::print(&text);
@@ -107,9 +108,7 @@ pub(super) fn can(repro: &Repro) -> bool {
 
 /// The whole file.
 fn python(repro: &Repro) -> Result<String, Trouble> {
-    if answers(&repro.script) {
-        return Err("a client is under test, and the program is one".to_owned());
-    }
+    roles::check_as_python(repro.role)?;
     if repro.script.connections() > 1 {
         return Err("its script has several connections, and the program plays one".to_owned());
     }
@@ -139,8 +138,11 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let truth = |holds: bool| if holds { "True" } else { "False" };
     let offset = offset.map_or_else(|| "None".to_owned(), |offset| offset.to_string());
     let sentence = report::wrap_to(&plain(&repro.sentence), 86);
-    let headline =
-        format!("{}: {}", repro.identity.invariant(), repro.identity.invariant().rule().says);
+    let headline = format!(
+        "{}: {}",
+        repro.identity.invariant(),
+        repro.identity.invariant().rule().says(Some(repro.role))
+    );
     let headline = report::wrap_to(&headline, 86);
     let facts = [
         ("@HEADLINE@", headline.as_str()),
@@ -166,13 +168,6 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@HEADERS@", &headers(&repro.opening)),
     ];
     Ok(facts.iter().fold(TEMPLATE.to_owned(), |text, (place, fact)| text.replace(place, fact)))
-}
-
-/// Whether the actor of a script is a server.
-fn answers(script: &Script) -> bool {
-    let is_answer =
-        |act: &Act| matches!(act, Act::Send(send) if matches!(send.unit, Unit::Accept(_)));
-    script.steps.iter().any(|step| is_answer(&step.act))
 }
 
 /// What is asked of the connection, in the file's words.

@@ -7,7 +7,7 @@ use super::patience::Patience;
 use super::saved::make_directory;
 use super::stop::Stop;
 use super::{
-    CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, probe_report, runs, start,
+    CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, probe_report, roles, runs, start,
     what_matters,
 };
 use crate::bounds::Bounds;
@@ -111,6 +111,7 @@ impl Case {
                     ));
                 };
                 let target = find(registry, name)?;
+                roles::check_script(&at, &script, &*target)?;
                 let bounds = options.promises.hold(target.bounds());
                 let pool = pool(options, stop);
                 return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
@@ -129,6 +130,7 @@ impl Case {
             return Err(format!("{at} is about a client that hangup starts: add --run {line}"));
         }
         let mut target = find(registry, name)?;
+        roles::check_repro(&at, repro.role, &*target)?;
         // A file that says nothing of the opening is of a server that asked for nothing, or of one
         // that has moved since: its own request is the best guess.
         if !repro.opening.is_usual() {
@@ -438,7 +440,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             if let Some(repro) = &case.repro {
                 output::line(&report::wrap(&format!("Not broken any more: {}", repro.sentence)));
             }
-            output::line("the server breaks no rule\n");
+            output::line(&format!("the {} breaks no rule\n", exchange.subject.word()));
             output::print(&report::timeline(&exchange, None));
         }
     }
@@ -501,7 +503,8 @@ fn draw(case: &Case, show: &Show, seen: Seen<'_>, stop: &Stop) -> Result<(), Tro
         || {
             let shown = told.as_ref().ok_or(scene.clone());
             let notes = told.as_ref().map_or_else(|| vec![about.clone()], |_| Vec::new());
-            page::of_shown(target, shown, unproven.is_none(), notes, output::program())
+            let (subject, is_judged) = (exchange.subject, unproven.is_none());
+            page::of_shown(target, subject, shown, is_judged, notes, output::program())
         },
         stop,
     )
@@ -511,6 +514,6 @@ fn draw(case: &Case, show: &Show, seen: Seen<'_>, stop: &Stop) -> Result<(), Tro
 fn kept(unproven: Option<&Violation>, exchange: &Exchange) -> String {
     match unproven {
         Some(violation) => report::sentence(violation, exchange),
-        None => "The server breaks no rule.".to_owned(),
+        None => format!("The {} breaks no rule.", exchange.subject.word()),
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn invariants() -> u8 {
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
         output::line(&format!("{:20} {:9} {}", invariant.bold(), rule.class, rule.basis()));
-        for line in wrap_to(rule.says, 76).lines() {
+        for line in wrap_to(&rule.says(None), 76).lines() {
             output::line(&format!("    {line}"));
         }
     }
@@ -87,11 +87,12 @@ pub(super) fn explain(id: &str) -> Done {
     };
     let rule = invariant.rule();
     output::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
-    output::line(&format!("{}\n", wrap(rule.says)));
+    output::line(&format!("{}\n", wrap(&rule.says(None))));
     if let Some((section, quote)) = rule.quote {
         output::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
     }
-    let paragraphs: Vec<String> = rule.explains.split("\n\n").map(wrap).collect();
+    output::line(&format!("{}\n", wrap(&format!("Asked of {}.", rule.asked_of))));
+    let paragraphs: Vec<String> = rule.explains(None).split("\n\n").map(wrap).collect();
     output::line(&paragraphs.join("\n\n"));
     let symptoms: Vec<String> = rule.symptoms.iter().map(|seen| format!("  {seen}")).collect();
     output::line(&format!(

@@ -22,6 +22,7 @@ mod probe_progress;
 mod probe_report;
 mod progress;
 mod remote;
+mod roles;
 mod runs;
 mod saved;
 mod serve;

@@ -73,6 +73,7 @@ pub(super) fn report(
         jumps: known.jumps(&outcome.sightings, missed, outcome.scripts),
         not_judged: not_judged(probe, outcome),
         played: HowPlayed::OverTcp(OverTcp {
+            subject: role,
             url: first.name().to_owned(),
             dismissed,
             not_tested: match probe.stop {

@@ -8,7 +8,7 @@ use super::patience::Patience;
 use super::saved::make_directory;
 use super::start::{Clients, Started, ToStart};
 use super::stop::Stop;
-use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, start};
+use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, roles, start};
 use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::exchange::Exchange;
@@ -23,11 +23,11 @@ use crate::run::real_time::{
     ClientCommand, PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteShrunk, RemoteSubject,
     StopSignal, Subject, URL, UrlRole, says_shutdown,
 };
-use crate::script::{Act, Script, Unit};
+use crate::script::Script;
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Invariant, Symptom, Verdict, Violation};
-use crate::wire::Opening;
+use crate::wire::{Opening, Role};
 use owo_colors::OwoColorize as _;
 use std::path::Path;
 use std::time::Duration;
@@ -159,7 +159,9 @@ struct Case {
 impl Case {
     fn open(url: &str, options: &Anywhere, stop: &Stop) -> Result<Self, Trouble> {
         let at = files::named(&options.file.file);
-        let (script, own, repro) = match files::read(&options.file.file)? {
+        let content = files::read(&options.file.file)?;
+        let role = roles::subject_of(&content);
+        let (script, own, repro) = match content {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
@@ -187,7 +189,7 @@ impl Case {
                      application does that by itself"
             )
         })?;
-        let (subject, started) = match client_command(options, &script)? {
+        let (subject, started) = match client_command(options, role)? {
             Some(line) => {
                 let clients = Clients::new(options.start.start_within, stop)?;
                 let command = ClientCommand::new(line.to_owned(), clients.starts());
@@ -287,15 +289,12 @@ impl Case {
     }
 }
 
-/// The client's command, where `--run` starts one: it has `{url}` in it, or the script is a server's.
-fn client_command<'a>(options: &'a Anywhere, script: &Script) -> Result<Option<&'a str>, Trouble> {
+/// The client's command, where `--run` starts one: it has `{url}` in it, or the file is about a client.
+fn client_command(options: &Anywhere, subject: Role) -> Result<Option<&str>, Trouble> {
     let run = options.start.run.as_deref();
-    let answers =
-        |act: &Act| matches!(act, Act::Send(send) if matches!(send.unit, Unit::Accept(_)));
-    let is_servers = script.steps.iter().any(|step| answers(&step.act));
     match run {
-        Some(line) if is_servers || line.contains(URL) => Ok(Some(line)),
-        None if is_servers => Err(format!(
+        Some(line) if subject == Role::Client || line.contains(URL) => Ok(Some(line)),
+        None if subject == Role::Client => Err(format!(
             "{}: its client is under test: add --run 'COMMAND', with {URL} in it",
             files::named(&options.file.file)
         )),
@@ -452,7 +451,8 @@ fn draw(
         || {
             let shown = told.as_ref().ok_or(scene.clone());
             let notes = told.as_ref().map_or_else(|| vec![about.clone()], |_| Vec::new());
-            page::of_shown((url, probe_report::VERSION), shown, true, notes, output::program())
+            let target = (url, probe_report::VERSION);
+            page::of_shown(target, exchange.subject, shown, true, notes, output::program())
         },
         stop,
     )

@@ -2,7 +2,7 @@
 
 use super::args::Serve;
 use super::stop::Stop;
-use super::{CLEAN, Done, output};
+use super::{CLEAN, Done, output, roles};
 use crate::run::real_time::listen;
 use crate::target::{AppSteps, Registry, Target};
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ const DESCRIPTORS: u64 = 65_536;
 
 pub(super) fn run(registry: &Registry, options: &Serve, stop: &Stop) -> Done {
     let target = registry.resolve(&options.target).map_err(|error| error.to_string())?;
+    roles::check_serves(&*target, output::program())?;
     let _ = rlimit::increase_nofile_limit(DESCRIPTORS);
     let mut asked = stop.asked();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -177,6 +177,7 @@ impl Reporting<'_> {
         let seconds = target.seconds();
         let suite = report::Suite {
             server: self.campaign.name,
+            subject: probe.subject.role(),
             problems: target.problems(),
             scripts: outcome.scripts,
             judged: Some(&judged),

@@ -209,11 +209,13 @@ impl Outcome<'_> {
         let suites = suites.map(|((target, run), promised)| {
             let stale = target.stale().map(|deviation| report::stale(deviation, target.scripts));
             let unjudged = target.unjudged().iter();
-            let unjudged = unjudged.map(|what| report::cannot_judge(what, &target.name));
+            let unjudged =
+                unjudged.map(|what| report::cannot_judge(what, &target.name, run.target.role()));
             let interrupted = run.outcome.stopped.then(|| "interrupted".to_owned());
             let could_not = target.could_not_test().map(ToString::to_string);
             report::Suite {
                 server: &target.name,
+                subject: run.target.role(),
                 problems: target.problems(),
                 scripts: target.scripts,
                 judged: Some(promised),

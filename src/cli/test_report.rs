@@ -66,7 +66,7 @@ fn on_one_line(finding: &Finding) -> String {
 /// Whether a rule can be judged under these bounds: some ask for what need not be promised.
 pub(super) fn is_promised(rule: Invariant, bounds: &Bounds) -> bool {
     match rule {
-        Invariant::HandshakeInTime => bounds.handshake.is_some(),
+        Invariant::HandshakeInTime | Invariant::ConnectsInTime => bounds.handshake.is_some(),
         Invariant::IdleInTime => bounds.idle.is_some(),
         Invariant::BoundedMemory => bounds.memory.is_some(),
         _ => true,

@@ -48,7 +48,7 @@ pub(super) fn find(
         } else if verdict.unproven().next().is_some() {
             What::Other("nothing can be proven".to_owned())
         } else {
-            What::Other("the server breaks no rule".to_owned())
+            What::Other(format!("the {} breaks no rule", exchange.subject.word()))
         })
     };
     let matters = what_matters(script, PLAYS, |script| {

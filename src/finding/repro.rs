@@ -7,7 +7,7 @@ use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::script::Script;
 use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
-use crate::wire::Opening;
+use crate::wire::{Opening, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,7 +18,14 @@ pub const FORMAT: u32 = 2;
 pub const FORMAT_UNSEEN: u32 = 1;
 
 /// What stands above the first line, for those who have never heard of hangup.
-const HEADER: &str = "\
+const fn header(subject: Role) -> &'static str {
+    match subject {
+        Role::Server => SERVERS_HEADER,
+        Role::Client => CLIENTS_HEADER,
+    }
+}
+
+const SERVERS_HEADER: &str = "\
 # A connection that a WebSocket server did not close as it must: a repro of hangup's.
 # hangup plays a misbehaving client against a server and judges how connections end.
 # The script below is the shortest one that shows it; at the end of the file stands what
@@ -33,6 +40,19 @@ const HEADER: &str = "\
 # test or binary that wrote this file: run that again, and it plays this file first.
 ";
 
+const CLIENTS_HEADER: &str = "\
+# A connection that a WebSocket client did not close as it must: a repro of hangup's.
+# hangup plays a misbehaving server to a client and judges how connections end.
+# The script below is the shortest one that shows it; at the end of the file stands what
+# happened, drawn and as bytes. To see it, and to play it again:
+#
+#     hangup show FILE
+#     hangup replay FILE
+#
+# `replay` needs to know the client. One that is not built into `hangup` is known to the
+# test or binary that wrote this file: run that again, and it plays this file first.
+";
+
 /// A saved finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repro {
@@ -40,6 +60,8 @@ pub struct Repro {
     pub hangup: String,
     /// The target's name and the version of what it runs on.
     pub target: (String, String),
+    /// Which end the target is.
+    pub role: Role,
     /// The opening request that it was sent.
     pub opening: Opening,
     /// What the target was held to.
@@ -91,6 +113,8 @@ pub enum ReproError {
     Field(String),
     /// The script does not parse.
     Script(crate::script::ParseError),
+    /// The script is against the other role than this one, which the file says; and why.
+    Role(Role, String),
 }
 
 impl fmt::Display for ReproError {
@@ -106,6 +130,14 @@ impl fmt::Display for ReproError {
             }
             Self::Field(error) => f.write_str(error),
             Self::Script(error) => write!(f, "its script: {error}"),
+            Self::Role(role, why) => {
+                let (role, other) = (role.word(), role.other().word());
+                write!(
+                    f,
+                    "its role is {role}, and its script is not: {why}; a file about a {other} has the line \
+                     role = \"{other}\""
+                )
+            }
         }
     }
 }
@@ -121,6 +153,9 @@ struct File {
     digest: String,
     #[serde(rename = "runtime-seed", default)]
     runtime_seed: u64,
+    /// Only written of a client.
+    #[serde(default, skip_serializing_if = "is_server")]
+    role: Role,
     target: FileTarget,
     /// Only written where it is not the usual one.
     #[serde(default, skip_serializing_if = "Opening::is_usual")]
@@ -181,7 +216,10 @@ impl Repro {
         }
         let has_seen = format_of(&table) != Some(i64::from(FORMAT_UNSEEN));
         let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
-        let script = file.script.parse().map_err(ReproError::Script)?;
+        let script: Script = file.script.parse().map_err(ReproError::Script)?;
+        if let Some(why) = script.is_not_against(file.role) {
+            return Err(ReproError::Role(file.role, why));
+        }
         // What reads the opening's fields does not know the notation.
         let preamble = file.opening.preamble().to_owned();
         let opening = file.opening.with_preamble(&preamble);
@@ -209,9 +247,10 @@ impl Repro {
         Ok(Self {
             hangup: file.hangup,
             target: (file.target.name, file.target.version),
+            role: file.role,
             opening,
             bounds: file.bounds,
-            identity: Identity::of(problem, variant),
+            identity: Identity::of(problem, variant).of_subject(file.role),
             level,
             ending,
             at_seconds,
@@ -249,10 +288,11 @@ impl Repro {
             script: self.script.to_string(),
             digest: self.digest.clone(),
             runtime_seed: self.runtime_seed,
+            role: self.role,
             violation: FileViolation {
                 problem: self.identity.problem(),
                 level: self.level,
-                variant: self.identity.variant(),
+                variant: self.identity.of_subject(self.role).variant(),
                 at_seconds: self.at_seconds,
                 confirmed: self.confirmed,
                 ending: self.ending.clone(),
@@ -264,7 +304,7 @@ impl Repro {
             seen: self.seen.clone(),
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
-        format!("{HEADER}\n{body}")
+        format!("{}\n{body}", header(self.role))
     }
 
     /// The script, below its preamble as a comment where it has one: what a reader needs to see.
@@ -319,6 +359,11 @@ pub enum Replay {
 
 fn format_of(table: &toml::Table) -> Option<i64> {
     table.get("format")?.as_integer()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with this type")]
+const fn is_server(role: &Role) -> bool {
+    matches!(role, Role::Server)
 }
 
 const fn yes() -> bool {

@@ -157,7 +157,8 @@ impl Fuzz {
     }
 
     /// Plays a script in hangup's notation, or that of a repro or report that was left beside a
-    /// crash; `false` where it is none, or one too long to be worth its time.
+    /// crash; `false` where it is none, one against the
+    /// other role, or one too long to be worth its time.
     ///
     /// # Panics
     ///
@@ -218,7 +219,7 @@ impl Fuzz {
         let max_bytes = self.max_bytes * u64::from(script.connections());
         let is_long = is_too_long(script) || script.max_bytes_sent() > max_bytes;
         // What is saved was a finding, however long.
-        if is_long && !is_saved {
+        if is_long && !is_saved || script.is_not_against(self.target.role()).is_some() {
             return false;
         }
         let (_, verdict) = play_and_judge(&self.target, &self.bounds, script, *runtime_seed);
@@ -232,7 +233,10 @@ impl Fuzz {
             && !self.said_unjudged.swap(true, Ordering::Relaxed)
         {
             // No finding: a panic would end the night.
-            let said = report::wrap(&report::cannot_judge(&what, self.target.name()));
+            let said = {
+                let (name, role) = (self.target.name(), self.target.role());
+                report::wrap(&report::cannot_judge(&what, name, role))
+            };
             let _ = writeln!(std::io::stderr(), "{said}");
         }
         for violation in verdict.violations {

@@ -243,6 +243,7 @@ fn repros() -> Vec<(&'static str, Repro)> {
     let base = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("reference/no-deadline".to_owned(), "hangup".to_owned()),
+        role: Role::Server,
         opening: Opening::new(),
         bounds: Bounds::default(),
         identity: Identity::liveness(Invariant::EndsInTime, Cause::OwnClose, Condition::Silent),
@@ -259,8 +260,17 @@ fn repros() -> Vec<(&'static str, Repro)> {
     let quotes = r#"upgrade
 close 1000 "'''\"\\\u{7}€"
 "#;
+    let of_a_client = Repro {
+        target: ("reference-client/close-waits-for-ever".to_owned(), "hangup".to_owned()),
+        role: Role::Client,
+        identity: Identity::liveness(Invariant::EndsInTime, Cause::ClientClose, Condition::Silent),
+        sentence: "The client never ends the connection.".to_owned(),
+        script: "accept\nclose 1000\n".parse().expect("a script"),
+        ..base.clone()
+    };
     vec![
         ("a-hang", base.clone()),
+        ("a-hang-of-a-client", of_a_client),
         (
             "late-with-every-bound",
             Repro {

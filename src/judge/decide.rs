@@ -14,10 +14,9 @@ use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Note, Time};
 use crate::verdict::{
     Control, Dismissal, Doubt, Ending, Excuse, Excuses, Identity, Invariant, Owed, Reached, Reason,
-    Symptom, Verdict, Violation, WhyUnproven,
+    Symptom, Verdict, Violation, WhyUnproven, name_ends,
 };
 use crate::view::View;
-use crate::wire::Role;
 
 /// Judges one connection as far as that is possible without playing again. What controls have
 /// to settle is in [`Violation::doubts`]: of a dismissal, whether its excuse holds; of a
@@ -165,10 +164,16 @@ fn doubts(suspicion: &Suspicion, view: &View<'_>) -> Vec<Doubt> {
 fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
     let Suspicion { level, symptom, fact, events, timing, .. } = suspicion;
     debug_assert!(rule.symptoms.contains(&symptom), "{}: {symptom}", rule.invariant);
-    let (invariant, fact) = (rule.invariant, of_role(case.view.subject_role(), &fact));
+    let (invariant, subject) = (rule.invariant, case.view.subject_role());
+    let fact = match invariant {
+        // The words of a panic are the program's own.
+        Invariant::NoPanic => fact.into_owned(),
+        _ => name_ends(&fact, Some(subject)).into_owned(),
+    };
     let (doubts, refuted) = (Vec::new(), Excuses::default());
     if let Some((owed, condition, ending)) = timing {
-        let identity = Identity::liveness(invariant, owed.cause, condition).with_symptom(symptom);
+        let identity = Identity::liveness(invariant, owed.cause, condition);
+        let identity = identity.with_symptom(symptom).of_subject(subject);
         let owed = Some(owed);
         return Violation {
             identity,
@@ -194,32 +199,9 @@ fn violation(rule: &Rule, suspicion: Suspicion, case: &Case<'_>) -> Violation {
         (Invariant::NoPanic, Some((_, lack))) => Ending::Unproven(WhyUnproven::Lack(lack)),
         _ => lateness::ending(view, case.owed),
     };
-    let identity = Identity::safety(invariant, cause).with_symptom(symptom);
+    let identity = Identity::safety(invariant, cause).with_symptom(symptom).of_subject(subject);
     let connection = view.connection();
     Violation { identity, connection, level, ending, owed: None, fact, events, doubts, refuted }
-}
-
-/// A fact, which rules write as of a server: of a client under test the two ends have each other's
-/// names. Those of the wire (`a client frame without a mask`) stay.
-fn of_role(subject: Role, fact: &str) -> String {
-    if subject == Role::Server {
-        return fact.to_owned();
-    }
-    let mut out = String::with_capacity(fact.len());
-    let mut rest = fact;
-    let next = |rest: &str| {
-        let found = ["client", "server"].map(|word| rest.find(word).map(|at| (at, word)));
-        found.into_iter().flatten().min()
-    };
-    while let Some((at, word)) = next(rest) {
-        let (before, behind) = (&rest[..at], &rest[at + word.len()..]);
-        let is_of_the_wire = behind.starts_with(" frame");
-        let other = if word == "client" { "server" } else { "client" };
-        out.push_str(before);
-        out.push_str(if is_of_the_wire { word } else { other });
-        rest = behind;
-    }
-    out + rest
 }
 
 /// The decision on one violation, or dismissal, about which there are doubts.

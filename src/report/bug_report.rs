@@ -6,6 +6,7 @@ use super::markdown::{code, plain};
 use super::quotes;
 use crate::finding::repro::Repro;
 use crate::verdict::Symptom;
+use crate::wire::Role;
 use std::fmt::Write as _;
 
 /// What an issue needs beside the finding.
@@ -31,7 +32,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let rule = repro.identity.invariant().rule();
     let mut out = format!(
         "# {}\n\n{}\n\n",
-        plain(&title(repro.identity.symptom(), &repro.sentence)),
+        plain(&title(repro.identity.symptom(), repro.role, &repro.sentence)),
         plain(&repro.sentence)
     );
     let (target, version) = &repro.target;
@@ -43,19 +44,23 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         (Some(library), None) => writeln!(out, "Seen on {}.\n", plain(library)),
         (None, _) => writeln!(out, "Seen on {} ({}).\n", plain(target), plain(version)),
     };
-    let _ = writeln!(out, "{}\n", plain(rule.says));
+    let (subject, actor) = (repro.role, repro.role.other().word());
+    let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
     let quote = repro.identity.symptom().and_then(quotes::of_symptom).or(rule.quote);
     if let Some((section, quote)) = quote {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
     }
-    out.push_str("\n## What the client does\n\n");
+    let _ = writeln!(out, "\n## What the {actor} does\n");
     if repro.script.steps.is_empty() {
-        out.push_str("It connects, and does nothing.\n\n");
+        out.push_str(match subject {
+            Role::Server => "It connects, and does nothing.\n\n",
+            Role::Client => "It accepts the connection, and does nothing.\n\n",
+        });
     } else {
         code(&repro.script_text(), "text", &mut out);
     }
     if let Some((file, source)) = server {
-        folded(&format!("The server: {file}"), source, language(file), &mut out);
+        folded(&format!("The {}: {file}", subject.word()), source, language(file), &mut out);
     }
     if let Some(seen) = &repro.seen {
         out.push_str("## What happens\n\n");
@@ -75,7 +80,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
             folded(&format!("{name}.py"), program, "python", &mut out);
         }
         Err(why) => {
-            let _ = writeln!(out, "Not by a client alone: {}.\n", plain(why));
+            let _ = writeln!(out, "Not by a {actor} alone: {}.\n", plain(why));
         }
     }
     let [replay, draw] = commands;
@@ -91,11 +96,11 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
 
 /// What the server does, where the symptom says it as a sentence; else the first sentence, without its full
 /// stop, and without when it was in this one play.
-fn title(symptom: Option<Symptom>, sentence: &str) -> String {
+fn title(symptom: Option<Symptom>, subject: Role, sentence: &str) -> String {
     let does =
         |symptom: &&str| ["accepts ", "refuses "].iter().any(|verb| symptom.starts_with(verb));
     if let Some(symptom) = symptom.map(Symptom::id).filter(does) {
-        return format!("The server {symptom}");
+        return format!("The {} {symptom}", subject.word());
     }
     let first = sentence.split_once(". ").map_or(sentence, |(first, _)| first);
     let first = first.trim_end_matches('.');
@@ -142,16 +147,17 @@ mod tests {
     #[test]
     fn a_title_tells_no_time_of_one_play() {
         assert_eq!(
-            title(None, "At 0.008 s the server sent a Close. More."),
+            title(None, Role::Server, "At 0.008 s the server sent a Close. More."),
             "The server sent a Close"
         );
         assert_eq!(
-            title(Some(Symptom::OwnTimer), "The server has a timer. It did."),
+            title(Some(Symptom::OwnTimer), Role::Server, "The server has a timer. It did."),
             "The server has a timer"
         );
-        assert_eq!(title(None, "At last it ended."), "At last it ended");
-        let served = title(Some(Symptom::ServesUnmasked), "At 0.008 s the server served it.");
-        assert_eq!(served, "The server accepts a frame without a mask");
+        assert_eq!(title(None, Role::Server, "At last it ended."), "At last it ended");
+        let served = |subject| title(Some(Symptom::ServesMasked), subject, "At 0.008 s it did.");
+        assert_eq!(served(Role::Server), "The server accepts a frame with a mask");
+        assert_eq!(served(Role::Client), "The client accepts a frame with a mask");
     }
 
     #[test]

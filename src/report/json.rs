@@ -13,6 +13,7 @@ use crate::exchange::{HeldAfter, Time};
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::verdict::{Invariant, Level, Pattern, Problem, Symptom, Variant};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The results of a command.
@@ -89,7 +90,7 @@ struct JsonReach {
     /// In how many a Close was sent, by either end.
     closed: u64,
     /// In how many the connection ended, by what obliged the server to.
-    ended: BTreeMap<&'static str, u64>,
+    ended: BTreeMap<Cow<'static, str>, u64>,
     /// In how many it ended with nothing owed.
     ended_unowed: u64,
     /// What of the grammar had no effect, in words.
@@ -101,13 +102,13 @@ impl JsonReach {
         let HowPlayed::InProcess { reach, no_effect: warnings, .. } = &report.played else {
             return None;
         };
-        let ended = reach.ended().map(|(cause, scripts)| (cause.id(), scripts));
+        let ended = reach.ended().map(|(cause, scripts)| (cause.named(reach.subject), scripts));
         Some(Self {
             opened: reach.opened,
             closed: reach.closed,
             ended: ended.collect(),
             ended_unowed: reach.ended_unowed,
-            warnings: warnings.iter().map(|what| no_effect(*what)).collect(),
+            warnings: warnings.iter().map(|what| no_effect(*what, reach.subject)).collect(),
         })
     }
 }

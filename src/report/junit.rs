@@ -4,6 +4,7 @@
 use super::model::ProblemReport;
 use super::text::{problem_headline, variants};
 use crate::verdict::Invariant;
+use crate::wire::Role;
 use std::fmt::Write as _;
 
 /// How many columns the table of a problem may have.
@@ -13,6 +14,8 @@ const WIDTH: usize = 100;
 pub struct Suite<'a> {
     /// The server: a target's name, or a URL.
     pub server: &'a str,
+    /// Which end it is: no rule of the other is a case.
+    pub subject: Role,
     /// Its problems, each a failure.
     pub problems: Vec<ProblemReport<'a>>,
     /// After how many scripts.
@@ -74,6 +77,7 @@ impl Suite<'_> {
     pub const fn of_trouble(trouble: String) -> Self {
         Self {
             server: "hangup",
+            subject: Role::Server,
             problems: Vec::new(),
             scripts: 0,
             judged: None,
@@ -91,11 +95,12 @@ impl Suite<'_> {
         let rules = self
             .judged
             .iter()
-            // Of a whole server, and of a client, only what is broken is told: most targets are neither.
+            // Of a whole server, only what is broken is told: most targets are none.
             .flat_map(|judged| {
-                let is_usual =
-                    |rule: &&Invariant| !rule.is_of_a_whole_server() && !rule.is_of_clients();
-                let rules = Invariant::ALL.iter().filter(is_usual);
+                let is_its = |rule: &&Invariant| {
+                    !rule.is_of_a_whole_server() && rule.rule().asked_of.includes(self.subject)
+                };
+                let rules = Invariant::ALL.iter().filter(is_its);
                 rules.map(|rule| (*rule, judged(*rule)))
             });
         rules.filter(move |(rule, _)| !broken(rule))
@@ -186,8 +191,15 @@ mod tests {
 
     #[test]
     fn every_rule_is_a_case_and_trouble_an_error() {
+        for subject in [Role::Server, Role::Client] {
+            is_told(subject);
+        }
+    }
+
+    fn is_told(subject: Role) {
         let suite = Suite {
             server: "ws://[::1]/?a&b",
+            subject,
             problems: Vec::new(),
             scripts: 0,
             judged: Some(&|rule| rule != Invariant::NoSpin),
@@ -196,8 +208,12 @@ mod tests {
             seconds: Some(2.0),
         };
         let out = junit(&[suite], 2.5);
-        // Those of whole servers and of clients are cases where one was judged.
-        let is_listed = |rule: &&Invariant| !rule.is_of_a_whole_server() && !rule.is_of_clients();
+        // Those of whole servers are cases where one was broken.
+        let is_listed = |rule: &&Invariant| {
+            !rule.is_of_a_whole_server() && rule.rule().asked_of.includes(subject)
+        };
+        assert_eq!(out.contains("\"connects-in-time\""), subject == Role::Client);
+        assert_eq!(out.contains("\"handshake-in-time\""), subject == Role::Server);
         let rules = || Invariant::ALL.iter().filter(is_listed);
         for rule in rules() {
             let end = if *rule == Invariant::NoSpin { ">\n      <skipped/>" } else { "/>" };

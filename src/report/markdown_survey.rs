@@ -5,6 +5,7 @@ use super::html::{RFC, harmless};
 use super::markdown::plain;
 use super::page::{Page, TargetPage};
 use super::survey::{Family, Says, families, says};
+use crate::wire::Role;
 use std::fmt::Write as _;
 
 /// The survey, ended by a newline.
@@ -62,7 +63,7 @@ fn rules(families: &[Family], out: &mut String) {
     out.push_str("\n## What each rule means\n\n");
     for rule in families.iter().flat_map(|family| &family.rules) {
         let about = rule.rule();
-        let _ = write!(out, "* `{rule}`: {}", plain(about.says));
+        let _ = write!(out, "* `{rule}`: {}", plain(&about.says(Some(Role::Server))));
         if let Some((section, _)) = about.quote {
             let _ = write!(out, " [RFC 6455, {section}]({RFC}{section})");
         }

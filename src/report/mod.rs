@@ -121,6 +121,7 @@ impl Shown<'_> {
         Repro {
             hangup: env!("CARGO_PKG_VERSION").to_owned(),
             target: (target.0.to_owned(), target.1.to_owned()),
+            role: exchange.subject,
             opening: opening.clone(),
             bounds,
             identity: violation.identity,

@@ -12,6 +12,7 @@ use crate::finding::share::Share;
 use crate::run::campaign::{self, LostWorkers, NoEffect, Reach, Unjudged};
 use crate::target::{Deviation, Target};
 use crate::verdict::{Ending, Identity, Invariant, Level, Pattern, Problem, Reason, Violation};
+use crate::wire::Role;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -87,6 +88,8 @@ pub enum HowPlayed {
 /// What a campaign over real TCP could not tell.
 #[derive(Clone, Debug)]
 pub struct OverTcp {
+    /// Which end was tested.
+    pub subject: Role,
     /// The first of the server's URLs, as it was resolved.
     pub url: String,
     /// What showed once and is not held against the server, with the reason.
@@ -454,6 +457,14 @@ impl TargetReport {
         }
     }
 
+    /// Which end it is.
+    pub const fn subject(&self) -> Role {
+        match &self.played {
+            HowPlayed::InProcess { reach, .. } => reach.subject,
+            HowPlayed::OverTcp(tcp) => tcp.subject,
+        }
+    }
+
     /// What was seen and cannot be judged in virtual time.
     pub fn unjudged(&self) -> &[Unjudged] {
         match &self.played {
@@ -580,6 +591,8 @@ impl Accepted {
 pub struct ReplayReport {
     /// Where it was played: a target's name, or a URL.
     pub on: String,
+    /// Which end that is.
+    pub subject: Role,
     /// How it compares.
     pub result: ReplayResult,
     /// The sentence that was saved; `None` of a script, which has none.
@@ -638,7 +651,8 @@ impl ReplayReport {
         };
         let saved = Some(repro.sentence.clone());
         let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
-        Self { on: on.to_owned(), result, saved, broken, ended, over_tcp }
+        let (on, subject) = (on.to_owned(), exchange.subject);
+        Self { on, subject, result, saved, broken, ended, over_tcp }
     }
 
     /// A script's replay, which says that a rule was broken, and not which; or that something
@@ -657,7 +671,8 @@ impl ReplayReport {
         let unproven = unproven.filter(|_| broken.is_empty());
         let broken = broken.iter().copied().chain(unproven);
         let broken = broken.map(|violation| sentence_of(violation, exchange)).collect();
-        Self { on: on.to_owned(), result, saved: None, broken, ended: None, over_tcp: false }
+        let (on, subject) = (on.to_owned(), exchange.subject);
+        Self { on, subject, result, saved: None, broken, ended: None, over_tcp: false }
     }
 }
 

@@ -3,13 +3,16 @@
 use super::text::{count, thousands};
 use crate::run::campaign::{NoEffect, Reach};
 use crate::script::AppSteps;
+use crate::verdict::name_ends;
+use crate::wire::Role;
+use std::borrow::Cow;
 
 /// How far the scripts got: how many opened, reached a Close, and ended for each cause.
 pub(super) fn reach(reach: &Reach) -> String {
-    let Reach { scripts, opened, closed, ended_unowed, .. } = reach;
-    let ended = reach.ended().map(|(cause, scripts)| (cause.id(), scripts));
-    let mut ended: Vec<(&str, u64)> = ended.collect();
-    ended.extend((*ended_unowed > 0).then_some(("no obligation", *ended_unowed)));
+    let Reach { subject, scripts, opened, closed, ended_unowed, .. } = reach;
+    let ended = reach.ended().map(|(cause, scripts)| (cause.named(*subject), scripts));
+    let mut ended: Vec<(Cow<'_, str>, u64)> = ended.collect();
+    ended.extend((*ended_unowed > 0).then_some(("no obligation".into(), *ended_unowed)));
     // Those that are equal stay in the order of causes.
     ended.sort_by_key(|(_, scripts)| std::cmp::Reverse(*scripts));
     let ended: Vec<String> =
@@ -23,9 +26,9 @@ pub(super) fn reach(reach: &Reach) -> String {
     )
 }
 
-/// What had no effect, and what to do.
-pub(crate) fn no_effect(what: NoEffect) -> String {
-    match what {
+/// What had no effect on a subject in this role, and what to do.
+pub(crate) fn no_effect(what: NoEffect, subject: Role) -> String {
+    let text = match what {
         NoEffect::HardlyOpens(opened, scripts) => format!(
             "only {} of {} scripts opened a WebSocket, although a polite client gets one first: \
              hardly anything was tested. Does the server keep something from one connection to \
@@ -61,5 +64,6 @@ pub(crate) fn no_effect(what: NoEffect) -> String {
             thousands(unasked),
             thousands(opened)
         ),
-    }
+    };
+    name_ends(&text, Some(subject)).into_owned()
 }

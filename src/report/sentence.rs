@@ -31,7 +31,10 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         Condition::Silent => "reads and sends nothing more",
         Condition::Dripping => "goes on sending",
         Condition::Replied => "has sent its Close and keeps TCP open",
-        Condition::HalfSent => "has sent half a frame or half a request, and nothing more",
+        Condition::HalfSent => match role {
+            Role::Server => "has sent half a frame or half a request, and nothing more",
+            Role::Client => "has sent half a frame or half an answer, and nothing more",
+        },
         Condition::HalfClosed => "has sent FIN",
         Condition::Deaf => "does not read",
         Condition::CutOff | Condition::Gone => "is gone",
@@ -60,7 +63,7 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     };
     format!(
         "The {subject} {became}. {} at {}; the {subject} has to {} by {}{did}.{}",
-        since(owed, subject, actor),
+        since(owed, role),
         owed.since,
         promise.verb,
         owed.deadline,
@@ -69,9 +72,13 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
 }
 
 /// What began the time that a subject has.
-fn since(owed: Owed, subject: &str, actor: &str) -> String {
+fn since(owed: Owed, role: Role) -> String {
+    let (subject, actor) = (role.word(), role.other().word());
     match owed.cause {
-        Cause::Handshake => "It accepted the connection".to_owned(),
+        Cause::Handshake => match role {
+            Role::Server => "It accepted the connection".to_owned(),
+            Role::Client => "It was connected".to_owned(),
+        },
         Cause::ClientClose => format!("The {actor}'s Close arrived"),
         Cause::OwnClose => "It sent its own Close".to_owned(),
         Cause::AppClose => format!("The {subject}'s application began to close"),
@@ -163,6 +170,41 @@ mod tests {
     use crate::bounds::Bounds;
     use crate::exchange::{AfterDeadline, What};
     use crate::judge::judge;
+
+    #[test]
+    fn of_a_client_every_sentence_about_time_is_that_of_a_server_with_the_names_exchanged() {
+        use crate::verdict::{Identity, Level, name_ends};
+        let owed = |cause| Owed {
+            cause,
+            since: Time(1_000_000),
+            deadline: Time(6_000_000),
+            event: 0,
+            fault: None,
+        };
+        for (cause, condition) in
+            Cause::ALL.iter().flat_map(|cause| Condition::ALL.iter().map(move |one| (*cause, *one)))
+        {
+            let violation = Violation {
+                identity: Identity::liveness(Invariant::EndsInTime, cause, condition),
+                connection: crate::exchange::ConnectionId::FIRST,
+                level: Level::Should,
+                ending: Ending::Never,
+                owed: Some(owed(cause)),
+                fact: String::new(),
+                events: Vec::new(),
+                doubts: Vec::new(),
+                refuted: crate::verdict::Excuses::default(),
+            };
+            let [server, client] = [Role::Server, Role::Client]
+                .map(|role| broken_promise(&violation, owed(cause), role));
+            // What opens a connection is another thing at each end.
+            let opening = |text: &str| {
+                text.replace("accepted the connection", "was connected")
+                    .replace("half a request", "half an answer")
+            };
+            assert_eq!(opening(&name_ends(&server, Some(Role::Client))), client);
+        }
+    }
 
     #[test]
     fn a_sentence_names_the_ends_by_their_roles() {

@@ -2,6 +2,7 @@
 
 use super::model::FindingReport;
 use crate::verdict::{Cause, Condition, Ending, Problem};
+use crate::wire::Role;
 use std::fmt::Write as _;
 
 /// What stands where the target showed nothing.
@@ -46,9 +47,12 @@ fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
         };
         variants.iter().find(is_here).map_or_else(|| NOT_SEEN.to_owned(), |one| ended(one.ending))
     };
-    let first: Vec<String> = std::iter::once("cause")
-        .chain(causes.iter().map(|cause| cause.map_or("any", Cause::id)))
-        .map(str::to_owned)
+    let subject = variants.first().map_or(Role::Server, |one| one.repro.role);
+    let name = |cause: Option<Cause>| {
+        cause.map_or_else(|| "any".to_owned(), |cause| cause.named(subject).into_owned())
+    };
+    let first: Vec<String> = std::iter::once("cause".to_owned())
+        .chain(causes.iter().map(|cause| name(*cause)))
         .collect();
     let columns: Vec<Vec<String>> = conditions
         .iter()

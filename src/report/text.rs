@@ -17,7 +17,8 @@ use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Level, Problem, Reason, Violation};
+use crate::verdict::{Control, Doubt, Level, Problem, Reason, Violation, name_ends};
+use crate::wire::Role;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -111,7 +112,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
     }
     for remark in report.remarks().into_iter().filter(|remark| !is_brief(remark)) {
         text.push('\n');
-        for line in remark_lines(&remark, style) {
+        for line in remark_lines(&remark, report.subject(), style) {
             indented(&mut text, "  ", &line);
         }
     }
@@ -188,12 +189,13 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     let mut out = String::new();
     if let Some(first) = problem.first_script {
         let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
+        let actor = problem.headline.repro.role.other().word();
         let _ = writeln!(
             out,
             "{}",
             wrap_to(
                 &format!(
-                    "seen in {shown}, first in script {first}. How the connection ended, by cause (rows) and by what the client did (columns):"
+                    "seen in {shown}, first in script {first}. How the connection ended, by cause (rows) and by what the {actor} did (columns):"
                 ),
                 width
             )
@@ -259,8 +261,9 @@ fn commands<'a>(out: &mut String, findings: impl Iterator<Item = &'a FindingRepo
     }
 }
 
-/// A remark below the findings.
-pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
+/// A remark below the findings of a subject in this role.
+pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> Vec<String> {
+    let word = subject.word();
     let wrapped = |text: &str| style.wrap(text, 2);
     let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {
@@ -286,20 +289,21 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
         }
         Remark::Reach(counts) => vec![wrapped(&reach(counts))],
         Remark::NoEffect(what) => {
-            let text = wrapped(&format!("warning: {}", no_effect(what)));
+            let text = wrapped(&format!("warning: {}", no_effect(what, subject)));
             vec![text.replacen("warning", &style.paint(Paint::Yellow, "warning"), 1)]
         }
         Remark::LostWorkers(lost) => vec![wrapped(&lost_workers(lost))],
         Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
         Remark::CannotJudge(what, target) => {
-            let mut lines = vec![wrapped(&cannot_judge(&what, target))];
-            lines.extend(over_tcp(target, style).map(|line| format!("  {line}")));
+            let mut lines = vec![wrapped(&cannot_judge(&what, target, subject))];
+            let commands = over_tcp(target, style).map(|line| format!("  {line}"));
+            lines.extend(commands.into_iter().filter(|_| subject == Role::Server));
             lines
         }
         Remark::GivenUp(scripts, planned) => {
             let of = planned.map_or_else(String::new, |all| format!(" of {}", thousands(all)));
             vec![wrapped(&format!(
-                "given up after {}{of} scripts: too many of them crash or stall the server's \
+                "given up after {}{of} scripts: too many of them crash or stall the {word}'s \
                  process, and have no steps in common by which to pass them over. Fix that \
                  first; then the rest can be tested.",
                 thousands(scripts)
@@ -307,7 +311,7 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
         }
         Remark::ScriptsPassedOver(passed_over, scripts) => vec![wrapped(&format!(
             "passed over {} of {} scripts: they have steps in common with scripts that crash or \
-             stall the server's process, as most of those that were played did. Fix that, and \
+             stall the {word}'s process, as most of those that were played did. Fix that, and \
              they are played.",
             thousands(passed_over),
             thousands(scripts)
@@ -346,16 +350,21 @@ pub(super) fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
 }
 
 /// What was seen and cannot be judged in virtual time, how that is known, and what to do.
-pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
+pub fn cannot_judge(what: &Unjudged, target: &str, subject: Role) -> String {
+    let word = subject.word();
     let Unjudged { identity, why, scripts, .. } = *what;
     let rule = identity.invariant();
     let why = match why {
         WhyUnjudged::Lacks(lack) => {
             return format!(
-                "cannot be judged in virtual time: in {} the server {lack}, which virtual time does \
-                 not have: {}, or test the server over TCP with `hangup probe`.",
+                "cannot be judged in virtual time: in {} the {word} {lack}, which virtual time does \
+                 not have: {}{}.",
                 count(scripts as usize, "script"),
-                lack.way_out()
+                lack.way_out(),
+                match subject {
+                    Role::Server => ", or test the server over TCP with `hangup probe`",
+                    Role::Client => "",
+                }
             );
         }
         WhyUnjudged::Threads(threads) => {
@@ -363,9 +372,15 @@ pub fn cannot_judge(what: &Unjudged, target: &str) -> String {
         }
         WhyUnjudged::EndedInRealTime => "in real time the connection ended in time".to_owned(),
     };
+    let advice = match subject {
+        Role::Server => format!(
+            " Let {target} listen on a port, and test it over TCP with `hangup probe` and its URL."
+        ),
+        Role::Client => String::new(),
+    };
     format!(
-        "cannot be judged in virtual time: {rule}: {why}; the server does not use tokio's clock \
-         alone. Let {target} listen on a port, and test it over TCP with `hangup probe` and its URL."
+        "cannot be judged in virtual time: {rule}: {why}; the {word} does not use tokio's clock \
+         alone.{advice}"
     )
 }
 
@@ -396,6 +411,7 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
         ),
         Reason::Excuse(excuse) => excuse.to_string(),
     };
+    let why = name_ends(&why, Some(finding.repro.role));
     let path = finding.path.as_deref();
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
     format!("{verdict}: {}: {why}{path}", headline(&finding.repro))
@@ -493,12 +509,15 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         Some(saved) if report.result != ReplayResult::Reproduced => {
             say(&format!("The saved finding: {saved}"));
         }
-        None if report.result == ReplayResult::Fixed => say("the server breaks no rule"),
+        None if report.result == ReplayResult::Fixed => {
+            say(&format!("the {} breaks no rule", report.subject.word()));
+        }
         _ => {}
     }
     if report.result == ReplayResult::Dismissed {
-        say("The server does the same when the client does not send that: it is no answer to the \
-             client.");
+        let no_answer = "The server does the same when the client does not send that: it is no answer to \
+                         the client.";
+        say(&name_ends(no_answer, Some(report.subject)));
     }
     if report.result == ReplayResult::Different && !report.over_tcp {
         say("Now:");
@@ -507,12 +526,15 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         say(&format!("{rule}: {sentence}"));
     }
     if report.result == ReplayResult::Unproven {
-        say("Virtual time cannot judge it: test it over TCP, with `hangup probe`.");
+        say(match report.subject {
+            Role::Server => "Virtual time cannot judge it: test it over TCP, with `hangup probe`.",
+            Role::Client => "Virtual time cannot judge it.",
+        });
     }
     if let Some(ended) = &report.ended {
         say(&format!("The ending differs. The saved ending: {ended}."));
     }
-    if report.result == ReplayResult::Unproven {
+    if report.result == ReplayResult::Unproven && report.subject == Role::Server {
         for line in over_tcp(&report.on, style) {
             let _ = writeln!(text, "    {line}");
         }
@@ -549,6 +571,8 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
     }
     let refuted = finding.violation.refuted;
     if !refuted.is_empty() {
+        let refuted = refuted.to_string();
+        let refuted = name_ends(&refuted, Some(repro.role));
         let text = format!("other explanations that hangup tested and excluded: {refuted}");
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
@@ -564,7 +588,7 @@ pub fn saved(repro: &Repro, style: Style) -> String {
     let steps = repro.script.steps.len();
     let plural = if steps == 1 { "" } else { "s" };
     if steps == 0 {
-        out.push_str("\nno steps: the client connects, and does nothing\n");
+        let _ = writeln!(out, "\nno steps: {}", nothing(repro.role));
     } else {
         let _ = write!(out, "\nscript, {steps} step{plural}:\n\n");
     }
@@ -572,6 +596,14 @@ pub fn saved(repro: &Repro, style: Style) -> String {
         let _ = writeln!(out, "    {line}");
     }
     out
+}
+
+/// What the actor does in a script without steps.
+pub(super) const fn nothing(subject: Role) -> &'static str {
+    match subject {
+        Role::Server => "the client connects, and does nothing",
+        Role::Client => "the server accepts the connection, and does nothing",
+    }
 }
 
 /// What happened when a repro was saved: its timeline and its wire log; `None` where an older

@@ -1,8 +1,9 @@
-//! What an actor that is the server answers an opening request with: data, and its bytes.
+//! What an actor that is the server answers an opening request with: data, and its bytes; and which
+//! scripts are against a client because of that.
 
-use super::Size;
 use super::encode::append_filler;
-use crate::wire::handshake;
+use super::{Act, Script, Send, Size, Unit};
+use crate::wire::{Role, handshake};
 
 /// An answer to the opening request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,14 +56,26 @@ pub enum Answer {
     UnaskedProtocol,
 }
 
+impl Script {
+    /// Why the script cannot be meant for a subject in this role, where it cannot: it has a step with which
+    /// the actor opens a connection to the other one. A script without any is for either.
+    pub fn is_not_against(&self, subject: Role) -> Option<String> {
+        let wrong = self.steps.iter().find_map(|step| match (&step.act, subject) {
+            (Act::Send(Send { unit: Unit::Accept(_), .. }), Role::Server) => Some("accept"),
+            (Act::Send(Send { unit: Unit::Upgrade(_), .. }), Role::Client) => Some("upgrade"),
+            _ => None,
+        })?;
+        Some(format!("`{wrong}` is a step against a {}", subject.other().word()))
+    }
+}
+
 /// The status codes that a refusal can have in a script; 1xx are no final answers.
 pub(super) const STATUS: std::ops::RangeInclusive<u32> = 200..=599;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::{Act, Encoding, Script, Send};
-    use crate::wire::Role;
+    use crate::script::Encoding;
 
     fn bytes(line: &str, accept: &str) -> String {
         let script: Script = line.parse().expect(line);
@@ -95,6 +108,19 @@ mod tests {
         for line in ["accept", "accept wrong key", "accept unasked protocol", "accept 503"] {
             let text = bytes(line, &other);
             assert_eq!(handshake::head_length(text.as_bytes()), Some(text.len()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_against_the_role_that_its_opening_is_for_and_without_one_against_either() {
+        for (text, server, client) in [
+            ("upgrade\nclose", None, Some("`upgrade` is a step against a server")),
+            ("accept 404", Some("`accept` is a step against a client"), None),
+            ("wait 1s\nfin", None, None),
+        ] {
+            let script: Script = text.parse().expect(text);
+            let why = [Role::Server, Role::Client].map(|role| script.is_not_against(role));
+            assert_eq!(why.each_ref().map(Option::as_deref), [server, client], "{text}");
         }
     }
 

@@ -368,13 +368,14 @@ impl Suite {
             return Err(self.failure(&outcome));
         }
         let unjudged = by_rule(&outcome.unjudged);
-        let unjudged = unjudged.iter().map(|what| report::cannot_judge(what, &self.target.name));
+        let SuiteTarget { name, role, .. } = &self.target;
+        let unjudged = unjudged.iter().map(|what| report::cannot_judge(what, name, *role));
         let unjudged: Vec<String> = unjudged.collect();
         if !unjudged.is_empty() {
             return Err(self.fails_by("cannot be judged", &unjudged));
         }
         let no_effect = outcome.reach.without_effect(self.target.obeys).into_iter();
-        let no_effect: Vec<String> = no_effect.map(report::no_effect).collect();
+        let no_effect: Vec<String> = no_effect.map(|what| report::no_effect(what, *role)).collect();
         if !no_effect.is_empty() {
             return Err(self.fails_by("is hardly tested", &no_effect));
         }
@@ -437,6 +438,14 @@ impl Suite {
     }
 
     fn play_here(&self, script: &Script) -> Result<(), Failure> {
+        if let Some(why) = script.is_not_against(self.target.role) {
+            let (name, role) = (&self.target.name, self.target.role.word());
+            let reason = format!(
+                "the script is not for it: {why}, and {name} is a {role}. The scripts of `hangup::scripts()` \
+                 are with `.for_config(suite.generator_config())`."
+            );
+            return Err(self.fails_by(COULD_NOT_BE_TESTED, &[reason]));
+        }
         let target: Arc<dyn Target> = Arc::new(self.target.clone());
         let played = self.first_violation(&target, script, 0);
         if played.as_ref().map_or(true, |(exchange, _)| says_little(exchange))
@@ -518,7 +527,7 @@ impl Suite {
         match unproven.filter(|_| violation.is_none()) {
             None => Ok((exchange, violation)),
             Some(what) => {
-                let reason = report::cannot_judge(&what, &self.target.name);
+                let reason = report::cannot_judge(&what, &self.target.name, self.target.role);
                 Err(self.fails_by("cannot be judged", &[reason]))
             }
         }
@@ -553,7 +562,7 @@ impl Suite {
             let _ = writeln!(text, "\n{variants}\n{saved}");
         }
         for what in by_rule(&outcome.unjudged) {
-            let what = report::wrap(&report::cannot_judge(&what, name));
+            let what = report::wrap(&report::cannot_judge(&what, name, self.target.role));
             let _ = writeln!(text, "\n{what}");
         }
         self.with_last_line(&text)

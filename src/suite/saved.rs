@@ -35,6 +35,9 @@ impl Suite {
         for (path, read) in save::saved(&self.directory) {
             match read {
                 Ok(repro) if repro.target.0 == self.target.name => {
+                    if repro.role != self.target.role {
+                        return Err(self.of_the_other_role(&path, &repro));
+                    }
                     self.replay_one(target, path, &repro, &mut replayed);
                 }
                 // Not of hangup's.
@@ -48,7 +51,9 @@ impl Suite {
         self.confirm_replayed(target, &mut replayed);
         if replayed.broken.is_empty() {
             let name = &self.target.name;
-            let reasons = replayed.unjudged.iter().map(|what| report::cannot_judge(what, name));
+            let role = self.target.role;
+            let judge = |what| report::cannot_judge(what, name, role);
+            let reasons = replayed.unjudged.iter().map(judge);
             return Err(self.fails_by("cannot be judged", &reasons.collect::<Vec<_>>()));
         }
         Err(self.still_fails(&replayed))
@@ -148,7 +153,7 @@ impl Suite {
             }
         }
         for what in &replayed.unjudged {
-            let what = report::wrap(&report::cannot_judge(what, name));
+            let what = report::wrap(&report::cannot_judge(what, name, self.target.role));
             let _ = writeln!(text, "\n{what}");
         }
         self.with_last_line(&text)
@@ -160,6 +165,15 @@ impl Suite {
             _ => "restore the file, delete it, or move it away",
         };
         let reason = format!("{}: {error}; {what_to_do}", path.display());
+        self.fails_by(super::COULD_NOT_BE_TESTED, &[reason])
+    }
+
+    fn of_the_other_role(&self, path: &Path, repro: &Repro) -> Failure {
+        let SuiteTarget { name, role, .. } = &self.target;
+        let (file, own) = (repro.role.word(), role.word());
+        let path = path.display();
+        let reason =
+            format!("{path} is about a {file}, and {name} is a {own}; delete it, or move it away");
         self.fails_by(super::COULD_NOT_BE_TESTED, &[reason])
     }
 

@@ -9,6 +9,7 @@ pub mod changed;
 pub mod clock;
 mod connection;
 pub mod nasty;
+mod planted;
 pub mod reference;
 pub mod reference_client;
 #[cfg(feature = "cli")]

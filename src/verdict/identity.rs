@@ -6,8 +6,12 @@
 
 use super::{Cause, Condition, Invariant, Symptom};
 use crate::excerpt::{excerpt, nearest};
+use crate::wire::Role;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// What tells the findings of one target apart: a problem, and the variant of it.
@@ -49,28 +53,105 @@ pub struct Problem {
 
 /// Where a problem shows: the other part of an [`Identity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "VariantInWords", into = "VariantInWords")]
 pub struct Variant {
     /// What obliged the server, where something did.
     cause: Option<Cause>,
     /// The client's part, where the rule is about time.
     condition: Option<Condition>,
+    wording: Wording,
+}
+
+/// By which names its words call the two ends: as of a subject in this role. It tells nothing apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wording(Role);
+
+impl PartialEq for Wording {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Wording {}
+
+impl PartialOrd for Wording {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Wording {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for Wording {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// A variant as files and JSON have it.
+#[derive(Serialize, Deserialize)]
+struct VariantInWords {
+    cause: Option<CauseInWords>,
+    condition: Option<Condition>,
+}
+
+/// A cause by its name, which is that of a subject in this role.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct CauseInWords(Cause, Role);
+
+impl From<CauseInWords> for String {
+    fn from(CauseInWords(cause, subject): CauseInWords) -> Self {
+        cause.named(subject).into_owned()
+    }
+}
+
+impl TryFrom<String> for CauseInWords {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let named = Cause::from_name(&name).map(|(cause, subject)| Self(cause, subject));
+        named.ok_or_else(|| format!("unknown variant `{name}`"))
+    }
+}
+
+impl From<VariantInWords> for Variant {
+    fn from(VariantInWords { cause, condition }: VariantInWords) -> Self {
+        let wording =
+            cause.map_or_else(Wording::default, |CauseInWords(_, subject)| Wording(subject));
+        Self { cause: cause.map(|CauseInWords(cause, _)| cause), condition, wording }
+    }
+}
+
+impl From<Variant> for VariantInWords {
+    fn from(Variant { cause, condition, wording: Wording(subject) }: Variant) -> Self {
+        Self { cause: cause.map(|cause| CauseInWords(cause, subject)), condition }
+    }
 }
 
 impl Identity {
     /// Of a rule about time: what obliged the server, and what the client did meanwhile.
     pub const fn liveness(invariant: Invariant, cause: Cause, condition: Condition) -> Self {
-        let variant = Variant { cause: Some(cause), condition: Some(condition) };
+        let variant = Variant::new(Some(cause), Some(condition));
         Self { problem: Problem::of(invariant), variant }
     }
 
     /// Of a rule about what the server did: what made it act, where something did.
     pub const fn safety(invariant: Invariant, cause: Option<Cause>) -> Self {
-        Self { problem: Problem::of(invariant), variant: Variant { cause, condition: None } }
+        Self { problem: Problem::of(invariant), variant: Variant::new(cause, None) }
     }
 
     /// The same, and exactly this was seen.
     pub const fn with_symptom(mut self, symptom: Symptom) -> Self {
         self.problem.symptom = Some(symptom);
+        self
+    }
+
+    /// The same, in words of a subject in this role. Without, it is a server.
+    pub const fn of_subject(mut self, subject: Role) -> Self {
+        self.variant.wording = Wording(subject);
         self
     }
 
@@ -157,7 +238,8 @@ impl Identity {
     /// The identity as part of a file's name:
     /// `ends-in-time--waits-for-room-to-write--the-servers-own-close--silent`.
     pub fn slug(self) -> String {
-        let words = std::iter::once(self.problem.slug()).chain(self.variant.words().map(slug));
+        let words = self.variant.words().map(|word| slug(&word));
+        let words = std::iter::once(self.problem.slug()).chain(words);
         words.collect::<Vec<_>>().join("--")
     }
 }
@@ -216,6 +298,15 @@ impl fmt::Display for Problem {
 }
 
 impl Variant {
+    const fn new(cause: Option<Cause>, condition: Option<Condition>) -> Self {
+        Self { cause, condition, wording: Wording(Role::Server) }
+    }
+
+    /// The role of the subject, by which its words call the two ends.
+    pub const fn subject(self) -> Role {
+        self.wording.0
+    }
+
     /// Cause and condition in words, where it has any: `the server's own Close, silent`.
     pub fn text(self) -> String {
         self.words().collect::<Vec<_>>().join(", ")
@@ -231,8 +322,10 @@ impl Variant {
         self.condition
     }
 
-    fn words(self) -> impl Iterator<Item = &'static str> {
-        [self.cause.map(Cause::id), self.condition.map(Condition::id)].into_iter().flatten()
+    fn words(self) -> impl Iterator<Item = Cow<'static, str>> {
+        let cause = self.cause.map(|cause| cause.named(self.subject()));
+        let condition = self.condition.map(|condition| Cow::Borrowed(condition.id()));
+        cause.into_iter().chain(condition)
     }
 }
 
@@ -317,10 +410,11 @@ impl FromStr for Identity {
             Symptom::from_id(id).ok_or_else(|| ParseIdentityError::Symptom(id.to_owned()))
         };
         let symptom = symptom.map(known).transpose()?;
-        let mut variant = Variant { cause: None, condition: None };
+        let mut variant = Variant::new(None, None);
         for word in words.into_iter().flat_map(|words| words.split(", ")) {
-            let in_place = match (Cause::from_id(word), Condition::from_id(word)) {
-                (Some(cause), _) => {
+            let in_place = match (Cause::from_name(word), Condition::from_id(word)) {
+                (Some((cause, subject)), _) => {
+                    variant.wording = Wording(subject);
                     variant.condition.is_none() && variant.cause.replace(cause).is_none()
                 }
                 (_, Some(condition)) => variant.condition.replace(condition).is_none(),
@@ -387,7 +481,7 @@ impl Pattern {
     /// Whether it takes `identity` in: the same rule, and the same symptom, cause and condition
     /// where the pattern has one.
     pub fn matches(self, identity: Identity) -> bool {
-        let Self(Identity { problem, variant: Variant { cause, condition } }) = self;
+        let Self(Identity { problem, variant: Variant { cause, condition, .. } }) = self;
         problem.invariant == identity.problem.invariant
             && (problem.symptom.is_none() || problem.symptom == identity.problem.symptom)
             && (cause.is_none() || cause == identity.variant.cause)
@@ -441,7 +535,7 @@ mod tests {
                 options(Condition::ALL.len()).map(move |condition| {
                     let cause = cause.map(|index| Cause::ALL[index]);
                     let condition = condition.map(|index| Condition::ALL[index]);
-                    let variant = Variant { cause, condition };
+                    let variant = Variant::new(cause, condition);
                     Identity::of(Problem::of(*invariant), variant)
                 })
             })
@@ -461,6 +555,26 @@ mod tests {
             let fields = toml::to_string(&identity).expect("TOML");
             assert_eq!(toml::from_str::<Identity>(&fields), Ok(identity), "{fields}");
         }
+    }
+
+    #[test]
+    fn of_a_client_the_words_are_its_own_and_read_back_as_the_same_identity() {
+        for server in all() {
+            let client = server.of_subject(Role::Client);
+            assert_eq!(server, client, "the role tells nothing apart");
+            let text = client.to_string();
+            let read: Identity = text.parse().expect(&text);
+            assert_eq!((read, read.to_string()), (server, text.clone()));
+            let pattern: Pattern = server.to_string().parse().expect("what a user wrote down");
+            assert!(pattern.matches(client), "{text}");
+            let fields = toml::to_string(&client).expect("TOML");
+            assert_eq!(toml::from_str::<Identity>(&fields).map(|read| read.to_string()), Ok(text));
+        }
+        let close = Identity::liveness(Invariant::EndsInTime, Cause::ClientClose, Condition::Deaf);
+        let text = close.of_subject(Role::Client).to_string();
+        assert_eq!(text, "ends-in-time: the server's Close, deaf");
+        let own = Identity::safety(Invariant::NoPanic, Some(Cause::OwnClose));
+        assert_eq!(own.of_subject(Role::Client).to_string(), "no-panic: the client's own Close");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! The names that verdicts are made of, each with its id in output, files and arguments.
 
+use super::ends::name_ends;
+use crate::wire::Role;
+use std::borrow::Cow;
+
 /// Defines an enum of ids with the name that each has in output, files and arguments.
 macro_rules! words {
     ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $text:literal $(| $old:literal)*,)+ }) => {
@@ -169,6 +173,23 @@ words! {
         Idle = "idle client",
         /// The server was told to shut down.
         Shutdown = "the shutdown",
+    }
+}
+
+impl Cause {
+    /// As a subject in this role has it: of a client under test, it is the server whose Close arrives.
+    pub fn named(self, subject: Role) -> Cow<'static, str> {
+        name_ends(self.id(), Some(subject))
+    }
+
+    /// The cause that has this name, of whichever subject, or had it in older files; and of a subject in
+    /// which role. A name that both have is a server's.
+    pub fn from_name(name: &str) -> Option<(Self, Role)> {
+        let of_server = Self::from_id(name).map(|cause| (cause, Role::Server));
+        of_server.or_else(|| {
+            let swapped = name_ends(name, Some(Role::Client));
+            Self::from_id(&swapped).map(|cause| (cause, Role::Client))
+        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! The judge's words: invariants, causes, conditions, endings, violations.
 
+mod ends;
 mod identity;
 mod ids;
 mod reached;
 mod symptoms;
 
+pub(crate) use ends::name_ends;
 pub(crate) use identity::slug;
 pub use identity::{Identity, ParseIdentityError, Pattern, Problem, Variant};
 pub use ids::{Cause, Class, Condition, Excuse, Invariant, Level};

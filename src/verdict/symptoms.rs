@@ -176,6 +176,8 @@ words! {
         GivenDataBehindClose = "gives its application data from after the Close" | "gives its application data from behind the Close",
         /// Another code than the client's.
         ToldOtherCode = "tells its application another close code",
+        /// A code, where no Close came.
+        CodeWithoutClose = "tells its application a close code without a Close",
         /// Two ends.
         ToldTwice = "tells its application twice of the end",
         /// No end.

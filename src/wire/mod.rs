@@ -19,13 +19,17 @@ pub use opcode::Opcode;
 pub use opening::{InvalidOpening, Opening};
 pub use utf8::{InvalidUtf8, Utf8};
 
+use serde::{Deserialize, Serialize};
+
 /// Who sends a stream of frames. RFC 6455 section 5.1 asks a client to mask every
-/// frame and a server to mask none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// frame and a server to mask none. In files it is its [`word`](Role::word).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The end that opened the connection; its frames are masked.
     Client,
-    /// The end that accepted it; its frames are not masked.
+    /// The end that accepted it; its frames are not masked. What names no role is about a server.
+    #[default]
     Server,
 }
 

@@ -17,6 +17,7 @@ mod pages;
 mod pasted;
 mod problems;
 mod replay;
+mod roles;
 mod saving;
 mod show;
 mod shrink;

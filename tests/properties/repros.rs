@@ -4,9 +4,10 @@ use crate::vocabulary::{Scale, bounds, check, script, text};
 use hangup::bounds::Bounds;
 use hangup::finding::repro::{Repro, ReproError, Seen};
 use hangup::report::{Style, as_seen, saved};
-use hangup::script::Script;
+use hangup::script::{Act, Script, Send, Step, Unit};
 use hangup::target::Opening;
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Level};
+use hangup::wire::Role;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestCaseResult;
@@ -37,6 +38,18 @@ fn opening() -> impl Strategy<Value = Opening> {
     })
 }
 
+/// The script without the openings of the other role than its first.
+fn of_one_role(mut script: Script) -> Script {
+    let opens = |step: &Step| match &step.act {
+        Act::Send(Send { unit: Unit::Upgrade(_), .. }) => Some(Role::Server),
+        Act::Send(Send { unit: Unit::Accept(_), .. }) => Some(Role::Client),
+        _ => None,
+    };
+    let first = script.steps.iter().find_map(opens);
+    script.steps.retain(|step| opens(step).is_none_or(|role| Some(role) == first));
+    Script::of_steps(script.steps)
+}
+
 /// A finding in any words.
 fn repro() -> impl Strategy<Value = Repro> {
     let words = text;
@@ -51,9 +64,18 @@ fn repro() -> impl Strategy<Value = Repro> {
     let opened = (opening(), bounds());
     (about, opened, found, words(), script(Scale::Any), seen).prop_map(
         |(about, (opening, bounds), (key, level, ended, runtime_seed), sentence, script, seen)| {
+            let script = of_one_role(script);
+            // One that opens nothing is of either.
+            let role = match script.is_not_against(Role::Server) {
+                Some(_) => Role::Client,
+                None if script.is_not_against(Role::Client).is_some() => Role::Server,
+                None if runtime_seed % 3 == 0 => Role::Client,
+                None => Role::Server,
+            };
             Repro {
                 hangup: about.0,
                 target: (about.1, about.2),
+                role,
                 opening,
                 bounds,
                 identity: key,
@@ -158,6 +180,7 @@ pub fn plain() -> Repro {
     Repro {
         hangup: "0.1.0".to_owned(),
         target: Default::default(),
+        role: Role::Server,
         opening: Opening::new(),
         bounds: Bounds::default(),
         identity: Identity::safety(Invariant::NoPanic, None),

@@ -9,7 +9,7 @@ use hangup::report::page::{self, Page};
 use hangup::report::{self, Picture, Scene};
 use hangup::run::virtual_time;
 use hangup::verdict::Violation;
-use hangup::wire::{FrameHead, Opcode};
+use hangup::wire::{FrameHead, Opcode, Role};
 use hangup::{Registry, Script};
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ fn picture(finding: &FindingReport) -> String {
 
 fn shown(finding: &FindingReport) -> Page {
     let target = (finding.repro.target.0.as_str(), finding.repro.target.1.as_str());
-    page::of_shown(target, Ok(finding), true, Vec::new(), "hangup")
+    page::of_shown(target, Role::Server, Ok(finding), true, Vec::new(), "hangup")
 }
 
 /// A text without what stands between two marks, which are in it once at least.

@@ -7,11 +7,13 @@ use hangup::report::Scene;
 use hangup::report::model::{FindingReport, ProblemReport, Repeats, problems};
 use hangup::target::Opening;
 use hangup::verdict::{Cause, Condition, Ending, Identity, Invariant, Level, Symptom, Time};
+use hangup::wire::Role;
 
 fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> FindingReport {
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("mine".to_owned(), "-".to_owned()),
+        role: Role::Server,
         opening: Opening::new(),
         bounds: Bounds::default(),
         identity,

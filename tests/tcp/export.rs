@@ -5,6 +5,7 @@ use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
 use hangup::target::Opening;
 use hangup::verdict::{Cause, Identity, Invariant, Level, Symptom};
+use hangup::wire::Role;
 use std::io::Read as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -24,6 +25,7 @@ fn about(identity: Identity, script: &str) -> String {
     let repro = Repro {
         hangup: "0.1.0".to_owned(),
         target: ("ws://127.0.0.1:1/".to_owned(), "over TCP".to_owned()),
+        role: Role::Server,
         opening: Opening::new(),
         bounds: Bounds::close_within(Duration::from_secs(1)),
         identity,

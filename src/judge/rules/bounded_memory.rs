@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     says: "No client makes the server hold memory without limit.",
     explains: "A queue of replies that grows while the client does not read, a message that is gathered\n\
               from fragments without end, a buffer as large as a header says before the bytes are\n\
-              there: one client then takes down the server of all. Bound every queue and every\n\
+              there: one connection then takes down the whole process. Bound every queue and every\n\
               message, and refuse what is larger. Judged where the target promises a bound, and where it\n\
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),

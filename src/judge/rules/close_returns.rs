@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Liveness,
     section: "-",
     quote: None,
-    says: "A call that closes the connection returns within the bound, whatever the server does.",
+    says: "A client's call that closes the connection returns within the bound, whatever the server does.",
     explains: "The connection has ended in time, and the application still waits in the call that was to\n\
               close it: it waits for an answer that the reader has thrown away, say, or for a task that\n\
               nobody wakes. A program that shuts down by closing its connections then hangs.\n\n\

@@ -1,8 +1,8 @@
 //! `connects-in-time`: a connection that does not open is given up.
 
-use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
-use crate::judge::lateness;
-use crate::verdict::{Cause, Class, Invariant, Symptom};
+use super::handshake_in_time::{SYMPTOMS, check};
+use super::{AskedOf, JudgedFrom, Rule};
+use crate::verdict::{Class, Invariant};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -18,18 +18,6 @@ pub(super) const RULE: Rule = Rule {
               the client promises a bound.",
     asked_of: AskedOf::Client("it waits for the response; what a server waits for is the request"),
     judged_from: JudgedFrom::Accept,
-    symptoms: &[
-        Symptom::WaitsToRead,
-        Symptom::WaitsForRoom,
-        Symptom::IgnoresRoom,
-        Symptom::IgnoresInput,
-        Symptom::Forgotten,
-        Symptom::OwnTimer,
-        Symptom::StillOpen,
-    ],
+    symptoms: SYMPTOMS,
     check,
 };
-
-fn check(case: &Case<'_>, out: &mut Suspicions) {
-    out.extend(lateness::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)));
-}

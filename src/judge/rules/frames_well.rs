@@ -11,11 +11,12 @@ pub(super) const RULE: Rule = Rule {
     class: Class::Safety,
     section: "4.1, 5.1, 5.2",
     quote: Some(("5.1", "A server MUST NOT mask any frames that it sends to the client.")),
-    says: "The server's response and all its frames are legal.",
-    explains: "A mask on a server's frame, reserved bits without an extension, an unknown opcode, a\n\
-              length in more bytes than it needs, a fragment of nothing, text cut inside a character,\n\
-              a wrong Sec-WebSocket-Accept. Often it is a send that was cancelled halfway: what is\n\
-              sent next, the Close too, then lands in the middle of a frame.",
+    says: "The server's part of the opening and all its frames are legal.",
+    explains: "A mask that 5.1 forbids, or none where it asks for one, reserved bits without an\n\
+              extension, an unknown opcode, a length in more bytes than it needs, a fragment of\n\
+              nothing, text cut inside a character, a wrong Sec-WebSocket-Accept. Often it is a send\n\
+              that was cancelled halfway: what is sent next, the Close too, then lands in the middle of\n\
+              a frame.",
     asked_of: AskedOf::Both(
         "5.1 asks a client for masks and a server for none; the rest of 5.2 binds both",
     ),

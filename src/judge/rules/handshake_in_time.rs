@@ -16,18 +16,22 @@ pub(super) const RULE: Rule = Rule {
               for each read does not. Judged only where the target promises a bound.",
     asked_of: AskedOf::Server("it waits for the request; what a client waits for is the response"),
     judged_from: JudgedFrom::Accept,
-    symptoms: &[
-        Symptom::WaitsToRead,
-        Symptom::WaitsForRoom,
-        Symptom::IgnoresRoom,
-        Symptom::IgnoresInput,
-        Symptom::Forgotten,
-        Symptom::OwnTimer,
-        Symptom::StillOpen,
-    ],
+    symptoms: SYMPTOMS,
     check,
 };
 
-fn check(case: &Case<'_>, out: &mut Suspicions) {
+/// What an opening that is never given up shows, of a server and of a client (`connects-in-time`).
+pub(super) const SYMPTOMS: &[Symptom] = &[
+    Symptom::WaitsToRead,
+    Symptom::WaitsForRoom,
+    Symptom::IgnoresRoom,
+    Symptom::IgnoresInput,
+    Symptom::Forgotten,
+    Symptom::OwnTimer,
+    Symptom::StillOpen,
+];
+
+/// The end that an unfinished opening owes; for `connects-in-time` too.
+pub(super) fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(lateness::missed_end(case).filter(|_| case.owes(|cause| cause == Cause::Handshake)));
 }

@@ -1,5 +1,9 @@
-//! The rules, one file each: the RFC's sentence, what it asks and of which role, the text
-//! behind `hangup explain`, and a check.
+//! The rules, one file each: the RFC's sentence, what it asks and of which role and why
+//! ([`Rule::asked_of`]), the text behind `hangup explain`, and a check.
+//!
+//! A rule that holds for both roles is written once, as of a server under test, with its texts and its
+//! facts: [`Rule::says`] and [`decide`](super::decide) give the two ends the names that they have. The
+//! texts of a rule of one role stay as they are written.
 //!
 //! A check reads a [`View`] and returns suspicions with the excuses that hold. It knows no
 //! script, plays nothing, and acquits nobody: that is [`decide`](super::decide)'s business.
@@ -43,11 +47,12 @@ pub use work_in_proportion::is_out_of_proportion;
 use super::excuses;
 use crate::bounds::Bounds;
 use crate::verdict::{
-    Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Prompt, Symptom,
+    Cause, Class, Condition, Ending, Excuse, Invariant, Level, Owed, Prompt, Symptom, name_ends,
 };
 use crate::view::{Frame, View};
 use crate::wire::Role;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A rule: what it asks, in which words, and how it is checked.
 #[derive(Clone, Copy, Debug)]
@@ -61,15 +66,15 @@ pub struct Rule {
     /// The sentence of the RFC that decides it, as it stands at the code that does, with its
     /// section; `None` where the RFC is silent.
     pub quote: Option<(&'static str, &'static str)>,
-    /// What a server that keeps it does, in one sentence.
-    pub says: &'static str,
-    /// Why it matters, how a server comes to break it, and what to do.
-    pub explains: &'static str,
+    /// What a subject that keeps it does, in one sentence.
+    says: &'static str,
+    /// Why it matters, how a subject comes to break it, and what to do.
+    explains: &'static str,
     /// Of whom it is asked, and why of them.
     pub asked_of: AskedOf,
     /// From when on it is judged.
     pub judged_from: JudgedFrom,
-    /// What may be seen where it is broken: each tells one mistake of a server's.
+    /// What may be seen where it is broken: each tells one mistake of a subject's.
     pub symptoms: &'static [Symptom],
     /// Finds what looks as if the rule were broken.
     pub(super) check: fn(&Case<'_>, &mut Suspicions),
@@ -89,7 +94,7 @@ pub enum AskedOf {
 /// From when on a rule is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JudgedFrom {
-    /// From the start: it is about time, or about the server as a program.
+    /// From the start: it is about time, or about the subject as a program.
     Accept,
     /// Once the connection is open: it is about what the server sends by itself, and frames mean
     /// nothing before.
@@ -110,7 +115,35 @@ impl AskedOf {
     }
 }
 
+impl fmt::Display for AskedOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Both(why) => write!(f, "servers and clients: {why}"),
+            Self::Server(why) => write!(f, "servers: {why}"),
+            Self::Client(why) => write!(f, "clients: {why}"),
+        }
+    }
+}
+
 impl Rule {
+    /// What a subject that keeps it does, in one sentence, with the names that the ends have where it
+    /// has this role; `None` where nobody knows which.
+    pub fn says(&self, subject: Option<Role>) -> Cow<'static, str> {
+        self.named(self.says, subject)
+    }
+
+    /// Why it matters, how a subject comes to break it, and what to do; named as by [`says`](Self::says).
+    pub fn explains(&self, subject: Option<Role>) -> Cow<'static, str> {
+        self.named(self.explains, subject)
+    }
+
+    fn named(&self, text: &'static str, subject: Option<Role>) -> Cow<'static, str> {
+        match self.asked_of {
+            AskedOf::Both(_) => name_ends(text, subject),
+            AskedOf::Server(_) | AskedOf::Client(_) => Cow::Borrowed(text),
+        }
+    }
+
     /// What it rests on, as a phrase: the sections of the RFC, or that there are none.
     pub fn basis(&self) -> String {
         match self.section {
@@ -251,6 +284,46 @@ mod tests {
         let listed = |symptom| RULES.iter().any(|rule| rule.symptoms.contains(symptom));
         let strays: Vec<_> = Symptom::ALL.iter().filter(|symptom| !listed(*symptom)).collect();
         assert!(strays.is_empty(), "{strays:?}");
+    }
+
+    /// Whether a text names an end, `client` or `server`, that is no name and no frame.
+    fn names_an_end(text: &str) -> bool {
+        name_ends(text, None) != text
+    }
+
+    #[test]
+    fn every_rule_names_the_ends_by_the_role_for_which_it_holds() {
+        for rule in RULES {
+            let id = rule.invariant;
+            let texts = |subject| [rule.says(subject), rule.explains(subject)];
+            for role in [Role::Server, Role::Client] {
+                let held = texts(Some(role));
+                match rule.asked_of {
+                    // What is true of one role is true of the other with the names exchanged.
+                    AskedOf::Both(_) => {
+                        let swapped = texts(Some(role.other()));
+                        let named =
+                            held.map(|text| name_ends(&text, Some(Role::Client)).into_owned());
+                        assert_eq!(named, swapped, "{id}");
+                    }
+                    // A text of one role is what it is.
+                    _ => assert_eq!(held, texts(None), "{id}"),
+                }
+            }
+            let says = rule.says(None);
+            match rule.asked_of {
+                AskedOf::Both(_) => {
+                    let texts = texts(None);
+                    assert!(!texts.iter().any(|text| names_an_end(text)), "{id}: {texts:#?}");
+                }
+                AskedOf::Server(_) => {
+                    assert!(says.to_lowercase().contains("server"), "{id}: {says}");
+                }
+                AskedOf::Client(_) => {
+                    assert!(says.to_lowercase().contains("client"), "{id}: {says}");
+                }
+            }
+        }
     }
 
     #[test]

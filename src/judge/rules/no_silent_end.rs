@@ -20,8 +20,8 @@ pub(super) const RULE: Rule = Rule {
     explains: "The client had broken no rule and sent neither Close nor FIN, the application had not\n\
               asked for an end, there was room to write, and the server ended the connection without\n\
               a Close: a time-out of its own that drops the socket, an error in a handler, a message\n\
-              that was too big. The client reports 1006 and cannot tell this from a lost network; one\n\
-              that reconnects at once does so again and again.\n\n\
+              that was too big. The client reports 1006 and cannot tell this from a lost network; who\n\
+              reconnects at once does so again and again.\n\n\
               Send a Close that says why: 1001 for a server that gives up waiting, 1009 for a message\n\
               that is too big, 1011 for an error of its own; then end the connection.",
     asked_of: AskedOf::Both("the closing handshake of 1.4 is either end's"),

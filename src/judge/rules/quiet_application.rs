@@ -5,7 +5,8 @@ use crate::exchange::Note;
 use crate::judge::deliveries::pair;
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
-use crate::view::{Frame, Message, View, messages};
+use crate::view::{Frame, Message, View, came_before, messages};
+use crate::wire::Role;
 use std::borrow::Cow;
 
 /// The rule.
@@ -22,13 +23,15 @@ pub(super) const RULE: Rule = Rule {
          once, with the right code.",
     explains: "Judged of applications that report what they hear (`Note::Reports`). Messages behind a\n\
               Close are discarded. However a connection ends, its application is told, once: with the\n\
-              code of the client's Close, with 1005 or none where it had none. Sessions and listeners\n\
-              whose owner is never told are leaks.",
+              code of the client's Close, with 1005 or none where it had none, with 1006 or none where\n\
+              no Close came. Whoever is told 1000 of a connection that was lost does not connect again.\n\
+              Sessions and listeners whose owner is never told are leaks.",
     asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
     judged_from: JudgedFrom::Answers,
     symptoms: &[
         Symptom::GivenDataBehindClose,
         Symptom::ToldOtherCode,
+        Symptom::CodeWithoutClose,
         Symptom::ToldTwice,
         Symptom::NeverTold,
     ],
@@ -41,6 +44,7 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     if view.notes.iter().any(|(_, note)| *note == Note::Reports) {
         out.extend(given_after_close(view));
         out.extend(told_wrongly(view));
+        out.extend(told_without_close(view));
         out.extend(told_twice(view));
         out.extend(never_told(view));
     }
@@ -126,6 +130,36 @@ fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
         .unless(excuses::waited_for_room(view, std::iter::once(event)))
         .unless(excuses::application_closed(view, received));
     Some(suspicion)
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.5
+//# If _The WebSocket
+//# Connection is Closed_ and no Close control frame was received by the
+//# endpoint (such as could occur if the underlying transport connection
+//# is lost), _The WebSocket Connection Close Code_ is considered to be
+//# 1006.
+fn told_without_close(view: &View<'_>) -> Option<Suspicion> {
+    let (event, code) = told(view).next()?;
+    let code = code.filter(|code| *code != 1006)?;
+    // Of a Close that came, or part of one, it may have seen enough; and who failed the connection may
+    // tell why.
+    let began = |frame: &Frame| frame.is_close() && frame.started < event;
+    let failed = came_before(view.actor_fault.map(|fault| fault.event), event);
+    if failed || view.actor_frames.iter().any(began) {
+        return None;
+    }
+    let fact = format!(
+        "told its application that the connection ended with {code}, where no Close of the client's came"
+    );
+    let suspicion = heard(Symptom::CodeWithoutClose, fact, vec![event])
+        .unless(excuses::early_bytes(view))
+        .unless(excuses::application_left(view, event));
+    // A client's close comes to nothing where no answer came; an end that a server had begun by itself
+    // may be told as it saw it.
+    Some(match view.subject_role() {
+        Role::Server => suspicion.unless(excuses::server_closed_first(view, event)),
+        Role::Client => suspicion,
+    })
 }
 
 fn told_twice(view: &View<'_>) -> Option<Suspicion> {

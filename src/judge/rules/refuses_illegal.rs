@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
     )),
     says: "The server answers a protocol violation with a Close that says so, and does not echo \
          an illegal code.",
-    explains: "The client sent what no client may send: a frame without a mask, reserved bits or\n\
+    explains: "The client sent what no client may send: a frame with a wrong mask, reserved bits or\n\
               opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
               with a code that no frame may carry. Here it is asked that the server refuses it, and\n\
               tells the client why: 1002, or 1007 for bad UTF-8. That the connection of a server\n\

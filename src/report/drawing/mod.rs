@@ -8,8 +8,11 @@ mod signs;
 
 use super::timeline::{Item, Kind, Lane, NEVER, Row, Sort, clip, short};
 use crate::exchange::Time;
+use crate::verdict::name_ends;
+use crate::wire::Role;
 use maud::{Markup, PreEscaped, html};
 use scale::{Places, Span};
+use std::borrow::Cow;
 
 /// The colours and lines, light and dark. A page with pictures has it once.
 pub(super) const STYLE: &str = include_str!("drawing.css");
@@ -389,8 +392,8 @@ fn across(row: &Row, y: i32) -> Markup {
     }
 }
 
-/// The signs, and what they mean.
-pub(super) fn key() -> Vec<(Markup, &'static str)> {
+/// The signs, and what they mean where the subjects have this role; `None`, where some have the other.
+pub(super) fn key(subject: Option<Role>) -> Vec<(Markup, Cow<'static, str>)> {
     let sort = |sort, whole, legal| signs::on_its_way(Kind::Frame { sort, whole, legal }, 20, 16);
     let own = |kind| signs::own(kind, 24, 16);
     let measure = |class: &str| html! { rect class=(class) x="19" y="3" width="10" height="26" {} };
@@ -418,7 +421,8 @@ pub(super) fn key() -> Vec<(Markup, &'static str)> {
     let small = |sign: Markup| {
         html! { svg class="d" viewBox="0 0 48 32" aria-hidden="true" focusable="false" { (sign) } }
     };
-    signs.into_iter().map(|(sign, meaning)| (small(sign), meaning)).collect()
+    let named = |(sign, meaning)| (small(sign), name_ends(meaning, subject));
+    signs.into_iter().map(named).collect()
 }
 
 /// Every rule is kept.

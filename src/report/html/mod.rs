@@ -11,6 +11,7 @@ pub(super) use problem::RFC;
 use super::drawing;
 use super::page::{Page, ProblemPage, TargetPage, Tone};
 use super::text::{count, thousands};
+use crate::wire::Role;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -64,7 +65,7 @@ pub fn html(page: &Page) -> String {
                         (matrix::matrix(&page.targets))
                         @if is_one { (contents(&page.targets[0])) }
                         @for target in &targets { (target) }
-                        @if pictures > 0 { (key()) }
+                        @if pictures > 0 { (key(subject(&page.targets))) }
                     }
                 }
                 footer {
@@ -179,13 +180,21 @@ fn target(target: &TargetPage, number: usize, page: &Page, pictures: &mut usize)
     }
 }
 
+/// The role that all subjects of a page have, as their problems say; `None` where they differ.
+fn subject(targets: &[TargetPage]) -> Option<Role> {
+    let problems = targets.iter().flat_map(|target| &target.problems);
+    let mut roles = problems.map(|found| problem::subject(&found.variants));
+    let first = roles.next().unwrap_or_default();
+    roles.all(|role| role == first).then_some(first)
+}
+
 /// How pictures are read.
-fn key() -> Markup {
+fn key(subject: Option<Role>) -> Markup {
     html! {
         section class="key" {
             h2 { "How to read the pictures" }
             dl {
-                @for (sign, meaning) in drawing::key() {
+                @for (sign, meaning) in drawing::key(subject) {
                     div { dt { (sign) } dd { (meaning) } }
                 }
             }

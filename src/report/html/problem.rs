@@ -5,11 +5,12 @@ use super::super::Scene;
 use super::super::StepSays;
 use super::super::drawing::{self, Picture};
 use super::super::page::{ProblemPage, VariantPage};
-use super::super::text::count;
+use super::super::text::{count, nothing};
 use super::super::timeline::{connection_number, short};
 use super::super::wire_log::WireLine;
 use super::Place;
-use crate::verdict::{Cause, Condition, Symptom};
+use crate::verdict::{Cause, Condition, Symptom, name_ends};
+use crate::wire::Role;
 use maud::{Markup, html};
 
 /// Where the RFC is read, a section behind it.
@@ -20,6 +21,7 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
     let rule = problem.problem.invariant().rule();
     let name = problem.name();
     let picture = scene(&problem.scene, &name, &problem.sentence, true, pictures);
+    let subject = subject(&problem.variants);
     let steps = problem.script.lines().filter(|line| !line.starts_with('#')).count();
     html! {
         article id=(anchor) {
@@ -28,14 +30,14 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
             }
             p class="rule" {
                 span class={ "level " (problem.level) } { (problem.level) } " "
-                code { (rule.invariant) } ": " (rule.says)
+                code { (rule.invariant) } ": " (rule.says(Some(subject)))
             }
             @if !problem.sentence.is_empty() { p class="sentence" { (problem.sentence) } }
             @for note in &problem.notes { p class="note" { (note) } }
             div class="story" {
                 (picture)
                 div {
-                    h4 { @if steps == 0 { "Script: the client connects, and does nothing" } @else { "Script, " (count(steps, "step")) } }
+                    h4 { @if steps == 0 { "Script: " (nothing(subject)) } @else { "Script, " (count(steps, "step")) } }
                     @if steps > 0 { pre tabindex="0" aria-label="Script" { code { (problem.script) } } }
                     @if !problem.matters.is_empty() { (matters(&problem.matters)) }
                     h4 { "What RFC 6455 says" }
@@ -44,12 +46,12 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                             blockquote cite={ (RFC) (section) } { p { (quote) } }
                             p { a href={ (RFC) (section) } { "RFC 6455, section " (section) } }
                         },
-                        None => p { "Nothing: RFC 6455 is silent. The rule is asked of every server that is to close well." },
+                        None => p { "Nothing: RFC 6455 is silent. The rule is asked of every " (subject.word()) " that is to close well." },
                     }
                     h4 { "What it means, and what to do" }
                     @match told_at {
                         Some(first) => p { a href={ "#" (first) } { "As of the first problem of this rule" } "." },
-                        None => @for paragraph in rule.explains.split("\n\n") { p { (paragraph) } },
+                        None => @for paragraph in rule.explains(Some(subject)).split("\n\n") { p { (paragraph) } },
                     }
                 }
             }
@@ -117,12 +119,17 @@ fn variants(problem: &ProblemPage) -> Markup {
         @if let Some(shown) = &problem.shown { p { (shown) } }
         @for symptom in symptoms {
             @let of: Vec<&VariantPage> = problem.variants.iter().filter(|variant| variant.symptom == symptom).collect();
-            (table(&of, symptom))
+            (table(&of, symptom, subject(&problem.variants)))
         }
     }
 }
 
-fn table(variants: &[&VariantPage], symptom: Option<Symptom>) -> Markup {
+/// The role of a problem's subject; its variants' words have it.
+pub(super) fn subject(variants: &[VariantPage]) -> Role {
+    variants.first().map_or(Role::Server, |one| one.variant.subject())
+}
+
+fn table(variants: &[&VariantPage], symptom: Option<Symptom>, subject: Role) -> Markup {
     let mut causes: Vec<Option<Cause>> = variants.iter().map(|one| one.variant.cause()).collect();
     causes.sort();
     causes.dedup();
@@ -142,13 +149,13 @@ fn table(variants: &[&VariantPage], symptom: Option<Symptom>) -> Markup {
             table {
                 caption {
                     @if let Some(symptom) = symptom { "Also: " (symptom) ". " }
-                    "What obliged the server, against what the client did"
+                    (name_ends("What obliged the server, against what the client did", Some(subject)))
                 }
                 thead { tr { th scope="col" { "cause" } @for condition in &conditions { th scope="col" { (named(condition)) } } } }
                 tbody {
                     @for cause in &causes {
                         tr {
-                            th scope="row" { (cause.map_or("any", Cause::id)) }
+                            th scope="row" { (cause.map_or("any".into(), |cause| cause.named(subject))) }
                             @for condition in &conditions {
                                 @match ended(*cause, *condition) {
                                     Some(ended) => td { (ended) },

@@ -5,6 +5,7 @@ use super::super::page::{Page, TargetPage};
 use super::super::survey::{Family, Says, families, says};
 use super::{RFC, anchor, sign};
 use crate::verdict::{Invariant, Level};
+use crate::wire::Role;
 use maud::{Markup, html};
 
 /// What stands in place of the targets' sections.
@@ -98,7 +99,7 @@ fn rule_line(rule: Invariant) -> Markup {
     html! {
         dt id={ "rule-" (rule) } { code { (rule) } }
         dd {
-            (about.says)
+            (about.says(Some(Role::Server)))
             @if let Some((section, _)) = about.quote {
                 " " a href={ (RFC) (section) } { "RFC 6455, section " (section) } "."
             }

@@ -6,6 +6,7 @@ use super::super::table;
 use super::super::text::{self, Paint, Style, count, thousands};
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, commands, ended};
 use crate::verdict::Invariant;
+use crate::wire::Role;
 
 /// Wide enough for any paragraph: a page breaks lines itself.
 const NO_BREAKS: usize = 1 << 20;
@@ -64,14 +65,14 @@ fn target(report: &TargetReport, program: &'static str) -> TargetPage {
         accepted: report.accepted.iter().filter_map(accepted).collect(),
         not_judged: report.not_judged.clone(),
         failures: failures(report),
-        remarks: remarks.map(|remark| remark_lines(&remark, style)).collect(),
+        remarks: remarks.map(|remark| remark_lines(&remark, report.subject(), style)).collect(),
         scene: None,
     }
 }
 
 /// A remark as text has it; but how a server was asked may be a secret, and is left out.
-fn remark_lines(remark: &Remark<'_>, style: Style) -> Vec<String> {
-    let mut lines = text::remark_lines(remark, style);
+fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> Vec<String> {
+    let mut lines = text::remark_lines(remark, subject, style);
     if let Remark::Deaths(deaths) = remark {
         let mut paths = deaths.suspects.iter().map(|suspect| text::pasteable(&suspect.path));
         for line in lines.iter_mut().filter(|line| line.starts_with(style.program)) {

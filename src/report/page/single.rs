@@ -5,12 +5,14 @@ use super::super::model::{FindingReport, ReplayReport, ReplayResult};
 use super::run::finding;
 use super::saved::ended_words;
 use super::{Page, ProblemPage, SavedFile, TargetPage, Tone, VariantPage, commands};
+use crate::wire::Role;
 
 /// The page of a script that was played on `target`, a name and a version: with what it shows, or with
 /// what happened where it breaks nothing, or where that cannot be judged. `notes` say what else is to be
 /// known.
 pub fn of_shown(
     target: (&str, &str),
+    subject: Role,
     shown: Result<&FindingReport, Scene>,
     is_judged: bool,
     notes: Vec<String>,
@@ -19,7 +21,7 @@ pub fn of_shown(
     let verdict = match &shown {
         Ok(_) => (Tone::Bad, "1 problem".to_owned()),
         Err(_) if !is_judged => (Tone::Unsure, "not judged".to_owned()),
-        Err(_) => (Tone::Good, "the server breaks no rule".to_owned()),
+        Err(_) => (Tone::Good, format!("the {} breaks no rule", subject.word())),
     };
     page(target, verdict, shown, notes, program)
 }

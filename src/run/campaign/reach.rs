@@ -6,6 +6,7 @@
 use crate::exchange::Exchange;
 use crate::script::{Act, AppSteps, ConnectionNumber, Script, Step};
 use crate::verdict::{Cause, Reached};
+use crate::wire::Role;
 use serde::{Deserialize, Serialize};
 
 /// Of fewer scripts, none may have got far by chance.
@@ -28,6 +29,8 @@ const COMMANDS: [AppSteps; 3] = [AppSteps::CLOSE, AppSteps::RETURN, AppSteps::SE
 /// How far scripts got. Those that were passed over are not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
+    /// Which end they were played against.
+    pub subject: Role,
     /// The scripts that were played and judged.
     pub scripts: u64,
     /// In how many of them a WebSocket was open.
@@ -65,6 +68,7 @@ impl Reach {
     pub(crate) fn of(script: &Script, exchange: &Exchange, reached: Reached) -> Self {
         let Reached { opened, closed, ended, cause, took_close, took_return, took_send } = reached;
         let mut reach = Self {
+            subject: exchange.subject,
             scripts: 1,
             opened: opened.into(),
             closed: closed.into(),
@@ -98,8 +102,11 @@ impl Reach {
         Self { scripts, ..Self::default() }
     }
 
-    /// Adds the counts of other scripts.
+    /// Adds the counts of other scripts against the same target.
     pub fn add(&mut self, other: &Self) {
+        if self.scripts == 0 {
+            self.subject = other.subject;
+        }
         self.scripts += other.scripts;
         self.opened += other.opened;
         self.closed += other.closed;

@@ -13,7 +13,8 @@ use super::habits::{CorrectHabits, Habits};
 use super::session::{Phase, Session};
 use super::{CLOSE, HANDSHAKE, Style};
 use crate::script::{Command, Content};
-use crate::verdict::{Invariant, Problem, Symptom};
+use crate::target::planted::planted;
+use crate::verdict::Invariant;
 use crate::wire::{
     CloseClass, CloseCode, ClosePayload, Fault as WireFault, FrameHead, Head, LengthForm, Opcode,
 };
@@ -74,26 +75,14 @@ macro_rules! faults {
         class $class:literal, shows [$($rule:ident: $symptom:ident),+] $(at $place:ident)? {$(
             fn $habit:ident $(<$life:lifetime>)? ($($args:tt)*) $(-> $answer:ty)? $wrong:block
         )*})+) => {
-        /// A bug that the reference server can be given.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum PlantedFault {
-            $($(#[doc = $about])+ $variant,)+
+        planted! {
+            /// A bug that the reference server can be given.
+            PlantedFault of "reference" {
+                $($(#[doc = $about])+ $variant = $name, shows [$($rule: $symptom),+];)+
+            }
         }
 
         impl PlantedFault {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The target's name.
-            pub const fn target(self) -> &'static str {
-                match self { $(Self::$variant => concat!("reference/", $name)),+ }
-            }
-
-            /// What it gets wrong, in a sentence.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($about),+).trim_ascii()),+ }
-            }
-
             /// How the server around it is written.
             pub const fn style(self) -> Style {
                 match self { $(Self::$variant => Style::$style),+ }
@@ -102,15 +91,6 @@ macro_rules! faults {
             /// The class of bugs that it stands for, `A` to `R`.
             pub const fn class(self) -> char {
                 match self { $(Self::$variant => $class),+ }
-            }
-
-            /// The problems that it shows, and no others.
-            pub const fn shows(self) -> &'static [Problem] {
-                match self {
-                    $(Self::$variant => const { &[
-                        $(Problem::of(Invariant::$rule).with_symptom(Symptom::$symptom)),+
-                    ] }),+
-                }
             }
 
             /// The rules that it breaks, and no others.
@@ -1069,6 +1049,13 @@ faults! {
     shows [QuietApplication: ToldOtherCode] {
         fn reported_code(&self, _: Option<u16>) -> Option<u16> {
             Some(1006)
+        }
+    }
+    /// The application is told 1000, a normal closure, where no Close came.
+    TellsLossAs1000 = "tells-loss-as-1000" in OneLoop, class 'Q',
+    shows [QuietApplication: CodeWithoutClose] {
+        fn reported_code(&self, code: Option<u16>) -> Option<u16> {
+            Some(code.unwrap_or(1000))
         }
     }
 

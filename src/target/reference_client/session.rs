@@ -57,6 +57,8 @@ pub(super) struct Session {
     pub was_told_to_close: bool,
     /// The payload of the server's Close.
     server_close: Option<Vec<u8>>,
+    /// The code of the own Close, where one was sent with one.
+    own_code: Option<u16>,
     application: Application,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             was_open: false,
             was_told_to_close: false,
             server_close: None,
+            own_code: None,
             application,
         }
     }
@@ -117,9 +120,17 @@ impl Session {
     /// The code of the connection's end (7.1.5): that of the server's Close, 1005 where it had
     /// none, 1006 where none came.
     pub fn close_code(&self) -> u16 {
-        let Some(payload) = self.server_close.as_deref() else { return 1006 };
+        let Some(payload) = self.server_close.as_deref() else { return self.code_of_a_loss() };
         let none = if self.is(ClientFault::TellsNormalForNone) { 1000 } else { 1005 };
         ClosePayload::parse(payload).code().map_or(none, |code| code.0)
+    }
+
+    fn code_of_a_loss(&self) -> u16 {
+        match self.fault {
+            Some(ClientFault::TellsOwnCode) => self.own_code.unwrap_or(1006),
+            Some(ClientFault::TellsLossAsNone) => 1005,
+            _ => 1006,
+        }
     }
 
     /// How often the application is told of the end.
@@ -332,6 +343,9 @@ impl Session {
         if self.queue.len() - self.sent + payload.len() > QUEUE {
             self.phase = Phase::Over;
             return;
+        }
+        if opcode == Opcode::CLOSE {
+            self.own_code = ClosePayload::parse(payload).code().map(|code| code.0);
         }
         let mask = match self.fault {
             Some(ClientFault::SameMask) => Some([1, 2, 3, 4]),

@@ -1,6 +1,6 @@
 //! `quiet-application`: what the server's application hears, where it reports that.
 
-use crate::story::{Act, BYE, PING, Story, TEXT, fragment, masked, wide};
+use crate::story::{Act, BYE, PING, Story, TEXT, UNMASKED, fragment, masked, wide};
 use hangup::verdict::{Invariant, Level};
 use hangup::wire::Opcode;
 
@@ -50,6 +50,35 @@ fn a_close_without_a_code_is_told_as_none_or_1005() {
             let fact = story.breaks(Invariant::QuietApplication).fact;
             assert!(fact.ends_with("where the client's Close had no code"), "{fact}");
         }
+    }
+}
+
+#[test]
+fn an_end_without_a_close_is_told_as_1006_or_as_none() {
+    for ends in [|s| s.fin(), |s| s.reset(), |s| s.client(TEXT).fin()] as [Act; 3] {
+        for (code, right) in
+            [(None, true), (Some(1006), true), (Some(1000), false), (Some(1005), false)]
+        {
+            let story = ends(reporting()).told(code).server_drops();
+            let broken = story.broken().contains(&Invariant::QuietApplication);
+            assert_eq!(broken, !right, "{code:?}");
+        }
+    }
+    let found = reporting().reset().told(Some(1000)).server_drops();
+    let found = found.breaks(Invariant::QuietApplication);
+    let fact = "told its application that the connection ended with 1000, where no Close of the \
+                client's came";
+    assert_eq!((found.level, &*found.fact), (Level::Should, fact));
+    // Who began the end may tell what it said; of a Close that came, or of part of one, it saw enough;
+    // and who failed the connection may tell why.
+    for ends in [
+        |s| s.server_closes(1001).told(Some(1001)),
+        |s| s.client_closes(1000).told(Some(1000)),
+        |s| s.client_bytes(UNMASKED).server_reads_all().told(Some(1002)),
+    ] as [Act; 3]
+    {
+        let broken = ends(reporting()).server_drops().broken();
+        assert!(!broken.contains(&Invariant::QuietApplication), "{broken:?}");
     }
 }
 

@@ -8,8 +8,8 @@ use super::super::{HANDSHAKE, cancelling};
 use super::sessions::{self, Orders, Patient, Sessions};
 use super::{BESIDE, CLOSE, go_away, serve_until};
 use crate::script::Command;
+use crate::target::planted::planted;
 use crate::target::{Connection, Listener, Serving, Stop};
-use crate::verdict::{Invariant, Problem, Symptom};
 use crate::wire::handshake;
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -24,35 +24,14 @@ use tokio::time::timeout;
 macro_rules! faults {
     ($($(#[doc = $about:literal])+ $variant:ident = $name:literal in $server:ident,
         shows [$($rule:ident: $symptom:ident),+];)+) => {
-        /// A bug of a whole server.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum ServerFault {
-            $($(#[doc = $about])+ $variant,)+
+        planted! {
+            /// A bug of a whole server.
+            ServerFault of "server" {
+                $($(#[doc = $about])+ $variant = $name, shows [$($rule: $symptom),+];)+
+            }
         }
 
         impl ServerFault {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The target's name.
-            pub const fn target(self) -> &'static str {
-                match self { $(Self::$variant => concat!("server/", $name)),+ }
-            }
-
-            /// What it gets wrong, in a sentence.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($about),+).trim_ascii()),+ }
-            }
-
-            /// The problems that it shows, and no others.
-            pub const fn shows(self) -> &'static [Problem] {
-                match self {
-                    $(Self::$variant => const { &[
-                        $(Problem::of(Invariant::$rule).with_symptom(Symptom::$symptom)),+
-                    ] }),+
-                }
-            }
-
             pub(super) fn run(self, listener: Listener, stop: Stop) -> Serving {
                 match self { $(Self::$variant => Box::pin($server(listener, stop))),+ }
             }
