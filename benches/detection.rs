@@ -9,7 +9,9 @@ use hangup::run::virtual_time::play_and_judge;
 use hangup::shrink::{BUDGET, shrink};
 use hangup::target::reference::Reference;
 use hangup::target::reference::faults::PlantedFault;
-use hangup::verdict::Identity;
+use hangup::target::reference_client::ReferenceClient;
+use hangup::target::reference_client::faults::ClientFault;
+use hangup::verdict::{Identity, Problem};
 use hangup::{Script, Target};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,10 +28,20 @@ const LIMIT: u64 = 40_000;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = |fault: &PlantedFault| {
-        wanted.is_empty() || wanted.iter().any(|word| fault.target().contains(word.as_str()))
+    let chosen = |fault: &Fault| {
+        wanted.is_empty() || wanted.iter().any(|word| fault.target.name().contains(word.as_str()))
     };
-    let faults: Vec<PlantedFault> = PlantedFault::ALL.iter().copied().filter(chosen).collect();
+    let servers = PlantedFault::ALL.iter().map(|fault| Fault {
+        target: Arc::new(Reference::with(*fault)),
+        class: fault.class(),
+        shows: fault.shows(),
+    });
+    let clients = ClientFault::ALL.iter().map(|fault| Fault {
+        target: Arc::new(ReferenceClient::with(*fault)),
+        class: '-',
+        shows: fault.shows(),
+    });
+    let faults: Vec<Fault> = servers.chain(clients).filter(chosen).collect();
     println!("{:40} class  median  maximum  missed  steps", "fault");
     let rows = rows(&faults);
     for row in &rows {
@@ -47,9 +59,18 @@ fn main() {
     assert_eq!(caught, rows.len(), "every fault is caught from every seed");
 }
 
+/// A planted fault, of a server or a client.
+#[derive(Clone)]
+struct Fault {
+    target: Arc<dyn Target>,
+    /// The class of bugs that it stands for; a client's stands for none.
+    class: char,
+    shows: &'static [Problem],
+}
+
 /// What it took to catch one fault.
 struct Row {
-    fault: PlantedFault,
+    fault: Fault,
     /// Scripts to the first detection, sorted; a miss counts as [`LIMIT`].
     scripts: Vec<u64>,
     missed: usize,
@@ -65,8 +86,8 @@ impl Row {
     fn print(&self) {
         println!(
             "{:40} {:>5} {:>7} {:>8} {:>7} {:>6}",
-            self.fault.target(),
-            self.fault.class(),
+            self.fault.target.name(),
+            self.fault.class,
             self.median(),
             self.scripts.last().copied().unwrap_or_default(),
             self.missed,
@@ -76,7 +97,7 @@ impl Row {
 }
 
 /// Measures all of them, a thread a core: each play has a runtime and a clock of its own.
-fn rows(faults: &[PlantedFault]) -> Vec<Row> {
+fn rows(faults: &[Fault]) -> Vec<Row> {
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -84,64 +105,63 @@ fn rows(faults: &[PlantedFault]) -> Vec<Row> {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let row = row(*fault);
-                    eprintln!("{}", fault.target());
+                    let row = row(fault);
+                    eprintln!("{}", fault.target.name());
                     rows.lock().expect("no thread panicked").push(row);
                 }
             });
         }
     });
     let mut rows = rows.into_inner().expect("no thread panicked");
-    rows.sort_by_key(|row| faults.iter().position(|fault| *fault == row.fault));
+    let place =
+        |row: &Row| faults.iter().position(|fault| fault.target.name() == row.fault.target.name());
+    rows.sort_by_key(place);
     rows
 }
 
-fn row(fault: PlantedFault) -> Row {
-    let target: Arc<dyn Target> = Arc::new(Reference::with(fault));
-    let found: Vec<Option<u64>> = (0..SEEDS).map(|seed| first(&target, fault, seed)).collect();
+fn row(fault: &Fault) -> Row {
+    let found: Vec<Option<u64>> = (0..SEEDS).map(|seed| first(fault, seed)).collect();
     let missed = found.iter().filter(|found| found.is_none()).count();
     let steps = found.iter().zip(0..).find_map(|(found, seed)| {
         let index = (*found)? - 1;
-        Some(minimal(&target, fault, seed, index))
+        Some(minimal(fault, seed, index))
     });
     let mut scripts: Vec<u64> = found.into_iter().map(|found| found.unwrap_or(LIMIT)).collect();
     scripts.sort_unstable();
-    Row { fault, scripts, missed, steps: steps.unwrap_or_default() }
+    Row { fault: fault.clone(), scripts, missed, steps: steps.unwrap_or_default() }
 }
 
 /// How many scripts it takes from `seed`.
-fn first(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64) -> Option<u64> {
-    let config = GeneratorConfig {
-        bounds: target.bounds(),
-        app: target.obeys(),
-        ..GeneratorConfig::default()
-    };
-    let caught = |index: &u64| identity(target, fault, &config.nth(seed, *index), *index).is_some();
+fn first(fault: &Fault, seed: u64) -> Option<u64> {
+    let config = config(&*fault.target);
+    let caught = |index: &u64| identity(fault, &config.nth(seed, *index), *index).is_some();
     (0..LIMIT).find(caught).map(|index| index + 1)
 }
 
 /// The steps of the minimal script of a finding.
-fn minimal(target: &Arc<dyn Target>, fault: PlantedFault, seed: u64, index: u64) -> usize {
-    let config = GeneratorConfig {
-        bounds: target.bounds(),
-        app: target.obeys(),
-        ..GeneratorConfig::default()
-    };
-    let script = config.nth(seed, index);
-    let found = identity(target, fault, &script, index);
-    let fails = |script: &Script| identity(target, fault, script, index) == found;
+fn minimal(fault: &Fault, seed: u64, index: u64) -> usize {
+    let script = config(&*fault.target).nth(seed, index);
+    let found = identity(fault, &script, index);
+    let fails = |script: &Script| identity(fault, script, index) == found;
     shrink(script, BUDGET, fails).script.steps.len()
 }
 
+fn config(target: &dyn Target) -> GeneratorConfig {
+    GeneratorConfig {
+        bounds: target.bounds(),
+        app: target.obeys(),
+        subject: target.role(),
+        ..GeneratorConfig::default()
+    }
+}
+
 /// The first violation of a rule that the fault is declared to break.
-fn identity(
-    target: &Arc<dyn Target>,
-    fault: PlantedFault,
-    script: &Script,
-    seed: u64,
-) -> Option<Identity> {
-    let bounds = target.bounds();
-    let (_, verdict) = play_and_judge(target, &bounds, script, seed);
+fn identity(fault: &Fault, script: &Script, seed: u64) -> Option<Identity> {
+    let bounds = fault.target.bounds();
+    let (_, verdict) = play_and_judge(&fault.target, &bounds, script, seed);
     let mut found = verdict.violations.into_iter().map(|violation| violation.identity);
-    found.find(|identity| fault.breaks().contains(&identity.invariant()))
+    let declared = |identity: &Identity| {
+        fault.shows.iter().any(|problem| problem.invariant() == identity.invariant())
+    };
+    found.find(declared)
 }

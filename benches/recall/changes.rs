@@ -1,15 +1,16 @@
 //! The changes that are measured: what is changed in which plays, and when a changed play
-//! counts, in words; the same in code is in `criteria`.
+//! counts, in words; the same in code is in `criteria`. The words are of a server under test; of a client
+//! the two ends have each other's names.
 
 use super::criteria::{
     Honest, behind_close, given, left_out, length, masked, obliged, overdue, own_close, repeated,
-    reported, sent_before_closing, served, unanswered,
+    reported, same_key, sent_before_closing, served, unanswered,
 };
 use super::facts::{SLACK, answer, is_broken, messages, server_ended, whole_close};
 use hangup::target::changed::Change;
 use hangup::verdict::{Invariant, Level};
 use hangup::view::{Frame, View};
-use hangup::wire::Fault;
+use hangup::wire::{Fault, Role};
 use std::time::Duration;
 
 /// One kind of change.
@@ -122,8 +123,8 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "masked Close",
-        counts: "The header of the first Close was written as far as its mask bit, which is set. \
-                 (5.1)",
+        counts: "The header of the first Close was written as far as its mask bit, which is set; of a \
+                 client, which is not. (5.1)",
         rules: &[Invariant::FramesWell],
         change: |honest, _| whole_close(&honest.view).map(|_| Change::MaskClose),
         breaks: masked,
@@ -137,6 +138,16 @@ pub const KINDS: &[Kind] = &[
             (frames > 0).then(|| Change::MaskFrame(index % frames))
         },
         breaks: masked,
+    },
+    Kind {
+        name: "same key",
+        counts: "A client masked two frames or more, and all with the same key. (5.3)",
+        rules: &[Invariant::MasksAfresh],
+        change: |honest, _| {
+            let masks = honest.view.subject_role() == Role::Client;
+            masks.then_some(Change::SameKey)
+        },
+        breaks: same_key,
     },
     Kind {
         name: "own Close left out",

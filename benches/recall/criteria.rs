@@ -6,14 +6,14 @@
 //! beside its change, in [`KINDS`](super::changes::KINDS).
 
 use super::facts::{
-    SLACK, answer, client_left, client_read, is_after, is_broken, legal_close, messages,
+    SLACK, answer, client_left, client_read, is_after, is_broken, key_of, legal_close, messages,
     server_ended, whole_close,
 };
 use hangup::bounds::Bounds;
 use hangup::exchange::Note;
 use hangup::verdict::Level;
 use hangup::view::{Frame, View};
-use hangup::wire::{CloseCode, Fault};
+use hangup::wire::{CloseCode, Fault, Opcode};
 use std::time::Duration;
 
 /// A play of the honest server and what its target promises.
@@ -67,8 +67,15 @@ pub fn behind_close<'a>(view: &'a View<'_>) -> Option<&'a [Frame]> {
 pub fn masked(_: &Honest<'_>, changed: &View<'_>) -> Option<Level> {
     let close = changed.subject_frames.iter().position(Frame::is_close);
     let upto = close.map_or(changed.subject_frames.len(), |close| close + 1);
-    let masked = |frame: &Frame| frame.fault == Some(Fault::Masked);
+    let masked = |frame: &Frame| matches!(frame.fault, Some(Fault::Masked | Fault::Unmasked));
     changed.subject_frames[..upto].iter().any(masked).then_some(Level::Must)
+}
+
+/// Whether there are two whole frames with a mask, and all have one key.
+pub fn same_key(_: &Honest<'_>, changed: &View<'_>) -> Option<Level> {
+    let frames = changed.subject_frames.iter();
+    let keys: Vec<&[u8]> = frames.filter_map(|frame| key_of(changed, frame)).collect();
+    (keys.len() > 1 && keys.iter().all(|key| *key == keys[0])).then_some(Level::Must)
 }
 
 /// A Close of the honest server's that answers nothing: whole, read by a client that had broken no
@@ -96,7 +103,7 @@ pub fn left_out(honest: &Honest<'_>, changed: &View<'_>) -> Option<Level> {
 
 /// The messages that the honest server's application had sent when it closed of its own will, and
 /// that the client read.
-pub fn sent_before_closing<'a>(honest: &Honest<'a>) -> Option<Vec<&'a [u8]>> {
+pub fn sent_before_closing(honest: &Honest<'_>) -> Option<Vec<(Opcode, Vec<u8>)>> {
     let view = &honest.view;
     let own = whole_close(view)?;
     let began = view.firsts.began.is_some_and(|began| began < own.started);
@@ -204,6 +211,7 @@ const fn is_bad_close(fault: Fault) -> bool {
 const fn level_of(fault: Fault) -> Level {
     match fault {
         Fault::Unmasked
+        | Fault::Masked
         | Fault::ReservedBits(_)
         | Fault::ReservedOpcode(_)
         | Fault::TextNotUtf8 => Level::Must,

@@ -75,23 +75,28 @@ pub fn is_after(view: &View<'_>, event: Option<usize>, time: Time) -> bool {
     event.is_none_or(|event| view.at(event) > time.after(SLACK))
 }
 
-/// The bytes of each whole message that the client read, where it read the server's Close
+/// Opcode and payload of each whole message that the client read, where it read the server's Close
 /// behind them and a clean end. `None` where it did not.
-pub fn messages<'a>(view: &View<'a>) -> Option<Vec<&'a [u8]>> {
+pub fn messages(view: &View<'_>) -> Option<Vec<(Opcode, Vec<u8>)>> {
     let own = whole_close(view)?;
     client_read(view, own.end_offset)?;
     view.firsts.got_end?;
     let before = view.subject_frames.iter().take_while(|frame| !frame.is_close());
     let data = before.filter(|frame| matches!(frame.opcode, Opcode::TEXT | Opcode::BINARY));
-    Some(data.filter_map(|frame| bytes_of(view, frame)).collect())
+    Some(data.filter_map(|frame| Some((frame.opcode, payload_of(view, frame)?))).collect())
 }
 
-fn bytes_of<'a>(view: &View<'a>, frame: &Frame) -> Option<&'a [u8]> {
-    let length = usize::try_from(frame.head?.length).ok()?;
-    let header = match length {
-        0..=125 => 2,
-        126..=0xffff => 4,
-        _ => 10,
-    };
-    view.bytes.to_actor.get(frame.end_offset - length - header..frame.end_offset)
+/// The payload of a whole frame that was sent, without its mask.
+fn payload_of(view: &View<'_>, frame: &Frame) -> Option<Vec<u8>> {
+    let start = frame.end_offset.checked_sub(usize::try_from(frame.head?.length).ok()?)?;
+    let payload = view.bytes.to_actor.get(start..frame.end_offset)?;
+    let key = key_of(view, frame).unwrap_or(&[0]);
+    Some(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect())
+}
+
+/// The masking key of a whole frame that was sent, where it has one.
+pub fn key_of<'a>(view: &View<'a>, frame: &Frame) -> Option<&'a [u8]> {
+    let head = frame.head.filter(|head| head.masked && frame.ended.is_some())?;
+    let payload = frame.end_offset.checked_sub(usize::try_from(head.length).ok()?)?;
+    view.bytes.to_actor.get(payload.checked_sub(4)?..payload)
 }

@@ -1,6 +1,6 @@
 //! How many certain violations the judge convicts: `cargo bench --bench recall`.
 //!
-//! Plays scripts on the honest targets, as they are and with changes between the server and its
+//! Plays scripts on the honest targets, servers and a client, as they are and with changes between the target and its
 //! transport ([`changes::KINDS`]), and prints for each change the share that is convicted, with
 //! what acquits the rest; then the recall of changes against a MUST and a SHOULD, and the
 //! accusations on unchanged plays. The same every time. Arguments choose among the changes and
@@ -22,12 +22,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The targets that keep every rule, but for what is accepted of them.
-const HONEST: [&str; 5] = [
+const HONEST: [&str; 6] = [
     "reference",
     "reference/split-tasks",
     "reference/cancelled-sends",
     "tungstenite/read-deadline",
     "tungstenite/reader-task",
+    "reference-client",
 ];
 
 /// How many scripts are played on each target.

@@ -45,6 +45,7 @@ impl Bench<'_> {
         let config = GeneratorConfig {
             bounds: self.target.bounds(),
             app: self.target.obeys(),
+            subject: self.target.role(),
             ..GeneratorConfig::default()
         };
         config.nth(SEED, index as u64)

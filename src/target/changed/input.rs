@@ -1,5 +1,5 @@
-//! What a changed server reads: whether the client's Close was among it, and the client's stream
-//! without what the server is not to see of it.
+//! What a changed subject reads: whether the actor's Close was among it, and the actor's stream
+//! without what the subject is not to see of it.
 
 use super::Change;
 use crate::wire::{
@@ -7,13 +7,15 @@ use crate::wire::{
     handshake,
 };
 
-/// A request that is longer is no business of anybody here.
-const LONGEST_REQUEST: usize = 64 << 10;
+/// An opening that is longer is no business of anybody here.
+const LONGEST_OPENING: usize = 64 << 10;
 
-/// The client's stream, as far as the server has got.
+/// The actor's stream, as far as the subject has got.
 pub(super) struct Input {
-    /// The request, until it is whole.
-    request: Option<Vec<u8>>,
+    /// The role of the actor.
+    sender: Role,
+    /// The request, or the answer to it, until it is whole.
+    opening: Option<Vec<u8>>,
     decoder: Decoder,
     /// Whether the client had broken a rule of the wire.
     broken: bool,
@@ -30,11 +32,13 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub const fn new(change: Change) -> Self {
+    pub const fn new(change: Change, subject: Role) -> Self {
+        let sender = subject.other();
         Self {
             change,
-            request: Some(Vec::new()),
-            decoder: Decoder::new(Role::Client),
+            sender,
+            opening: Some(Vec::new()),
+            decoder: Decoder::new(sender),
             broken: false,
             closed: false,
             frame: Vec::new(),
@@ -93,11 +97,12 @@ impl Input {
             return;
         }
         let payload = ClosePayload::parse(self.decoder.body());
-        let close = FrameHead::client(Opcode::CLOSE);
+        let mask = (self.sender == Role::Client).then_some(MASK);
+        let close = FrameHead { mask, ..FrameHead::server(Opcode::CLOSE) };
         match self.fault.take() {
-            None if head.opcode.is_data() => self.ready.extend(plain(head, &frame)),
+            None if head.opcode.is_data() => self.ready.extend(plain(head, &frame, mask)),
             None => self.ready.extend(frame),
-            Some(Fault::TextNotUtf8) => self.ready.extend(plain(head, &frame)),
+            Some(Fault::TextNotUtf8) => self.ready.extend(plain(head, &frame, mask)),
             Some(Fault::CloseOneByte) => close.encode(&[], &mut self.ready),
             Some(Fault::CloseCode(_)) => {
                 close.encode(&CloseCode::NORMAL.0.to_be_bytes(), &mut self.ready);
@@ -110,30 +115,34 @@ impl Input {
         }
     }
 
-    /// What of `bytes` is behind the request.
+    /// What of `bytes` is behind the opening.
     fn frames_in<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Some(request) = &mut self.request else { return bytes };
-        let before = request.len();
-        if before > LONGEST_REQUEST {
+        let Some(opening) = &mut self.opening else { return bytes };
+        let before = opening.len();
+        if before > LONGEST_OPENING {
             return &[];
         }
-        request.extend(bytes);
-        let Some(length) = handshake::request_length(request) else { return &[] };
-        self.request = None;
+        opening.extend(bytes);
+        let length = match self.sender {
+            Role::Client => handshake::request_length(opening),
+            Role::Server => handshake::head_length(opening),
+        };
+        let Some(length) = length else { return &[] };
+        self.opening = None;
         &bytes[length.saturating_sub(before)..]
     }
 }
 
 /// A data frame of the same size whose text is ASCII: where one fragment had bad UTF-8, and the
 /// next has the rest of a character, that would be another violation.
-fn plain(head: Head, frame: &[u8]) -> Vec<u8> {
+fn plain(head: Head, frame: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     let length = match frame[1] & 0x7f {
         126 => LengthForm::Bits16,
         127 => LengthForm::Bits64,
         _ => LengthForm::Minimal,
     };
     let payload = vec![b'x'; usize::try_from(head.length).unwrap_or_default()];
-    let head = FrameHead { fin: head.fin, rsv: 0, opcode: head.opcode, mask: Some(MASK), length };
+    let head = FrameHead { fin: head.fin, rsv: 0, opcode: head.opcode, mask, length };
     let mut out = Vec::new();
     head.encode(&payload, &mut out);
     out

@@ -1,5 +1,6 @@
-//! Targets that are changed on purpose: what a server sends, reads or when it lets go goes
-//! through a wrapper between it and its transport, which breaks a rule.
+//! Targets that are changed on purpose: what a server or a client sends, reads or when it lets go goes
+//! through a wrapper between it and its transport, which breaks a rule. Changes are said as of a server;
+//! of a client, it is the server's Close that it answers.
 //!
 //! Recall is measured with them (`cargo bench --bench recall`): how many of the plays that
 //! certainly break a rule the judge convicts. Planted faults are mistakes of a server's code, and
@@ -43,10 +44,12 @@ pub enum Change {
     DataBehindClose,
     /// Bytes that are no frame come behind the first Close.
     BytesBehindClose,
-    /// The first Close is masked.
+    /// The first Close is masked; a client's is unmasked.
     MaskClose,
-    /// The frame of this number, from 0, is masked.
+    /// The frame of this number, from 0, is masked; a client's is unmasked.
     MaskFrame(usize),
+    /// All frames of a client have the same key.
+    SameKey,
     /// The message of this number, from 0, is not sent.
     LoseMessage(usize),
     /// The message of this number, from 0, comes behind the next one.
@@ -87,7 +90,7 @@ impl Target for Changed {
     }
 
     fn about(&self) -> &'static str {
-        "a server with a change between it and its transport"
+        "a change between an endpoint and its transport"
     }
 
     fn bounds(&self) -> Bounds {
@@ -111,7 +114,7 @@ impl Target for Changed {
     }
 
     fn serve(&self, connection: Connection) -> Serving {
-        let change = self.change;
-        self.target.serve(connection.wrapped(|io| ChangedStream::new(io, change)))
+        let (change, role) = (self.change, self.role());
+        self.target.serve(connection.wrapped(|io| ChangedStream::new(io, change, role)))
     }
 }

@@ -6,7 +6,7 @@
 use super::Change;
 use crate::wire::{Decoder, FrameHead, Item, LengthForm, MASK, Opcode, Role};
 
-/// How a response begins that opens a WebSocket.
+/// How a server's opening begins that opens a WebSocket.
 const SWITCHING: &[u8] = b"HTTP/1.1 101";
 
 /// What becomes of the frame at hand.
@@ -21,9 +21,11 @@ enum Fate {
 /// How far the server's stream has got.
 #[derive(Clone)]
 struct Position {
-    /// How many bytes of the response there were, and the last four of them.
-    response: Option<(usize, [u8; 4])>,
-    /// Whether a WebSocket was opened, as far as the response says.
+    /// How many bytes of the opening there were, and the last four of them.
+    opening: Option<(usize, [u8; 4])>,
+    /// How an opening begins that has frames behind it.
+    begins: &'static [u8],
+    /// Whether this one does, as far as it says.
     opens: bool,
     decoder: Decoder,
     fate: Fate,
@@ -36,13 +38,13 @@ impl Position {
     /// Moves on to the end of what is at hand, or of `bytes`: how many bytes that are, and
     /// whether a frame ended with them.
     fn advance(&mut self, bytes: &[u8], fate: impl Fn(&Self, Opcode) -> Fate) -> (usize, bool) {
-        if let Some((length, last)) = &mut self.response {
+        if let Some((length, last)) = &mut self.opening {
             for (index, byte) in bytes.iter().enumerate() {
-                self.opens &= SWITCHING.get(*length).is_none_or(|wanted| wanted == byte);
+                self.opens &= self.begins.get(*length).is_none_or(|wanted| wanted == byte);
                 *length += 1;
                 *last = [last[1], last[2], last[3], *byte];
                 if last == b"\r\n\r\n" && self.opens {
-                    self.response = None;
+                    self.opening = None;
                     return (index + 1, false);
                 }
             }
@@ -75,6 +77,7 @@ fn is_message(opcode: Opcode) -> bool {
 /// The server's stream with its change.
 pub(super) struct Output {
     change: Change,
+    sender: Role,
     position: Position,
     /// The frame that is being taken, or was kept for later.
     taken: Vec<u8>,
@@ -88,18 +91,23 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub fn new(change: Change) -> Self {
+    pub fn new(change: Change, sender: Role) -> Self {
+        let begins = match sender {
+            Role::Server => SWITCHING,
+            Role::Client => &[],
+        };
         let position = Position {
-            response: Some((0, [0; 4])),
+            opening: Some((0, [0; 4])),
+            begins,
             opens: true,
-            decoder: Decoder::new(Role::Server),
+            decoder: Decoder::new(sender),
             fate: Fate::Pass,
             frames: 0,
             messages: 0,
             closes: 0,
         };
         let (taken, kept, pending) = (Vec::new(), Vec::new(), Vec::new());
-        Self { change, position, taken, kept, muted: false, pending, ends: false }
+        Self { change, sender, position, taken, kept, muted: false, pending, ends: false }
     }
 
     /// How many of the server's next bytes go on as they are. `answers`: the server had read a
@@ -169,6 +177,7 @@ impl Output {
             | Change::BytesBehindClose
             | Change::MaskClose => first_close,
             Change::MaskFrame(masked) => position.frames == masked,
+            Change::SameKey => true,
             Change::LoseMessage(lost) => is_message(opcode) && number == lost,
             Change::SwapMessages(first) => {
                 is_message(opcode) && (number == first || number == first + 1)
@@ -179,6 +188,10 @@ impl Output {
 
     /// Makes what is sent instead of a frame.
     fn send_changed(&mut self, frame: &[u8]) {
+        let usual = |opcode| match self.sender {
+            Role::Server => FrameHead::server(opcode),
+            Role::Client => FrameHead::client(opcode),
+        };
         let out = &mut self.pending;
         match self.change {
             Change::Nothing
@@ -194,7 +207,7 @@ impl Output {
             Change::RecodeAnswer(code) => {
                 let payload = code.map(u16::to_be_bytes);
                 let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
-                FrameHead::server(Opcode::CLOSE).encode(payload, out);
+                usual(Opcode::CLOSE).encode(payload, out);
             }
             Change::FinBeforeAnswer | Change::FinBeforeOwnClose => {
                 self.ends = true;
@@ -203,11 +216,15 @@ impl Output {
             Change::CloseTwice => out.extend([frame, frame].concat()),
             Change::DataBehindClose => {
                 out.extend(frame);
-                FrameHead::server(Opcode::TEXT).encode(b"late", out);
+                usual(Opcode::TEXT).encode(b"late", out);
             }
             // Its first byte, read as a frame's, has reserved bits.
             Change::BytesBehindClose => out.extend([frame, b"bye"].concat()),
-            Change::MaskClose | Change::MaskFrame(_) => mask(frame, out),
+            Change::MaskClose | Change::MaskFrame(_) => match self.sender {
+                Role::Server => masked(frame, Some(MASK), out),
+                Role::Client => masked(frame, None, out),
+            },
+            Change::SameKey => masked(frame, Some(MASK), out),
             Change::LoseMessage(_) => {}
             Change::SwapMessages(_) if self.kept.is_empty() => self.kept = frame.to_vec(),
             Change::SwapMessages(_) => {
@@ -218,8 +235,8 @@ impl Output {
     }
 }
 
-/// The same frame with a mask.
-fn mask(frame: &[u8], out: &mut Vec<u8>) {
+/// The same frame with this mask, or with none.
+fn masked(frame: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     let (length, header) = match frame[1] & 0x7f {
         126 => (LengthForm::Bits16, 4),
         127 => (LengthForm::Bits64, 10),
@@ -229,8 +246,13 @@ fn mask(frame: &[u8], out: &mut Vec<u8>) {
         fin: frame[0] & 0x80 != 0,
         rsv: frame[0] >> 4 & 7,
         opcode: Opcode::new(frame[0]),
-        mask: Some(MASK),
+        mask,
         length,
     };
-    head.encode(&frame[header..], out);
+    let mut payload = frame[header..].to_vec();
+    if frame[1] & 0x80 != 0 {
+        let key: Vec<u8> = payload.drain(..4).collect();
+        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+    }
+    head.encode(&payload, out);
 }

@@ -4,7 +4,7 @@
 use super::Change;
 use super::input::Input;
 use super::output::Output;
-use crate::target::Connection;
+use crate::target::{Connection, Role};
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
@@ -23,8 +23,10 @@ pub(super) struct ChangedStream {
 }
 
 impl ChangedStream {
-    pub fn new(io: Connection, change: Change) -> Self {
-        Self { io: Some(io), change, output: Output::new(change), input: Input::new(change) }
+    /// Between `io` and a subject in this role.
+    pub fn new(io: Connection, change: Change, subject: Role) -> Self {
+        let (output, input) = (Output::new(change, subject), Input::new(change, subject));
+        Self { io: Some(io), change, output, input }
     }
 
     fn io(&mut self) -> Pin<&mut Connection> {
