@@ -29,8 +29,11 @@ fn late(exchange: &Exchange, bounds: &Bounds) -> BTreeSet<Invariant> {
 }
 
 fn is_timed(rule: Invariant) -> bool {
-    use Invariant::{EndsInTime, HandshakeInTime, IdleInTime, ReleasesInTime, ShutsDownInTime};
-    matches!(rule, EndsInTime | ReleasesInTime | HandshakeInTime | IdleInTime | ShutsDownInTime)
+    use Invariant::{
+        ConnectsInTime, EndsInTime, HandshakeInTime, IdleInTime, ReleasesInTime, ShutsDownInTime,
+    };
+    let opening = matches!(rule, HandshakeInTime | ConnectsInTime);
+    opening || matches!(rule, EndsInTime | ReleasesInTime | IdleInTime | ShutsDownInTime)
 }
 
 /// `exchange` as somebody would have it who watched for `longer`, and saw nothing more.
@@ -81,16 +84,9 @@ fn who_watches_longer_and_sees_nothing_more_acquits_nobody() {
 fn who_was_late_stays_late_whatever_comes_afterwards() {
     check(1500, (exchange(), bounds(), happenings(8)), |(exchange, bounds, more)| {
         let convicted = late(&exchange, &bounds);
-        // From when on time stands still nobody is late: that is `no-spin`. And a connection is offered
-        // and accepted before anything else happens on it.
+        // From when on time stands still nobody is late: that is `no-spin`.
         let mut more = more;
-        let is_left_out = |what: &What| {
-            matches!(
-                what,
-                What::Spun { .. } | What::Died(_) | What::Offered | What::Accepted | What::Refused
-            )
-        };
-        more.retain(|(_, event)| !is_left_out(&event.what));
+        more.retain(|(_, event)| !matches!(event.what, What::Spun { .. } | What::Died(_)));
         let mut later = exchange.clone();
         tell(&mut later, &more);
         let still = late(&later, &bounds);
@@ -115,9 +111,11 @@ fn a_larger_bound_calls_nobody_late_whom_a_smaller_one_acquits() {
 
 /// `exchange` of a client that sent `lines` before anything else, in the same segment.
 fn after(lines: &[u8], mut exchange: Exchange) -> Option<Exchange> {
-    let first = exchange.events.first_mut()?;
-    let What::Arrived { bytes } = &mut first.what else { return None };
-    *bytes += lines.len() as u32;
+    let arrived = exchange.events.iter_mut().find_map(|event| match &mut event.what {
+        What::Arrived { bytes } => Some(bytes),
+        _ => None,
+    });
+    *arrived? += lines.len() as u32;
     let read = exchange.events.iter_mut().find_map(|event| match &mut event.what {
         What::Read { bytes } => Some(bytes),
         _ => None,

@@ -434,6 +434,22 @@ fn at_actor(what: What) -> Event {
     usual(what).at_actor()
 }
 
+/// What can only come first: how a connection to a whole server begins, if it says so. One may be held, or
+/// refused, before anything is read.
+fn arrival() -> impl Strategy<Value = Vec<(u64, Event)>> {
+    let begins = select(vec![
+        vec![],
+        vec![],
+        vec![What::Offered],
+        vec![What::Offered, What::Accepted],
+        vec![What::Offered, What::Refused],
+    ]);
+    let pause = || prop_oneof![2 => Just(0), 1 => 0..6_000_000_u64];
+    (begins, pause(), pause()).prop_map(|(begins, first, second)| {
+        begins.into_iter().zip([first, second]).map(|(what, pause)| (pause, usual(what))).collect()
+    })
+}
+
 fn what() -> impl Strategy<Value = Event> {
     let bytes = || prop_oneof![4 => 0..8_u32, 4 => 0..300_u32, 1 => any::<u32>()];
     let outcome = prop_oneof![
@@ -476,9 +492,6 @@ fn what() -> impl Strategy<Value = Event> {
         at_actor(What::ReadEnd),
         at_actor(What::ReadReset),
         usual(What::Returned),
-        usual(What::Offered),
-        usual(What::Accepted),
-        usual(What::Refused),
         usual(What::ToldToShutDown),
         usual(What::ToldToBroadcast { bytes: 3, fingerprint: 1 }),
         usual(What::StoppedListening),
@@ -535,44 +548,61 @@ pub fn tell(exchange: &mut Exchange, happenings: &[(u64, Event)]) {
 /// A connection on which anything happens in any order, but with time going forward. Mostly
 /// it is an open WebSocket, with bytes that are almost frames.
 pub fn exchange() -> impl Strategy<Value = Exchange> {
-    exchanges(prop::bool::weighted(0.8))
+    let subject = prop_oneof![3 => Just(Role::Server), 1 => Just(Role::Client)];
+    exchanges(prop::bool::weighted(0.8), subject)
 }
 
-/// The same, of a connection that is an open WebSocket.
+/// The same, of a server's connection that is an open WebSocket.
 pub fn open_trace() -> impl Strategy<Value = Exchange> {
-    exchanges(Just(true))
+    exchanges(Just(true), Just(Role::Server))
 }
 
-fn exchanges(opens: impl Strategy<Value = bool>) -> impl Strategy<Value = Exchange> {
+fn exchanges(
+    opens: impl Strategy<Value = bool>,
+    subject: impl Strategy<Value = Role>,
+) -> impl Strategy<Value = Exchange> {
     let seen = (prop::bool::weighted(0.7), any::<bool>(), 0..3000_u64, 0..3000_u64);
     let bytes = (stream(Role::Client), stream(Role::Server));
     let heap = proptest::option::of(any::<u64>());
-    let parts = (opens, bytes, happenings(24), seen, heap);
-    parts.prop_map(|(opens, (to_server, to_client), happenings, seen, heap)| {
+    let parts = (arrival(), (opens, subject), bytes, happenings(24), seen, heap);
+    parts.prop_map(|(arrival, (opens, subject), (to_server, to_client), happenings, seen, heap)| {
         let (both_ends, sees_release, transit, grain) = seen;
         let mut exchange = Exchange::new(both_ends);
         exchange.sees_release = both_ends || sees_release;
         (exchange.transit, exchange.timing_slack) =
             (Duration::from_micros(transit), Duration::from_micros(grain));
         exchange.peak_heap = heap;
-        if opens {
-            let answer = handshake::switching_protocols(handshake::ACCEPT);
-            let (request, response) = (handshake::REQUEST.len() as u32, answer.len() as u32);
-            exchange
-                .bytes_mut(ConnectionId::FIRST)
-                .to_subject
-                .extend_from_slice(handshake::REQUEST.as_bytes());
-            exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend_from_slice(answer.as_bytes());
-            exchange.push(Time::ZERO, What::Arrived { bytes: request });
-            exchange.push(Time::ZERO, What::Read { bytes: request });
-            if both_ends {
-                exchange.push(Time::ZERO, What::Wrote { bytes: response });
-            } else {
-                exchange.push_at_actor(Time::ZERO, What::Read { bytes: response });
+        tell(&mut exchange, &arrival);
+        let answer = handshake::switching_protocols(handshake::ACCEPT);
+        let opening = if opens { (handshake::REQUEST, answer.as_str()) } else { ("", "") };
+        let to_server = [opening.0.as_bytes(), &to_server].concat();
+        let to_client = [opening.1.as_bytes(), &to_client].concat();
+        exchange.subject = subject;
+        let bytes = exchange.bytes_mut(ConnectionId::FIRST);
+        let (came, sent) = match subject {
+            Role::Server => {
+                (bytes.to_subject, bytes.to_actor) = (to_server, to_client);
+                (opening.0.len() as u32, opening.1.len() as u32)
             }
+            Role::Client => {
+                (bytes.to_subject, bytes.to_actor) = (to_client, to_server);
+                (opening.1.len() as u32, opening.0.len() as u32)
+            }
+        };
+        if opens {
+            let mut events = vec![
+                usual(What::Arrived { bytes: came }),
+                usual(What::Read { bytes: came }),
+                if both_ends {
+                    usual(What::Wrote { bytes: sent })
+                } else {
+                    at_actor(What::Read { bytes: sent })
+                },
+            ];
+            // A client asks first.
+            events.rotate_right(usize::from(subject == Role::Client));
+            tell(&mut exchange, &events.into_iter().map(|event| (0, event)).collect::<Vec<_>>());
         }
-        exchange.bytes_mut(ConnectionId::FIRST).to_subject.extend(to_server);
-        exchange.bytes_mut(ConnectionId::FIRST).to_actor.extend(to_client);
         tell(&mut exchange, &happenings);
         exchange
     })
