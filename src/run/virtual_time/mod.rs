@@ -212,7 +212,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
     let idle = Arc::new(IdleDetector::new(observer.cloned(), threads, scripts.len() == 1));
     let runtime = runtime(&idle, setting);
     let measure = heap::measure();
-    let (mut exchange, recording) = runtime.block_on(ours(async {
+    let play = async {
         let first = Link::with_turns(Some(Arc::clone(&idle.turns)));
         first.set_subject(target.role());
         if let Some(observer) = observer {
@@ -275,7 +275,12 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             exchange.push(at, What::Panicked("a message that another panic hook took".into()));
         }
         (exchange, recording)
-    }));
+    };
+    let (mut exchange, recording) = {
+        // By its place: the runtime would move all of its kilobytes twice.
+        let played = pin!(ours(play));
+        runtime.block_on(played)
+    };
     exchange.peak_heap = measure.as_ref().map(heap::Measure::peak);
     drop(measure);
     // Tears the target's tasks down: what panics in that is not printed either.
