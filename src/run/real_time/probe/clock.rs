@@ -41,11 +41,9 @@ impl Clock {
         self.began + self.schedule.confirmed().saturating_sub(CUTTING)
     }
 
-    /// Until when clients may be looked at that make others wait. Where a connection was watched on
-    /// for longer than all else takes, that has its time behind it.
+    /// Until when clients may be looked at that make others wait, from now on. Where nobody does, that
+    /// is one play, for which there is time before the [end](Schedule::end).
     pub fn told_apart(&self) -> Instant {
-        let Self { schedule, began } = self;
-        let takes = schedule.end().saturating_sub(schedule.confirmed());
-        (*began + schedule.end()).max(Instant::now() + takes)
+        Instant::now() + self.schedule.telling_apart()
     }
 }

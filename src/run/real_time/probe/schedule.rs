@@ -15,10 +15,6 @@ const TIMES: u32 = 10;
 const OPENINGS: Duration = Duration::from_secs(10);
 const ROUNDS: u64 = 2;
 
-/// A look at whether clients make others wait has all the time that its plays take, or this part
-/// of what a probe of two rounds takes.
-const APART: u32 = 5;
-
 /// When the parts of a probe end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
@@ -40,12 +36,16 @@ impl Schedule {
         (bound + self.limits.horizon.max(bound)) * TIMES + OPENINGS + self.more_scripts()
     }
 
-    /// When findings were played again: what is left until the end is for looking at clients that make
-    /// others wait.
+    /// When findings were played again: what is left until the end is for looking once at clients that
+    /// make others wait.
     pub fn confirmed(&self) -> Duration {
-        let two_with_their_controls = isolation::longest_play(&self.limits) * 4;
-        let part = self.end().saturating_sub(self.more_scripts()) / APART;
-        self.end().saturating_sub(two_with_their_controls.min(part))
+        self.end().saturating_sub(isolation::longest_play(&self.limits))
+    }
+
+    /// How long that look takes at most: where somebody waited it is played again, each time with its
+    /// control.
+    pub fn telling_apart(&self) -> Duration {
+        isolation::longest_play(&self.limits) * 4
     }
 
     /// What scripts beyond so few rounds take.
@@ -150,9 +150,6 @@ mod tests {
             let shrinking = shrunk.saturating_sub(campaign);
             let rounds = shrinking.div_duration_f64(schedule.longest_play());
             assert!(rounds >= 1.0, "{bound} {horizon}: {rounds}");
-            // What may hold others up is played once at least.
-            let apart = schedule.end().saturating_sub(confirmed);
-            assert!(apart >= isolation::longest_play(&schedule.limits), "{bound}: {apart:?}");
         }
     }
 }
