@@ -4,6 +4,7 @@
 //! sends or receives them.
 
 use crate::bounds::Bounds;
+use crate::exchange::Time;
 use crate::run::campaign::{Fired, Reach};
 use crate::target::Target;
 use crate::verdict::{ConnectionId, Ending, Excuses, Identity, Level, Violation};
@@ -53,9 +54,14 @@ pub(super) enum Report {
     RangePlayed(RangeResult),
     /// What the log of the script in play cannot take.
     Record(Vec<u8>),
-    /// The script in play has ended; the most heap that the target held for it, in bytes, and how
-    /// many steps were begun.
-    ScriptPlayed { peak_heap: Option<u64>, steps: Option<u32> },
+    /// The script in play has ended: what an [`Exchange`](crate::exchange::Exchange) has of it beside
+    /// its events. Controls are made of it.
+    ScriptPlayed {
+        peak_heap: Option<u64>,
+        steps: Option<u32>,
+        acted: Vec<Vec<Time>>,
+        preamble_bytes: u32,
+    },
     /// A script was timed; `None` where the system does not say.
     ScriptTimed { took: Option<Duration> },
 }

@@ -183,9 +183,11 @@ impl WorkerProcess {
             read_records(&records[..], &mut exchange).map_err(lost)?;
         }
         match report {
-            Ok(Report::ScriptPlayed { peak_heap, steps }) => {
+            Ok(Report::ScriptPlayed { peak_heap, steps, acted, preamble_bytes }) => {
                 exchange.peak_heap = peak_heap;
                 exchange.steps = steps;
+                exchange.acted = acted;
+                exchange.preamble_bytes = preamble_bytes;
                 Ok((exchange, None))
             }
             Ok(report) => Err(Self::unexpected(&report)),

@@ -146,8 +146,8 @@ impl JobRunner<'_> {
                 let exchange = self.play_reporting(&|observer| {
                     play_observed(Some(observer), &target, &bounds, &script, runtime_seed)
                 })?;
-                let Exchange { peak_heap, steps, .. } = exchange;
-                Ok(Report::ScriptPlayed { peak_heap, steps })
+                let Exchange { peak_heap, steps, acted, preamble_bytes, .. } = exchange;
+                Ok(Report::ScriptPlayed { peak_heap, steps, acted, preamble_bytes })
             }
             Job::Confirm { server, script, runtime_seed, limit } => {
                 let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
@@ -156,7 +156,12 @@ impl JobRunner<'_> {
                     let observer = Some(observer);
                     in_real_time::play(observer, &target, &bounds, &script, runtime_seed, limit)
                 })?;
-                Ok(Report::ScriptPlayed { peak_heap: None, steps: None })
+                Ok(Report::ScriptPlayed {
+                    peak_heap: None,
+                    steps: None,
+                    acted: Vec::new(),
+                    preamble_bytes: 0,
+                })
             }
             Job::TimeScript { server, script } => {
                 let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
