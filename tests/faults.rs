@@ -2,6 +2,7 @@
 //! other, and every rule and every symptom has a fault that shows it. `docs/invariants.md` is made of the
 //! same campaigns.
 
+use crate::target::whole_servers;
 use hangup::Target;
 use hangup::finding::Finding;
 use hangup::finding::problem::by_problem;
@@ -268,6 +269,12 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
             scripts.min_by_key(|(fault, script)| (fault.shows.len(), script.lines().count()))
         {
             write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.name())
+                .expect("a string");
+        } else if let Some((fault, .., script)) =
+            whole_servers::SHOWN.iter().find(|(_, rule, ..)| rule == invariant)
+        {
+            let (target, script) = (fault.target(), script.replace("; ", "\n"));
+            write!(out, "\nShown by `{target}` with\n\n```text\n{script}\n```\n")
                 .expect("a string");
         }
     }

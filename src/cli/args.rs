@@ -116,6 +116,10 @@ pub(super) struct Test {
     /// of the connection after a reset: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
+    /// Hold every whole server to this bound for its shutdown [default: its own, else the bound for
+    /// closing plus 1 s].
+    #[arg(long, value_name = "TIME")]
+    pub shutdown_within: Option<Millis>,
     /// How many worker processes play [default: one for each core]. The findings are
     /// the same for any number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -154,6 +158,14 @@ pub(super) struct Test {
     /// How to report.
     #[arg(long, value_enum, default_value_t = RunFormat::Human)]
     pub format: RunFormat,
+}
+
+impl Test {
+    /// What targets are held to in place of their own bounds.
+    pub(super) const fn promises(&self) -> Promises {
+        let Self { close_within, shutdown_within, .. } = *self;
+        Promises { close_within, shutdown_within, ..Promises::own() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -335,6 +347,14 @@ impl Promises {
             shutdown: given(self.shutdown_within, own.shutdown),
             ..own.held_to(self.close_within.map(Millis::duration))
         }
+    }
+
+    /// Whether a target is held to another bound than its own.
+    pub(super) const fn replace_some(&self) -> bool {
+        self.close_within.is_some()
+            || self.handshake_within.is_some()
+            || self.idle_within.is_some()
+            || self.shutdown_within.is_some()
     }
 
     /// How a server that is held to `bounds` is played over TCP; `least` is the shortest horizon

@@ -1,10 +1,9 @@
 //! `targets`, `invariants`, `explain`: what there is.
 
 use super::{CLEAN, Done, output};
-use crate::bounds::Bounds;
 use crate::excerpt::{excerpt, nearest};
 use crate::report::{wrap, wrap_to};
-use crate::target::Registry;
+use crate::target::{Registry, Target};
 use crate::verdict::Invariant;
 use owo_colors::OwoColorize as _;
 use std::time::Duration;
@@ -18,7 +17,7 @@ pub(super) fn targets(registry: &Registry) -> u8 {
         for line in wrap_to(target.about(), 76).lines() {
             output::line(&format!("    {line}"));
         }
-        for line in wrap_to(&format!("promises: {}", promises(&target.bounds())), 76).lines() {
+        for line in wrap_to(&format!("promises: {}", promises(&**target)), 76).lines() {
             output::line(&format!("    {line}"));
         }
         for deviation in target.deviations() {
@@ -46,8 +45,9 @@ pub(super) fn targets(registry: &Registry) -> u8 {
     CLEAN
 }
 
-/// The bounds in words.
-fn promises(bounds: &Bounds) -> String {
+/// The bounds in words. A whole server always has one for its shutdown.
+fn promises(target: &dyn Target) -> String {
+    let bounds = target.bounds();
     let part = |name: &str, bound: Option<Duration>| {
         bound.map(|bound| format!("{name} within {} s", bound.as_secs_f64()))
     };
@@ -56,7 +56,7 @@ fn promises(bounds: &Bounds) -> String {
         part("release after a reset", Some(bounds.release)),
         part("handshake", bounds.handshake),
         part("end of idle connections", bounds.idle),
-        part("shutdown", bounds.shutdown),
+        part("shutdown", target.whole().map(|_| bounds.shutdown())),
     ];
     let memory = bounds.memory.map(|bytes| format!("at most {bytes} bytes of heap a connection"));
     parts.into_iter().flatten().chain(memory).collect::<Vec<_>>().join(", ")

@@ -12,7 +12,6 @@ use crate::report::{self, StepSays};
 use crate::run::campaign::{self, Campaign, CampaignOutcome, CampaignProgress, WhyUnjudged};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::workers::WorkerPool;
-use crate::script::Millis;
 use crate::target::{Deviation, Target};
 use crate::verdict::{Identity, Invariant, Level};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,7 +101,8 @@ impl Run {
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
-        let bounds = target.bounds().held_to(options.close_within.map(Millis::duration));
+        let promises = options.promises();
+        let bounds = promises.hold(target.bounds());
         let scripts = match options.lasting {
             Some(_) => None,
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
@@ -144,7 +144,7 @@ impl Run {
             let is_lack = matches!(unjudged.why, WhyUnjudged::Lacks(_));
             is_lack || !is_known && !outcome.findings.iter().any(is_same)
         });
-        let held_otherwise = options.close_within.is_some();
+        let held_otherwise = promises.replace_some();
         let target = Arc::clone(target);
         let matters = BTreeMap::new();
         let mut run = Self {

@@ -35,6 +35,8 @@ use crate::script::ConnectionNumber;
 use crate::verdict::{Identity, Invariant, Pattern};
 use reference::Reference;
 use reference::faults::PlantedFault;
+use reference::server::ReferenceServer;
+use reference::server::faulty::ServerFault;
 use reference_client::ReferenceClient;
 use reference_client::faults::ClientFault;
 use std::fmt;
@@ -228,6 +230,10 @@ impl Registry {
         let registry = PlantedFault::ALL
             .iter()
             .fold(registry, |registry, fault| registry.with(Reference::with(*fault)));
+        let registry = registry.with(ReferenceServer::HONEST);
+        let registry = ServerFault::ALL
+            .iter()
+            .fold(registry, |registry, fault| registry.with(ReferenceServer::with(*fault)));
         let registry = registry.with(ReferenceClient::HONEST);
         let registry = ClientFault::ALL
             .iter()

@@ -37,10 +37,11 @@ use tempfile::TempDir;
 const BUGGY: &str = "tungstenite/no-deadline";
 const CLEAN: &str = "reference";
 const FIXED: &str = "tungstenite/read-deadline";
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     CLEAN,
     "reference/split-tasks",
     "reference/cancelled-sends",
+    "reference-server",
     BUGGY,
     FIXED,
     "tungstenite/reader-task",

@@ -5,6 +5,7 @@ use crate::cli::{
 };
 use hangup::bounds::Bounds;
 use hangup::finding::repro::Repro;
+use std::time::Duration;
 
 #[test]
 fn a_clean_target_exits_with_0_and_saves_nothing() {
@@ -33,8 +34,8 @@ fn targets_are_tested_once_each_and_in_the_registrys_order() {
         targets.map(|target| target["name"].as_str().expect("a name").to_owned()).collect()
     };
     assert_eq!(names(""), ALL);
-    assert_eq!(names("tungstenite"), ALL[3..]);
-    let both = [&ALL[..1], &ALL[3..]].concat();
+    assert_eq!(names("tungstenite"), ALL[4..]);
+    let both = [&ALL[..1], &ALL[4..]].concat();
     assert_eq!(names("tungstenite/no-deadline tungstenite tungstenite reference"), both);
     assert_eq!(names("tungstenite/read-deadline reference reference"), [CLEAN, FIXED]);
     let flaky = planted().into_iter().filter(|name| name.starts_with("flaky/"));
@@ -97,6 +98,41 @@ fn close_within_replaces_the_targets_own_bound() {
     assert_eq!(lax.code, 1, "{lax:?}");
     let repro = Repro::parse(&desk.read(REPRO)).expect("a repro");
     assert_eq!(repro.bounds.close.as_secs(), 90 * 60);
+}
+
+#[test]
+fn a_whole_server_is_tested_and_its_repro_is_played_shown_and_shrunk() {
+    let desk = Desk::new();
+    let run = desk.hangup("test reference-server/opening-in-accept-loop --scripts 400 --seed 1");
+    assert_eq!(run.code, 1, "{run:?}");
+    let files = desk.files("hangup-findings");
+    let file = files.keys().find(|file| file.contains("keeps-clients-apart")).expect("a repro");
+    let repro = Repro::parse(&desk.read(&format!("hangup-findings/{file}"))).expect("a repro");
+    assert_eq!(repro.script.connections(), 2, "{}", repro.script);
+    let replayed = desk.hangup(&format!("replay hangup-findings/{file}"));
+    assert!(replayed.code == 1 && replayed.out.starts_with("reproduced"), "{replayed:?}");
+    let fixed = desk.hangup(&format!("replay hangup-findings/{file} --target reference-server"));
+    assert!(fixed.code == 0 && fixed.out.starts_with("fixed"), "{fixed:?}");
+    let shown = desk.hangup(&format!("show hangup-findings/{file}"));
+    assert!(shown.code == 0 && shown.out.contains("keeps-clients-apart"), "{shown:?}");
+    let shrunk = desk.hangup(&format!("shrink hangup-findings/{file}"));
+    assert_eq!((shrunk.code, shrunk.out), (1, repro.script.to_string()), "{}", shrunk.err);
+}
+
+#[test]
+fn shutdown_within_replaces_the_bound_of_a_whole_server() {
+    let desk = Desk::new();
+    let line = "test reference-server/two-stages --scripts 200 --seed 1 --no-confirm";
+    let own = desk.hangup(line);
+    assert_eq!(own.code, 1, "{own:?}");
+    let lax = desk.hangup(&format!("{line} --shutdown-within 11s"));
+    assert_eq!(lax.code, 0, "{lax:?}");
+    let strict = desk.hangup(&format!("{line} --shutdown-within 7s"));
+    let text = strict.out.replace('\n', " ");
+    assert!(strict.code == 1 && text.contains("7.000 s"), "{strict:?}");
+    let file = desk.files("hangup-findings").into_keys().next().expect("a repro");
+    let repro = Repro::parse(&desk.read(&format!("hangup-findings/{file}"))).expect("a repro");
+    assert_eq!(repro.bounds.shutdown, Some(Duration::from_secs(7)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
 //! The targets that come with hangup.
 
 mod planted_faults;
-mod whole_servers;
+pub mod whole_servers;

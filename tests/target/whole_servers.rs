@@ -24,11 +24,11 @@ fn judged(server: ReferenceServer, text: &str) -> (Exchange, Verdict) {
     play_and_judge(&target, &target.bounds(), &script(text), 0)
 }
 
-/// The shortest scripts that show each fault: what is found, by whom, with what.
-const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
+/// A script for each problem that a fault declares: what is found, by whom, with what.
+pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
     use Invariant::{
-        ClosesEveryone, EndsInTime, KeepsClientsApart, ReturnsToRest, ShutsDownInTime,
-        StopsAccepting,
+        ClosesEveryone, EndsInTime, KeepsClientsApart, LetsThePoliteFinish, QuietApplication,
+        ReleasesInTime, ReturnsToRest, ShutsDownInTime, StopsAccepting,
     };
     use ServerFault as F;
     use Symptom as S;
@@ -112,6 +112,157 @@ const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             S::KeepsMemory,
             "upgrade; close 1000; 2: upgrade; 2: close 1000",
         ),
+        (
+            F::WaitsForClients,
+            ShutsDownInTime,
+            S::ShutsDownLate,
+            "upgrade; app shutdown; wait 8s; close 1000",
+        ),
+        (
+            F::ClosesInTurn,
+            ShutsDownInTime,
+            S::WaitsForClients,
+            "upgrade; app keep; app shutdown; 2: upgrade",
+        ),
+        (F::ClosesInTurn, ShutsDownInTime, S::WaitsForNobody, "upgrade; app keep; app shutdown"),
+        (
+            F::ClosesInTurn,
+            ClosesEveryone,
+            S::ForgottenAtShutdown,
+            "upgrade; app keep; app shutdown; 2: upgrade",
+        ),
+        (F::DeadlineForEach, EndsInTime, S::WaitsToRead, "upgrade; app close"),
+        (
+            F::DeadlineForEach,
+            EndsInTime,
+            S::WaitsForRoom,
+            "window 1B; upgrade; stop reading; app send text 4090B; app close",
+        ),
+        (
+            F::DeadlineForEach,
+            ReleasesInTime,
+            S::OwnTimer,
+            "upgrade; wait 10s; app shutdown; 2: connect after 10s; 2: upgrade; 2: close",
+        ),
+        (F::DeadlineForEach, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
+        (F::DeadlineForEach, QuietApplication, S::NeverTold, "upgrade; app shutdown"),
+        (
+            F::JoinsWithoutDeadline,
+            EndsInTime,
+            S::WaitsForRoom,
+            "window 1B; upgrade; stop reading; app send text 4090B; app close",
+        ),
+        (F::JoinsWithoutDeadline, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
+        (
+            F::BroadcastAwaits,
+            ShutsDownInTime,
+            S::WaitsForClients,
+            "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::BroadcastAwaits,
+            ClosesEveryone,
+            S::ForgottenAtShutdown,
+            "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::BroadcastAwaits,
+            KeepsClientsApart,
+            S::OpeningHeldUp,
+            "upgrade; stop reading; wait 1s; app broadcast text 64KiB x 4; 2: connect after 1010ms; 2: upgrade",
+        ),
+        (
+            F::BroadcastAwaits,
+            KeepsClientsApart,
+            S::CloseHeldUp,
+            "upgrade; close; app broadcast text x 3; wait 100ms; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
+        ),
+        (
+            F::BroadcastAwaits,
+            ShutsDownInTime,
+            S::ShutsDownLate,
+            "upgrade; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::BroadcastAwaits,
+            StopsAccepting,
+            S::HoldsNewcomers,
+            "upgrade; close; app broadcast text x 3; app shutdown; 2: connect after 1ms",
+        ),
+        (
+            F::LockAcrossSend,
+            ShutsDownInTime,
+            S::WaitsForClients,
+            "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::LockAcrossSend,
+            ClosesEveryone,
+            S::ForgottenAtShutdown,
+            "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::LockAcrossSend,
+            KeepsClientsApart,
+            S::BroadcastHeldUp,
+            "upgrade; stop reading; wait 1s; app broadcast text 64KiB x 4; 2: upgrade",
+        ),
+        (
+            F::LockAcrossSend,
+            KeepsClientsApart,
+            S::CloseHeldUp,
+            "upgrade; close; app broadcast text x 3; wait 100ms; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
+        ),
+        (
+            F::LockAcrossSend,
+            ShutsDownInTime,
+            S::ShutsDownLate,
+            "upgrade; close; app broadcast text x 3; app shutdown; 2: upgrade",
+        ),
+        (
+            F::LockAcrossSend,
+            ReturnsToRest,
+            S::TasksAfterShutdown,
+            "upgrade; app keep; close; app broadcast text; app shutdown",
+        ),
+        (
+            F::AcceptsOn,
+            ClosesEveryone,
+            S::ForgottenAtShutdown,
+            "upgrade; await end; 2: app shutdown",
+        ),
+        (
+            F::OpeningsForgotten,
+            QuietApplication,
+            S::NeverTold,
+            "wait 10s; app shutdown; 2: connect after 10s; 2: upgrade",
+        ),
+        (
+            F::AbortsEveryone,
+            LetsThePoliteFinish,
+            S::EndsWithClose,
+            "upgrade; app close; app shutdown",
+        ),
+        (F::AbortsEveryone, QuietApplication, S::NeverTold, "upgrade; app shutdown"),
+        (
+            F::SkipsEverySecond,
+            KeepsClientsApart,
+            S::CloseHeldUp,
+            "upgrade; wait 1s; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
+        ),
+        (
+            F::SkipsEverySecond,
+            QuietApplication,
+            S::NeverTold,
+            "upgrade; wait 1s; app shutdown; 2: upgrade",
+        ),
+        (
+            F::StopSeenAtAccept,
+            ShutsDownInTime,
+            S::ShutsDownLate,
+            "upgrade; app shutdown; 2: connect after 8s",
+        ),
+        (F::StopSeenAtAccept, ClosesEveryone, S::ForgottenAtShutdown, "upgrade; app shutdown"),
     ]
 };
 
@@ -137,6 +288,18 @@ fn each_fault_is_shown_and_the_honest_server_shows_nothing_there() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_problem_that_a_fault_declares_has_a_script_that_shows_it() {
+    for fault in ServerFault::ALL {
+        let of_fault = SHOWN.iter().filter(|(of, ..)| of == fault);
+        let shown: BTreeSet<Problem> = of_fault
+            .map(|(_, invariant, symptom, _)| Problem::of(*invariant).with_symptom(*symptom))
+            .collect();
+        let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
+        assert_eq!(shown, declared, "{}", fault.target());
+    }
 }
 
 /// The events, a line each.

@@ -26,7 +26,7 @@ macro_rules! faults {
         shows [$($rule:ident: $symptom:ident),+];)+) => {
         planted! {
             /// A bug of a whole server.
-            ServerFault of "server" {
+            ServerFault of "reference-server" {
                 $($(#[doc = $about])+ $variant = $name, shows [$($rule: $symptom),+];)+
             }
         }
@@ -51,7 +51,7 @@ faults! {
     shows [ShutsDownInTime: ShutsDownLate];
     /// Each session that does not end has a deadline of its own, one behind the other.
     DeadlineForEach = "deadline-for-each" in deadline_for_each,
-    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, QuietApplication: NeverTold, RefusesIllegal: ServesBadText];
+    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, QuietApplication: NeverTold];
     /// It waits for its sessions with no deadline, and they wait for their clients with none.
     JoinsWithoutDeadline = "joins-without-deadline" in joins_without_deadline,
     shows [ShutsDownInTime: WaitsForClients, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket];

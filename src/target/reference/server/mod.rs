@@ -1,4 +1,4 @@
-//! `server`: a whole server that shuts down well, written to be read.
+//! `reference-server`: a whole server that shuts down well, written to be read.
 //!
 //! Its sessions are those of `reference`, each in a task of its own; here is what it takes to
 //! keep them apart and to end all of them within one bound. Five things matter:
@@ -31,7 +31,7 @@ const BESIDE: Duration = Duration::from_millis(500);
 /// The promises: of its sessions those of `reference`, but that idle clients may stay.
 pub const BOUNDS: Bounds = Bounds { idle: None, memory: None, ..super::BOUNDS };
 
-/// The targets `server` and `server/...`: honest or with a planted fault.
+/// The targets `reference-server` and `reference-server/...`: honest or with a planted fault.
 #[derive(Clone, Copy, Debug)]
 pub struct ReferenceServer {
     fault: Option<ServerFault>,
@@ -49,7 +49,7 @@ impl ReferenceServer {
 
 impl Target for ReferenceServer {
     fn name(&self) -> &str {
-        self.fault.map_or("server", ServerFault::target)
+        self.fault.map_or("reference-server", ServerFault::target)
     }
 
     fn version(&self) -> &'static str {
