@@ -12,7 +12,6 @@ use hangup::judge::judge;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::{play, play_and_judge};
 use hangup::shrink::{BUDGET, shrink};
-use hangup::target::reference::server::ReferenceServer;
 use hangup::verdict::{Cause, Condition, Identity, Invariant};
 use hangup::wire::handshake::REQUEST;
 use hangup::wire::{CloseCode, FrameHead, Opcode};
@@ -44,8 +43,14 @@ fn main() {
     for name in ["reference", "tungstenite/read-deadline"] {
         println!("scripts per second, {name}: {:.0}", throughput(&target(name)));
     }
-    for (connections, scripts) in several(&(Arc::new(ReferenceServer::HONEST) as Arc<dyn Target>)) {
-        println!("scripts per second, server, {connections} connections: {scripts:.0}");
+    let server = several(&target("reference-server"));
+    for (connections, scripts) in &server {
+        println!("scripts per second, reference-server, {connections} connections: {scripts:.0}");
+    }
+    let alone = server[0].1;
+    for (connections, scripts) in &server[1..] {
+        let cost = alone / (scripts * *connections as f64);
+        println!("cost of a connection among {connections} / alone: {cost:.2}");
     }
     println!("scripts per second, a target that spins: {:.0}", spinning(&target(SPINS)));
     for name in ["reference", "tungstenite/read-deadline"] {

@@ -26,6 +26,7 @@ const HONEST: [&str; 6] = [
     "reference",
     "reference/split-tasks",
     "reference/cancelled-sends",
+    "reference-server",
     "tungstenite/read-deadline",
     "tungstenite/reader-task",
     "reference-client",

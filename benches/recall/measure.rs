@@ -5,6 +5,7 @@ use super::criteria::Honest;
 use hangup::exchange::ConnectionId;
 use hangup::generate::GeneratorConfig;
 use hangup::run::virtual_time::play_and_judge;
+use hangup::script::ConnectionNumber;
 use hangup::target::changed::Changed;
 use hangup::verdict::{Level, Reason, Verdict, Violation};
 use hangup::view::View;
@@ -46,6 +47,7 @@ impl Bench<'_> {
             bounds: self.target.bounds(),
             app: self.target.obeys(),
             subject: self.target.role(),
+            connections: if self.target.whole().is_some() { ConnectionNumber::MOST } else { 1 },
             ..GeneratorConfig::default()
         };
         config.nth(SEED, index as u64)

@@ -107,7 +107,13 @@ pub(crate) trait ListenerControl: Send + Sync {
 ///
 /// Dropping it stops the listening: connections that wait to be accepted are reset, and those
 /// that come later are refused.
-pub struct Listener(Arc<Backlog>);
+pub struct Listener {
+    backlog: Arc<Backlog>,
+    wrap: Option<Box<WrapConnection>>,
+}
+
+/// Puts something around a connection before the server gets it, by the connection's number.
+type WrapConnection = dyn Fn(usize, Connection) -> Connection + Send + Sync;
 
 /// The connections that wait to be accepted; shared by the listener and whoever offers them.
 pub(crate) struct Backlog {
@@ -130,7 +136,7 @@ impl Backlog {
 
     /// The server's end of it; to be called once.
     pub fn listener(self: &Arc<Self>) -> Listener {
-        Listener(Arc::clone(self))
+        Listener { backlog: Arc::clone(self), wrap: None }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -168,7 +174,7 @@ impl Listener {
 
     /// As [`accept`](Self::accept), for a listener of a framework's that is polled.
     pub fn poll_accept(&self, cx: &Context<'_>) -> Poll<Connection> {
-        let mut queue = self.0.queue();
+        let mut queue = self.backlog.queue();
         let Some((number, connection)) = queue.waiting.pop_front() else {
             let _ours = heap::pause();
             if !queue.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -177,8 +183,20 @@ impl Listener {
             return Poll::Pending;
         };
         drop(queue);
-        self.0.control.accepted(number);
-        Poll::Ready(connection)
+        self.backlog.control.accepted(number);
+        Poll::Ready(match &self.wrap {
+            Some(wrap) => wrap(number, connection),
+            None => connection,
+        })
+    }
+
+    /// The same, with `wrap` around each connection that is accepted.
+    pub(crate) fn wrapping(
+        mut self,
+        wrap: impl Fn(usize, Connection) -> Connection + Send + Sync + 'static,
+    ) -> Self {
+        self.wrap = Some(Box::new(wrap));
+        self
     }
 
     /// The handle of the server as a whole: [`command`](Application::command) gives the script's
@@ -186,20 +204,20 @@ impl Listener {
     /// [obeys](super::Target::obeys) them. That it is to shut down is [`Stop`]'s to say. Take it
     /// before the listener is given away.
     pub fn application(&self) -> Application {
-        Application::of(self.0.control.application())
+        Application::of(self.backlog.control.application())
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         let _ours = heap::pause();
-        let mut queue = self.0.queue();
+        let mut queue = self.backlog.queue();
         queue.closed = true;
         let waiting = std::mem::take(&mut queue.waiting);
         drop(queue);
-        self.0.control.stopped_listening();
+        self.backlog.control.stopped_listening();
         for (number, connection) in waiting {
-            self.0.control.refused(number);
+            self.backlog.control.refused(number);
             drop(connection);
         }
     }

@@ -13,7 +13,7 @@ mod output;
 mod stream;
 
 use self::stream::ChangedStream;
-use super::{AppSteps, Connection, Deviation, Role, Serving, Target};
+use super::{AppSteps, Connection, Deviation, Listener, Role, Serving, Stop, Target, WholeServer};
 use crate::bounds::Bounds;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,8 +113,30 @@ impl Target for Changed {
         self.change != Change::Nothing
     }
 
-    fn serve(&self, connection: Connection) -> Serving {
-        let (change, role) = (self.change, self.role());
-        self.target.serve(connection.wrapped(|io| ChangedStream::new(io, change, role)))
+    fn whole(&self) -> Option<&dyn WholeServer> {
+        self.target.whole().map(|_| self as &dyn WholeServer)
     }
+
+    fn serve(&self, connection: Connection) -> Serving {
+        self.target.serve(changed(connection, self.change, self.role()))
+    }
+}
+
+/// Of a whole server the first connection is changed.
+impl WholeServer for Changed {
+    fn run(&self, listener: Listener, stop: Stop) -> Serving {
+        let (change, role) = (self.change, self.role());
+        let wrap = move |number, connection| match number {
+            0 => changed(connection, change, role),
+            _ => connection,
+        };
+        match self.target.whole() {
+            Some(server) => server.run(listener.wrapping(wrap), stop),
+            None => Box::pin(async {}),
+        }
+    }
+}
+
+fn changed(connection: Connection, change: Change, role: Role) -> Connection {
+    connection.wrapped(|io| ChangedStream::new(io, change, role))
 }
