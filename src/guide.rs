@@ -2,9 +2,9 @@
 //!
 //! Start with [`frameworks`] (from axum's `Router`, hyper, actix-web and others to a
 //! [`Connection`](crate::Connection)) and [`closing_well`] (what a server has to do to hang up in
-//! time). [`probe`] tests a running server in any language. Nothing here is code.
+//! time; [`shutdown`] is about all connections together). [`probe`] tests a running server in any language. Nothing here is code.
 //!
-//! The whole files of two of them need frameworks that this crate does not depend on. Their tests are
+//! The whole files of three of them need frameworks that this crate does not depend on. Their tests are
 //! those of `peers/examples`, so rustdoc does not take them for examples of its own: it would build
 //! even ignored ones under `cargo test -- --ignored`.
 
@@ -59,8 +59,15 @@ pub mod reports {}
 #[doc = include_str!("../docs/repro.md")]
 pub mod repro {}
 
+#[doc = "[closing-well.md]: crate::guide::closing_well"]
+#[doc = "[probe.md]: crate::guide::probe"]
+#[doc = ""]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/shutdown.md"))]
+pub mod shutdown {}
+
 #[doc = "[probe.md]: crate::guide::probe"]
 #[doc = "[repro.md]: crate::guide::repro"]
+#[doc = "[shutdown.md]: crate::guide::shutdown"]
 #[doc = ""]
 #[doc = include_str!("../docs/suites.md")]
 pub mod suites {}

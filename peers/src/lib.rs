@@ -11,6 +11,8 @@
 //!
 //! The last is a file of `examples`, shown by `docs/closing-well.md` and `docs/frameworks.md`.
 //! The client side of the libraries is in `adapters/client`, with styles of its own.
+//! `axum-server` and the other `-server`s are whole servers, with a listener and a shutdown: `docs` is the
+//! framework's graceful shutdown as documented, `closing-well` a file that `docs/shutdown.md` shows.
 //! `MATRIX.md` has what was found in all of them,
 //! `FINDINGS.md` what the findings mean. Nothing here judges: hangup does.
 

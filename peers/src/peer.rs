@@ -1,8 +1,8 @@
 //! What every adapter declares: a target made of a role, a name, a version and a function.
 
 use hangup::bounds::Bounds;
-use hangup::target::{Deviation, Role, Serving};
-use hangup::{AppSteps, Connection, Suite, Target};
+use hangup::target::{Deviation, Role, Serving, WholeServer};
+use hangup::{AppSteps, Connection, Listener, Stop, Suite, Target};
 use std::future::Future;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Peer {
     bounds: Bounds,
     obeys: AppSteps,
     deviations: Vec<Deviation>,
-    serve: Box<dyn Fn(Connection) -> Serving + Send + Sync>,
+    served: Box<dyn Target>,
 }
 
 impl Peer {
@@ -33,16 +33,24 @@ impl Peer {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self {
-            name,
-            version,
-            about,
-            role: Role::Server,
-            bounds: Bounds::close_within(BOUND),
-            obeys: AppSteps::SEND | AppSteps::PING | AppSteps::CLOSE | AppSteps::RETURN,
-            deviations: Vec::new(),
-            serve: Box::new(move |connection| Box::pin(serve(connection))),
-        }
+        let obeys = AppSteps::SEND | AppSteps::PING | AppSteps::CLOSE | AppSteps::RETURN;
+        let suite = hangup::suite(serve).close_within(BOUND).obeying(obeys);
+        Self::of(name, version, about, suite)
+    }
+
+    /// A whole server that closes and shuts down within [`BOUND`] and a second, hands messages for
+    /// all on, and promises no more.
+    pub(crate) fn whole<F>(
+        name: &'static str,
+        version: &'static str,
+        about: &'static str,
+        server: fn(Listener, Stop) -> F,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let suite = hangup::server_suite(server).close_within(BOUND).obeying(AppSteps::BROADCAST);
+        Self::of(name, version, about, suite)
     }
 
     /// A client, that otherwise declares what a server does.
@@ -74,7 +82,7 @@ impl Peer {
             bounds: target.bounds(),
             obeys: target.obeys(),
             deviations: target.deviations().to_vec(),
-            serve: Box::new(move |connection| target.serve(connection)),
+            served: Box::new(target),
         }
     }
 
@@ -132,7 +140,11 @@ impl Target for Peer {
         1_000_000
     }
 
+    fn whole(&self) -> Option<&dyn WholeServer> {
+        self.served.whole()
+    }
+
     fn serve(&self, connection: Connection) -> Serving {
-        (self.serve)(connection)
+        self.served.serve(connection)
     }
 }

@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const GUIDES: [(&str, &str); 2] = [
+const GUIDES: [(&str, &str); 3] = [
     ("docs/closing-well.md", include_str!("../../docs/closing-well.md")),
     ("docs/frameworks.md", include_str!("../../docs/frameworks.md")),
+    ("docs/shutdown.md", include_str!("../../docs/shutdown.md")),
 ];
 
 fn directory() -> PathBuf {
@@ -75,8 +76,8 @@ fn every_library_has_a_file_and_every_dependency_that_a_file_names_is_the_one_th
             assert!(ours.starts_with(version), "{}: {name} {version}, {ours}", path.display());
         }
     }
-    // The seventeen libraries, axum on both of its hosts, and the one on a thread.
-    assert_eq!(servers().len(), 17 + 2);
+    // The seventeen libraries, axum on both of its hosts, the one on a thread, and six whole servers.
+    assert_eq!(servers().len(), 17 + 2 + 6);
     let clients = clients();
     let is_tested = |path: &PathBuf| {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();

@@ -1,5 +1,6 @@
 //! The peers' tests, as one binary.
 
+mod actix_shutdown;
 mod declarations;
 mod findings;
 mod guide;

@@ -122,7 +122,7 @@ fn a_whole_server_is_tested_and_its_repro_is_played_shown_and_shrunk() {
 #[test]
 fn shutdown_within_replaces_the_bound_of_a_whole_server() {
     let desk = Desk::new();
-    let line = "test reference-server/two-stages --scripts 200 --seed 1 --no-confirm";
+    let line = "test reference-server/two-stages --scripts 200 --seed 1";
     let own = desk.hangup(line);
     assert_eq!(own.code, 1, "{own:?}");
     let lax = desk.hangup(&format!("{line} --shutdown-within 11s"));

@@ -136,7 +136,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             F::DeadlineForEach,
             EndsInTime,
             S::WaitsForRoom,
-            "window 1B; upgrade; stop reading; app send text 4090B; app close",
+            "window 1B; upgrade; stop reading; app send text 4090B",
         ),
         (
             F::DeadlineForEach,
@@ -150,7 +150,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             F::JoinsWithoutDeadline,
             EndsInTime,
             S::WaitsForRoom,
-            "window 1B; upgrade; stop reading; app send text 4090B; app close",
+            "window 1B; upgrade; stop reading; app send text 4090B",
         ),
         (F::JoinsWithoutDeadline, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
         (

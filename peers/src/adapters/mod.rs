@@ -24,6 +24,8 @@ mod tokio_websockets;
 #[cfg(feature = "frameworks")]
 mod warp;
 mod web_socket;
+#[cfg(feature = "frameworks")]
+mod whole_servers;
 mod yawc;
 
 use crate::peer::Peer;
@@ -54,6 +56,8 @@ pub(crate) fn all() -> impl Iterator<Item = Peer> {
         ezsockets::targets,
         #[cfg(feature = "frameworks")]
         actix_ws::targets,
+        #[cfg(feature = "frameworks")]
+        whole_servers::targets,
     ]
     .into_iter()
     .flat_map(|targets| targets())

@@ -1,0 +1,214 @@
+//! A whole server on warp that shuts down within a bound, and its test: a whole
+//! `tests/shutdown.rs`.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! hangup = { version = "0.1", default-features = false }
+//! futures-util = { version = "0.3", features = ["sink"] }
+//! hyper = { version = "1", features = ["http1", "server"] }
+//! hyper-util = { version = "0.1", features = ["service", "tokio"] }
+//! tokio = { version = "1", features = ["macros", "sync", "time"] }
+//! tokio-io-timeout = "1.2"
+//! tokio-util = { version = "0.7", features = ["rt"] }
+//! warp = { version = "0.4", default-features = false, features = ["websocket"] }
+//! ```
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hangup::script::Command;
+use hangup::target::Deviation;
+use hangup::verdict::{Cause, Condition, Invariant, Pattern, Symptom};
+use hangup::{AppSteps, Application, Connection, Listener, Stop, Suite, secs};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warp::filters::BoxedFilter;
+use warp::ws::{Message, WebSocket, Ws};
+use warp::{Error, Filter, Reply};
+
+/// The time of one send: the shutdown may come right after it began.
+const SEND: Duration = Duration::from_millis(1500);
+/// The time of the opening, and of the closing: with a send before it, five seconds are kept.
+const CLOSE: Duration = Duration::from_secs(3);
+/// The time of the whole shutdown: what is open then is dropped.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How many messages for all may wait for one client: who is further behind is given up.
+const BEHIND: usize = 16;
+
+/// What all sessions share.
+#[derive(Clone)]
+pub struct Hub {
+    messages: broadcast::Sender<Message>,
+    /// A state, and not an event: a session that begins later sees it as well.
+    going_away: CancellationToken,
+    /// The time of the shutdown has passed.
+    over: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Hub {
+    pub fn new() -> Self {
+        let (going_away, over) = (CancellationToken::new(), CancellationToken::new());
+        let messages = broadcast::channel(BEHIND).0;
+        Self { messages, going_away, over, tasks: TaskTracker::new() }
+    }
+
+    /// Hands messages for all on, and waits for nobody; stands for what your program does.
+    pub async fn broadcast(&self, application: Application) {
+        loop {
+            if let Command::Broadcast(text) = application.command().await {
+                let _ = self.messages.send(Message::text(text.text()));
+            }
+        }
+    }
+
+    /// A task that ends when all is over, at the latest.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.over.clone().run_until_cancelled_owned(task));
+    }
+}
+
+/// The program's routes; stands for yours.
+pub fn app(hub: Hub) -> BoxedFilter<(impl Reply,)> {
+    warp::ws()
+        .map(move |upgrade: Ws| {
+            let hub = hub.clone();
+            // hyper forgets a connection that it has upgraded: the session is counted from here on.
+            let counted = hub.tasks.token();
+            upgrade.on_upgrade(|socket| async move {
+                let over = hub.over.clone();
+                over.run_until_cancelled(session(socket, hub)).await;
+                drop(counted);
+            })
+        })
+        .boxed()
+}
+
+/// The whole server: warp's own accepts from TCP alone, and its service runs on hyper. Returning is the end of its shutdown.
+async fn serve(listener: Listener, stop: Stop) {
+    let hub = Hub::new();
+    let application = listener.application();
+    let accepting = async {
+        loop {
+            let connection = listener.accept().await;
+            hub.spawn(http(connection, hub.clone()));
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = accepting => {}
+        () = hub.broadcast(application) => {}
+    }
+    // Who comes now is refused, and tries another server.
+    drop(listener);
+    hub.going_away.cancel();
+    hub.tasks.close();
+    // One deadline for all, connections and sessions.
+    if timeout(SHUTDOWN, hub.tasks.wait()).await.is_err() {
+        hub.over.cancel();
+        hub.tasks.wait().await;
+    }
+}
+
+/// One connection on hyper's HTTP/1 server, which bounds the opening.
+async fn http(connection: Connection, hub: Hub) {
+    let going_away = hub.going_away.clone();
+    // A write that makes no progress for so long fails, whoever made it: hyper, which
+    // refuses a request, or the library, which answers a ping while it reads.
+    let mut io = TimeoutStream::new(connection);
+    io.set_write_timeout(Some(SEND));
+    let service = TowerToHyperService::new(warp::service(app(hub)));
+    // Without the timer, hyper panics where a time is given, and passes its default of
+    // 30 s over where none is.
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(CLOSE)
+        .serve_connection(TokioIo::new(Box::pin(io)), service)
+        .with_upgrades();
+    let mut http = pin!(http);
+    tokio::select! {
+        // hyper forgets a connection that it has upgraded: its session is counted by itself.
+        _ = http.as_mut() => return,
+        // One that waits for a request ends at once, one that has begun with its answer.
+        () = going_away.cancelled() => http.as_mut().graceful_shutdown(),
+    }
+    let _ = http.await;
+}
+
+async fn session(mut socket: WebSocket, hub: Hub) {
+    let mut messages = hub.messages.subscribe();
+    let own_close = loop {
+        let message = tokio::select! {
+            biased;
+            // What was said before the shutdown still goes out.
+            message = messages.recv() => match message {
+                Ok(message) => message,
+                Err(_) => break Some(Message::close_with(1013_u16, "")),
+            },
+            () = hub.going_away.cancelled() => break Some(Message::close_with(1001_u16, "")),
+            message = socket.next() => match message {
+                Some(Ok(message)) if message.is_close() => break None,
+                Some(Ok(message)) if message.is_text() || message.is_binary() => message,
+                Some(Ok(_)) => continue,
+                // Whether the client or the network did wrong, the error does not tell.
+                Some(Err(_)) => break Some(Message::close_with(1008_u16, "")),
+                None => return,
+            },
+        };
+        // A client that does not read is given up.
+        let Ok(Ok(())) = timeout(SEND, socket.send(message)).await else { return };
+    };
+    // One deadline, set once, around the own Close, the wait for the client's and the end.
+    let _ = timeout(CLOSE, async {
+        if let Some(close) = own_close {
+            socket.send(close).await?;
+        }
+        while socket.next().await.transpose()?.is_some() {}
+        Ok::<(), Error>(())
+    })
+    .await;
+}
+
+/// What the server promises, and what the library does by itself whoever calls it.
+pub fn suite() -> Suite {
+    hangup::server_suite(serve)
+        .named("warp-server")
+        .obeying(AppSteps::BROADCAST)
+        .close_within(secs(5))
+        .handshake_within(secs(5))
+        .shutdown_within(secs(6))
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::EndsInTime)
+                .with_cause(Cause::ClientViolation)
+                .with_condition(Condition::HalfSent),
+            reason: "the library looks at a frame once all of it has come: one that its \
+                     beginning proves illegal, and that never becomes complete, is no error yet",
+            rfc: "5.1: The server MUST close the connection upon receiving a frame that is not \
+                  masked.",
+            rate: None,
+        })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::AcceptsLegal)
+                .with_symptom(Symptom::RefusesRegisteredCode),
+            reason: "the library does not know 1014 (Bad Gateway), registered since, and \
+                     answers it with 1002",
+            rfc: "7.4.2: Status codes in the range 1000-2999 are reserved for definition by \
+                  this protocol, its future revisions, and extensions specified in a permanent \
+                  and readily available public specification.",
+            rate: None,
+        })
+        // Some of these take a coincidence that is rare.
+        .stale_after(1_000_000)
+}
+
+#[test]
+fn shuts_down_in_time() {
+    suite().check();
+}
