@@ -95,11 +95,12 @@ pub(crate) async fn opened(connection: Connection) -> Option<Upgraded> {
         let header = response.headers().get(name);
         header.is_some_and(|header| header.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
     };
+    let accept = derive_accept_key(key.as_bytes());
+    let own = response.headers().get(SEC_WEBSOCKET_ACCEPT);
     let accepts = response.status() == StatusCode::SWITCHING_PROTOCOLS
         && says(UPGRADE, "websocket")
         && says(CONNECTION, "upgrade")
-        && response.headers().get(SEC_WEBSOCKET_ACCEPT).map(|accept| accept.as_bytes())
-            == Some(derive_accept_key(key.as_bytes()).as_bytes())
+        && own.is_some_and(|own| own == accept.as_str())
         && !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL);
     if !accepts {
         return None;

@@ -456,6 +456,20 @@ impl<'a> View<'a> {
         reading.next().is_some_and(|event| event.what == What::StoppedReading)
     }
 
+    /// Whether the client did not read, or was cut off, at `time`.
+    pub fn is_blind_at(&self, time: Time) -> bool {
+        let (mut reads, mut cut) = (true, false);
+        for event in self.events().take_while(|event| event.at <= time) {
+            match event.what {
+                What::StoppedReading => reads = false,
+                What::ResumedReading => reads = true,
+                What::Cut => cut = true,
+                _ => {}
+            }
+        }
+        !reads || cut
+    }
+
     /// Whether the response accepts the key that the client sent; `None` where the response is
     /// no 101, or nobody knows the key: a script may open with one of its own.
     pub fn accepts_the_key(&self) -> Option<bool> {

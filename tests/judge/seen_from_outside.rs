@@ -41,6 +41,22 @@ fn who_does_not_look_sees_no_end_and_the_server_is_not_blamed_for_it() {
     open().deaf().at(5999).hears().quiet().breaks(Invariant::EndsInTime);
 }
 
+/// A Close that refuses a violation stays in the buffers of a client that does not read. That the
+/// connection stays open is seen.
+#[test]
+fn a_refusal_that_the_client_could_not_read_is_not_called_missing() {
+    let open = || {
+        let mut story = Story::open_seen_by_client();
+        story.exchange.sees_release = true;
+        story.at(1000).client_bytes(UNMASKED)
+    };
+    open().quiet().breaks(Invariant::RefusesIllegal);
+    open().deaf().at(1500).hears().quiet().breaks(Invariant::RefusesIllegal);
+    for act in [Story::deaf as Act, Story::cut] {
+        act(open()).quiet().breaks(Invariant::EndsInTime);
+    }
+}
+
 /// The kernel's table tells only that an end came between two looks.
 #[test]
 fn an_end_that_only_the_table_showed_is_no_cut_and_no_missing_answer() {

@@ -57,9 +57,10 @@ async fn connect(connection: Connection) -> Option<Upgraded> {
         .body(Empty::<Bytes>::new())
         .ok()?;
     let response = sender.send_request(request).await.ok()?;
-    let accept = response.headers().get("Sec-WebSocket-Accept").map(|accept| accept.as_bytes());
+    let accept = derive_accept_key(key.as_bytes());
+    let own = response.headers().get("Sec-WebSocket-Accept");
     let opens = response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && accept == Some(derive_accept_key(key.as_bytes()).as_bytes())
+        && own.is_some_and(|own| own == accept.as_str())
         && !response.headers().contains_key("Sec-WebSocket-Protocol");
     if opens { hyper::upgrade::on(response).await.ok() } else { None }
 }

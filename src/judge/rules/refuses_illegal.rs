@@ -90,7 +90,10 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
             code_fits || in_time && !is_applications(view, own)
         });
     let waited_for_room = view.ended().is_some_and(|ended| view.is_blocked_at(ended));
-    lateness::may_read_on(missed) && read && !said_so && !waited_for_room
+    // Such a Close stays in the buffers of a client that does not read, where nobody else sees it.
+    let would_be_seen = view.sees_both_ends() || !view.is_blind_at(owed.deadline);
+    let is_told = read && would_be_seen && !waited_for_room;
+    lateness::may_read_on(missed) && is_told && !said_so
 }
 
 fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
