@@ -59,7 +59,7 @@ async fn serve(port: u16) -> io::Result<()> {
 }
 
 /// A session, counted by the framework.
-pub async fn upgrade(
+pub(crate) async fn upgrade(
     request: HttpRequest,
     body: web::Payload,
     going_away: web::Data<CancellationToken>,
