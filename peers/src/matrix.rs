@@ -72,7 +72,8 @@ impl Tested {
     /// Its columns, a table for each question.
     fn families(self) -> Vec<(&'static str, Vec<Invariant>)> {
         let asks = |rule: &&Invariant| rule.rule().asked_of.includes(self.role());
-        let asked = |rules: &[Invariant]| rules.iter().filter(asks).copied().collect();
+        let asked =
+            |rules: &[Invariant]| rules.iter().filter(asks).copied().collect::<Vec<Invariant>>();
         let families = FAMILIES.iter().map(|(title, rules)| (*title, asked(rules)));
         families.filter(|(_, rules)| !rules.is_empty()).collect()
     }
