@@ -55,7 +55,7 @@ fn three_faults_compose_as_two_do() {
 #[test]
 fn a_correct_habit_asks_the_faulty_ones_of_the_same_server() {
     let target = server(&[PlantedFault::QueuesWithoutLimit, PlantedFault::AnswersByFin]);
-    let script = "upgrade; stop reading; app send text 31605B x 17";
+    let script = "upgrade; stop reading; app send text 36000B x 17";
     assert_eq!(broken(&target, script), [Invariant::BoundedMemory]);
 }
 

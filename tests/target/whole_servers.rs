@@ -147,6 +147,13 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         (F::DeadlineForEach, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
         (F::DeadlineForEach, QuietApplication, S::NeverTold, "upgrade; app shutdown"),
         (
+            F::DeadlineForEach,
+            RefusesIllegal,
+            S::ServesBadText,
+            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; text hex ff; wait 3ms; \
+             app shutdown",
+        ),
+        (
             F::JoinsWithoutDeadline,
             EndsInTime,
             S::WaitsForRoom,

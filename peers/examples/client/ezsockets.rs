@@ -160,6 +160,20 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
+            pattern: Pattern::of(Invariant::ReleasesInTime).with_cause(Cause::ClientViolation),
+            reason: "the same: the deadline begins once the frame is whole, or with the Close of \
+                     the application",
+            rfc: "5.1: A client MUST close a connection if it detects a masked frame.",
+            rate: None,
+        })
+        .accepting(Deviation {
+            pattern: Pattern::of(Invariant::AnswersClose),
+            reason: "the library drops the server's Close where it crosses its own",
+            rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a \
+                  Close frame, the endpoint MUST send a Close frame in response.",
+            rate: None,
+        })
+        .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "the library fails a connection without a Close",
             rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",

@@ -17,7 +17,7 @@ use fastwebsockets::handshake::{client, generate_key};
 use fastwebsockets::{FragmentCollectorRead, Frame, OpCode, Payload, WebSocketError};
 use hangup::script::Command;
 use hangup::target::Deviation;
-use hangup::verdict::{Cause, Invariant, Pattern, Symptom};
+use hangup::verdict::{Cause, Invariant, Pattern};
 use hangup::{AppSteps, Application, Connection, Suite, secs};
 use http_body_util::Empty;
 use hyper::Request;
@@ -148,17 +148,10 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal).with_symptom(Symptom::ServesMasked),
+            pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "the library reads frames with a mask like any other, and does not let its \
-                     user see whether there was one",
+                     user see whether there was one: what it then answers is about what follows",
             rfc: "5.1: A client MUST close a connection if it detects a masked frame.",
-            rate: None,
-        })
-        .accepting(Deviation {
-            pattern: Pattern::of(Invariant::RefusesIllegal)
-                .with_symptom(Symptom::ServesInterruptedMessage),
-            reason: "what the library does not take for a violation it does not answer as one",
-            rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
             rate: None,
         })
         .accepting(Deviation {

@@ -79,6 +79,14 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
+            pattern: Pattern::of(Invariant::SilentAfterClose),
+            reason: "the library takes messages of the application behind its answer to a Close \
+                     that waits for room",
+            rfc: "5.5.1: The application MUST NOT send any more data frames after sending a \
+                  Close frame.",
+            rate: None,
+        })
+        .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "after an error the library takes no message any more, a Close neither",
             rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",

@@ -72,8 +72,8 @@ fn served(case: &Case<'_>) -> Option<Suspicion> {
 }
 
 /// Whether the end that did not come was owed for a violation that the server serves: it has
-/// read it, sent no Close that says so, and goes on reading. One that waits for room, also when its own
-/// timer ends it at last, or does not read any more, may have refused it.
+/// read it, sent no Close that says so, and goes on reading. One that waits for room, or does
+/// not read any more, may have refused it.
 pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let view = case.view;
     let (Some((owed, ..)), Some(fault)) = (missed.timing, view.actor_fault) else { return false };
@@ -89,11 +89,9 @@ pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
             let in_time = view.at(own.started) <= owed.deadline;
             code_fits || in_time && !is_applications(view, own)
         });
-    let waited_for_room = view.ended().is_some_and(|ended| view.is_blocked_at(ended));
     // Such a Close stays in the buffers of a client that does not read, where nobody else sees it.
     let would_be_seen = view.sees_both_ends() || !view.is_blind_at(owed.deadline);
-    let is_told = read && would_be_seen && !waited_for_room;
-    lateness::may_read_on(missed) && is_told && !said_so
+    lateness::may_read_on(missed) && read && would_be_seen && !said_so
 }
 
 fn answer_to_a_fault(view: &View<'_>) -> Option<Suspicion> {
