@@ -28,7 +28,7 @@ fn judged(server: ReferenceServer, text: &str) -> (Exchange, Verdict) {
 pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
     use Invariant::{
         ClosesEveryone, EndsInTime, KeepsClientsApart, LetsThePoliteFinish, QuietApplication,
-        ReleasesInTime, ReturnsToRest, ShutsDownInTime, StopsAccepting,
+        RefusesIllegal, ReleasesInTime, ReturnsToRest, ShutsDownInTime, StopsAccepting,
     };
     use ServerFault as F;
     use Symptom as S;
