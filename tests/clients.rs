@@ -39,14 +39,15 @@ fn the_honest_client_keeps_every_rule() {
 }
 
 #[test]
-fn every_fault_of_a_client_shows_what_it_declares_and_nothing_else() {
+fn every_fault_of_a_client_is_caught_and_shows_nothing_that_it_does_not_declare() {
     let mut wrong = Vec::new();
     for fault in ClientFault::ALL {
         let mut found = problems(ReferenceClient::with(*fault), 1);
         let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
         // What is a mere case of a problem is counted with it.
         found.retain(|problem| !problem.case_of().any(|plainer| declared.contains(&plainer)));
-        if found != declared {
+        // That each problem shows takes more scripts (`faults`).
+        if found.is_empty() || !found.is_subset(&declared) {
             wrong.push(format!("{}: declared {declared:?}, found {found:?}", fault.target()));
         }
     }

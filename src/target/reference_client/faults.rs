@@ -17,7 +17,7 @@ planted! {
         /// The closing has no deadline.
         CloseWaitsForEver = "close-waits-for-ever", shows [
             EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
-            IdleInTime: WaitsForRoom
+            IdleInTime: WaitsForRoom, IdleInTime: WaitsToRead
         ];
         /// Every frame moves the deadline of the closing.
         FrameRearmsClose = "frame-rearms-close", shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer];
@@ -52,7 +52,9 @@ planted! {
         /// Frames have no mask.
         NoMask = "no-mask", shows [FramesWell: WrongMask];
         /// A server's frame may have a mask.
-        TakesMasked = "takes-masked", shows [RefusesIllegal: ServesMasked, ReleasesInTime: OwnTimer];
+        TakesMasked = "takes-masked", shows [
+            RefusesIllegal: ServesMasked, RefusesIllegal: RefusesWithOtherCode, ReleasesInTime: OwnTimer
+        ];
         /// TCP ends as soon as both Closes are there.
         EndsTcpFirst = "ends-tcp-first", shows [WaitsForTheServer: EndsTcpFirst];
         /// The own side is shut down right behind the own Close.
