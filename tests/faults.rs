@@ -221,7 +221,7 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
          Made by `tests/faults.rs` from the rules, the planted faults and campaigns against them;\n\
          `HANGUP_UPDATE_DOCS=1 cargo test faults -- --ignored` makes it again. `hangup explain ID` says more of each.\n\
          A rule that is asked of servers and clients speaks of an endpoint and its peer. `reference/..` are servers,\n\
-         `server/..` whole ones with a listener, `reference-client/..` clients.\n",
+         `reference-server/..` whole ones with a listener, `reference-client/..` clients.\n",
     );
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
