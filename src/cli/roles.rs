@@ -23,7 +23,7 @@ pub(super) fn subject_of(content: &Content) -> Role {
 pub(super) fn check_as_python(subject: Role) -> Result<(), Trouble> {
     match subject {
         Role::Server => Ok(()),
-        Role::Client => Err("a client is under test, and the program is one".to_owned()),
+        Role::Client => Err("it is about a client, and the program is a client too".to_owned()),
     }
 }
 
