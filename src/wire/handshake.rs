@@ -189,12 +189,19 @@ pub fn request_with(key: &str) -> String {
 }
 
 /// What a client sent, and was answered, without what it draws anew each time: its key, with the
-/// hash that answers it, and its masks. Of the same length.
+/// hash that answers it, and its masks. Of the same length. What is cut off in the middle of one of
+/// them has no part of it either.
 pub fn without_chance(sent: &mut [u8], answer: &mut [u8]) {
-    if let Ok(Some((_, accept))) = request(sent)
-        && let Some(at) = answer.windows(accept.len()).position(|part| part == accept.as_bytes())
-    {
-        answer[at..at + accept.len()].fill(b'K');
+    if let Ok(Some((_, accept))) = request(sent) {
+        let whole = answer.windows(accept.len()).position(|part| part == accept.as_bytes());
+        match whole {
+            Some(at) => answer[at..at + accept.len()].fill(b'K'),
+            None if head_length(answer).is_none() => {
+                let last_line = answer.rsplit_mut(|byte| *byte == b'\n').next();
+                last_line.into_iter().for_each(|line| without_value(line, b"sec-websocket-accept:"));
+            }
+            None => {}
+        }
     }
     let opening = request_length(sent).unwrap_or(sent.len());
     let (request, frames) = sent.split_at_mut(opening);
@@ -202,17 +209,18 @@ pub fn without_chance(sent: &mut [u8], answer: &mut [u8]) {
     without_masks(frames);
 }
 
-/// A request without its key. Of the same length.
+/// A request without its key, or the first part of one. Of the same length.
 fn without_key(request: &mut [u8]) {
-    const NAME: &[u8] = b"sec-websocket-key:";
-    let mut start = 0;
-    while let Some(length) = request[start..].iter().position(|byte| *byte == b'\n') {
-        let line = &mut request[start..start + length];
-        if line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME) {
-            let value = line[NAME.len()..].iter_mut();
-            value.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'K');
-        }
-        start += length + 1;
+    for line in request.split_mut(|byte| *byte == b'\n') {
+        without_value(line, b"sec-websocket-key:");
+    }
+}
+
+/// A header line without its value, where it is the header with this name, colon included.
+fn without_value(line: &mut [u8], name: &[u8]) {
+    if line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name) {
+        let value = line[name.len()..].iter_mut();
+        value.filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'K');
     }
 }
 
@@ -380,6 +388,36 @@ mod tests {
         assert_eq!(one, without("AAAAAAAAAAAAAAAAAAAAAA=="));
         assert!(one.contains("Sec-WebSocket-Key: KKKKKKKKKKKKKKKKKKKKKKKK\r\n"), "{one}");
         assert_eq!(one.replace("KKKKKKKKKKKKKKKKKKKKKKKK", KEY), REQUEST);
+    }
+
+    #[test]
+    fn wherever_both_streams_are_cut_off_nothing_of_what_was_drawn_is_left() {
+        let without = |key: &str, mask: u8, cut: [usize; 2]| {
+            let mut sent = request_with(key).into_bytes();
+            let mut answer = switching_protocols(&accept_key(key.as_bytes())).into_bytes();
+            sent.extend([0x81, 0x82, mask, mask, mask, mask, b'h' ^ mask, b'i' ^ mask]);
+            sent.truncate(cut[0]);
+            answer.truncate(cut[1]);
+            without_chance(&mut sent, &mut answer);
+            (sent, answer)
+        };
+        let drawn = [("AAAAAAAAAAAAAAAAAAAAAA==", 0x55), ("BBBBBBBBBBBBBBBBBBBBBA==", 0xaa)];
+        for cut in 0..REQUEST.len() + 9 {
+            // A server answers once it has the whole request.
+            let answered = (cut >= REQUEST.len()).then_some(0..ANSWER.len() + 1).unwrap_or(0..1);
+            for cut in answered.map(|answered| [cut, answered]) {
+                let [one, other] = drawn.map(|(key, mask)| without(key, mask, cut));
+                assert_eq!(one, other, "cut at {cut:?}");
+            }
+        }
+        let wrong = |cut: usize| {
+            let mut sent = request_with(drawn[0].0).into_bytes();
+            let mut answer = switching_protocols("nonsense").into_bytes();
+            answer.truncate(cut);
+            without_chance(&mut sent, &mut answer);
+            String::from_utf8(answer).expect("text")
+        };
+        assert!(wrong(usize::MAX).contains("Accept: nonsense\r\n"), "a wrong hash is no chance");
     }
 
     #[test]
