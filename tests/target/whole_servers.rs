@@ -346,6 +346,25 @@ fn a_server_is_told_sees_its_clients_come_and_refuses_those_that_come_late() {
     assert_eq!(exchange.digest(), play(&target, &target.bounds(), &script(text), 0).digest());
 }
 
+/// A task that has ended is freed when nobody can wake it any more: not by hangup either, which would
+/// take its own wakers for the server's memory.
+#[test]
+fn of_clients_that_never_spoke_the_honest_server_keeps_nothing() {
+    let target: Arc<dyn Target> = Arc::new(ReferenceServer::HONEST);
+    for clients in [2, 8] {
+        let lines = (2..=clients).map(|client| format!("; {client}: ping"));
+        let text = format!("app send text{}", lines.collect::<String>());
+        let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &script(&text), 0);
+        assert!(verdict.violations.is_empty(), "{text}: {:#?}", verdict.violations);
+        let held = exchange.events.iter().find_map(|event| match event.what {
+            What::Rests { heap, .. } => heap,
+            _ => None,
+        });
+        let held = held.expect("it is measured");
+        assert!(held < 1_000 * clients, "{clients} clients: {held} bytes");
+    }
+}
+
 /// The most scripts that it may take to catch a fault.
 const SCRIPTS: u64 = 100_000;
 

@@ -602,6 +602,13 @@ async fn check_leftover_tasks(
     }
     let tasks = u32::try_from(left()).unwrap_or(u32::MAX);
     if door.is_some() {
+        if is_measured {
+            // A waker holds the memory of a task that has ended.
+            for connection in connections {
+                connection.link.forget_wakers();
+                connection.commands.forget_waker();
+            }
+        }
         let heap = is_measured.then(heap::held);
         connections[0].link.record(What::Rests { tasks, heap });
     } else if tasks > 0 {

@@ -50,6 +50,12 @@ impl CommandQueue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing is commanded any more: lets go of whoever waits for that.
+    pub fn forget_waker(&self) {
+        let waker = self.waiting().waker.take();
+        drop(waker);
+    }
+
     /// Lets go of what the application kept: a handle may hold the queue itself.
     pub fn clear(&self) {
         let kept = std::mem::take(&mut self.waiting().kept);

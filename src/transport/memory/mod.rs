@@ -251,6 +251,17 @@ impl Link {
         self.lock().link().subject.dropped
     }
 
+    /// The subject has dropped its end: lets go of whoever waited on it.
+    pub fn forget_wakers(&self) {
+        let wakers = {
+            let mut locked = self.lock();
+            let mut state = locked.link();
+            [state.subject.reader.take(), state.subject.writer.take()]
+        };
+        // Outside of the lock, and counted: they may be all that is left of a task.
+        drop(wakers);
+    }
+
     /// How often the subject's end was polled so far.
     pub fn polls(&self) -> u64 {
         self.lock().link().polls.total
