@@ -198,7 +198,9 @@ pub fn without_chance(sent: &mut [u8], answer: &mut [u8]) {
             Some(at) => answer[at..at + accept.len()].fill(b'K'),
             None if head_length(answer).is_none() => {
                 let last_line = answer.rsplit_mut(|byte| *byte == b'\n').next();
-                last_line.into_iter().for_each(|line| without_value(line, b"sec-websocket-accept:"));
+                last_line
+                    .into_iter()
+                    .for_each(|line| without_value(line, b"sec-websocket-accept:"));
             }
             None => {}
         }

@@ -1,5 +1,6 @@
 //! Findings are played again before they are reported, side by side: those that send much after
-//! the others, since such scripts keep some servers from everything else.
+//! the others, since such scripts keep some servers from everything else. What there was no time for
+//! is left as it is: its problem is told only where another play of it showed it again.
 //!
 //! What showed only while the server was busy is played once more, in halves, until the server is
 //! not busy or a finding is alone.
@@ -41,7 +42,7 @@ impl Probe {
         }
         for (place, one) in found.iter_mut().enumerate() {
             let is_whole = !watched.contains(&place) || one.finding.is_dismissed();
-            if one.state == CandidateState::Pending && is_whole {
+            if one.state == CandidateState::Pending && is_whole && one.has_shown_again() {
                 one.report(on_progress);
             }
         }

@@ -142,7 +142,7 @@ impl Probe {
                 found[place].accept(identity, outcome);
             } else if found.iter().any(reported) {
                 found[place].state = CandidateState::Merged;
-            } else {
+            } else if found[place].has_shown_again() {
                 found[place].report(on_progress);
             }
         }
@@ -313,6 +313,12 @@ impl Candidate {
         if let Some(known) = self.known.get().filter(|_| self.state == CandidateState::Pending) {
             self.accept(*known, outcome);
         }
+    }
+
+    /// Whether a play after the campaign's showed it: one with less beside it, or those of a shrinking
+    /// that came to its end.
+    pub(super) fn has_shown_again(&self) -> bool {
+        self.finding.replays > 0 || self.finding.shrunk && !self.finding.cut_short
     }
 
     pub(super) fn report(&mut self, on_progress: OnProgress<'_>) {

@@ -30,7 +30,7 @@ use super::player::{PlayLimits, Player};
 use super::process_group::StopSignal;
 use super::remote_subject::{RemoteSubject, UrlRole};
 use super::subject::Subject;
-use crate::verdict::{Identity, Pattern, Reason};
+use crate::verdict::{Identity, Pattern, Problem, Reason};
 use crate::wire::Role;
 use campaign::{Campaign, PendingScript, RawFinding};
 use clock::Clock;
@@ -196,11 +196,28 @@ impl Probe {
 
 /// Scripts that showed something that none of the plays again does were not judged, unless they
 /// showed something else that was. What only such scripts showed that were never judged is no
-/// finding, where there was no time to play it again.
+/// finding where there was no time to play it again, and neither is a problem of which nothing
+/// was: a machine that has no time for that had none for the first play either. Where testing was
+/// ended from outside, it stays.
 fn count_unjudged(outcome: &mut ProbeOutcome, candidates: &mut Vec<Candidate>) {
     candidates.retain(|one| one.is_judged || one.finding.shown > 0);
+    let shown_again: BTreeSet<Problem> = {
+        let shown = candidates.iter().filter(|one| one.has_shown_again());
+        let shown = shown.filter(|one| !one.finding.is_dismissed());
+        shown.map(|one| one.finding.violation.identity.problem()).collect()
+    };
+    let is_cut_short = outcome.stopped || outcome.trouble.is_some();
+    let had_no_time = |one: &Candidate| {
+        let problem = one.finding.violation.identity.problem();
+        !is_cut_short
+            && one.state == CandidateState::Pending
+            && !one.has_shown_again()
+            && !one.finding.is_dismissed()
+            && !shown_again.contains(&problem)
+    };
     let is_unjudged = |one: &&Candidate| {
-        one.is_judged && matches!(one.finding.dismissed, Some(Reason::NotRepeated { .. }))
+        let never_again = matches!(one.finding.dismissed, Some(Reason::NotRepeated { .. }));
+        one.is_judged && (never_again || had_no_time(one))
     };
     let scripts = |of: &dyn Fn(&&Candidate) -> bool| -> BTreeSet<u64> {
         candidates.iter().filter(of).flat_map(|one| one.scripts.iter().copied()).collect()
@@ -209,4 +226,77 @@ fn count_unjudged(outcome: &mut ProbeOutcome, candidates: &mut Vec<Candidate>) {
     let unjudged = scripts(&is_unjudged).difference(&judged).count() as u64;
     outcome.unjudged += unjudged;
     outcome.scripts -= unjudged.min(outcome.scripts);
+    candidates.retain(|one| !had_no_time(one));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{ConnectionId, Exchange};
+    use crate::script::Script;
+    use crate::verdict::{Cause, Condition, Ending, Excuses, Invariant, Level, Symptom, Violation};
+
+    /// What the script with this index showed, before it was played again.
+    fn candidate(identity: Identity, index: u64) -> Candidate {
+        let violation = Violation {
+            identity,
+            connection: ConnectionId::FIRST,
+            level: Level::Must,
+            ending: Ending::Never,
+            owed: None,
+            fact: String::new(),
+            events: Vec::new(),
+            doubts: Vec::new(),
+            refuted: Excuses::default(),
+        };
+        let script = Script::default();
+        let url = "ws://127.0.0.1:1/".to_owned();
+        Candidate {
+            finding: ProbeFinding::seen(violation, Exchange::new(false), script, url),
+            key: identity,
+            state: CandidateState::Pending,
+            sources: Vec::new(),
+            scripts: [index].into(),
+            is_judged: true,
+            known: Arc::default(),
+        }
+    }
+
+    fn left(outcome: &mut ProbeOutcome, mut candidates: Vec<Candidate>) -> Vec<u64> {
+        count_unjudged(outcome, &mut candidates);
+        candidates.iter().flat_map(|one| one.scripts.iter().copied()).collect()
+    }
+
+    #[test]
+    fn a_problem_that_nobody_had_time_to_play_again_is_not_judged_and_no_finding() {
+        let silent = |cause| Identity::liveness(Invariant::EndsInTime, cause, Condition::Silent);
+        let (close, ping) = (silent(Cause::OwnClose), silent(Cause::ClientFin));
+        let other = ping.with_symptom(Symptom::WaitsForRoom);
+        let outcome = || ProbeOutcome { scripts: 9, ..ProbeOutcome::default() };
+
+        let mut busy = outcome();
+        assert_eq!(left(&mut busy, vec![candidate(close, 1), candidate(ping, 2)]), [0_u64; 0]);
+        assert_eq!((busy.scripts, busy.unjudged), (7, 2));
+
+        // Of a problem that showed again, the other variants stay.
+        let mut shown = candidate(close, 1);
+        (shown.finding.replays, shown.finding.shown) = (2, 2);
+        shown.state = CandidateState::Reported;
+        let mut some = outcome();
+        let all = vec![shown, candidate(ping, 2), candidate(other, 3)];
+        assert_eq!(left(&mut some, all), [1, 2]);
+        assert_eq!((some.scripts, some.unjudged), (8, 1));
+
+        // What was shrunk to its end showed again and again.
+        let mut shrunk = candidate(close, 1);
+        (shrunk.finding.shrunk, shrunk.finding.cut_short) = (true, false);
+        let mut one = outcome();
+        assert_eq!(left(&mut one, vec![shrunk]), [1]);
+        assert_eq!((one.scripts, one.unjudged), (9, 0));
+
+        // Whoever ends it wants to see what there is.
+        let mut stopped = ProbeOutcome { stopped: true, ..outcome() };
+        assert_eq!(left(&mut stopped, vec![candidate(close, 1)]), [1]);
+        assert_eq!((stopped.scripts, stopped.unjudged), (9, 0));
+    }
 }
