@@ -135,7 +135,7 @@ impl Drop for Measure {
     }
 }
 
-/// While it lives, nothing is counted on this thread. Pauses may be nested.
+/// While it lives, nothing is counted on this thread, or everything again. They may be nested.
 #[derive(Debug)]
 #[must_use = "what is dropped pauses nothing"]
 pub struct Pause(bool, OnThisThread);
@@ -143,6 +143,12 @@ pub struct Pause(bool, OnThisThread);
 /// Pauses a measurement, where there is one.
 pub fn pause() -> Pause {
     Pause(THREAD_COUNT.with(|count| count.counting.replace(false)), PhantomData)
+}
+
+/// Counts again in the middle of a pause, until it is dropped: for where hangup lets go of what the
+/// target has. Only where a measurement goes on.
+pub fn resume() -> Pause {
+    Pause(THREAD_COUNT.with(|count| count.counting.replace(true)), PhantomData)
 }
 
 impl Drop for Pause {

@@ -361,7 +361,8 @@ fn of_clients_that_never_spoke_the_honest_server_keeps_nothing() {
             _ => None,
         });
         let held = held.expect("it is measured");
-        assert!(held < 1_000 * clients, "{clients} clients: {held} bytes");
+        // A task takes more than two hundred bytes, and 2 KiB in a release build.
+        assert!(held < 1_000, "{clients} clients: {held} bytes");
     }
 }
 

@@ -603,7 +603,8 @@ async fn check_leftover_tasks(
     let tasks = u32::try_from(left()).unwrap_or(u32::MAX);
     if door.is_some() {
         if is_measured {
-            // A waker holds the memory of a task that has ended.
+            // A waker holds the memory of a task that has ended; that is the server's.
+            let _counted = heap::resume();
             for connection in connections {
                 connection.link.forget_wakers();
                 connection.commands.forget_waker();
