@@ -36,8 +36,8 @@ pub mod frameworks {}
 #[doc = include_str!("../docs/internals.md")]
 pub mod internals {}
 
-#[doc = include_str!("../docs/invariants.md")]
-pub mod invariants {}
+#[doc = include_str!("../docs/rules.md")]
+pub mod rules {}
 
 #[doc = include_str!("../docs/notation.md")]
 pub mod notation {}

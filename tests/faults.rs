@@ -1,5 +1,5 @@
 //! The judge bites: every planted fault of a server or a client shows the problems that it declares, and no
-//! other, and every rule and every symptom has a fault that shows it. `docs/invariants.md` is made of the
+//! other, and every rule and every symptom has a fault that shows it. `docs/rules.md` is made of the
 //! same campaigns.
 
 use crate::target::whole_servers;
@@ -83,7 +83,7 @@ fn broken(target: &Arc<dyn Target>) -> Broken {
         let scripts = shrunk.map(|finding| finding.script.to_string());
         let script = scripts.min_by_key(|script| script.lines().count());
         let script = script.expect("one of each problem is shrunk");
-        let is_measured = problem.invariant() == Invariant::WorkInProportion;
+        let is_measured = problem.invariant() == Invariant::LinearWork;
         (problem, if is_measured { without_sizes(&script) } else { script })
     };
     problems.into_iter().map(shortest).collect()
@@ -135,7 +135,7 @@ fn every_fault_is_caught_and_no_problem_shows_that_it_does_not_declare() {
         let (bounds, app, subject) = (target.bounds(), target.obeys(), target.role());
         let config = GeneratorConfig { bounds, app, subject, ..GeneratorConfig::default() };
         let mut found = BTreeSet::new();
-        if fault.breaks(Invariant::WorkInProportion) {
+        if fault.breaks(Invariant::LinearWork) {
             let campaign = Campaign { bounds, seed: 1, scripts: Some(0), all_variants: false };
             let findings = campaign.look_at_work(target);
             found.extend(findings.iter().map(|finding| finding.violation.identity.problem()));
@@ -182,7 +182,7 @@ fn every_fault_shows_the_problems_that_it_declares_and_no_other() {
     let cells: Vec<String> =
         faults.iter().zip(&all).flat_map(|(fault, found)| cells(fault, found)).collect();
     insta::assert_snapshot!(cells.concat());
-    is_fresh("docs/invariants.md", &document(&faults, &all));
+    is_fresh("docs/rules.md", &document(&faults, &all));
 }
 
 /// A line for each cell of the matrix, with its script.
@@ -214,7 +214,7 @@ fn matrix(faults: &[Fault], all: &[Broken]) -> String {
     out
 }
 
-/// `docs/invariants.md`, whole.
+/// `docs/rules.md`, whole.
 fn document(faults: &[Fault], all: &[Broken]) -> String {
     let mut out = String::from(
         "# The rules\n\n\

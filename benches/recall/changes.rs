@@ -103,7 +103,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "data behind the Close",
         counts: "A whole text was written behind a whole Close. (5.5.1)",
-        rules: &[Invariant::SilentAfterClose],
+        rules: &[Invariant::NoDataAfterClose],
         change: |honest, _| whole_close(&honest.view).map(|_| Change::DataBehindClose),
         breaks: |_, changed| {
             let data = |frame: &Frame| frame.opcode.is_data() && frame.ended.is_some();
@@ -114,7 +114,7 @@ pub const KINDS: &[Kind] = &[
         name: "bytes behind the Close",
         counts: "A byte that begins no frame, since it sets reserved bits, was written behind a \
                  whole Close. (5.2)",
-        rules: &[Invariant::SilentAfterClose, Invariant::FramesWell],
+        rules: &[Invariant::NoDataAfterClose, Invariant::SendsValidFrames],
         change: |honest, _| whole_close(&honest.view).map(|_| Change::BytesBehindClose),
         breaks: |_, changed| {
             let is_none = |frame: &Frame| matches!(frame.fault, Some(Fault::ReservedBits(_)));
@@ -125,14 +125,14 @@ pub const KINDS: &[Kind] = &[
         name: "masked Close",
         counts: "The header of the first Close was written as far as its mask bit, which is set; of a \
                  client, which is not. (5.1)",
-        rules: &[Invariant::FramesWell],
+        rules: &[Invariant::SendsValidFrames],
         change: |honest, _| whole_close(&honest.view).map(|_| Change::MaskClose),
         breaks: masked,
     },
     Kind {
         name: "masked frame",
         counts: "As `masked Close`, of any frame up to the Close, by the script's index. (5.1)",
-        rules: &[Invariant::FramesWell],
+        rules: &[Invariant::SendsValidFrames],
         change: |honest, index| {
             let frames = honest.view.subject_frames.len();
             (frames > 0).then(|| Change::MaskFrame(index % frames))
@@ -142,7 +142,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "same key",
         counts: "A client masked two frames or more, and all with the same key. (5.3)",
-        rules: &[Invariant::MasksAfresh],
+        rules: &[Invariant::FreshMaskingKey],
         change: |honest, _| {
             let masks = honest.view.subject_role() == Role::Client;
             masks.then_some(Change::SameKey)
@@ -215,7 +215,7 @@ pub const KINDS: &[Kind] = &[
                  client had sent whole before its legal Close, all of which the server had read \
                  before it closed. With the changed server it reports one less, though the server \
                  read as much. (No sentence of the RFC.)",
-        rules: &[Invariant::HandsOnEveryMessage],
+        rules: &[Invariant::DeliversEveryMessage],
         change: |honest, index| {
             let count = reported(&honest.view)?;
             (count > 0).then(|| Change::HideMessage(index % count))

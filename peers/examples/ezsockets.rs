@@ -232,7 +232,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WorkInProportion),
+            pattern: Pattern::of(Invariant::LinearWork),
             reason: "tungstenite 0.26 fills all that is reserved for a message with zeros at \
                      each read",
             rfc: "none: a matter of work",
@@ -248,7 +248,7 @@ pub fn suite() -> Suite {
             ..closeless
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::LetsThePoliteFinish).with_cause(Cause::AppClose),
+            pattern: Pattern::of(Invariant::WaitsForAnswer).with_cause(Cause::AppClose),
             reason: "a session that closes is gone with its Close: the first message that comes \
                      then ends the connection",
             rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, \

@@ -149,7 +149,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::LetsThePoliteFinish),
+            pattern: Pattern::of(Invariant::WaitsForAnswer),
             reason: "a server that is stopped closes its connections without waiting for the \
                      clients' Closes",
             rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, \
@@ -160,7 +160,7 @@ pub fn suite() -> Suite {
         .accepting(late)
         .accepting(Deviation { pattern: Pattern::of(Invariant::EchoesCode), ..late })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::SilentAfterClose),
+            pattern: Pattern::of(Invariant::NoDataAfterClose),
             reason: "what a call is answered goes out whatever was sent before, a Close that \
                      waited for room too",
             rfc: "5.5.1: The application MUST NOT send any more data frames after sending a \

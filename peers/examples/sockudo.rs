@@ -99,7 +99,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::LetsThePoliteFinish),
+            pattern: Pattern::of(Invariant::WaitsForAnswer),
             reason: "a client that did not answer a ping for ten seconds is presumed dead: the \
                      Close that says so is not waited for",
             rfc: "7.1.2: Once an endpoint has both sent and received a Close control frame, \
@@ -116,7 +116,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::SilentAfterClose).with_cause(Cause::ClientClose),
+            pattern: Pattern::of(Invariant::NoDataAfterClose).with_cause(Cause::ClientClose),
             reason: "while its answer to the client's Close waits for room, the library takes a \
                      message and sends it behind",
             rfc: "5.5.1: The application MUST NOT send any more data frames after sending a \

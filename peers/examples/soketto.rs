@@ -190,7 +190,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::LetsThePoliteFinish),
+            pattern: Pattern::of(Invariant::WaitsForAnswer),
             reason: "the library's `close()` ends its sending side at once: a ping that comes \
                      before the client's Close cannot be answered, and ends receiving with an \
                      error",

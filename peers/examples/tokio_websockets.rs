@@ -75,7 +75,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WorkInProportion),
+            pattern: Pattern::of(Invariant::LinearWork),
             reason: "the library parses the head of a request anew with every piece of it that \
                      comes",
             rfc: "none: a matter of work",

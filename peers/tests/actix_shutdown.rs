@@ -38,7 +38,7 @@ fn what_is_documented_waits_for_the_clients_and_sends_no_close() {
     let (code, said) = round(DOCS);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("shuts-down-in-time"), "{said}");
-    assert!(said.contains("closes-everyone"), "{said}");
+    assert!(said.contains("closes-all-at-shutdown"), "{said}");
 }
 
 #[test]

@@ -83,7 +83,8 @@ pub(super) enum Command {
     /// List the targets.
     Targets,
     /// List the rules that a server is judged by.
-    Invariants,
+    #[command(alias = "invariants")]
+    Rules,
     /// Play scripts for a supervisor that started this process.
     #[command(hide = true, name = crate::run::workers::COMMAND)]
     Worker {
@@ -92,7 +93,7 @@ pub(super) enum Command {
     },
     /// Explain a rule: what it asks for, how servers break it, what to do. `notation` explains scripts.
     Explain {
-        /// The rule's id, as in `hangup invariants`, or `notation`.
+        /// The rule's id, as in `hangup rules`, or `notation`.
         id: String,
     },
 }

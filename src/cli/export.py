@@ -402,9 +402,9 @@ def broken(client):
         if ended and not client.was_deaf:
             return "it ended by itself, without a Close"
         raise CannotTell("the client did not read")
-    if QUESTION == "lets the polite finish":
+    if QUESTION == "waits for answer":
         return hurried(client, closes)
-    if QUESTION == "frames well":
+    if QUESTION == "sends valid frames":
         if client.accept() != ACCEPT:
             return "its Sec-WebSocket-Accept is %r" % client.accept()
         if not sent:
@@ -529,7 +529,7 @@ def is_legal(payload):
 def watch(client):
     """After the script: until what is owed is overdue."""
     client.read(client.now() + 2 * SLACK + 0.01, lambda: client.ended_at is not None)
-    if QUESTION == "lets the polite finish":
+    if QUESTION == "waits for answer":
         client.read(client.now() + BOUND, lambda: client.ended_at is not None or client.has_closed())
         client.answer_late()
         return

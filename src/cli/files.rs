@@ -326,7 +326,7 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
         output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
         return Ok(CLEAN);
     };
-    if violation.identity.invariant() == Invariant::WorkInProportion {
+    if violation.identity.invariant() == Invariant::LinearWork {
         output::line("nothing to shrink: a script that is measured is in its simplest form");
         return Ok(FINDINGS);
     }

@@ -1,4 +1,4 @@
-//! `targets`, `invariants`, `explain`: what there is.
+//! `targets`, `rules`, `explain`: what there is.
 
 use super::{CLEAN, Done, output};
 use crate::excerpt::{excerpt, nearest};
@@ -62,7 +62,7 @@ fn promises(target: &dyn Target) -> String {
     parts.into_iter().flatten().chain(memory).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn invariants() -> u8 {
+pub(super) fn rules() -> u8 {
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
         output::line(&format!("{:20} {:9} {}", invariant.bold(), rule.class, rule.basis()));
@@ -78,10 +78,10 @@ pub(super) fn explain(id: &str) -> Done {
         output::print(NOTATION);
         return Ok(CLEAN);
     }
-    let Some(invariant) = Invariant::ALL.iter().find(|invariant| invariant.id() == id) else {
+    let Some(invariant) = Invariant::from_id(id) else {
         let near = nearest(id, Invariant::ALL.iter().map(|invariant| invariant.id())).join(", ");
         return Err(format!(
-            "no rule `{}`; the nearest are: {near}; the command `invariants` lists all",
+            "no rule `{}`; the nearest are: {near}; the command `rules` lists all",
             excerpt(id)
         ));
     };

@@ -137,7 +137,7 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
         Command::Serve(options) => serve::run(registry, &options, &stop()?),
         Command::Connect(options) => connect::run(registry, &options, &stop()?),
         Command::Targets => Ok(lists::targets(registry)),
-        Command::Invariants => Ok(lists::invariants()),
+        Command::Rules => Ok(lists::rules()),
         Command::Explain { id } => lists::explain(&id),
         Command::Worker { memory } => {
             workers::serve(registry, memory, || std::process::exit(0)).map(|()| CLEAN)

@@ -165,7 +165,7 @@ impl Case {
             Content::Repro(repro) => (repro.script.clone(), repro.bounds, Some(*repro)),
             Content::Script(script) => (script, Bounds::default(), None),
         };
-        let is_measured = |repro: &Repro| repro.identity.invariant() == Invariant::WorkInProportion;
+        let is_measured = |repro: &Repro| repro.identity.invariant() == Invariant::LinearWork;
         if repro.as_ref().is_some_and(is_measured) {
             return Err(format!(
                 "{at}: what a server's work costs is measured in process, and not over TCP: play it \
@@ -304,7 +304,7 @@ fn client_command(options: &Anywhere, subject: Role) -> Result<Option<&str>, Tro
 
 /// Whether a script is played on several connections at once, or is about what a process holds.
 fn is_of_a_whole_server(script: &Script, repro: Option<&Repro>) -> bool {
-    let is_rest = |repro: &Repro| repro.identity.invariant() == Invariant::ReturnsToRest;
+    let is_rest = |repro: &Repro| repro.identity.invariant() == Invariant::FreesResources;
     script.connections() > 1 || says_shutdown(script) || repro.is_some_and(is_rest)
 }
 

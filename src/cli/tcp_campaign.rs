@@ -304,15 +304,16 @@ pub(super) fn not_judged(probe: &Probe, outcome: &ProbeOutcome) -> Vec<Invariant
 /// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
 fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
     use Invariant::{
-        BoundedMemory, CloseReturns, ConnectsInTime, HandsOnEveryMessage, NoLeak, NoPanic, NoSpin,
-        QuietApplication, ReleasesInTime, ReturnsToRest, SendsEveryMessage, WorkInProportion,
+        BoundedMemory, CloseReturns, ConnectsInTime, DeliversEveryMessage, FreesResources,
+        LinearWork, NoLeak, NoPanic, NoSpin, ReleasesInTime, ReportsEndCorrectly,
+        SendsEveryMessage,
     };
     let role = probe.subject.role();
     if role == Role::Client && !rule.rule().asked_of.includes(role) {
         return false;
     }
     if probe.stop.is_some() {
-        let is_seen = rule != ReturnsToRest || !outcome.held.is_empty();
+        let is_seen = rule != FreesResources || !outcome.held.is_empty();
         return rule.is_of_a_whole_server() && is_seen;
     }
     match rule {
@@ -320,10 +321,10 @@ fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
         NoPanic if role == Role::Client => true,
         CloseReturns => probe.subject.closes_by_itself(),
         ConnectsInTime => probe.limits.bounds.handshake.is_some(),
-        NoPanic | NoSpin | NoLeak | BoundedMemory | WorkInProportion => false,
+        NoPanic | NoSpin | NoLeak | BoundedMemory | LinearWork => false,
         rule if rule.is_of_a_whole_server() => false,
         // Over TCP no application says anything.
-        QuietApplication | SendsEveryMessage | HandsOnEveryMessage => false,
+        ReportsEndCorrectly | SendsEveryMessage | DeliversEveryMessage => false,
         ReleasesInTime => outcome.sees_the_server,
         _ => is_promised(rule, &probe.limits.bounds),
     }

@@ -351,7 +351,7 @@ mod tests {
     fn a_deviation_about_work_is_not_stale_for_want_of_scripts() {
         let mut run = run(20_000);
         let before = run.stale().count();
-        run.outcome.accepted[0].deviation.pattern = Pattern::of(Invariant::WorkInProportion);
+        run.outcome.accepted[0].deviation.pattern = Pattern::of(Invariant::LinearWork);
         assert_eq!(run.stale().count(), before - 1);
     }
 

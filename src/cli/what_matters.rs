@@ -19,7 +19,7 @@ const PLAY_COST: u64 = 50;
 
 /// Whether plays of it take long: what stalls, is measured, or sends a lot.
 pub(super) fn takes_long(identity: Identity, script: &Script) -> bool {
-    matches!(identity.invariant(), Invariant::NoSpin | Invariant::WorkInProportion)
+    matches!(identity.invariant(), Invariant::NoSpin | Invariant::LinearWork)
         || script.max_bytes_sent() > MOST_BYTES
 }
 

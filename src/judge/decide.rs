@@ -7,9 +7,7 @@
 
 use super::lateness;
 use super::obligations::{self, cause_of};
-use super::rules::{
-    Case, JudgedFrom, RULES, Rule, Suspicion, keeps_clients_apart, returns_to_rest,
-};
+use super::rules::{Case, JudgedFrom, RULES, Rule, Suspicion, frees_resources, isolates_clients};
 use crate::bounds::Bounds;
 use crate::exchange::{ConnectionId, Exchange, Note, Time};
 use crate::verdict::{
@@ -288,11 +286,11 @@ impl<'a> Decision<'a> {
     fn does_the_same_alone(&self, played: &Exchange) -> bool {
         let Some(symptom) = self.violation.identity.symptom() else { return true };
         let alone = View::of(played, ConnectionId::FIRST);
-        if self.violation.identity.invariant() == Invariant::ReturnsToRest {
+        if self.violation.identity.invariant() == Invariant::FreesResources {
             let here = View::of(self.exchange, self.connection);
-            return returns_to_rest::as_much_is_left(&alone, &here, symptom);
+            return frees_resources::as_much_is_left(&alone, &here, symptom);
         }
-        !keeps_clients_apart::comes_at_once(&alone, symptom)
+        !isolates_clients::comes_at_once(&alone, symptom)
     }
 
     /// Whether the server's Close has the same code in a control, where the rule is about that: a

@@ -258,13 +258,13 @@ pub(super) fn condition(view: &View<'_>, owed: Owed) -> Condition {
     let replied = matches!(owed.cause, Cause::OwnClose | Cause::AppClose)
         && view.actor_close().is_some_and(|close| close.end_offset <= arrived);
     let words = [
-        (gone, Condition::Gone),
+        (gone, Condition::Disconnected),
         (is_half_sent(view, arrived), Condition::HalfSent),
         (cut, Condition::CutOff),
-        (deaf, Condition::Deaf),
+        (deaf, Condition::NotReading),
         (half_closed, Condition::HalfClosed),
-        (replied, Condition::Replied),
-        (dripped, Condition::Dripping),
+        (replied, Condition::Answered),
+        (dripped, Condition::StillSending),
     ];
     words.iter().find(|(holds, _)| *holds).map_or(Condition::Silent, |(_, condition)| *condition)
 }

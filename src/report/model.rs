@@ -538,7 +538,7 @@ impl TargetReport {
                 let unseen = !tcp.sees_the_server && self.scripts > 0;
                 remarks.extend(unseen.then_some(Remark::NotObserved));
                 let kept = |found: &FindingReport| {
-                    found.repro.identity.invariant() == Invariant::ReturnsToRest
+                    found.repro.identity.invariant() == Invariant::FreesResources
                 };
                 let is_kept = self.findings.iter().any(kept);
                 remarks.extend(is_kept.then_some(Remark::Held(&tcp.held)));

@@ -29,15 +29,15 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     let cut = condition == Some(Condition::CutOff);
     let did = condition.filter(|_| !cut).map(|condition| match condition {
         Condition::Silent => "reads and sends nothing more",
-        Condition::Dripping => "goes on sending",
-        Condition::Replied => "has sent its Close and keeps TCP open",
+        Condition::StillSending => "goes on sending",
+        Condition::Answered => "has sent its Close and keeps TCP open",
         Condition::HalfSent => match role {
             Role::Server => "has sent half a frame or half a request, and nothing more",
             Role::Client => "has sent half a frame or half an answer, and nothing more",
         },
         Condition::HalfClosed => "has sent FIN",
-        Condition::Deaf => "does not read",
-        Condition::CutOff | Condition::Gone => "is gone",
+        Condition::NotReading => "does not read",
+        Condition::CutOff | Condition::Disconnected => "is gone",
     });
     let did = match did {
         Some(did) => format!("; the {actor} {did}"),

@@ -29,11 +29,11 @@ const CLOSES: &[Invariant] = &[
     Invariant::SendsClose,
     Invariant::NoSilentEnd,
     Invariant::ClosesOnce,
-    Invariant::SilentAfterClose,
+    Invariant::NoDataAfterClose,
     Invariant::LegalClose,
-    Invariant::FramesWell,
+    Invariant::SendsValidFrames,
     Invariant::EchoesCode,
-    Invariant::LetsThePoliteFinish,
+    Invariant::WaitsForAnswer,
 ];
 const TELLS: &[Invariant] = &[Invariant::RefusesIllegal, Invariant::AcceptsLegal];
 

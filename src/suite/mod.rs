@@ -501,7 +501,7 @@ impl Suite {
             exchange.work = work;
             let measured = judge(&exchange, &bounds).violations.into_iter();
             let is_about_work =
-                |found: &Violation| found.identity.invariant() == Invariant::WorkInProportion;
+                |found: &Violation| found.identity.invariant() == Invariant::LinearWork;
             verdict.violations.extend(measured.filter(is_about_work));
         }
         let is_new = |found: &Violation| {

@@ -151,11 +151,11 @@ impl Deviation {
     }
 
     /// Whether it should have fired in so many scripts: not where its rate is too low for that,
-    /// nor where it is about [work](Invariant::WorkInProportion), which a campaign measures with
+    /// nor where it is about [work](Invariant::LinearWork), which a campaign measures with
     /// pieces of a size that its seed names, however many scripts it plays.
     pub fn is_due(&self, scripts: u64) -> bool {
         let expected = |rate: f64| scripts as f64 * rate >= DUE;
-        self.pattern.invariant() != Invariant::WorkInProportion && self.rate.is_none_or(expected)
+        self.pattern.invariant() != Invariant::LinearWork && self.rate.is_none_or(expected)
     }
 
     /// Whether it accepts findings with this identity.

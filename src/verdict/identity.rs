@@ -360,10 +360,7 @@ impl fmt::Display for ParseIdentityError {
             Self::Rule(text) => {
                 let near = near(text, &mut Invariant::ALL.iter().map(|rule| rule.id()));
                 let text = excerpt(text);
-                write!(
-                    f,
-                    "no rule `{text}`; the nearest are: {near}; `hangup invariants` lists all"
-                )
+                write!(f, "no rule `{text}`; the nearest are: {near}; `hangup rules` lists all")
             }
             Self::Symptom(text) => {
                 let near = near(text, &mut Symptom::ALL.iter().map(|symptom| symptom.id()));
@@ -570,7 +567,8 @@ mod tests {
             let fields = toml::to_string(&client).expect("TOML");
             assert_eq!(toml::from_str::<Identity>(&fields).map(|read| read.to_string()), Ok(text));
         }
-        let close = Identity::liveness(Invariant::EndsInTime, Cause::ClientClose, Condition::Deaf);
+        let close =
+            Identity::liveness(Invariant::EndsInTime, Cause::ClientClose, Condition::NotReading);
         let text = close.of_subject(Role::Client).to_string();
         assert_eq!(text, "ends-in-time: the server's Close, deaf");
         let own = Identity::safety(Invariant::NoPanic, Some(Cause::OwnClose));
@@ -615,7 +613,7 @@ mod tests {
         assert!(Pattern::from(own).matches(own) && open.matches(own));
         assert!(open.with_cause(Cause::OwnClose).matches(own));
         assert!(open.with_condition(Condition::Silent).matches(own));
-        assert!(!open.with_condition(Condition::Deaf).matches(own));
+        assert!(!open.with_condition(Condition::NotReading).matches(own));
         assert!(!open.with_cause(Cause::ClientClose).matches(own));
         assert!(!Pattern::of(Invariant::AnswersClose).matches(own));
         assert!(!Pattern::from(own).matches(Identity::safety(rule, Some(Cause::OwnClose))));

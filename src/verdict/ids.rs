@@ -80,7 +80,7 @@ words! {
         /// At most one Close.
         ClosesOnce = "closes-once",
         /// After the own Close no data, and only what the RFC allows.
-        SilentAfterClose = "silent-after-close",
+        NoDataAfterClose = "no-data-after-close" | "silent-after-close",
         /// A Close frame is well formed and its code sendable.
         LegalClose = "legal-close",
         /// A protocol violation fails the connection, with a Close that says so.
@@ -90,15 +90,15 @@ words! {
         /// The answer to a Close repeats its code.
         EchoesCode = "echoes-code",
         /// A client that behaves gets the Close and the end, and the time for its own.
-        LetsThePoliteFinish = "lets-the-polite-finish",
+        WaitsForAnswer = "waits-for-answer" | "lets-the-polite-finish",
         /// Every frame is one that a server may send.
-        FramesWell = "frames-well",
+        SendsValidFrames = "sends-valid-frames" | "frames-well",
         /// The application hears nothing after the client's Close but its code, once.
-        QuietApplication = "quiet-application",
+        ReportsEndCorrectly = "reports-end-correctly" | "quiet-application",
         /// What the application had sent before it closed comes before the Close.
         SendsEveryMessage = "sends-every-message",
         /// What the client had sent before its Close reaches the application.
-        HandsOnEveryMessage = "hands-on-every-message",
+        DeliversEveryMessage = "delivers-every-message" | "hands-on-every-message",
         /// No task panics.
         NoPanic = "no-panic",
         /// Progress or sleep.
@@ -108,27 +108,27 @@ words! {
         /// The client cannot make the server buffer without limit.
         BoundedMemory = "bounded-memory",
         /// Twice the bytes cost no more than about twice the work.
-        WorkInProportion = "work-in-proportion",
+        LinearWork = "linear-work" | "work-in-proportion",
         // Of a whole server, with all its connections.
         /// A shutdown is over within its bound.
         ShutsDownInTime = "shuts-down-in-time",
         /// A shutdown sends every open connection a Close.
-        ClosesEveryone = "closes-everyone",
+        ClosesAllAtShutdown = "closes-all-at-shutdown" | "closes-everyone",
         /// What one client does or leaves undone delays no other.
-        KeepsClientsApart = "keeps-clients-apart",
+        IsolatesClients = "isolates-clients" | "keeps-clients-apart",
         /// Who comes during the shutdown is sent away, and not held.
         StopsAccepting = "stops-accepting",
         /// What connections took is given back when they have ended.
-        ReturnsToRest = "returns-to-rest",
+        FreesResources = "frees-resources" | "returns-to-rest",
         // Of a client.
         /// A connection that does not open is given up.
         ConnectsInTime = "connects-in-time",
         /// The call that closes returns.
         CloseReturns = "close-returns",
         /// Every frame has a masking key of its own.
-        MasksAfresh = "masks-afresh",
+        FreshMaskingKey = "fresh-masking-key" | "masks-afresh",
         /// The server is left to close TCP.
-        WaitsForTheServer = "waits-for-the-server",
+        LetsServerCloseTcp = "lets-server-close-tcp" | "waits-for-the-server",
     }
 }
 
@@ -199,19 +199,19 @@ words! {
         /// It did nothing more, and read what came.
         Silent = "silent",
         /// It sent bytes.
-        Dripping = "dripping",
+        StillSending = "still sending" | "dripping",
         /// It had sent its Close, and held TCP open.
-        Replied = "replied",
+        Answered = "answered" | "replied",
         /// It left a frame, or its request, half sent, be it for a time.
         HalfSent = "half a frame",
         /// It had sent FIN.
         HalfClosed = "half-closed",
         /// It did not read.
-        Deaf = "deaf",
+        NotReading = "not reading" | "deaf",
         /// The network was cut.
         CutOff = "cut off",
         /// It had reset the connection, or dropped its socket.
-        Gone = "gone",
+        Disconnected = "disconnected" | "gone",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The judge's words: invariants, causes, conditions, endings, violations.
+//! The judge's words: rules, causes, conditions, endings, violations.
 
 mod ends;
 mod identity;
@@ -239,7 +239,7 @@ pub struct Violation {
 impl Invariant {
     /// Whether what breaks it is no connection's, but the whole server's.
     pub const fn is_told_of_the_whole_server(self) -> bool {
-        matches!(self, Self::ShutsDownInTime | Self::ReturnsToRest)
+        matches!(self, Self::ShutsDownInTime | Self::FreesResources)
     }
 
     /// Whether it is about a whole server, with all its connections: it is judged only where one
@@ -248,10 +248,10 @@ impl Invariant {
         matches!(
             self,
             Self::ShutsDownInTime
-                | Self::ClosesEveryone
-                | Self::KeepsClientsApart
+                | Self::ClosesAllAtShutdown
+                | Self::IsolatesClients
                 | Self::StopsAccepting
-                | Self::ReturnsToRest
+                | Self::FreesResources
         )
     }
 
@@ -259,7 +259,10 @@ impl Invariant {
     pub const fn is_of_clients(self) -> bool {
         matches!(
             self,
-            Self::ConnectsInTime | Self::CloseReturns | Self::MasksAfresh | Self::WaitsForTheServer
+            Self::ConnectsInTime
+                | Self::CloseReturns
+                | Self::FreshMaskingKey
+                | Self::LetsServerCloseTcp
         )
     }
 }

@@ -64,7 +64,7 @@ words! {
         /// Two Closes.
         SecondClose = "sends a second Close",
 
-        // `silent-after-close`: what came behind the Close.
+        // `no-data-after-close`: what came behind the Close.
         /// Text, binary, or a continuation.
         DataBehindClose = "sends data after its Close" | "sends data behind its Close",
         /// Bytes that no decoder takes for a frame.
@@ -151,17 +151,17 @@ words! {
         /// None.
         NoCode = "answers a Close with no code",
 
-        // `lets-the-polite-finish`.
+        // `waits-for-answer`.
         /// A reset destroys the Close on its way.
         ResetDestroysClose = "resets before its Close could be read",
         /// The connection ends with the Close.
         EndsWithClose = "ends with its Close, before an answer could come",
 
-        // `frames-well`: what is wrong with what it sends.
+        // `sends-valid-frames`: what is wrong with what it sends.
         /// The Sec-WebSocket-Accept is wrong.
         WrongAccept = "sends a wrong Sec-WebSocket-Accept",
         /// A mask where none may be, or none where one must.
-        WrongMask = "masks where it must not, or does not where it must",
+        WrongMask = "sends frames with a wrong mask bit" | "masks where it must not, or does not where it must",
         /// A length that is written in more bits than it needs.
         WideLength = "sends a length not in its shortest form" | "sends a length wider than it needs",
         /// Fragments in the wrong order.
@@ -171,17 +171,17 @@ words! {
         /// Anything else that is no frame: most often the middle of another one.
         NoFrame = "sends bytes that are not a frame" | "sends what is no frame",
 
-        // `quiet-application`: what the application hears.
+        // `reports-end-correctly`: what the application hears.
         /// Data from behind the client's Close.
         GivenDataBehindClose = "gives its application data from after the Close" | "gives its application data from behind the Close",
         /// Another code than the client's.
-        ToldOtherCode = "tells its application another close code",
+        ToldOtherCode = "reports another close code to its application" | "tells its application another close code",
         /// A code, where no Close came.
-        CodeWithoutClose = "tells its application a close code without a Close",
+        CodeWithoutClose = "reports a close code to its application without a Close" | "tells its application a close code without a Close",
         /// Two ends.
-        ToldTwice = "tells its application twice of the end",
+        ToldTwice = "reports the end to its application twice" | "tells its application twice of the end",
         /// No end.
-        NeverTold = "never tells its application of the end",
+        NeverTold = "never reports the end to its application" | "never tells its application of the end",
 
         // `sends-every-message`: what became of a message of the application's.
         /// It never came.
@@ -193,7 +193,7 @@ words! {
         /// It came twice.
         MessageTwice = "sends a message of its application twice",
 
-        // `hands-on-every-message`: what became of a message of the client's.
+        // `delivers-every-message`: what became of a message of the client's.
         /// The application never got it.
         MessageWithheld = "does not give a message to its application" | "keeps a message from its application",
         /// The application got part of it.
@@ -219,7 +219,7 @@ words! {
         /// More than there is.
         AllMemory = "uses up the memory of its process",
 
-        // `work-in-proportion`: what costs more a byte, the more bytes there are.
+        // `linear-work`: what costs more a byte, the more bytes there are.
         /// The opening request, piece by piece.
         HeadInPieces = "work per byte grows for an opening request in pieces" | "ever more work a byte for a head in pieces",
         /// One frame, piece by piece.
@@ -237,13 +237,13 @@ words! {
         /// It was over later.
         ShutsDownLate = "shuts down by itself, too late",
 
-        // `closes-everyone`.
+        // `closes-all-at-shutdown`.
         /// The connection ends, and no Close was sent.
         DroppedAtShutdown = "ends a connection at its shutdown without a Close",
         /// The connection stays open, and no Close was sent.
         ForgottenAtShutdown = "shuts down and leaves a connection open",
 
-        // `keeps-clients-apart`: what another client delays.
+        // `isolates-clients`: what another client delays.
         /// The answer to the opening request.
         OpeningHeldUp = "opens late because of another client",
         /// The answer to a ping.
@@ -263,7 +263,7 @@ words! {
         /// It is served as if nothing were.
         ServesNewcomers = "serves connections that come during its shutdown",
 
-        // `returns-to-rest`: what is left of connections that have ended.
+        // `frees-resources`: what is left of connections that have ended.
         /// Tasks, more than after one connection.
         KeepsTasks = "keeps tasks of connections that have ended",
         /// Heap, more than after one connection.
@@ -279,11 +279,11 @@ words! {
         /// The connection has ended, and the call has not returned.
         CloseHangs = "its close does not return although the connection has ended",
 
-        // `masks-afresh`.
+        // `fresh-masking-key`.
         /// All frames so far have one key.
         SameKey = "masks all frames with the same key",
 
-        // `waits-for-the-server`.
+        // `lets-server-close-tcp`.
         /// It ends TCP in the moment in which both Closes are there.
         EndsTcpFirst = "closes TCP before the server could",
     }

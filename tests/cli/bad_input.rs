@@ -230,7 +230,7 @@ fn a_list_has_at_most_five_names() {
     desk.edit("ending = \"never\"", "ending = \"nevre\"");
     for (arguments, nearest, lists) in [
         ("show wrong.script --target reference", "text", "`hangup explain notation` lists all"),
-        ("explain ends-on-time", "ends-in-time", "`invariants` lists all"),
+        ("explain ends-on-time", "ends-in-time", "`rules` lists all"),
         ("replay edited.toml", "never", "no ending `nevre`"),
     ] {
         let run = desk.hangup(arguments);

@@ -1,22 +1,11 @@
-//! `targets`, `invariants`, `explain` and the helps: complete, and within 80 columns.
+//! `targets`, `rules`, `explain` and the helps: complete, and within 80 columns.
 
 use crate::cli::{ALL, Desk, planted};
 use hangup::verdict::Invariant;
 
 const COMMANDS: [&str; 13] = [
-    "test",
-    "report",
-    "replay",
-    "shrink",
-    "show",
-    "probe",
-    "listen",
-    "connect",
-    "export",
-    "serve",
-    "targets",
-    "invariants",
-    "explain",
+    "test", "report", "replay", "shrink", "show", "probe", "listen", "connect", "export", "serve",
+    "targets", "rules", "explain",
 ];
 
 #[test]
@@ -38,7 +27,7 @@ fn targets_lists_every_target_with_its_promises() {
 #[test]
 fn every_rule_is_listed_and_explained() {
     let desk = Desk::new();
-    let run = desk.hangup("invariants");
+    let run = desk.hangup("rules");
     let lines = run.out.lines().filter(|line| !line.starts_with(' '));
     let ids: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(ids, Invariant::ALL.iter().map(|invariant| invariant.id()).collect::<Vec<_>>());
@@ -51,17 +40,20 @@ fn every_rule_is_listed_and_explained() {
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
         assert!(run.out.starts_with(id) && run.out.lines().count() > 4, "{run:?}");
     }
+    let older = desk.hangup("explain lets-the-polite-finish");
+    assert_eq!(older.out, desk.hangup("explain waits-for-answer").out);
+    assert_eq!(desk.hangup("invariants").out, run.out, "its older name");
     let unknown = desk.hangup("explain ends-on-time");
     let said = unknown.refusal().trim_end();
     assert!(said.contains("the nearest are: ends-in-time, "), "{said}");
-    assert!(said.ends_with("the command `invariants` lists all"), "{said}");
+    assert!(said.ends_with("the command `rules` lists all"), "{said}");
 }
 
 #[test]
 fn every_list_is_at_most_80_columns_wide() {
     let desk = Desk::new();
     let explained = Invariant::ALL.iter().map(|invariant| format!("explain {invariant}"));
-    for list in explained.chain(["targets".to_owned(), "invariants".to_owned()]) {
+    for list in explained.chain(["targets".to_owned(), "rules".to_owned()]) {
         let out = desk.hangup(&list).out;
         assert!(out.lines().all(|line| line.chars().count() <= 80), "{list}:\n{out}");
     }

@@ -108,8 +108,8 @@ fn a_repro_of_format_1_of_an_unknown_server_is_shown_without_a_timeline() {
 fn a_finding_about_work_is_measured_again_and_is_in_its_simplest_form() {
     let desk = Desk::new();
     let run = desk.hangup("test reference/searches-head-again --scripts 1 --seed 1");
-    assert!(run.code == 1 && run.out.contains("work-in-proportion"), "{run:?}");
-    let file = "hangup-findings/reference-searches-head-again--work-in-proportion--work-per-byte-grows-\
+    assert!(run.code == 1 && run.out.contains("linear-work"), "{run:?}");
+    let file = "hangup-findings/reference-searches-head-again--linear-work--work-per-byte-grows-\
                 for-an-opening-request-in-pieces.toml";
     let again = desk.hangup(&format!("replay {file}"));
     assert!(again.code == 1 && again.out.starts_with("reproduced on"), "{again:?}");

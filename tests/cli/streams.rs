@@ -31,7 +31,7 @@ fn results_that_a_full_disk_swallows_are_no_success() {
 #[test]
 fn colours_are_for_terminals_and_for_those_who_do_not_refuse_them() {
     let desk = Desk::with_repro();
-    for command in [QUICK, "targets", "invariants", &format!("replay {REPRO}"), "test nowhere"] {
+    for command in [QUICK, "targets", "rules", &format!("replay {REPRO}"), "test nowhere"] {
         let coloured = |variables: &str| {
             let run = desk.sh(&format!("{variables} hangup {command}"));
             run.out.contains('\x1b') || run.err.contains('\x1b')

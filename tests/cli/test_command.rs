@@ -106,7 +106,7 @@ fn a_whole_server_is_tested_and_its_repro_is_played_shown_and_shrunk() {
     let run = desk.hangup("test reference-server/opening-in-accept-loop --scripts 400 --seed 1");
     assert_eq!(run.code, 1, "{run:?}");
     let files = desk.files("hangup-findings");
-    let file = files.keys().find(|file| file.contains("keeps-clients-apart")).expect("a repro");
+    let file = files.keys().find(|file| file.contains("isolates-clients")).expect("a repro");
     let repro = Repro::parse(&desk.read(&format!("hangup-findings/{file}"))).expect("a repro");
     assert_eq!(repro.script.connections(), 2, "{}", repro.script);
     let replayed = desk.hangup(&format!("replay hangup-findings/{file}"));
@@ -114,7 +114,7 @@ fn a_whole_server_is_tested_and_its_repro_is_played_shown_and_shrunk() {
     let fixed = desk.hangup(&format!("replay hangup-findings/{file} --target reference-server"));
     assert!(fixed.code == 0 && fixed.out.starts_with("fixed"), "{fixed:?}");
     let shown = desk.hangup(&format!("show hangup-findings/{file}"));
-    assert!(shown.code == 0 && shown.out.contains("keeps-clients-apart"), "{shown:?}");
+    assert!(shown.code == 0 && shown.out.contains("isolates-clients"), "{shown:?}");
     let shrunk = desk.hangup(&format!("shrink hangup-findings/{file}"));
     assert_eq!((shrunk.code, shrunk.out), (1, repro.script.to_string()), "{}", shrunk.err);
 }

@@ -7,10 +7,10 @@ use hangup::verdict::{Cause, Condition, Invariant};
 fn each_condition_has_its_name_and_of_several_the_gravest_is_named() {
     let graver: [(Act, Condition); 7] = [
         (|story| story, Condition::Silent),
-        (|story| story.client(PING), Condition::Dripping),
-        (|story| story.client(BYE), Condition::Replied),
+        (|story| story.client(PING), Condition::StillSending),
+        (|story| story.client(BYE), Condition::Answered),
         (Story::fin, Condition::HalfClosed),
-        (Story::deaf, Condition::Deaf),
+        (Story::deaf, Condition::NotReading),
         (Story::cut, Condition::CutOff),
         (|story| story.client_bytes([0x89]), Condition::HalfSent),
     ];
@@ -24,7 +24,10 @@ fn each_condition_has_its_name_and_of_several_the_gravest_is_named() {
         assert_eq!(after.never(), (Cause::OwnClose, Condition::Silent));
     }
     let gone = all.reset().quiet().breaks(Invariant::ReleasesInTime).identity;
-    assert_eq!((gone.cause(), gone.condition()), (Some(Cause::OwnClose), Some(Condition::Gone)));
+    assert_eq!(
+        (gone.cause(), gone.condition()),
+        (Some(Cause::OwnClose), Some(Condition::Disconnected))
+    );
     let hears_again = owing(Cause::OwnClose).deaf().hears();
     assert_eq!(hears_again.never(), (Cause::OwnClose, Condition::Silent));
 }
@@ -39,5 +42,5 @@ fn what_the_cause_implies_is_not_named_again_and_what_was_sent_before_it_is_no_d
     let before = Story::open().client(PING).at(1000).app_closes();
     assert_eq!(before.never(), (Cause::AppClose, Condition::Silent));
     let after = owing(Cause::AppClose).at(2000).client(BYE);
-    assert_eq!(after.never(), (Cause::AppClose, Condition::Replied));
+    assert_eq!(after.never(), (Cause::AppClose, Condition::Answered));
 }

@@ -55,7 +55,7 @@ fn each_way_not_to_end_has_its_name_and_what_was_not_watched_is_none() {
 fn a_reply_about_the_deadline_neither_moves_it_nor_counts_when_it_comes_after_it() {
     let reply = |ms| owing(Cause::OwnClose).at(ms).client(BYE).server_reads_all();
     for ms in [5999, 6000, 6001, 6002] {
-        let condition = if ms <= 6000 { Condition::Replied } else { Condition::Silent };
+        let condition = if ms <= 6000 { Condition::Answered } else { Condition::Silent };
         assert_eq!(reply(ms).due(6000), (Cause::OwnClose, condition), "at {ms} ms");
         assert_eq!(reply(ms).never(), (Cause::OwnClose, condition), "at {ms} ms");
     }

@@ -92,7 +92,7 @@ fn a_close_behind_a_violation_is_no_close_any_more() {
 fn a_close_stuck_behind_a_full_buffer_is_owed_from_the_applications_wish_or_return() {
     for wish in [Story::app_closes, Story::app_returns] {
         let stuck = wish(Story::open().deaf().at(1000)).then(What::WriteBlocked);
-        assert_eq!(stuck.due(6000), (Cause::AppClose, Condition::Deaf));
+        assert_eq!(stuck.due(6000), (Cause::AppClose, Condition::NotReading));
     }
 }
 
@@ -119,6 +119,6 @@ fn bytes_before_the_101_excuse_what_is_made_of_them_and_not_what_the_server_send
     open.clone().server(TEXT).server(BYE).server_drops().is_clean();
     let bad = open.clone().server((Opcode::CLOSE, &close(1005, b""))).server_drops();
     bad.breaks(Invariant::LegalClose);
-    open.clone().server(BYE).server(TEXT).server_drops().breaks(Invariant::SilentAfterClose);
+    open.clone().server(BYE).server(TEXT).server_drops().breaks(Invariant::NoDataAfterClose);
     open.server(BYE).server(BYE).server_drops().breaks(Invariant::ClosesOnce);
 }

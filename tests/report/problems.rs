@@ -63,9 +63,11 @@ fn scripts(problems: &[ProblemReport<'_>]) -> Vec<String> {
 #[test]
 fn variants_of_one_problem_are_one_with_the_simplest_as_its_headline() {
     let waits = |cause, condition| late(Symptom::WaitsToRead, cause, condition);
-    let (deaf, silent) =
-        (waits(Cause::ClientClose, Condition::Deaf), waits(Cause::OwnClose, Condition::Silent));
-    let dripping = waits(Cause::OwnClose, Condition::Dripping);
+    let (deaf, silent) = (
+        waits(Cause::ClientClose, Condition::NotReading),
+        waits(Cause::OwnClose, Condition::Silent),
+    );
+    let dripping = waits(Cause::OwnClose, Condition::StillSending);
     let mut unshrunk = found(dripping, Level::Should, Ending::Never, "fin\n");
     unshrunk.shrunk = false;
     let findings = [

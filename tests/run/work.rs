@@ -87,8 +87,7 @@ fn costly(cost: Cost) -> Arc<dyn Target> {
 
 /// The planted faults of this kind.
 fn planted() -> impl Iterator<Item = PlantedFault> {
-    let is_about_work =
-        |fault: &PlantedFault| fault.breaks().contains(&Invariant::WorkInProportion);
+    let is_about_work = |fault: &PlantedFault| fault.breaks().contains(&Invariant::LinearWork);
     PlantedFault::ALL.iter().copied().filter(is_about_work)
 }
 

@@ -47,7 +47,7 @@ fn three_faults_compose_as_two_do() {
     let target =
         server(&[PlantedFault::TellsTwice, PlantedFault::NoDeadline, PlantedFault::AnswersByFin]);
     assert_eq!(target.name(), "reference/no-deadline+answers-by-fin+tells-twice");
-    let both = [Invariant::AnswersClose, Invariant::QuietApplication];
+    let both = [Invariant::AnswersClose, Invariant::ReportsEndCorrectly];
     assert_eq!(broken(&target, "upgrade; close"), both);
 }
 

@@ -27,14 +27,14 @@ fn judged(server: ReferenceServer, text: &str) -> (Exchange, Verdict) {
 /// A script for each problem that a fault declares: what is found, by whom, with what.
 pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
     use Invariant::{
-        ClosesEveryone, EndsInTime, KeepsClientsApart, LetsThePoliteFinish, QuietApplication,
-        RefusesIllegal, ReleasesInTime, ReturnsToRest, ShutsDownInTime, StopsAccepting,
+        ClosesAllAtShutdown, EndsInTime, FreesResources, IsolatesClients, RefusesIllegal,
+        ReleasesInTime, ReportsEndCorrectly, ShutsDownInTime, StopsAccepting, WaitsForAnswer,
     };
     use ServerFault as F;
     use Symptom as S;
     &[
         (F::WaitsForClients, ShutsDownInTime, S::WaitsForClients, "upgrade; app shutdown"),
-        (F::WaitsForClients, ClosesEveryone, S::ForgottenAtShutdown, "upgrade; app shutdown"),
+        (F::WaitsForClients, ClosesAllAtShutdown, S::ForgottenAtShutdown, "upgrade; app shutdown"),
         (
             F::ClosesInTurn,
             ShutsDownInTime,
@@ -43,7 +43,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         ),
         (
             F::ClosesInTurn,
-            KeepsClientsApart,
+            IsolatesClients,
             S::CloseHeldUp,
             "upgrade; wait 1s; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
         ),
@@ -59,13 +59,13 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         (F::JoinsWithoutDeadline, EndsInTime, S::WaitsToRead, "upgrade; app shutdown"),
         (
             F::BroadcastAwaits,
-            KeepsClientsApart,
+            IsolatesClients,
             S::BroadcastHeldUp,
             "upgrade; stop reading; wait 1s; app broadcast text 64KiB x 4; 2: upgrade",
         ),
         (
             F::LockAcrossSend,
-            KeepsClientsApart,
+            IsolatesClients,
             S::OpeningHeldUp,
             "upgrade; stop reading; app broadcast text 64KiB x 4; 2: connect after 10ms; 2: upgrade",
         ),
@@ -81,34 +81,34 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             S::ServesNewcomers,
             "upgrade; app shutdown; 2: connect after 1s; 2: upgrade",
         ),
-        (F::AcceptsOn, ReturnsToRest, S::TasksAfterShutdown, "upgrade; app shutdown; close 1001"),
+        (F::AcceptsOn, FreesResources, S::TasksAfterShutdown, "upgrade; app shutdown; close 1001"),
         (
             F::OpeningsForgotten,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::DroppedAtShutdown,
             "first 9 bytes of upgrade; app shutdown; rest after 9 bytes of upgrade",
         ),
-        (F::AbortsEveryone, ClosesEveryone, S::DroppedAtShutdown, "upgrade; app shutdown"),
+        (F::AbortsEveryone, ClosesAllAtShutdown, S::DroppedAtShutdown, "upgrade; app shutdown"),
         (
             F::SkipsEverySecond,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::DroppedAtShutdown,
             "upgrade; wait 1s; app shutdown; 2: upgrade",
         ),
         (F::StopSeenAtAccept, ShutsDownInTime, S::WaitsForClients, "upgrade; app shutdown"),
         (F::StopSeenAtAccept, ShutsDownInTime, S::WaitsForNobody, "reset; app shutdown"),
-        (F::OpeningInAcceptLoop, KeepsClientsApart, S::OpeningHeldUp, "wait 1s; 2: upgrade"),
+        (F::OpeningInAcceptLoop, IsolatesClients, S::OpeningHeldUp, "wait 1s; 2: upgrade"),
         (F::CounterNotLowered, ShutsDownInTime, S::WaitsForNobody, "reset; app shutdown"),
-        (F::PermitLost, KeepsClientsApart, S::OpeningHeldUp, "fin; 2: fin; 3: upgrade; 3: wait 1s"),
+        (F::PermitLost, IsolatesClients, S::OpeningHeldUp, "fin; 2: fin; 3: upgrade; 3: wait 1s"),
         (
             F::SessionKept,
-            ReturnsToRest,
+            FreesResources,
             S::KeepsTasks,
             "upgrade; close 1000; 2: upgrade; 2: close 1000",
         ),
         (
             F::HistoryKept,
-            ReturnsToRest,
+            FreesResources,
             S::KeepsMemory,
             "upgrade; close 1000; 2: upgrade; 2: close 1000",
         ),
@@ -127,7 +127,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         (F::ClosesInTurn, ShutsDownInTime, S::WaitsForNobody, "upgrade; app keep; app shutdown"),
         (
             F::ClosesInTurn,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::ForgottenAtShutdown,
             "upgrade; app keep; app shutdown; 2: upgrade",
         ),
@@ -145,7 +145,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             "upgrade; wait 10s; app shutdown; 2: connect after 10s; 2: upgrade; 2: close",
         ),
         (F::DeadlineForEach, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
-        (F::DeadlineForEach, QuietApplication, S::NeverTold, "upgrade; app shutdown"),
+        (F::DeadlineForEach, ReportsEndCorrectly, S::NeverTold, "upgrade; app shutdown"),
         (
             F::DeadlineForEach,
             RefusesIllegal,
@@ -168,19 +168,19 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         ),
         (
             F::BroadcastAwaits,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::ForgottenAtShutdown,
             "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
         ),
         (
             F::BroadcastAwaits,
-            KeepsClientsApart,
+            IsolatesClients,
             S::OpeningHeldUp,
             "upgrade; stop reading; wait 1s; app broadcast text 64KiB x 4; 2: connect after 1010ms; 2: upgrade",
         ),
         (
             F::BroadcastAwaits,
-            KeepsClientsApart,
+            IsolatesClients,
             S::CloseHeldUp,
             "upgrade; close; app broadcast text x 3; wait 100ms; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
         ),
@@ -204,19 +204,19 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         ),
         (
             F::LockAcrossSend,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::ForgottenAtShutdown,
             "upgrade; app keep; close; app broadcast text x 3; app shutdown; 2: upgrade",
         ),
         (
             F::LockAcrossSend,
-            KeepsClientsApart,
+            IsolatesClients,
             S::BroadcastHeldUp,
             "upgrade; stop reading; wait 1s; app broadcast text 64KiB x 4; 2: upgrade",
         ),
         (
             F::LockAcrossSend,
-            KeepsClientsApart,
+            IsolatesClients,
             S::CloseHeldUp,
             "upgrade; close; app broadcast text x 3; wait 100ms; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
         ),
@@ -228,38 +228,33 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         ),
         (
             F::LockAcrossSend,
-            ReturnsToRest,
+            FreesResources,
             S::TasksAfterShutdown,
             "upgrade; app keep; close; app broadcast text; app shutdown",
         ),
         (
             F::AcceptsOn,
-            ClosesEveryone,
+            ClosesAllAtShutdown,
             S::ForgottenAtShutdown,
             "upgrade; await end; 2: app shutdown",
         ),
         (
             F::OpeningsForgotten,
-            QuietApplication,
+            ReportsEndCorrectly,
             S::NeverTold,
             "wait 10s; app shutdown; 2: connect after 10s; 2: upgrade",
         ),
-        (
-            F::AbortsEveryone,
-            LetsThePoliteFinish,
-            S::EndsWithClose,
-            "upgrade; app close; app shutdown",
-        ),
-        (F::AbortsEveryone, QuietApplication, S::NeverTold, "upgrade; app shutdown"),
+        (F::AbortsEveryone, WaitsForAnswer, S::EndsWithClose, "upgrade; app close; app shutdown"),
+        (F::AbortsEveryone, ReportsEndCorrectly, S::NeverTold, "upgrade; app shutdown"),
         (
             F::SkipsEverySecond,
-            KeepsClientsApart,
+            IsolatesClients,
             S::CloseHeldUp,
             "upgrade; wait 1s; app shutdown; 2: upgrade; 2: await close; 2: close 1001",
         ),
         (
             F::SkipsEverySecond,
-            QuietApplication,
+            ReportsEndCorrectly,
             S::NeverTold,
             "upgrade; wait 1s; app shutdown; 2: upgrade",
         ),
@@ -269,7 +264,7 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             S::ShutsDownLate,
             "upgrade; app shutdown; 2: connect after 8s",
         ),
-        (F::StopSeenAtAccept, ClosesEveryone, S::ForgottenAtShutdown, "upgrade; app shutdown"),
+        (F::StopSeenAtAccept, ClosesAllAtShutdown, S::ForgottenAtShutdown, "upgrade; app shutdown"),
     ]
 };
 

@@ -95,7 +95,7 @@ fn the_exported_file_exits_with_1_on_the_bad_server_and_with_0_on_the_fixed_one(
 #[ignore = "real time: .ci/run plays it"]
 fn what_a_client_can_see_alone_is_exported_and_told_from_the_reference() {
     use Cause::{AppClose, ClientClose, ClientViolation};
-    use Invariant::{AcceptsLegal, LegalClose, LetsThePoliteFinish, RefusesIllegal, SendsClose};
+    use Invariant::{AcceptsLegal, LegalClose, RefusesIllegal, SendsClose, WaitsForAnswer};
     use Symptom::{
         EndsWithClose, RefusesBareCode, RefusesSilently, ServesBadText, ServesOneByteClose,
         ServesUnmasked,
@@ -131,13 +131,7 @@ fn what_a_client_can_see_alone_is_exported_and_told_from_the_reference() {
             RefusesSilently,
             "upgrade\nunmasked ping\n",
         ),
-        (
-            "drops-behind-own-close",
-            LetsThePoliteFinish,
-            AppClose,
-            EndsWithClose,
-            "upgrade\napp close\n",
-        ),
+        ("drops-behind-own-close", WaitsForAnswer, AppClose, EndsWithClose, "upgrade\napp close\n"),
         ("drops-at-close", SendsClose, AppClose, Symptom::DropsAtClose, "upgrade\napp close\n"),
         ("sends-part-of-close", SendsClose, AppClose, Symptom::PartOfClose, "upgrade\napp close\n"),
         (

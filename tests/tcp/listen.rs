@@ -166,11 +166,11 @@ fn the_reference_client_is_clean_and_its_faults_are_found_over_tcp() {
         ("/close-waits-for-ever", "ends-in-time"),
         ("/waits-for-fin-for-ever", "ends-in-time"),
         ("/close-hangs", "close-returns"),
-        ("/same-mask", "masks-afresh"),
-        ("/no-mask", "frames-well"),
+        ("/same-mask", "fresh-masking-key"),
+        ("/no-mask", "sends-valid-frames"),
         ("/never-answers", "answers-close"),
         ("/answers-normal", "echoes-code"),
-        ("/ends-tcp-first", "waits-for-the-server"),
+        ("/ends-tcp-first", "lets-server-close-tcp"),
     ] {
         let found = rules(fault);
         assert!(found.iter().any(|found| found == rule), "{fault}: {found:?}");

@@ -59,10 +59,10 @@ fn every_bad_server_is_found_by_its_rule() {
         ("waits", 60, "ends-in-time: the server's own Close: silent"),
         ("keeps-tcp", 60, "ends-in-time: the client's Close: silent"),
         ("silent", 60, "ends-in-time: the client's Close: silent"),
-        ("drip", 60, "ends-in-time: the server's own Close: dripping"),
+        ("drip", 60, "ends-in-time: the server's own Close: still sending"),
         ("cuts", 60, "answers-close: the client's Close: -"),
         ("resets", 60, "answers-close: the client's Close: -"),
-        ("hangs-up", 60, "lets-the-polite-finish: "),
+        ("hangs-up", 60, "waits-for-answer: "),
     ] {
         let server = bad(fault, "1");
         let options = format!("--scripts {scripts} --close-within 1s --slack 800ms");

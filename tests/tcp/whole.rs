@@ -79,7 +79,7 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
         ("in-turn 0.8", IDLE, "shuts-down-in-time", "connection"),
         ("late 0.8", "upgrade\napp shutdown\n", "shuts-down-in-time", "late, at"),
         ("deaf", "app shutdown\n", "shuts-down-in-time", "although no connection is open"),
-        ("forgets", IDLE, "closes-everyone", "without a Close"),
+        ("forgets", IDLE, "closes-all-at-shutdown", "without a Close"),
         (
             "accepts 2",
             "upgrade\napp shutdown\n2: connect after 500ms\n2: upgrade\n",
@@ -105,7 +105,7 @@ fn node_behind_an_http_server_does_not_shut_down_unless_it_terminates_clients() 
 /// The script's connections are the kinds of clients of a wave.
 fn leak(fault: &str) -> Run {
     let desk = Desk::new();
-    let leaks = include_str!("../artifacts/returns-to-rest.toml");
+    let leaks = include_str!("../artifacts/frees-resources.toml");
     desk.write("leak.toml", leaks);
     run(&desk, &whole(fault), "replay leak.toml")
 }
@@ -114,7 +114,7 @@ fn leak(fault: &str) -> Run {
 #[ignore = "real time: .ci/run plays it"]
 fn a_descriptor_a_connection_is_found_within_five_waves_and_a_cache_that_fills_once_is_not() {
     let leaks = leak("leaks");
-    shows(&leaks, "returns-to-rest", "keeps 1.0 descriptors for each connection that has ended");
+    shows(&leaks, "frees-resources", "keeps 1.0 descriptors for each connection that has ended");
     assert_eq!(leaks.out.matches("40 have ended").count(), 5, "{leaks:?}");
     let threads = leak("leaks-threads");
     shows(&threads, "different", "keeps 1.0 threads for each connection that has ended");
@@ -139,7 +139,7 @@ close 1000
 #[ignore = "real time: .ci/run plays it"]
 fn a_lock_held_across_a_send_is_found_and_its_fix_is_clean() {
     let hub = replay(ISOLATION, &whole("hub"), "");
-    shows(&hub, "keeps-clients-apart", "because of another one");
+    shows(&hub, "isolates-clients", "because of another one");
     is_clean(&replay(ISOLATION, &whole("hub-apart"), ""));
 }
 

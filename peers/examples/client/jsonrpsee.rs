@@ -85,7 +85,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "a client that is dropped closes without waiting for the server",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \
                   close the connection at any time after sending and receiving a Close message",

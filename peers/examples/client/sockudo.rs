@@ -79,7 +79,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::SilentAfterClose),
+            pattern: Pattern::of(Invariant::NoDataAfterClose),
             reason: "the library takes messages of the application behind its answer to a Close \
                      that waits for room",
             rfc: "5.5.1: The application MUST NOT send any more data frames after sending a \
@@ -93,7 +93,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "behind a Close the library reads nothing more: TCP ends as soon as both \
                      Closes are there",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \

@@ -130,7 +130,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "the library ends its sending side with its Close, an answer too",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \
                   close the connection at any time after sending and receiving a Close message",

@@ -77,7 +77,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "the library ends its stream with the server's Close, and `close()` shuts \
                      it down at once",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \

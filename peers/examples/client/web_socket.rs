@@ -214,7 +214,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "the library takes 1014 for a violation, behind which nothing is read",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \
                   close the connection at any time after sending and receiving a Close message",

@@ -122,7 +122,7 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
-            pattern: Pattern::of(Invariant::WaitsForTheServer),
+            pattern: Pattern::of(Invariant::LetsServerCloseTcp),
             reason: "behind a Close the library reads nothing more: TCP ends as soon as both \
                      Closes are there",
             rfc: "5.5.1: the client SHOULD wait for the server to close the connection but MAY \

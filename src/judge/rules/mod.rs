@@ -13,36 +13,36 @@ mod accepts_legal;
 mod answers_close;
 mod bounded_memory;
 mod close_returns;
-mod closes_everyone;
+mod closes_all_at_shutdown;
 mod closes_once;
 mod connects_in_time;
+mod delivers_every_message;
 mod echoes_code;
 mod ends_in_time;
-mod frames_well;
-mod hands_on_every_message;
+pub(super) mod frees_resources;
+mod fresh_masking_key;
 mod handshake_in_time;
 mod idle_in_time;
-pub(super) mod keeps_clients_apart;
+pub(super) mod isolates_clients;
 mod legal_close;
-mod lets_the_polite_finish;
-mod masks_afresh;
+mod lets_server_close_tcp;
+mod linear_work;
+mod no_data_after_close;
 mod no_leak;
 mod no_panic;
 mod no_silent_end;
 mod no_spin;
-mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
-pub(super) mod returns_to_rest;
+mod reports_end_correctly;
 mod sends_close;
 mod sends_every_message;
+mod sends_valid_frames;
 mod shuts_down_in_time;
-mod silent_after_close;
 mod stops_accepting;
-mod waits_for_the_server;
-mod work_in_proportion;
+mod waits_for_answer;
 
-pub use work_in_proportion::is_out_of_proportion;
+pub use linear_work::is_out_of_proportion;
 
 use super::excuses;
 use crate::bounds::Bounds;
@@ -163,30 +163,30 @@ pub const RULES: &[Rule] = &[
     sends_close::RULE,
     no_silent_end::RULE,
     closes_once::RULE,
-    silent_after_close::RULE,
+    no_data_after_close::RULE,
     legal_close::RULE,
     refuses_illegal::RULE,
     accepts_legal::RULE,
     echoes_code::RULE,
-    lets_the_polite_finish::RULE,
-    frames_well::RULE,
-    quiet_application::RULE,
+    waits_for_answer::RULE,
+    sends_valid_frames::RULE,
+    reports_end_correctly::RULE,
     sends_every_message::RULE,
-    hands_on_every_message::RULE,
+    delivers_every_message::RULE,
     no_panic::RULE,
     no_spin::RULE,
     no_leak::RULE,
     bounded_memory::RULE,
-    work_in_proportion::RULE,
+    linear_work::RULE,
     shuts_down_in_time::RULE,
-    closes_everyone::RULE,
-    keeps_clients_apart::RULE,
+    closes_all_at_shutdown::RULE,
+    isolates_clients::RULE,
     stops_accepting::RULE,
-    returns_to_rest::RULE,
+    frees_resources::RULE,
     connects_in_time::RULE,
     close_returns::RULE,
-    masks_afresh::RULE,
-    waits_for_the_server::RULE,
+    fresh_masking_key::RULE,
+    lets_server_close_tcp::RULE,
 ];
 
 impl Invariant {

@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// An end at the application's close is `sends-close`'s, and one at a shutdown `closes-everyone`'s; the end of a connection that the client
+/// An end at the application's close is `sends-close`'s, and one at a shutdown `closes-all-at-shutdown`'s; the end of a connection that the client
 /// wanted to end, by a Close, FIN or a violation, is judged by other rules.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(unprovoked(case.view));

@@ -60,7 +60,7 @@ impl Campaign {
             let mut exchange = player.play(&script)?;
             exchange.work = Some(work);
             let violations = judge(&exchange, &self.bounds).violations;
-            let is_work = |invariant| invariant == Invariant::WorkInProportion;
+            let is_work = |invariant| invariant == Invariant::LinearWork;
             let found =
                 violations.into_iter().find(|violation| is_work(violation.identity.invariant()));
             findings.extend(found.map(|violation| Finding {

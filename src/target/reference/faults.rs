@@ -1,6 +1,6 @@
 //! Planted faults: the habits of a server that closes well, as real servers get them wrong.
 //!
-//! Each says the class of bugs that it stands for (`docs/invariants.md` has them) and the
+//! Each says the class of bugs that it stands for (`docs/rules.md` has them) and the
 //! problems that it shows. They are the proof that the judge bites: a test plays campaigns
 //! against all of them and finds exactly what is declared here, and a bench says how many
 //! scripts that takes. On the command line each is a target `reference/FAULT`, tested
@@ -281,7 +281,7 @@ faults! {
     }
     /// The transport is dropped right behind the own Close.
     DropsBehindOwnClose = "drops-behind-own-close" in OneLoop, class 'D',
-    shows [LetsThePoliteFinish: EndsWithClose, LetsThePoliteFinish: ResetDestroysClose] {
+    shows [WaitsForAnswer: EndsWithClose, WaitsForAnswer: ResetDestroysClose] {
         fn is_done(&self, session: &Session) -> bool {
             CorrectHabits.is_done(session)
                 || (session.phase == (Phase::Closing { client_done: false }) && session.queue.is_empty())
@@ -326,7 +326,7 @@ faults! {
     }
     /// A message that is too big is an error, and an error drops the transport.
     DropsOnBigMessage = "drops-on-big-message" in OneLoop, class 'D',
-    shows [NoSilentEnd: EndsSilently, LetsThePoliteFinish: EndsWithClose] {
+    shows [NoSilentEnd: EndsSilently, WaitsForAnswer: EndsWithClose] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             if bytes >= 16 << 10 {
                 session.phase = Phase::Over;
@@ -383,7 +383,7 @@ faults! {
     DropsUnread = "drops-unread" in OneLoop, class 'D',
     shows [
         EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
-        LetsThePoliteFinish: ResetDestroysClose, LetsThePoliteFinish: EndsWithClose
+        WaitsForAnswer: ResetDestroysClose, WaitsForAnswer: EndsWithClose
     ] {
         fn reads(&self, session: &Session) -> bool {
             CorrectHabits.reads(session) && session.to_send().is_none()
@@ -396,7 +396,7 @@ faults! {
 
     /// The server takes a message that crosses its Close for the answer, and closes the socket.
     TakesMessageForAnswer = "takes-message-for-answer" in OneLoop, class 'D',
-    shows [LetsThePoliteFinish: EndsWithClose] {
+    shows [WaitsForAnswer: EndsWithClose] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
             CorrectHabits.received_frame(session, opcode, now);
             let waits = session.phase == (Phase::Closing { client_done: false });
@@ -658,7 +658,7 @@ faults! {
     }
     /// A Close without a code is reported as one with 1000.
     TellsNoCodeAs1000 = "tells-no-code-as-1000" in OneLoop, class 'H',
-    shows [QuietApplication: ToldOtherCode] {
+    shows [ReportsEndCorrectly: ToldOtherCode] {
         fn reported_code(&self, code: Option<u16>) -> Option<u16> {
             code.map(|code| if code == 1005 { 1000 } else { code })
         }
@@ -734,10 +734,10 @@ faults! {
     }
     /// The application goes on sending while the connection closes.
     SendsWhileClosing = "sends-while-closing" in SplitTasks, class 'J',
-    shows [SilentAfterClose: DataBehindClose, SilentAfterClose: ControlBehindClose] at obeys {}
+    shows [NoDataAfterClose: DataBehindClose, NoDataAfterClose: ControlBehindClose] at obeys {}
     /// Behind the client's Close it goes on reading frames, answering pings and giving data.
     ReadsOnBehindClose = "reads-on-behind-close" in OneLoop, class 'J',
-    shows [SilentAfterClose: ControlBehindClose, QuietApplication: GivenDataBehindClose] {
+    shows [NoDataAfterClose: ControlBehindClose, ReportsEndCorrectly: GivenDataBehindClose] {
         fn decodes_in(&self, phase: Phase) -> bool {
             matches!(phase, Phase::Open | Phase::Closing { .. })
         }
@@ -745,7 +745,7 @@ faults! {
 
     /// A line break is written behind the Close.
     EndsWithALineBreak = "ends-with-a-line-break" in OneLoop, class 'J',
-    shows [SilentAfterClose: NoFrameBehindClose] {
+    shows [NoDataAfterClose: NoFrameBehindClose] {
         fn queued(&self, session: &mut Session, _: Instant) {
             if session.is_open() && session.close_at.is_some() {
                 session.queue.extend_from_slice(b"\r\n");
@@ -758,12 +758,12 @@ faults! {
     /// The reader's news of the client's Close wakes who waits for it, and is lost where
     /// nobody does at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
-    shows [EndsInTime: OwnTimer, QuietApplication: ToldOtherCode] at reads_close {}
+    shows [EndsInTime: OwnTimer, ReportsEndCorrectly: ToldOtherCode] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     shows [
         AnswersClose: EmptyClose, RefusesIllegal: ServesReservedBits,
-        RefusesIllegal: RefusesSilently, FramesWell: NoFrame
+        RefusesIllegal: RefusesSilently, SendsValidFrames: NoFrame
     ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',
@@ -873,14 +873,14 @@ faults! {
     shows [NoLeak: TaskLeft] at start {}
     /// An end that comes as an error is returned early, before anybody is told.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
-    shows [QuietApplication: NeverTold] {
+    shows [ReportsEndCorrectly: NeverTold] {
         fn reports_errors(&self) -> bool {
             false
         }
     }
     /// The session ends, and so does the connection, and both tell.
     TellsTwice = "tells-twice" in OneLoop, class 'L',
-    shows [QuietApplication: ToldTwice] {
+    shows [ReportsEndCorrectly: ToldTwice] {
         fn end_reports(&self) -> u32 {
             2
         }
@@ -908,7 +908,7 @@ faults! {
 
     /// A request of up to 512 KiB is searched for its end from its start, with every piece of it.
     SearchesHeadAgain = "searches-head-again" in OneLoop, class 'N',
-    shows [WorkInProportion: HeadInPieces] {
+    shows [LinearWork: HeadInPieces] {
         fn head_search_start(&self, _: usize) -> usize {
             0
         }
@@ -918,7 +918,7 @@ faults! {
     }
     /// A frame of up to 448 KiB is joined anew with every piece of it.
     JoinsPiecesAgain = "joins-pieces-again" in OneLoop, class 'M',
-    shows [WorkInProportion: MessageInPieces] {
+    shows [LinearWork: MessageInPieces] {
         fn received_part_of_frame(&self, session: &mut Session, bytes: &[u8]) {
             join_anew(&mut session.kept, bytes);
         }
@@ -929,14 +929,14 @@ faults! {
     }
     /// A message of up to 448 KiB is joined anew with every fragment of it.
     JoinsFragmentsAgain = "joins-fragments-again" in OneLoop, class 'M',
-    shows [WorkInProportion: MessageInFragments] {
+    shows [LinearWork: MessageInFragments] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             join_anew(&mut session.message, &vec![0; usize::try_from(bytes).unwrap_or_default()]);
         }
     }
     /// The log of a connection, of up to 448 KiB, is copied with every message.
     CopiesLogAgain = "copies-log-again" in OneLoop, class 'M',
-    shows [WorkInProportion: ManyMessages] {
+    shows [LinearWork: ManyMessages] {
         fn received_message(&self, session: &mut Session, bytes: u64) {
             join_anew(&mut session.kept, &vec![0; usize::try_from(bytes).unwrap_or_default()]);
         }
@@ -960,7 +960,7 @@ faults! {
     ForgetsWhatFollowsRequest = "forgets-what-follows-request" in OneLoop, class 'O',
     shows [
         EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
-        HandsOnEveryMessage: MessageWithheld
+        DeliversEveryMessage: MessageWithheld
     ] {
         fn bytes_after_request<'a>(&self, _: &'a [u8]) -> &'a [u8] {
             &[]
@@ -973,7 +973,7 @@ faults! {
         RefusesIllegal: ServesReservedOpcode, RefusesIllegal: ServesFragmentedControl,
         RefusesIllegal: ServesLongControl, RefusesIllegal: ServesUnmasked,
         RefusesIllegal: ServesInterruptedMessage, RefusesIllegal: ServesBadText,
-        QuietApplication: ToldOtherCode, HandsOnEveryMessage: MessageWithheld
+        ReportsEndCorrectly: ToldOtherCode, DeliversEveryMessage: MessageWithheld
     ] {
         fn decodes_whole_reads(&self) -> bool {
             false
@@ -1046,14 +1046,14 @@ faults! {
     }
     /// The application is told 1006, an abnormal closure, of every end.
     AlwaysTells1006 = "always-tells-1006" in OneLoop, class 'Q',
-    shows [QuietApplication: ToldOtherCode] {
+    shows [ReportsEndCorrectly: ToldOtherCode] {
         fn reported_code(&self, _: Option<u16>) -> Option<u16> {
             Some(1006)
         }
     }
     /// The application is told 1000, a normal closure, where no Close came.
     TellsLossAs1000 = "tells-loss-as-1000" in OneLoop, class 'Q',
-    shows [QuietApplication: CodeWithoutClose] {
+    shows [ReportsEndCorrectly: CodeWithoutClose] {
         fn reported_code(&self, code: Option<u16>) -> Option<u16> {
             Some(code.unwrap_or(1000))
         }
@@ -1125,7 +1125,7 @@ faults! {
     }
     /// A message is handed on with the next read; a Close in the same read is dealt with first.
     CloseOvertakesMessages = "close-overtakes-messages" in OneLoop, class 'R',
-    shows [HandsOnEveryMessage: MessageWithheld] {
+    shows [DeliversEveryMessage: MessageWithheld] {
         fn hands_on(&self, session: &mut Session, bytes: u64, _: u64) {
             session.waiting.push(u32::try_from(bytes).unwrap_or(u32::MAX));
         }
@@ -1135,14 +1135,14 @@ faults! {
     }
     /// Of a message in fragments the last is handed on.
     HandsOnLastFragment = "hands-on-last-fragment" in OneLoop, class 'R',
-    shows [HandsOnEveryMessage: GivenPart] {
+    shows [DeliversEveryMessage: GivenPart] {
         fn hands_on(&self, session: &mut Session, _: u64, last: u64) {
             session.give(last);
         }
     }
     /// A message in fragments, which took longer to put together, is handed on behind the next.
     FragmentsFallBehind = "fragments-fall-behind" in OneLoop, class 'R',
-    shows [HandsOnEveryMessage: GivenOutOfOrder] {
+    shows [DeliversEveryMessage: GivenOutOfOrder] {
         fn hands_on(&self, session: &mut Session, bytes: u64, last: u64) {
             if bytes == last {
                 session.give(bytes);
@@ -1168,7 +1168,7 @@ faults! {
     }
     /// A message in fragments is handed on where its last fragment comes, and as a whole.
     HandsOnFragmentsTwice = "hands-on-fragments-twice" in OneLoop, class 'R',
-    shows [HandsOnEveryMessage: GivenTwice] {
+    shows [DeliversEveryMessage: GivenTwice] {
         fn hands_on(&self, session: &mut Session, bytes: u64, last: u64) {
             session.give(bytes);
             if bytes != last {
@@ -1181,21 +1181,21 @@ faults! {
 
     /// The server masks its frames as the client must.
     MasksFrames = "masks-frames" in OneLoop, class 'J',
-    shows [FramesWell: WrongMask] {
+    shows [SendsValidFrames: WrongMask] {
         fn frame(&self, opcode: Opcode) -> FrameHead {
             FrameHead::client(opcode)
         }
     }
     /// Every length is written in 16 bits.
     WritesWideLengths = "writes-wide-lengths" in OneLoop, class 'J',
-    shows [FramesWell: WideLength] {
+    shows [SendsValidFrames: WideLength] {
         fn frame(&self, opcode: Opcode) -> FrameHead {
             FrameHead { length: LengthForm::Bits16, ..FrameHead::server(opcode) }
         }
     }
     /// The accept hash is of the key as it should be, but in small letters.
     LowersAcceptHash = "lowers-accept-hash" in OneLoop, class 'O',
-    shows [FramesWell: WrongAccept] {
+    shows [SendsValidFrames: WrongAccept] {
         fn accept(&self, hash: String) -> String {
             hash.to_ascii_lowercase()
         }

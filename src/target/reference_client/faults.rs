@@ -38,27 +38,27 @@ planted! {
         /// The application's close does not return when the connection has ended.
         CloseHangs = "close-hangs", shows [CloseReturns: CloseHangs];
         /// The application is not told of the end.
-        NeverTells = "never-tells", shows [QuietApplication: NeverTold];
+        NeverTells = "never-tells", shows [ReportsEndCorrectly: NeverTold];
         /// The application is told twice of the end.
-        TellsTwice = "tells-twice", shows [QuietApplication: ToldTwice];
+        TellsTwice = "tells-twice", shows [ReportsEndCorrectly: ToldTwice];
         /// A Close without a code is told as 1000.
-        TellsNormalForNone = "tells-normal-for-none", shows [QuietApplication: ToldOtherCode];
+        TellsNormalForNone = "tells-normal-for-none", shows [ReportsEndCorrectly: ToldOtherCode];
         /// Where no Close came, the application is told the code of the client's own.
-        TellsOwnCode = "tells-own-code", shows [QuietApplication: CodeWithoutClose];
+        TellsOwnCode = "tells-own-code", shows [ReportsEndCorrectly: CodeWithoutClose];
         /// Where no Close came, the application is told 1005, as if one without a code had.
-        TellsLossAsNone = "tells-loss-as-none", shows [QuietApplication: CodeWithoutClose];
+        TellsLossAsNone = "tells-loss-as-none", shows [ReportsEndCorrectly: CodeWithoutClose];
         /// All frames have the same mask.
-        SameMask = "same-mask", shows [MasksAfresh: SameKey];
+        SameMask = "same-mask", shows [FreshMaskingKey: SameKey];
         /// Frames have no mask.
-        NoMask = "no-mask", shows [FramesWell: WrongMask];
+        NoMask = "no-mask", shows [SendsValidFrames: WrongMask];
         /// A server's frame may have a mask.
         TakesMasked = "takes-masked", shows [
             RefusesIllegal: ServesMasked, RefusesIllegal: RefusesWithOtherCode, ReleasesInTime: OwnTimer
         ];
         /// TCP ends as soon as both Closes are there.
-        EndsTcpFirst = "ends-tcp-first", shows [WaitsForTheServer: EndsTcpFirst];
+        EndsTcpFirst = "ends-tcp-first", shows [LetsServerCloseTcp: EndsTcpFirst];
         /// The own side is shut down right behind the own Close.
-        HalfClosesBehindItsClose = "half-closes", shows [WaitsForTheServer: EndsTcpFirst];
+        HalfClosesBehindItsClose = "half-closes", shows [LetsServerCloseTcp: EndsTcpFirst];
         /// A pong that comes while closing panics.
         PongPanics = "pong-panics", shows [NoPanic: Panics];
     }

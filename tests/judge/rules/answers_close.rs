@@ -26,7 +26,7 @@ fn a_close_that_was_read_gets_a_whole_close_before_the_end() {
 fn an_answer_behind_a_fragment_out_of_place_is_not_missed() {
     let lone = [0x80, 1, b'x'];
     let answered = asked().server_bytes(lone).server(BYE).server_drops();
-    assert_eq!(answered.broken(), [Invariant::FramesWell]);
+    assert_eq!(answered.broken(), [Invariant::SendsValidFrames]);
 }
 
 #[test]

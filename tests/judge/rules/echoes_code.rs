@@ -54,7 +54,7 @@ fn an_answer_that_is_half_sent_or_masked_has_no_code_to_compare() {
         half.breaks(Invariant::AnswersClose);
     }
     let masked = masked((Opcode::CLOSE, &close(1001, b"")));
-    closed_with(1000).server_bytes(masked).server_drops().breaks(Invariant::FramesWell);
+    closed_with(1000).server_bytes(masked).server_drops().breaks(Invariant::SendsValidFrames);
 }
 
 #[test]

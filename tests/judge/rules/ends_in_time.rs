@@ -52,8 +52,8 @@ fn who_was_in_time_by_the_end_of_a_bad_frame_was_late_for_its_half() {
     for ms in [6003, 8002] {
         assert_eq!(late(3000, ms), (Some(Condition::HalfSent), Level::Should), "at {ms} ms");
     }
-    assert_eq!(late(3000, 8003), (Some(Condition::Dripping), Level::Must));
-    assert_eq!(late(1000, 6003).0, Some(Condition::Dripping), "in two segments, at once");
+    assert_eq!(late(3000, 8003), (Some(Condition::StillSending), Level::Must));
+    assert_eq!(late(1000, 6003).0, Some(Condition::StillSending), "in two segments, at once");
 }
 
 #[test]

@@ -4,21 +4,21 @@
 mod accepts_legal;
 mod answers_close;
 mod closes_once;
+mod delivers_every_message;
 mod echoes_code;
 mod ends_in_time;
-mod frames_well;
-mod hands_on_every_message;
 mod handshake_and_idle_in_time;
 mod legal_close;
-mod lets_the_polite_finish;
+mod no_data_after_close;
 mod no_silent_end;
 mod process;
-mod quiet_application;
 mod refuses_illegal;
 mod releases_in_time;
+mod reports_end_correctly;
 mod sends_close;
 mod sends_every_message;
-mod silent_after_close;
+mod sends_valid_frames;
+mod waits_for_answer;
 mod whole_server;
 
 use hangup::verdict::Invariant;

@@ -1,4 +1,4 @@
-//! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`, `work-in-proportion`: the server as a program.
+//! `no-panic`, `no-spin`, `no-leak`, `bounded-memory`, `linear-work`: the server as a program.
 
 use crate::story::{Act, BYE, Story, TEXT, asked, causes, owing};
 use hangup::exchange::{Delivery, Time, What, Work, WorkPoint};
@@ -107,7 +107,7 @@ fn a_panic_names_what_led_to_it_and_a_death_behind_it_hides_no_other_cause() {
     let cause = Some(Cause::ClientClose);
     assert_eq!(asked().panics().breaks(Invariant::NoPanic).identity.cause(), cause);
     let story = asked().server(BYE).server(TEXT).aborts();
-    assert_eq!(story.broken(), [Invariant::SilentAfterClose, Invariant::NoPanic]);
+    assert_eq!(story.broken(), [Invariant::NoDataAfterClose, Invariant::NoPanic]);
     let causes = judge(&story.exchange, &story.bounds).violations;
     assert_eq!([causes[0].identity.cause(), causes[1].identity.cause()], [cause, None]);
 }
@@ -139,14 +139,14 @@ fn work_is_out_of_proportion_where_two_doublings_in_a_row_take_three_times_as_lo
     ] {
         head(micros).is_clean();
     }
-    let found = head([107_000, 430_000, 1_720_000]).breaks(Invariant::WorkInProportion);
+    let found = head([107_000, 430_000, 1_720_000]).breaks(Invariant::LinearWork);
     assert_eq!((found.level, found.identity.cause()), (Level::Should, None));
     assert_eq!(
         found.fact,
         "takes over three times the processor time for twice the bytes, and again for twice as many: a \
          head in pieces of 64 B"
     );
-    head([500, 2_000, 8_000]).breaks(Invariant::WorkInProportion);
+    head([500, 2_000, 8_000]).breaks(Invariant::LinearWork);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn work_out_of_proportion_is_told_apart_by_what_costs_it() {
         (Delivery::Fragments, Symptom::MessageInFragments),
         (Delivery::Messages, Symptom::ManyMessages),
     ] {
-        let found = took(delivery, [10_000, 40_000, 160_000]).breaks(Invariant::WorkInProportion);
+        let found = took(delivery, [10_000, 40_000, 160_000]).breaks(Invariant::LinearWork);
         assert_eq!(found.identity.symptom(), Some(symptom));
     }
 }

@@ -169,7 +169,7 @@ fn who_returned_crashed_or_may_refuse_what_came_is_not_judged() {
     // Frames that cannot be trusted say nothing about messages.
     let masked = encoded(FrameHead::client(Opcode::TEXT), b"a");
     let masked = sending(&["a"]).app_closes().server_bytes(masked).server_closes(1000);
-    masked.later(5).server_drops().breaks(Invariant::FramesWell);
+    masked.later(5).server_drops().breaks(Invariant::SendsValidFrames);
 }
 
 #[test]

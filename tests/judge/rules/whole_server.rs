@@ -208,7 +208,7 @@ fn a_shutdown_that_waits_for_clients_says_for_how_many_and_what_they_do() {
     let deaf = Server::with_clients(2).on(1, What::StoppedReading).at(1000).told();
     let deaf = deaf.server(1, GOING_AWAY).closes(0).quiet();
     let found = deaf.breaks(Invariant::ShutsDownInTime, Symptom::WaitsForClients);
-    assert_eq!(found.identity.condition(), Some(Condition::Deaf));
+    assert_eq!(found.identity.condition(), Some(Condition::NotReading));
     assert_eq!(found.fact, "does not shut down while 1 connection is open");
 }
 
@@ -218,14 +218,14 @@ fn every_connection_gets_a_close_when_the_server_shuts_down() {
     told().closes(1).returns().is_clean();
     told().server(1, BYE).client(1, BYE).drops(1).returns().is_clean();
     let dropped = told().drops(1).returns();
-    let found = dropped.breaks(Invariant::ClosesEveryone, Symptom::DroppedAtShutdown);
+    let found = dropped.breaks(Invariant::ClosesAllAtShutdown, Symptom::DroppedAtShutdown);
     assert_eq!(
         (found.connection, found.identity.cause()),
         (ConnectionId(1), Some(Cause::Shutdown))
     );
     assert_eq!(dropped.broken().len(), 1, "a silent end at a shutdown is one finding");
     let forgotten = told().returns().at(8000).on(1, What::Froze);
-    let found = forgotten.breaks(Invariant::ClosesEveryone, Symptom::ForgottenAtShutdown);
+    let found = forgotten.breaks(Invariant::ClosesAllAtShutdown, Symptom::ForgottenAtShutdown);
     assert_eq!(found.connection, ConnectionId(1));
     told().returns().at(7000).on(1, What::Froze).is_clean();
 }
@@ -253,7 +253,7 @@ fn an_opening_that_the_shutdown_meets_ends_or_gets_a_close() {
     opening().drops(1).returns().is_clean();
     opening().opens(1).closes(1).returns().is_clean();
     let dropped = opening().opens(1).at(6000).drops(1).returns();
-    dropped.breaks(Invariant::ClosesEveryone, Symptom::DroppedAtShutdown);
+    dropped.breaks(Invariant::ClosesAllAtShutdown, Symptom::DroppedAtShutdown);
 }
 
 /// A second client that connects 100 ms after the shutdown was told.
@@ -369,7 +369,7 @@ fn no_task_is_left_when_the_shutdown_is_over() {
         server.at(7000).does(What::Rests { tasks, heap: None })
     };
     over(0).is_clean();
-    over(1).breaks(Invariant::ReturnsToRest, Symptom::TasksAfterShutdown);
+    over(1).breaks(Invariant::FreesResources, Symptom::TasksAfterShutdown);
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         excuse: Excuse::ClientGone,
-        rule: Invariant::QuietApplication,
+        rule: Invariant::ReportsEndCorrectly,
         script: "upgrade\nclose 1001\nreset",
         faulty: server(|session, seen| match seen {
             Seen::Opened => session.note(Note::Reports),
@@ -253,7 +253,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         excuse: Excuse::WaitedForRoom,
-        rule: Invariant::LetsThePoliteFinish,
+        rule: Invariant::WaitsForAnswer,
         script: "upgrade\nstop reading\napp send text 8189B\napp close 1000\nwait 2s\nresume reading",
         faulty: server(|session, seen| match seen {
             Seen::Command(Command::Close(..)) => session.answer(1000),
@@ -342,7 +342,7 @@ pub const PERMANENT: &[(Excuse, Invariant, &str, Server)] = &[
     ),
     (
         Excuse::ServerClosedFirst,
-        Invariant::QuietApplication,
+        Invariant::ReportsEndCorrectly,
         "upgrade\nwait 1s\nclose 3000",
         server(|session, seen| match seen {
             Seen::Opened => {
@@ -359,7 +359,7 @@ pub const PERMANENT: &[(Excuse, Invariant, &str, Server)] = &[
     ),
     (
         Excuse::ServerFailed,
-        Invariant::LetsThePoliteFinish,
+        Invariant::WaitsForAnswer,
         "upgrade\nwait 1s",
         server(|session, seen| match seen {
             Seen::Opened => session.after(LATER),

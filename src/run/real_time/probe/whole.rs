@@ -173,7 +173,7 @@ impl Probe {
         outcome.held = held_after(&exchange);
         let waves = outcome.held.len() as u32;
         for violation in judge(&exchange, &player.config.bounds).violations {
-            if violation.identity.invariant() == Invariant::ReturnsToRest {
+            if violation.identity.invariant() == Invariant::FreesResources {
                 // Every wave has shown it again.
                 let found = (violation, exchange.clone(), waves::script());
                 self.take_in(found, waves, outcome, on_progress);
@@ -191,7 +191,7 @@ impl Probe {
         let script = isolation::script();
         let (exchange, verdict) = player.play_apart(self.plain(), &script).await;
         let held_up = |found: &Violation| {
-            found.identity.invariant() == Invariant::KeepsClientsApart && is_certain(found)
+            found.identity.invariant() == Invariant::IsolatesClients && is_certain(found)
         };
         let Some(violation) = verdict.violations.into_iter().find(held_up) else { return };
         let (_, again) = player.play_apart(self.plain(), &script).await;

@@ -27,7 +27,7 @@ impl Player {
         script: &Script,
         rule: Option<Invariant>,
     ) -> Result<(Exchange, Verdict), String> {
-        if rule == Some(Invariant::ReturnsToRest) {
+        if rule == Some(Invariant::FreesResources) {
             let exchange = self.play_waves(subject).await;
             let exchange = exchange.ok_or("what the server's processes hold is not seen here")?;
             let verdict = judge(&exchange, &self.config.bounds);

@@ -147,6 +147,6 @@ mod tests {
         );
         let three = "upgrade; app shutdown; 2: upgrade; 3: upgrade; ";
         assert!(simpler.contains(&three.to_owned()), "{simpler:?}");
-        assert!(!round.simpler(Invariant::ClosesEveryone).contains(&Round(Vec::new())));
+        assert!(!round.simpler(Invariant::ClosesAllAtShutdown).contains(&Round(Vec::new())));
     }
 }

@@ -1,6 +1,6 @@
 //! Waves of connections, and what the server's processes hold after each: is it at rest again?
 //!
-//! What grows is decided by the judge (`returns-to-rest`): here is what was measured.
+//! What grows is decided by the judge (`frees-resources`): here is what was measured.
 
 use crate::exchange::{Event, Exchange, HeldAfter, Time, What};
 use crate::run::real_time::play::{PlayConfig, Watching};

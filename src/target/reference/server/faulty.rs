@@ -42,58 +42,58 @@ macro_rules! faults {
 faults! {
     /// It waits until every client has left, and tells none of them.
     WaitsForClients = "waits-for-clients" in waits_for_clients,
-    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: ShutsDownLate, ClosesEveryone: ForgottenAtShutdown];
+    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: ShutsDownLate, ClosesAllAtShutdown: ForgottenAtShutdown];
     /// It closes one connection after the other, and waits for each.
     ClosesInTurn = "closes-in-turn" in closes_in_turn,
-    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: WaitsForNobody, ShutsDownInTime: ShutsDownLate, ClosesEveryone: ForgottenAtShutdown, KeepsClientsApart: CloseHeldUp];
+    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: WaitsForNobody, ShutsDownInTime: ShutsDownLate, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: CloseHeldUp];
     /// It gives the clients the time to leave by themselves, and then the time to close.
     TwoStages = "two-stages" in two_stages,
     shows [ShutsDownInTime: ShutsDownLate];
     /// Each session that does not end has a deadline of its own, one behind the other.
     DeadlineForEach = "deadline-for-each" in deadline_for_each,
-    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, QuietApplication: NeverTold, RefusesIllegal: ServesBadText];
+    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold, RefusesIllegal: ServesBadText];
     /// It waits for its sessions with no deadline, and they wait for their clients with none.
     JoinsWithoutDeadline = "joins-without-deadline" in joins_without_deadline,
     shows [ShutsDownInTime: WaitsForClients, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket];
     /// A message for all is sent to one client after the other, and each send is awaited.
     BroadcastAwaits = "broadcast-awaits" in broadcast_awaits,
-    shows [ShutsDownInTime: WaitsForClients, ClosesEveryone: ForgottenAtShutdown, KeepsClientsApart: OpeningHeldUp, KeepsClientsApart: BroadcastHeldUp, KeepsClientsApart: CloseHeldUp, ShutsDownInTime: ShutsDownLate, StopsAccepting: HoldsNewcomers];
+    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, StopsAccepting: HoldsNewcomers];
     /// The list of sessions is locked while a message for all is sent.
     LockAcrossSend = "lock-across-send" in lock_across_send,
-    shows [ShutsDownInTime: WaitsForClients, ClosesEveryone: ForgottenAtShutdown, KeepsClientsApart: OpeningHeldUp, KeepsClientsApart: BroadcastHeldUp, KeepsClientsApart: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ReturnsToRest: TasksAfterShutdown];
+    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, FreesResources: TasksAfterShutdown];
     /// The listener is dropped when all connections have ended.
     ListenerLast = "listener-last" in listener_last,
     shows [StopsAccepting: HoldsNewcomers];
     /// Connections are accepted in a task that nobody tells of the shutdown.
     AcceptsOn = "accepts-on" in accepts_on,
-    shows [StopsAccepting: ServesNewcomers, ReturnsToRest: TasksAfterShutdown, ClosesEveryone: ForgottenAtShutdown];
+    shows [StopsAccepting: ServesNewcomers, FreesResources: TasksAfterShutdown, ClosesAllAtShutdown: ForgottenAtShutdown];
     /// A connection that the shutdown meets during its opening is not told.
     OpeningsForgotten = "openings-forgotten" in openings_forgotten,
-    shows [ClosesEveryone: DroppedAtShutdown, QuietApplication: NeverTold];
+    shows [ClosesAllAtShutdown: DroppedAtShutdown, ReportsEndCorrectly: NeverTold];
     /// All tasks are aborted.
     AbortsEveryone = "aborts-everyone" in aborts_everyone,
-    shows [ClosesEveryone: DroppedAtShutdown, LetsThePoliteFinish: EndsWithClose, QuietApplication: NeverTold];
+    shows [ClosesAllAtShutdown: DroppedAtShutdown, WaitsForAnswer: EndsWithClose, ReportsEndCorrectly: NeverTold];
     /// Of the list of sessions every second one is told, since the list shrinks meanwhile.
     SkipsEverySecond = "skips-every-second" in skips_every_second,
-    shows [ClosesEveryone: DroppedAtShutdown, KeepsClientsApart: CloseHeldUp, QuietApplication: NeverTold];
+    shows [ClosesAllAtShutdown: DroppedAtShutdown, IsolatesClients: CloseHeldUp, ReportsEndCorrectly: NeverTold];
     /// Whether to stop is looked at between two connections.
     StopSeenAtAccept = "stop-seen-at-accept" in stop_seen_at_accept,
-    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: WaitsForNobody, ShutsDownInTime: ShutsDownLate, ClosesEveryone: ForgottenAtShutdown];
+    shows [ShutsDownInTime: WaitsForClients, ShutsDownInTime: WaitsForNobody, ShutsDownInTime: ShutsDownLate, ClosesAllAtShutdown: ForgottenAtShutdown];
     /// The opening is part of the accept loop.
     OpeningInAcceptLoop = "opening-in-accept-loop" in opening_in_accept_loop,
-    shows [KeepsClientsApart: OpeningHeldUp];
+    shows [IsolatesClients: OpeningHeldUp];
     /// The number of open connections is not lowered where an opening fails.
     CounterNotLowered = "counter-not-lowered" in counter_not_lowered,
     shows [ShutsDownInTime: WaitsForNobody];
     /// A permit to be served is not given back where an opening fails.
     PermitLost = "permit-lost" in permit_lost,
-    shows [KeepsClientsApart: OpeningHeldUp];
+    shows [IsolatesClients: OpeningHeldUp];
     /// The list keeps the queue into a session that has ended, and so the task behind it.
     SessionKept = "session-kept" in session_kept,
-    shows [ReturnsToRest: KeepsTasks];
+    shows [FreesResources: KeepsTasks];
     /// The list keeps what a session had to say.
     HistoryKept = "history-kept" in history_kept,
-    shows [ReturnsToRest: KeepsMemory];
+    shows [FreesResources: KeepsMemory];
 }
 
 async fn waits_for_clients(listener: Listener, stop: Stop) {

@@ -1,4 +1,4 @@
-//! `lets-the-polite-finish`: a client that behaves gets the Close, and the time for its own.
+//! `waits-for-answer`: a client that behaves gets the Close, and the time for its own.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::LetsThePoliteFinish,
+    invariant: Invariant::WaitsForAnswer,
     class: Class::Safety,
     section: "1.4, 7.1.1, 7.1.2",
     quote: Some((

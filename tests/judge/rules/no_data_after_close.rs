@@ -1,4 +1,4 @@
-//! `silent-after-close`: behind the own Close comes nothing but control frames.
+//! `no-data-after-close`: behind the own Close comes nothing but control frames.
 
 use crate::story::{BYE, PING, PONG, Story, TEXT, both_closes, encoded, owing, own_closes, plain};
 use hangup::verdict::{Cause, Invariant, Level};
@@ -11,7 +11,7 @@ fn data_after_the_own_close_is_forbidden_whole_or_begun() {
     for opcode in [0, 1, 2, 3, 11].map(Opcode::new) {
         for (story, bytes) in own_closes().into_iter().flat_map(|s| [(s.clone(), 1), (s, 2)]) {
             let story = story.server_bytes(&plain((opcode, b""))[..bytes]);
-            let found = story.later(1000).server_drops().breaks(Invariant::SilentAfterClose);
+            let found = story.later(1000).server_drops().breaks(Invariant::NoDataAfterClose);
             assert_eq!((found.level, found.events.len()), (Level::Must, 2));
         }
     }
@@ -20,7 +20,7 @@ fn data_after_the_own_close_is_forbidden_whole_or_begun() {
 #[test]
 fn bytes_that_are_no_frame_are_not_silence() {
     let story = owing(Cause::OwnClose).server_bytes("HTTP/1.1 500 Oops\r\n\r\n");
-    story.later(1000).server_drops().breaks(Invariant::SilentAfterClose);
+    story.later(1000).server_drops().breaks(Invariant::NoDataAfterClose);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn control_frames_are_welcome_until_the_clients_close_was_received() {
         both_closes(&[PING]).server(PONG).server(PONG),
         both_closes(&[]).client(PING).server_reads_all().server(PONG),
     ] {
-        let found = chatter.server_drops().breaks(Invariant::SilentAfterClose);
+        let found = chatter.server_drops().breaks(Invariant::NoDataAfterClose);
         assert_eq!(found.level, Level::Should);
     }
 }
@@ -50,7 +50,7 @@ fn an_earlier_pong_unasked_for_does_not_use_up_the_answer_to_a_ping() {
 #[test]
 fn a_long_pong_after_the_close_is_a_frame() {
     let long = encoded(FrameHead::server(Opcode::PONG), &[b'x'; 126]);
-    Story::open().server(BYE).server_bytes(long).breaks(Invariant::FramesWell);
+    Story::open().server(BYE).server_bytes(long).breaks(Invariant::SendsValidFrames);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_client_alone_knows_that_its_close_was_received_from_the_answer_or_after_a_w
         story.at(1000)
     };
     let pinged = |story: Story| story.server(PING).later(1).server_drops();
-    pinged(open().client(BYE).server(BYE)).breaks(Invariant::SilentAfterClose);
+    pinged(open().client(BYE).server(BYE)).breaks(Invariant::NoDataAfterClose);
     pinged(open().server(BYE).client(BYE).later(250)).is_clean();
-    pinged(open().server(BYE).client(BYE).later(251)).breaks(Invariant::SilentAfterClose);
+    pinged(open().server(BYE).client(BYE).later(251)).breaks(Invariant::NoDataAfterClose);
 }

@@ -1,4 +1,4 @@
-//! `work-in-proportion`: a byte costs the same, however many came before. The RFC is silent: a
+//! `linear-work`: a byte costs the same, however many came before. The RFC is silent: a
 //! SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::WorkInProportion,
+    invariant: Invariant::LinearWork,
     class: Class::Safety,
     section: "-",
     quote: None,

@@ -1,10 +1,10 @@
-//! `hands-on-every-message`: what the client had sent before its Close reaches the application.
+//! `delivers-every-message`: what the client had sent before its Close reaches the application.
 
 use crate::story::{Act, Story, fragment, masked, wide};
 use hangup::verdict::{Invariant, Level, Symptom};
 use hangup::wire::Opcode;
 
-const RULE: Invariant = Invariant::HandsOnEveryMessage;
+const RULE: Invariant = Invariant::DeliversEveryMessage;
 
 /// The client sends these texts to an application that reports, and closes; all is read.
 fn closing(texts: &[&str]) -> Story {

@@ -1,4 +1,4 @@
-//! `keeps-clients-apart`: what one client does or leaves undone delays no other. The RFC is
+//! `isolates-clients`: what one client does or leaves undone delays no other. The RFC is
 //! silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
@@ -16,7 +16,7 @@ const SLOW_IN_REAL_TIME: Duration = Duration::from_secs(1);
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::KeepsClientsApart,
+    invariant: Invariant::IsolatesClients,
     class: Class::Liveness,
     section: "-",
     quote: None,

@@ -1,4 +1,4 @@
-//! `silent-after-close`: no data behind the own Close, and only what the RFC allows.
+//! `no-data-after-close`: no data behind the own Close, and only what the RFC allows.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
@@ -8,7 +8,7 @@ use crate::wire::Opcode;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::SilentAfterClose,
+    invariant: Invariant::NoDataAfterClose,
     class: Class::Safety,
     section: "5.5.1, 5.5.2",
     quote: Some((

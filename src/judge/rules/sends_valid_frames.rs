@@ -1,4 +1,4 @@
-//! `frames-well`: every byte is part of an opening or a frame that this end may send.
+//! `sends-valid-frames`: every byte is part of an opening or a frame that this end may send.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level, Symptom};
@@ -7,7 +7,7 @@ use crate::wire::Fault;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::FramesWell,
+    invariant: Invariant::SendsValidFrames,
     class: Class::Safety,
     section: "4.1, 5.1, 5.2",
     quote: Some(("5.1", "A server MUST NOT mask any frames that it sends to the client.")),
@@ -33,7 +33,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What is wrong with a Close is `legal-close`'s, and what comes behind one is
-/// `silent-after-close`'s, but for a control frame that none may be.
+/// `no-data-after-close`'s, but for a control frame that none may be.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(wrong_accept(case.view).or_else(|| ill_formed(case.view)));
 }

@@ -1,4 +1,4 @@
-//! `quiet-application`: the application hears nothing after the client's Close but its code, once.
+//! `reports-end-correctly`: the application hears nothing after the client's Close but its code, once.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::QuietApplication,
+    invariant: Invariant::ReportsEndCorrectly,
     class: Class::Safety,
     section: "1.4, 5.5.1, 7.1.5",
     quote: Some((

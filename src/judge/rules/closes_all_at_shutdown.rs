@@ -1,4 +1,4 @@
-//! `closes-everyone`: a shutdown sends every open connection a Close. A SHOULD; which code it has
+//! `closes-all-at-shutdown`: a shutdown sends every open connection a Close. A SHOULD; which code it has
 //! is not judged.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
@@ -9,7 +9,7 @@ use crate::view::came_before;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::ClosesEveryone,
+    invariant: Invariant::ClosesAllAtShutdown,
     class: Class::Safety,
     section: "7.1.2, 7.4.1",
     quote: Some((

@@ -1,4 +1,4 @@
-//! `masks-afresh`: every frame has a masking key of its own.
+//! `fresh-masking-key`: every frame has a masking key of its own.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level, Symptom};
@@ -6,7 +6,7 @@ use crate::view::{Frame, View};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::MasksAfresh,
+    invariant: Invariant::FreshMaskingKey,
     class: Class::Safety,
     section: "5.3, 10.3",
     quote: Some((

@@ -1,4 +1,4 @@
-//! `waits-for-the-server`: a client leaves it to the server to close TCP.
+//! `lets-server-close-tcp`: a client leaves it to the server to close TCP.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
@@ -6,7 +6,7 @@ use crate::verdict::{Class, Invariant, Level, Symptom};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::WaitsForTheServer,
+    invariant: Invariant::LetsServerCloseTcp,
     class: Class::Safety,
     section: "5.5.1, 7.1.1",
     quote: Some((

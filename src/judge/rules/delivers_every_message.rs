@@ -1,4 +1,4 @@
-//! `hands-on-every-message`: what the client had sent before its Close reaches the application.
+//! `delivers-every-message`: what the client had sent before its Close reaches the application.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
@@ -9,7 +9,7 @@ use crate::view::{Frame, Message, View, messages};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::HandsOnEveryMessage,
+    invariant: Invariant::DeliversEveryMessage,
     class: Class::Safety,
     section: "-",
     quote: None,

@@ -1,4 +1,4 @@
-//! `frames-well`: every byte of the server's is part of a frame that it may send.
+//! `sends-valid-frames`: every byte of the server's is part of a frame that it may send.
 
 use crate::story::{BYE, PING, Story, TEXT, close, encoded, masked, plain};
 use hangup::verdict::{Invariant, Level};
@@ -35,7 +35,7 @@ fn a_frame_that_no_server_may_send_is_a_must_not_and_says_what_is_wrong() {
     ];
     for (bytes, fault) in cases {
         let story = Story::open().at(1000).server_bytes(bytes);
-        let found = story.breaks(Invariant::FramesWell);
+        let found = story.breaks(Invariant::SendsValidFrames);
         assert_eq!(
             (found.level, &found.fact),
             (Level::Must, &format!("sent a frame that none may be: {fault}"))
@@ -73,26 +73,26 @@ fn what_is_wrong_with_a_closes_payload_or_size_is_not_also_a_bad_frame() {
         encoded(FrameHead { length: LengthForm::Bits16, ..close }, BYE.1),
     ] {
         let ended = Story::open().server_bytes(bad).fin().later(1000).server_drops();
-        ended.breaks(Invariant::FramesWell);
+        ended.breaks(Invariant::SendsValidFrames);
     }
 }
 
 #[test]
 fn what_comes_behind_the_own_close_is_no_matter_of_frames() {
     let behind = |bytes| Story::open().server(BYE).server_bytes(bytes).later(1000).server_drops();
-    behind(masked(TEXT)).breaks(Invariant::SilentAfterClose);
-    behind(plain((Opcode::new(3), b""))).breaks(Invariant::SilentAfterClose);
+    behind(masked(TEXT)).breaks(Invariant::NoDataAfterClose);
+    behind(plain((Opcode::new(3), b""))).breaks(Invariant::NoDataAfterClose);
 }
 
 #[test]
 fn behind_bytes_that_put_the_stream_out_of_step_nothing_more_is_read_as_frames() {
     let lost = Story::open().server_bytes([0xf0, 0]).server((Opcode::CLOSE, b"x"));
-    lost.fin().later(1000).server_drops().breaks(Invariant::FramesWell);
+    lost.fin().later(1000).server_drops().breaks(Invariant::SendsValidFrames);
     let long = Story::open().server((Opcode::PING, &[0; 126])).server((Opcode::CLOSE, b"x"));
-    long.fin().later(1000).server_drops().breaks(Invariant::FramesWell);
+    long.fin().later(1000).server_drops().breaks(Invariant::SendsValidFrames);
     let kept = Story::open().server_bytes(masked(TEXT)).server((Opcode::CLOSE, b"x"));
     let broken = kept.later(1000).server_drops().broken();
-    assert_eq!(broken, [Invariant::LegalClose, Invariant::FramesWell]);
+    assert_eq!(broken, [Invariant::LegalClose, Invariant::SendsValidFrames]);
 }
 
 #[test]
@@ -100,21 +100,21 @@ fn a_send_that_was_cancelled_halfway_spoils_the_close_behind_it() {
     let half = Story::open().server_bytes(&plain(TEXT)[..4]).fin();
     half.clone().later(1000).server_drops().is_clean();
     let spoilt = half.server(BYE).server_bytes([0; 16]).later(1000).server_drops();
-    spoilt.breaks(Invariant::FramesWell);
+    spoilt.breaks(Invariant::SendsValidFrames);
 }
 
 #[test]
 fn the_accept_answers_the_clients_key() {
     let wrong = handshake::switching_protocols("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     let requested = || Story::accepted().client_bytes(handshake::REQUEST).server_reads_all();
-    let found = requested().server_bytes(&wrong).breaks(Invariant::FramesWell);
+    let found = requested().server_bytes(&wrong).breaks(Invariant::SendsValidFrames);
     assert_eq!((found.level, &found.events[..]), (Level::Must, &[2][..]));
     let fact = "sent a Sec-WebSocket-Accept that does not answer the client's key";
     assert_eq!(found.fact, fact);
     requested().server_accepts().is_clean();
     // It is told before what is wrong with a frame.
     let both = requested().server_bytes(&wrong).server_bytes(masked(TEXT));
-    assert_eq!(both.breaks(Invariant::FramesWell).fact, fact);
+    assert_eq!(both.breaks(Invariant::SendsValidFrames).fact, fact);
     // A script may open with a key of its own: then nobody here knows the answer.
     let key = String::from_utf8_lossy(handshake::REQUEST.as_ref())
         .replace("Sec-WebSocket-Key: dG", "Sec-WebSocket-Key: eG");

@@ -1,4 +1,4 @@
-//! `returns-to-rest`: what connections took is given back when they have ended. The RFC is
+//! `frees-resources`: what connections took is given back when they have ended. The RFC is
 //! silent: a SHOULD.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
@@ -12,7 +12,7 @@ const HEAP: u64 = 16 << 10;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    invariant: Invariant::ReturnsToRest,
+    invariant: Invariant::FreesResources,
     class: Class::Liveness,
     section: "-",
     quote: None,
