@@ -174,7 +174,7 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     ("report/html/problem.rs", "cause"),
     ("report/html/problem.rs", "condition"),
     // The program checks from the byte on which the cause is, by the bound of the cause.
-    ("cli/export.rs", "cause"),
+    ("cli/export/python.rs", "cause"),
     // Each cause has a bound, and an option that sets it.
     ("report/promise.rs", "cause"),
 ];

@@ -19,14 +19,6 @@ pub(super) fn subject_of(content: &Content) -> Role {
     }
 }
 
-/// Refuses to write a program of Python that would have to be a server.
-pub(super) fn check_as_python(subject: Role) -> Result<(), Trouble> {
-    match subject {
-        Role::Server => Ok(()),
-        Role::Client => Err("it is about a client, and the program is a client too".to_owned()),
-    }
-}
-
 /// Refuses to listen with a target that connects.
 pub(super) fn check_serves(target: &dyn Target, program: &str) -> Result<(), Trouble> {
     match target.role() {

@@ -48,6 +48,8 @@ const CLIENTS_HEADER: &str = "\
 #
 #     hangup show FILE
 #     hangup replay FILE
+#     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
+#     hangup export FILE --as python      (a server to play it, for those without hangup)
 #
 # `replay` needs to know the client. One that is not built into `hangup` is known to the
 # test or binary that wrote this file: run that again, and it plays this file first.

@@ -70,12 +70,21 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     out.push_str("## How to repeat it\n\n");
     match python {
         Ok(program) => {
+            let how = match subject {
+                Role::Server => {
+                    let path = route.map_or_else(|| "/PATH".to_owned(), code_word);
+                    format!("`python3 {name}.py ws://HOST:PORT{path}`")
+                }
+                Role::Client => format!(
+                    "`python3 {name}.py 9001` waits for a client at `ws://127.0.0.1:9001/`, plays the \
+                     script to it, and"
+                ),
+            };
+            let subject = subject.word();
             let _ = writeln!(
                 out,
-                "This program needs nothing but Python 3. `python3 {name}.py ws://HOST:PORT{}` exits \
-                 with 1 if the server shows this problem, with 0 if it does not, and with 2 if the test is \
-                 inconclusive.\n",
-                route.map_or_else(|| "/PATH".to_owned(), code_word)
+                "This program needs nothing but Python 3. {how} exits with 1 if the {subject} shows \
+                 this problem, with 0 if it does not, and with 2 if the test is inconclusive.\n",
             );
             folded(&format!("{name}.py"), program, "python", &mut out);
         }

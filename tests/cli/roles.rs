@@ -28,6 +28,9 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
     assert_eq!(desk.hangup(&format!("show {CLIENTS_REPRO}")).code, 0);
     let issue = desk.hangup(&format!("export {CLIENTS_REPRO} --as issue"));
     assert!(issue.code == 0 && issue.out.contains("\n## What the server does\n"), "{issue:?}");
+    assert!(issue.out.contains(".py 9001` waits for a client at `ws://127.0.0.1:9001/`"), "{issue:?}");
+    let program = desk.hangup(&format!("export {CLIENTS_REPRO}")).out;
+    assert!(issue.out.contains(&program) && program.contains("    python3 FILE [PORT]\n"), "{program}");
     assert!(!desk.hangup("test reference-client --scripts 50 --seed 1").out.contains("role = "));
 }
 
@@ -35,12 +38,15 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
 fn what_only_servers_can_do_is_refused_for_a_clients_file_with_what_to_do() {
     let desk = with_a_clients_repro();
     desk.write("accepts", "accept\nclose 1000\n");
+    assert_eq!(desk.hangup("test reference-client/never-tells --scripts 200 --seed 1").code, 1);
+    let files = desk.files("hangup-findings");
+    let of_application = files.keys().find(|name| name.contains("never-tells")).expect("saved");
     for (command, said) in [
         (format!("replay {CLIENTS_REPRO} --url ws://127.0.0.1:1/"), "add --run 'COMMAND'"),
         (format!("shrink {CLIENTS_REPRO} --url ws://127.0.0.1:1/"), "add --run 'COMMAND'"),
         (format!("show {CLIENTS_REPRO} --url ws://127.0.0.1:1/"), "add --run 'COMMAND'"),
         ("replay accepts --url ws://127.0.0.1:1/".to_owned(), "add --run 'COMMAND'"),
-        (format!("export {CLIENTS_REPRO} --as python"), "where it knows the client"),
+        (format!("export hangup-findings/{of_application}"), "where it knows the client"),
         (format!("replay {CLIENTS_REPRO} --target {CLEAN}"), "choose a client with --target"),
         (format!("replay accepts --target {CLEAN}"), "choose a client with --target"),
         ("serve reference-client".to_owned(), "hangup test reference-client"),

@@ -7,7 +7,8 @@ use hangup::target::Opening;
 use hangup::verdict::{Cause, Identity, Invariant, Level, Symptom};
 use hangup::wire::Role;
 use std::io::Read as _;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A finding as hangup would save it, with a bound of one second.
@@ -22,10 +23,18 @@ fn rule_alone(invariant: Invariant, cause: Cause) -> Identity {
 
 /// The same of something exact.
 fn about(identity: Identity, script: &str) -> String {
-    let repro = Repro {
+    finding(Role::Server, identity, script).to_text()
+}
+
+fn finding(role: Role, identity: Identity, script: &str) -> Repro {
+    let target = match role {
+        Role::Server => "ws://127.0.0.1:1/",
+        Role::Client => "client {url}",
+    };
+    Repro {
         hangup: "0.1.0".to_owned(),
-        target: ("ws://127.0.0.1:1/".to_owned(), "over TCP".to_owned()),
-        role: Role::Server,
+        target: (target.to_owned(), "over TCP".to_owned()),
+        role,
         opening: Opening::new(),
         bounds: Bounds::close_within(Duration::from_secs(1)),
         identity,
@@ -38,8 +47,13 @@ fn about(identity: Identity, script: &str) -> String {
         digest: String::new(),
         confirmed: true,
         seen: None,
-    };
-    repro.to_text()
+    }
+}
+
+/// The same of a client that has so long to close and to connect.
+fn about_client(bound: Duration, identity: Identity, script: &str) -> String {
+    let bounds = Bounds { handshake: Some(bound), ..Bounds::close_within(bound) };
+    Repro { bounds, ..finding(Role::Client, identity, script) }.to_text()
 }
 
 fn run(desk: &Desk, server: &Server, path: &str) -> Output {
@@ -176,6 +190,117 @@ fn answers_404() -> String {
         }
     });
     address
+}
+
+/// Starts the exported server, and the client with its URL; the exit code of the server, and what it
+/// printed behind that.
+fn play_to(file: &Path, client: &str) -> (Option<i32>, String) {
+    let mut command = Command::new("python3");
+    command.arg("-I").arg("-S").arg(file);
+    let server = Server::start(command);
+    let url = server.url("");
+    let mut client = sh(client, &url);
+    let ended = server.wait();
+    let _ = client.kill();
+    let _ = client.wait();
+    ended
+}
+
+fn sh(line: &str, url: &str) -> Child {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec {}", line.replace("{url}", url)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("it starts")
+}
+
+/// About a client the file is a server, which plays the script to whoever connects.
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
+    use Cause::{ClientClose, ClientViolation, Handshake, OwnClose};
+    use Invariant::{
+        AnswersClose, ConnectsInTime, EchoesCode, EndsInTime, FramesWell, MasksAfresh,
+        RefusesIllegal, SendsClose, WaitsForTheServer,
+    };
+    let own = env!("CARGO_BIN_EXE_hangup");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let closing = |how: &str| format!("python3 {root}/tests/servers/closing_client.py {how} {{url}}");
+    let target = |fault: &str, option: &str| {
+        format!("{own} connect reference-client{fault} {{url}}{option}")
+    };
+    // The deadlines of the reference client are five seconds.
+    let bound = Duration::from_millis(5500);
+    let mut cases = vec![(
+        (closing("for-ever"), closing("deadline")),
+        rule_alone(EndsInTime, OwnClose),
+        "accept\napp close\n",
+    )];
+    let rules = [
+        ("close-waits-for-ever", " --closes", EndsInTime, OwnClose, None, "accept\napp close\n"),
+        (
+            "frame-rearms-close",
+            " --closes",
+            EndsInTime,
+            OwnClose,
+            None,
+            "accept\napp close\nping x 6 every 1s\n",
+        ),
+        (
+            "waits-for-fin-for-ever",
+            "",
+            EndsInTime,
+            ClientClose,
+            None,
+            "accept\nstop reading\nclose 1000\n",
+        ),
+        ("never-answers", "", AnswersClose, ClientClose, None, "accept\nclose 1000\n"),
+        ("answers-normal", "", EchoesCode, ClientClose, None, "accept\nclose 3000\n"),
+        (
+            "takes-masked",
+            "",
+            RefusesIllegal,
+            ClientViolation,
+            Some(Symptom::ServesMasked),
+            "accept\nmasked ping\n",
+        ),
+        ("connects-for-ever", "", ConnectsInTime, Handshake, None, "first 30 bytes of accept\n"),
+        ("takes-any-answer", "", ConnectsInTime, Handshake, None, "accept wrong key\n"),
+        ("no-mask", "", FramesWell, ClientClose, None, "accept\nclose 1000\n"),
+        ("same-mask", "", MasksAfresh, ClientClose, None, "accept\nping x 2\nclose 1000\n"),
+        ("drops-at-close", " --closes", SendsClose, Cause::AppClose, None, "accept\napp close\n"),
+        (
+            "ends-tcp-first",
+            "",
+            WaitsForTheServer,
+            ClientClose,
+            Some(Symptom::EndsTcpFirst),
+            "accept\nclose 1000\n",
+        ),
+    ];
+    for (fault, option, rule, cause, symptom, script) in rules {
+        let identity = rule_alone(rule, cause);
+        let identity = symptom.map_or(identity, |symptom| identity.with_symptom(symptom));
+        let clients = (target(&format!("/{fault}"), option), target("", option));
+        cases.push((clients, identity, script));
+    }
+    // They wait for time to pass, all at once.
+    let playing: Vec<_> = cases
+        .into_iter()
+        .map(|((broken, fixed), identity, script)| {
+            std::thread::spawn(move || {
+                let desk = Desk::new();
+                desk.write("finding.toml", &about_client(bound, identity, script));
+                let exported = desk.hangup("export finding.toml");
+                assert_eq!(exported.code, Some(0), "{exported:?}");
+                desk.write("finding.py", &exported.out);
+                let ended = [broken.as_str(), &fixed].map(|line| play_to(&desk.path("finding.py"), line));
+                let codes = ended.each_ref().map(|(code, _)| *code);
+                assert_eq!(codes, [Some(1), Some(0)], "{broken}\n{script}{ended:#?}");
+            })
+        })
+        .collect();
+    let failed: Vec<_> = playing.into_iter().filter_map(|play| play.join().err()).collect();
+    assert!(failed.is_empty(), "{} of them", failed.len());
 }
 
 /// Whoever uses it otherwise than it is meant must not be told that all is well, or that it is not.

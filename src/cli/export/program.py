@@ -8,9 +8,7 @@ Seen on: @TARGET@
 
 This file plays the same client again, and needs nothing but Python 3:
 
-    python3 FILE HOST PORT [PATH]
-    python3 FILE ws://HOST:PORT/PATH
-
+@USAGE@
 @NEEDS@
 Exit code: 1 if the server does it again, 0 if it does not, 2 if the test is inconclusive.
 The script, as hangup (which made this file) writes it:
@@ -23,7 +21,6 @@ import socket
 import struct
 import sys
 import time
-import urllib.parse
 
 
 def cannot(why):
@@ -32,39 +29,7 @@ def cannot(why):
     sys.exit(2)
 
 
-def address(arguments):
-    """Host, port and path of the arguments: a URL, or in words of their own."""
-    usage = "usage: python3 %s HOST PORT [PATH], or ws://HOST:PORT/PATH" % shlex.quote(sys.argv[0])
-    path = @PATH@
-    if len(arguments) == 1 and "://" in arguments[0]:
-        try:
-            url = urllib.parse.urlsplit(arguments[0])
-            host, port = url.hostname, url.port or 80
-        except ValueError as error:
-            cannot("%s: %s; %s" % (arguments[0], error, usage))
-        if url.scheme != "ws" or not host:
-            cannot("%s: no ws:// URL with a host (TLS is not spoken here); %s" % (arguments[0], usage))
-        if url.path:
-            path = url.path.encode() + (b"?" + url.query.encode() if url.query else b"")
-    elif len(arguments) == 1:
-        cannot("PORT is missing behind %s; %s" % (arguments[0], usage))
-    elif 2 <= len(arguments) <= 3:
-        host = arguments[0]
-        if not (arguments[1].isascii() and arguments[1].isdigit()):
-            cannot("PORT is no number: %s; %s" % (arguments[1], usage))
-        port = int(arguments[1])
-        if len(arguments) == 3:
-            path = arguments[2].encode()
-    else:
-        cannot(usage)
-    if not 0 < port < 65536:
-        cannot("there is no port %d; %s" % (port, usage))
-    if not path.startswith(b"/") or any(byte <= 32 or byte > 126 for byte in path):
-        cannot("PATH begins with / and has no spaces, but %r; %s" % (path, usage))
-    return host, port, path
-
-
-HOST, PORT, PATH = address(sys.argv[1:])
+@REACH@
 # The server's promise, in seconds, and what real time gets on top.
 BOUND, SLACK = @BOUND@, @SLACK@
 QUESTION, CAUSE = @QUESTION@, @CAUSE@
@@ -83,29 +48,12 @@ INEXACT = @INEXACT@
 # A client that stops reading has a small window.
 STOPS_READING = @DEAF@
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-# The answer to the key that the client sends (RFC 6455, 1.3).
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 # A client can answer a Close no sooner than so, over a network.
 AT_ONCE = 0.1
 
 
 def play(client):
 @STEPS@
-
-def request(filler):
-    host = ("[%s]" % HOST if ":" in HOST else HOST).encode()
-    lines = [
-        b"GET %s HTTP/1.1" % PATH,
-        b"Host: %s:%d" % (host, PORT),
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        b"Sec-WebSocket-Version: 13",
-@HEADERS@    ]
-    if filler:
-        lines.append(b"X-Filler: " + b"x" * filler)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
-
 
 class Stuck(Exception):
     """What the script waits for did not come: the client does nothing more."""
@@ -119,11 +67,7 @@ class Client:
     """Acts badly, and remembers when what came."""
 
     def __init__(self):
-        self.socket = socket.socket(socket.AF_INET6 if ":" in HOST else socket.AF_INET)
-        if STOPS_READING:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
-        self.socket.settimeout(5)
-        self.socket.connect((HOST, PORT))
+        self.socket = connected(2304 if STOPS_READING else None)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.start = time.monotonic()
@@ -291,13 +235,13 @@ class Client:
     def frames(self):
         """The server's frames: begin, end or None, opcode, payload."""
         head = self.got.find(b"\r\n\r\n")
-        opened = head >= 0 and self.got.split(b" ", 2)[1:2] == [b"101"]
+        opened = head >= 0 and is_opening(self.got)
         return frames(self.got, head + 4) if opened else []
 
-    def accept(self):
+    def header(self, wanted):
         for line in self.got.split(b"\r\n\r\n")[0].split(b"\r\n"):
             name, _, value = line.partition(b":")
-            if name.lower() == b"sec-websocket-accept":
+            if name.lower() == wanted:
                 return value.strip()
         return None
 
@@ -312,7 +256,7 @@ class Client:
             return
         # A FIN alone is no end: who reads on takes the answer, who is gone resets it.
         try:
-            self.socket.send(b"\x88\x80\x00\x00\x00\x00")
+            self.socket.send(EMPTY_CLOSE)
             time.sleep(AT_ONCE)
             error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         except OSError:
@@ -320,8 +264,9 @@ class Client:
         self.close_dropped = self.was_reset or error != 0
 
     def opened_at(self):
-        head = self.got.find(b"\r\n\r\n")
-        return when(self.got_at, head + 4) if head >= 0 else None
+        data, times = opening(self)
+        head = data.find(b"\r\n\r\n")
+        return when(times, head + 4) if head >= 0 else None
 
     def obliged_at(self):
         """Since when the server has to end the connection."""
@@ -363,7 +308,11 @@ def frames(data, at):
         if length is None or len(data) < at + head + length:
             found.append((at, None, opcode, b""))
             return found
-        found.append((at, at + head + length, opcode, data[at + head : at + head + length]))
+        payload = data[at + head : at + head + length]
+        if data[at + 1] & 0x80:
+            mask = data[at + head - 4 : at + head]
+            payload = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        found.append((at, at + head + length, opcode, payload))
         at += head + length
     return found
 
@@ -395,7 +344,7 @@ def broken(client):
             return ""
         if ended and not client.was_deaf:
             return "it ended within its Close" if part else "it ended without a Close"
-        raise CannotTell("no Close came, and no end: does the application close at PATH?")
+        raise CannotTell("no Close came, and no end: " + DOES_IT_CLOSE)
     if QUESTION == "ends with a Close":
         if closes or not (ended or deaf):
             return ""
@@ -405,13 +354,15 @@ def broken(client):
     if QUESTION == "waits for answer":
         return hurried(client, closes)
     if QUESTION == "sends valid frames":
-        if client.accept() != ACCEPT:
-            return "its Sec-WebSocket-Accept is %r" % client.accept()
+        if not accepts(client):
+            return "its Sec-WebSocket-Accept is %r" % client.header(b"sec-websocket-accept")
         if not sent:
             raise CannotTell("the server sent no frame")
         return misframed(client)
     if QUESTION == "refuses what is illegal":
         return unrefused(client, closes, ended)
+    if QUESTION in OTHER_QUESTIONS:
+        return OTHER_QUESTIONS[QUESTION](client)
     if not closes:
         if QUESTION == "accepts what is legal" and CODE is None and OFFSET is None and not ended:
             return ""
@@ -445,7 +396,7 @@ def hurried(client, closes):
     if client.was_reset and not closes and not client.was_deaf:
         return "it reset the connection before its Close could be read"
     if not closes:
-        raise CannotTell("the server sent no Close: does the application close at PATH?")
+        raise CannotTell("the server sent no Close: " + DOES_IT_CLOSE)
     if client.close_dropped:
         return "it ended the connection with its Close, before an answer could come"
     return ""
@@ -486,8 +437,8 @@ def misframed(client):
         first, second = client.got[begin], client.got[begin + 1 : begin + 2]
         if first & 0x70 or opcode not in (0, TEXT, BINARY, CLOSE, PING, PONG):
             return "it sent what is no frame: first byte %02x" % first
-        if second and second[0] & 0x80:
-            return "it sent a frame with a mask"
+        if second and bool(second[0] & 0x80) != MASKED:
+            return "it sent a frame %s a mask" % ("without" if MASKED else "with")
         if end is None:
             break
         short, length = second[0] & 0x7F, len(payload)
@@ -548,34 +499,27 @@ def watch(client):
         client.ended_at = since + BOUND if ended else None
 
 
-def closes_for_the_polite():
-    """Whether the application closes at PATH for a client that reads."""
-    client = Client()
-    client.send(request(0))
-    return client.read(BOUND + SLACK, lambda: client.has_closed() or client.ended_at is not None)
-
-
 def find_out():
     """What the server did that it must not; "" if it was seen not to."""
     try:
         client = Client()
     except OSError as error:
-        raise CannotTell("no connection to %s port %s: %s" % (HOST, PORT, error))
+        raise CannotTell("no connection %s: %s" % (PLACE, error))
     stuck = None
     try:
         play(client)
     except Stuck as what:
         stuck = "the script waits for what did not come: %s" % what
     watch(client)
-    status = client.got.split(b"\r\n")[0]
-    if OPENS and status and status.split(b" ", 2)[1:2] != [b"101"]:
-        raise CannotTell("the server answered: %s; is PATH right?" % status.decode("latin-1"))
-    if OPENS and not status and not client.was_deaf:
-        raise CannotTell("the server did not answer the opening request")
+    first = client.got.split(b"\r\n")[0]
+    if OPENS and first and not is_opening(client.got):
+        raise CannotTell(NO_OPENING % first.decode("latin-1"))
+    if OPENS and not first and not client.was_deaf:
+        raise CannotTell("the server sent nothing at the opening")
     why = broken(client)
     if why and CAUSE == "the application's close" and QUESTION == "ends in time":
         if not client.has_closed() and not closes_for_the_polite():
-            raise CannotTell("the application does not close at PATH, as far as a client sees")
+            raise CannotTell("no Close of its application is seen: " + DOES_IT_CLOSE)
     if not why and stuck:
         raise CannotTell(stuck)
     if not why and INEXACT:

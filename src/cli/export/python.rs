@@ -1,114 +1,41 @@
-//! `hangup export`: a finding for a maintainer without Rust, as one file of Python, as an issue, or as a
-//! capture.
+//! A finding as one file of Python.
 //!
-//! The file of Python has the script's bytes and pauses, and the one question that the finding
-//! is about, as far as a client can answer it.
+//! The file has the script's bytes and pauses, and the one question that the finding is about, as far
+//! as the other end can answer it. About a server it is a client, about a client a server that plays
+//! the script to whoever connects. Both are made of one text, `program.py`, which is written as of a
+//! server, and of what differs, `to_server.py` and `to_client.py`.
 
-use super::args::{Export, ExportForm};
-use super::files::{self, Content};
-use super::patience::Patience;
-use super::stop::Stop;
-use super::{CLEAN, Done, Trouble, output, roles};
-use crate::finding::input;
+use crate::cli::Trouble;
 use crate::finding::repro::Repro;
-use crate::report::{self, BugReport};
+use crate::report;
 use crate::run::real_time::listen;
 use crate::script::{
-    self, Act, Command, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
+    self, Act, Command, Encoding, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
 };
-use crate::target::Registry;
-use crate::verdict::{Cause, Invariant, Symptom};
+use crate::verdict::{Cause, Invariant, Symptom, name_ends};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Opening, Role};
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
-use std::path::Path;
 
-/// What plays and judges: plain Python, with places for what is of one finding.
-const TEMPLATE: &str = include_str!("export.py");
+/// What plays and judges: plain Python, written as of a server, with places for what is of one finding.
+const TEMPLATE: &str = include_str!("program.py");
+/// How a connection is had, and what opens it.
+const TO_SERVER: &str = include_str!("to_server.py");
+const TO_CLIENT: &str = include_str!("to_client.py");
+/// How it is called.
+const USAGE_OF_SERVERS: &str =
+    "    python3 FILE HOST PORT [PATH]\n    python3 FILE ws://HOST:PORT/PATH\n";
+const USAGE_OF_CLIENTS: &str = "    python3 FILE [PORT]\n\n\
+    It prints the URL on which it listens, and waits for a client for a minute.\n";
 /// Where the slack of real time is concerned, what `hangup probe` gives by default.
 const SLACK: f64 = 0.25;
 
-pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
-    let at = files::named(&options.file);
-    let repro = match files::read(&options.file)? {
-        Content::Repro(repro) => repro,
-        Content::Script(_) => {
-            return Err(format!(
-                "{at}: this is a script; export needs a repro \
-             file, such as those in hangup-findings/"
-            ));
-        }
-    };
-    let (program, file) = (output::program(), report::pasteable(&options.file));
-    match options.form {
-        ExportForm::Python => {
-            let patience = Patience::with(format!("exporting {at}"));
-            let text = python(&repro).map_err(|why| {
-                let subject = repro.role.word();
-                format!("{at}: {why}; `{program} replay {file}` can, where it knows the {subject}")
-            })?;
-            drop(patience);
-            output::print(&text);
-        }
-        ExportForm::Issue => {
-            output::print(&issue(&repro, options)?);
-        }
-        ExportForm::Pcapng if std::io::stdout().is_terminal() => {
-            return Err(format!(
-                "a capture is no text: `{program} export {file} --as pcapng > finding.pcapng`"
-            ));
-        }
-        ExportForm::Pcapng => {
-            output::bytes(&files::capture(registry, &options.file, *repro, stop)?);
-        }
-    }
-    Ok(CLEAN)
-}
-
-/// The finding as an issue to paste. What was found on a running server names no port: it is another one
-/// where the issue is read.
-fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
-    let (program, file) = (output::program(), options.file.as_path());
-    let path = report::pasteable(file);
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
-    let url = url
-        .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
-    let replay = format!("{program} replay {path}{url}");
-    let picture = report::pasteable(Path::new(&format!("{name}.svg")));
-    let draw = format!("{program} show {path} --svg {picture}");
-    let python = python(repro).map(|program| match &options.seen_on {
-        Some(library) => seen_on(&program, &repro.target.0, library),
-        None => program,
-    });
-    let server = options.server.as_deref();
-    let source = server.map(|server| files::text(server, input::REPRO)).transpose()?;
-    let server = server.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    Ok(report::bug_report(&BugReport {
-        repro,
-        python: python.as_deref().map_err(String::as_str),
-        name: &name,
-        commands: [&replay, &draw],
-        seen_on: options.seen_on.as_deref(),
-        server: source.as_deref().map(|source| (server.as_ref(), source)),
-    }))
-}
-
-/// The program, with the library in the place of a URL that is gone.
-fn seen_on(program: &str, url: &str, library: &str) -> String {
-    let line = |target: &str| format!("Seen on: {}\n", report::wrap_to(&plain(target), 86));
-    program.replacen(&line(url), &line(library), 1)
-}
-
-/// Whether a finding can be exported as a program.
-pub(super) fn can(repro: &Repro) -> bool {
-    python(repro).is_ok()
-}
-
 /// The whole file.
-fn python(repro: &Repro) -> Result<String, Trouble> {
-    roles::check_as_python(repro.role)?;
+///
+/// # Errors
+///
+/// Why there is none.
+pub(super) fn python(repro: &Repro) -> Result<String, Trouble> {
     if repro.script.connections() > 1 {
         return Err("its script has several connections, and the program plays one".to_owned());
     }
@@ -116,12 +43,15 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
     let preamble = Preamble::of(&repro.opening).and_then(|own| own.in_script(&repro.script));
     let script = preamble.map_or_else(|| repro.script.clone(), |with| with.script);
     let repro = &Repro { script, ..repro.clone() };
+    let role = repro.role;
     let question = question(repro)?;
     let cause = repro.identity.cause().map_or("", Cause::id);
-    let stream = Milestones::of(&repro.script);
+    let cause = name_ends(cause, Some(role));
+    let stream = Milestones::of(&repro.script, role.other());
     let offset = match repro.identity.cause() {
         Some(Cause::ClientClose) => stream.close,
         Some(Cause::ClientViolation) => stream.fault,
+        _ if repro.identity.invariant() == Invariant::WaitsForTheServer => stream.close,
         _ => None,
     };
     let bound = match repro.identity.cause() {
@@ -144,10 +74,16 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         repro.identity.invariant().rule().says(Some(repro.role))
     );
     let headline = report::wrap_to(&headline, 86);
+    let (reach, usage) = match role {
+        Role::Server => (TO_SERVER, USAGE_OF_SERVERS),
+        Role::Client => (TO_CLIENT, USAGE_OF_CLIENTS),
+    };
     let facts = [
+        ("@REACH@", reach),
+        ("@USAGE@", usage),
         ("@HEADLINE@", headline.as_str()),
         ("@SENTENCE@", &sentence),
-        ("@NEEDS@", &report::wrap_to(&needs(&repro.script), 86)),
+        ("@NEEDS@", &report::wrap_to(&needs(repro), 86)),
         ("@TARGET@", &report::wrap_to(&plain(&repro.target.0), 86)),
         ("@SCRIPT@", &indented(&plain(&repro.script.to_string()))),
         ("@PATH@", &literal(path.as_bytes())),
@@ -163,20 +99,22 @@ fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@FITTING@", fitting),
         ("@OPENS@", truth(stream.opens)),
         ("@CLOSES@", truth(tells(&repro.script, |command| matches!(command, Command::Close(..))))),
-        ("@INEXACT@", &format!("{:?}", inexact(&repro.script))),
-        ("@STEPS@", &steps(&repro.script)),
+        ("@INEXACT@", &format!("{:?}", name_ends(inexact(&repro.script), Some(role)))),
+        ("@STEPS@", &steps(&repro.script, role.other())),
         ("@HEADERS@", &headers(&repro.opening)),
     ];
-    Ok(facts.iter().fold(TEMPLATE.to_owned(), |text, (place, fact)| text.replace(place, fact)))
+    let template = name_ends(TEMPLATE, Some(role)).into_owned();
+    Ok(facts.iter().fold(template, |text, (place, fact)| text.replace(place, fact)))
 }
 
 /// What is asked of the connection, in the file's words.
 fn question(repro: &Repro) -> Result<&'static str, Trouble> {
     let rule = repro.identity.invariant();
     match rule {
-        Invariant::EndsInTime | Invariant::HandshakeInTime | Invariant::IdleInTime => {
-            Ok("ends in time")
-        }
+        Invariant::EndsInTime
+        | Invariant::HandshakeInTime
+        | Invariant::ConnectsInTime
+        | Invariant::IdleInTime => Ok("ends in time"),
         Invariant::AnswersClose => Ok("answers Close"),
         Invariant::ClosesOnce => Ok("closes once"),
         Invariant::NoDataAfterClose => Ok("is silent after Close"),
@@ -188,7 +126,12 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::SendsValidFrames => Ok("sends valid frames"),
         Invariant::RefusesIllegal => Ok("refuses what is illegal"),
         Invariant::AcceptsLegal => Ok("accepts what is legal"),
-        _ => Err(format!("whether a server breaks {rule} cannot be told by a client alone")),
+        Invariant::WaitsForTheServer => Ok("waits for the server"),
+        Invariant::MasksAfresh => Ok("masks afresh"),
+        _ => {
+            let (subject, other) = (repro.role.word(), repro.role.other().word());
+            Err(format!("whether a {subject} breaks {rule} cannot be told by a {other} alone"))
+        }
     }
 }
 
@@ -226,20 +169,28 @@ fn path(repro: &Repro) -> String {
     listen::path_of(&repro.script)
 }
 
-/// What the server's application has to do by itself.
-fn needs(script: &Script) -> String {
-    let told: Vec<String> = commands(script)
+/// What the application has to do by itself.
+fn needs(repro: &Repro) -> String {
+    let told: Vec<String> = commands(&repro.script)
         .map(|(command, text)| match command {
             Command::Close(None, script::Content::Empty) => "closes on its own".to_owned(),
             Command::Close(..) => format!("closes on its own as by `{text}`"),
             _ => format!("does on its own what `{text}` says"),
         })
         .collect();
-    if told.is_empty() {
-        return "PATH is where it opens a WebSocket.".to_owned();
+    let all = plain(&told.join(", then "));
+    match (repro.role, told.is_empty()) {
+        (Role::Server, true) => "PATH is where it opens a WebSocket.".to_owned(),
+        (Role::Server, false) => {
+            format!("PATH must be where the server's application {all}, once the connection is open.")
+        }
+        (Role::Client, true) => {
+            "Start a client whose application keeps the connection.".to_owned()
+        }
+        (Role::Client, false) => {
+            format!("Start a client whose application {all}, once the connection is open.")
+        }
     }
-    let told = plain(&told.join(", then "));
-    format!("PATH must be where the server's application {told}, once the connection is open.")
 }
 
 /// What the script has the application do, each with its line.
@@ -276,7 +227,7 @@ fn inexact(script: &Script) -> &'static str {
 
 /// Text of a stranger's file for the program's own: it must not end its comment, nor
 /// look like a place of the template.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace(['\\', '"', '@'], "'")
 }
 
@@ -308,12 +259,12 @@ struct Milestones {
 }
 
 impl Milestones {
-    fn of(script: &Script) -> Self {
+    /// Of a script of this actor's.
+    fn of(script: &Script, actor: Role) -> Self {
         let mut bytes = Vec::new();
         for step in &script.steps {
             if let Act::Send(send) = &step.act {
-                let mut unit = Vec::new();
-                send.unit.encode(&mut unit);
+                let unit = encoded(&send.unit, actor);
                 let times = match send.pace {
                     Pace::Times(times, _) => times,
                     Pace::Once | Pace::Pieces(..) => 1,
@@ -323,7 +274,7 @@ impl Milestones {
                 }
             }
         }
-        let mut stream = Stream::new(Role::Client, &bytes);
+        let mut stream = Stream::new(actor, &bytes);
         let Some(opening) = stream.opening() else { return Self::default() };
         stream.take(u32::try_from(bytes.len()).unwrap_or(u32::MAX), 0);
         let close = stream.frames().iter().position(|frame| frame.is_whole(Opcode::CLOSE));
@@ -340,23 +291,33 @@ impl Milestones {
 }
 
 /// The steps as calls of the template's client.
-fn steps(script: &Script) -> String {
+fn steps(script: &Script, actor: Role) -> String {
     let mut out = String::new();
+    let is_answer = |step: &Step| matches!(&step.act, Act::Send(send) if is_answer(&send.unit));
+    let first_answer = script.steps.iter().position(is_answer);
     for (index, step) in script.steps.iter().enumerate() {
         let joined = script.steps.get(index + 1).is_some_and(|next| next.joined);
-        for call in calls(&step.act, joined) {
-            let _ = writeln!(out, "    client.{call}");
+        if first_answer == Some(index) {
+            let _ = writeln!(out, "    {}.wait_for(\"upgrade\")", actor.word());
+        }
+        for call in calls(&step.act, joined, actor) {
+            let _ = writeln!(out, "    {}.{call}", actor.word());
         }
     }
     if out.is_empty() { "    pass\n".to_owned() } else { out }
 }
 
-fn calls(act: &Act, joined: bool) -> Vec<String> {
+/// Whether a server answers the opening with this.
+const fn is_answer(unit: &Unit) -> bool {
+    matches!(unit, Unit::Accept(_))
+}
+
+fn calls(act: &Act, joined: bool, actor: Role) -> Vec<String> {
     let call = |name: &str| vec![format!("{name}()")];
     match act {
         #[cfg(hangup_test_step)]
         Act::Idle => Vec::new(),
-        Act::Send(send) => sends(send, joined),
+        Act::Send(send) => sends(send, joined, actor),
         Act::Connect(time) | Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],
         Act::Await(awaited) => vec![format!("wait_for({:?})", awaited.to_string())],
         Act::StopReading => call("stop_reading"),
@@ -370,8 +331,8 @@ fn calls(act: &Act, joined: bool) -> Vec<String> {
     }
 }
 
-fn sends(send: &Send, joined: bool) -> Vec<String> {
-    let bytes = expression(&send.unit, send.piece);
+fn sends(send: &Send, joined: bool, actor: Role) -> Vec<String> {
+    let bytes = expression(&send.unit, send.piece, actor);
     let opens = matches!(send.unit, Unit::Upgrade(_)) && send.piece == Piece::Whole;
     match send.pace {
         Pace::Once if joined => vec![format!("gather({bytes})")],
@@ -390,8 +351,15 @@ fn seconds(time: Millis) -> f64 {
     time.duration().as_secs_f64()
 }
 
+/// A unit's bytes, as this actor sends it.
+fn encoded(unit: &Unit, actor: Role) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    unit.encode_with(&Encoding { sender: actor, ..Encoding::USUAL }, &mut bytes);
+    bytes
+}
+
 /// A unit's bytes, or a part of them, in Python.
-fn expression(unit: &Unit, piece: Piece) -> String {
+fn expression(unit: &Unit, piece: Piece, actor: Role) -> String {
     let part = |whole: String| match piece {
         Piece::Whole => whole,
         Piece::First(count) => format!("{whole}[:{count}]"),
@@ -401,11 +369,9 @@ fn expression(unit: &Unit, piece: Piece) -> String {
         Unit::Upgrade(filler) => {
             part(format!("request({})", filler.map_or(0, |Size(bytes)| bytes)))
         }
-        other => {
-            let mut bytes = Vec::new();
-            other.encode(&mut bytes);
-            literal(piece.of(&bytes))
-        }
+        // The answer to the client's own key is as long.
+        Unit::Accept(_) => part(format!("answering(server, {})", literal(&encoded(unit, actor)))),
+        other => literal(piece.of(&encoded(other, actor))),
     }
 }
 
@@ -452,6 +418,29 @@ fn quoted(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn repro() -> Repro {
+        let seed = crate::fuzzing::seeds().into_iter().find(|seed| seed.target == "repro");
+        let text = String::from_utf8(seed.expect("a seed").bytes).expect("text");
+        Repro::parse(&text).expect("a repro")
+    }
+
+    #[test]
+    fn a_program_about_a_client_has_no_name_that_is_swapped_by_half() {
+        let swapped = name_ends(TEMPLATE, Some(Role::Client)).into_owned();
+        assert_eq!(name_ends(&swapped, Some(Role::Client)), TEMPLATE);
+        let count = |text: &str, end: &str| text.to_lowercase().matches(end).count();
+        assert_eq!(count(&swapped, "server"), count(TEMPLATE, "client"));
+    }
+
+    #[test]
+    fn a_server_answers_the_key_that_it_got_and_sends_without_a_mask() {
+        let script: Script = "first 9 bytes of accept\nping\n".parse().expect("a script");
+        let steps = steps(&script, Role::Server);
+        assert!(steps.starts_with("    server.wait_for(\"upgrade\")\n"), "{steps}");
+        assert!(steps.contains("server.send(answering(server, b\"HTTP/1.1 101"), "{steps}");
+        assert!(steps.contains(")[:9])\n    server.send(b\"\\x89\\x00\")"), "{steps}");
+    }
+
     #[test]
     fn bytes_are_written_as_python_reads_them() {
         assert_eq!(literal(b"a\"\\\x00\xff"), r#"b"a\"\\\x00\xff""#);
@@ -461,7 +450,7 @@ mod tests {
 
     #[test]
     fn what_obliges_is_found_behind_the_request() {
-        let stream = |text: &str| Milestones::of(&text.parse().expect(text));
+        let stream = |text: &str| Milestones::of(&text.parse().expect(text), Role::Client);
         let close = stream("upgrade\nping x 2\nclose 1001\nclose\n");
         assert_eq!((close.close, close.fault, close.code), (Some(20), None, Some(1001)));
         assert_eq!(close.pings, 2);
@@ -471,7 +460,7 @@ mod tests {
 
     #[test]
     fn what_the_application_must_do_is_told_by_its_steps_and_not_by_the_clients_words() {
-        let needs = |text: &str| needs(&text.parse().expect(text));
+        let needs = |text: &str| needs(&Repro { script: text.parse().expect(text), ..repro() });
         let opens = "PATH is where it opens a WebSocket.";
         assert_eq!(needs("upgrade\ntext \"app close\"\nclose 1000 \"app send\"\n"), opens);
         let sends = needs("upgrade\napp send text \"app close\"\n");
@@ -505,9 +494,7 @@ mod tests {
     #[test]
     fn the_path_is_the_urls_or_what_the_application_does() {
         let path = |target: &str, script: &str| {
-            let seed = crate::fuzzing::seeds().into_iter().find(|seed| seed.target == "repro");
-            let text = String::from_utf8(seed.expect("a seed").bytes).expect("text");
-            let repro = Repro::parse(&text).expect("a repro");
+            let repro = repro();
             let target = (target.to_owned(), String::new());
             path(&Repro { target, script: script.parse().expect(script), ..repro })
         };

@@ -1,0 +1,101 @@
+//! `hangup export`: a finding for a maintainer without Rust, as one file of Python, as an issue, or as a
+//! capture.
+
+mod python;
+
+use super::args::{Export, ExportForm};
+use super::files::{self, Content};
+use super::patience::Patience;
+use super::stop::Stop;
+use super::{CLEAN, Done, Trouble, output, probe_report};
+use crate::finding::input;
+use crate::finding::repro::Repro;
+use crate::report::{self, BugReport};
+use crate::target::Registry;
+use crate::wire::Role;
+use python::python;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
+    let at = files::named(&options.file);
+    let repro = match files::read(&options.file)? {
+        Content::Repro(repro) => repro,
+        Content::Script(_) => {
+            return Err(format!(
+                "{at}: this is a script; export needs a repro \
+             file, such as those in hangup-findings/"
+            ));
+        }
+    };
+    let (program, file) = (output::program(), report::pasteable(&options.file));
+    match options.form {
+        ExportForm::Python => {
+            let patience = Patience::with(format!("exporting {at}"));
+            let text = python(&repro).map_err(|why| {
+                let subject = repro.role.word();
+                format!("{at}: {why}; `{program} replay {file}` can, where it knows the {subject}")
+            })?;
+            drop(patience);
+            output::print(&text);
+        }
+        ExportForm::Issue => {
+            output::print(&issue(&repro, options)?);
+        }
+        ExportForm::Pcapng if std::io::stdout().is_terminal() => {
+            return Err(format!(
+                "a capture is no text: `{program} export {file} --as pcapng > finding.pcapng`"
+            ));
+        }
+        ExportForm::Pcapng => {
+            output::bytes(&files::capture(registry, &options.file, *repro, stop)?);
+        }
+    }
+    Ok(CLEAN)
+}
+
+/// The finding as an issue to paste. What was found on a running server names no port: it is another one
+/// where the issue is read.
+fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
+    let (program, file) = (output::program(), options.file.as_path());
+    let path = report::pasteable(file);
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
+    let url = url
+        .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
+    // A client over TCP goes by its command.
+    let is_command = repro.role == Role::Client && repro.target.1 == probe_report::VERSION;
+    let run = match repro.target.0.as_str() {
+        _ if !is_command => String::new(),
+        line => format!(" --run {}", report::pasteable(Path::new(line))),
+    };
+    let replay = format!("{program} replay {path}{url}{run}");
+    let picture = report::pasteable(Path::new(&format!("{name}.svg")));
+    let draw = format!("{program} show {path} --svg {picture}");
+    let python = python(repro).map(|program| match &options.seen_on {
+        Some(library) => seen_on(&program, &repro.target.0, library),
+        None => program,
+    });
+    let server = options.server.as_deref();
+    let source = server.map(|server| files::text(server, input::REPRO)).transpose()?;
+    let server = server.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    Ok(report::bug_report(&BugReport {
+        repro,
+        python: python.as_deref().map_err(String::as_str),
+        name: &name,
+        commands: [&replay, &draw],
+        seen_on: options.seen_on.as_deref(),
+        server: source.as_deref().map(|source| (server.as_ref(), source)),
+    }))
+}
+
+/// The program, with the library in the place of a URL that is gone.
+fn seen_on(program: &str, url: &str, library: &str) -> String {
+    let line = |target: &str| format!("Seen on: {}\n", report::wrap_to(&python::plain(target), 86));
+    program.replacen(&line(url), &line(library), 1)
+}
+
+/// Whether a finding can be exported as a program.
+pub(super) fn can(repro: &Repro) -> bool {
+    python(repro).is_ok()
+}
