@@ -226,7 +226,7 @@ pub(super) struct Probe {
 pub(super) struct Listen {
     /// A shell command whose program connects to the URL that replaces {url} in it, and that is in URL in
     /// its environment; keeps the connection; and ends once the server has ended it.
-    #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes"])]
+    #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes", "browser"])]
     pub run: Option<String>,
     /// The same of a program that closes the connection as soon as it is open, and ends when its close
     /// has returned.
@@ -235,13 +235,19 @@ pub(super) struct Listen {
     /// The same of a program that echoes each message.
     #[arg(long, value_name = "COMMAND")]
     pub echoes: Option<String>,
-    /// How long a program may take to connect.
+    /// Test a browser instead: open the page whose URL is printed in it, within five minutes. The page
+    /// opens a socket for each script, closes or echoes where the script says so, and tells what the
+    /// browser tells it: the end, with its code.
+    #[arg(long, conflicts_with_all = ["run", "closes", "echoes"])]
+    pub browser: bool,
+    /// How long a program, or a socket of the page, may take to connect.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub start_within: Millis,
-    /// How many scripts to play: so many programs are started, and more to shrink what was found.
+    /// How many scripts to play: so many programs are started, or sockets opened, and more to shrink
+    /// what was found.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub scripts: u64,
-    /// How many programs at once.
+    /// How many programs, or sockets, at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub concurrency: u32,
     #[command(flatten)]
@@ -486,6 +492,9 @@ pub(super) struct Anywhere {
     /// and ws://127.0.0.1:{port}/ is the default.
     #[arg(long, conflicts_with = "target")]
     pub url: Option<String>,
+    /// A browser to play a client's file against: open the page whose URL is printed in it.
+    #[arg(long, conflicts_with_all = ["target", "url", "run"])]
+    pub browser: bool,
     #[command(flatten)]
     pub start: Start,
     #[command(flatten)]
@@ -493,10 +502,10 @@ pub(super) struct Anywhere {
 }
 
 impl Anywhere {
-    /// The URL of the server over TCP, where it is played there.
+    /// The URL of the server over TCP, where it is played there; of a client one that nobody asks.
     pub(super) fn url(&self) -> Option<&str> {
-        let started = self.start.run.as_ref().map(|_| STARTED_AT);
-        self.url.as_deref().or(started)
+        let is_started = self.start.run.is_some() || self.browser;
+        self.url.as_deref().or(is_started.then_some(STARTED_AT))
     }
 }
 
@@ -580,7 +589,8 @@ pub(super) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExportForm {
-    /// A program in Python 3 that needs only the standard library.
+    /// A program in Python 3 that needs only the standard library: about a server a client, about a client
+    /// a server that plays the script to whoever connects.
     Python,
     /// An issue for the server's maintainers, in Markdown: what happens, what the RFC says, how to repeat it.
     Issue,

@@ -1,15 +1,17 @@
-//! `hangup listen`: a campaign over real TCP against a client, which is started for each script.
+//! `hangup listen`: a campaign over real TCP against a client, which is started for each script, or
+//! against a browser, which opens a socket for each.
 
 use super::args::Listen as Options;
 use super::remote::seconds;
 use super::start::{Clients, Started};
 use super::stop::Stop;
 use super::tcp_campaign::{TcpCampaign, say};
-use super::{Done, Trouble};
+use super::{Done, Trouble, output};
 use crate::excerpt;
 use crate::report;
 use crate::run::real_time::{
-    ClientCommand, Probe, RemoteSubject, Subject, UrlRole, longest_script,
+    BROWSER, BrowserPage, ClientCommand, PageTold, Probe, RemoteSubject, Subject, UrlRole,
+    longest_script,
 };
 use crate::script::Millis;
 
@@ -19,18 +21,47 @@ const RATE: u32 = 100;
 pub(super) fn run(options: &Options, stop: &Stop) -> Done {
     let mut words = options.campaign.promises.words();
     words.extend(start_words(options));
+    let page = options.browser.then(|| open_page(options.start_within)).transpose()?;
+    let subject = || match &page {
+        Some(page) => Ok((browser(page), None)),
+        None => client(options, stop),
+    };
     let campaign = TcpCampaign {
-        name: commands(options).next().map_or("", |(_, line)| line),
+        name: commands(options).next().map_or(BROWSER, |(_, line)| line),
         options: &options.campaign,
         scripts: options.scripts,
         concurrency: options.concurrency,
         rate: RATE,
         signal: None,
         words,
-        subject: &|| client(options, stop),
-        announce: &|probe| announce(probe, options),
+        subject: &subject,
+        announce: &|probe| announce(probe, options, page.as_ref()),
     };
-    campaign.run(stop)
+    let done = campaign.run(stop);
+    if let Some(page) = &page {
+        let PageTold { opened, messages, clean, unclean } = page.told();
+        output::note(&format!(
+            "the page was told of {} opened, {}, {} ended with wasClean and {unclean} without",
+            report::count(opened as usize, "socket"),
+            report::count(messages as usize, "message"),
+            report::count(clean as usize, "socket"),
+        ));
+    }
+    done
+}
+
+/// The page of a browser under test; each socket has so long to connect.
+pub(super) fn open_page(connect_within: Millis) -> Result<BrowserPage, Trouble> {
+    let page = BrowserPage::new(connect_within.duration());
+    page.map_err(|error| format!("no port for the page: {error}"))
+}
+
+/// A browser with all that the page can do.
+fn browser(page: &BrowserPage) -> RemoteSubject {
+    let does = |role| Subject::Browser(page.browser(role));
+    RemoteSubject::new(does(UrlRole::Plain))
+        .with(UrlRole::Bye, does(UrlRole::Bye))
+        .with(UrlRole::Echo, does(UrlRole::Echo))
 }
 
 /// The commands that were given, each with what the application does by itself.
@@ -57,25 +88,30 @@ fn client(options: &Options, stop: &Stop) -> Result<(RemoteSubject, Option<Start
 /// The option of `replay` that is needed: it gives a program longer to connect by default.
 fn start_words(options: &Options) -> Vec<String> {
     let within = options.start_within.to_string();
-    if options.start_within <= Millis(30_000) {
+    if options.browser || options.start_within <= Millis(30_000) {
         Vec::new()
     } else {
         vec!["--start-within".to_owned(), within]
     }
 }
 
-fn announce(probe: &Probe, options: &Options) {
+fn announce(probe: &Probe, options: &Options, page: Option<&BrowserPage>) {
     let bounds = &probe.limits.bounds;
     let lines: Vec<String> = commands(options)
         .map(|(_, line)| format!("`{}`", excerpt::clipped(line, excerpt::MOST_OF_A_PATH)))
         .collect();
+    let (against, at_once) = match page {
+        Some(page) => {
+            say(&format!("open this page in the browser: {}", page.url()), options.campaign.format);
+            ("the browser".to_owned(), report::count(probe.concurrency, "socket"))
+        }
+        None => (lines.join(" and "), report::count(probe.concurrency, "program")),
+    };
     say(
         &report::wrap(&format!(
-            "{} against {}: at most {} at once. Pauses in a script: at most {}. Bound for closing: {}, \
-             plus {} slack",
+            "{} against {against}: at most {at_once} at once. Pauses in a script: at most {}. Bound for \
+             closing: {}, plus {} slack",
             report::count(probe.scripts as usize, "script"),
-            lines.join(" and "),
-            report::count(probe.concurrency, "program"),
             seconds(longest_script(bounds)),
             seconds(bounds.close),
             seconds(probe.limits.slack),

@@ -13,7 +13,7 @@ use crate::report::model::{
 };
 use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
 use crate::run::real_time::{
-    DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen,
+    BROWSER, DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen,
 };
 use crate::verdict::{Identity, Symptom};
 use crate::wire::{Opening, Role};
@@ -183,8 +183,12 @@ fn finding(
     let exports = export::can(&repro);
     let is_server = found.exchange.subject == Role::Server;
     // A client goes by its command.
-    let run = (!is_server).then(|| ["--run".to_owned(), found.url.clone()]);
-    let options = run.into_iter().flatten().chain(options.iter().cloned()).collect();
+    let run = match found.url.as_str() {
+        _ if is_server => Vec::new(),
+        BROWSER => vec!["--browser".to_owned()],
+        line => vec!["--run".to_owned(), line.to_owned()],
+    };
+    let options = run.into_iter().chain(options.iter().cloned()).collect();
     FindingReport {
         repro,
         ending: found.violation.ending,

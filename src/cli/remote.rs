@@ -3,6 +3,7 @@
 
 use super::args::{Anywhere, Reach, Replay as ReplayOptions, Show};
 use super::files::{self, Content};
+use super::listen::open_page;
 use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::make_directory;
@@ -190,6 +191,12 @@ impl Case {
             )
         })?;
         let (subject, started) = match client_command(options, role)? {
+            _ if options.browser => {
+                roles::check_browser(&at, role)?;
+                let page = open_page(options.start.start_within)?;
+                output::note(&format!("open this page in the browser: {}", page.url()));
+                (Subject::Browser(page.browser(part)), None)
+            }
             Some(line) => {
                 let clients = Clients::new(options.start.start_within, stop)?;
                 let command = ClientCommand::new(line.to_owned(), clients.starts());
@@ -243,7 +250,9 @@ impl Case {
 
     async fn meet(&self) -> Result<Player, Trouble> {
         let subject = match (&self.subject, self.part) {
-            (Subject::Client(_), part) => RemoteSubject::with_role(part, self.subject.clone()),
+            (Subject::Client(_) | Subject::Browser(_), part) => {
+                RemoteSubject::with_role(part, self.subject.clone())
+            }
             (Subject::Server(_), UrlRole::Plain) => RemoteSubject::new(self.subject.clone()),
             // What the URL does is looked at as well.
             (Subject::Server(_), part) => {
@@ -294,8 +303,8 @@ fn client_command(options: &Anywhere, subject: Role) -> Result<Option<&str>, Tro
     let run = options.start.run.as_deref();
     match run {
         Some(line) if subject == Role::Client || line.contains(URL) => Ok(Some(line)),
-        None if subject == Role::Client => Err(format!(
-            "{}: its client is under test: add --run 'COMMAND', with {URL} in it",
+        None if subject == Role::Client && !options.browser => Err(format!(
+            "{}: its client is under test: add --run 'COMMAND', with {URL} in it, or --browser",
             files::named(&options.file.file)
         )),
         _ => Ok(None),
@@ -472,7 +481,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
         if let Some(repro) = &case.repro {
             output::line(&report::wrap(&format!("Not broken here: {}", repro.sentence)));
         }
-        output::line("the server breaks no rule\n");
+        output::line(&format!("the {} breaks no rule\n", exchange.subject.word()));
         output::print(&report::timeline(&exchange, None));
         return Ok(CLEAN);
     };

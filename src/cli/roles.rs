@@ -19,6 +19,16 @@ pub(super) fn subject_of(content: &Content) -> Role {
     }
 }
 
+/// Refuses to play the file `at`, which is about this role, in a browser.
+pub(super) fn check_browser(at: &str, subject: Role) -> Result<(), Trouble> {
+    match subject {
+        Role::Client => Ok(()),
+        Role::Server => {
+            Err(format!("{at} is about a server, and a browser is a client: say --url"))
+        }
+    }
+}
+
 /// Refuses to listen with a target that connects.
 pub(super) fn check_serves(target: &dyn Target, program: &str) -> Result<(), Trouble> {
     match target.role() {

@@ -323,8 +323,9 @@ fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
         ConnectsInTime => probe.limits.bounds.handshake.is_some(),
         NoPanic | NoSpin | NoLeak | BoundedMemory | LinearWork => false,
         rule if rule.is_of_a_whole_server() => false,
-        // Over TCP no application says anything.
-        ReportsEndCorrectly | SendsEveryMessage | DeliversEveryMessage => false,
+        // A browser's page says what it is told. Over TCP no other application says anything.
+        ReportsEndCorrectly => probe.subject.first().reports(),
+        SendsEveryMessage | DeliversEveryMessage => false,
         ReleasesInTime => outcome.sees_the_server,
         _ => is_promised(rule, &probe.limits.bounds),
     }

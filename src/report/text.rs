@@ -318,12 +318,13 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         ))],
         Remark::Dismissed(finding, why) => vec![wrapped(&dismissed(finding, why))],
         Remark::NotTested(lacks) => vec![wrapped(&format!("not tested: {}", lacks.join("; ")))],
-        Remark::NotObserved => vec![wrapped(
+        Remark::NotObserved => vec![wrapped(&name_ends(
             "not observed: when the server lets go of its sockets (releases-in-time, and ends-in-time \
              for clients that do not read or are cut off), since this system's kernel does not list \
              them: the server runs on another machine, in a container or behind a proxy, or this \
              system is not Linux",
-        )],
+            Some(subject),
+        ))],
         Remark::Idle(idle) => vec![wrapped(&idle_client(idle))],
         Remark::Shutdowns(shutdowns) => vec![wrapped(&told_to_shut_down(shutdowns))],
         Remark::Held(held) => vec![holdings_chart::chart(held)],
@@ -333,7 +334,7 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
             thousands(refused)
         ))],
         Remark::Unjudged(unjudged) => vec![wrapped(&format!(
-            "{} not judged: this machine, or the server, was too busy to keep the time; \
+            "{} not judged: this machine, or the {word}, was too busy to keep the time; \
              --concurrency, --slack",
             count(unjudged as usize, "script")
         ))],
@@ -363,7 +364,7 @@ pub fn cannot_judge(what: &Unjudged, target: &str, subject: Role) -> String {
                 lack.way_out(),
                 match subject {
                     Role::Server => ", or test the server over TCP with `hangup probe`",
-                    Role::Client => "",
+                    Role::Client => ", or test the client over TCP with `hangup listen`",
                 }
             );
         }

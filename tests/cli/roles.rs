@@ -28,9 +28,15 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
     assert_eq!(desk.hangup(&format!("show {CLIENTS_REPRO}")).code, 0);
     let issue = desk.hangup(&format!("export {CLIENTS_REPRO} --as issue"));
     assert!(issue.code == 0 && issue.out.contains("\n## What the server does\n"), "{issue:?}");
-    assert!(issue.out.contains(".py 9001` waits for a client at `ws://127.0.0.1:9001/`"), "{issue:?}");
+    assert!(
+        issue.out.contains(".py 9001` waits for a client at `ws://127.0.0.1:9001/`"),
+        "{issue:?}"
+    );
     let program = desk.hangup(&format!("export {CLIENTS_REPRO}")).out;
-    assert!(issue.out.contains(&program) && program.contains("    python3 FILE [PORT]\n"), "{program}");
+    assert!(
+        issue.out.contains(&program) && program.contains("    python3 FILE [PORT]\n"),
+        "{program}"
+    );
     assert!(!desk.hangup("test reference-client --scripts 50 --seed 1").out.contains("role = "));
 }
 

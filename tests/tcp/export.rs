@@ -224,7 +224,8 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
     };
     let own = env!("CARGO_BIN_EXE_hangup");
     let root = env!("CARGO_MANIFEST_DIR");
-    let closing = |how: &str| format!("python3 {root}/tests/servers/closing_client.py {how} {{url}}");
+    let closing =
+        |how: &str| format!("python3 {root}/tests/servers/closing_client.py {how} {{url}}");
     let target = |fault: &str, option: &str| {
         format!("{own} connect reference-client{fault} {{url}}{option}")
     };
@@ -293,7 +294,8 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
                 let exported = desk.hangup("export finding.toml");
                 assert_eq!(exported.code, Some(0), "{exported:?}");
                 desk.write("finding.py", &exported.out);
-                let ended = [broken.as_str(), &fixed].map(|line| play_to(&desk.path("finding.py"), line));
+                let ended =
+                    [broken.as_str(), &fixed].map(|line| play_to(&desk.path("finding.py"), line));
                 let codes = ended.each_ref().map(|(code, _)| *code);
                 assert_eq!(codes, [Some(1), Some(0)], "{broken}\n{script}{ended:#?}");
             })

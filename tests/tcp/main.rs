@@ -1,6 +1,8 @@
 //! Real sockets and real time: a binary of its own, so that what is measured here is
 //! not measured while the other tests take the machine.
 
+#[cfg(target_os = "linux")]
+mod browser;
 mod cases;
 mod dying;
 mod export;

@@ -11,6 +11,7 @@ use super::{CLEAN, Done, Trouble, output, probe_report};
 use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
+use crate::run::real_time::BROWSER;
 use crate::target::Registry;
 use crate::wire::Role;
 use python::python;
@@ -67,6 +68,7 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
     let is_command = repro.role == Role::Client && repro.target.1 == probe_report::VERSION;
     let run = match repro.target.0.as_str() {
         _ if !is_command => String::new(),
+        BROWSER => " --browser".to_owned(),
         line => format!(" --run {}", report::pasteable(Path::new(line))),
     };
     let replay = format!("{program} replay {path}{url}{run}");

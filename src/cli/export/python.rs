@@ -182,11 +182,11 @@ fn needs(repro: &Repro) -> String {
     match (repro.role, told.is_empty()) {
         (Role::Server, true) => "PATH is where it opens a WebSocket.".to_owned(),
         (Role::Server, false) => {
-            format!("PATH must be where the server's application {all}, once the connection is open.")
+            format!(
+                "PATH must be where the server's application {all}, once the connection is open."
+            )
         }
-        (Role::Client, true) => {
-            "Start a client whose application keeps the connection.".to_owned()
-        }
+        (Role::Client, true) => "Start a client whose application keeps the connection.".to_owned(),
         (Role::Client, false) => {
             format!("Start a client whose application {all}, once the connection is open.")
         }

@@ -19,13 +19,9 @@ pub(super) fn commands(
     let Some(path) = finding.path.as_deref().map(pasteable) else { return (Vec::new(), None) };
     let mut commands = vec![("Show it", format!("{program} show {path}"))];
     let mut variables = Vec::new();
-    let replay = match &finding.url {
-        None => format!("{program} replay {path}"),
-        Some(url) => {
-            let options = words(&finding.options, &mut variables);
-            format!("{program} replay {path} --url {}{options}", quoted(url))
-        }
-    };
+    let url = finding.url.as_ref().map(|url| format!(" --url {}", quoted(url)));
+    let options = words(&finding.options, &mut variables);
+    let replay = format!("{program} replay {path}{}{options}", url.unwrap_or_default());
     commands.push(("Play it again", replay));
     if finding.exports {
         commands.push((EXPORT, format!("{program} export {path} --as python")));

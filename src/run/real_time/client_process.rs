@@ -6,7 +6,7 @@
 use super::process_group::{Group, Seen, append_to, last_words, shown};
 use super::process_members::Members;
 use crate::exchange::Death;
-use crate::transport::tcp::{ActorSocket, ConnectedSocket};
+use crate::transport::tcp::ConnectedSocket;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -135,11 +135,7 @@ impl ClientCommand {
             }
         };
         let (stream, peer) = accepted;
-        // Each write is a segment of its own.
-        stream.set_nodelay(true).map_err(failed)?;
-        let local = stream.local_addr().map_err(failed)?;
-        let (socket, round_trip) = (ActorSocket::Plain(stream), Duration::ZERO);
-        Ok((ConnectedSocket { socket, local, peer, round_trip }, client))
+        Ok((ConnectedSocket::accepted(stream, peer).map_err(failed)?, client))
     }
 
     fn start(&self, address: SocketAddr) -> Result<ClientRun, String> {
@@ -213,7 +209,7 @@ impl Drop for ClientRun {
 }
 
 /// Listens on a free port, with receive buffers of this size.
-fn listen(window: Option<u32>) -> io::Result<TcpListener> {
+pub(super) fn listen(window: Option<u32>) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     if let Some(window) = window {
         // Before it listens: what the window can grow to is agreed on when a client connects.

@@ -3,7 +3,7 @@
 //!
 //! | file | has |
 //! |---|---|
-//! | `subject` | a server at a URL, or a client's command: how a connection with it is had |
+//! | `subject` | a server at a URL, a client's command, or a browser: how a connection with it is had |
 //! | `remote_subject` | a server's URLs, or a client's commands, what the application does on each, and the scripts that suit them |
 //! | `preflight`, `polite_client` | a look before testing: does it speak WebSocket there |
 //! | `client_check` | the same of clients: does one connect, and act as its command is to |
@@ -17,6 +17,7 @@
 //! | `witness` | whether the server answers others meanwhile |
 //! | `process_group`, `process_members` | a command of the shell with its children; what they hold |
 //! | `server_process`, `client_process` | a server that hangup starts itself; a client, for each play |
+//! | `browser` | a page that opens a socket for each play, and says what the browser tells it |
 //! | `whole_server` | several connections at once, a shutdown, and what is left |
 //! | `play_log`, `deaths` | after which script a server died; which takes it down |
 //! | `probe` | a campaign |
@@ -26,6 +27,7 @@
 //! than in virtual time: nothing is proven, so that no ending is *never*, and of the
 //! subject's application nothing is heard.
 
+mod browser;
 mod candidates;
 mod client_check;
 mod client_process;
@@ -55,6 +57,7 @@ mod tcp_end;
 mod whole_server;
 mod witness;
 
+pub use browser::{BROWSER, Browser, BrowserPage, PageTold};
 pub use client_process::{ClientCommand, ClientStarts, URL};
 pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};

@@ -5,13 +5,12 @@
 //! is owed. Nothing is proven here: a connection that is open when watching ends is
 //! *open*, never *never*.
 
-use super::client_process::ClientRun;
 use super::delay_monitor::DelayMonitor;
 use super::kernel_table::{KernelTable, WatchGuard};
 use super::play_log::{PlayLog, is_open};
 use super::record::Record;
 use super::server_process::ServerProcess;
-use super::subject::{Connected, Subject};
+use super::subject::{ClientInPlay, Connected, Subject};
 use super::tcp_end::TcpEnd;
 use crate::actor::{Actor, ActorEnd as _};
 use crate::bounds::Bounds;
@@ -81,8 +80,8 @@ pub(super) struct OpenConnection {
     record: Record,
     /// The subject's end of it, where that is seen.
     guard: Option<WatchGuard>,
-    /// The program, where a client is under test.
-    client: Option<ClientRun>,
+    /// What is in play of a client under test.
+    client: Option<ClientInPlay>,
     /// Whether the script's application closes.
     app_closes: bool,
     /// The script with the preamble of every session, where both are there.
@@ -184,12 +183,13 @@ impl PlayConfig {
 
     /// What became of a client's program once its connection has ended: it ended too, by a signal or
     /// otherwise; or it was to return from its close, and still runs when it has had as long for that as
-    /// for closing.
+    /// for closing. The application of a browser is told of the end: it has as long for that.
     async fn see_exit(&self, connection: &OpenConnection) {
         let OpenConnection { client, record, app_closes, .. } = connection;
         let Some(client) = client.as_ref().filter(|_| record.is_over()) else { return };
         let since = record.now();
-        let is_owed = *app_closes && record.look(began_to_close);
+        let has_to_return = *app_closes && record.look(began_to_close);
+        let is_owed = has_to_return || client.reports();
         let bound = if is_owed { self.bounds.close } else { Duration::ZERO };
         let mut exit = client.ended_within(bound + self.slack).await;
         if exit.is_none() && is_owed {
@@ -204,8 +204,9 @@ impl PlayConfig {
         }
         match exit {
             Some(how @ Death::Signal(_)) => record.push(What::Died(how)),
+            Some(_) if client.reports() => {}
             Some(_) => record.push(What::Returned),
-            None if is_owed => record.push(What::Outlived { tasks: 1 }),
+            None if has_to_return => record.push(What::Outlived { tasks: 1 }),
             None => {}
         }
     }
@@ -296,7 +297,10 @@ impl PlayConfig {
         }
         let record = Record::begin(self.empty_exchange(subject, &connected));
         let number = self.log.begin(subject.name(), script, &record);
-        let group = client.as_ref().map(ClientRun::group);
+        let group = client.as_ref().and_then(ClientInPlay::group);
+        if let Some(client) = &client {
+            client.tell(&record);
+        }
         let watch = |table: &KernelTable| {
             table.watch(connected.peer, connected.local, group, record.clone())
         };
@@ -483,7 +487,7 @@ impl OpenConnection {
 
     /// The process group of the client under test.
     fn group(&self) -> Option<i32> {
-        self.client.as_ref().map(ClientRun::group)
+        self.client.as_ref().and_then(ClientInPlay::group)
     }
 
     /// Whether the kernel's table shows the subject's end of it.

@@ -1,12 +1,17 @@
-//! Whom scripts are played against over TCP: a server at a URL, or a client that a command starts.
+//! Whom scripts are played against over TCP: a server at a URL, a client that a command starts, or a
+//! browser.
 //!
 //! A connection to either is had here; what is done with it, `play` decides.
 
+use super::browser::{BROWSER, Browser, PageSocket};
 use super::client_process::{ClientCommand, ClientRun};
+use super::record::Record;
+use crate::exchange::Death;
 use crate::transport::tcp::endpoint::Endpoint;
 use crate::transport::tcp::{ConnectedSocket, connect};
 use crate::wire::{Opening, Role};
 use std::fmt;
+use std::time::Duration;
 
 /// The one under test, as it acts at one URL, or by one command.
 #[derive(Clone, Debug)]
@@ -15,13 +20,61 @@ pub enum Subject {
     Server(Endpoint),
     /// A client, which connects to hangup.
     Client(ClientCommand),
+    /// A client too: a browser that somebody opened a page in.
+    Browser(Browser),
 }
 
 /// A connection with a subject.
 pub(super) struct Connected {
     pub socket: ConnectedSocket,
-    /// The program, where it is a client's.
-    pub client: Option<ClientRun>,
+    /// What is in play of a client.
+    pub client: Option<ClientInPlay>,
+}
+
+/// What is in play of a client beside its connection. Dropped, it is killed, or nothing more is heard of it.
+pub(super) enum ClientInPlay {
+    /// Its program.
+    Program(ClientRun),
+    /// A socket of a browser's page.
+    Page(PageSocket),
+}
+
+impl ClientInPlay {
+    /// The number of its process group, where it is a program.
+    pub fn group(&self) -> Option<i32> {
+        match self {
+            Self::Program(program) => Some(program.group()),
+            Self::Page(_) => None,
+        }
+    }
+
+    /// Whether its application says what it is told.
+    pub const fn reports(&self) -> bool {
+        matches!(self, Self::Page(_))
+    }
+
+    /// What its application says goes to `record`.
+    pub fn tell(&self, record: &Record) {
+        if let Self::Page(socket) = self {
+            socket.tell(record);
+        }
+    }
+
+    /// Whether it is seen to be at work.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Program(program) => program.is_busy(),
+            Self::Page(_) => false,
+        }
+    }
+
+    /// Whether it ends, or its application is told of the end, within so long, and how its process ended.
+    pub async fn ended_within(&self, time: Duration) -> Option<Death> {
+        match self {
+            Self::Program(program) => program.ended_within(time).await,
+            Self::Page(socket) => socket.ended_within(time).await.then_some(Death::Unseen),
+        }
+    }
 }
 
 impl Subject {
@@ -30,6 +83,7 @@ impl Subject {
         match self {
             Self::Server(endpoint) => &endpoint.url,
             Self::Client(command) => command.line(),
+            Self::Browser(_) => BROWSER,
         }
     }
 
@@ -37,7 +91,7 @@ impl Subject {
     pub const fn role(&self) -> Role {
         match self {
             Self::Server(_) => Role::Server,
-            Self::Client(_) => Role::Client,
+            Self::Client(_) | Self::Browser(_) => Role::Client,
         }
     }
 
@@ -45,7 +99,7 @@ impl Subject {
     pub const fn server(&self) -> Option<&Endpoint> {
         match self {
             Self::Server(endpoint) => Some(endpoint),
-            Self::Client(_) => None,
+            Self::Client(_) | Self::Browser(_) => None,
         }
     }
 
@@ -59,8 +113,13 @@ impl Subject {
         self.server().map_or_else(Opening::new, Endpoint::opening_to_save)
     }
 
-    /// Connects to the server, or starts the client and waits for it; `window` is the size of the
-    /// receive buffer.
+    /// Whether its application says what it is told.
+    pub const fn reports(&self) -> bool {
+        matches!(self, Self::Browser(_))
+    }
+
+    /// Connects to the server, or starts the client, or asks the browser's page for a socket, and waits
+    /// for it; `window` is the size of the receive buffer.
     ///
     /// # Errors
     ///
@@ -73,7 +132,11 @@ impl Subject {
             }
             Self::Client(command) => {
                 let (socket, client) = command.connect(window).await?;
-                Ok(Connected { socket, client: Some(client) })
+                Ok(Connected { socket, client: Some(ClientInPlay::Program(client)) })
+            }
+            Self::Browser(browser) => {
+                let (socket, page) = browser.connect(window).await?;
+                Ok(Connected { socket, client: Some(ClientInPlay::Page(page)) })
             }
         }
     }

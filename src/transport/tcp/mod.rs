@@ -53,6 +53,17 @@ pub(crate) struct ConnectedSocket {
     pub round_trip: Duration,
 }
 
+impl ConnectedSocket {
+    /// One that this machine's own process connected, and that was accepted.
+    pub fn accepted(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        // Each write is a segment of its own.
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let (socket, round_trip) = (ActorSocket::Plain(stream), Duration::ZERO);
+        Ok(Self { socket, local, peer, round_trip })
+    }
+}
+
 /// Connects to the first address that answers; `window` is the receive buffer's size.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
