@@ -219,8 +219,8 @@ fn sh(line: &str, url: &str) -> Child {
 fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
     use Cause::{ClientClose, ClientViolation, Handshake, OwnClose};
     use Invariant::{
-        AnswersClose, ConnectsInTime, EchoesCode, EndsInTime, FramesWell, MasksAfresh,
-        RefusesIllegal, SendsClose, WaitsForTheServer,
+        AnswersClose, ConnectsInTime, EchoesCode, EndsInTime, FreshMaskingKey, LetsServerCloseTcp,
+        RefusesIllegal, SendsClose, SendsValidFrames,
     };
     let own = env!("CARGO_BIN_EXE_hangup");
     let root = env!("CARGO_MANIFEST_DIR");
@@ -266,13 +266,13 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
         ),
         ("connects-for-ever", "", ConnectsInTime, Handshake, None, "first 30 bytes of accept\n"),
         ("takes-any-answer", "", ConnectsInTime, Handshake, None, "accept wrong key\n"),
-        ("no-mask", "", FramesWell, ClientClose, None, "accept\nclose 1000\n"),
-        ("same-mask", "", MasksAfresh, ClientClose, None, "accept\nping x 2\nclose 1000\n"),
+        ("no-mask", "", SendsValidFrames, ClientClose, None, "accept\nclose 1000\n"),
+        ("same-mask", "", FreshMaskingKey, ClientClose, None, "accept\nping x 2\nclose 1000\n"),
         ("drops-at-close", " --closes", SendsClose, Cause::AppClose, None, "accept\napp close\n"),
         (
             "ends-tcp-first",
             "",
-            WaitsForTheServer,
+            LetsServerCloseTcp,
             ClientClose,
             Some(Symptom::EndsTcpFirst),
             "accept\nclose 1000\n",

@@ -51,7 +51,7 @@ pub(super) fn python(repro: &Repro) -> Result<String, Trouble> {
     let offset = match repro.identity.cause() {
         Some(Cause::ClientClose) => stream.close,
         Some(Cause::ClientViolation) => stream.fault,
-        _ if repro.identity.invariant() == Invariant::WaitsForTheServer => stream.close,
+        _ if repro.identity.invariant() == Invariant::LetsServerCloseTcp => stream.close,
         _ => None,
     };
     let bound = match repro.identity.cause() {
@@ -126,8 +126,8 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::SendsValidFrames => Ok("sends valid frames"),
         Invariant::RefusesIllegal => Ok("refuses what is illegal"),
         Invariant::AcceptsLegal => Ok("accepts what is legal"),
-        Invariant::WaitsForTheServer => Ok("waits for the server"),
-        Invariant::MasksAfresh => Ok("masks afresh"),
+        Invariant::LetsServerCloseTcp => Ok("lets the server close TCP"),
+        Invariant::FreshMaskingKey => Ok("has fresh masking keys"),
         _ => {
             let (subject, other) = (repro.role.word(), repro.role.other().word());
             Err(format!("whether a {subject} breaks {rule} cannot be told by a {other} alone"))

@@ -88,4 +88,4 @@ def masks_alike(server):
 
 
 # What is asked of clients alone.
-OTHER_QUESTIONS = {"waits for the server": ends_tcp_first, "masks afresh": masks_alike}
+OTHER_QUESTIONS = {"lets the server close TCP": ends_tcp_first, "has fresh masking keys": masks_alike}
