@@ -68,7 +68,10 @@ fn served(case: &Case<'_>) -> Option<Suspicion> {
     let fact =
         format!("served the client's protocol violation ({}) as if it were none", fault.fault);
     let suspicion = Suspicion::new(level, Symptom::serves(fault.fault), fact, vec![fault.event]);
-    Some(Suspicion { excuses: missed.excuses, ..suspicion })
+    // One that waits for room at its end may have had a refusal to say. Given room, it says so.
+    let suspicion = Suspicion { excuses: missed.excuses, ..suspicion }
+        .unless(excuses::waited_for_room(case.view, case.view.ended().into_iter()));
+    Some(suspicion)
 }
 
 /// Whether the end that did not come was owed for a violation that the server serves: it has
