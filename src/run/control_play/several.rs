@@ -3,7 +3,7 @@
 
 use super::{script_of, truncated};
 use crate::exchange::{ConnectionId, Exchange, Time};
-use crate::script::{Act, Command, Encoding, Millis, Pace, Script, Send, Step};
+use crate::script::{Act, Command, Encoding, Millis, Pace, Piece, Script, Send, Step};
 use crate::verdict::Control;
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ pub(crate) fn control_of(
 ) -> Option<Script> {
     let mut each = acted_out(script, exchange);
     let number = usize::from(connection.0);
-    if control == Control::Alone {
-        return alone(&each, exchange, number);
-    }
     let encoding = Encoding {
         sender: exchange.subject.other(),
         request: exchange.opening_request(),
         ..Encoding::USUAL
     };
+    if control == Control::Alone {
+        return alone(&each, exchange, number, encoding);
+    }
     let opens = (encoding, exchange.preamble_bytes);
     each[number] = script_of(control, each.get(number)?, opens)?;
     Some(Script::together(&each))
@@ -47,8 +47,14 @@ fn acted_out(script: &Script, exchange: &Exchange) -> Vec<Script> {
 }
 
 /// What the client with this number does, with what other connections' timelines told the whole
-/// server, at the times at which they did.
-fn alone(each: &[Script], exchange: &Exchange, number: usize) -> Option<Script> {
+/// server, at the times at which they did; `None` where such a time falls into a step of its that cannot
+/// be cut in two.
+fn alone(
+    each: &[Script],
+    exchange: &Exchange,
+    number: usize,
+    encoding: Encoding<'_>,
+) -> Option<Script> {
     if each.len() < 2 {
         return None;
     }
@@ -62,7 +68,7 @@ fn alone(each: &[Script], exchange: &Exchange, number: usize) -> Option<Script> 
     let own = each.get(number)?.steps.iter().cloned();
     let mut timeline: Timeline = exchange.acted.get(number)?.iter().copied().zip(own).collect();
     for (at, command) in told {
-        insert(&mut timeline, at, command);
+        insert(&mut timeline, at, command, encoding)?;
     }
     let steps: Vec<Step> = timeline.into_iter().map(|(_, step)| step).collect();
     let is_others = steps.iter().all(|step| told_to_server(&step.act).is_some());
@@ -93,14 +99,21 @@ fn times_told(act: &Act, at: Time) -> impl Iterator<Item = (Time, &Command)> {
 }
 
 /// Puts a command into a timeline at a time.
-fn insert(timeline: &mut Timeline, at: Time, command: &Command) {
+fn insert(
+    timeline: &mut Timeline,
+    at: Time,
+    command: &Command,
+    encoding: Encoding<'_>,
+) -> Option<()> {
     let tell = (at, Step::from(Act::App(command.clone(), Pace::Once)));
     let wait = |millis: u32| (at, Step::from(Act::Wait(Millis(millis))));
     let Some(last) = timeline.partition_point(|(time, _)| *time <= at).checked_sub(1) else {
-        return timeline.insert(0, tell);
+        timeline.insert(0, tell);
+        return Some(());
     };
     let (begun, step) = &mut timeline[last];
     let passed = u32::try_from((at.0 - begun.0) / 1000).unwrap_or(u32::MAX);
+    let lasting = lasts(&step.act, encoding);
     let put = match &mut step.act {
         // It is split in two.
         Act::Wait(time) if time.0 > passed => {
@@ -110,20 +123,75 @@ fn insert(timeline: &mut Timeline, at: Time, command: &Command) {
         }
         // What is awaited may be what the server does then.
         Act::Await(_) => (last, vec![wait(passed), tell]),
-        act => (last + 1, vec![wait(passed.saturating_sub(lasts(act))), tell]),
+        _ if lasting <= passed => (last + 1, vec![wait(passed - lasting), tell]),
+        // Before a client connects, it has no timeline.
+        Act::Connect(_) => (last + 1, vec![tell]),
+        act => {
+            let Cut { before, pauses: [behind, ahead], after } = cut(act, passed)?;
+            *act = before;
+            let after = (at.after(ahead.duration()), Step::from(after));
+            (last + 1, vec![wait(behind.0), tell, wait(ahead.0), after])
+        }
     };
     let (place, mut steps) = put;
     steps.retain(|(_, step)| step.act != Act::Wait(Millis(0)));
     timeline.splice(place..place, steps);
     timeline.retain(|(_, step)| step.act != Act::Wait(Millis(0)));
+    Some(())
+}
+
+/// An act that goes on for a while, cut in two.
+struct Cut {
+    before: Act,
+    /// From the last of `before` to the cut, and from there to the first of `after`.
+    pauses: [Millis; 2],
+    after: Act,
+}
+
+/// Cuts an act that goes on beyond `passed` milliseconds at that time; `None` where its rest cannot be said.
+fn cut(act: &Act, passed: u32) -> Option<Cut> {
+    let pace = match act {
+        Act::Send(send) => send.pace,
+        Act::App(_, pace) => *pace,
+        _ => return None,
+    };
+    let (Pace::Times(_, every) | Pace::Pieces(_, every)) = pace else { return None };
+    let done = passed.checked_div(every.0)? + 1;
+    let behind = passed % every.0;
+    let pauses = [Millis(behind), Millis(every.0 - behind)];
+    let times = |times: u32| {
+        let pace = if times == 1 { Pace::Once } else { Pace::Times(times, every) };
+        match act {
+            Act::Send(send) => Act::Send(Send { pace, ..send.clone() }),
+            Act::App(command, _) => Act::App(command.clone(), pace),
+            other => other.clone(),
+        }
+    };
+    match (act, pace) {
+        (_, Pace::Times(all, _)) => {
+            Some(Cut { before: times(done), pauses, after: times(all.checked_sub(done)?) })
+        }
+        (Act::Send(send), Pace::Pieces(size, _)) if send.piece == Piece::Whole => {
+            let sent = size.saturating_mul(done);
+            let part = |piece| Act::Send(Send { piece, ..send.clone() });
+            Some(Cut { before: part(Piece::First(sent)), pauses, after: part(Piece::After(sent)) })
+        }
+        _ => None,
+    }
 }
 
 /// How long an act takes by itself, in milliseconds.
-const fn lasts(act: &Act) -> u32 {
+fn lasts(act: &Act, encoding: Encoding<'_>) -> u32 {
     match act {
         Act::Wait(time) | Act::Connect(time) => time.0,
         Act::Send(Send { pace: Pace::Times(times, every), .. })
         | Act::App(_, Pace::Times(times, every)) => times.saturating_sub(1).saturating_mul(every.0),
+        Act::Send(send @ Send { pace: Pace::Pieces(size, every), .. }) => {
+            let mut unit = Vec::new();
+            send.unit.encode_with(&encoding, &mut unit);
+            let bytes = u32::try_from(send.piece.of(&unit).len()).unwrap_or(u32::MAX);
+            bytes.div_ceil((*size).max(1)).saturating_sub(1).saturating_mul(every.0)
+        }
         _ => 0,
     }
 }
@@ -156,6 +224,24 @@ mod tests {
         let behind = "upgrade\nwait 9s\napp broadcast text x 2 every 1s\n2: upgrade\n2: ping\n";
         let alone = "upgrade; ping; wait 9s; app broadcast text; wait 1s; app broadcast text; ";
         assert_eq!(second_alone(behind, [&[0, 0, 9000], &[0, 0]]), Some(alone.to_owned()));
+    }
+
+    /// Told later than it was, a client that did nothing else meanwhile would seem to have got it at once.
+    #[test]
+    fn what_the_server_is_told_while_a_client_goes_on_sending_it_is_told_meanwhile() {
+        let told = "upgrade\nwait 1ms\napp shutdown\n2: upgrade\n";
+        let pieces = format!("{told}2: ping in pieces of 1 byte every 21ms\n2: app close\n");
+        let alone = "upgrade; first 1 byte of ping in pieces of 1 byte every 21ms; wait 1ms; \
+             app shutdown; wait 20ms; rest after 1 byte of ping in pieces of 1 byte every 21ms; \
+             app close; ";
+        let begun = [&[0, 0, 1][..], &[0, 0, 105]];
+        assert_eq!(second_alone(&pieces, begun).as_deref(), Some(alone));
+        let times = told.replace("1ms", "3s") + "2: ping x 3 every 2s\n2: app close\n";
+        let alone = "upgrade; ping x 2 every 2s; wait 1s; app shutdown; wait 1s; ping; app close; ";
+        assert_eq!(second_alone(&times, [&[0, 0, 3000], &[0, 0, 4000]]).as_deref(), Some(alone));
+        // Of a part there is no rest to be said.
+        let part = format!("{told}2: first 4 bytes of ping in pieces of 1 byte every 21ms\n");
+        assert_eq!(second_alone(&part, [&[0, 0, 1], &[0, 0]]), None);
     }
 
     #[test]
