@@ -103,7 +103,7 @@ fn without_sizes(script: &str) -> String {
 }
 
 /// `work` on each of `items`; the results in their order.
-fn on_all_cores<T: Sync, R: Clone + Default + Send>(
+pub fn on_all_cores<T: Sync, R: Clone + Default + Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {

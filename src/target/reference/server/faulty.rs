@@ -51,16 +51,16 @@ faults! {
     shows [ShutsDownInTime: ShutsDownLate];
     /// Each session that does not end has a deadline of its own, one behind the other.
     DeadlineForEach = "deadline-for-each" in deadline_for_each,
-    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold, RefusesIllegal: ServesBadText];
+    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold];
     /// It waits for its sessions with no deadline, and they wait for their clients with none.
     JoinsWithoutDeadline = "joins-without-deadline" in joins_without_deadline,
     shows [ShutsDownInTime: WaitsForClients, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket];
     /// A message for all is sent to one client after the other, and each send is awaited.
     BroadcastAwaits = "broadcast-awaits" in broadcast_awaits,
-    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, StopsAccepting: HoldsNewcomers];
+    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ShutsDownInTime: WaitsForNobody, StopsAccepting: HoldsNewcomers];
     /// The list of sessions is locked while a message for all is sent.
     LockAcrossSend = "lock-across-send" in lock_across_send,
-    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, FreesResources: TasksAfterShutdown];
+    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ShutsDownInTime: WaitsForNobody, FreesResources: KeepsTasks];
     /// The listener is dropped when all connections have ended.
     ListenerLast = "listener-last" in listener_last,
     shows [StopsAccepting: HoldsNewcomers];
@@ -205,9 +205,10 @@ async fn awaiting_server<F: Future<Output = ()>>(
     }
     drop(listener);
     let all: Vec<mpsc::Sender<Command>> = list.lock().await.values().cloned().collect();
+    let mut telling = JoinSet::new();
     for orders in all {
         // Each waits for its own turn, and nobody for another.
-        tokio::spawn(async move {
+        telling.spawn(async move {
             let _ = orders.send(go_away()).await;
         });
     }
