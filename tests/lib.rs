@@ -9,6 +9,7 @@ static HEAP: hangup::heap::Counting = hangup::heap::Counting;
 
 mod architecture;
 mod article;
+mod busy_cores;
 mod cli;
 mod clients;
 mod faults;

@@ -5,6 +5,8 @@
 //! Every test is seeded, ends in bounded time, and is ignored by `cargo test`, since it takes real time:
 //! `cargo test --test endures -- --ignored`. `HANGUP_SEED=N` takes another seed.
 
+#[path = "../busy_cores.rs"]
+mod busy_cores;
 mod command;
 mod mutants;
 mod mutate;

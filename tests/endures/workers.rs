@@ -1,12 +1,11 @@
 //! Workers that are killed and stopped from outside are no fault of the target, and what is found does not
 //! depend on how many workers there are, or on what else the machine does.
 
+use crate::busy_cores::BusyCores;
 use crate::command::{Draws, Run, children, folder, hangup, is_full, seed, signal, start};
 use hangup::Registry;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// So many workers play.
@@ -146,31 +145,6 @@ fn where_every_worker_is_stopped_at_once_that_is_said_and_no_server_is_blamed() 
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(run.err.contains("something stops it (SIGSTOP or a debugger)"), "{run:?}");
     assert!(!run.err.contains("stood still"), "{run:?}");
-}
-
-/// Keeps every core busy until it is dropped.
-struct BusyCores(std::sync::Arc<AtomicBool>, Vec<JoinHandle<()>>);
-
-impl BusyCores {
-    fn new() -> Self {
-        let done = std::sync::Arc::new(AtomicBool::new(false));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let spin = || {
-            let done = std::sync::Arc::clone(&done);
-            std::thread::spawn(move || while !done.load(Ordering::Relaxed) {})
-        };
-        let threads = std::iter::repeat_with(spin).take(cores).collect();
-        Self(done, threads)
-    }
-}
-
-impl Drop for BusyCores {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-        for thread in self.1.drain(..) {
-            let _ = thread.join();
-        }
-    }
 }
 
 /// The targets of a run, by name.

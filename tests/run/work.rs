@@ -1,5 +1,6 @@
 //! What bytes cost: found by the shape of its growth, whatever else the machine does.
 
+use crate::busy_cores::BusyCores;
 use hangup::finding::Finding;
 use hangup::run::campaign::Campaign;
 use hangup::run::virtual_time::play;
@@ -11,7 +12,6 @@ use hangup::wire::handshake;
 use hangup::{Connection, Registry, Suite, Target};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn look(target: &Arc<dyn Target>, seed: u64) -> Vec<Finding> {
@@ -130,22 +130,11 @@ fn work_out_of_proportion_is_found_and_a_server_that_is_merely_slow_is_not() {
 #[ignore = "real time: by hand"]
 #[expect(clippy::disallowed_methods, reason = "how long a seed takes is said, not judged")]
 fn the_same_holds_from_twenty_seeds_while_every_core_is_busy() {
-    let done = Arc::new(AtomicBool::new(false));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let busy: Vec<_> = (0..cores)
-        .map(|_| {
-            let done = Arc::clone(&done);
-            std::thread::spawn(move || while !done.load(Ordering::Relaxed) {})
-        })
-        .collect();
+    let _busy = BusyCores::new();
     for seed in 0..20 {
         let start = std::time::Instant::now();
         three_are_told_apart_with(seed);
         eprintln!("{seed} {:?}", start.elapsed());
-    }
-    done.store(true, Ordering::Relaxed);
-    for thread in busy {
-        thread.join().expect("it only spins");
     }
 }
 

@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod browser;
+#[path = "../busy_cores.rs"]
+mod busy_cores;
 mod cases;
 mod dying;
 mod export;
