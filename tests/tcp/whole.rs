@@ -1,6 +1,7 @@
 //! Whole servers over TCP: their shutdown, what they hold when connections have ended, and whether
 //! one client makes others wait.
 
+use crate::busy_cores::BusyCores;
 use crate::server::{Desk, Run};
 use std::path::Path;
 
@@ -16,6 +17,14 @@ fn node(mode: &str) -> String {
     let modules = root.join(".installed/node_modules");
     assert!(modules.join("ws").exists(), "run tests/servers/install");
     format!("NODE_PATH={} exec node {}/shutdown.js {mode}", modules.display(), root.display())
+}
+
+/// Go's `net/http` with this library, built by `tests/servers/install`.
+fn go(library: &str, mode: &str) -> String {
+    let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/.installed");
+    let server = servers.join(library);
+    assert!(server.exists(), "run tests/servers/install where Debian's Go and {library} are");
+    format!("exec {} {mode}", server.display())
 }
 
 /// `hangup` with a server to start.
@@ -60,8 +69,8 @@ fn a_server_that_waits_for_idle_clients_is_found_with_one_and_the_file_replays()
     let shutdowns = json["targets"][0]["shutdowns"].as_array().expect("a list").clone();
     assert_eq!(shutdowns.len(), 6);
     assert_eq!(shutdowns[0]["codes"], serde_json::json!([1001]), "polite clients are no matter");
-    assert!(shutdowns[0]["seconds"].as_f64().is_some_and(|took| took < 1.0), "{shutdowns:?}");
-    assert_eq!(shutdowns[1]["seconds"], serde_json::Value::Null);
+    assert!(shutdowns[0]["seconds"].is_number(), "{shutdowns:?}");
+    assert_eq!(shutdowns[1]["seconds"], serde_json::Value::Null, "nor is it by itself");
     let file = finding["repro"].as_str().expect("a file");
     let again = format!("replay {file} --stop TERM");
     shows(&run(&desk, &whole("waits 0.2"), &again), "reproduced", "shuts-down-in-time");
@@ -73,11 +82,12 @@ fn a_server_that_waits_for_idle_clients_is_found_with_one_and_the_file_replays()
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn each_way_to_shut_down_badly_shows_its_rule() {
+    // What is late is late by seconds, and what is not has as many to spare: a busy machine takes some.
     let late = "--stop TERM --shutdown-within 1s";
     for (fault, script, rule, what) in [
         ("holds-idle", IDLE, "shuts-down-in-time", "while 3 connections are open"),
-        ("in-turn 0.8", IDLE, "shuts-down-in-time", "connection"),
-        ("late 0.8", "upgrade\napp shutdown\n", "shuts-down-in-time", "late, at"),
+        ("in-turn 1.5", IDLE, "shuts-down-in-time", "connection"),
+        ("late 1.5", "upgrade\napp shutdown\n", "shuts-down-in-time", "late, at"),
         ("deaf", "app shutdown\n", "shuts-down-in-time", "although no connection is open"),
         ("forgets", IDLE, "closes-all-at-shutdown", "without a Close"),
         (
@@ -91,7 +101,7 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
             if fault.starts_with("accepts") { "--stop TERM --shutdown-within 5s" } else { late };
         shows(&replay(script, &whole(fault), late), rule, what);
     }
-    is_clean(&replay(IDLE, &whole("well 0.2"), late));
+    is_clean(&replay(IDLE, &whole("well 0.2"), "--stop TERM --shutdown-within 4s"));
 }
 
 #[test]
@@ -99,7 +109,20 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
 fn node_behind_an_http_server_does_not_shut_down_unless_it_terminates_clients() {
     let usual = replay(IDLE, &node("usual"), "--stop TERM --shutdown-within 2s");
     shows(&usual, "shuts-down-in-time", "does not shut down while 3 connections are open");
-    is_clean(&replay(IDLE, &node("terminates"), "--stop TERM --shutdown-within 5s"));
+    is_clean(&replay(IDLE, &node("terminates"), "--stop TERM --shutdown-within 6s"));
+}
+
+/// To `Shutdown`, a hijacked connection is the application's own.
+#[test]
+#[ignore = "real time, and needs Debian's Go: by hand"]
+fn go_closes_nobody_at_its_shutdown_unless_the_program_does() {
+    let within = "--stop TERM --shutdown-within 6s";
+    for library in ["gorilla", "nhooyr"] {
+        shows(&replay(IDLE, &go(library, ""), within), "closes-all-at-shutdown", "without a Close");
+    }
+    is_clean(&replay(IDLE, &go("gorilla", "closes"), within));
+    let waits = replay(IDLE, &go("gorilla", "waits"), within);
+    shows(&waits, "shuts-down-in-time", "does not shut down while 3 connections are open");
 }
 
 /// The script's connections are the kinds of clients of a wave.
@@ -141,6 +164,28 @@ fn a_lock_held_across_a_send_is_found_and_its_fix_is_clean() {
     let hub = replay(ISOLATION, &whole("hub"), "");
     shows(&hub, "isolates-clients", "because of another one");
     is_clean(&replay(ISOLATION, &whole("hub-apart"), ""));
+}
+
+/// The rules that a probe of such a server finds broken.
+fn hub_of(fault: &str, seed: u32) -> Vec<String> {
+    let desk = Desk::new();
+    let probe = format!("probe --stop TERM --shutdown-within 5s --seed {seed} --format json");
+    let run = run(&desk, &whole(fault), &probe);
+    let json = run.json();
+    let findings = json["targets"][0]["findings"].as_array().expect("a list");
+    let rules = findings.iter().map(|found| found["invariant"].as_str().expect("a name"));
+    rules.map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "real time: by hand"]
+fn a_lock_held_across_a_send_is_found_in_ten_of_ten_probes_while_every_core_is_busy() {
+    let _busy = BusyCores::new();
+    for seed in 1..=10 {
+        let found = hub_of("hub", seed);
+        assert!(found.contains(&"isolates-clients".to_owned()), "{seed}: {found:?}");
+        assert_eq!(hub_of("hub-apart", seed), [""; 0], "{seed}");
+    }
 }
 
 #[test]
