@@ -319,15 +319,16 @@ pub(super) struct Promises {
     /// of the file or of the target, else none].
     #[arg(long, value_name = "TIME")]
     pub idle_within: Option<Millis>,
-    /// The bound for the shutdown of the whole server [default: that of the file or of the target,
-    /// else --close-within plus 1 s].
+    /// Of servers alone: the bound for the shutdown of the whole server [default: that of the file or of
+    /// the target, else --close-within plus 1 s].
     #[arg(long, value_name = "TIME")]
     pub shutdown_within: Option<Millis>,
     /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
     pub slack: Millis,
-    /// Over real TCP, how long to wait for a late end, from the event on that obliges the server
-    /// (its Close, for one) [default: twice the longest bound].
+    /// Over real TCP, how long to wait for a late end, from the event on that obliges the server, or
+    /// the client under test, to end the connection (its Close, for one) [default: twice the longest
+    /// bound].
     #[arg(long, value_name = "TIME")]
     pub horizon: Option<Millis>,
 }
@@ -582,7 +583,7 @@ pub(super) struct Export {
     /// What an issue says the finding was seen on: a library and its version, which a probe does not know.
     #[arg(long, value_name = "TEXT")]
     pub seen_on: Option<String>,
-    /// The server's source, which an issue shows folded.
+    /// The source of the server, or of the client, which an issue shows folded.
     #[arg(long, value_name = "FILE")]
     pub server: Option<PathBuf>,
 }
@@ -592,7 +593,8 @@ pub(super) enum ExportForm {
     /// A program in Python 3 that needs only the standard library: about a server a client, about a client
     /// a server that plays the script to whoever connects.
     Python,
-    /// An issue for the server's maintainers, in Markdown: what happens, what the RFC says, how to repeat it.
+    /// An issue for the maintainers of the server, or of the client, in Markdown: what happens, what the
+    /// RFC says, how to repeat it.
     Issue,
     /// A packet capture (binary) for Wireshark and tshark; hangup plays the script again in this
     /// process to make it.
