@@ -96,14 +96,14 @@ impl Stop {
 }
 
 /// A signal: what it is called, and its number.
-struct Which {
+struct NamedSignal {
     name: &'static str,
     number: i32,
 }
 
 #[cfg(unix)]
 mod signals {
-    use super::Which;
+    use super::NamedSignal;
     use rustix::process::Signal as Number;
     use std::io;
     use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -130,7 +130,7 @@ mod signals {
             })
         }
 
-        pub async fn next(&mut self) -> Which {
+        pub async fn next(&mut self) -> NamedSignal {
             let Self { interrupt, terminate, hangup, file_size } = self;
             let hangup = async {
                 match hangup {
@@ -147,7 +147,7 @@ mod signals {
                     Some(()) = file_size.recv() => continue,
                     else => std::future::pending().await,
                 };
-                return Which { name, number: number.as_raw() };
+                return NamedSignal { name, number: number.as_raw() };
             }
         }
     }
@@ -164,7 +164,7 @@ mod signals {
 
 #[cfg(windows)]
 mod signals {
-    use super::Which;
+    use super::NamedSignal;
     use std::io;
     use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
 
@@ -180,20 +180,20 @@ mod signals {
             Ok(Self { interrupt: ctrl_c()?, stop: ctrl_break()?, close: ctrl_close()? })
         }
 
-        pub async fn next(&mut self) -> Which {
+        pub async fn next(&mut self) -> NamedSignal {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "Ctrl-C",
                 _ = self.stop.recv() => "Ctrl-Break",
                 _ = self.close.recv() => "closed",
             };
-            Which { name, number: 2 }
+            NamedSignal { name, number: 2 }
         }
     }
 }
 
 #[cfg(not(any(unix, windows)))]
 mod signals {
-    use super::Which;
+    use super::NamedSignal;
     use std::io;
 
     /// None are known here.
@@ -204,7 +204,7 @@ mod signals {
             Ok(Self)
         }
 
-        pub async fn next(&mut self) -> Which {
+        pub async fn next(&mut self) -> NamedSignal {
             std::future::pending().await
         }
     }

@@ -49,7 +49,7 @@ impl GeneratorConfig {
     fn any<R: Rng + ?Sized>(&self, rng: &mut R) -> Vec<Step> {
         let mut builder = self.builder(rng);
         if builder.one_in(4) {
-            builder.stays_deaf_or_dumb();
+            builder.stops_reading_or_sending();
         } else {
             builder.add_connection();
         }
@@ -139,7 +139,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
     }
 
     /// A client that a server waits for in vain: it does not read, or says nothing more.
-    fn stays_deaf_or_dumb(&mut self) {
+    fn stops_reading_or_sending(&mut self) {
         if self.one_in(4) {
             let part = Piece::First(self.rng.random_range(0..self.cuts));
             return self.put_send(part, Unit::Upgrade(None));

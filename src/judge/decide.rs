@@ -242,8 +242,8 @@ impl<'a> Decision<'a> {
         let doubt = self.violation.doubts.remove(0);
         let refuted = match doubt.control {
             Control::Unprompted { lasting, .. } => {
-                let did = WhatItDid::on(self.exchange, self.connection, lasting);
-                WhatItDid::on(played, self.connection, lasting) != did
+                let did = SubjectAction::on(self.exchange, self.connection, lasting);
+                SubjectAction::on(played, self.connection, lasting) != did
             }
             Control::Without(excuses) => self.shows(played, excuses),
             Control::Alone => !self.does_the_same_alone(played),
@@ -367,7 +367,7 @@ impl Decided {
 
 /// What a server did up to a time; what came later, it may have done for another reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum WhatItDid {
+enum SubjectAction {
     /// It sent a Close with this payload.
     Close(Box<[u8]>),
     /// It sent none, or part of one, and ended the connection.
@@ -376,7 +376,7 @@ enum WhatItDid {
     Nothing,
 }
 
-impl WhatItDid {
+impl SubjectAction {
     fn on(exchange: &Exchange, connection: ConnectionId, upto: Time) -> Self {
         let view = View::of(exchange, connection);
         let upto = upto.after(exchange.timing_slack).after(exchange.transit);

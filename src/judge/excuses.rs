@@ -184,7 +184,7 @@ pub(super) fn had_to_wait_for_room(view: &View<'_>, sent: usize) -> Option<Excus
 /// Whether the client could not see an end at `time`, since it did not read or was cut off, and
 /// nobody looked at the server's end.
 pub(super) fn nobody_could_see(view: &View<'_>, time: Time) -> Option<Excuse> {
-    let unseen = !view.exchange.sees_release && is_blind(view, time);
+    let unseen = !view.exchange.sees_release && view.is_blind_at(time);
     unseen.then_some(Excuse::NobodyCouldSee)
 }
 
@@ -205,19 +205,6 @@ pub(super) const fn unproven(ending: &Ending) -> Option<Excuse> {
         Ending::Unproven(_) => Some(Excuse::OtherThreads),
         _ => None,
     }
-}
-
-fn is_blind(view: &View<'_>, time: Time) -> bool {
-    let (mut deaf, mut cut) = (false, false);
-    for event in view.events().take_while(|event| event.at <= time) {
-        match event.what {
-            What::StoppedReading => deaf = true,
-            What::ResumedReading => deaf = false,
-            What::Cut => cut = true,
-            _ => {}
-        }
-    }
-    deaf || cut
 }
 
 /// Whether the client had sent bytes before the 101: the server may have dropped them.

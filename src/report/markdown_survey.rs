@@ -4,7 +4,7 @@
 use super::html::{RFC, harmless};
 use super::markdown::plain;
 use super::page::{Page, TargetPage};
-use super::survey::{Family, Says, families, says};
+use super::survey::{CellSays, Family, families, says};
 use crate::wire::Role;
 use std::fmt::Write as _;
 
@@ -45,10 +45,10 @@ fn table(family: &Family, targets: &[TargetPage], out: &mut String) {
     }
 }
 
-fn cell(says: &Says) -> String {
+fn cell(says: &CellSays) -> String {
     let lines = match says {
-        Says::Broken(lines) => lines,
-        Says::Sign(sign, _) => return (*sign).to_owned(),
+        CellSays::Broken(lines) => lines,
+        CellSays::Sign(sign, _) => return (*sign).to_owned(),
     };
     let lines = lines.iter().map(|line| {
         let words = plain(&line.words);

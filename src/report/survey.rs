@@ -73,7 +73,7 @@ pub(super) struct Line {
 
 /// What a cell says.
 #[derive(Debug)]
-pub(super) enum Says {
+pub(super) enum CellSays {
     /// The problems.
     Broken(Vec<Line>),
     /// Nothing else than a sign and a word for those who do not see it.
@@ -81,14 +81,14 @@ pub(super) enum Says {
 }
 
 /// What a target does about a rule.
-pub(super) fn says(target: &TargetPage, rule: Invariant) -> Says {
+pub(super) fn says(target: &TargetPage, rule: Invariant) -> CellSays {
     match cell(target, rule) {
-        Cell::Broken(problems) => Says::Broken(
+        Cell::Broken(problems) => CellSays::Broken(
             problems.into_iter().map(|(number, problem)| line(number, problem)).collect(),
         ),
-        Cell::Accepted => Says::Sign("(\u{2717})", "accepted"),
-        Cell::Kept => Says::Sign("\u{2713}", "kept"),
-        Cell::NotJudged => Says::Sign("?", "not judged"),
+        Cell::Accepted => CellSays::Sign("(\u{2717})", "accepted"),
+        Cell::Kept => CellSays::Sign("\u{2713}", "kept"),
+        Cell::NotJudged => CellSays::Sign("?", "not judged"),
     }
 }
 

@@ -437,7 +437,7 @@ impl<'a> View<'a> {
         let is_last = close.end_offset == self.bytes.to_subject.len() && fin.is_none();
         let later =
             reset > arrived && self.at(reset) >= self.at(arrived).after(self.exchange.transit);
-        let alone = !self.exchange.both_ends && got_end.is_none() && !self.is_deaf_at(reset);
+        let alone = !self.exchange.both_ends && got_end.is_none() && !self.is_not_reading_at(reset);
         (alone && is_last && later).then_some(arrived)
     }
 
@@ -449,7 +449,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether the client had stopped reading when `event` happened.
-    pub fn is_deaf_at(&self, event: usize) -> bool {
+    pub fn is_not_reading_at(&self, event: usize) -> bool {
         let before = self.events_before(event).rev();
         let mut reading =
             before.filter(|e| matches!(e.what, What::StoppedReading | What::ResumedReading));

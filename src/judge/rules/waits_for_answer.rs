@@ -50,7 +50,7 @@ fn is_polite(view: &View<'_>, at: usize) -> bool {
     };
     let fault = view.actor_fault.map(|fault| fault.event);
     let left = came(fault) || came(firsts.reset) || came(firsts.cut);
-    !behind_close && !left && !view.is_deaf_at(at)
+    !behind_close && !left && !view.is_not_reading_at(at)
 }
 
 /// Why a server need not wait although the client is polite.

@@ -2,7 +2,7 @@
 //! server its problems in a table, with the shortest scripts. No pictures.
 
 use super::super::page::{Page, TargetPage};
-use super::super::survey::{Family, Says, families, says};
+use super::super::survey::{CellSays, Family, families, says};
 use super::{RFC, anchor, sign};
 use crate::verdict::{Invariant, Level};
 use crate::wire::Role;
@@ -56,9 +56,9 @@ fn table(number: usize, family: &Family, targets: &[TargetPage]) -> Markup {
     }
 }
 
-fn cell(says: &Says, target: usize) -> Markup {
+fn cell(says: &CellSays, target: usize) -> Markup {
     match says {
-        Says::Broken(lines) => {
+        CellSays::Broken(lines) => {
             let is_must = lines.iter().any(|line| line.is_must);
             html! {
                 td class=(if is_must { "broken must" } else { "broken should" }) {
@@ -74,7 +74,7 @@ fn cell(says: &Says, target: usize) -> Markup {
                 }
             }
         }
-        Says::Sign(sign, word) => {
+        CellSays::Sign(sign, word) => {
             let class = if *word == "kept" { "kept" } else { "unjudged" };
             html! { td class=(class) { span aria-hidden="true" { (sign) } span class="unseen" { (word) } } }
         }

@@ -88,14 +88,14 @@ impl Accepted {
 
 /// In how many scripts a deviation accepted a violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Fired {
+pub(crate) struct DeviationCounts {
     /// All of them.
     pub scripts: u64,
     /// Those in which it was one of what the RFC demands.
     pub must: u64,
 }
 
-impl Fired {
+impl DeviationCounts {
     /// Adds the counts of other scripts.
     pub const fn add(&mut self, other: Self) {
         self.scripts += other.scripts;
@@ -199,7 +199,7 @@ impl Campaign {
     ) -> CampaignOutcome {
         let config = self.generator_config(&**target);
         let deviations = target.deviations();
-        let mut fired = vec![Fired::default(); deviations.len()];
+        let mut fired = vec![DeviationCounts::default(); deviations.len()];
         let mut investigations = Investigations::new(self.all_variants, known);
         let mut outcome = CampaignOutcome::default();
         let mut unjudged = UnjudgedScripts::default();
@@ -266,7 +266,7 @@ impl Campaign {
         script: &Script,
         play: &mut dyn FnMut(&Script) -> Exchange,
         deviations: &[Deviation],
-        fired: &mut [Fired],
+        fired: &mut [DeviationCounts],
     ) -> JudgedScript {
         let exchange = play(script);
         let mut again = |script: &Script| Ok::<_, Infallible>(play(script));
@@ -280,7 +280,7 @@ impl Campaign {
     pub(crate) fn unaccepted(
         verdict: Verdict,
         deviations: &[Deviation],
-        fired: &mut [Fired],
+        fired: &mut [DeviationCounts],
     ) -> JudgedScript {
         let is_new = |suspicion: &&Violation| {
             suspicion.is_lack() || Deviation::accepting(deviations, suspicion.identity).is_none()
@@ -298,7 +298,7 @@ impl Campaign {
             known.is_none()
         });
         for (known, level) in accepted {
-            fired[known].add(Fired { scripts: 1, must: u64::from(level == Level::Must) });
+            fired[known].add(DeviationCounts { scripts: 1, must: u64::from(level == Level::Must) });
         }
         violations.sort_by_key(|violation| violation.identity);
         violations.dedup_by_key(|violation| violation.identity);
@@ -334,9 +334,12 @@ pub(crate) fn accepts(deviations: &[Deviation], known: &[Pattern]) -> impl Fn(Id
 }
 
 /// The deviations, each with how often it fired.
-pub(crate) fn accepted_counts(deviations: &[Deviation], fired: &[Fired]) -> Vec<Accepted> {
+pub(crate) fn accepted_counts(
+    deviations: &[Deviation],
+    fired: &[DeviationCounts],
+) -> Vec<Accepted> {
     let pairs = deviations.iter().zip(fired);
-    let accepted = |(deviation, fired): (&Deviation, &Fired)| Accepted {
+    let accepted = |(deviation, fired): (&Deviation, &DeviationCounts)| Accepted {
         deviation: *deviation,
         fired: fired.scripts,
         must: fired.must,

@@ -25,7 +25,7 @@ pub(super) struct PoliteClient {
 }
 
 /// A frame of the server's that is complete.
-struct Came {
+struct ServerFrame {
     opcode: Opcode,
     /// The payload of a control frame.
     body: Vec<u8>,
@@ -157,13 +157,13 @@ impl PoliteClient {
         }
     }
 
-    fn frames(&self) -> Vec<Came> {
+    fn frames(&self) -> Vec<ServerFrame> {
         let mut decoder = Decoder::new(Role::Server);
         let mut rest = &self.received[self.opened..];
         let mut came = Vec::new();
         while let Some(item) = decoder.next(&mut rest) {
             if let Item::Frame(head) = item {
-                came.push(Came { opcode: head.opcode, body: decoder.body().to_vec() });
+                came.push(ServerFrame { opcode: head.opcode, body: decoder.body().to_vec() });
             }
         }
         came

@@ -4,8 +4,8 @@
 //! It is watched up to what the server owes and the slack, and proves nothing.
 
 use super::{
-    Clock, OpenConnection, Setting, ThreadWatch, act_all, door_of, last_due, over_or, play_once,
-    with_each_connection,
+    Clock, OpenConnection, Setting, ThreadWatch, act_all, last_due, over_or, play_once,
+    server_end_of, with_each_connection,
 };
 use crate::bounds::Bounds;
 use crate::exchange::{AfterDeadline, Exchange, What};
@@ -65,7 +65,7 @@ pub(super) async fn watch(
     for connection in connections.iter().filter(|connection| !connection.link.is_over()) {
         connection.link.record(What::Became(AfterDeadline::GaveUp));
     }
-    if let Some(door) = door_of(connections) {
+    if let Some(door) = server_end_of(connections) {
         door.conclude(AfterDeadline::GaveUp);
     }
 }

@@ -38,7 +38,7 @@ use self::idle_detector::IdleDetector;
 use self::panics::{Recording, install_panic_hook, ours};
 use self::simulated_end::{CommandQueue, SimulatedEnd};
 use self::thread_watch::{Seen, ThreadWatch, wakes_from_outside};
-use self::whole::{Door, ServerInPlay};
+use self::whole::{ServerEnd, ServerInPlay};
 use crate::actor::Actor;
 use crate::bounds::Bounds;
 use crate::exchange::{AfterDeadline, Event, Exchange, OtherThreads, Time, What};
@@ -225,10 +225,11 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             .map(|(number, _)| if number == 0 { first.clone() } else { first.connect() })
             .collect();
         let mut server = ServerInPlay::begin(target, &links);
-        let door = server.as_ref().map(|server| &server.door);
+        let server_end = server.as_ref().map(|server| &server.server_end);
         let mut connections: Vec<OpenConnection<'_>> = Vec::with_capacity(scripts.len());
         for (link, script) in links.into_iter().zip(scripts) {
-            let mut connection = OpenConnection::begin(link, script, target, &idle, bounds, door);
+            let mut connection =
+                OpenConnection::begin(link, script, target, &idle, bounds, server_end);
             if scripts.len() > 1 {
                 connection.actor.keep_times();
             }
@@ -266,7 +267,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
             connection.commands.clear();
         }
         if let Some(server) = &server {
-            server.door.clear();
+            server.server_end.clear();
         }
         let is_panic = |event: &Event| matches!(event.what, What::Panicked(_) | What::Lacked(_));
         if lost_panic && !exchange.events.iter().any(is_panic) {
@@ -309,7 +310,7 @@ struct OpenConnection<'a> {
     /// The target's function; `None` where one server serves all connections.
     task: Option<JoinHandle<()>>,
     /// Where one server serves all of them: the way in.
-    door: Option<Arc<Door>>,
+    server_end: Option<Arc<ServerEnd>>,
 }
 
 impl<'a> OpenConnection<'a> {
@@ -320,19 +321,19 @@ impl<'a> OpenConnection<'a> {
         target: &Arc<dyn Target>,
         idle: &Arc<IdleDetector>,
         bounds: &Bounds,
-        door: Option<&Arc<Door>>,
+        server_end: Option<&Arc<ServerEnd>>,
     ) -> Self {
         let patience = SETTLE.max(bounds.longest().saturating_mul(2));
         link.expect(script.max_bytes_sent_with(target.opening().request()));
-        let end = SimulatedEnd::new(&link, idle, target, bounds, door.cloned());
+        let end = SimulatedEnd::new(&link, idle, target, bounds, server_end.cloned());
         let commands = Arc::clone(&end.commands);
-        let task = door.is_none().then(|| {
+        let task = server_end.is_none().then(|| {
             let connection = Connection::in_memory(link.subject_end(), Arc::clone(&commands) as _);
             tokio::spawn(serve(Arc::clone(target), connection, link.clone()))
         });
         let preamble = Preamble::of(target.opening()).and_then(|own| own.in_script(script));
-        let (actor, door) = (Actor::new(end, patience), door.cloned());
-        Self { link, script, preamble, actor, commands, task, door }
+        let (actor, server_end) = (Actor::new(end, patience), server_end.cloned());
+        Self { link, script, preamble, actor, commands, task, server_end }
     }
 
     async fn act(&mut self) {
@@ -425,8 +426,8 @@ async fn watch(connections: &mut [OpenConnection<'_>], idle: &IdleDetector, boun
         return;
     }
     // Whatever is owed by now is due within the longest bound.
-    let longest = match door_of(connections) {
-        Some(door) if door.owes_shutdown() => bounds.longest().max(bounds.shutdown()),
+    let longest = match server_end_of(connections) {
+        Some(server_end) if server_end.owes_shutdown() => bounds.longest().max(bounds.shutdown()),
         _ => bounds.longest(),
     };
     let longest = longest.saturating_add(Exchange::VIRTUAL_TIME_SLACK);
@@ -459,7 +460,7 @@ async fn watch(connections: &mut [OpenConnection<'_>], idle: &IdleDetector, boun
 /// By when everything is due that servers owe on connections that are not over.
 fn last_due(connections: &[OpenConnection<'_>], bounds: &Bounds) -> Option<Time> {
     let open = connections.iter().filter(|connection| !connection.link.is_over());
-    let shutdown = door_of(connections).and_then(|door| door.due(bounds));
+    let shutdown = server_end_of(connections).and_then(|server_end| server_end.due(bounds));
     let due = |connection: &OpenConnection<'_>| {
         let id = connection.link.connection();
         connection.link.with_exchange(|exchange| judge::next_deadline(exchange, id, bounds))
@@ -468,13 +469,13 @@ fn last_due(connections: &[OpenConnection<'_>], bounds: &Bounds) -> Option<Time>
 }
 
 /// Where one server serves all connections: the way to that.
-fn door_of<'a>(connections: &'a [OpenConnection<'_>]) -> Option<&'a Arc<Door>> {
-    connections[0].door.as_ref()
+fn server_end_of<'a>(connections: &'a [OpenConnection<'_>]) -> Option<&'a Arc<ServerEnd>> {
+    connections[0].server_end.as_ref()
 }
 
 fn is_over(connections: &[OpenConnection<'_>]) -> bool {
     connections.iter().all(|connection| connection.link.is_over())
-        && door_of(connections).is_none_or(|door| !door.owes_shutdown())
+        && server_end_of(connections).is_none_or(|server_end| !server_end.owes_shutdown())
 }
 
 /// Lets time pass up to `time`; true where all connections were over before.
@@ -522,8 +523,8 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
     for link in open {
         link.conclude(became);
     }
-    if let Some(door) = door_of(connections) {
-        door.conclude(became);
+    if let Some(server_end) = server_end_of(connections) {
+        server_end.conclude(became);
     }
 }
 
@@ -584,13 +585,13 @@ async fn check_leftover_tasks(
     is_measured: bool,
 ) {
     let metrics = tokio::runtime::Handle::current().metrics();
-    let door = door_of(connections);
+    let server_end = server_end_of(connections);
     // The task of a whole server's own function stays, until it has shut down.
-    let own = usize::from(door.is_some_and(|door| !door.has_returned()));
+    let own = usize::from(server_end.is_some_and(|server_end| !server_end.has_returned()));
     let left = || metrics.num_alive_tasks().saturating_sub(own);
     let dropped = connections.iter().all(|connection| connection.link.is_dropped());
-    let shuts_down = door.is_some_and(|door| door.owes_shutdown());
-    if !dropped || shuts_down || door.is_none() && left() == 0 {
+    let shuts_down = server_end.is_some_and(|server_end| server_end.owes_shutdown());
+    if !dropped || shuts_down || server_end.is_none() && left() == 0 {
         return;
     }
     if left() > 0 || is_measured {
@@ -601,7 +602,7 @@ async fn check_leftover_tasks(
         tokio::time::sleep(bounds.close).await;
     }
     let tasks = u32::try_from(left()).unwrap_or(u32::MAX);
-    if door.is_some() {
+    if server_end.is_some() {
         if is_measured {
             // A waker holds the memory of a task that has ended; that is the server's.
             let _counted = heap::resume();
@@ -634,8 +635,8 @@ async fn over_or(connections: &mut [OpenConnection<'_>], other: impl Future<Outp
             connection.actor.poll_reads(cx);
             over &= connection.link.poll_over(cx).is_ready();
         }
-        if let Some(door) = door_of(connections) {
-            over &= door.poll_shut_down(cx).is_ready();
+        if let Some(server_end) = server_end_of(connections) {
+            over &= server_end.poll_shut_down(cx).is_ready();
         }
         if over { Poll::Ready(true) } else { other.as_mut().poll(cx).map(|()| false) }
     })

@@ -1,7 +1,7 @@
 //! The actor's end in virtual time: the link, and the commands to the server's application.
 
 use super::idle_detector::IdleDetector;
-use super::whole::Door;
+use super::whole::ServerEnd;
 use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
 use crate::exchange::{Note, What};
@@ -97,7 +97,7 @@ pub(super) struct SimulatedEnd {
     overdue: OverdueCheck,
     pub commands: Arc<CommandQueue>,
     /// Where one server serves all connections: the way to that.
-    door: Option<Arc<Door>>,
+    server_end: Option<Arc<ServerEnd>>,
     /// Whether it has come in by that.
     connected: bool,
 }
@@ -108,7 +108,7 @@ impl SimulatedEnd {
         idle: &Arc<IdleDetector>,
         target: &Arc<dyn Target>,
         bounds: &Bounds,
-        door: Option<Arc<Door>>,
+        server_end: Option<Arc<ServerEnd>>,
     ) -> Self {
         let commands = Arc::new(CommandQueue::new(link));
         Self {
@@ -121,7 +121,7 @@ impl SimulatedEnd {
             request: target.opening().unusual_request(),
             overdue: OverdueCheck::new(bounds),
             commands,
-            door,
+            server_end,
             connected: false,
         }
     }
@@ -137,10 +137,10 @@ impl ActorEnd for SimulatedEnd {
     }
 
     fn connect(&mut self) {
-        if let Some(door) = &self.door {
+        if let Some(server_end) = &self.server_end {
             let commands = Arc::clone(&self.commands) as _;
             let connection = Connection::in_memory(self.link.subject_end(), commands);
-            door.offer(usize::from(self.link.connection().0), connection);
+            server_end.offer(usize::from(self.link.connection().0), connection);
             self.connected = true;
         }
     }
@@ -175,7 +175,7 @@ impl ActorEnd for SimulatedEnd {
 
     fn is_late(&mut self) -> bool {
         // Nothing is owed to a client that has not come yet.
-        if self.door.is_some() && !self.connected {
+        if self.server_end.is_some() && !self.connected {
             return false;
         }
         let Self { link, overdue, .. } = self;
@@ -190,7 +190,7 @@ impl ActorEnd for SimulatedEnd {
         if !self.obeys.contain(AppSteps::of(command)) {
             return;
         }
-        if self.door.as_ref().is_some_and(|door| door.tell(command)) {
+        if self.server_end.as_ref().is_some_and(|server_end| server_end.tell(command)) {
             return;
         }
         self.link.actor_acted();

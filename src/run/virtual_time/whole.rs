@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 /// What all connections of a play share where one server serves them.
 pub(super) struct ServerInPlay {
     pub task: JoinHandle<()>,
-    pub door: Arc<Door>,
+    pub server_end: Arc<ServerEnd>,
 }
 
 /// The server's end of the play: where connections come in, and how it is told things.
-pub(super) struct Door {
+pub(super) struct ServerEnd {
     backlog: Arc<Backlog>,
     stop: Stop,
     watched: Arc<Watched>,
@@ -55,7 +55,7 @@ impl ServerInPlay {
             serving.await;
             seen.has_returned();
         });
-        Some(Self { task, door: Arc::new(Door { backlog, stop, watched }) })
+        Some(Self { task, server_end: Arc::new(ServerEnd { backlog, stop, watched }) })
     }
 }
 
@@ -87,7 +87,7 @@ impl ListenerControl for Watched {
     }
 }
 
-impl Door {
+impl ServerEnd {
     /// A client connects, on the connection of this number.
     pub fn offer(&self, number: usize, connection: Connection) {
         self.watched.links[number].record(What::Offered);

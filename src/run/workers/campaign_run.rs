@@ -14,8 +14,8 @@ use crate::exchange::{Death, Exchange, Time, What};
 use crate::finding::Finding;
 use crate::judge::judge;
 use crate::run::campaign::{
-    Campaign, CampaignProgress, Depth, Ends, Fired, FirstFailure, LostWorkers, Reach, accepts,
-    crash_cost,
+    Campaign, CampaignProgress, Depth, DeviationCounts, Ends, FirstFailure, LostWorkers, Reach,
+    accepts, crash_cost,
 };
 use crate::run::interrupt::Interrupt;
 use crate::script::Script;
@@ -382,7 +382,7 @@ impl<'a> CampaignRun<'a> {
         }
         let exchange = exchange_of_death(death, self.target.role());
         let deviations = self.target.deviations();
-        let mut fired = vec![Fired::default(); deviations.len()];
+        let mut fired = vec![DeviationCounts::default(); deviations.len()];
         let verdict = judge(&exchange, &self.campaign.bounds);
         // Of a script whose worker died, no more is known than that it was played.
         let reach = Reach::of(&Script::default(), &exchange, verdict.reached);

@@ -5,7 +5,7 @@
 
 use crate::bounds::Bounds;
 use crate::exchange::Time;
-use crate::run::campaign::{Fired, Reach};
+use crate::run::campaign::{DeviationCounts, Reach};
 use crate::target::Target;
 use crate::verdict::{ConnectionId, Ending, Excuses, Identity, Level, Violation};
 use crate::wire::Opening;
@@ -74,7 +74,7 @@ pub(super) struct RangeResult {
     /// The index after its last script.
     pub to: u64,
     /// How often each of the target's deviations fired.
-    pub fired: Vec<Fired>,
+    pub fired: Vec<DeviationCounts>,
     /// The first violation of each key.
     pub violations: Vec<ViolationSummary>,
     /// The first of each key of what would be violations if the target's time were virtual.

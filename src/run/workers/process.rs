@@ -6,7 +6,7 @@
 use super::event_log::{EventLog, read_records};
 use super::messages::{Job, RangeResult, Report};
 use super::shared_memory::SharedMemory;
-use super::stall::{Halt, POLL_INTERVAL, ProcessState, Progress, StallTimeout, StallWatch};
+use super::stall::{POLL_INTERVAL, ProcessState, Progress, StallReason, StallTimeout, StallWatch};
 use crate::exchange::{Death, Exchange, Time, What};
 use crate::run::campaign::MemoryLeft;
 use crate::run::interrupt::{INTERRUPTED, Interrupt};
@@ -232,9 +232,9 @@ impl WorkerProcess {
         let index = self.script_index();
         let halt = watch.poll(Progress::of(&self.shared), self.state(), timeout)?;
         Some(match halt {
-            Halt::StandsStill => WorkerFailure::Died(index, Death::StoodStill),
-            Halt::IsStopped => WorkerFailure::Stopped(index),
-            Halt::IsHung => WorkerFailure::Hung(index),
+            StallReason::StandsStill => WorkerFailure::Died(index, Death::StoodStill),
+            StallReason::IsStopped => WorkerFailure::Stopped(index),
+            StallReason::IsHung => WorkerFailure::Hung(index),
         })
     }
 

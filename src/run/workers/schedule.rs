@@ -14,7 +14,7 @@ use super::crash_shapes::{CrashShapes, Decision, Held, Shape};
 use super::messages::{RangeResult, ViolationSummary};
 use crate::finding::problem::{Sighting, Sightings};
 use crate::run::campaign::{
-    CampaignOutcome, Depth, Fired, Investigations, LostWorkers, Reach, UnjudgedScripts,
+    CampaignOutcome, Depth, DeviationCounts, Investigations, LostWorkers, Reach, UnjudgedScripts,
     accepted_counts,
 };
 use crate::script::Script;
@@ -88,7 +88,7 @@ pub(super) struct Schedule<'a> {
     played_ahead: BTreeMap<u64, PlayedRange>,
     /// All scripts before this index were played; the counts below are theirs.
     settled: u64,
-    fired: Vec<Fired>,
+    fired: Vec<DeviationCounts>,
     sightings: Sightings,
     reach: Reach,
     unjudged: UnjudgedScripts,
@@ -130,7 +130,7 @@ impl<'a> Schedule<'a> {
             in_progress: 0,
             played_ahead: BTreeMap::new(),
             settled: 0,
-            fired: vec![Fired::default(); deviations],
+            fired: vec![DeviationCounts::default(); deviations],
             sightings: Sightings::default(),
             reach: Reach::default(),
             unjudged: UnjudgedScripts::default(),

@@ -45,7 +45,7 @@ impl StallTimeout {
 
 /// Why a worker is not waited for any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Halt {
+pub(super) enum StallReason {
     /// Its target stands still.
     StandsStill,
     /// Something has stopped its process, or traces it.
@@ -137,11 +137,11 @@ impl StallWatch {
         progress: Progress,
         process: Option<ProcessState>,
         timeout: StallTimeout,
-    ) -> Option<Halt> {
+    ) -> Option<StallReason> {
         let before = self.last.replace((progress, process));
         if process.is_some_and(|process| process.stopped) {
             self.stopped += 1;
-            return (self.stopped >= STOPPED_POLLS).then_some(Halt::IsStopped);
+            return (self.stopped >= STOPPED_POLLS).then_some(StallReason::IsStopped);
         }
         self.stopped = 0;
         let Some((_, before)) = before.filter(|(before, _)| *before == progress) else {
@@ -155,7 +155,11 @@ impl StallWatch {
         };
         let limit = if progress.target_runs { timeout.duration() } else { OWN_CODE };
         let over = self.still >= limit || self.polls >= MOST_POLLS;
-        over.then_some(if progress.target_runs { Halt::StandsStill } else { Halt::IsHung })
+        over.then_some(if progress.target_runs {
+            StallReason::StandsStill
+        } else {
+            StallReason::IsHung
+        })
     }
 }
 
@@ -183,7 +187,7 @@ mod tests {
         progress: Progress,
         timeout: StallTimeout,
         state: impl Fn(u64) -> Option<ProcessState>,
-    ) -> Option<(u64, Halt)> {
+    ) -> Option<(u64, StallReason)> {
         let mut watch = StallWatch::default();
         (0..10_000).find_map(|poll| Some((poll, watch.poll(progress, state(poll), timeout)?)))
     }
@@ -193,7 +197,7 @@ mod tests {
         let all =
             [(StallTimeout::Full, 80), (StallTimeout::Short, 10), (StallTimeout::Suspicion, 2)];
         for (timeout, polls) in all {
-            let found = Some((polls, Halt::StandsStill));
+            let found = Some((polls, StallReason::StandsStill));
             assert_eq!(given_up(PLAYS, timeout, |poll| Some(runs(25 * poll))), found);
             assert_eq!(given_up(PLAYS, timeout, |_| Some(sleeps())), found);
             assert_eq!(given_up(PLAYS, timeout, |_| None), found, "where nobody says");
@@ -204,16 +208,20 @@ mod tests {
     fn a_process_that_gets_a_tenth_of_a_processor_has_ten_times_as_long() {
         let starved = |poll: u64| Some(runs(25 * poll / 10));
         let found = given_up(PLAYS, StallTimeout::Short, starved);
-        assert_eq!(found, Some((100, Halt::StandsStill)));
+        assert_eq!(found, Some((100, StallReason::StandsStill)));
         let none = given_up(PLAYS, StallTimeout::Short, |_| Some(runs(0)));
-        assert_eq!(none, Some((u64::from(MOST_POLLS), Halt::StandsStill)), "and not for ever");
+        assert_eq!(
+            none,
+            Some((u64::from(MOST_POLLS), StallReason::StandsStill)),
+            "and not for ever"
+        );
     }
 
     #[test]
     fn a_stopped_process_is_said_to_be_stopped_whatever_it_did() {
         for progress in [PLAYS, JUDGES] {
             let found = given_up(progress, StallTimeout::Suspicion, |_| Some(stopped()));
-            assert_eq!(found, Some((u64::from(STOPPED_POLLS) - 1, Halt::IsStopped)));
+            assert_eq!(found, Some((u64::from(STOPPED_POLLS) - 1, StallReason::IsStopped)));
         }
         // It goes on in time, again and again, and what it uses then counts: 10 ms in 40 polls.
         let now_and_then = |poll: u64| {
@@ -221,13 +229,13 @@ mod tests {
             Some(ProcessState { stopped: !poll.is_multiple_of(40), ..state })
         };
         let found = given_up(PLAYS, StallTimeout::Short, now_and_then);
-        assert_eq!(found, Some((1000, Halt::StandsStill)));
+        assert_eq!(found, Some((1000, StallReason::StandsStill)));
     }
 
     #[test]
     fn a_worker_that_makes_no_progress_in_hangups_own_code_is_hung() {
         let found = given_up(JUDGES, StallTimeout::Suspicion, |_| Some(sleeps()));
-        assert_eq!(found, Some((1200, Halt::IsHung)));
+        assert_eq!(found, Some((1200, StallReason::IsHung)));
     }
 
     #[test]

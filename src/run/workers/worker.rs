@@ -8,7 +8,7 @@ use super::messages::{Job, RangeResult, Report, Server, ViolationSummary};
 use super::shared_memory::SharedMemory;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, Time};
-use crate::run::campaign::{Campaign, Fired, Reach};
+use crate::run::campaign::{Campaign, DeviationCounts, Reach};
 use crate::run::virtual_time::{in_real_time, play_observed, this_process_only_plays};
 use crate::run::work::timed;
 use crate::script::Script;
@@ -184,7 +184,7 @@ impl JobRunner<'_> {
         let observer: Arc<dyn Observer> = Arc::new(ProgressObserver(Arc::clone(&self.supervisor)));
         let config = campaign.generator_config(&**target);
         let deviations = target.deviations();
-        let mut fired = vec![Fired::default(); deviations.len()];
+        let mut fired = vec![DeviationCounts::default(); deviations.len()];
         let (mut violations, mut unproven) = (BTreeMap::new(), BTreeMap::new());
         let mut reach = Reach::default();
         let mut index = from;

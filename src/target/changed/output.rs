@@ -11,7 +11,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101";
 
 /// What becomes of the frame at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum FrameAction {
     /// It goes on as it is.
     Pass,
     /// It is taken whole, and changed.
@@ -28,7 +28,7 @@ struct Position {
     /// Whether this one does, as far as it says.
     opens: bool,
     decoder: Decoder,
-    fate: Fate,
+    action: FrameAction,
     frames: usize,
     messages: usize,
     closes: usize,
@@ -37,7 +37,11 @@ struct Position {
 impl Position {
     /// Moves on to the end of what is at hand, or of `bytes`: how many bytes that are, and
     /// whether a frame ended with them.
-    fn advance(&mut self, bytes: &[u8], fate: impl Fn(&Self, Opcode) -> Fate) -> (usize, bool) {
+    fn advance(
+        &mut self,
+        bytes: &[u8],
+        action: impl Fn(&Self, Opcode) -> FrameAction,
+    ) -> (usize, bool) {
         if let Some((length, last)) = &mut self.opening {
             for (index, byte) in bytes.iter().enumerate() {
                 self.opens &= self.begins.get(*length).is_none_or(|wanted| wanted == byte);
@@ -53,7 +57,7 @@ impl Position {
         let Some(first) = bytes.first() else { return (0, false) };
         if self.decoder.is_between_frames() {
             let opcode = Opcode::new(*first);
-            self.fate = fate(self, opcode);
+            self.action = action(self, opcode);
             self.frames += 1;
             self.messages += usize::from(is_message(opcode));
             self.closes += usize::from(opcode == Opcode::CLOSE);
@@ -101,7 +105,7 @@ impl Output {
             begins,
             opens: true,
             decoder: Decoder::new(sender),
-            fate: Fate::Pass,
+            action: FrameAction::Pass,
             frames: 0,
             messages: 0,
             closes: 0,
@@ -119,9 +123,9 @@ impl Output {
         let mut position = self.position.clone();
         let mut passing = 0;
         while passing < bytes.len() {
-            let decide = |position: &Position, opcode| self.fate(position, opcode, answers);
+            let decide = |position: &Position, opcode| self.action(position, opcode, answers);
             let (count, _) = position.advance(&bytes[passing..], decide);
-            if position.fate == Fate::Change {
+            if position.action == FrameAction::Change {
                 break;
             }
             passing += count;
@@ -132,7 +136,7 @@ impl Output {
     /// These bytes of the server's went on as they are.
     pub fn passed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (count, _) = self.position.advance(bytes, |_, _| Fate::Pass);
+            let (count, _) = self.position.advance(bytes, |_, _| FrameAction::Pass);
             bytes = &bytes[count..];
         }
     }
@@ -143,12 +147,12 @@ impl Output {
             return bytes.len();
         }
         let mut position = self.position.clone();
-        let decide = |position: &Position, opcode| self.fate(position, opcode, answers);
+        let decide = |position: &Position, opcode| self.action(position, opcode, answers);
         let (count, ended) = position.advance(bytes, decide);
         self.position = position;
         self.taken.extend_from_slice(&bytes[..count]);
         if ended {
-            self.position.fate = Fate::Pass;
+            self.position.action = FrameAction::Pass;
             let frame = std::mem::take(&mut self.taken);
             self.send_changed(&frame);
         }
@@ -156,7 +160,7 @@ impl Output {
     }
 
     /// What becomes of a frame that begins at `position`.
-    fn fate(&self, position: &Position, opcode: Opcode, answers: bool) -> Fate {
+    fn action(&self, position: &Position, opcode: Opcode, answers: bool) -> FrameAction {
         let first_close = opcode == Opcode::CLOSE && position.closes == 0;
         let number = position.messages;
         let changed = match self.change {
@@ -183,7 +187,7 @@ impl Output {
                 is_message(opcode) && (number == first || number == first + 1)
             }
         };
-        if changed { Fate::Change } else { Fate::Pass }
+        if changed { FrameAction::Change } else { FrameAction::Pass }
     }
 
     /// Makes what is sent instead of a frame.

@@ -62,7 +62,7 @@ const DEMANDED: u64 = 1704;
 /// cause, every 50th from 30 on another, every 3rd fires the deviation.
 fn play(range: Range<u64>, skip: &dyn Fn(u64) -> bool) -> RangeResult {
     let mut first = BTreeMap::new();
-    let mut fired = Fired::default();
+    let mut fired = DeviationCounts::default();
     for index in range.clone().filter(|index| !skip(*index)) {
         let cause = (index % 2 == 0).then_some(Cause::OwnClose);
         let rules = [
@@ -117,7 +117,7 @@ fn death(index: u64, crash_cost: u32) -> RangeResult {
     RangeResult {
         from: index,
         to: index + 1,
-        fired: vec![Fired::default()],
+        fired: vec![DeviationCounts::default()],
         violations,
         unproven: Vec::new(),
         reach: Reach::of_scripts(1),
