@@ -105,7 +105,7 @@ const fn is_wait(step: &Step) -> bool {
 }
 
 fn number(range: &NumberRange, is_wait: bool) -> String {
-    let NumberRange { kind, now, least, most, has_gaps } = *range;
+    let NumberRange { kind, now, least, most, has_gaps, .. } = *range;
     let value = |value: u32| match kind {
         NumberKind::Pause => Millis(value).to_string(),
         NumberKind::Times => format!("{} times", thousands(value.into())),
@@ -155,8 +155,15 @@ mod tests {
     fn each_step_is_followed_by_what_was_found_of_it() {
         let script: Script =
             "upgrade\nwait 2950ms\nping 9B x 3 every 1s\nclose 1000\n".parse().expect("one");
-        let range =
-            |kind, now, least, most, has_gaps| NumberRange { kind, now, least, most, has_gaps };
+        let tried = (0, 1 << 20);
+        let range = |kind, now, least, most, has_gaps| NumberRange {
+            kind,
+            now,
+            tried,
+            least,
+            most,
+            has_gaps,
+        };
         let step = |without, numbers, codes| StepMatters { without, numbers, codes };
         let kept = || Some(What::Other("the server breaks no rule".to_owned()));
         let matters = WhatMatters {

@@ -21,7 +21,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub use simpler::NumberKind;
 pub use what_matters::{
-    Codes, MOST_BYTES, NumberRange, PLAYS, StepMatters, What, WhatMatters, what_matters,
+    Codes, MOST_BYTES, NumberRange, PLAYS, StepMatters, What, WhatMatters, what_matters, with_code,
+    with_value,
 };
 
 /// The most plays that [`shrink`] spends on one script.

@@ -59,6 +59,8 @@ pub struct NumberRange {
     pub kind: NumberKind,
     /// As it is in the script.
     pub now: u32,
+    /// The least value that can be written, and the greatest that was tried.
+    pub tried: (u32, u32),
     /// The least value; `None` where the least that can be written shows it too.
     pub least: Option<u32>,
     /// The greatest; `None` where the greatest that was tried shows it too.
@@ -76,6 +78,22 @@ pub enum Codes {
     AnySendable,
     /// Of those that were tried, these.
     These(Vec<u16>),
+}
+
+/// `script` with another value of a number, by its place in [`StepMatters::numbers`] of a step.
+pub fn with_value(script: &Script, step: usize, number: usize, value: u32) -> Script {
+    let mut script = script.clone();
+    script.steps[step].act = simpler::with_number(&script.steps[step].act, number, value);
+    script
+}
+
+/// `script` with another close code in a step that has one.
+pub fn with_code(script: &Script, step: usize, code: u16) -> Script {
+    let mut script = script.clone();
+    if let Some(place) = code_of(&mut script.steps[step].act) {
+        *place = code;
+    }
+    script
 }
 
 /// Plays variants of `script`, which fails; `play` says what they show, and `None` once it has cost
@@ -171,7 +189,8 @@ impl<W: Clone, P: FnMut(&Script) -> Option<What<W>>> Search<'_, W, P> {
                     has_gaps |= !shows(sample)?;
                 }
             }
-            Some(NumberRange { kind: number.kind, now, least, most, has_gaps })
+            let tried = (minimum, limit);
+            Some(NumberRange { kind: number.kind, now, tried, least, most, has_gaps })
         };
         numbers.map_while(range).collect()
     }

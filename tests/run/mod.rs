@@ -4,6 +4,7 @@
 mod campaign;
 mod controls;
 mod virtual_time;
+mod what_matters;
 mod work;
 #[cfg(unix)]
 mod workers;
