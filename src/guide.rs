@@ -8,6 +8,7 @@
 //! those of `peers/examples`, so rustdoc does not take them for examples of its own: it would build
 //! even ignored ones under `cargo test -- --ignored`.
 
+#[doc = "[glossary.md]: crate::guide::glossary"]
 #[doc = "[internals.md]: crate::guide::internals"]
 #[doc = ""]
 #[doc = include_str!("../docs/architecture.md")]
@@ -30,14 +31,14 @@ pub mod closing_well {}
 #[cfg_attr(not(doctest), doc = include_str!("../docs/frameworks.md"))]
 pub mod frameworks {}
 
+#[doc = include_str!("../docs/glossary.md")]
+pub mod glossary {}
+
 #[doc = "[architecture.md]: crate::guide::architecture"]
 #[doc = "[architecture.md#excuses]: crate::guide::architecture#excuses"]
 #[doc = ""]
 #[doc = include_str!("../docs/internals.md")]
 pub mod internals {}
-
-#[doc = include_str!("../docs/rules.md")]
-pub mod rules {}
 
 #[doc = include_str!("../docs/notation.md")]
 pub mod notation {}
@@ -58,6 +59,9 @@ pub mod reports {}
 #[doc = ""]
 #[doc = include_str!("../docs/repro.md")]
 pub mod repro {}
+
+#[doc = include_str!("../docs/rules.md")]
+pub mod rules {}
 
 #[doc = "[closing-well.md]: crate::guide::closing_well"]
 #[doc = "[probe.md]: crate::guide::probe"]

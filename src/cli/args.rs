@@ -91,10 +91,11 @@ pub(super) enum Command {
         /// How many bytes it may use.
         memory: u64,
     },
-    /// Explain a rule: what it asks for, how servers break it, what to do. `notation` explains scripts.
+    /// Explain a rule, a word, or how scripts are written.
     Explain {
-        /// The rule's id, as in `hangup rules`, or `notation`.
-        id: String,
+        /// A rule (`hangup rules`), a word of the glossary, `glossary` or `notation`. Without one,
+        /// hangup lists all.
+        id: Option<String>,
     },
 }
 

@@ -1,15 +1,11 @@
-//! `targets`, `rules`, `explain`: what there is.
+//! `targets` and `rules`: lists.
 
-use super::{CLEAN, Done, output};
-use crate::excerpt::{excerpt, nearest};
-use crate::report::{wrap, wrap_to};
+use super::{CLEAN, output};
+use crate::report::wrap_to;
 use crate::target::{Registry, Target};
 use crate::verdict::Invariant;
 use owo_colors::OwoColorize as _;
 use std::time::Duration;
-
-/// How scripts are written.
-const NOTATION: &str = include_str!("../../docs/notation.md");
 
 pub(super) fn targets(registry: &Registry) -> u8 {
     for target in registry.iter().filter(|target| !target.is_planted()) {
@@ -71,33 +67,4 @@ pub(super) fn rules() -> u8 {
         }
     }
     CLEAN
-}
-
-pub(super) fn explain(id: &str) -> Done {
-    if id == "notation" {
-        output::print(NOTATION);
-        return Ok(CLEAN);
-    }
-    let Some(invariant) = Invariant::from_id(id) else {
-        let near = nearest(id, Invariant::ALL.iter().map(|invariant| invariant.id())).join(", ");
-        return Err(format!(
-            "no rule `{}`; the nearest are: {near}; the command `rules` lists all",
-            excerpt(id)
-        ));
-    };
-    let rule = invariant.rule();
-    output::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
-    output::line(&format!("{}\n", wrap(&rule.says(None))));
-    if let Some((section, quote)) = rule.quote {
-        output::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
-    }
-    output::line(&format!("{}\n", wrap(&format!("Asked of {}.", rule.asked_of))));
-    let paragraphs: Vec<String> = rule.explains(None).split("\n\n").map(wrap).collect();
-    output::line(&paragraphs.join("\n\n"));
-    let symptoms: Vec<String> = rule.symptoms.iter().map(|seen| format!("  {seen}")).collect();
-    output::line(&format!(
-        "\nWhat may be seen, each a problem of its own:\n{}",
-        symptoms.join("\n")
-    ));
-    Ok(CLEAN)
 }

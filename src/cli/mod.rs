@@ -9,6 +9,7 @@ mod baseline;
 mod clock;
 mod compare;
 mod connect;
+mod explain;
 mod export;
 mod files;
 mod listen;
@@ -138,7 +139,7 @@ fn carry_out(registry: &Registry, command: Command) -> Done {
         Command::Connect(options) => connect::run(registry, &options, &stop()?),
         Command::Targets => Ok(lists::targets(registry)),
         Command::Rules => Ok(lists::rules()),
-        Command::Explain { id } => lists::explain(&id),
+        Command::Explain { id } => explain::explain(id.as_deref()),
         Command::Worker { memory } => {
             workers::serve(registry, memory, || std::process::exit(0)).map(|()| CLEAN)
         }

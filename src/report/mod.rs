@@ -15,6 +15,8 @@ mod deaths;
 mod drawing;
 #[cfg(feature = "cli")]
 mod github;
+#[cfg(feature = "cli")]
+pub mod glossary;
 mod holdings_chart;
 #[cfg(feature = "cli")]
 mod html;

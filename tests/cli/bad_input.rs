@@ -21,7 +21,6 @@ fn bad_arguments_exit_with_2_and_name_what_is_wrong_on_stderr_alone() {
         ("test --format xml", "human, json"),
         ("replay", "<FILE>"),
         ("replay a b", "'b'"),
-        ("explain", "<ID>"),
     ] {
         let run = Desk::new().hangup(arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments}: {run:?}");
@@ -230,7 +229,7 @@ fn a_list_has_at_most_five_names() {
     desk.edit("ending = \"never\"", "ending = \"nevre\"");
     for (arguments, nearest, lists) in [
         ("show wrong.script --target reference", "text", "`hangup explain notation` lists all"),
-        ("explain ends-on-time", "ends-in-time", "`rules` lists all"),
+        ("explain ends-on-time", "ends-in-time", "the command `explain` lists all"),
         ("replay edited.toml", "never", "no ending `nevre`"),
     ] {
         let run = desk.hangup(arguments);

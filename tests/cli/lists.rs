@@ -46,14 +46,37 @@ fn every_rule_is_listed_and_explained() {
     let unknown = desk.hangup("explain ends-on-time");
     let said = unknown.refusal().trim_end();
     assert!(said.contains("the nearest are: ends-in-time, "), "{said}");
-    assert!(said.ends_with("the command `rules` lists all"), "{said}");
+    assert!(said.ends_with("the command `explain` lists all"), "{said}");
+}
+
+#[test]
+fn explain_lists_what_it_knows_and_explains_words_and_symptoms() {
+    let desk = Desk::new();
+    let list = desk.hangup("explain");
+    assert_eq!((list.code, list.err.as_str()), (0, ""), "{list:?}");
+    for known in ["notation", "glossary", "ends-in-time", "not reading", "horizon"] {
+        assert!(list.out.contains(known), "{known}: {list:?}");
+        let run = desk.sh(&format!("hangup explain '{known}'"));
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    }
+    let word = desk.hangup("explain SLACK").out;
+    assert!(word.starts_with("slack (Time)\n\nover TCP, time added"), "{word}");
+    // By an older name.
+    assert!(
+        desk.hangup("explain deaf")
+            .out
+            .starts_with("not reading (Conditions: what the other end does")
+    );
+    assert!(desk.hangup("explain frames-well").out.starts_with("sends-valid-frames ("));
+    let symptom = desk.sh("hangup explain 'sends a second Close'").out;
+    assert!(symptom.contains("It belongs to closes-once;"), "{symptom}");
 }
 
 #[test]
 fn every_list_is_at_most_80_columns_wide() {
     let desk = Desk::new();
     let explained = Invariant::ALL.iter().map(|invariant| format!("explain {invariant}"));
-    for list in explained.chain(["targets".to_owned(), "rules".to_owned()]) {
+    for list in explained.chain(["targets".to_owned(), "rules".to_owned(), "explain".to_owned()]) {
         let out = desk.hangup(&list).out;
         assert!(out.lines().all(|line| line.chars().count() <= 80), "{list}:\n{out}");
     }

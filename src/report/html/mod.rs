@@ -9,6 +9,7 @@ pub(super) use matrix::{Cell, cell, columns};
 pub(super) use problem::RFC;
 
 use super::drawing;
+use super::glossary::Word;
 use super::page::{Page, ProblemPage, TargetPage, Tone};
 use super::text::{count, thousands};
 use crate::wire::Role;
@@ -66,11 +67,12 @@ pub fn html(page: &Page) -> String {
                         @if is_one { (contents(&page.targets[0])) }
                         @for target in &targets { (target) }
                         @if pictures > 0 { (key(subject(&page.targets))) }
+                        (words(page))
                     }
                 }
                 footer {
                     p { "Rules: " a href="https://www.rfc-editor.org/rfc/rfc6455" { "RFC 6455, The WebSocket Protocol" }
-                        ". " code { "hangup explain RULE" } " tells more of each." }
+                        ". " code { "hangup explain RULE" } " explains one, and " code { "hangup explain glossary" } " all words." }
                 }
             }
         }
@@ -197,6 +199,28 @@ fn key(subject: Option<Role>) -> Markup {
                 @for (sign, meaning) in drawing::key(subject) {
                     div { dt { (sign) } dd { (meaning) } }
                 }
+            }
+        }
+    }
+}
+
+/// What the words of the tables mean: those of causes, conditions, endings and levels that this page has.
+fn words(page: &Page) -> Markup {
+    let problems = || page.targets.iter().flat_map(|target| &target.problems);
+    let variants = || problems().flat_map(|problem| &problem.variants);
+    let is_there = |word: &Word| {
+        word.each().any(|name| {
+            variants().any(|one| one.variant.text().split(", ").any(|own| own == name))
+                || variants().any(|one| one.ended.starts_with(name))
+                || problems().any(|problem| problem.level.id() == name)
+        })
+    };
+    let words: Vec<Word> = Word::all().filter(is_there).collect();
+    html! {
+        @if !words.is_empty() {
+            section class="words" {
+                h2 { "What the words mean" }
+                dl { @for word in words { dt { (word.names) } dd { (word.meaning) } } }
             }
         }
     }

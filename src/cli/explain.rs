@@ -1,0 +1,87 @@
+//! `explain`: what a rule asks for, what a word means, how scripts are written.
+
+use super::{CLEAN, Done, output};
+use crate::excerpt::{excerpt, nearest};
+use crate::report::glossary::{GLOSSARY, Word};
+use crate::report::{wrap, wrap_to};
+use crate::verdict::{Condition, Invariant, Symptom};
+use owo_colors::OwoColorize as _;
+
+/// How scripts are written.
+const NOTATION: &str = include_str!("../../docs/notation.md");
+
+pub(super) fn explain(id: Option<&str>) -> Done {
+    let Some(id) = id else {
+        list();
+        return Ok(CLEAN);
+    };
+    if let Some(page) =
+        [("notation", NOTATION), ("glossary", GLOSSARY)].iter().find(|page| page.0 == id)
+    {
+        output::print(page.1);
+    } else if let Some(rule) = Invariant::from_id(id) {
+        explain_rule(rule);
+    } else if let Some(word) = Word::find(id).or_else(|| renamed(id)) {
+        explain_word(word);
+    } else if let Some(symptom) = Symptom::from_id(id) {
+        explain_symptom(symptom);
+    } else {
+        let rules = Invariant::ALL.iter().map(|rule| rule.id());
+        let near = nearest(id, rules.chain(Word::all().flat_map(Word::each))).join(", ");
+        return Err(format!(
+            "no rule and no word `{}`; the nearest are: {near}; the command `explain` lists all",
+            excerpt(id)
+        ));
+    }
+    Ok(CLEAN)
+}
+
+/// The word of a condition that older files call so.
+fn renamed(id: &str) -> Option<Word> {
+    Word::find(Condition::from_id(id)?.id())
+}
+
+/// What can be explained.
+fn list() {
+    let some = |heading: &str, names: Vec<&str>| {
+        output::line(&format!("{}", heading.bold()));
+        for line in wrap_to(&names.join(", "), 76).lines() {
+            output::line(&format!("    {line}"));
+        }
+    };
+    some("pages", vec!["notation (how scripts are written)", "glossary (all words)"]);
+    some("rules", Invariant::ALL.iter().map(|rule| rule.id()).collect());
+    some("words", Word::all().flat_map(Word::each).collect());
+}
+
+fn explain_word(word: Word) {
+    output::line(&format!("{} ({})\n\n{}", word.names.bold(), word.part, wrap(word.meaning)));
+    if !word.rfc.is_empty() {
+        output::line(&format!("\n{}", wrap(&format!("RFC 6455: {}", word.rfc))));
+    }
+}
+
+fn explain_symptom(symptom: Symptom) {
+    let shown_by = |rule: &&Invariant| rule.rule().symptoms.contains(&symptom);
+    let rules: Vec<&str> = Invariant::ALL.iter().filter(shown_by).map(|rule| rule.id()).collect();
+    output::line(&format!("{}\n", symptom.bold()));
+    output::line(&wrap(&format!(
+        "A symptom: what a server does that breaks a rule. It belongs to {}; `hangup explain RULE` says \
+         what the rule asks for.",
+        rules.join(", ")
+    )));
+}
+
+fn explain_rule(invariant: Invariant) {
+    let rule = invariant.rule();
+    output::line(&format!("{} ({}; {})\n", invariant.bold(), rule.class, rule.basis()));
+    output::line(&format!("{}\n", wrap(&rule.says(None))));
+    if let Some((section, quote)) = rule.quote {
+        output::line(&format!("{}\n", wrap(&format!("RFC 6455 {section}: \"{quote}\""))));
+    }
+    output::line(&format!("{}\n", wrap(&format!("Asked of {}.", rule.asked_of))));
+    let paragraphs: Vec<String> = rule.explains(None).split("\n\n").map(wrap).collect();
+    output::line(&paragraphs.join("\n\n"));
+    let symptoms: Vec<String> = rule.symptoms.iter().map(|seen| format!("  {seen}")).collect();
+    output::line(&format!("\nSymptoms, each a problem of its own:\n{}", symptoms.join("\n")));
+}
