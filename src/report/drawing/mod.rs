@@ -96,7 +96,9 @@ fn body(picture: &Picture<'_>, places: &Places) -> Markup {
         (halos(picture, places))
         (story.rails(places))
         (heads(picture))
+        (story.promise())
         @for span in &places.spans { (story.measure(*span)) }
+        (story.begins(places))
         (rows(picture, places))
         (story.proof(places))
         @if !picture.broken { (kept(places)) }
@@ -116,6 +118,8 @@ struct Story {
     silent: Option<i32>,
     /// Since when the end was owed, by when, and where that is.
     owed: Option<(Time, Time, i32)>,
+    /// Where what obliges the server stands.
+    begin_owed: Option<i32>,
     /// The line that proves the violation.
     proof: Option<usize>,
     bottom: i32,
@@ -145,6 +149,10 @@ impl Story {
             _ => None,
         });
         let marked = |item: &Item| matches!(item, Item::Row(row) if row.marked);
+        let begin_owed = owed.and_then(|(since, ..)| {
+            let then = |row: &Row| row.at == since && !matches!(row.kind, Kind::Deadline { .. });
+            first(&|row| row.marked && then(row)).or_else(|| first(&then))
+        });
         let bottom = places.height;
         Self {
             begin: places.lines.first().map_or(bottom, |y| y - 20),
@@ -152,6 +160,7 @@ impl Story {
             released: first(&is_release),
             silent: first(&|row| row.kind == Kind::Silent),
             owed,
+            begin_owed,
             proof: picture.items.iter().rposition(marked),
             bottom,
         }
@@ -198,6 +207,23 @@ impl Story {
         }
     }
 
+    /// How long the server says that it needs at most: a promise of its own.
+    fn promise(&self) -> Markup {
+        let within = self.owed.map(|(since, deadline, _)| deadline.0.saturating_sub(since.0));
+        html! { @if let Some(within) = within { (signs::promise(SERVER - 26, 32, &scale::duration(within))) } }
+    }
+
+    /// That the time begins where the server is obliged, and not where the first pause is.
+    fn begins(&self, places: &Places) -> Markup {
+        let Some((since, ..)) = self.owed else { return html! {} };
+        let passes = places.spans.iter().find(|span| span.since >= since).map(|span| span.from);
+        let Some((begin, passes)) = self.begin_owed.zip(passes) else { return html! {} };
+        html! {
+            rect class="ok" x=(MEASURE - 5) y=(begin) width="10" height=((passes - begin).max(0)) {}
+            (signs::watch_starts(MEASURE, begin))
+        }
+    }
+
     fn proof(&self, places: &Places) -> Markup {
         html! { @if let Some(line) = self.proof { (signs::warning(PROOF, places.lines[line] - 4)) } }
     }
@@ -231,7 +257,7 @@ impl Story {
 /// What proves the violation stands out.
 fn halos(picture: &Picture<'_>, places: &Places) -> Markup {
     let marked = picture.items.iter().zip(&places.lines).filter_map(|(item, y)| match item {
-        Item::Row(row) if row.marked => Some((row.kind == Kind::Open, *y)),
+        Item::Row(row) if row.marked => Some((matches!(row.kind, Kind::Open | Kind::Never), *y)),
         _ => None,
     });
     html! {
@@ -377,8 +403,14 @@ fn across(row: &Row, y: i32) -> Markup {
     match row.kind {
         Kind::Deadline { .. } => html! {
             line class="due" x1=(MEASURE) x2=(SERVER + 12) y1=(y) y2=(y) {}
-            (signs::watch(MEASURE, y))
+            (signs::watch_ends(MEASURE, y))
             text class="mid red" x=(MIDDLE) y=(y - 7) { (text) }
+        },
+        Kind::Never => html! {
+            (signs::for_ever(MIDDLE, y - 8))
+            (signs::no_timer(SERVER - 44, y - 6))
+            (signs::sleeps(SERVER, y - 8))
+            text class="mid red" x=(MIDDLE) y=(y + 20) { (text) }
         },
         Kind::Open => html! {
             @if row.at == NEVER { (signs::for_ever(MIDDLE, y - 8)) } @else { (signs::and_on(MIDDLE, y - 8)) }
@@ -414,8 +446,17 @@ pub(super) fn key(subject: Option<Role>) -> Vec<(Markup, Cow<'static, str>)> {
         (own(Kind::Released), "the server lets go of its socket"),
         (measure("ok"), "time in which the server may close, to scale"),
         (measure("bad"), "time beyond that"),
-        (signs::watch(24, 18), "by now it had to be closed"),
+        (
+            signs::watch_starts(24, 18),
+            "here the time begins that the server promised to need at most",
+        ),
+        (signs::watch_ends(24, 18), "that time is over"),
         (signs::for_ever(24, 16), "open for ever"),
+        (signs::sleeps(24, 16), "no task of the server can run"),
+        (
+            signs::no_timer(24, 18),
+            "no timer of the server is set: with that, open for ever is proven",
+        ),
         (signs::warning(24, 16), "the moment that proves it"),
     ];
     let small = |sign: Markup| {

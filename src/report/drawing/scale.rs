@@ -68,7 +68,7 @@ impl Places {
 }
 
 fn is_open(item: &Item) -> bool {
-    matches!(item, Item::Row(row) if row.kind == Kind::Open)
+    matches!(item, Item::Row(row) if matches!(row.kind, Kind::Open | Kind::Never))
 }
 
 /// When a line is; `None` of one that has no time.
@@ -96,9 +96,14 @@ fn pixels_per_microsecond(items: &[Item]) -> f64 {
     if whole == 0 { 0.0 } else { BOUND / whole as f64 }
 }
 
-/// A duration in microseconds, in one unit: `250 ms`, `5 s`, `12 h`.
+/// How long a span lasts; `None` of one without an end.
 pub(super) fn lasting(span: Span) -> Option<String> {
     let micros = span.until.0.checked_sub(span.since.0).filter(|_| span.until != NEVER)?;
+    Some(duration(micros))
+}
+
+/// A duration in microseconds, in one unit: `250 ms`, `5 s`, `12 h`.
+pub(super) fn duration(micros: u64) -> String {
     let seconds = micros as f64 / 1e6;
     let (number, unit) = match seconds {
         ..1.0 => (seconds * 1e3, "ms"),
@@ -109,7 +114,7 @@ pub(super) fn lasting(span: Span) -> Option<String> {
         _ => (seconds / 31_557_600.0, "years"),
     };
     let digits = usize::from(number < 10.0 && (number - number.round()).abs() >= 0.05);
-    Some(format!("{number:.digits$} {unit}"))
+    format!("{number:.digits$} {unit}")
 }
 
 #[cfg(test)]

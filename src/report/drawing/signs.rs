@@ -6,9 +6,11 @@ use maud::{Markup, html};
 /// The sign on an arrow, for what is on its way.
 pub(super) fn on_its_way(kind: Kind, x: i32, y: i32) -> Markup {
     match kind {
-        Kind::Opening => {
-            html! { circle class="sign" cx=(x) cy=(y) r="7" {} circle class="full" cx=(x) cy=(y) r="2" {} }
-        }
+        // A door that opens.
+        Kind::Opening => html! {
+            rect class="sign" x=(x - 8) y=(y - 11) width="16" height="22" {}
+            path class="full" d=(format!("M{} {}l10 4v20l-10-3z", x - 8, y - 11)) {}
+        },
         Kind::PartOfOpening => half(x, y),
         Kind::Frame { sort, whole, legal } => html! {
             @match (sort, whole) {
@@ -109,12 +111,47 @@ pub(super) fn application(closes: bool, x: i32, y: i32) -> Markup {
     }
 }
 
-/// A stop watch.
-pub(super) fn watch(x: i32, y: i32) -> Markup {
+/// A stop watch that begins to run, for the time that the server has promised to need at most.
+pub(super) fn watch_starts(x: i32, y: i32) -> Markup {
+    html! {
+        circle class="start" cx=(x) cy=(y) r="11" {}
+        path class="open" d=(format!("M{x} {y}v-7m-3-8h6")) {}
+    }
+}
+
+/// A stop watch whose time is over.
+pub(super) fn watch_ends(x: i32, y: i32) -> Markup {
     html! {
         rect class="full" x=(x - 3) y=(y - 16) width="6" height="5" {}
+        circle class="over" cx=(x) cy=(y) r="11" {}
+        path class="cross" d=(format!("M{x} {y}v-6m0 6h-5")) {}
+    }
+}
+
+/// What the server says by itself: a bubble with its stop watch, and how long it needs at most.
+pub(super) fn promise(x: i32, y: i32, within: &str) -> Markup {
+    html! {
+        path class="sign" d=(format!("M{} {}h84q5 0 5 5v7l11 6l-11 3q0 5-5 5h-84q-5 0-5-5v-16q0-5 5-5z", x - 100, y - 13)) {}
+        circle class="start" cx=(x - 88) cy=(y + 1) r="8" {}
+        path class="open" d=(format!("M{} {}v-5m-3-6h6", x - 88, y + 1)) {}
+        text class="mid" x=(x - 46) y=(y + 5) { "≤ " (within) }
+    }
+}
+
+/// Sleep: no task of the server can run.
+pub(super) fn sleeps(x: i32, y: i32) -> Markup {
+    html! {
+        circle class="sign" cx=(x) cy=(y) r="14" {}
+        path class="open" d=(format!("M{} {}h8l-8 9h8m3-15h6l-6 7h6", x - 9, y - 1)) {}
+    }
+}
+
+/// A stop watch, crossed out: no timer of the server is set.
+pub(super) fn no_timer(x: i32, y: i32) -> Markup {
+    html! {
         circle class="sign" cx=(x) cy=(y) r="11" {}
-        path class="alarm" d=(format!("M{x} {}v6l4 3", y - 6)) {}
+        path class="open" d=(format!("M{x} {y}v-7m-3-8h6")) {}
+        path class="alarm" d=(format!("M{} {}l26 26", x - 13, y - 13)) {}
     }
 }
 
@@ -140,9 +177,7 @@ pub(super) fn laptop(x: i32, y: i32) -> Markup {
 /// A stack of machines.
 pub(super) fn rack(x: i32, y: i32) -> Markup {
     html! {
-        @for row in 0..3 {
-            rect class="sign" x=(x - 17) y=(y - 14 + row * 10) width="34" height="10" rx="2" {}
-            circle class="full" cx=(x + 10) cy=(y - 9 + row * 10) r="1.5" {}
-        }
+        rect class="sign" x=(x - 17) y=(y - 14) width="34" height="30" rx="2" {}
+        path class="open" d=(format!("M{} {}h34m-34 10h34m-7-15h1m-1 10h1m-1 10h1", x - 17, y - 4)) {}
     }
 }

@@ -50,8 +50,10 @@ pub enum Kind {
         /// Since when it was.
         since: Time,
     },
-    /// Still open: for ever, or when watching ended.
+    /// Still open when watching ended, or while its timers fire.
     Open,
+    /// Still open for ever, which is proven: no task can run, and no timer is set.
+    Never,
     /// What is drawn without a sign of its own.
     Other,
 }

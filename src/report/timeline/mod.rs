@@ -18,7 +18,7 @@ pub(super) use saved::{items_of_text, time_of};
 
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
-use crate::verdict::{Ending, Violation};
+use crate::verdict::{Ending, Invariant, Owed, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
 use std::collections::BTreeSet;
@@ -243,19 +243,31 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
-        let text = format!("deadline of {id}, since {}", owed.since);
+        let text = promised(id, owed);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
         rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
-        Ending::Never => (NEVER, "still open: no task can run".to_owned()),
+        Ending::Never => (NEVER, "still open: no task can run, no timer set".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open; hangup stops watching".to_owned()),
         Ending::Unproven(why) => (NEVER, format!("unproven: {why}")),
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
-    rows.push(Row { at, connection, event: None, lane, kind: Kind::Open, text, marked: true });
+    let kind = if violation.ending == Ending::Never { Kind::Never } else { Kind::Open };
+    rows.push(Row { at, connection, event: None, lane, kind, text, marked: true });
+}
+
+/// What the target promised to have done by a deadline, in how long, and since when.
+fn promised(rule: Invariant, owed: Owed) -> String {
+    let what = match rule {
+        Invariant::ReleasesInTime => "release",
+        Invariant::ShutsDownInTime => "shutdown",
+        _ => "end",
+    };
+    let within = Time(owed.deadline.0.saturating_sub(owed.since.0));
+    format!("promised {what}: {within} after {}", owed.since)
 }
 
 /// One connection's. Beside others what is the whole server's stands on the first, across all.
@@ -340,6 +352,8 @@ impl Reader<'_> {
                 let text = "its program still runs".to_owned();
                 self.push(index, event, Lane::Server, (Kind::Waits, text));
             }
+            // The client has read it: what the kernel's table says of it later is the same FIN.
+            What::Shut if !both_ends && self.has_shown_fin() => {}
             what => {
                 if let Some((lane, kind, text)) = own_doing(what) {
                     let lane = if self.several && what.is_servers() { Lane::Whole } else { lane };
@@ -357,6 +371,11 @@ impl Reader<'_> {
             }
             _ => self.push(index, event, Lane::ToClient(true), (Kind::Reset, "RST".to_owned())),
         }
+    }
+
+    fn has_shown_fin(&self) -> bool {
+        let is_fin = |row: &Row| row.kind == Kind::Fin && matches!(row.lane, Lane::ToClient(_));
+        self.rows.iter().any(is_fin)
     }
 
     fn wrote(&mut self, index: usize, event: &Event, bytes: u32) {
@@ -407,13 +426,13 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             (Lane::Server, Kind::Application, "application: its close returned")
         }
         What::Noted(Note::CloseReturned { code: Some(code) }) => {
-            let text = format!("application: its close returned, {code}");
+            let text = format!("application: its close returned, code {code}");
             return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::ToldOfEnd { code: None }) => {
-            (Lane::Server, Kind::Application, "application: gets the end")
+            (Lane::Server, Kind::Application, "application: end reported")
         }
-        What::ReadReset => (Lane::Server, Kind::Other, "is told of the reset"),
+        What::ReadReset => (Lane::Server, Kind::Other, "reads the reset"),
         What::Panicked(message) => {
             return Some((Lane::Server, Kind::Crash, format!("panicked: {message}")));
         }
@@ -432,11 +451,11 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
             return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::Received { bytes } | Note::ReceivedContent { bytes, .. }) => {
-            let text = format!("application: is given {bytes} bytes");
+            let text = format!("application: receives {bytes} bytes");
             return Some((Lane::Server, Kind::Application, text));
         }
         What::Noted(Note::ToldOfEnd { code: Some(code) }) => {
-            let text = format!("application: is told of the end, {code}");
+            let text = format!("application: end reported, code {code}");
             return Some((Lane::Server, Kind::Application, text));
         }
         What::Rests { tasks, .. } if *tasks > 0 => {
@@ -446,11 +465,9 @@ fn own_doing(what: &What) -> Option<(Lane, Kind, String)> {
         What::Offered => (Lane::Client, Kind::Other, "connects"),
         What::Accepted => (Lane::Server, Kind::Other, "accepts the connection"),
         What::Refused => (Lane::ToClient(true), Kind::Reset, "RST: nobody listens"),
-        What::ToldToShutDown => {
-            (Lane::Server, Kind::ApplicationCloses, "server: is told to shut down")
-        }
+        What::ToldToShutDown => (Lane::Server, Kind::ApplicationCloses, "server: shutdown command"),
         What::ToldToBroadcast { bytes, .. } => {
-            let text = format!("server: is told to send all {bytes} bytes");
+            let text = format!("server: broadcast command, {bytes} bytes");
             return Some((Lane::Server, Kind::Application, text));
         }
         What::Held(held) => return Some((Lane::Server, Kind::Waits, after_a_wave(held))),
@@ -498,7 +515,7 @@ fn stands(standing: &Standing) -> String {
         words.push("has input".to_owned());
     }
     if let Some(room) = room {
-        words.push(format!("{room} bytes free in its send buffer"));
+        words.push(format!("{room} bytes free to send"));
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }

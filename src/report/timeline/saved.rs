@@ -99,11 +99,12 @@ pub(super) fn kind(lane: Lane, text: &str) -> Kind {
 }
 
 fn across(text: &str) -> Kind {
-    let words = [", since ", ": deadline, set at "];
+    let words = [" s after ", ", since ", ": deadline, set at "];
     let since = words.iter().find_map(|words| text.split_once(words));
     let since = since.and_then(|(_, at)| time_of(at));
     match since {
         Some(since) => Kind::Deadline { since },
+        None if text.contains("no task can run") => Kind::Never,
         None => Kind::Open,
     }
 }
@@ -114,12 +115,15 @@ fn of_server(text: &str) -> Kind {
         "socket closed" | "transport dropped" => Kind::Released,
         "can write again" => Kind::Writable,
         "application: closes" | "application: returns" => Kind::ApplicationCloses,
-        "is told of the reset" | "accepts the connection" | "server: stops listening" => {
-            Kind::Other
-        }
-        "server: is told to shut down" => Kind::ApplicationCloses,
+        "reads the reset"
+        | "is told of the reset"
+        | "accepts the connection"
+        | "server: stops listening" => Kind::Other,
+        "server: shutdown command" | "server: is told to shut down" => Kind::ApplicationCloses,
         "server: has shut down" => Kind::Released,
-        _ if begins(&["server: is told to send "]) => Kind::Application,
+        _ if begins(&["server: broadcast command", "server: is told to send "]) => {
+            Kind::Application
+        }
         _ if begins(&["application: "]) => Kind::Application,
         _ if begins(&["cannot write"]) => Kind::Blocked,
         _ if begins(&[
@@ -132,7 +136,9 @@ fn of_server(text: &str) -> Kind {
         {
             Kind::Waits
         }
-        _ if text.ends_with(" free in its send buffer") => Kind::Waits,
+        _ if text.ends_with(" free to send") || text.ends_with(" free in its send buffer") => {
+            Kind::Waits
+        }
         _ if text.ends_with(" left behind") || text.contains(" bytes not sent on") => Kind::Waits,
         _ => Kind::Crash,
     }

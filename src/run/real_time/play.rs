@@ -539,8 +539,11 @@ fn note_who_began(exchange: &mut Exchange) {
     let began = What::Noted(Note::BeganToClose);
     if !exchange.events[..event].iter().any(|event| event.what == began) {
         let at = exchange.events[event].at;
-        exchange.events.insert(event, Event::new(at, began).inferred());
+        exchange.events.insert(event, Event::new(at, began.clone()).inferred());
     }
+    // Noted again later, when the URL said that it would: once is enough.
+    let mut is_first = true;
+    exchange.events.retain(|event| event.what != began || std::mem::take(&mut is_first));
 }
 
 /// The event that brought the first byte of the server's first Close.
@@ -600,8 +603,12 @@ mod tests {
         exchange.push_at_actor(Time(3), What::Read { bytes: 1 });
         exchange.push_at_actor(Time(4), What::Read { bytes: 1 });
         let began = Event::new(Time(3), What::Noted(Note::BeganToClose)).inferred();
+        // What its URL says of it is due only now.
+        exchange.events.push(Event::new(Time(250_000), began.what.clone()).inferred());
         for _ in 0..2 {
             note_who_began(&mut exchange);
+            let began_at = exchange.events.iter().filter(|event| event.what == began.what);
+            assert_eq!(began_at.count(), 1, "it is not drawn twice");
             let noted: Vec<usize> =
                 (0..exchange.events.len()).filter(|at| exchange.events[*at] == began).collect();
             assert_eq!(noted, [2], "once, right before what brought it");
