@@ -237,7 +237,7 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
         if let Some((section, quote)) = rule.quote {
             write!(out, "\n> {quote} ({section})\n").expect("a string");
         }
-        out.push_str("\n| what is seen | planted faults that show it |\n|---|---|\n");
+        out.push_str("\n| symptom | planted faults that show it |\n|---|---|\n");
         for symptom in rule.symptoms {
             let problem = Problem::of(*invariant).with_symptom(*symptom);
             let shown = faults.iter().filter(|fault| fault.shows.contains(&problem));
@@ -268,14 +268,21 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
         if let Some((fault, script)) =
             scripts.min_by_key(|(fault, script)| (fault.shows.len(), script.lines().count()))
         {
-            write!(out, "\nShown by `{}` with\n\n```text\n{script}```\n", fault.name())
-                .expect("a string");
+            let name = fault.name();
+            write!(
+                out,
+                "\nThe shortest script that shows it, on `{name}`:\n\n```text\n{script}```\n"
+            )
+            .expect("a string");
         } else if let Some((fault, .., script)) =
             whole_servers::SHOWN.iter().find(|(_, rule, ..)| rule == invariant)
         {
             let (target, script) = (fault.target(), script.replace("; ", "\n"));
-            write!(out, "\nShown by `{target}` with\n\n```text\n{script}\n```\n")
-                .expect("a string");
+            write!(
+                out,
+                "\nThe shortest script that shows it, on `{target}`:\n\n```text\n{script}\n```\n"
+            )
+            .expect("a string");
         }
     }
     out.push_str(CLASSES);

@@ -21,8 +21,11 @@ pub(super) const MEMORY_MIB: u32 = 256;
 /// Finds WebSocket servers that fail to hang up.
 ///
 /// Plays random scripts of a misbehaving client against a server, in virtual time;
-/// judges that every connection closes within its bound and by RFC 6455; shrinks a
-/// failing script to a minimal one and saves it.
+/// judges whether every connection closes by RFC 6455 and within the time that the server
+/// promises; shrinks a failing script to the shortest one and saves it.
+///
+/// `hangup explain` lists the rules and words that it explains, `hangup explain notation` says how
+/// scripts are written.
 ///
 /// Exit codes: 0 clean; 1 problems, or an accepted deviation that never occurs, or occurs far more
 /// often than stated; 2 hangup could not test, or could not write a report.
@@ -60,9 +63,9 @@ pub(super) enum Command {
     /// or an accepted deviation that the RFC demands shows more often; 0 if none of these holds;
     /// 2 for files that cannot be compared.
     Compare(Compare),
-    /// Write runs as one page: side by side, targets against rules, and every problem with its picture.
+    /// Write several runs as one page: a table of targets and rules, and every problem with its picture.
     ///
-    /// The pictures and the bytes are those of the findings' files, where they are still where the run
+    /// hangup takes the pictures and the bytes from the findings' files, if they are still where the run
     /// saved them.
     Report(Report),
     /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
@@ -74,7 +77,8 @@ pub(super) enum Command {
     /// The exit code is 0 if hangup could draw it, whatever the verdict; the exit code of `replay`
     /// depends on the verdict.
     Show(Show),
-    /// Print a saved finding for people without hangup: a program that plays it, an issue to paste, a capture.
+    /// Print a saved finding for people without hangup: as a program that plays it, as an issue to
+    /// paste, or as a capture.
     Export(Export),
     /// Let a target listen on a real socket, until Ctrl-C, SIGTERM or SIGHUP.
     Serve(Serve),
@@ -82,7 +86,7 @@ pub(super) enum Command {
     Connect(Connect),
     /// List the targets.
     Targets,
-    /// List the rules that a server is judged by.
+    /// List the rules that a server, or a client, is judged by.
     #[command(alias = "invariants")]
     Rules,
     /// Play scripts for a supervisor that started this process.
@@ -114,8 +118,8 @@ pub(super) struct Test {
     /// Play for so long instead, all targets together: 30s, 5min, 12h.
     #[arg(long = "for", value_name = "TIME")]
     pub lasting: Option<Millis>,
-    /// Hold every target to this bound instead of its own, for closing and for letting go
-    /// of the connection after a reset: 5s, 250ms.
+    /// The bound for every target, instead of its own, for closing and for closing the socket after
+    /// a reset: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
     /// Hold every whole server to this bound for its shutdown [default: its own, else the bound for
@@ -141,7 +145,7 @@ pub(super) struct Test {
     /// simplest one.
     #[arg(long)]
     pub all_variants: bool,
-    /// Tell each accepted deviation with its reason.
+    /// Print each accepted deviation with its reason.
     #[arg(long)]
     pub verbose: bool,
     /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
@@ -263,9 +267,8 @@ pub(super) struct Campaign {
     pub seed: Option<u64>,
     #[command(flatten)]
     pub promises: Promises,
-    /// How long to keep watching one connection of each finding that is still open at the horizon,
-    /// from the same event on. At least the horizon. Other findings are shrunk meanwhile; the
-    /// run ends after it.
+    /// How long hangup watches one connection of each finding that is still open at the horizon,
+    /// from the same event on; at least the horizon. The run does not end before.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub watch: Millis,
     /// A file of known problems: hangup reports them as accepted, and they do not change the exit
@@ -295,9 +298,9 @@ pub(super) struct Campaign {
 /// Two runs to compare.
 #[derive(Args, Debug)]
 pub(super) struct Compare {
-    /// What `hangup test`, `probe` or `listen` printed before with `--format json`.
+    /// The older output of `hangup test`, `probe` or `listen` with `--format json`.
     pub old: PathBuf,
-    /// What it prints now.
+    /// The newer one.
     pub new: PathBuf,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -327,8 +330,8 @@ pub(super) struct Promises {
     /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
     pub slack: Millis,
-    /// Over real TCP, how long to wait for a late end, from the event on that obliges the server, or
-    /// the client under test, to end the connection (its Close, for one) [default: twice the longest
+    /// Over real TCP, how long to wait for a late end, from the event that obliges the server, or the
+    /// client under test, to end the connection (its Close, for example) [default: twice the longest
     /// bound].
     #[arg(long, value_name = "TIME")]
     pub horizon: Option<Millis>,
@@ -386,18 +389,18 @@ impl Promises {
 #[derive(Args, Debug)]
 pub(super) struct Start {
     /// Start the server with this shell command, restart it when it dies, and stop it with its
-    /// children at the end. It has to listen on the port that replaces {port} in the command, and
-    /// that is in PORT in its environment. For a finding of `listen`: the client's command, with {url}
-    /// in it.
+    /// children at the end. The server has to listen on the port that replaces {port} in the command;
+    /// the environment variable PORT has it too. For a finding of `listen`: the client's command, with
+    /// {url} in it.
     #[arg(long, value_name = "COMMAND")]
     pub run: Option<String>,
     /// How long the server may take to listen, or the client to connect.
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
     pub start_within: Millis,
-    /// The signal that tells the server to shut down. `probe` then looks at its shutdown in place of
-    /// single connections: rounds of clients, the signal, and whether everybody gets a Close and the
-    /// process ends within --shutdown-within. Before that, whether it is at rest again after waves of
-    /// connections, and whether a client that does not read makes others wait.
+    /// The signal that tells the server to shut down. `probe` then tests the shutdown instead of
+    /// single connections: clients connect, hangup sends the signal, and every client has to get a
+    /// Close, and the process to end within --shutdown-within. Before that hangup tests whether the
+    /// server frees what connections used, and whether a client that does not read makes others wait.
     #[arg(long, value_name = "SIGNAL", value_enum, ignore_case = true, requires = "run")]
     pub stop: Option<Signal>,
 }
@@ -452,9 +455,9 @@ pub(super) struct Reach {
     /// The Host header and the TLS server name, instead of the URL's host.
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-    /// What each session begins with, in the notation of scripts (`hangup explain notation`): frames,
-    /// waits and pauses that are played behind the opening, before the rest of every script, where
-    /// a server wants a message of its own first (GraphQL, Engine.IO, STOMP, MQTT).
+    /// What each session begins with, if the server expects a message first (GraphQL, Engine.IO,
+    /// STOMP, MQTT): frames, waits and pauses in the notation of scripts (`hangup explain notation`).
+    /// hangup plays them after the opening, before the rest of every script.
     #[arg(long, value_name = "FILE")]
     pub preamble: Option<PathBuf>,
     /// With wss://, accept any certificate.
@@ -463,7 +466,7 @@ pub(super) struct Reach {
     /// With wss://, trust the certificates in this PEM file too.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub ca: Option<PathBuf>,
-    /// I may test this host, although it is neither this machine nor a private network.
+    /// Allow a host that is neither this machine nor in a private network: I may test it.
     #[arg(long)]
     pub i_may_test_this_host: bool,
 }
@@ -522,7 +525,7 @@ impl Probe {
 pub(super) struct Replay {
     #[command(flatten)]
     pub anywhere: Anywhere,
-    /// Write it as a page with a picture too, in this file of HTML.
+    /// Also write an HTML page with a picture to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -531,10 +534,10 @@ pub(super) struct Replay {
 pub(super) struct Show {
     #[command(flatten)]
     pub anywhere: Anywhere,
-    /// Draw it as a picture too, in this file of SVG.
+    /// Also draw an SVG picture to this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// Write it as a page with a picture too, in this file of HTML.
+    /// Also write an HTML page with a picture to this file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -542,28 +545,28 @@ pub(super) struct Show {
 /// Runs, and where their page is written.
 #[derive(Args, Debug)]
 pub(super) struct Report {
-    /// What `hangup test`, `probe` or `listen` printed with `--format json`.
+    /// Outputs of `hangup test`, `probe` or `listen` with `--format json`.
     #[arg(required = true, value_name = "JSON")]
     pub runs: Vec<PathBuf>,
-    /// Write the page in this file of HTML.
+    /// Write the page as HTML to this file.
     #[arg(long, value_name = "FILE", required_unless_present = "markdown")]
     pub html: Option<PathBuf>,
-    /// Write what a job's summary in CI shows, in this file of Markdown.
+    /// Write the page as Markdown to this file, as a summary of a CI job.
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
-    /// Lay it out as a survey of many servers: tables of servers against rules, what each rule means, and
-    /// the shortest scripts, without pictures. Targets of one name are runs of one server: a problem that
-    /// not each of them shows is flaky.
+    /// Make it a survey of many servers: tables of servers against rules, what each rule means, and
+    /// the shortest scripts, without pictures. Targets of one name are runs of one server; a problem
+    /// that only some of the runs show is flaky.
     #[arg(long)]
     pub survey: bool,
     /// The survey's title.
     #[arg(long, value_name = "TEXT", requires = "survey")]
     pub title: Option<String>,
-    /// What stands above the survey: a text file, paragraphs with empty lines between them.
+    /// An introduction to the survey: a text file, paragraphs with empty lines between them.
     #[arg(long, value_name = "FILE", requires = "survey")]
     pub about: Option<PathBuf>,
-    /// A fact that the survey states, in place of those that the runs have: how it was made. May be given
-    /// several times.
+    /// A fact that the survey states about how it was made, instead of the facts of the runs. May be
+    /// given several times.
     #[arg(long = "fact", value_name = "NAME=TEXT", value_parser = fact, requires = "survey")]
     pub facts: Vec<(String, String)>,
 }
@@ -581,10 +584,10 @@ pub(super) struct Export {
     /// The output format.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = ExportForm::Python)]
     pub form: ExportForm,
-    /// What an issue says the finding was seen on: a library and its version, which a probe does not know.
+    /// For an issue: the library and its version that showed the finding, which a probe does not know.
     #[arg(long, value_name = "TEXT")]
     pub seen_on: Option<String>,
-    /// The source of the server, or of the client, which an issue shows folded.
+    /// For an issue: the source of the server, or of the client, which it shows folded.
     #[arg(long, value_name = "FILE")]
     pub server: Option<PathBuf>,
 }

@@ -323,7 +323,10 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
         if verdict.unproven().next().is_some() {
             return Ok(tell(&of_script(&case, &exchange, &verdict)));
         }
-        output::line(&format!("nothing to shrink: {} keeps every rule here", case.target.name()));
+        output::line(&format!(
+            "nothing to shrink: {} breaks no rule with this script",
+            case.target.name()
+        ));
         return Ok(CLEAN);
     };
     if violation.identity.invariant() == Invariant::LinearWork {
@@ -343,9 +346,7 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
         finding.plays,
     ));
     if finding.cut_short {
-        output::note(
-            "shrinking was cut short: its plays have cost all that they may; to go on, shrink what is saved",
-        );
+        output::note("shrinking stopped at its limit; to continue, shrink the saved file");
     }
     if finding.is_flaky() {
         output::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
@@ -457,7 +458,7 @@ pub(super) fn capture(
     let at = named(file);
     if repro.target.0.contains("://") {
         return Err(format!(
-            "{at} is about a running server: what goes over real TCP, tcpdump and Wireshark capture"
+            "{at} is from a running server: capture real TCP with tcpdump or Wireshark"
         ));
     }
     let about = format!("{}\n\n{}\n{}", report::headline(&repro), repro.sentence, repro.script);

@@ -537,7 +537,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         found => found?,
     };
     let Some(found) = found else {
-        output::line(&format!("nothing to shrink: {url} keeps every rule here"));
+        output::line(&format!("nothing to shrink: {url} breaks no rule with this script"));
         return Ok(CLEAN);
     };
     let repro = probe_report::repro(&found, case.limits.bounds, &case.subject.opening_to_save());

@@ -49,7 +49,7 @@ fn announce(target: &dyn Target, address: SocketAddr) {
         output::line(&format!("  ws://{address}{}   closes once it is open", listen::BYE));
     }
     if obeys.contain(AppSteps::SEND) {
-        output::line(&format!("  ws://{address}{}  sends unasked", listen::PUSH));
+        output::line(&format!("  ws://{address}{}  sends messages by itself", listen::PUSH));
     }
     output::note(
         "Ctrl-C (SIGTERM, SIGHUP) closes every connection with 1001 and ends it; a second one ends it at once",

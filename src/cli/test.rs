@@ -122,7 +122,7 @@ struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// How many targets were not tested to the end.
+    /// How many targets were not fully tested.
     fn left(&self) -> usize {
         self.targets - self.runs.iter().filter(|run| !run.outcome.stopped).count()
     }
@@ -194,7 +194,7 @@ impl Outcome<'_> {
         }
         if interrupted && self.left() > 0 {
             let left = report::count(self.left(), "target");
-            output::note(&format!("{left} not tested to the end"));
+            output::note(&format!("{left} not fully tested"));
         }
         for trouble in &self.troubles {
             output::error(trouble);

@@ -38,7 +38,7 @@ pub fn bytes_of(file: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        let why = format!("it has more than {}, which is the most that is read of it", size(most));
+        let why = format!("it has more than {}, which is the most that hangup reads", size(most));
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
     Ok(bytes)
@@ -67,7 +67,7 @@ mod tests {
         let read = |bytes: &[u8]| bytes_of(bytes, 1 << 20);
         assert_eq!(read(&vec![7; 1 << 20]).expect("as much as may be").len(), 1 << 20);
         let error = read(&vec![7; (1 << 20) + 1]).expect_err("one more").to_string();
-        assert_eq!(error, "it has more than 1 MiB, which is the most that is read of it");
+        assert_eq!(error, "it has more than 1 MiB, which is the most that hangup reads");
         let error = bytes_of(io::repeat(0), BASELINE).expect_err("no end").to_string();
         assert!(error.contains("more than 4 MiB"), "{error}");
     }

@@ -24,7 +24,7 @@ pub struct Suite<'a> {
     pub judged: Option<&'a dyn Fn(Invariant) -> bool>,
     /// What else fails the run: an accepted deviation that is stale, or shows too often.
     pub failures: Vec<String>,
-    /// Why it was not tested to the end, where it was not.
+    /// Why it was not fully tested, where it was not.
     pub trouble: Option<String>,
     /// How long it took, where that is known of this server alone.
     pub seconds: Option<f64>,

@@ -57,7 +57,7 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
     };
     let became = match (violation.identity.invariant(), violation.ending) {
         (Invariant::ShutsDownInTime, Ending::Open(at)) => {
-            format!("does not shut down{doing}: it ran at {at}, when watching ended")
+            format!("does not shut down{doing}: it still ran at {at}, when hangup stopped watching")
         }
         (_, ending) => format!("{}{doing}", promise.became(ending, owed.deadline)),
     };
@@ -130,7 +130,7 @@ impl Promise {
             }
             Ending::Never => format!("never {verbs}"),
             Ending::Ticking(_) | Ending::Spinning(_) => format!("does not {verb}"),
-            Ending::Open(at) => format!("had not {done} by {at}, when watching ended"),
+            Ending::Open(at) => format!("had not {done} by {at}, when hangup stopped watching"),
             Ending::Unproven(_) => format!("may not {verb}"),
         }
     }

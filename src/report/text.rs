@@ -80,7 +80,7 @@ pub(super) fn verdict(report: &TargetReport, problems: usize) -> (Paint, String)
             said(Paint::Yellow, "not tested")
         }
         _ if report.could_not_test().is_some() => said(Paint::Yellow, "could not test"),
-        0 if report.has_trouble() => said(Paint::Yellow, "not tested to the end"),
+        0 if report.has_trouble() => said(Paint::Yellow, "not fully tested"),
         0 if !report.unjudged().is_empty() => said(Paint::Yellow, "not judged"),
         0 => said(Paint::Green, "clean"),
         found => (Paint::Red, count(found, "problem")),

@@ -145,7 +145,7 @@ fn no_file_is_read_beyond_its_bound_and_no_device_without_end() {
         ("probe wss://127.0.0.1:1/ --ca /dev/zero", "4 MiB"),
     ] {
         let run = desk.hangup(command);
-        let said = format!("it has more than {most}, which is the most that is read of it");
+        let said = format!("it has more than {most}, which is the most that hangup reads");
         assert!(run.refusal().contains(&said), "{command}: {run:?}");
     }
     let run = desk.sh("hangup show - --target reference < /dev/zero");

@@ -18,6 +18,16 @@ fn an_issue_says_what_happens_what_the_rfc_asks_and_how_to_repeat_it() {
     }
 }
 
+#[test]
+fn an_issue_names_no_folder_of_this_machine() {
+    let desk = Desk::with_repro();
+    let run = desk.sh(&format!("$(command -v hangup) export \"$PWD/{REPRO}\" --as issue"));
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    let folder = desk.sh("pwd").out;
+    assert!(!run.out.contains(folder.trim()), "{run:?}");
+    assert!(run.out.contains("\nhangup replay tungstenite-no-deadline--"), "{run:?}");
+}
+
 /// The program has one client.
 #[test]
 fn a_finding_of_several_connections_is_not_exported_as_a_program() {

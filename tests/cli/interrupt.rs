@@ -35,7 +35,7 @@ fn an_interrupted_campaign_prints_and_saves_what_it_has_found() {
             let run = desk.stop(by, &format!("test {target} --for 30s --format {format}"), found);
             assert_eq!(run.code, code, "{run:?}");
             assert!(run.err.contains(&format!("interrupted (SIG{by}): ")), "{run:?}");
-            assert!(run.err.contains("1 target not tested to the end"), "{run:?}");
+            assert!(run.err.contains("1 target not fully tested"), "{run:?}");
             let saved = desk.files("hangup-findings");
             assert_eq!(saved.is_empty(), target == CLEAN);
             assert!(saved.keys().all(|name| run.out.contains(name)), "{run:?}");

@@ -317,7 +317,7 @@ fn ctrl_c_ends_the_workers_of(target: &str) {
     signal(child.id(), "-INT");
     let run = finish(child);
     assert!(run.err.contains("interrupted (SIGINT): "), "{run:?}");
-    assert!(run.err.ends_with("1 target not tested to the end\n"), "{run:?}");
+    assert!(run.err.ends_with("1 target not fully tested\n"), "{run:?}");
     assert_eq!(run.code, if found() { 1 } else { 2 }, "{run:?}");
     assert!(!workers.into_iter().any(lives), "{run:?}");
 }

@@ -127,7 +127,7 @@ fn ctrl_c_ends_it_and_closes_what_it_opened() {
     let run = Run::of(child.wait_with_output().expect("it ends"));
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(
-        run.err.contains("interrupted (SIGINT): ") && run.err.ends_with("not tested to the end\n"),
+        run.err.contains("interrupted (SIGINT): ") && run.err.ends_with("not fully tested\n"),
         "{run:?}"
     );
     assert_eq!(open_connections(port), 0);

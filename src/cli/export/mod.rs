@@ -58,8 +58,13 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
 /// The finding as an issue to paste. What was found on a running server names no port: it is another one
 /// where the issue is read.
 fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
-    let (program, file) = (output::program(), options.file.as_path());
-    let path = report::pasteable(file);
+    let file = options.file.as_path();
+    // Where they stand on this machine is nothing to whoever reads the issue.
+    let program = output::program().rsplit('/').next().unwrap_or_default().trim_end_matches('\'');
+    let program = report::pasteable(Path::new(program));
+    let is_near = file.is_relative();
+    let path = if is_near { file } else { Path::new(file.file_name().unwrap_or_default()) };
+    let path = report::pasteable(path);
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
     let url = url

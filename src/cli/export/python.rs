@@ -130,7 +130,7 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::FreshMaskingKey => Ok("has fresh masking keys"),
         _ => {
             let (subject, other) = (repro.role.word(), repro.role.other().word());
-            Err(format!("whether a {subject} breaks {rule} cannot be told by a {other} alone"))
+            Err(format!("a {other} alone cannot tell whether a {subject} breaks {rule}"))
         }
     }
 }

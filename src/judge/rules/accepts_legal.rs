@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
                  message.",
     )),
     says: "The server does not refuse legal frames.",
-    explains: "The client broke no rule, and got a Close with 1002 or 1007. Often refused: a Close\n\
+    explains: "The client broke no rule, and got a Close with 1002 or 1007. Servers often refuse a Close\n\
               without a payload, or with a code and no reason; one of 125 bytes; a Close or a ping\n\
               between the fragments of a message, which every endpoint must be able to take; a Close\n\
               that crosses the server's own.",

@@ -13,13 +13,13 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "A client's call that closes the connection returns within the bound, whatever the server does.",
-    explains: "The connection has ended in time, and the application still waits in the call that was to\n\
-              close it: it waits for an answer that the reader has thrown away, say, or for a task that\n\
-              nobody wakes. A program that shuts down by closing its connections then hangs.\n\n\
+    explains: "The connection has ended in time, and the application still waits in the call that closes\n\
+              it: for an answer that the reader has thrown away, say, or for a task that nobody wakes. A\n\
+              program that closes its connections at its shutdown then hangs.\n\n\
               Resolve the call when the connection ends, however it ends. Judged of applications that\n\
-              report what they hear (`Note::Reports`, `Note::CloseReturned`); over TCP (`hangup listen\n\
-              --closes`) of programs, which are to end when their close has returned. A connection that\n\
-              does not end either is `ends-in-time`'s.",
+              tell hangup what they receive (`Note::Reports`, `Note::CloseReturned`); over TCP (`hangup listen\n\
+              --closes`) of programs, which have to end when their close has returned. Whether the\n\
+              connection ends, `ends-in-time` judges.",
     asked_of: AskedOf::Client("an application calls it; a server's is told of the end"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[Symptom::CloseHangs],

@@ -18,14 +18,14 @@ pub(super) const RULE: Rule = Rule {
                  browser having navigated away from a page.",
     )),
     says: "A server that is told to shut down sends every open connection a Close.",
-    explains: "The process goes away, and a client that is not told sees a lost connection: it reports\n\
-              1006, and reconnects at once, with all the others. 7.4.1 has a code for this, 1001; another\n\
-              one is a remark, and no finding.\n\n\
-              Often the tasks of the connections are aborted, or dropped with the runtime; a signal\n\
-              reaches only those that wait for it in that moment, and not a connection that is still\n\
-              opening; a loop over a map skips what removes itself meanwhile. Keep the wish to shut down\n\
-              as a state that every connection looks at, not as an event, send the Close from the task of\n\
-              the connection, and await those tasks within one deadline.",
+    explains: "A client that gets no Close sees a lost connection: it reports 1006 and reconnects at once,\n\
+              together with all other clients. 7.4.1 has a code for a shutdown, 1001; hangup remarks on\n\
+              another code, and does not count it as a finding.\n\n\
+              Usual causes: the tasks of the connections are aborted, or dropped with the runtime; a\n\
+              signal reaches only tasks that wait for it in that moment, and not a connection that is\n\
+              still opening; a loop over a map skips entries that are removed meanwhile. Keep the\n\
+              shutdown as a state that every connection checks, not as an event. Send the Close from the\n\
+              connection's task, and await those tasks within one deadline.",
     asked_of: AskedOf::Server("it is servers that are told to shut down"),
     judged_from: JudgedFrom::Answers,
     symptoms: &[Symptom::DroppedAtShutdown, Symptom::ForgottenAtShutdown],

@@ -14,8 +14,8 @@ pub(super) const RULE: Rule = Rule {
                  connection closed",
     )),
     says: "A server sends at most one Close.",
-    explains: "Two places in the server close: the application and the reply to the client's Close,\n\
-              say. Two ends that answer every Close with a Close would never stop.",
+    explains: "Two places in the server send a Close: the application's close and the answer to the client's\n\
+              Close, for example. Two ends that answer every Close with a Close would never stop.",
     asked_of: AskedOf::Both("5.5.1 speaks of endpoints"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[Symptom::SecondClose],

@@ -14,13 +14,12 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "A message that the client sent before its Close reaches the application whole, in order and once.",
-    explains: "Judged of applications that report what they hear (`Note::Reports`). No sentence of the\n\
-              RFC says it; every client that sends and then closes expects it. A Close that is looked\n\
-              at before the messages that came with it, or a channel to the application that is dropped\n\
-              with messages in it, breaks it.\n\n\
-              Hand messages on in the order in which they came, the Close behind them, and let the\n\
-              application take all of them before it is told of the end. `Application::received` reports\n\
-              a message with its content; of one that is noted by its length alone, less can be told.",
+    explains: "RFC 6455 does not say it; every client that sends and then closes expects it. A server breaks\n\
+              it if it handles a Close before the messages that came with it, or drops a channel to the\n\
+              application with messages in it.\n\n\
+              Deliver messages in the order in which they came, and the end after them. Judged of\n\
+              applications that tell hangup what they receive (`Note::Reports`): with the content\n\
+              (`Application::received`), or with the length alone, by which hangup can tell less.",
     asked_of: AskedOf::Both("every endpoint has an application that is sent messages"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[

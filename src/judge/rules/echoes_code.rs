@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
     says: "The answer to a Close repeats its code.",
     explains: "The client closed with a code, and the answer has another one or none: always 1000, say.\n\
               The client's log then shows a reason that nobody gave. Not judged where the application\n\
-              wanted to close as well, or where the answer is a complaint about data sent before.",
+              closed as well, or where the Close refuses data that the client sent before.",
     asked_of: AskedOf::Both("5.5.1 says: the endpoint"),
     judged_from: JudgedFrom::Answers,
     symptoms: &[Symptom::OtherCode, Symptom::NoCode],

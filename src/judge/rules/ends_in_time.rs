@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule {
          whatever the client does.",
     explains: "The server has to end the connection from the first of these events on: the client's\n\
               Close, the server's own Close, the application's call to close, a protocol violation\n\
-              by the client, the client's FIN. A client that never replies, does not read, drips\n\
-              bytes or leaves a frame half sent must not be able to delay it.\n\n\
+              by the client, the client's FIN. A client that does not answer, does not read,\n\
+              goes on sending or leaves a frame half sent must not be able to delay it.\n\n\
               The classic way to break it: send a Close, then read for the reply with no deadline.\n\
               Others: a deadline around the read but not around the write of the Close, which a\n\
               client that does not read blocks; a deadline that every received frame re-arms.\n\n\

@@ -18,14 +18,14 @@ pub(super) const RULE: Rule = Rule {
     quote: None,
     says: "When all connections have ended, the server holds no more tasks, memory, descriptors \
          or threads than after its first connection.",
-    explains: "All connections have ended, the time to close has passed once more, and there are more tasks,\n\
-              or 16 KiB of heap more, than after one connection alone: a session that stays in a map, a writer\n\
-              that waits on a channel of which the map keeps the other end, a ticker that nobody stops. A\n\
-              server that runs for weeks ends by this. Over TCP the process's descriptors, threads and memory\n\
-              are looked at, wave after wave.\n\n\
-              What a server sets up once, with its first connection, is no leak. When a shutdown is over,\n\
-              no task is left at all. Remove a session where its task ends, also where it ends by an\n\
-              error or a panic: in the `Drop` of a guard.",
+    explains: "All connections have ended, the time to close has passed once more, and the server holds more\n\
+              tasks, or 16 KiB more of heap, than after one connection alone: a session stays in a map, a\n\
+              writer waits on a channel whose other end the map keeps, nobody stops a ticker. Such a server\n\
+              runs out of memory after weeks. Over TCP hangup compares the descriptors, threads and memory\n\
+              of the process after each of several waves of connections.\n\n\
+              What a server sets up once, with its first connection, is no leak. After a shutdown no task\n\
+              may be left. Remove a session where its task ends, also where it ends by an error or a\n\
+              panic: in the `Drop` of a guard.",
     asked_of: AskedOf::Server("a client has one connection"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[

@@ -14,11 +14,11 @@ pub(super) const RULE: Rule = Rule {
         "When preparing a masked frame, the client MUST pick a fresh masking key from the set of \
                  allowed 32-bit values.",
     )),
-    says: "A client masks each frame with a key of its own.",
+    says: "A client masks each frame with a new key.",
     explains: "All frames of the connection have the same key, zero perhaps: the key is a constant, or\n\
-              was drawn once. Who controls what a client sends then controls the bytes on the wire,\n\
-              and can write requests into the cache of a proxy (10.3). Draw a key for each frame from\n\
-              a source that nobody can predict.",
+              was chosen once. An attacker who chooses what the client sends then chooses the bytes on\n\
+              the wire, and can poison the cache of a proxy (10.3). Choose a new key for each frame,\n\
+              from a source that nobody can predict.",
     asked_of: AskedOf::Client("5.1 and 5.3 have clients mask, and servers not"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[Symptom::SameKey],

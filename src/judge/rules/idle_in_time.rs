@@ -11,8 +11,8 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "The server ends a connection that is idle for longer than its bound; half a frame does not count as activity.",
-    explains: "Judged only where the target promises it. The server's own pings and pushes are no sign\n\
-              of life of the client's, and neither is half a frame.",
+    explains: "The server's own pings and messages are no activity of the client, and neither is half a\n\
+              frame. Judged only where the target promises a bound.",
     asked_of: AskedOf::Both("whoever promises it"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[

@@ -22,9 +22,9 @@ pub(super) const RULE: Rule = Rule {
     quote: None,
     says: "The server answers and closes a well-behaved client as fast with other clients \
          connected as alone.",
-    explains: "Another client does not read, does not answer, or opens and says nothing, and this one waits:\n\
-              for its opening, an answer, a broadcast, or its Close. Played alone, with the same commands\n\
-              to the server, it does not wait.\n\n\
+    explains: "One client does not read, does not answer, or opens and sends nothing; another, well-behaved\n\
+              client then waits for its opening, an answer, a broadcast, or its Close. If hangup plays that\n\
+              client alone, with the same commands to the server, it does not wait.\n\n\
               The classic ways to break it: a broadcast that awaits the send to each client in turn; a\n\
               lock that is held across a send; an opening handshake inside the accept loop; connections\n\
               that are closed one after the other. Give each connection a task and a bounded queue of its\n\

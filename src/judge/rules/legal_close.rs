@@ -16,8 +16,8 @@ pub(super) const RULE: Rule = Rule {
                  by an endpoint.",
     )),
     says: "A Close frame is well formed, and its code is one that may be sent.",
-    explains: "Codes 1005, 1006 and 1015 are local reports and must never be in a frame; 1004, 0-999,\n\
-              1016-2999 and 5000 up should not. The payload is empty or begins with two bytes, has\n\
+    explains: "A Close must never carry 1005, 1006 and 1015: an endpoint reports them to its own application.\n\
+              It should not carry 1004, 0-999, 1016-2999 and 5000 up. The payload is empty or begins with two bytes, has\n\
               at most 125, and its reason is UTF-8 (cut at a character's border, not at byte 123).",
     asked_of: AskedOf::Both("5.5.1 and 7.4.1 speak of endpoints"),
     judged_from: JudgedFrom::Opening,

@@ -15,10 +15,10 @@ pub(super) const RULE: Rule = Rule {
                  at any time after sending and receiving a Close message",
     )),
     says: "After both Closes a client gives the server time to close TCP.",
-    explains: "The client ended TCP in the very moment in which both Closes were there. It may (5.5.1), and\n\
-              its port then stays in TIME_WAIT, which the RFC would have the server bear (7.1.1); a half-close\n\
-              right behind the own Close makes servers take it for a client that is gone. Read on until\n\
-              the server's FIN, or the deadline of the closing.",
+    explains: "The client ended TCP as soon as both Closes had been exchanged. It may (5.5.1), but its port\n\
+              then stays in TIME_WAIT, which the RFC wants at the server (7.1.1); and a FIN right after\n\
+              the client's Close makes some servers drop the connection. Go on reading until the\n\
+              server's FIN, or the deadline of the closing.",
     asked_of: AskedOf::Client("5.5.1 has the server close TCP at once, and the client wait"),
     judged_from: JudgedFrom::Answers,
     symptoms: &[Symptom::EndsTcpFirst],

@@ -13,13 +13,13 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "Twice the bytes cost the server about twice the work, however small the pieces are.",
-    explains: "A parser that begins anew at the first byte with every piece of a head, a message that\n\
-              is joined again with every fragment of it: the work grows with the square of the bytes,\n\
-              and one client that sends a few megabytes in small pieces keeps a processor busy for\n\
-              seconds. Go on where the last piece ended, and append in place. Judged by a ratio:\n\
-              the same script with twice the bytes, and twice again, each time three times the\n\
-              processor time or more. A server that is merely slow takes twice the time. Measured\n\
-              once a campaign and not over TCP.",
+    explains: "A parser starts again at the first byte with every piece of a request, or copies the whole\n\
+              message again with every fragment: the work grows with the square of the bytes, and one\n\
+              client that sends a few megabytes in small pieces keeps a processor busy for seconds.\n\
+              Continue where the last piece ended, and append in place.\n\n\
+              hangup plays the same script with twice the bytes, and with four times as many. The rule\n\
+              is broken if each doubling takes at least three times the processor time; a server that\n\
+              is only slow takes twice the time. Measured once a campaign, and not over TCP.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[

@@ -1,4 +1,4 @@
-//! `no-data-after-close`: no data behind the own Close, and only what the RFC allows.
+//! `no-data-after-close`: no data after the own Close, and only what the RFC allows.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
@@ -15,10 +15,11 @@ pub(super) const RULE: Rule = Rule {
         "5.5.1",
         "The application MUST NOT send any more data frames after sending a Close frame.",
     )),
-    says: "After its Close the server sends no data; once it has the client's too, nothing at all.",
-    explains: "A writer task that does not know that the connection is closing goes on sending. Pings\n\
-              that arrive between the own Close and the client's are still answered: that is asked\n\
-              for, and not counted here.",
+    says: "After its Close the server sends no data; once it has received the client's Close too, it sends \
+         nothing at all.",
+    explains: "A writer task that does not know that the connection is closing goes on sending. The server\n\
+              must still answer pings that arrive between its own Close and the client's; such pongs\n\
+              break no rule.",
     asked_of: AskedOf::Both("5.5.1 and 5.5.2 speak of applications and endpoints"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[Symptom::DataBehindClose, Symptom::NoFrameBehindClose, Symptom::ControlBehindClose],
@@ -45,7 +46,7 @@ fn noise(view: &View<'_>) -> Option<Suspicion> {
     }
     let garbled = |frame: &&Frame| !frame.is_recognised();
     if let Some(frame) = later.iter().find(garbled) {
-        let fact = "sent bytes that are no frame after its Close".to_owned();
+        let fact = "sent bytes that are not a frame after its Close".to_owned();
         return Some(sent(frame, Level::Must, Symptom::NoFrameBehindClose, fact));
     }
     let frame = later.iter().find(|frame| is_idle_chatter(view, frame))?;

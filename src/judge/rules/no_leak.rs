@@ -11,8 +11,8 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "No task that the server spawned for the connection outlives it.",
-    explains: "The transport is gone, the time to close has passed once more, and tasks that the\n\
-              connection spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
+    explains: "The connection has ended, the time to close has passed once more, and tasks that it\n\
+              spawned still run or wait: a keepalive ticker, a writer that waits on a\n\
               channel which a registry keeps open. Abort them, or let them own what ends with the\n\
               connection. Judged in virtual time only.",
     asked_of: AskedOf::Both("every program"),

@@ -11,10 +11,10 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "No task of the server panics, and none ends its process, whatever the client sends.",
-    explains: "A panic in a connection's task is caught by the runtime and easily overlooked; what the\n\
-              task should have done afterwards is not done. An abort, a signal and a call of exit end\n\
-              every other connection with this one. Over TCP the death of a server that hangup started\n\
-              is seen, and of any other that it accepts no further connection.",
+    explains: "The runtime catches a panic in a connection's task, and it is easily overlooked; the rest of\n\
+              the task does not run. An abort, a signal and a call of exit end all other connections too.\n\
+              Over TCP hangup sees the death of a server that it started (--run); of another one it sees\n\
+              that no connection is accepted any more.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[Symptom::Panics, Symptom::ProcessEnds],

@@ -17,11 +17,11 @@ pub(super) const RULE: Rule = Rule {
                  WebSocket Connection Close Code_ is considered to be 1006.",
     )),
     says: "If the server ends a connection on its own initiative, it sends a Close first.",
-    explains: "The client had broken no rule and sent neither Close nor FIN, the application had not\n\
-              asked for an end, there was room to write, and the server ended the connection without\n\
-              a Close: a time-out of its own that drops the socket, an error in a handler, a message\n\
-              that was too big. The client reports 1006 and cannot tell this from a lost network; who\n\
-              reconnects at once does so again and again.\n\n\
+    explains: "The server ended the connection without a Close, although the client had broken no rule and\n\
+              sent neither Close nor FIN, the application had not asked for an end, and there was room to\n\
+              write. Usual causes: a time-out that drops the socket, an error in a handler, a message\n\
+              that is too big. The client reports 1006 and cannot tell this from a lost network; if it\n\
+              reconnects at once, it does so again and again.\n\n\
               Send a Close that says why: 1001 for a server that gives up waiting, 1009 for a message\n\
               that is too big, 1011 for an error of its own; then end the connection.",
     asked_of: AskedOf::Both("the closing handshake of 1.4 is either end's"),

@@ -11,10 +11,10 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "The server makes progress or sleeps; it does not poll for ever.",
-    explains: "Reading the end of the stream, or an error, again and again without ending burns a core\n\
-              for as long as the connection lives. tokio's cooperative budget hides it, a counter of\n\
-              polls without progress does not. A poll that does not return at all is worse: it stops\n\
-              every task of its thread, and no time-out around it can fire.",
+    explains: "A task that reads the end of the stream, or an error, again and again keeps a core busy for\n\
+              as long as the connection lives. hangup counts polls without progress. A poll that does\n\
+              not return at all is worse: it stops every task of its thread, and no time-out around it\n\
+              can fire.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[Symptom::PollsForEver, Symptom::StandsStill],

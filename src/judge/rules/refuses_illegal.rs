@@ -20,13 +20,12 @@ pub(super) const RULE: Rule = Rule {
     )),
     says: "The server answers a protocol violation with a Close that says so, and does not echo \
          an illegal code.",
-    explains: "The client sent what no client may send: a frame with a wrong mask, reserved bits or\n\
-              opcodes, a broken fragment, text or a reason that is not UTF-8, a Close of one byte or\n\
-              with a code that no frame may carry. Here it is asked that the server refuses it, and\n\
-              tells the client why: 1002, or 1007 for bad UTF-8. That the connection of a server\n\
-              that refused also ends is asked by ends-in-time.\n\n\
-              Servers break it by serving such a frame like any other, by dropping the socket in the\n\
-              error path, by echoing whatever code came, or by reading one byte, or a bad reason, as\n\
+    explains: "The client sent an illegal frame: with a wrong mask, with reserved bits or a reserved opcode,\n\
+              a fragment out of place, text or a reason that is not UTF-8, a Close of one byte or with an\n\
+              illegal code. The server has to refuse it with a Close that says why: 1002, or 1007 for bad\n\
+              UTF-8. Whether the connection then ends, ends-in-time judges.\n\n\
+              Usual causes: the server handles such a frame like any other, drops the socket in its error\n\
+              path, sends back whatever code came, or takes a payload of one byte, or a bad reason, for\n\
               none. Parse a Close's payload before you answer it.",
     asked_of: AskedOf::Both("5.1 has both ends fail on a wrong mask, 7.1.7 speaks of endpoints"),
     judged_from: JudgedFrom::Answers,
@@ -66,7 +65,7 @@ fn served(case: &Case<'_>) -> Option<Suspicion> {
     let missed = lateness::missed_end(case).filter(|missed| is_served(case, missed))?;
     let level = lateness::of_a_violation(fault.fault);
     let fact =
-        format!("served the client's protocol violation ({}) as if it were none", fault.fault);
+        format!("accepted the client's protocol violation ({}) as if it were legal", fault.fault);
     let suspicion = Suspicion::new(level, Symptom::serves(fault.fault), fact, vec![fault.event]);
     // One that waits for room at its end may have had a refusal to say. Given room, it says so.
     let suspicion = Suspicion { excuses: missed.excuses, ..suspicion }

@@ -1,4 +1,4 @@
-//! `reports-end-correctly`: the application hears nothing after the client's Close but its code, once.
+//! `reports-end-correctly`: after the client's Close the application is given no data, and the end once.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::exchange::Note;
@@ -21,11 +21,12 @@ pub(super) const RULE: Rule = Rule {
     )),
     says: "The server gives its application no data after the client's Close, and reports the end \
          once, with the right code.",
-    explains: "Judged of applications that report what they hear (`Note::Reports`). Messages behind a\n\
-              Close are discarded. However a connection ends, its application is told, once: with the\n\
-              code of the client's Close, with 1005 or none where it had none, with 1006 or none where\n\
-              no Close came. Whoever is told 1000 of a connection that was lost does not connect again.\n\
-              Sessions and listeners whose owner is never told are leaks.",
+    explains: "Messages that come after a Close must be discarded. However a connection ends, the library\n\
+              reports it to the application once: with the code of the client's Close; with 1005 or no\n\
+              code if that Close had none; with 1006 or no code if no Close came. An application that\n\
+              learns 1000 of a lost connection does not connect again; one that never learns of the end\n\
+              keeps its session for ever. Judged of applications that tell hangup what they receive\n\
+              (`Note::Reports`).",
     asked_of: AskedOf::Both("1.4 and 7.1.5 speak of peers"),
     judged_from: JudgedFrom::Answers,
     symptoms: &[
@@ -114,7 +115,7 @@ fn told_wrongly(view: &View<'_>) -> Option<Suspicion> {
     }
     let words = |code: Option<u16>| code.map_or_else(|| "no code".to_owned(), |c| c.to_string());
     let fact = format!(
-        "told its application that the connection ended with {}, where the client's Close had {}",
+        "reported to its application that the connection ended with {}, where the client's Close had {}",
         words(code),
         words(sent)
     );
@@ -165,7 +166,11 @@ fn told_without_close(view: &View<'_>) -> Option<Suspicion> {
 fn told_twice(view: &View<'_>) -> Option<Suspicion> {
     let (first, _) = told(view).next()?;
     let (second, _) = told(view).nth(1)?;
-    Some(heard(Symptom::ToldTwice, "told its application twice of the end", vec![second, first]))
+    Some(heard(
+        Symptom::ToldTwice,
+        "reported the end to its application twice",
+        vec![second, first],
+    ))
 }
 
 /// Of one that left by itself, or crashed, nobody need be told.
@@ -175,7 +180,7 @@ fn never_told(view: &View<'_>) -> Option<Suspicion> {
         return None;
     }
     let suspicion =
-        heard(Symptom::NeverTold, "never told its application of the end", vec![released])
+        heard(Symptom::NeverTold, "never reported the end to its application", vec![released])
             .unless(excuses::application_returned(view, usize::MAX))
             .unless(excuses::crashed(view, usize::MAX));
     Some(suspicion)

@@ -14,12 +14,12 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "A message that the application sent before it closed reaches the client whole, in order and once, before the Close.",
-    explains: "Judged of applications that take commands to send. No sentence of the RFC says it; whoever\n\
-              calls send() and then close() expects it. A queue that the close throws away, a writer task\n\
-              that is aborted with messages in it, or two paths to the socket break it.\n\n\
+    explains: "RFC 6455 does not say it; whoever calls send() and then close() expects it. Usual causes: the\n\
+              close throws a queue away, aborts a writer task with messages in it, or takes another path\n\
+              to the socket than the messages. Judged of applications that hangup can command to send.\n\n\
               Send the Close through the same queue as the messages, behind them, and end the writer\n\
-              when the queue is empty or the deadline has passed. Nothing is asked for a client that\n\
-              does not read, has closed itself, broke a rule or went away.",
+              when the queue is empty or the deadline has passed. Not judged where the client\n\
+              does not read, has closed, broke a rule or disconnected.",
     asked_of: AskedOf::Both("every endpoint has an application that sends"),
     judged_from: JudgedFrom::Opening,
     symptoms: &[

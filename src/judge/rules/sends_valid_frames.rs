@@ -12,11 +12,11 @@ pub(super) const RULE: Rule = Rule {
     section: "4.1, 5.1, 5.2",
     quote: Some(("5.1", "A server MUST NOT mask any frames that it sends to the client.")),
     says: "The server's part of the opening and all its frames are legal.",
-    explains: "A mask that 5.1 forbids, or none where it asks for one, reserved bits without an\n\
-              extension, an unknown opcode, a length in more bytes than it needs, a fragment of\n\
-              nothing, text cut inside a character, a wrong Sec-WebSocket-Accept. Often it is a send\n\
-              that was cancelled halfway: what is sent next, the Close too, then lands in the middle of\n\
-              a frame.",
+    explains: "The server sent a mask that 5.1 forbids, or none where 5.1 asks for one, reserved bits\n\
+              without an extension, an unknown opcode, a length not in its shortest form, a continuation\n\
+              with no message open, text that ends inside a character, or a wrong Sec-WebSocket-Accept.\n\
+              Often a send was cancelled halfway: the client then reads the next frame, or the Close, as\n\
+              the rest of that frame.",
     asked_of: AskedOf::Both(
         "5.1 asks a client for masks and a server for none; the rest of 5.2 binds both",
     ),
@@ -33,7 +33,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What is wrong with a Close is `legal-close`'s, and what comes behind one is
-/// `no-data-after-close`'s, but for a control frame that none may be.
+/// `no-data-after-close`'s, but for an illegal control frame.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     out.extend(wrong_accept(case.view).or_else(|| ill_formed(case.view)));
 }
@@ -57,7 +57,7 @@ fn ill_formed(view: &View<'_>) -> Option<Suspicion> {
     let counts = |frame: &&Frame| frame.end_offset <= own || odd(frame.fault);
     view.subject_frames.iter().filter(counts).find_map(|frame| {
         let fault = fault(frame)?;
-        let fact = format!("sent a frame that none may be: {fault}");
+        let fact = format!("sent an illegal frame: {fault}");
         Some(Suspicion::new(Level::Must, symptom(fault), fact, vec![frame.started]))
     })
 }

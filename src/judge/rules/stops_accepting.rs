@@ -18,9 +18,9 @@ pub(super) const RULE: Rule = Rule {
     section: "-",
     quote: None,
     says: "A server that shuts down refuses new connections at once, or ends them within a second.",
-    explains: "A client that is refused tries the next server. One that waits in the queue of a listener\n\
-              which nobody asks any more waits as long as the shutdown does, and is reset in the end; one\n\
-              that is served as if nothing were is cut off, or keeps the shutdown from its end.\n\n\
+    explains: "A client that is refused tries the next server. A client that waits in the queue of a\n\
+              listener, from which the server accepts no more, waits as long as the shutdown takes, and is\n\
+              reset in the end. A client that is served loses its connection soon, or delays the shutdown.\n\n\
               Drop the listener first, and then close the connections. A connection that was accepted\n\
               in that moment gets a 503, or the same Close as all others.",
     asked_of: AskedOf::Server("it is servers that accept connections"),

@@ -1,4 +1,4 @@
-//! `waits-for-answer`: a client that behaves gets the Close, and the time for its own.
+//! `waits-for-answer`: a well-behaved client gets the Close, and time to answer it.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
@@ -15,13 +15,13 @@ pub(super) const RULE: Rule = Rule {
         "7.1.1",
         "An endpoint SHOULD use a method that cleanly closes the TCP connection",
     )),
-    says: "The server gives a well-behaved client the time to read its Close and to answer it: no \
-         RST, no socket closed at once.",
+    says: "After its Close the server gives a well-behaved client time to read it and to answer: it sends no \
+         RST, and does not close the socket at once.",
     explains: "The server sent its Close and ended TCP in the same moment, so that no answer could come;\n\
               or it dropped its socket with bytes unread, and the reset that this sends destroyed the\n\
-              Close on its way. The client sees 1006, an abnormal closure, though both sides were well.\n\n\
-              Send the Close; read on until the client's, or a deadline; then shut down the own side,\n\
-              and read to the end, or the deadline, before the socket is dropped.",
+              Close on its way. The client sees 1006, an abnormal closure, although neither end failed.\n\n\
+              Send the Close; go on reading until the client's Close arrives or a deadline passes; then\n\
+              send FIN, and read to the client's FIN, or the deadline, before you drop the socket.",
     asked_of: AskedOf::Server(
         "a server closes TCP first, and by that may cut the client short (7.1.1)",
     ),

@@ -16,7 +16,7 @@ pub fn of_run(summary: &Summary<'_>, program: &'static str) -> Page {
     let targets: Vec<TargetPage> =
         summary.targets.iter().map(|report| target(report, program)).collect();
     let mut troubles: Vec<String> = summary.trouble.map(str::to_owned).into_iter().collect();
-    troubles.extend(summary.interrupted.then(|| "Interrupted: not tested to the end.".to_owned()));
+    troubles.extend(summary.interrupted.then(|| "Interrupted: not fully tested.".to_owned()));
     let facts = vec![
         ("Scripts", thousands(summary.scripts)),
         ("Seed", summary.seed.to_string()),

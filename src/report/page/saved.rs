@@ -169,7 +169,7 @@ pub fn of_saved(
     let mut troubles = Vec::new();
     for run in runs {
         troubles.extend(run.trouble.iter().map(|trouble| of(run, trouble)));
-        troubles.extend(run.interrupted.then(|| of(run, "Interrupted: not tested to the end.")));
+        troubles.extend(run.interrupted.then(|| of(run, "Interrupted: not fully tested.")));
     }
     Page { title: title(&targets), facts: named(facts), troubles, targets, ..Page::default() }
 }

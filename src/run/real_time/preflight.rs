@@ -102,7 +102,7 @@ fn no_connection(url: &str, error: &ConnectError) -> String {
     let help = match error {
         ConnectError::Tcp(..) => "is the server running there?",
         ConnectError::Tls(_) => {
-            "--ca FILE trusts a certificate of your own, --insecure any; ws:// goes without"
+            "--ca FILE trusts your own certificate, --insecure any; ws:// uses no TLS"
         }
     };
     format!("{url}: {error}; {help}")
@@ -125,7 +125,7 @@ fn opened(
         (Ok(response), None) => Ok(response.length),
         (Err(error), _) if !is_http(error) => Err(cut_short(url, error)),
         (_, Some(Answer::Foreign(_))) => {
-            Err(format!("{url}: what answers there does not speak HTTP; wss:// for TLS?"))
+            Err(format!("{url} does not answer in HTTP. If the server uses TLS, use wss://"))
         }
         (_, Some(answer)) => Err(format!("{url}: the server {}", answer.told(Says::AsOptions))),
         (Err(error), None) => Err(cut_short(url, error)),

@@ -178,7 +178,7 @@ faults! {
 
     // C: a deadline re-armed by traffic.
 
-    /// The time to close begins anew with every frame that comes: a time-out per message.
+    /// Every frame that comes restarts the time to close: a time-out per message.
     FrameRestartsDeadline = "frame-restarts-deadline" in OneLoop, class 'C',
     shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
@@ -189,7 +189,7 @@ faults! {
             }
         }
     }
-    /// The time-out is around each read, and every byte that comes begins it anew.
+    /// The time-out is around each read, and every byte that comes restarts it.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
     shows [
         EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
@@ -201,7 +201,7 @@ faults! {
             }
         }
     }
-    /// Each whole message gives the client the time to answer the Close anew.
+    /// Each whole message restarts the time to answer the Close.
     MessageRestartsDeadline = "message-restarts-deadline" in OneLoop, class 'C',
     shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
@@ -212,7 +212,7 @@ faults! {
             }
         }
     }
-    /// A pong shows that the client is alive, and the time to close begins anew.
+    /// A pong shows that the client is alive, and restarts the time to close.
     PongRestartsDeadline = "pong-restarts-deadline" in OneLoop, class 'C',
     shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {
@@ -244,7 +244,7 @@ faults! {
             CorrectHabits.received_frame(session, Opcode::PONG, now);
         }
     }
-    /// Half a frame counts as a sign of life, byte by byte.
+    /// Half a frame counts as activity of the client, byte by byte.
     ByteRestartsIdle = "byte-restarts-idle" in OneLoop, class 'C',
     shows [ReleasesInTime: OwnTimer, IdleInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
@@ -302,7 +302,7 @@ faults! {
             None
         }
     }
-    /// The application's close drops the transport: no Close is ever sent.
+    /// The application's close drops the transport: no Close is sent.
     DropsAtClose = "drops-at-close" in OneLoop, class 'D',
     shows [SendsClose: DropsAtClose] {
         fn wants_to_close(&self, session: &mut Session, _: Option<u16>, _: &Content, _: Instant) {
@@ -317,7 +317,7 @@ faults! {
             session.begin_closing(now, true);
         }
     }
-    /// A client that has been silent for too long is dropped, and not told.
+    /// A client that is idle for too long is dropped without a Close.
     IdleDrops = "idle-drops" in OneLoop, class 'D',
     shows [NoSilentEnd: EndsSilently] {
         fn gives_up_waiting(&self, session: &mut Session, _: Instant) {
@@ -538,7 +538,7 @@ faults! {
             )
         }
     }
-    /// A Close's reason is not looked at.
+    /// A Close's reason is not checked for UTF-8.
     TakesAnyReason = "takes-any-reason" in OneLoop, class 'G',
     shows [RefusesIllegal: ServesBadReason] {
         fn overlooks(&self, fault: WireFault) -> bool {
@@ -560,7 +560,7 @@ faults! {
             fault == WireFault::Unmasked
         }
     }
-    /// The reserved bits are not looked at.
+    /// The reserved bits are not checked.
     TakesReservedBits = "takes-reserved-bits" in OneLoop, class 'G',
     shows [RefusesIllegal: ServesReservedBits, ReleasesInTime: OwnTimer] {
         fn overlooks(&self, fault: WireFault) -> bool {
@@ -574,7 +574,7 @@ faults! {
             matches!(fault, WireFault::ReservedOpcode(_))
         }
     }
-    /// FIN is not looked at in control frames.
+    /// The FIN bit of control frames is not checked.
     TakesFragmentedControl = "takes-fragmented-control" in OneLoop, class 'G',
     shows [RefusesIllegal: ServesFragmentedControl] {
         fn overlooks(&self, fault: WireFault) -> bool {
@@ -588,7 +588,7 @@ faults! {
             fault == WireFault::LengthTopBit
         }
     }
-    /// Text is not looked at.
+    /// Text is not checked for UTF-8.
     TakesAnyText = "takes-any-text" in OneLoop, class 'G',
     shows [RefusesIllegal: ServesBadText] {
         fn overlooks(&self, fault: WireFault) -> bool {
@@ -755,8 +755,7 @@ faults! {
 
     // K: deadlock, lost wake-up, cancelled send.
 
-    /// The reader's news of the client's Close wakes who waits for it, and is lost where
-    /// nobody does at that moment.
+    /// The reader's notice of the client's Close wakes a waiting task, and is lost if no task waits at that moment.
     LosesWakeUp = "loses-wake-up" in SplitTasks, class 'K',
     shows [EndsInTime: OwnTimer, ReportsEndCorrectly: ToldOtherCode] at reads_close {}
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
@@ -868,17 +867,17 @@ faults! {
         EndsInTime: Forgotten, ReleasesInTime: Forgotten, ReleasesInTime: KeepsSocket,
         IdleInTime: Forgotten
     ] at keep {}
-    /// The keepalive's task is never told that its connection is over.
+    /// The keepalive's task never learns that its connection has ended.
     DetachedTicker = "detached-ticker" in SplitTasks, class 'L',
     shows [NoLeak: TaskLeft] at start {}
-    /// An end that comes as an error is returned early, before anybody is told.
+    /// An end by an error returns early, before it is reported to the application.
     NeverTellsOfErrors = "never-tells-of-errors" in OneLoop, class 'L',
     shows [ReportsEndCorrectly: NeverTold] {
         fn reports_errors(&self) -> bool {
             false
         }
     }
-    /// The session ends, and so does the connection, and both tell.
+    /// The end of the session and the end of the connection are both reported to the application.
     TellsTwice = "tells-twice" in OneLoop, class 'L',
     shows [ReportsEndCorrectly: ToldTwice] {
         fn end_reports(&self) -> u32 {
@@ -906,7 +905,7 @@ faults! {
 
     // N and M: work that grows faster than the bytes.
 
-    /// A request of up to 512 KiB is searched for its end from its start, with every piece of it.
+    /// With every piece of a request of up to 512 KiB, the search for its end starts at its first byte again.
     SearchesHeadAgain = "searches-head-again" in OneLoop, class 'N',
     shows [LinearWork: HeadInPieces] {
         fn head_search_start(&self, _: usize) -> usize {
@@ -916,7 +915,7 @@ faults! {
             512 << 10
         }
     }
-    /// A frame of up to 448 KiB is joined anew with every piece of it.
+    /// A frame of up to 448 KiB is copied again with every piece of it.
     JoinsPiecesAgain = "joins-pieces-again" in OneLoop, class 'M',
     shows [LinearWork: MessageInPieces] {
         fn received_part_of_frame(&self, session: &mut Session, bytes: &[u8]) {
@@ -927,7 +926,7 @@ faults! {
             CorrectHabits.received_frame(session, opcode, now);
         }
     }
-    /// A message of up to 448 KiB is joined anew with every fragment of it.
+    /// A message of up to 448 KiB is copied again with every fragment of it.
     JoinsFragmentsAgain = "joins-fragments-again" in OneLoop, class 'M',
     shows [LinearWork: MessageInFragments] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
@@ -944,7 +943,7 @@ faults! {
 
     // N: a slow opening handshake.
 
-    /// Every byte of the request gives it the whole time anew.
+    /// Every byte of the request restarts its time-out.
     ByteRestartsHandshake = "byte-restarts-handshake" in OneLoop, class 'N',
     shows [ReleasesInTime: OwnTimer, HandshakeInTime: OwnTimer] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
@@ -966,7 +965,7 @@ faults! {
             &[]
         }
     }
-    /// Of each read one frame is looked at: a Close that came with data waits for more.
+    /// Of each read only one frame is handled: a Close that came with data waits for the next read.
     OneFramePerRead = "one-frame-per-read" in OneLoop, class 'O',
     shows [
         EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, AnswersClose: DefinedCode,
@@ -979,7 +978,7 @@ faults! {
             false
         }
     }
-    /// A shutdown during the opening is taken note of, and forgotten.
+    /// A shutdown during the opening is noted, and never acted on.
     ForgetsEarlyShutdown = "forgets-early-shutdown" in OneLoop, class 'O',
     shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn ends_openings(&self) -> bool {
@@ -1044,7 +1043,7 @@ faults! {
             Some(CloseCode::NORMAL)
         }
     }
-    /// The application is told 1006, an abnormal closure, of every end.
+    /// Every end is reported to the application as 1006, an abnormal closure.
     AlwaysTells1006 = "always-tells-1006" in OneLoop, class 'Q',
     shows [ReportsEndCorrectly: ToldOtherCode] {
         fn reported_code(&self, _: Option<u16>) -> Option<u16> {

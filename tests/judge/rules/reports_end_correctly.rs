@@ -33,7 +33,7 @@ fn an_application_is_told_of_the_end_once_with_the_code_of_the_clients_close() {
     }
     let fact =
         |told| closed(1000).told(told).server_drops().breaks(Invariant::ReportsEndCorrectly).fact;
-    let what = "told its application that the connection ended with";
+    let what = "reported to its application that the connection ended with";
     assert_eq!(fact(None), format!("{what} no code, where the client's Close had 1000"));
     assert_eq!(fact(Some(1006)), format!("{what} 1006, where the client's Close had 1000"));
 }
@@ -123,7 +123,7 @@ fn an_application_that_is_told_twice_hears_once_too_often() {
     let found = twice.breaks(Invariant::ReportsEndCorrectly);
     assert_eq!(
         (&*found.fact, &found.events[..]),
-        ("told its application twice of the end", &[8, 7][..])
+        ("reported the end to its application twice", &[8, 7][..])
     );
     let cut = reporting().fin().told(None).told(Some(1006)).server_drops();
     cut.breaks(Invariant::ReportsEndCorrectly);
@@ -134,7 +134,7 @@ fn an_application_that_is_never_told_of_the_end_leaks() {
     let found = closed(1000).server_drops().breaks(Invariant::ReportsEndCorrectly);
     assert_eq!(
         (&*found.fact, &found.events[..]),
-        ("never told its application of the end", &[7][..])
+        ("never reported the end to its application", &[7][..])
     );
     reporting().fin().server_drops().breaks(Invariant::ReportsEndCorrectly);
     // As long as the transport is held, it may still be told.

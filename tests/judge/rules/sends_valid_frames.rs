@@ -38,7 +38,7 @@ fn a_frame_that_no_server_may_send_is_a_must_not_and_says_what_is_wrong() {
         let found = story.breaks(Invariant::SendsValidFrames);
         assert_eq!(
             (found.level, &found.fact),
-            (Level::Must, &format!("sent a frame that none may be: {fault}"))
+            (Level::Must, &format!("sent an illegal frame: {fault}"))
         );
         assert_eq!(found.events, [3]);
     }
