@@ -369,7 +369,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
     let options = &show.anywhere.file;
     let content = read(&options.file)?;
     if let Some(repro) = elsewhere(registry, options, &content) {
-        let scene = Scene::saved(repro.seen.as_ref());
+        let scene = Scene::saved(repro);
         let title = report::headline(repro);
         let drawn = Drawn { scene: &scene, title: &title, about: &repro.sentence, broken: true };
         pages::svg(show.svg.as_deref(), &drawn, stop)?;

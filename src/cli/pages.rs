@@ -40,7 +40,7 @@ pub(super) fn svg(file: Option<&Path>, drawn: &Drawn<'_>, stop: &Stop) -> Result
             excerpt::path(file)
         ));
     }
-    let picture = Picture { items: &scene.items, title, about, broken };
+    let picture = Picture { subject: scene.subject, items: &scene.items, title, about, broken };
     output_file::write("--svg", file, &report::svg(&picture), stop)
 }
 

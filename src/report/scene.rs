@@ -6,10 +6,13 @@ use super::wire_log::{WireLine, wire_lines};
 use super::{TIMELINE_LINES, WIRE_LINES, connection_of};
 use crate::exchange::Exchange;
 use crate::verdict::Violation;
+use crate::wire::Role;
 
 /// What happened in one play. The middle of a long story is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scene {
+    /// Which end was tested.
+    pub subject: Role,
     /// Which of several connections the violation is about, by its number in the script.
     pub connection: Option<u32>,
     /// The timeline.
@@ -32,15 +35,19 @@ impl Scene {
             wire.drain(first..first + left);
         }
         let connection = violation.and_then(|violation| connection_of(violation, exchange));
-        Self { connection, items, wire, left_out: left_out.map(|left| (first, left)) }
+        let left_out = left_out.map(|left| (first, left));
+        Self { subject: exchange.subject, connection, items, wire, left_out }
     }
 
     /// That of a finding's file; empty where the file says nothing of it.
     #[cfg(feature = "cli")]
-    pub fn saved(seen: Option<&crate::finding::repro::Seen>) -> Self {
-        let Some(seen) = seen else { return Self::default() };
-        let items = super::timeline::items_of_text(&seen.timeline);
+    pub fn saved(repro: &crate::finding::repro::Repro) -> Self {
+        let Some(seen) = &repro.seen else { return Self::default() };
+        let mut items = super::timeline::items_of_text(&seen.timeline);
+        if repro.role == Role::Client {
+            super::timeline::name_as_of_a_client(&mut items);
+        }
         let (wire, left_out) = super::wire_saved::lines_of_text(&seen.wire);
-        Self { connection: None, items, wire, left_out }
+        Self { subject: repro.role, connection: None, items, wire, left_out }
     }
 }

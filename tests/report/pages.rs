@@ -53,7 +53,13 @@ fn report_of(
 fn picture(finding: &FindingReport) -> String {
     let title = report::headline(&finding.repro);
     let about = &finding.repro.sentence;
-    report::svg(&Picture { items: &finding.scene.items, title: &title, about, broken: true })
+    report::svg(&Picture {
+        subject: finding.scene.subject,
+        items: &finding.scene.items,
+        title: &title,
+        about,
+        broken: true,
+    })
 }
 
 fn shown(finding: &FindingReport) -> Page {
@@ -101,7 +107,13 @@ fn what_keeps_every_rule_is_drawn_with_a_tick_and_no_alarm() {
     let script = "upgrade\nping \"hi\"\nclose 1000 \"bye\"\nfin\n".parse().expect("a script");
     let exchange = virtual_time::play(target, &target.bounds(), &script, 0);
     let scene = Scene::of(&exchange, None);
-    let picture = Picture { items: &scene.items, title: "a", about: "b", broken: false };
+    let picture = Picture {
+        subject: scene.subject,
+        items: &scene.items,
+        title: "a",
+        about: "b",
+        broken: false,
+    };
     let svg = without(&report::svg(&picture), "<style>", "</style>");
     assert!(svg.contains("class=\"fine\"") && !svg.contains("class=\"late\""), "{svg}");
     assert!(!svg.contains("class=\"halo\"") && !svg.contains("class=\"bad\""), "{svg}");

@@ -34,6 +34,8 @@ const TEXT: usize = 46;
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
+    /// Which end was tested: it makes the promise, and it has to let go of its socket.
+    pub subject: Role,
     /// What happened.
     pub items: &'a [Item],
     /// What it is, in a line.
@@ -106,8 +108,18 @@ fn body(picture: &Picture<'_>, places: &Places) -> Markup {
     }
 }
 
+/// Where the line of an end is.
+const fn line_of(end: Role) -> i32 {
+    match end {
+        Role::Client => CLIENT,
+        Role::Server => SERVER,
+    }
+}
+
 /// Where what begins and ends, in the picture's height.
 struct Story {
+    /// Which end was tested.
+    subject: Role,
     /// The first line.
     begin: i32,
     /// Where the connection has ended for the client.
@@ -135,14 +147,18 @@ impl Story {
         };
         let first =
             |wanted: &dyn Fn(&Row) -> bool| rows().find(|(row, _)| wanted(row)).map(|(_, y)| y);
-        let is_end = |row: &Row| match row.lane {
+        let lane = |row: &Row| match picture.subject {
+            Role::Client => row.lane.mirrored(),
+            Role::Server => row.lane,
+        };
+        let is_end = |row: &Row| match lane(row) {
             Lane::ToClient(_) => matches!(row.kind, Kind::Fin | Kind::Reset),
             Lane::ToServer => row.kind == Kind::Reset,
             // Who lets go without a FIN of its own sends it by that.
             _ => row.kind == Kind::Released,
         };
         let is_release = |row: &Row| {
-            row.kind == Kind::Released || row.kind == Kind::Reset && row.lane != Lane::ToServer
+            row.kind == Kind::Released || row.kind == Kind::Reset && lane(row) != Lane::ToServer
         };
         let owed = rows().find_map(|(row, y)| match row.kind {
             Kind::Deadline { since } => Some((since, row.at, y)),
@@ -155,6 +171,7 @@ impl Story {
         });
         let bottom = places.height;
         Self {
+            subject: picture.subject,
             begin: places.lines.first().map_or(bottom, |y| y - 20),
             ended: first(&is_end),
             released: first(&is_release),
@@ -198,19 +215,20 @@ impl Story {
         let silent = self.silent.unwrap_or(end);
         let held = self.released.unwrap_or(end);
         let due = self.due().min(held);
+        let (actor, subject) = (line_of(self.subject.other()), line_of(self.subject));
         html! {
-            line class="rail" x1=(CLIENT) x2=(CLIENT) y1="78" y2=(silent) {}
-            line class="rail quiet" x1=(CLIENT) x2=(CLIENT) y1=(silent) y2=(end) {}
-            line class="rail" x1=(SERVER) x2=(SERVER) y1="78" y2=(end) {}
-            line class="hold" x1=(SERVER) x2=(SERVER) y1=(self.begin) y2=(due) {}
-            @if held > due { line class="held" x1=(SERVER) x2=(SERVER) y1=(due) y2=(held) {} }
+            line class="rail" x1=(actor) x2=(actor) y1="78" y2=(silent) {}
+            line class="rail quiet" x1=(actor) x2=(actor) y1=(silent) y2=(end) {}
+            line class="rail" x1=(subject) x2=(subject) y1="78" y2=(end) {}
+            line class="hold" x1=(subject) x2=(subject) y1=(self.begin) y2=(due) {}
+            @if held > due { line class="held" x1=(subject) x2=(subject) y1=(due) y2=(held) {} }
         }
     }
 
-    /// How long the server says that it needs at most: a promise of its own.
+    /// How long the subject says that it needs at most: a promise of its own.
     fn promise(&self) -> Markup {
         let within = self.owed.map(|(since, deadline, _)| deadline.0.saturating_sub(since.0));
-        html! { @if let Some(within) = within { (signs::promise(SERVER - 26, 32, &scale::duration(within))) } }
+        html! { @if let Some(within) = within { (signs::promise(self.subject, line_of(self.subject), 32, &scale::duration(within))) } }
     }
 
     /// That the time begins where the server is obliged, and not where the first pause is.
@@ -309,7 +327,7 @@ fn rows(picture: &Picture<'_>, places: &Places) -> Markup {
             let at = at.map(|at| if at == NEVER { "for ever".to_owned() } else { short(at) });
             html! {
                 @if let Some(at) = at { text class="time" x=(TIMES) y=(y + 4) { (at) } }
-                (line(item, *y))
+                (line(item, *y, picture.subject))
             }
         })
         .collect();
@@ -321,7 +339,7 @@ fn rows(picture: &Picture<'_>, places: &Places) -> Markup {
     }
 }
 
-fn line(item: &Item, y: i32) -> Markup {
+fn line(item: &Item, y: i32, subject: Role) -> Markup {
     let aside = |text: String| html! { text class="mid dim" x=(MIDDLE) y=(y + 4) { (text) } };
     match item {
         Item::Row(row) => match row.lane {
@@ -332,7 +350,7 @@ fn line(item: &Item, y: i32) -> Markup {
                 text x=(CLIENT + 20) y=(y + 4) { (clip(&row.text, TEXT)) }
             },
             Lane::Server => server(row, y),
-            Lane::Across | Lane::Whole => across(row, y),
+            Lane::Across | Lane::Whole => across(row, y, subject),
         },
         Item::Again { rows: 1, times, .. } => aside(format!("the same, {times} times more")),
         Item::Again { rows, times, .. } => aside(format!("these {rows}, {times} times more")),
@@ -398,8 +416,9 @@ fn server(row: &Row, y: i32) -> Markup {
 }
 
 /// The network, the bound, or that it is still open.
-fn across(row: &Row, y: i32) -> Markup {
+fn across(row: &Row, y: i32, subject: Role) -> Markup {
     let text = clip(&row.text, TEXT);
+    let (own, inside) = (line_of(subject), if subject == Role::Server { -44 } else { 44 });
     match row.kind {
         Kind::Deadline { .. } => html! {
             line class="due" x1=(MEASURE) x2=(SERVER + 12) y1=(y) y2=(y) {}
@@ -408,8 +427,8 @@ fn across(row: &Row, y: i32) -> Markup {
         },
         Kind::Never => html! {
             (signs::for_ever(MIDDLE, y - 8))
-            (signs::no_timer(SERVER - 44, y - 6))
-            (signs::sleeps(SERVER, y - 8))
+            (signs::no_timer(own + inside, y - 6))
+            (signs::sleeps(own, y - 8))
             text class="mid red" x=(MIDDLE) y=(y + 20) { (text) }
         },
         Kind::Open => html! {

@@ -84,6 +84,7 @@ mod tests {
     use super::*;
     use crate::exchange::Time;
     use crate::report::Kind;
+    use crate::wire::Role;
 
     fn row(connection: u16, lane: Lane, text: &str) -> Item {
         let (at, event, marked, text) = (Time(0), None, false, text.to_owned());
@@ -111,7 +112,13 @@ mod tests {
         let second =
             vec![row(1, to, "b"), again(1), whole, Item::LeftOut(7), row(1, from, "d"), again(1)];
         assert_eq!(parts(&items), [(ConnectionId(0), first), (ConnectionId(1), second)]);
-        let text = svg(&Picture { items: &items, title: "two", about: "both", broken: true });
+        let text = svg(&Picture {
+            subject: Role::Server,
+            items: &items,
+            title: "two",
+            about: "both",
+            broken: true,
+        });
         assert_eq!(text.matches("<svg ").count(), 3);
         for name in ["connection 1", "connection 2"] {
             assert!(text.contains(&format!(">{name}</text>")), "{text}");

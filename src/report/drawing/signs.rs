@@ -1,6 +1,7 @@
 //! The signs of a picture, drawn around a place: what is seen before anything is read.
 
 use super::super::timeline::{Kind, Sort};
+use crate::wire::Role;
 use maud::{Markup, html};
 
 /// The sign on an arrow, for what is on its way.
@@ -128,13 +129,17 @@ pub(super) fn watch_ends(x: i32, y: i32) -> Markup {
     }
 }
 
-/// What the server says by itself: a bubble with its stop watch, and how long it needs at most.
-pub(super) fn promise(x: i32, y: i32, within: &str) -> Markup {
+/// What an end says by itself, in a bubble beside it: its stop watch, and how long it needs at most.
+pub(super) fn promise(of: Role, line: i32, y: i32, within: &str) -> Markup {
+    let (left, bubble) = match of {
+        Role::Server => (line - 126, "h84q5 0 5 5v7l11 6l-11 3q0 5-5 5h-84q-5 0-5-5v-16q0-5 5-5z"),
+        Role::Client => (line + 42, "h84q5 0 5 5v16q0 5-5 5h-84q-5 0-5-5l-11-3l11-6v-7q0-5 5-5z"),
+    };
     html! {
-        path class="sign" d=(format!("M{} {}h84q5 0 5 5v7l11 6l-11 3q0 5-5 5h-84q-5 0-5-5v-16q0-5 5-5z", x - 100, y - 13)) {}
-        circle class="start" cx=(x - 88) cy=(y + 1) r="8" {}
-        path class="open" d=(format!("M{} {}v-5m-3-6h6", x - 88, y + 1)) {}
-        text class="mid" x=(x - 46) y=(y + 5) { "≤ " (within) }
+        path class="sign" d=(format!("M{left} {}{bubble}", y - 13)) {}
+        circle class="start" cx=(left + 12) cy=(y + 1) r="8" {}
+        path class="open" d=(format!("M{} {}v-5m-3-6h6", left + 12, y + 1)) {}
+        text class="mid" x=(left + 54) y=(y + 5) { "≤ " (within) }
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn scene(
         return html! {};
     }
     *pictures += 1;
-    let picture = Picture { items: &scene.items, title, about, broken };
+    let picture = Picture { subject: scene.subject, items: &scene.items, title, about, broken };
     html! { figure { (drawing::inline(&picture, *pictures)) } }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
         notes: Vec::new(),
         matters: Vec::new(),
         script: repro.script_text(),
-        scene: Scene::saved(repro.seen.as_ref()),
+        scene: Scene::saved(repro),
         shown: None,
         variants: vec![VariantPage { variant: repro.identity.variant(), symptom: None, ended }],
         commands: commands::of_file(file, program),

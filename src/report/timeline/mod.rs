@@ -14,7 +14,7 @@ pub(super) use columns::connection_number;
 pub use item::Item;
 pub use kind::{Kind, Sort};
 #[cfg(feature = "cli")]
-pub(super) use saved::{items_of_text, time_of};
+pub(super) use saved::{items_of_text, name_as_of_a_client, time_of};
 
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
@@ -88,7 +88,7 @@ pub enum Lane {
 
 impl Lane {
     /// The same where the ends have each other's roles: rows are made as of a server under test.
-    const fn mirrored(self) -> Self {
+    pub(super) const fn mirrored(self) -> Self {
         match self {
             Self::ToServer => Self::ToClient(true),
             Self::ToClient(_) => Self::ToServer,

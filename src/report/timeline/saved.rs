@@ -20,6 +20,15 @@ pub(in crate::report) fn items_of_text(text: &str) -> Vec<Item> {
     lines.filter_map(|line| item(line, &mut last)).collect()
 }
 
+/// The same where a client was tested: what its lines mean is said as of a server's.
+pub(in crate::report) fn name_as_of_a_client(items: &mut [Item]) {
+    for item in items {
+        if let Item::Row(row) = item {
+            row.kind = kind(row.lane.mirrored(), &row.text);
+        }
+    }
+}
+
 fn item(line: &str, last: &mut Time) -> Option<Item> {
     let margin: String = line.chars().take(TIME).collect();
     let said: String = line.chars().skip(TIME).collect();
