@@ -97,8 +97,12 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
             "serves a connection that comes during its shutdown",
         ),
     ] {
-        let late =
-            if fault.starts_with("accepts") { "--stop TERM --shutdown-within 5s" } else { late };
+        let late = match fault {
+            "accepts 2" => "--stop TERM --shutdown-within 5s",
+            // It is watched until it ends by itself.
+            "late 1.5" => "--stop TERM --shutdown-within 1s --horizon 6s",
+            _ => late,
+        };
         shows(&replay(script, &whole(fault), late), rule, what);
     }
     is_clean(&replay(IDLE, &whole("well 0.2"), "--stop TERM --shutdown-within 4s"));
