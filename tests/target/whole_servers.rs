@@ -446,10 +446,11 @@ fn every_fault_is_caught_in_twenty_of_twenty_seeds() {
 const CAMPAIGN: u64 = 100_000;
 const SEEDS: std::ops::Range<u64> = 1..3;
 
-/// A campaign looks further than the test above: it goes on where something is found.
+/// A campaign looks further than the test above: it goes on where something is found. That what is
+/// declared does show, the scripts of [`SHOWN`] say: some of it is rarer than so many scripts.
 #[test]
 #[ignore = "long: by hand"]
-fn every_fault_shows_the_problems_that_it_declares_and_no_other_in_campaigns() {
+fn no_fault_shows_a_problem_in_campaigns_that_it_does_not_declare() {
     let campaigns: Vec<(ServerFault, u64)> =
         ServerFault::ALL.iter().flat_map(|fault| SEEDS.map(move |seed| (*fault, seed))).collect();
     let all = on_all_cores(&campaigns, |(fault, seed)| {
@@ -465,8 +466,13 @@ fn every_fault_shows_the_problems_that_it_declares_and_no_other_in_campaigns() {
         let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
         let own = campaigns.iter().zip(&all).filter(|((of, _), _)| of == fault);
         let found: BTreeSet<Problem> = own.flat_map(|(_, found)| found).copied().collect();
-        if found != declared {
-            wrong.push(format!("{}: declared {declared:?}, found {found:?}", fault.target()));
+        assert!(!found.is_empty(), "{}: not caught", fault.target());
+        let name = |problem: &Problem| format!("{problem}");
+        let others: Vec<String> = found.difference(&declared).map(name).collect();
+        let unseen: Vec<String> = declared.difference(&found).map(name).collect();
+        println!("{}: undeclared {others:?}, not seen {unseen:?}", fault.target());
+        if !others.is_empty() {
+            wrong.push(format!("{}: {others:?}", fault.target()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
