@@ -220,7 +220,7 @@ impl Reporting<'_> {
             output::error(trouble);
         }
         if *stopped {
-            output::note("not tested to the end");
+            output::note("not fully tested");
         }
         match () {
             () if !unwritten.is_empty() => COULD_NOT,

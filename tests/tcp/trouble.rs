@@ -52,7 +52,7 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
             "HTTP/1.1 301 Moved\r\nLocation: ws://elsewhere/\r\n\r\n",
             "It redirects to ws://elsewhere/: probe that URL",
         ),
-        ("SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),
+        ("SSH-2.0-OpenSSH_9.6\r\n", "does not answer in HTTP. If the server uses TLS, use wss://"),
         ("", "ended the connection without an answer"),
     ] {
         let url = format!("ws://{}/", answers(response.as_bytes(), 1));
