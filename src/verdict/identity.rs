@@ -570,7 +570,7 @@ mod tests {
         let close =
             Identity::liveness(Invariant::EndsInTime, Cause::ClientClose, Condition::NotReading);
         let text = close.of_subject(Role::Client).to_string();
-        assert_eq!(text, "ends-in-time: the server's Close, deaf");
+        assert_eq!(text, "ends-in-time: the server's Close, not reading");
         let own = Identity::safety(Invariant::NoPanic, Some(Cause::OwnClose));
         assert_eq!(own.of_subject(Role::Client).to_string(), "no-panic: the client's own Close");
     }

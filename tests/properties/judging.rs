@@ -17,11 +17,11 @@ fn keys(exchange: &Exchange, bounds: &Bounds) -> BTreeSet<Identity> {
 }
 
 /// The rules about time that were broken. Who had not refused a violation when the end was due
-/// that it calls for had served it: that belongs to another rule, and was a matter of time.
+/// that it calls for had accepted it: that belongs to another rule, and was a matter of time.
 fn late(exchange: &Exchange, bounds: &Bounds) -> BTreeSet<Invariant> {
     let violations = judge(exchange, bounds).violations;
     let rule = |violation: &Violation| match violation.identity.invariant() {
-        Invariant::RefusesIllegal if violation.fact.starts_with("served") => Invariant::EndsInTime,
+        Invariant::RefusesIllegal if violation.fact.starts_with("accepted") => Invariant::EndsInTime,
         rule => rule,
     };
     let rules = violations.iter().map(rule);
