@@ -21,7 +21,9 @@ fn keys(exchange: &Exchange, bounds: &Bounds) -> BTreeSet<Identity> {
 fn late(exchange: &Exchange, bounds: &Bounds) -> BTreeSet<Invariant> {
     let violations = judge(exchange, bounds).violations;
     let rule = |violation: &Violation| match violation.identity.invariant() {
-        Invariant::RefusesIllegal if violation.fact.starts_with("accepted") => Invariant::EndsInTime,
+        Invariant::RefusesIllegal if violation.fact.starts_with("accepted") => {
+            Invariant::EndsInTime
+        }
         rule => rule,
     };
     let rules = violations.iter().map(rule);

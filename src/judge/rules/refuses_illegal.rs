@@ -67,10 +67,7 @@ fn served(case: &Case<'_>) -> Option<Suspicion> {
     let fact =
         format!("accepted the client's protocol violation ({}) as if it were legal", fault.fault);
     let suspicion = Suspicion::new(level, Symptom::serves(fault.fault), fact, vec![fault.event]);
-    // One that waits for room at its end may have had a refusal to say. Given room, it says so.
-    let suspicion = Suspicion { excuses: missed.excuses, ..suspicion }
-        .unless(excuses::waited_for_room(case.view, case.view.ended().into_iter()));
-    Some(suspicion)
+    Some(Suspicion { excuses: missed.excuses, ..suspicion })
 }
 
 /// Whether the end that did not come was owed for a violation that the server serves: it has

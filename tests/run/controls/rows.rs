@@ -270,25 +270,6 @@ pub const ROWS: &[Row] = &[
         }),
     },
     Row {
-        // It ends by its own timer, long after it was due.
-        excuse: Excuse::WaitedForRoom,
-        rule: Invariant::RefusesIllegal,
-        script: "upgrade\nstop reading\napp send text 16KiB\nopcode 3",
-        faulty: server(|session, seen| match seen {
-            Seen::Fault => session.after(60_000),
-            Seen::Timer => session.leave(),
-            seen => well(session, seen),
-        }),
-        honest: server(|session, seen| match seen {
-            Seen::Fault => {
-                session.after(60_000);
-                session.answer(1002);
-            }
-            Seen::Timer => session.leave(),
-            seen => well(session, seen),
-        }),
-    },
-    Row {
         excuse: Excuse::ActedByItself,
         rule: Invariant::SendsClose,
         script: "upgrade\nwait 1s\n+ app close 1000",
