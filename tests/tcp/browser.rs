@@ -56,7 +56,7 @@ fn hangup(desk: &Desk, arguments: &str) -> Run {
 
 /// Chromium waits a minute for the server's Close, and two seconds for its FIN.
 #[test]
-#[ignore = "real time: .ci/run plays it"]
+#[ignore = "real time, in headless Chromium: by hand (CONTRIBUTING.md)"]
 fn a_browser_that_waits_longer_than_the_bound_is_found_and_one_that_does_not_is_clean() {
     let desk = Desk::new();
     desk.write("silent.hangup", "accept\napp close\n");
@@ -72,7 +72,7 @@ fn a_browser_that_waits_longer_than_the_bound_is_found_and_one_that_does_not_is_
 
 /// What the page is told is judged: that it is told of the end, once, and with the right code.
 #[test]
-#[ignore = "real time: .ci/run plays it"]
+#[ignore = "real time, in headless Chromium: by hand (CONTRIBUTING.md)"]
 fn a_campaign_against_a_browser_judges_what_its_page_is_told() {
     let desk = Desk::new();
     let campaign = "listen --browser --seed 1 --scripts 24 --concurrency 8 --close-within 3s \
@@ -92,7 +92,7 @@ fn a_campaign_against_a_browser_judges_what_its_page_is_told() {
 }
 
 #[test]
-#[ignore = "real time: .ci/run plays it"]
+#[ignore = "real time, in headless Chromium: by hand (CONTRIBUTING.md)"]
 fn a_servers_file_is_not_for_a_browser() {
     let desk = Desk::new();
     desk.write("upgrades.hangup", "upgrade\nclose\n");
