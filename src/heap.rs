@@ -135,9 +135,10 @@ impl Drop for Measure {
     }
 }
 
-/// While it lives, nothing is counted on this thread, or everything again. They may be nested.
+/// Until it is dropped, nothing is counted on this thread, or what was paused is counted again. They may
+/// be nested.
 #[derive(Debug)]
-#[must_use = "what is dropped pauses nothing"]
+#[must_use = "what is dropped at once changes nothing"]
 pub struct Pause(bool, OnThisThread);
 
 /// Pauses a measurement, where there is one.
@@ -147,7 +148,7 @@ pub fn pause() -> Pause {
 
 /// Counts again in the middle of a pause, until it is dropped: for where hangup lets go of what the
 /// target has. Only where a measurement goes on.
-pub fn resume() -> Pause {
+pub(crate) fn resume() -> Pause {
     Pause(THREAD_COUNT.with(|count| count.counting.replace(true)), PhantomData)
 }
 
