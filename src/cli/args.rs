@@ -245,6 +245,12 @@ pub(super) struct Listen {
     /// browser tells it: the end, with its code.
     #[arg(long, conflicts_with_all = ["run", "closes", "echoes"])]
     pub browser: bool,
+    /// Speak TLS: {url} is wss://.., and hangup makes a certificate for `localhost`, `127.0.0.1` and `::1`.
+    /// The client has to trust the PEM file that replaces {ca} in commands. `SSL_CERT_FILE` (OpenSSL,
+    /// Python, Go), `NODE_EXTRA_CA_CERTS` (Node) and `DENO_CERT` (Deno) in their environment name it too.
+    /// hangup removes it at the end.
+    #[arg(long, conflicts_with = "browser")]
+    pub tls: bool,
     /// How long a program, or a socket of the page, may take to connect.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub start_within: Millis,
@@ -500,6 +506,9 @@ pub(super) struct Anywhere {
     /// A browser to play a client's file against: open the page whose URL is printed in it.
     #[arg(long, conflicts_with_all = ["target", "url", "run"])]
     pub browser: bool,
+    /// Speak TLS to the client that --run starts, as `hangup listen --tls` does.
+    #[arg(long, requires = "run", conflicts_with_all = ["target", "url", "browser"])]
+    pub tls: bool,
     #[command(flatten)]
     pub start: Start,
     #[command(flatten)]
@@ -507,6 +516,15 @@ pub(super) struct Anywhere {
 }
 
 impl Anywhere {
+    /// What a file of a finding does not say, as words of a command, without what is by default.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = self.reach.words();
+        words.extend(self.file.promises.words());
+        words.extend(self.start.words());
+        words.extend(self.tls.then(|| "--tls".to_owned()));
+        words
+    }
+
     /// The URL of the server over TCP, where it is played there; of a client one that nobody asks.
     pub(super) fn url(&self) -> Option<&str> {
         let is_started = self.start.run.is_some() || self.browser;

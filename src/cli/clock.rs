@@ -1,5 +1,5 @@
 //! What a campaign of the command line takes from outside: real time, for how long it
-//! lasts, and a seed, where none is given. Neither reaches what is played.
+//! lasts, the date, for certificates, and a seed, where none is given. None of them reaches what is played.
 
 use std::time::{Instant, SystemTime};
 
@@ -7,6 +7,12 @@ use std::time::{Instant, SystemTime};
 #[expect(clippy::disallowed_methods, reason = "how long a campaign takes is a matter of real time")]
 pub(super) fn now() -> Instant {
     Instant::now()
+}
+
+/// The date, in which a certificate has to be valid.
+#[expect(clippy::disallowed_methods, reason = "clients hold a certificate against their clocks")]
+pub(super) fn date() -> SystemTime {
+    SystemTime::now()
 }
 
 /// A seed for a run that was given none. It is printed, so that the run can be repeated.

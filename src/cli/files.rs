@@ -126,8 +126,10 @@ impl Case {
             ));
         }
         if options.target.is_none() && probe_report::is_over_tcp(&repro) {
-            let line = report::quoted(name);
-            return Err(format!("{at} is about a client that hangup starts: add --run {line}"));
+            let (line, tls) = (report::quoted(name), start::tls_of(name));
+            return Err(format!(
+                "{at} is about a client that hangup starts: add --run {line}{tls}"
+            ));
         }
         let mut target = find(registry, name)?;
         roles::check_repro(&at, repro.role, &*target)?;

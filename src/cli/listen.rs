@@ -10,8 +10,7 @@ use super::{Done, Trouble, output};
 use crate::excerpt;
 use crate::report;
 use crate::run::real_time::{
-    BROWSER, BrowserPage, ClientCommand, PageTold, Probe, RemoteSubject, Subject, UrlRole,
-    longest_script,
+    BROWSER, BrowserPage, PageTold, Probe, RemoteSubject, Subject, UrlRole, longest_script,
 };
 use crate::script::Millis;
 
@@ -75,24 +74,25 @@ fn commands(options: &Options) -> impl Iterator<Item = (UrlRole, &str)> {
 }
 
 fn client(options: &Options, stop: &Stop) -> Result<(RemoteSubject, Option<Started>), Trouble> {
-    let clients = Clients::new(options.start_within, stop)?;
-    let mut parts = commands(options).map(|(role, line)| {
-        (role, Subject::Client(ClientCommand::new(line.to_owned(), clients.starts())))
-    });
-    let (role, first) = parts.next().ok_or("no command: say --run, --closes or --echoes")?;
+    let clients = Clients::new(options.start_within, options.tls, stop)?;
+    let mut parts =
+        commands(options).map(|(role, line)| Ok((role, Subject::Client(clients.command(line)?))));
+    let no_command = || Err("no command: say --run, --closes or --echoes".to_owned());
+    let (role, first) = parts.next().unwrap_or_else(no_command)?;
     let first = RemoteSubject::with_role(role, first);
-    let subject = parts.fold(first, |all, (role, part)| all.with(role, part));
+    let subject = parts.try_fold(first, |all, part: Result<_, Trouble>| {
+        part.map(|(role, part)| all.with(role, part))
+    })?;
     Ok((subject, Some(Started::Clients(clients))))
 }
 
-/// The option of `replay` that is needed: it gives a program longer to connect by default.
+/// The options of `replay` that are needed: it gives a program longer to connect by default.
 fn start_words(options: &Options) -> Vec<String> {
-    let within = options.start_within.to_string();
-    if options.browser || options.start_within <= Millis(30_000) {
-        Vec::new()
-    } else {
-        vec!["--start-within".to_owned(), within]
-    }
+    let within = options.start_within;
+    let is_longer = !options.browser && within > Millis(30_000);
+    let within = is_longer.then(|| ["--start-within".to_owned(), within.to_string()]);
+    let tls = options.tls.then(|| "--tls".to_owned());
+    within.into_iter().flatten().chain(tls).collect()
 }
 
 fn announce(probe: &Probe, options: &Options, page: Option<&BrowserPage>) {

@@ -21,8 +21,8 @@ use crate::report::page;
 use crate::report::{self, Scene};
 use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
-    ClientCommand, PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteShrunk, RemoteSubject,
-    StopSignal, Subject, URL, UrlRole, says_shutdown,
+    PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteShrunk, RemoteSubject, StopSignal,
+    Subject, URL, UrlRole, says_shutdown,
 };
 use crate::script::Script;
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
@@ -198,9 +198,13 @@ impl Case {
                 (Subject::Browser(page.browser(part)), None)
             }
             Some(line) => {
-                let clients = Clients::new(options.start.start_within, stop)?;
-                let command = ClientCommand::new(line.to_owned(), clients.starts());
-                (Subject::Client(command), Some(Started::Clients(clients)))
+                let clients = Clients::new(options.start.start_within, options.tls, stop)?;
+                (Subject::Client(clients.command(line)?), Some(Started::Clients(clients)))
+            }
+            None if options.tls => {
+                return Err(format!(
+                    "{at} is about a server: --tls is for a client that --run starts"
+                ));
             }
             None => {
                 let asking = asking(&options.reach, &[url])?;
@@ -416,9 +420,6 @@ fn told(
         case.limits.bounds,
     );
     let path = case.repro.as_ref().map(|_| options.file.file.clone());
-    let mut words = options.reach.words();
-    words.extend(options.file.promises.words());
-    words.extend(options.start.words());
     FindingReport {
         exports: export::can(&repro),
         matters: Vec::new(),
@@ -432,7 +433,7 @@ fn told(
         measured: None,
         path: path.filter(|path| path != Path::new("-")),
         url: case.subject.server().map(|server| server.url.clone()),
-        options: words,
+        options: options.words(),
         scene: Scene::of(exchange, Some(violation)),
     }
 }

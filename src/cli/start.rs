@@ -1,16 +1,25 @@
 //! `--run`: the server, or the clients, that hangup starts itself, the server's port, the file with what
-//! they print, and that they are stopped however the command ends.
+//! they print, the one with the certificate that clients have to trust, and that they are stopped, and
+//! the certificate is removed, however the command ends.
 
 use super::Trouble;
 use super::args::Start;
+use super::clock::date;
 use super::stop::Stop;
-use crate::run::real_time::{ClientStarts, ServerCommand, ServerProcess};
+use crate::excerpt;
+use crate::run::real_time::{
+    CA, ClientCommand, ClientStarts, ClientTls, ServerCommand, ServerProcess,
+};
 use crate::script::Millis;
 use crate::transport::tcp::endpoint::Endpoint;
+use crate::transport::tcp::tls::OwnTls;
 use std::cell::Cell;
+use std::fs;
+use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempPath;
 
 /// Stands for the port in commands and URLs.
 pub(super) const PORT: &str = "{port}";
@@ -46,6 +55,9 @@ pub(super) struct StartedServer {
 /// Clients that are killed at the end, where they are not by then.
 pub(super) struct Clients {
     starts: ClientStarts,
+    /// The file with the certificate that they have to trust, where hangup speaks TLS. Dropped, it is
+    /// removed.
+    ca: Option<TempPath>,
     /// Whether somebody was told of the file with what they printed.
     is_output_told: Cell<bool>,
 }
@@ -94,17 +106,32 @@ impl Started {
 }
 
 impl Clients {
-    /// Programs that have so long to connect; where the process ends at once, they are killed.
-    pub fn new(start_within: Millis, stop: &Stop) -> Result<Self, Trouble> {
-        let starts = ClientStarts::new(output("hangup-clients-")?, start_within.duration());
+    /// Programs that have so long to connect, and that hangup speaks TLS to where `tls` is set; where
+    /// the process ends at once, they are killed.
+    pub fn new(start_within: Millis, tls: bool, stop: &Stop) -> Result<Self, Trouble> {
+        let own = tls.then(|| OwnTls::new(date())).transpose()?;
+        let ca = own.as_ref().map(ca_file).transpose()?;
+        let path = ca.as_deref().map(Path::to_owned);
+        let tls = own.zip(path.clone()).map(|(own, ca)| ClientTls { own, ca });
+        let starts = ClientStarts::new(output("hangup-clients-")?, start_within.duration(), tls);
         let own = starts.clone();
-        stop.takes_along(move || own.kill());
-        Ok(Self { starts, is_output_told: Cell::new(false) })
+        stop.takes_along(move || {
+            own.kill();
+            // Nothing is dropped then.
+            if let Some(path) = &path {
+                let _ = fs::remove_file(path);
+            }
+        });
+        Ok(Self { starts, ca, is_output_told: Cell::new(false) })
     }
 
-    /// What they share.
-    pub const fn starts(&self) -> &ClientStarts {
-        &self.starts
+    /// One of them, by its command.
+    pub fn command(&self, line: &str) -> Result<ClientCommand, Trouble> {
+        if self.ca.is_none() && line.contains(CA) {
+            let line = excerpt::clipped(line, excerpt::MOST_OF_A_PATH);
+            return Err(format!("{line}: {CA} is the certificate of --tls, which is not given"));
+        }
+        Ok(ClientCommand::new(line.to_owned(), &self.starts))
     }
 
     /// Where what they print goes, for somebody to read: the file is kept.
@@ -118,7 +145,7 @@ impl Drop for Clients {
     fn drop(&mut self) {
         self.starts.kill();
         if !self.is_output_told.get() {
-            let _ = std::fs::remove_file(self.starts.output());
+            let _ = fs::remove_file(self.starts.output());
         }
     }
 }
@@ -137,7 +164,7 @@ impl Drop for StartedServer {
         let grace = if self.stop.is_asked() { INTERRUPTED_GRACE } else { GRACE };
         self.process.stop_within(grace);
         if !self.is_output_told.get() {
-            let _ = std::fs::remove_file(&self.process.command().output);
+            let _ = fs::remove_file(&self.process.command().output);
         }
     }
 }
@@ -154,8 +181,23 @@ fn port_of(url: &str) -> Option<u16> {
 }
 
 /// A port that nobody listens on now. Another process may take it before the server does.
-fn free_port() -> std::io::Result<u16> {
+fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// The option that a client's command needs for the certificate in it.
+pub(super) fn tls_of(line: &str) -> &'static str {
+    if line.contains(CA) { " --tls" } else { "" }
+}
+
+/// A file with the certificate that clients have to trust.
+fn ca_file(tls: &OwnTls) -> Result<TempPath, Trouble> {
+    let file = tempfile::Builder::new().prefix("hangup-ca-").suffix(".pem").tempfile();
+    let written = file.and_then(|mut file| {
+        file.write_all(tls.authority().as_bytes())?;
+        Ok(file.into_temp_path())
+    });
+    written.map_err(|error: io::Error| format!("no file for the certificate: {error}"))
 }
 
 /// A file of its own for each run, which is kept.

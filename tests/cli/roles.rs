@@ -44,6 +44,7 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
 fn what_only_servers_can_do_is_refused_for_a_clients_file_with_what_to_do() {
     let desk = with_a_clients_repro();
     desk.write("accepts", "accept\nclose 1000\n");
+    desk.write("upgrades", "upgrade\nclose 1000\n");
     assert_eq!(desk.hangup("test reference-client/never-tells --scripts 200 --seed 1").code, 1);
     let files = desk.files("hangup-findings");
     let of_application = files.keys().find(|name| name.contains("never-tells")).expect("saved");
@@ -56,6 +57,9 @@ fn what_only_servers_can_do_is_refused_for_a_clients_file_with_what_to_do() {
         (format!("replay {CLIENTS_REPRO} --target {CLEAN}"), "choose a client with --target"),
         (format!("replay accepts --target {CLEAN}"), "choose a client with --target"),
         ("serve reference-client".to_owned(), "hangup test reference-client"),
+        ("replay upgrades --tls --run true".to_owned(), "--tls is for a client that --run starts"),
+        ("replay accepts --run {ca}".to_owned(), "{ca} is the certificate of --tls"),
+        ("listen --run {ca}".to_owned(), "{ca} is the certificate of --tls"),
     ] {
         let run = desk.hangup(&command);
         assert!(run.refusal().contains(said), "{command}: {run:?}");

@@ -16,7 +16,7 @@ fn target(name: &str) -> String {
 }
 
 /// `hangup ARGUMENTS OPTION LINE`, with arguments that have no spaces in them.
-fn run(desk: &Desk, arguments: &str, option: &str, line: &str) -> Run {
+pub fn run(desk: &Desk, arguments: &str, option: &str, line: &str) -> Run {
     Run::of(desk.command(arguments).args([option, line]).output().expect("it starts"))
 }
 
@@ -26,7 +26,7 @@ fn listen(desk: &Desk, how: &str, options: &str) -> Run {
     run(desk, &options, "--closes", &client(how))
 }
 
-fn problems(json: &Value) -> Vec<(&str, &str, &str)> {
+pub fn problems(json: &Value) -> Vec<(&str, &str, &str)> {
     let word = |problem: &Value, name: &str| problem[name].as_str().map(str::to_owned);
     let problems = json["targets"][0]["problems"].as_array().expect("a list");
     let told = problems.iter().map(|problem| {
@@ -143,7 +143,7 @@ fn campaign_id(child: &std::process::Child) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a process that works is waited for")]
-fn pause() {
+pub fn pause() {
     std::thread::sleep(Duration::from_millis(50));
 }
 

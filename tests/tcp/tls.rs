@@ -4,6 +4,8 @@
 //! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out localhost.pem
 //! -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
 
+mod listen;
+
 use crate::server::{Desk, Server};
 use std::sync::Arc;
 use tokio::io::copy_bidirectional;

@@ -7,7 +7,7 @@ use super::args::{Export, ExportForm};
 use super::files::{self, Content};
 use super::patience::Patience;
 use super::stop::Stop;
-use super::{CLEAN, Done, Trouble, output, probe_report};
+use super::{CLEAN, Done, Trouble, output, probe_report, start};
 use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
@@ -74,7 +74,7 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
     let run = match repro.target.0.as_str() {
         _ if !is_command => String::new(),
         BROWSER => " --browser".to_owned(),
-        line => format!(" --run {}", report::pasteable(Path::new(line))),
+        line => format!(" --run {}{}", report::pasteable(Path::new(line)), start::tls_of(line)),
     };
     let replay = format!("{program} replay {path}{url}{run}");
     let picture = report::pasteable(Path::new(&format!("{name}.svg")));

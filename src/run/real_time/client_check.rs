@@ -3,11 +3,12 @@
 //!
 //! It plays polite scripts, with nothing illegal in them, by the same code as a campaign.
 
+use super::client_process::TO_TRUST;
 use super::play::{PlayConfig, Played, Watching};
 use super::process_group::shown;
 use super::remote_subject::UrlRole;
 use super::subject::Subject;
-use crate::exchange::ConnectionId;
+use crate::exchange::{ConnectionId, Exchange};
 use crate::run::preflight::{is_sent_away, polite, reason};
 use crate::script::Script;
 use crate::view::View;
@@ -58,7 +59,7 @@ async fn check_plain(config: &PlayConfig, subject: &Subject) -> Result<ClientChe
         let why = match () {
             () if view.own_close().is_some() => Some(CLOSES.to_owned()),
             () if is_sent_away(&played.exchange) => Some(LEAVES.to_owned()),
-            () => reason(&played.exchange),
+            () => why_not(subject, &played.exchange),
         };
         match why {
             Some(why) => _ = first.get_or_insert(why),
@@ -82,7 +83,7 @@ async fn check_acts(
     let exchange = &played.exchange;
     let view = View::of(exchange, ConnectionId::FIRST);
     let Some(opened) = view.opened else {
-        let why = reason(exchange);
+        let why = why_not(subject, exchange);
         return refused(why.as_deref().unwrap_or("no WebSocket opens"));
     };
     let acted = match role {
@@ -103,6 +104,20 @@ async fn check_acts(
     let since = |event| view.at(event).since_accept();
     let application_delay = since(acted).saturating_sub(since(opened));
     Ok(ClientChecked { in_kernel_table, application_delay })
+}
+
+/// Why this play shows that the client cannot be tested. Some clients look at a certificate only when the
+/// TLS handshake is done.
+fn why_not(subject: &Subject, exchange: &Exchange) -> Option<String> {
+    let ends_at_once = View::of(exchange, ConnectionId::FIRST).ended().is_some()
+        && exchange.bytes(ConnectionId::FIRST).to_actor.is_empty();
+    if subject.speaks_tls() && ends_at_once {
+        return Some(format!(
+            "the client ends the connection behind the TLS handshake and sends nothing. It may not trust \
+             hangup's certificate: {TO_TRUST}"
+        ));
+    }
+    reason(exchange)
 }
 
 /// Plays a script once, and says whether the kernel's table shows the client's end.

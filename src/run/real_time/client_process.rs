@@ -6,8 +6,10 @@
 use super::process_group::{Group, Seen, append_to, last_words, shown};
 use super::process_members::Members;
 use crate::exchange::Death;
-use crate::transport::tcp::ConnectedSocket;
+use crate::transport::tcp::tls::OwnTls;
+use crate::transport::tcp::{AcceptError, ConnectedSocket};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,13 +23,24 @@ use tokio::time::{sleep, timeout};
 pub const URL: &str = "{url}";
 /// The variable of a command's environment that has the URL.
 const VARIABLE: &str = "URL";
+/// Stands for the file with the certificate to trust in commands.
+pub const CA: &str = "{ca}";
+/// The variables of their environment that have it: those of OpenSSL, which Python and others read, of
+/// Node and of Deno.
+const CA_VARIABLES: [&str; 3] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "DENO_CERT"];
+/// What to do with a client that does not trust it.
+pub(super) const TO_TRUST: &str = "have it trust the certificate in the file {ca}, which SSL_CERT_FILE, NODE_EXTRA_CA_CERTS \
+     and DENO_CERT name as well";
+/// How long a program whose connection came to nothing may take to print why.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The connections that may wait to be accepted: one is.
 const BACKLOG: u32 = 4;
 
 /// A command whose program connects to a URL.
 #[derive(Clone, Debug)]
 pub struct ClientCommand {
-    /// A line for `sh -c`, with [`URL`] where the URL is to stand. The environment has it in `URL`.
+    /// A line for `sh -c`, with [`URL`] where the URL is to stand, and [`CA`] where the file with the
+    /// certificate is. The environment has the URL in `URL`.
     line: String,
     starts: ClientStarts,
 }
@@ -36,10 +49,20 @@ pub struct ClientCommand {
 #[derive(Clone, Debug)]
 pub struct ClientStarts(Arc<Shared>);
 
+/// TLS that hangup speaks to clients.
+#[derive(Clone, Debug)]
+pub struct ClientTls {
+    /// hangup's side of it.
+    pub own: OwnTls,
+    /// The file with the certificate that clients have to trust.
+    pub ca: PathBuf,
+}
+
 #[derive(Debug)]
 struct Shared {
     output: PathBuf,
     connect_within: Duration,
+    tls: Option<ClientTls>,
     /// How many programs may be starting: more than there are processors would start no sooner.
     starting: Semaphore,
     running: Mutex<BTreeMap<i32, Arc<Running>>>,
@@ -70,12 +93,13 @@ pub(super) struct ClientRun {
 }
 
 impl ClientStarts {
-    /// Programs that have so long to connect; what they print is appended to this file.
-    pub fn new(output: PathBuf, connect_within: Duration) -> Self {
+    /// Programs that have so long to connect, through `tls` where it is given; what they print is
+    /// appended to `output`.
+    pub fn new(output: PathBuf, connect_within: Duration, tls: Option<ClientTls>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let starting = Semaphore::new(processors);
         let running = Mutex::default();
-        Self(Arc::new(Shared { output, connect_within, starting, running }))
+        Self(Arc::new(Shared { output, connect_within, tls, starting, running }))
     }
 
     /// The file with what they print.
@@ -104,17 +128,22 @@ impl ClientCommand {
         &self.line
     }
 
-    /// Listens on a free port of this machine, starts the program, and waits until it connects.
-    /// `window` is the size of the receive buffer.
+    /// Whether hangup speaks TLS to its program.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.starts.0.tls.is_some()
+    }
+
+    /// Listens on a free port of this machine, starts the program, and waits until it connects, and the
+    /// TLS handshake is done where there is TLS. `window` is the size of the receive buffer.
     ///
     /// # Errors
     ///
-    /// One line: nothing connects in time, or the program ends before.
+    /// One line: nothing connects in time, the program ends before, or the TLS handshake fails.
     pub(super) async fn connect(
         &self,
         window: Option<u32>,
     ) -> Result<(ConnectedSocket, ClientRun), String> {
-        let Shared { output, connect_within, starting, .. } = &*self.starts.0;
+        let Shared { output, connect_within, tls, starting, .. } = &*self.starts.0;
         let _starts = starting.acquire().await;
         let failed = |error: io::Error| format!("cannot listen: {error}");
         let listener = listen(window).map_err(failed)?;
@@ -135,13 +164,30 @@ impl ClientCommand {
             }
         };
         let (stream, peer) = accepted;
-        Ok((ConnectedSocket::accepted(stream, peer).map_err(failed)?, client))
+        let own = tls.as_ref().map(|tls| &tls.own);
+        let error = match ConnectedSocket::accepted(stream, peer, own).await {
+            Ok(connected) => return Ok((connected, client)),
+            Err(AcceptError::Tls(error)) if error.may_be_distrust() => {
+                format!("{error}: {TO_TRUST}")
+            }
+            Err(error) => error.to_string(),
+        };
+        client.ended_within(LAST_WORDS).await;
+        Err(why(&error))
     }
 
     fn start(&self, address: SocketAddr) -> Result<ClientRun, String> {
-        let url = format!("ws://{address}/");
+        let tls = self.starts.0.tls.as_ref();
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
+        let url = format!("{scheme}://{address}/");
+        let mut line = self.line.replace(URL, &url);
+        let mut variables: Vec<(&str, &OsStr)> = vec![(VARIABLE, url.as_ref())];
+        if let Some(ClientTls { ca, .. }) = tls {
+            line = line.replace(CA, &ca.to_string_lossy());
+            variables.extend(CA_VARIABLES.map(|variable| (variable, ca.as_ref())));
+        }
         let output = append_to(&self.starts.0.output)?;
-        let group = Group::spawn(&self.line.replace(URL, &url), (VARIABLE, &url), output);
+        let group = Group::spawn(&line, &variables, output);
         let group = group.map_err(|error| format!("{}: {error}", shown(&self.line)))?;
         let state = Mutex::new(RunState::Runs);
         let running = Arc::new(Running { group, state, exit: watch::Sender::new(None) });

@@ -58,7 +58,7 @@ mod whole_server;
 mod witness;
 
 pub use browser::{BROWSER, Browser, BrowserPage, PageTold};
-pub use client_process::{ClientCommand, ClientStarts, URL};
+pub use client_process::{CA, ClientCommand, ClientStarts, ClientTls, URL};
 pub use idle_client::IdleEnd;
 pub use player::{PlayLimits, Player, REMOTE_BUDGET, RemoteShrunk};
 pub use probe::{DeathsFound, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, ShutdownSeen};

@@ -85,6 +85,7 @@ mod unix {
         Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group,
         test_kill_process_group, waitid,
     };
+    use std::ffi::OsStr;
     use std::io;
     use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
@@ -105,11 +106,11 @@ mod unix {
     pub struct Group(Pid);
 
     impl Group {
-        /// Starts a line of the shell as a group of its own, with this variable in its environment.
-        pub fn spawn(line: &str, variable: (&str, &str), output: File) -> io::Result<Self> {
+        /// Starts a line of the shell as a group of its own, with these variables in its environment.
+        pub fn spawn(line: &str, variables: &[(&str, &OsStr)], output: File) -> io::Result<Self> {
             let errors = output.try_clone()?;
             let mut command = Command::new("sh");
-            command.args(["-c", line]).env(variable.0, variable.1).process_group(0);
+            command.args(["-c", line]).envs(variables.iter().copied()).process_group(0);
             command.stdin(Stdio::null()).stdout(output).stderr(errors);
             // Who watches it waits for it, by its id.
             let child = command.spawn()?;
@@ -222,7 +223,7 @@ pub(super) struct Group;
 
 #[cfg(not(unix))]
 impl Group {
-    pub fn spawn(_: &str, _: (&str, &str), _: File) -> std::io::Result<Self> {
+    pub fn spawn(_: &str, _: &[(&str, &std::ffi::OsStr)], _: File) -> std::io::Result<Self> {
         Err(std::io::Error::other("hangup starts commands on Unix only: start it by hand"))
     }
 

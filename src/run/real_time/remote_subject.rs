@@ -402,7 +402,7 @@ mod tests {
     }
 
     fn client() -> RemoteSubject {
-        let starts = ClientStarts::new("client.log".into(), Duration::from_secs(1));
+        let starts = ClientStarts::new("client.log".into(), Duration::from_secs(1), None);
         let command = |line: &str| Subject::Client(ClientCommand::new(line.to_owned(), &starts));
         RemoteSubject::new(command("client"))
             .with(UrlRole::Bye, command("client closes"))

@@ -133,7 +133,7 @@ impl ServerProcess {
     fn spawn(&self) -> Result<(), String> {
         let ServerCommand { line, port, output, .. } = &self.0.command;
         let port = port.to_string();
-        let group = Group::spawn(line, ("PORT", &port), append_to(output)?)
+        let group = Group::spawn(line, &[("PORT", port.as_ref())], append_to(output)?)
             .map_err(|error| format!("--run {}: {error}", shown(line)))?;
         let mut state = self.state();
         *state = State { starts: state.starts + 1, ..State::default() };

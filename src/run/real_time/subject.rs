@@ -118,6 +118,11 @@ impl Subject {
         matches!(self, Self::Browser(_))
     }
 
+    /// Whether it is a client that hangup speaks TLS to.
+    pub(super) fn speaks_tls(&self) -> bool {
+        matches!(self, Self::Client(command) if command.speaks_tls())
+    }
+
     /// Connects to the server, or starts the client, or asks the browser's page for a socket, and waits
     /// for it; `window` is the size of the receive buffer.
     ///

@@ -1,5 +1,5 @@
-//! The client's socket over real TCP, in plain or through TLS: connects, reads, writes, and
-//! closes.
+//! The actor's socket over real TCP, in plain or through TLS: connects, or is accepted, reads, writes,
+//! and closes.
 //!
 //! It knows neither frames nor scripts.
 
@@ -18,7 +18,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tls::SecureSocket;
+use tls::{HandshakeError, OwnTls, SecureSocket};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -44,6 +44,30 @@ impl fmt::Display for ConnectError {
     }
 }
 
+/// Why a connection that came cannot be used.
+#[derive(Debug)]
+pub(crate) enum AcceptError {
+    /// The system refuses something.
+    Tcp(io::Error),
+    /// The TLS handshake fails.
+    Tls(HandshakeError),
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(error: io::Error) -> Self {
+        Self::Tcp(error)
+    }
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(error) => write!(f, "cannot listen: {error}"),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
 /// A connected socket.
 pub(crate) struct ConnectedSocket {
     pub socket: ActorSocket,
@@ -54,13 +78,21 @@ pub(crate) struct ConnectedSocket {
 }
 
 impl ConnectedSocket {
-    /// One that this machine's own process connected, and that was accepted.
-    pub fn accepted(stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+    /// One that this machine's own process connected, and that was accepted; through `tls` where hangup
+    /// speaks it.
+    pub async fn accepted(
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<&OwnTls>,
+    ) -> Result<Self, AcceptError> {
         // Each write is a segment of its own.
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        let (socket, round_trip) = (ActorSocket::Plain(stream), Duration::ZERO);
-        Ok(Self { socket, local, peer, round_trip })
+        let socket = match tls {
+            None => ActorSocket::Plain(stream),
+            Some(tls) => ActorSocket::Tls(tls.accept(stream).await.map_err(AcceptError::Tls)?),
+        };
+        Ok(Self { socket, local, peer, round_trip: Duration::ZERO })
     }
 }
 

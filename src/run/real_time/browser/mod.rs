@@ -281,8 +281,8 @@ impl Browser {
             )
         })?;
         let (stream, peer) = accepted.map_err(failed)?;
-        let connected = ConnectedSocket::accepted(stream, peer).map_err(failed)?;
-        Ok((connected, socket))
+        let connected = ConnectedSocket::accepted(stream, peer, None).await;
+        Ok((connected.map_err(|error| error.to_string())?, socket))
     }
 }
 
