@@ -113,7 +113,7 @@ fn why_not(subject: &Subject, exchange: &Exchange) -> Option<String> {
         && exchange.bytes(ConnectionId::FIRST).to_actor.is_empty();
     if subject.speaks_tls() && ends_at_once {
         return Some(format!(
-            "the client ends the connection behind the TLS handshake and sends nothing. It may not trust \
+            "the client ends the connection behind the TLS handshake and sends nothing; it may not trust \
              hangup's certificate: {TO_TRUST}"
         ));
     }

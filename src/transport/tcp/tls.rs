@@ -137,9 +137,11 @@ impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
         let of_tls = error.get_ref().and_then(|error| error.downcast_ref());
         match (of_tls, error.kind()) {
+            // A signature that does not fit is that of another authority of the same name.
             (
                 Some(Error::AlertReceived(
-                    alert @ (AlertDescription::BadCertificate
+                    alert @ (AlertDescription::DecryptError
+                    | AlertDescription::BadCertificate
                     | AlertDescription::UnsupportedCertificate
                     | AlertDescription::CertificateRevoked
                     | AlertDescription::CertificateExpired
@@ -169,7 +171,9 @@ impl fmt::Display for HandshakeError {
             Self::NoTls => {
                 f.write_str("the client does not speak TLS; the URL that it gets is wss://")
             }
-            Self::Ended => f.write_str("the client ends the connection in the TLS handshake"),
+            Self::Ended => f.write_str(
+                "the client ends the connection in the TLS handshake; it may not trust hangup's certificate",
+            ),
             Self::TimedOut => write!(
                 f,
                 "the client does not finish the TLS handshake within {} s",
