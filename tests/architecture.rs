@@ -175,6 +175,9 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     ("report/html/problem.rs", "condition"),
     // The program checks from the byte on which the cause is, by the bound of the cause.
     ("cli/export/python.rs", "cause"),
+    // What the RFC says of a late end depends on what obliged to it, and on an answer.
+    ("report/quotes.rs", "cause"),
+    ("report/quotes.rs", "condition"),
     // Each cause has a bound, and an option that sets it.
     ("report/promise.rs", "cause"),
 ];

@@ -14,7 +14,8 @@ use hangup::target::reference::faults::PlantedFault;
 use hangup::target::reference::server::faulty::ServerFault;
 use hangup::target::reference_client::ReferenceClient;
 use hangup::target::reference_client::faults::ClientFault;
-use hangup::verdict::{Invariant, Problem, Symptom};
+use hangup::verdict::{Cause, Condition, Identity, Invariant, Problem, Symptom};
+use hangup::wire::Role;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -393,8 +394,46 @@ fn every_quotation_stands_at_the_code_that_decides_it() {
         quoted.extend(lines.flat_map(|line| [line.trim(), " "]));
     }
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let quoted = words(&quoted);
+    let said = RECEIVED_AND_SENT.iter().map(|fault| (*fault).to_owned());
+    let said: Vec<String> =
+        said.chain([1005, 1006, 1015].map(|code| format!("code {code}"))).collect();
     for invariant in Invariant::ALL {
-        let Some((_, quote)) = invariant.rule().quote else { continue };
-        assert!(words(&quoted).contains(&words(quote)), "{invariant}: {quote}");
+        let rule = invariant.rule();
+        let own = rule.quote.map(|(_, quote)| quote);
+        let identities = rule.symptoms.iter().flat_map(|symptom| identities(*invariant, *symptom));
+        let of_findings = identities.flat_map(|identity| {
+            said.iter().filter_map(move |said| hangup::report::quote(identity, said))
+        });
+        let quotes: BTreeSet<&str> = of_findings.map(|(_, quote)| quote).chain(own).collect();
+        for quote in quotes {
+            assert!(quoted.contains(&words(quote)), "{invariant}: {quote}");
+        }
     }
+}
+
+/// What sentences say of a frame that breaks the protocol, by which its quotation is found.
+const RECEIVED_AND_SENT: &[&str] = &[
+    "",
+    "client frame without a mask",
+    "server frame with a mask",
+    "reserved bits 001 set",
+    "reserved opcode 3",
+    "Ping without FIN",
+    "Ping of more than 125 bytes",
+    "length with its top bit set",
+    "continuation with no message open",
+    "new message inside a fragmented one",
+    "Close payload of one byte",
+    "text that is not UTF-8",
+];
+
+/// Everything that may be found of a symptom, of servers and of clients.
+fn identities(rule: Invariant, symptom: Symptom) -> Vec<Identity> {
+    let without = std::iter::once(Identity::safety(rule, None));
+    let late = Cause::ALL.iter().flat_map(|cause| {
+        Condition::ALL.iter().map(|condition| Identity::liveness(rule, *cause, *condition))
+    });
+    let all = without.chain(late).map(|identity| identity.with_symptom(symptom));
+    all.flat_map(|one| [one, one.of_subject(Role::Client)]).collect()
 }

@@ -18,6 +18,11 @@ pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
         return None;
     }
     let missed = suspicion(case.view, owed, "did not end the connection", ended);
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+    //# An endpoint MUST NOT continue to
+    //# attempt to process data (including a responding Close frame) from the
+    //# remote endpoint after being instructed to _Fail the WebSocket
+    //# Connection_.
     let half_sent = missed.timing.is_some_and(|(_, when, _)| when == Condition::HalfSent);
     if half_sent && owed.cause == Cause::ClientViolation && may_read_on(&missed) {
         return Some(Suspicion { symptom: Symptom::AwaitsIllegalRest, ..missed });
@@ -194,6 +199,19 @@ pub(super) const fn of_a_violation(fault: Fault) -> Level {
         //# endpoint MUST _Fail the WebSocket Connection_.
         Fault::TextNotUtf8 => Level::Must,
         // Of the other faults the RFC forbids the sending, and leaves the rest open.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+        //# If 127, the following 8 bytes interpreted as a
+        //# 64-bit unsigned integer (the most significant bit MUST be 0) are
+        //# the payload length.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+        //# A fragmented message consists of a single frame with the FIN bit
+        //# clear and an opcode other than 0, followed by zero or more frames
+        //# with the FIN bit clear and the opcode set to 0, and terminated by
+        //# a single frame with the FIN bit set and an opcode of 0.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+        //# The fragments of one message MUST NOT be interleaved between the
+        //# fragments of another message unless an extension has been
+        //# negotiated that can interpret the interleaving.
         _ => Level::Should,
     }
 }

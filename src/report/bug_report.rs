@@ -46,8 +46,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     };
     let (subject, actor) = (repro.role, repro.role.other().word());
     let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
-    let quote = repro.identity.symptom().and_then(quotes::of_symptom).or(rule.quote);
-    if let Some((section, quote)) = quote {
+    if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
     }
     let _ = writeln!(out, "\n## What the {actor} does\n");

@@ -67,6 +67,8 @@ pub use json::json;
 pub use junit::{Suite, junit};
 #[cfg(feature = "cli")]
 pub use markdown::markdown;
+#[cfg(feature = "cli")]
+pub use quotes::quote;
 pub(crate) use reach::no_effect;
 pub use scene::Scene;
 pub use sentence::sentence;

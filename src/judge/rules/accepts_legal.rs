@@ -96,8 +96,18 @@ fn refused(view: &View<'_>, at: usize) -> Symptom {
     let reason = close.close.as_deref().is_some_and(|payload| payload.len() > 2);
     match close.code().map(CloseCode::class) {
         _ if is_inside_message(view, close) => Symptom::RefusesCloseInside,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# The Close frame MAY contain a body
         None => Symptom::RefusesEmptyClose,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2
+        //# Status codes in the range 1000-2999 are reserved for definition by
+        //# this protocol, its future revisions, and extensions specified in a
+        //# permanent and readily available public specification.
         Some(CloseClass::Registered) => Symptom::RefusesRegisteredCode,
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2
+        //# Status codes in the range 3000-3999 are reserved for use by
+        //# libraries, frameworks, and applications. [..]
+        //# Status codes in the range 4000-4999 are reserved for private use
         Some(CloseClass::Library | CloseClass::Private) => Symptom::RefusesPrivateCode,
         Some(_) if reason => Symptom::RefusesReason,
         Some(_) => Symptom::RefusesBareCode,

@@ -126,7 +126,16 @@ fn code_fault(code: CloseCode) -> Option<CloseFault> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
         //# 1005 is a reserved value and MUST NOT be set as a status code in a
         //# Close control frame by an endpoint.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+        //# 1006 is a reserved value and MUST NOT be set as a status code in a
+        //# Close control frame by an endpoint.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+        //# 1015 is a reserved value and MUST NOT be set as a status code in a
+        //# Close control frame by an endpoint.
         CloseClass::NeverSent => (Level::Must, Symptom::NeverSentCode),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+        //# Endpoints MAY use the following pre-defined status codes when sending
+        //# a Close frame.
         //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2
         //# Status codes in the range 0-999 are not used.
         CloseClass::Reserved | CloseClass::Unassigned | CloseClass::OutOfRange => {

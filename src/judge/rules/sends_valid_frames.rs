@@ -41,8 +41,8 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 //# If the response lacks a |Sec-WebSocket-Accept| header field or
 //# the |Sec-WebSocket-Accept| contains a value other than the
-//# base64-encoded SHA-1 of the concatenation of the |Sec-WebSocket-
-//# Key| (as a string, not base64-decoded) with the string [..]
+//# base64-encoded SHA-1 of the concatenation of the
+//# |Sec-WebSocket-Key| (as a string, not base64-decoded) with the string [..]
 //# the client MUST _Fail the WebSocket Connection_.
 fn wrong_accept(view: &View<'_>) -> Option<Suspicion> {
     let fact = "sent a Sec-WebSocket-Accept that does not answer the client's key";
@@ -83,6 +83,12 @@ fn fault(frame: &Frame) -> Option<Fault> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
         //# A server MUST NOT mask any frames that it sends to the client.
         Some(fault @ Fault::Masked) => Some(fault),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+        //# a client MUST mask all frames that it sends to the server
+        Some(fault @ Fault::Unmasked) => Some(fault),
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.6
+        //# The "Payload data" is text data encoded as UTF-8.
+        Some(fault @ Fault::TextNotUtf8) => Some(fault),
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
         //# MUST be 0 unless an extension is negotiated that defines meanings
         //# for non-zero values.

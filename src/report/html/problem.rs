@@ -5,11 +5,12 @@ use super::super::Scene;
 use super::super::StepSays;
 use super::super::drawing::{self, Picture};
 use super::super::page::{ProblemPage, VariantPage};
+use super::super::quotes;
 use super::super::text::{count, nothing};
 use super::super::timeline::{connection_number, short};
 use super::super::wire_log::WireLine;
 use super::Place;
-use crate::verdict::{Cause, Condition, Symptom, name_ends};
+use crate::verdict::{Cause, Condition, Identity, Symptom, name_ends};
 use crate::wire::Role;
 use maud::{Markup, html};
 
@@ -41,12 +42,12 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                     @if steps > 0 { pre tabindex="0" aria-label="Script" { code { (problem.script) } } }
                     @if !problem.matters.is_empty() { (matters(&problem.matters)) }
                     h4 { "What RFC 6455 says" }
-                    @match rule.quote {
+                    @match quote(problem) {
                         Some((section, quote)) => {
                             blockquote cite={ (RFC) (section) } { p { (quote) } }
                             p { a href={ (RFC) (section) } { "RFC 6455, section " (section) } }
                         },
-                        None => p { "Nothing: RFC 6455 is silent. The rule is asked of every " (subject.word()) " that is to close well." },
+                        None => p { "Nothing about this. The rule is asked of every " (subject.word()) " that is to close well." },
                     }
                     h4 { "What it means, and what to do" }
                     @match told_at {
@@ -68,6 +69,20 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                 }
             }
         }
+    }
+}
+
+/// The RFC's sentence. Of a problem of which the headline's variant is not known it is that of the only one.
+fn quote(problem: &ProblemPage) -> Option<(&'static str, &'static str)> {
+    let only = match &problem.variants[..] {
+        [one] => Some(one.variant),
+        _ => None,
+    };
+    match problem.headline.or(only) {
+        Some(variant) => {
+            quotes::quote(Identity::of(problem.problem, variant), &problem.sentence)
+        }
+        None => problem.problem.invariant().rule().quote,
     }
 }
 

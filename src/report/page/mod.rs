@@ -74,7 +74,9 @@ pub struct TargetPage {
 pub struct ProblemPage {
     /// The rule, and what was seen.
     pub problem: Problem,
-    /// How strongly the RFC asks for it.
+    /// The variant that its sentence and its script are about, where that is known.
+    pub headline: Option<Variant>,
+    /// How strongly the RFC asks for it in the strongest of its variants.
     pub level: Level,
     /// How its headline's connection ended, where that is what breaks the rule: `never`, `late 7.0 s`.
     pub ended: Option<String>,

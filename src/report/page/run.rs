@@ -130,6 +130,7 @@ pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
     let (commands, before) = commands::commands(report, program);
     ProblemPage {
         problem: repro.identity.problem(),
+        headline: Some(repro.identity.variant()),
         level: repro.level,
         ended: ended(repro.identity.invariant(), table::ended(report.ending)),
         sentence: repro.sentence.clone(),

@@ -239,6 +239,7 @@ impl SavedProblem {
         });
         let page = ProblemPage {
             problem: self.problem,
+            headline: None,
             level: self.level,
             ended: super::ended(self.problem.invariant(), self.ending.words(self.at_seconds)),
             sentence: self.sentence.clone(),
@@ -263,8 +264,8 @@ impl SavedProblem {
         };
         match self.repro.as_ref().and_then(find).filter(is_this) {
             Some(file) => {
-                let ProblemPage { scene, commands, .. } = problem_of_file(&file, program);
-                ProblemPage { scene, commands, ..page }
+                let ProblemPage { headline, scene, commands, .. } = problem_of_file(&file, program);
+                ProblemPage { headline, scene, commands, ..page }
             }
             None => page,
         }

@@ -105,6 +105,7 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
     let ended = ended_words(&repro.ending, repro.at_seconds);
     ProblemPage {
         problem: repro.identity.problem(),
+        headline: Some(repro.identity.variant()),
         level: repro.level,
         ended: super::ended(repro.identity.invariant(), ended.clone()),
         sentence: repro.sentence.clone(),
