@@ -96,7 +96,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
 }
 
 /// How many characters have to be added, taken out or replaced to make one of the other. What is
-/// added around a whole word costs little: people leave parts of long names out.
+/// added around a whole word costs little, and what is added behind it: people leave parts of long names out.
 fn distance(wrong: &[char], name: &[char]) -> usize {
     let is_part = wrong.len() > 2 && name.windows(wrong.len()).any(|part| part == wrong);
     if is_part {
@@ -111,7 +111,16 @@ fn distance(wrong: &[char], name: &[char]) -> usize {
             row[column + 1] = replaced.min(before + 1).min(row[column] + 1);
         }
     }
-    row[name.len()]
+    let beginnings = row.iter().enumerate().map(|(end, cost)| cost + behind(name.len() - end));
+    beginnings.min().unwrap_or(name.len())
+}
+
+/// What so many characters behind what was typed cost.
+const fn behind(characters: usize) -> usize {
+    match characters {
+        0 => 0,
+        some => 1 + some / 4,
+    }
 }
 
 /// A message of another library on one line: what it quotes between backquotes is shortened, and
@@ -186,6 +195,8 @@ mod tests {
         let names = ["upgrade", "text", "binary", "ping", "pong", "close", "fin"];
         assert_eq!(nearest("clsoe", names)[0], "close");
         assert_eq!(nearest("Bin", names)[0], "binary", "a part of it");
+        let targets = ["nasty/exits", "reference", "tungstenite/no-deadline", "clock/a", "b", "c"];
+        assert_eq!(nearest("tungsteniet/", targets)[0], "tungstenite/no-deadline", "its beginning");
         assert_eq!(nearest(&"\u{1f980}".repeat(10_000), names).len(), MOST_NAMES);
         assert_eq!(nearest("x", ["b", "a"]), ["b", "a"]);
     }

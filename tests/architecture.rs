@@ -180,6 +180,8 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     ("report/quotes.rs", "condition"),
     // Each cause has a bound, and an option that sets it.
     ("report/promise.rs", "cause"),
+    // Only what is about time has a condition, and a bound.
+    ("report/promise.rs", "condition"),
 ];
 
 #[test]

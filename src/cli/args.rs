@@ -3,7 +3,7 @@
 use crate::bounds::Bounds;
 use crate::run::real_time::{PlayLimits, StopSignal};
 use crate::script::Millis;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,8 +27,9 @@ pub(super) const MEMORY_MIB: u32 = 256;
 /// `hangup explain` lists the rules and words that it explains, `hangup explain notation` says how
 /// scripts are written.
 ///
-/// Exit codes: 0 clean; 1 problems, or an accepted deviation that never occurs, or occurs far more
-/// often than stated; 2 hangup could not test, or could not write a report.
+/// Exit codes: 0 clean; 1 problems, or an accepted deviation (a problem that a target is known for:
+/// `hangup targets` lists them) that never occurs, or occurs far more often than the target states;
+/// 2 hangup could not test, or could not write a report.
 ///
 /// Ctrl-C, SIGTERM and SIGHUP stop a run: it saves and reports what it has found. A second one, half a
 /// second later or more, ends it at once.
@@ -68,9 +69,12 @@ pub(super) enum Command {
     /// hangup takes the pictures and the bytes from the findings' files, if they are still where the run
     /// saved them.
     Report(Report),
-    /// Play a repro or a fuzzer's script again: reproduced (exit 1), fixed (0) or different (1).
+    /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved: reproduced (exit 1),
+    /// fixed (0), or different: it breaks another rule than the file says (1).
     Replay(Replay),
-    /// Shrink a repro or a script to its minimum, and save it.
+    /// Shrink a saved finding or a script to its minimum, and save it in hangup-findings/.
+    ///
+    /// A file of that name that is about another script stays, and the new one gets a number.
     Shrink(Anywhere),
     /// Play a saved finding or a script, and draw the timeline with the verdict.
     ///
@@ -105,8 +109,8 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Test {
-    /// Targets by name, or a whole group: `tungstenite/`. Default: all targets that are not broken
-    /// on purpose (`hangup targets` lists both).
+    /// Targets by name, or a whole group: `tungstenite/`. Default: all targets but those with a planted
+    /// fault (`hangup targets` lists both).
     pub targets: Vec<String>,
     /// The seed of the random scripts; the same seed gives the same scripts. Default: random, and
     /// printed.
@@ -122,8 +126,8 @@ pub(super) struct Test {
     /// a reset: 5s, 250ms.
     #[arg(long, value_name = "TIME")]
     pub close_within: Option<Millis>,
-    /// Hold every whole server to this bound for its shutdown [default: its own, else the bound for
-    /// closing plus 1 s].
+    /// The bound for the shutdown of every whole server (a target with a listener and a stop signal, and
+    /// not of single connections) [default: its own, else the bound for closing plus 1 s].
     #[arg(long, value_name = "TIME")]
     pub shutdown_within: Option<Millis>,
     /// How many worker processes play [default: one for each core]. The findings are
@@ -141,11 +145,11 @@ pub(super) struct Test {
     /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
-    /// Shrink and save every variant of a problem (each cause and condition), and not only the
-    /// simplest one.
+    /// Shrink and save every variant of a problem, and not only the simplest one: one for each cause
+    /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
-    /// Print each accepted deviation with its reason.
+    /// Print each accepted deviation with its reason, and in how many scripts the target states it.
     #[arg(long)]
     pub verbose: bool,
     /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
@@ -156,8 +160,8 @@ pub(super) struct Test {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Do not confirm findings in real time. By default hangup plays the shortest script of each
-    /// problem about time once more in real time, all at once; this takes the longest script plus
-    /// its bound. If the connection then ends in time, hangup reports no problem, and says that
+    /// problem whose connection ends late or never once more in real time, all at once; this takes the
+    /// longest script plus its bound. If the connection then ends in time, hangup reports no problem, and says that
     /// virtual time cannot judge the server.
     #[arg(long)]
     pub no_confirm: bool,
@@ -194,6 +198,7 @@ pub(super) enum RunFormat {
 }
 
 #[derive(Args, Debug)]
+#[command(mut_args(of_no_file))]
 pub(super) struct Probe {
     /// The server: ws://HOST:PORT/PATH or wss://.. With --run {port} stands for a free port, and
     /// ws://127.0.0.1:{port}/ is the default.
@@ -213,8 +218,8 @@ pub(super) struct Probe {
     /// How many scripts to play.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
-    /// How many connections at once. 400 scripts at 256 at once take at most 10 x (bound +
-    /// horizon) + 10 s.
+    /// How many connections at once. The run takes no longer than so many scripts need, and the time to
+    /// look into what they show: 400 scripts at 256 at once take at most 10 x (bound + horizon) + 10 s.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub concurrency: u32,
     /// How many new connections a second.
@@ -228,6 +233,7 @@ pub(super) struct Probe {
 
 /// A client that is started for each script.
 #[derive(Args, Debug)]
+#[command(mut_args(of_no_file), mut_arg("shutdown_within", |arg| arg.hide(true)))]
 pub(super) struct Listen {
     /// A shell command whose program connects to the URL that replaces {url} in it, and that is in URL in
     /// its environment; keeps the connection; and ends once the server has ended it.
@@ -265,6 +271,22 @@ pub(super) struct Listen {
     pub campaign: Campaign,
 }
 
+/// The help of an option that several commands have, for those that play no file. Only servers shut down, and
+/// who reads this of a client's command has none.
+fn of_no_file(arg: Arg) -> Arg {
+    let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
+    let of_files = [
+        "the bound of the file or of the target, else ",
+        "that of the file or of the target, else ",
+        " For a finding of `listen`: the client's command, with {url} in it.",
+        ", or the client to connect",
+        " `replay` and `show` need it for files about a shutdown, and send it where the script says \
+         `app shutdown`.",
+    ];
+    let said = of_files.iter().fold(help.clone(), |help, text| help.replace(text, ""));
+    if said == help { arg } else { arg.help(said) }
+}
+
 /// What campaigns over TCP have in common.
 #[derive(Args, Debug)]
 pub(super) struct Campaign {
@@ -292,8 +314,8 @@ pub(super) struct Campaign {
     /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
-    /// Shrink and save every variant of a problem (each cause and condition), and not only the
-    /// simplest one.
+    /// Shrink and save every variant of a problem, and not only the simplest one: one for each cause
+    /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
     /// How to report.
@@ -407,6 +429,7 @@ pub(super) struct Start {
     /// single connections: clients connect, hangup sends the signal, and every client has to get a
     /// Close, and the process to end within --shutdown-within. Before that hangup tests whether the
     /// server frees what connections used, and whether a client that does not read makes others wait.
+    /// `replay` and `show` need it for files about a shutdown, and send it where the script says `app shutdown`.
     #[arg(long, value_name = "SIGNAL", value_enum, ignore_case = true, requires = "run")]
     pub stop: Option<Signal>,
 }
@@ -612,8 +635,10 @@ pub(super) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExportForm {
-    /// A program in Python 3 that needs only the standard library: about a server a client, about a client
-    /// a server that plays the script to whoever connects.
+    /// A program in Python 3 that needs only the standard library. For a finding about a server it is a
+    /// client; for one about a client, a server that plays the script to whoever connects. Where the
+    /// application has to close or send, the program asks for the path /?do=.., which `hangup serve`
+    /// understands, unless its URL has another.
     Python,
     /// An issue for the maintainers of the server, or of the client, in Markdown: what happens, what the
     /// RFC says, how to repeat it.

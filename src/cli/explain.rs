@@ -25,6 +25,8 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         explain_word(word);
     } else if let Some(symptom) = Symptom::from_id(id) {
         explain_symptom(symptom);
+    } else if id.chars().all(|c| c.is_ascii_lowercase()) && NOTATION.contains(&format!("`{id}")) {
+        output::line(&format!("`{id}` is a word of scripts: `hangup explain notation`"));
     } else {
         let rules = Invariant::ALL.iter().map(|rule| rule.id());
         let near = nearest(id, rules.chain(Word::all().flat_map(Word::each))).join(", ");
@@ -82,6 +84,16 @@ fn explain_rule(invariant: Invariant) {
     output::line(&format!("{}\n", wrap(&format!("Asked of {}.", rule.asked_of))));
     let paragraphs: Vec<String> = rule.explains(None).split("\n\n").map(wrap).collect();
     output::line(&paragraphs.join("\n\n"));
-    let symptoms: Vec<String> = rule.symptoms.iter().map(|seen| format!("  {seen}")).collect();
+    let symptom = |seen: &Symptom| {
+        let is_known = |plainer: &&Symptom| rule.symptoms.contains(plainer);
+        let plainer: Vec<String> =
+            seen.case_of().iter().filter(is_known).map(|plainer| format!("`{plainer}`")).collect();
+        if plainer.is_empty() {
+            return format!("  {seen}");
+        }
+        let text = wrap_to(&format!("(no problem of its own beside {})", plainer.join(" or ")), 76);
+        format!("  {seen}\n    {}", text.replace('\n', "\n    "))
+    };
+    let symptoms: Vec<String> = rule.symptoms.iter().map(symptom).collect();
     output::line(&format!("\nSymptoms, each a problem of its own:\n{}", symptoms.join("\n")));
 }

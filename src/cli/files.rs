@@ -4,7 +4,7 @@
 use super::args::{File, MEMORY_MIB, Promises, Replay, Show};
 use super::pages::{self, Drawn};
 use super::patience::Patience;
-use super::saved::make_directory;
+use super::saved::save_shrunk;
 use super::stop::Stop;
 use super::{
     CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, probe_report, roles, runs, start,
@@ -16,7 +16,6 @@ use crate::exchange::{Exchange, Time};
 use crate::finding::Finding;
 use crate::finding::input;
 use crate::finding::repro::Repro;
-use crate::finding::save;
 use crate::report::model::{FindingReport, ReplayReport, ReplayResult};
 use crate::report::page;
 use crate::report::{self, Scene, StepSays};
@@ -353,11 +352,7 @@ pub(super) fn shrink(registry: &Registry, options: &File, stop: &Stop) -> Done {
     if finding.is_flaky() {
         output::note(&format!("flaky: {:.0} % of replays show it", finding.rate * 100.0));
     }
-    make_directory(Path::new(save::DIRECTORY));
-    let saved = save::repro(Path::new(save::DIRECTORY), &repro);
-    let path =
-        saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
-    output::note(&format!("saved as {}", path.display()));
+    save_shrunk(&options.file, &repro)?;
     Ok(FINDINGS)
 }
 
@@ -432,7 +427,9 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             output::print(&report::finding(&repro, &finding, output::style()));
             if let Some(matters) = matters {
                 let told = report::what_matters(&case.script, &matters, output::style().width);
-                output::print(&format!("\nwhat matters:\n\n{told}"));
+                output::print(&format!(
+                    "\nwhat matters, and with which other values the problem shows too:\n\n{told}"
+                ));
             }
         }
         None if verdict.unproven().next().is_some() => {

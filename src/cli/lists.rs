@@ -1,7 +1,7 @@
 //! `targets` and `rules`: lists.
 
 use super::{CLEAN, output};
-use crate::report::wrap_to;
+use crate::report::{percent, wrap_to};
 use crate::target::{Registry, Target};
 use crate::verdict::Invariant;
 use owo_colors::OwoColorize as _;
@@ -17,8 +17,10 @@ pub(super) fn targets(registry: &Registry) -> u8 {
             output::line(&format!("    {line}"));
         }
         for deviation in target.deviations() {
+            let rate = deviation.rate.map(|rate| format!(", in {} of the scripts", percent(rate)));
             let reason = format!(
-                "accepted: {}: {} ({})",
+                "accepted{}: {}: {} ({})",
+                rate.unwrap_or_default(),
                 deviation.pattern.invariant(),
                 deviation.reason,
                 deviation.rfc

@@ -6,7 +6,7 @@ use super::files::{self, Content};
 use super::listen::open_page;
 use super::pages::{self, Drawn};
 use super::patience::Patience;
-use super::saved::make_directory;
+use super::saved::save_shrunk;
 use super::start::{Clients, Started, ToStart};
 use super::stop::Stop;
 use super::{CLEAN, Done, FINDINGS, Trouble, export, output, probe_report, roles, start};
@@ -15,7 +15,6 @@ use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::finding::input;
 use crate::finding::repro::{Replay, Repro};
-use crate::finding::save;
 use crate::report::model::{FindingReport, Repeats, ReplayReport};
 use crate::report::page;
 use crate::report::{self, Scene};
@@ -24,7 +23,7 @@ use crate::run::real_time::{
     PlayLimits, Player, ProbeFinding, REMOTE_BUDGET, RemoteShrunk, RemoteSubject, StopSignal,
     Subject, URL, UrlRole, says_shutdown,
 };
-use crate::script::Script;
+use crate::script::{Act, Script};
 use crate::transport::tcp::endpoint::{Endpoint, RequestOptions};
 use crate::transport::tcp::tls;
 use crate::verdict::{Identity, Invariant, Symptom, Verdict, Violation};
@@ -182,14 +181,7 @@ impl Case {
         }
         let is_whole = is_of_a_whole_server(&script, repro.as_ref());
         let part = if is_whole { Some(UrlRole::Plain) } else { UrlRole::of(&script) };
-        let part = part.ok_or_else(|| {
-            format!(
-                "{at}: over TCP hangup cannot command the application. The script may have only \
-                     one `app` step, `app close` or `app send text`, right after `upgrade` (or \
-                     `accept`), and --url must be a URL (or --run a client's command) where the \
-                     application does that by itself"
-            )
-        })?;
+        let part = part.ok_or_else(|| format!("{at}: {}", no_command_over_tcp(&script)))?;
         let (subject, started) = match client_command(options, role)? {
             _ if options.browser => {
                 roles::check_browser(&at, role)?;
@@ -302,6 +294,29 @@ impl Case {
     }
 }
 
+/// Why a script cannot be played over TCP, where nobody can command the application.
+fn no_command_over_tcp(script: &Script) -> String {
+    let commands = script.steps.iter().filter(|step| matches!(step.act, Act::App(..)));
+    let commands: Vec<String> = commands
+        .map(|step| Script { steps: vec![step.clone()] }.to_string().trim_end().to_owned())
+        .collect();
+    let why = match &commands[..] {
+        [one] if ["app close", "app send text"].contains(&one.as_str()) => {
+            format!("`{one}` has to come right behind a whole `upgrade` (or `accept`)")
+        }
+        [one] => format!(
+            "`{one}` is neither `app close` nor `app send text`: it has a code, a reason, a size or a \
+             pace of its own, or is another command"
+        ),
+        several => format!("its script has {} `app` steps", several.len()),
+    };
+    format!(
+        "over TCP hangup cannot command the application: {why}. A script may have one such step, and \
+         --url must be a URL (or --run a client's command) where the application closes, or sends \
+         messages, by itself"
+    )
+}
+
 /// The client's command, where `--run` starts one: it has `{url}` in it, or the file is about a client.
 fn client_command(options: &Anywhere, subject: Role) -> Result<Option<&str>, Trouble> {
     let run = options.start.run.as_deref();
@@ -400,7 +415,8 @@ pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
     )?;
     let code = files::tell(&report);
     if let Some(violation) = &shown {
-        output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
+        let timeline = report::timeline(&exchange, Some(violation));
+        output::print(&format!("\n{}", report::with_legend(&timeline)));
     }
     Ok(code)
 }
@@ -494,7 +510,8 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
         case.limits.bounds,
     );
     output::print(&report::saved(&repro, output::style()));
-    output::print(&format!("\n{}", report::timeline(&exchange, Some(violation))));
+    let timeline = report::timeline(&exchange, Some(violation));
+    output::print(&format!("\n{}", report::with_legend(&timeline)));
     for other in verdict.violations.iter().filter(|other| other.identity != violation.identity) {
         let rule = other.identity.invariant();
         let sentence = report::sentence(other, &exchange);
@@ -550,11 +567,7 @@ pub(super) fn shrink(url: &str, options: &Anywhere, stop: &Stop) -> Done {
         steps(&found.script),
         found.plays
     ));
-    make_directory(Path::new(save::DIRECTORY));
-    let saved = save::repro(Path::new(save::DIRECTORY), &repro);
-    let path =
-        saved.map_err(|error| format!("not saved: {}: {error}", report::headline(&repro)))?;
-    output::note(&format!("saved as {}", path.display()));
+    save_shrunk(&options.file.file, &repro)?;
     Ok(FINDINGS)
 }
 

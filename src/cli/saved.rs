@@ -1,6 +1,6 @@
 //! Findings that were saved at once, and their files at the end: one for each problem.
 
-use super::output;
+use super::{Trouble, output};
 use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::finding::save::{self, SaveError, write_whole};
@@ -21,6 +21,8 @@ const GITIGNORE: &str = "\
 
 /// How many files of one name there may be that nobody took back.
 const UNCONFIRMED: u32 = 1000;
+/// How many files of one name `shrink` makes.
+const OF_ONE_NAME: u32 = 1000;
 
 /// Repros in the order in which they were found, and where each was saved.
 #[derive(Default)]
@@ -39,6 +41,38 @@ pub(super) fn make_directory(directory: &Path) -> bool {
     let is_new = !directory.as_os_str().is_empty() && !directory.exists();
     // Whatever is wrong here, saving says it.
     is_new && write_whole(directory, &directory.join(".gitignore"), GITIGNORE.as_bytes()).is_ok()
+}
+
+/// Saves what `shrink` made of a file, and says where. The file that was shrunk is replaced where it has the
+/// name; another finding's stays.
+pub(super) fn save_shrunk(shrunk: &Path, repro: &Repro) -> Result<(), Trouble> {
+    let directory = Path::new(save::DIRECTORY);
+    make_directory(directory);
+    let path = write_shrunk(directory, shrunk, repro)
+        .map_err(|error| format!("not saved: {}: {error}", headline(repro)))?;
+    output::note(&format!("saved as {}", path.display()));
+    Ok(())
+}
+
+fn write_shrunk(directory: &Path, shrunk: &Path, repro: &Repro) -> Result<PathBuf, SaveError> {
+    let name = repro.file_name();
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    if whole(shrunk).is_some_and(|shrunk| Some(shrunk) == whole(&directory.join(&name))) {
+        return save::repro(directory, repro);
+    }
+    let stem = name.trim_end_matches(".toml");
+    for number in 1..=OF_ONE_NAME {
+        let name = if number == 1 { name.clone() } else { format!("{stem}--{number}.toml") };
+        if let Some(path) = save::new_repro_as(directory, &name, repro)? {
+            return Ok(path);
+        }
+        let path = directory.join(&name);
+        if input::text(&path, input::REPRO).is_ok_and(|text| text == repro.to_text()) {
+            return Ok(path);
+        }
+    }
+    let error = std::io::Error::other(format!("{OF_ONE_NAME} files of this name are there"));
+    Err(SaveError { path: directory.join(name), error })
 }
 
 /// Removes the folder where nothing is in it but what [`make_directory`] puts there. Whether it did.

@@ -15,6 +15,7 @@ use super::stop::Stop;
 use super::test_report::is_promised;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, pages, probe_report};
 use crate::bounds::Bounds;
+use crate::finding::problem::Problems;
 use crate::report;
 use crate::report::ServerDeaths;
 use crate::report::model::{Summary, TargetReport};
@@ -22,7 +23,7 @@ use crate::run::interrupt::INTERRUPTED;
 use crate::run::real_time::{
     PlayLimits, Probe, ProbeFinding, ProbeOutcome, ProbeProgress, RemoteSubject, StopSignal,
 };
-use crate::verdict::Invariant;
+use crate::verdict::{Identity, Invariant, Problem};
 use crate::wire::Role;
 use std::path::Path;
 use std::time::Duration;
@@ -91,11 +92,13 @@ fn test(reporting: &Reporting<'_>) -> Done {
     let began = now();
     let mut bar = ProbeBar::new(campaign.scripts);
     let mut saved = Saved::default();
+    let mut seen = Vec::new();
     let bounds = probe.limits.bounds;
     let opening = &probe.subject.first().opening_to_save();
     let mut watch = |progress: ProbeProgress<'_>| {
         bar.tell(&progress);
         if let ProbeProgress::Seen(found) = progress {
+            seen.push((found.violation.identity, found.index));
             let (violation, style) = (&found.violation, output::style());
             let line = report::first_seen(violation, found.index, began.elapsed(), style);
             bar.aside(|| say(&line, options.format));
@@ -126,9 +129,9 @@ fn test(reporting: &Reporting<'_>) -> Done {
     drop(started);
     let mut outcome = outcome?;
     outcome.stopped |= stop.is_asked();
-    let seen = (&outcome.sightings, outcome.scripts);
+    let sightings = (&outcome.sightings, outcome.scripts);
     let held = |found: &ProbeFinding| (!found.is_dismissed()).then_some(found.violation.identity);
-    let missed = known.take_missed(&mut outcome.findings, held, seen);
+    let missed = known.take_missed(&mut outcome.findings, held, sightings);
     let known = (&known, missed.as_slice());
     let seconds = began.elapsed().as_secs_f64();
     let asked = &campaign.words;
@@ -147,7 +150,27 @@ fn test(reporting: &Reporting<'_>) -> Done {
     let deaths =
         probe_report::deaths(&outcome, (bounds, opening), likeliest, asked, output_file.as_deref());
     let target = report(&saved, &deaths);
+    for (identity, script) in seen {
+        if let Some(problem) = reported_as(identity, &target) {
+            let was = identity.problem();
+            output::note(&format!("script {script}: {was} turned out to be {problem}"));
+        }
+    }
     Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))
+}
+
+/// The problem that took in what was seen as another one: what a connection comes to is known once it was
+/// watched to its end, and which problem is a mere case of another once all are known.
+fn reported_as(seen: Identity, target: &TargetReport) -> Option<Problem> {
+    let problems = target.problems();
+    let took_in = problems.iter().find(|report| {
+        let own = Problems::of([report.problem, seen.problem()]);
+        let mut variants = report.variants.iter().map(|variant| variant.repro.identity);
+        own.holds(seen.problem()) == report.problem
+            || variants.any(|variant| seen.same_problem_at_the_deadline(variant))
+    });
+    let is_itself = problems.iter().any(|report| report.problem == seen.problem());
+    took_in.filter(|_| !is_itself).map(|report| report.problem)
 }
 
 /// Where the report goes.

@@ -35,7 +35,7 @@ fn confirm(
     bar.show_found();
     bar.aside(|| {
         output::note(&format!(
-            "{}: confirming {} in real time, up to {} s",
+            "{}: confirming {} in real time, up to {} s: what ends late or never",
             target.name(),
             report::count(questions.len(), "problem"),
             campaign::lasting(&questions).as_secs_f64().ceil(),
@@ -44,9 +44,22 @@ fn confirm(
     match pool.play_in_real_time(target, campaign.bounds, &questions) {
         Err(interrupted) if interrupted == INTERRUPTED => Ok(false),
         answers => {
+            let before = outcome.unjudged.len();
             campaign.take_answers(outcome, &questions, &answers?);
+            let refuted = outcome.unjudged.len() - before;
+            bar.aside(|| output::note(&confirmed(target.name(), questions.len(), refuted)));
             Ok(true)
         }
+    }
+}
+
+/// What came of so many problems that were played in real time, of which so many ended in time.
+fn confirmed(target: &str, played: usize, refuted: usize) -> String {
+    let confirmed = played - refuted.min(played);
+    match refuted {
+        0 if played == 1 => format!("{target}: confirmed"),
+        0 => format!("{target}: all {played} are confirmed"),
+        _ => format!("{target}: {confirmed} of {played} confirmed, the others ended in time"),
     }
 }
 

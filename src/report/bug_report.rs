@@ -3,6 +3,7 @@
 
 use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
+use super::promise::bound;
 use super::quotes;
 use crate::finding::repro::Repro;
 use crate::verdict::Symptom;
@@ -48,6 +49,9 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
     if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
+    }
+    if let Some(bound) = bound(repro) {
+        let _ = writeln!(out, "\n{}", plain(&bound));
     }
     let _ = writeln!(out, "\n## What the {actor} does\n");
     if repro.script.steps.is_empty() {

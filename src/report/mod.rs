@@ -74,8 +74,8 @@ pub use scene::Scene;
 pub use sentence::sentence;
 pub use text::{
     Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
-    pasteable, problem_headline, quoted, recapitulation, replay, saved, stale, summary, target,
-    test_command, thousands, variants, wrap, wrap_to,
+    pasteable, percent, problem_headline, quoted, recapitulation, replay, saved, stale, summary,
+    target, test_command, thousands, variants, with_legend, wrap, wrap_to,
 };
 pub use timeline::{Item, Kind, Lane, Row, Sort, Timeline, timeline};
 pub use what_matters::{StepSays, step_says, what_matters};

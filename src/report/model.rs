@@ -435,6 +435,17 @@ impl<'a> ProblemReport<'a> {
         Some(Self { problem, level, headline, variants, first_script, shown, rate })
     }
 
+    /// The level of its headline, and that there are stronger variants, where that is so:
+    /// `should; must in some variants`.
+    pub fn levels(&self) -> String {
+        let own = self.headline.repro.level;
+        if self.level < own {
+            format!("{own}; {} in some variants", self.level)
+        } else {
+            own.id().to_owned()
+        }
+    }
+
     /// The variants beside the headline that were shrunk and saved too.
     pub fn saved_variants(&self) -> impl Iterator<Item = &'a FindingReport> {
         let headline = self.headline.repro.identity;

@@ -1,8 +1,10 @@
-//! What a bound a server over TCP could promise that is late: it ended the connection by itself
-//! while it was watched on, or did not.
+//! Bounds: whose promise one is, and which a server over TCP could promise that is late, as it ended the
+//! connection by itself while it was watched on.
 
 use super::model::FindingReport;
+use crate::bounds::Bounds;
 use crate::exchange::Time;
+use crate::finding::repro::Repro;
 use crate::script::Millis;
 use crate::verdict::{Cause, Ending, Invariant, Symptom};
 use std::time::Duration;
@@ -70,6 +72,32 @@ impl Overdue {
     }
 }
 
+/// Whose promise the deadline of a finding is; `None` where it is not about time. A file does not say whether
+/// the target or an option set its bound.
+pub fn bound(repro: &Repro) -> Option<String> {
+    let identity = repro.identity;
+    identity.condition()?;
+    let (cause, bounds) = (identity.cause()?, &repro.bounds);
+    let usual = Bounds::default();
+    let (bound, usual) = match cause {
+        Cause::Handshake => (bounds.handshake?, None),
+        Cause::Idle => (bounds.idle?, None),
+        Cause::Shutdown => {
+            let own = bounds.shutdown.is_none().then(|| bounds.shutdown());
+            (bounds.shutdown(), own)
+        }
+        Cause::ClientReset => (bounds.release, Some(usual.release)),
+        _ => (bounds.close, Some(usual.close)),
+    };
+    let option = option(cause);
+    let whose = if usual == Some(bound) {
+        format!("hangup's default ({option} sets another)")
+    } else {
+        format!("the {}'s own promise, or what {option} asked for", repro.role.word())
+    };
+    Some(format!("RFC 6455 sets no time: the bound of {} s is {whose}.", bound.as_secs_f64()))
+}
+
 /// The option that sets the bound for this cause.
 const fn option(cause: Cause) -> &'static str {
     match cause {
@@ -92,6 +120,33 @@ fn bound_over(lasted: Duration) -> Millis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_says_whose_promise_it_is_where_a_finding_is_about_time() {
+        let said = |close: u64, invariant, rest: &str| {
+            let text = format!(
+                "format = 2\nhangup = \"-\"\nscript = \"upgrade\"\ndigest = \"0000000000000000\"\n\
+                 runtime-seed = 0\n[target]\nname = \"-\"\nversion = \"-\"\n[bounds]\nclose = {close}.0\n\
+                 release = {close}.0\n[violation]\ninvariant = \"{invariant}\"\nlevel = \"should\"\n{rest}\
+                 ending = \"never\"\nsentence = \"It.\"\n"
+            );
+            bound(&Repro::parse(&text).expect("a repro"))
+        };
+        let own = "cause = \"the server's own Close\"\ncondition = \"silent\"\n";
+        let usual = said(5, "ends-in-time", own).expect("a bound");
+        assert_eq!(
+            usual,
+            "RFC 6455 sets no time: the bound of 5 s is hangup's default (--close-within sets another)."
+        );
+        let other = said(2, "ends-in-time", own).expect("a bound");
+        assert!(
+            other.contains("2 s is the server's own promise, or what --close-within"),
+            "{other}"
+        );
+        let idle = "cause = \"idle client\"\ncondition = \"silent\"\n";
+        assert_eq!(said(5, "idle-in-time", idle), None, "the file has no such bound");
+        assert_eq!(said(5, "legal-close", "cause = \"the server's own Close\"\n"), None);
+    }
 
     #[test]
     fn a_bound_is_the_next_round_one_that_is_longer() {

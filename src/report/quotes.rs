@@ -184,7 +184,7 @@ pub fn quote(identity: Identity, said: &str) -> Option<Quote> {
         Invariant::EndsInTime => of_a_late_end(identity, said),
         Invariant::ReleasesInTime if symptom == Symptom::KeepsSocket => Some(CLOSES_THE_SOCKET),
         Invariant::ReleasesInTime => of_a_late_end(identity, said),
-        _ => of_symptom(symptom, identity.variant().subject(), said).unwrap_or(own),
+        _ => of_symptom(symptom, identity.variant().subject(), said, own),
     }
 }
 
@@ -198,9 +198,9 @@ fn of_a_late_end(identity: Identity, said: &str) -> Option<Quote> {
     }
 }
 
-/// `None` where the rule's own sentence says it.
-fn of_symptom(symptom: Symptom, subject: Role, said: &str) -> Option<Option<Quote>> {
-    Some(match symptom {
+/// The sentence of a symptom, where its rule's `own` is another one.
+fn of_symptom(symptom: Symptom, subject: Role, said: &str, own: Option<Quote>) -> Option<Quote> {
+    match symptom {
         Symptom::ControlBehindClose => Some(CLOSED_BY_BOTH),
 
         Symptom::FragmentedClose | Symptom::LongClose => Some(CONTROL_FRAMES),
@@ -242,8 +242,8 @@ fn of_symptom(symptom: Symptom, subject: Role, said: &str) -> Option<Option<Quot
         Symptom::ToldOtherCode => Some(REPORTED_CODE),
         Symptom::CodeWithoutClose => Some(NO_CODE),
         Symptom::ToldTwice | Symptom::NeverTold => None,
-        _ => return None,
-    })
+        _ => own,
+    }
 }
 
 /// The sentence of what is named in what is said.
@@ -256,20 +256,22 @@ mod tests {
     use super::*;
     use crate::wire::{CloseCode, Fault, Opcode};
 
-    fn of_symptom(rule: Invariant, symptom: Symptom, said: &str) -> Option<&'static str> {
+    fn section(rule: Invariant, symptom: Symptom, said: &str) -> Option<&'static str> {
         let identity = Identity::safety(rule, None).with_symptom(symptom);
         quote(identity, said).map(|(section, _)| section)
     }
 
     #[test]
     fn a_close_is_quoted_by_what_is_wrong_with_it() {
-        let of = |symptom, said| of_symptom(Invariant::LegalClose, symptom, said);
+        let of = |symptom, said| section(Invariant::LegalClose, symptom, said);
         let long = "At 0.000 s the server sent a Close of more than 125 bytes.";
         assert_eq!(of(Symptom::LongClose, long), Some("5.5"));
         assert_eq!(of(Symptom::ApplicationsReason, long), Some("5.5"));
         assert_eq!(of(Symptom::ApplicationsReason, "sent a close reason that .."), Some("5.5.1"));
-        let code = Identity::safety(Invariant::LegalClose, None).with_symptom(Symptom::NeverSentCode);
-        let (section, sentence) = quote(code, "the server sent a Close with code 1015.").expect("one");
+        let code =
+            Identity::safety(Invariant::LegalClose, None).with_symptom(Symptom::NeverSentCode);
+        let (section, sentence) =
+            quote(code, "the server sent a Close with code 1015.").expect("one");
         assert!(section == "7.4.1" && sentence.starts_with("1015 is a reserved value"));
     }
 
@@ -304,7 +306,11 @@ mod tests {
             (Fault::CloseReasonNotUtf8, "8.1"),
             (Fault::CloseOneByte, "5.5.1"),
         ] {
-            assert_eq!(named(&fault.to_string(), RECEIVED).map(|it| it.0), Some(section), "{fault}");
+            assert_eq!(
+                named(&fault.to_string(), RECEIVED).map(|it| it.0),
+                Some(section),
+                "{fault}"
+            );
         }
         assert_eq!(named(&Fault::Unmasked.to_string(), RECEIVED), Some(UNMASKED));
         let code = Fault::CloseCode(CloseCode(0)).to_string();
@@ -313,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_refused_code_is_not_quoted_as_a_frame_in_the_middle_of_a_message() {
-        let of = |symptom| of_symptom(Invariant::AcceptsLegal, symptom, "");
+        let of = |symptom| section(Invariant::AcceptsLegal, symptom, "");
         assert_eq!(of(Symptom::RefusesRegisteredCode), Some("7.4.2"));
         assert_eq!(of(Symptom::RefusesCloseInside), Some("5.4"));
         assert_eq!(of(Symptom::RefusesOther), None);

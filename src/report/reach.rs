@@ -9,17 +9,30 @@ use std::borrow::Cow;
 
 /// How far the scripts got: how many opened, reached a Close, and ended for each cause.
 pub(super) fn reach(reach: &Reach) -> String {
-    let Reach { subject, scripts, opened, closed, ended_unowed, .. } = reach;
+    let Reach { subject, scripts, opened, closed, ended_unowed, open_unowed, .. } = reach;
     let ended = reach.ended().map(|(cause, scripts)| (cause.named(*subject), scripts));
     let mut ended: Vec<(Cow<'_, str>, u64)> = ended.collect();
-    ended.extend((*ended_unowed > 0).then_some(("no obligation".into(), *ended_unowed)));
     // Those that are equal stay in the order of causes.
     ended.sort_by_key(|(_, scripts)| std::cmp::Reverse(*scripts));
-    let ended: Vec<String> =
+    let mut ended: Vec<String> =
         ended.iter().map(|(cause, scripts)| format!("{cause} {}", thousands(*scripts))).collect();
+    let unowed = || format!("without a cause {}", thousands(*ended_unowed));
+    ended.extend((*ended_unowed > 0).then(unowed));
     let ended = if ended.is_empty() { "none".into() } else { ended.join(", ") };
+    let still_open: Vec<String> =
+        [(reach.open_owed(), "in spite of a cause"), (*open_unowed, "without a cause")]
+            .into_iter()
+            .filter(|(scripts, _)| *scripts > 0)
+            .map(|(scripts, why)| format!("{} {why}", thousands(scripts)))
+            .collect();
+    let still_open = if still_open.is_empty() {
+        String::new()
+    } else {
+        format!(". Connections stayed open: {}", still_open.join(", "))
+    };
     format!(
-        "reached: {} of {} opened a WebSocket, {} saw a Close. Connections ended after: {ended}",
+        "reached: {} of {} opened a WebSocket, {} saw a Close. Connections ended after: \
+         {ended}{still_open}",
         thousands(*opened),
         count(usize::try_from(*scripts).unwrap_or(usize::MAX), "script"),
         thousands(*closed),

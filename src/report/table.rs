@@ -1,6 +1,7 @@
 //! How each variant of a problem ended, as a table: causes down, the client's conditions across.
 
 use super::model::FindingReport;
+use super::text::{indented, wrap_to};
 use crate::verdict::{Cause, Condition, Ending, Problem};
 use crate::wire::Role;
 use std::fmt::Write as _;
@@ -8,9 +9,15 @@ use std::fmt::Write as _;
 /// What stands where the target showed nothing.
 const NOT_SEEN: &str = "-";
 
-/// The table of these variants, in lines of at most `width` columns where a cause and a condition
-/// fit into that; more conditions come below. Variants of plainer problems' mere cases have a
-/// part of their own, below their symptom.
+/// Whether a variant is about time: only of such a one it is the ending that breaks the rule, and the
+/// cause and the client's condition that tell it from others.
+pub(super) fn is_about_time(finding: &FindingReport) -> bool {
+    finding.repro.identity.condition().is_some()
+}
+
+/// The table of those variants that are about time, in lines of at most `width` columns where a cause and
+/// a condition fit into that; more conditions come below. Variants of plainer problems' mere cases have a
+/// part of their own, below their symptom and, where it was shrunk, their script.
 pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize) -> String {
     let mut parts: Vec<(Problem, Vec<&FindingReport>)> = Vec::new();
     for finding in variants {
@@ -22,16 +29,46 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
     }
     parts.sort_by_key(|(own, _)| (*own != problem, *own));
     let mut out = String::new();
+    let told = levels(variants);
     for (own, part) in parts {
         if let Some(symptom) = own.symptom().filter(|_| own != problem) {
-            let _ = writeln!(out, "also: {symptom}");
+            let _ = writeln!(out, "{}", wrap_to(&format!("{ALSO} {symptom}"), width));
+            if let Some(shrunk) = part.iter().find(|finding| finding.shrunk) {
+                out.push('\n');
+                indented(&mut out, "    ", &shrunk.repro.script_text());
+                out.push('\n');
+            }
         }
-        out.push_str(&part_of_table(&part, width));
+        let timed: Vec<&FindingReport> =
+            part.into_iter().filter(|finding| is_about_time(finding)).collect();
+        if !timed.is_empty() {
+            out.push_str(&part_of_table(&timed, told, width));
+        }
     }
     out
 }
 
-fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
+/// Before a symptom that is a mere case of a problem's.
+pub(super) const ALSO: &str = "The same problem also shows as:";
+
+/// Whether the variants' endings stand with their levels: where they have several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TellLevels(bool);
+
+/// Whether these have several levels.
+pub(super) fn levels(variants: &[&FindingReport]) -> TellLevels {
+    let mut levels = variants.iter().map(|finding| finding.repro.level);
+    let first = levels.next();
+    TellLevels(levels.any(|level| Some(level) != first))
+}
+
+/// How a variant ended: `never`; where levels are told, `never (must)`.
+pub(super) fn ended_at(finding: &FindingReport, levels: TellLevels) -> String {
+    let ended = ended(finding.ending);
+    if levels.0 { format!("{ended} ({})", finding.repro.level) } else { ended }
+}
+
+fn part_of_table(variants: &[&FindingReport], levels: TellLevels, width: usize) -> String {
     let variant = |finding: &&FindingReport| finding.repro.identity.variant();
     let mut causes: Vec<Option<Cause>> = variants.iter().map(|one| variant(one).cause()).collect();
     causes.sort();
@@ -45,7 +82,8 @@ fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
             let variant = variant(finding);
             (variant.cause(), variant.condition()) == (cause, condition)
         };
-        variants.iter().find(is_here).map_or_else(|| NOT_SEEN.to_owned(), |one| ended(one.ending))
+        let here = variants.iter().find(is_here);
+        here.map_or_else(|| NOT_SEEN.to_owned(), |one| ended_at(one, levels))
     };
     let subject = variants.first().map_or(Role::Server, |one| one.repro.role);
     let name = |cause: Option<Cause>| {
@@ -57,7 +95,7 @@ fn part_of_table(variants: &[&FindingReport], width: usize) -> String {
     let columns: Vec<Vec<String>> = conditions
         .iter()
         .map(|condition| {
-            let heading = condition.map_or("connection ended", Condition::id).to_owned();
+            let heading = condition.map_or(NOT_SEEN, Condition::id).to_owned();
             let cells = causes.iter().map(|cause| cell(*cause, *condition));
             std::iter::once(heading).chain(cells).collect()
         })

@@ -6,9 +6,9 @@ use super::model::{
     Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
     ReplayReport, ReplayResult, Summary, TargetReport,
 };
-use super::promise::Overdue;
+use super::promise::{Overdue, bound};
 use super::reach::{no_effect, reach};
-use super::table::table;
+use super::table::{is_about_time, table};
 use super::timeline::{Timeline, clip};
 use super::whole_server::{idle_client, told_to_shut_down};
 use super::work::figures;
@@ -17,8 +17,9 @@ use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Level, Problem, Reason, Violation, name_ends};
+use crate::verdict::{Control, Doubt, Problem, Reason, Violation, name_ends};
 use crate::wire::Role;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -107,6 +108,13 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         let accepted = count(accepted, "deviation");
         indented(&mut text, "  ", &style.wrap(&format!("{accepted} accepted, see --verbose"), 2));
     }
+    let mut bounds: Vec<String> =
+        problems.iter().filter_map(|problem| bound(&problem.headline.repro)).collect();
+    let mut told = BTreeSet::new();
+    bounds.retain(|bound| told.insert(bound.clone()));
+    for bound in bounds {
+        indented(&mut text, "  ", &style.wrap(&bound, 2));
+    }
     for (number, problem) in problems.iter().enumerate() {
         self::problem(&mut text, problem, number + 1, report.scripts, style);
     }
@@ -162,12 +170,12 @@ fn measured(figures: &str) -> String {
     format!("Measured: {figures}.")
 }
 
-/// A problem in a line: `ends-in-time (liveness, should): waits to read, no timer ends it`.
+/// A problem in a line: `ends-in-time (should): waits to read, with no timer running`.
 pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
-    headline_of(problem.problem, problem.level)
+    headline_of(problem.problem, &problem.levels())
 }
 
-pub(super) fn headline_of(problem: Problem, level: Level) -> String {
+pub(super) fn headline_of(problem: Problem, level: &str) -> String {
     let rule = problem.invariant();
     let mut line = format!("{rule} ({level})");
     if let Some(symptom) = problem.symptom() {
@@ -179,7 +187,7 @@ pub(super) fn headline_of(problem: Problem, level: Level) -> String {
 /// A problem over TCP that was seen for the first time, after so long, in the script with this index:
 /// what it is may be another thing once it was played again.
 pub fn first_seen(violation: &Violation, script: u64, after: Duration, style: Style) -> String {
-    let headline = headline_of(violation.identity.problem(), violation.level);
+    let headline = headline_of(violation.identity.problem(), violation.level.id());
     let after = after.as_secs_f64();
     style.wrap(&format!("{after:.1} s, unconfirmed, script {script}: {headline}"), 0)
 }
@@ -190,16 +198,14 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     if let Some(first) = problem.first_script {
         let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
         let actor = problem.headline.repro.role.other().word();
-        let _ = writeln!(
-            out,
-            "{}",
-            wrap_to(
-                &format!(
-                    "seen in {shown}, first in script {first}. How the connection ended, by cause (rows) and by what the {actor} did (columns):"
-                ),
-                width
+        let table = problem.variants.iter().any(|variant| is_about_time(variant)).then(|| {
+            format!(
+                " How the connection ended, by cause (rows) and by what the {actor} did (columns):"
             )
-        );
+        });
+        let table = table.unwrap_or_default();
+        let text = format!("seen in {shown}, first in script {first}.{table}");
+        let _ = writeln!(out, "{}", wrap_to(&text, width));
     }
     out + &table(problem.problem, &problem.variants, width)
 }
@@ -209,7 +215,7 @@ pub(super) fn not_minimal(finding: &FindingReport) -> Option<String> {
     finding.cut_short.then(|| match finding.plays {
         0 => "not shrunk: there was no time, or it did not show again at once".to_owned(),
         plays => format!(
-            "not minimal: shrinking ended after {}, as its time was used up",
+            "perhaps not minimal: shrinking ended after {}, as its time was used up",
             count(plays as usize, "play")
         ),
     })
@@ -267,9 +273,11 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
     let wrapped = |text: &str| style.wrap(text, 2);
     let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {
-        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, .. }, fired) => {
+        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, rate, .. }, fired) => {
             let rule = pattern.invariant();
-            let accepted = format!("accepted, {}: {rule}: {reason}.", scripts(fired));
+            let stated = rate.map(|rate| format!(" (stated: {} of all)", percent(rate)));
+            let stated = stated.unwrap_or_default();
+            let accepted = format!("accepted, {}{stated}: {rule}: {reason}.", scripts(fired));
             vec![wrapped(&accepted), wrapped(&format!("RFC 6455 {rfc}"))]
         }
         Remark::Stale(deviation, scripts) => {
@@ -544,21 +552,16 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
 }
 
 /// What a violation is about, in a line:
-/// `ends-in-time (liveness, should): waits to read, no timer ends it; the server's own Close, silent, never`.
+/// `ends-in-time (should): waits to read, with no timer running; cause: the server's own Close; client: silent; end: never`.
+/// Where it is not about time, cause and end say nothing of it.
 pub fn headline(repro: &Repro) -> String {
     let identity = repro.identity;
-    let rule = identity.invariant();
-    let mut line = format!("{rule} ({})", repro.level);
-    let words = Some(identity.words()).filter(|words| !words.is_empty());
-    let ending = (repro.ending != "in time").then(|| repro.ending.clone());
-    let facts: Vec<String> = [words, ending].into_iter().flatten().collect();
-    let symptom = identity.symptom().map(|symptom| symptom.id().to_owned());
-    let facts = Some(facts.join(", ")).filter(|facts| !facts.is_empty());
-    let parts: Vec<String> = [symptom, facts].into_iter().flatten().collect();
-    if !parts.is_empty() {
-        let _ = write!(line, ": {}", parts.join("; "));
+    let line = headline_of(identity.problem(), repro.level.id());
+    match identity.variant().labelled() {
+        Some(labelled) if repro.ending == "in time" => format!("{line}; {labelled}"),
+        Some(labelled) => format!("{line}; {labelled}; end: {}", repro.ending),
+        None => line,
     }
-    line
 }
 
 /// The whole report of one finding: sentence, script, timeline.
@@ -578,14 +581,24 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
     let timeline = Timeline::of(&finding.exchange, Some(&finding.violation));
-    let _ = write!(out, "\n{}", timeline.text(style.width));
+    let _ = write!(out, "\n{}", with_legend(&timeline.text(style.width)));
     out
+}
+
+/// A timeline, and below it what its marks say, where it has some.
+pub fn with_legend(timeline: &str) -> String {
+    let is_marked = timeline.lines().any(|line| line.starts_with('!'));
+    let legend = if is_marked { "\n(!: the verdict rests on this line)\n" } else { "" };
+    format!("{timeline}{legend}")
 }
 
 /// What a repro tells by itself: headline, sentence, script.
 pub fn saved(repro: &Repro, style: Style) -> String {
     let (headline, sentence) = (style.wrap(&headline(repro), 0), style.wrap(&repro.sentence, 0));
     let mut out = format!("{headline}\n{sentence}\n");
+    if let Some(bound) = bound(repro) {
+        let _ = writeln!(out, "{}", style.wrap(&bound, 0));
+    }
     let steps = repro.script.steps.len();
     let plural = if steps == 1 { "" } else { "s" };
     if steps == 0 {
@@ -611,7 +624,8 @@ pub(super) const fn nothing(subject: Role) -> &'static str {
 /// version saved it.
 pub fn as_seen(repro: &Repro) -> Option<String> {
     let seen = repro.seen.as_ref()?;
-    let text = format!("\n{}\non the wire:\n\n{}", seen.timeline, seen.wire);
+    let timeline = with_legend(&seen.timeline);
+    let text = format!("\n{timeline}\non the wire:\n\n{}", seen.wire);
     // A file from a stranger must not steer a terminal.
     let harmless = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
     Some(text.chars().map(harmless).collect())
@@ -659,7 +673,7 @@ pub fn of_scripts(share: Share) -> String {
 }
 
 /// A rate in percent, with two digits that say something: `37 %`, `1.0 %`, `0.012 %`.
-fn percent(rate: f64) -> String {
+pub fn percent(rate: f64) -> String {
     let percent = rate * 100.0;
     let digits =
         if percent == 0.0 { 0 } else { (1.0 - percent.log10().floor()).clamp(0.0, 6.0) as usize };

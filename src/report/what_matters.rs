@@ -18,7 +18,7 @@ pub struct StepSays {
     /// What the script shows without it; `None` where that was not played.
     #[serde(default)]
     pub without: Option<String>,
-    /// The values with which the problem shows too, a sentence each.
+    /// The values with which the problem shows too, a phrase each: `a size of 124 bytes or more`.
     #[serde(default)]
     pub also: Vec<String>,
 }
@@ -32,7 +32,7 @@ pub fn step_says(script: &Script, matters: &WhatMatters<String>) -> Vec<StepSays
             What::Same => "the same problem shows".to_owned(),
             What::Other(words) => words.clone(),
         }),
-        also: of_step(step, matters, false),
+        also: of_step(step, matters, false, false),
     });
     said.collect()
 }
@@ -46,7 +46,7 @@ pub fn what_matters(script: &Script, matters: &WhatMatters<String>, width: usize
     for (step, matters) in script.steps.iter().zip(&matters.steps) {
         let tells_without = usual.is_none() || words(matters) != usual;
         told += usize::from(tells_without);
-        let said = of_step(step, matters, tells_without);
+        let said = of_step(step, matters, tells_without, true);
         if said.is_empty() {
             continue;
         }
@@ -88,47 +88,57 @@ fn line(step: &Step) -> String {
     Script { steps: vec![step.clone()] }.to_string()
 }
 
-/// What was found of a step, a sentence each; what shows without it, where that is to be told.
-fn of_step(step: &Step, matters: &StepMatters<String>, tell_without: bool) -> Vec<String> {
+/// What was found of a step, a sentence each; what shows without it, where that is to be told. In text the
+/// values have a verb; a table has it in its heading.
+fn of_step(
+    step: &Step,
+    matters: &StepMatters<String>,
+    tell_without: bool,
+    in_text: bool,
+) -> Vec<String> {
     let without = matters.without.as_ref().filter(|_| tell_without);
     let without = without.map(|without| match without {
         What::Same => "can go".to_owned(),
         What::Other(words) => format!("without it {words}"),
     });
+    let shows = if in_text { "shows with " } else { "" };
     let numbers = matters.numbers.iter().map(|range| number(range, is_wait(step)));
     let codes = matters.codes.iter().map(codes);
-    without.into_iter().chain(numbers).chain(codes).collect()
+    let values = numbers.chain(codes).map(|value| format!("{shows}{value}"));
+    without.into_iter().chain(values).collect()
 }
 
 const fn is_wait(step: &Step) -> bool {
     matches!(step.act, Act::Wait(_) | Act::Connect(_))
 }
 
+/// Behind "the problem also shows with": `a size of 124 bytes or more`.
 fn number(range: &NumberRange, is_wait: bool) -> String {
     let NumberRange { kind, now, least, most, has_gaps, .. } = *range;
     let value = |value: u32| match kind {
         NumberKind::Pause => Millis(value).to_string(),
-        NumberKind::Times => format!("{} times", thousands(value.into())),
+        NumberKind::Times if value == 1 => "1 repetition".to_owned(),
+        NumberKind::Times => format!("{} repetitions", thousands(value.into())),
         _ if value == 1 => "1 byte".to_owned(),
         _ => format!("{} bytes", thousands(value.into())),
     };
-    let what = match kind {
-        NumberKind::Payload => "size",
-        NumberKind::Part => "part",
-        NumberKind::Buffer => "buffer",
-        NumberKind::Piece => "pieces",
-        NumberKind::Times => "how often",
-        NumberKind::Pause if is_wait => "how long",
-        NumberKind::Pause => "pause between",
+    let (what, any) = match kind {
+        NumberKind::Payload => ("a size of ", "any size"),
+        NumberKind::Part => ("a part of ", "a part of any size"),
+        NumberKind::Buffer => ("a buffer of ", "a buffer of any size"),
+        NumberKind::Piece => ("pieces of ", "pieces of any size"),
+        NumberKind::Times => ("", "any number of repetitions"),
+        NumberKind::Pause if is_wait => ("a wait of ", "a wait of any length"),
+        NumberKind::Pause => ("pauses of ", "pauses of any length"),
     };
     let mut said = match (least, most) {
-        (None, None) => format!("{what}: any"),
-        (Some(least), None) => format!("{what}: {} or more", value(least)),
+        (None, None) => any.to_owned(),
+        (Some(least), None) => format!("{what}{} or more", value(least)),
         // The least there is.
-        (None, Some(most)) if most == now && now == 1 => format!("{what}: {} exactly", value(now)),
-        (None, Some(most)) => format!("{what}: {} or less", value(most)),
-        (Some(least), Some(most)) if least == most => format!("{what}: {} exactly", value(now)),
-        (Some(least), Some(most)) => format!("{what}: {} to {}", value(least), value(most)),
+        (None, Some(most)) if most == now && now == 1 => format!("{what}exactly {}", value(now)),
+        (None, Some(most)) => format!("{what}{} or less", value(most)),
+        (Some(least), Some(most)) if least == most => format!("{what}exactly {}", value(now)),
+        (Some(least), Some(most)) => format!("{what}{} to {}", value(least), value(most)),
     };
     if has_gaps {
         said.push_str(", but not all between");
@@ -137,12 +147,20 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
 }
 
 fn codes(codes: &Codes) -> String {
+    let listed =
+        |codes: &[u16]| codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match codes {
-        Codes::Any => "code: any, also illegal ones".to_owned(),
-        Codes::AnySendable => "code: any legal one".to_owned(),
+        Codes::Any => "any code, also illegal ones".to_owned(),
+        Codes::AnySendable => "any legal code".to_owned(),
         Codes::These(codes) => {
-            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-            format!("code: {} (of those tried)", codes.join(", "))
+            let tried = Codes::TRIED.iter().filter(|code| !codes.contains(code));
+            let others: Vec<u16> = tried.copied().collect();
+            let not = if others.is_empty() {
+                String::new()
+            } else {
+                format!(" (and not with {})", listed(&others))
+            };
+            format!("code {}{not}", listed(codes))
         }
     }
 }
@@ -191,13 +209,14 @@ mod tests {
             what_matters(&script, &matters, 80),
             "    wait 2950ms
         can go
-        how long: 2960ms or less
+        shows with a wait of 2960ms or less
     ping 9B x 3 every 1s
-        size: 9 bytes exactly
-        how often: 2 times or more, but not all between
-        pause between: any
+        shows with a size of exactly 9 bytes
+        shows with 2 repetitions or more, but not all between
+        shows with pauses of any length
     close 1000
-        code: 1000, 4999 (of those tried)
+        shows with code 1000, 4999 (and not with 1001, 1002, 1003, 1007, 1008,
+        1009, 1011, 1012, 3000, 4000, 1005, 999)
     without any one of the other steps the server breaks no rule
 "
         );

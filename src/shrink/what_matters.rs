@@ -80,6 +80,11 @@ pub enum Codes {
     These(Vec<u16>),
 }
 
+impl Codes {
+    /// All codes that are tried, beside the script's own.
+    pub const TRIED: &[u16] = &CODES;
+}
+
 /// `script` with another value of a number, by its place in [`StepMatters::numbers`] of a step.
 pub fn with_value(script: &Script, step: usize, number: usize, value: u32) -> Script {
     let mut script = script.clone();

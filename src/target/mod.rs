@@ -39,6 +39,7 @@ use reference::server::ReferenceServer;
 use reference::server::faulty::ServerFault;
 use reference_client::ReferenceClient;
 use reference_client::faults::ClientFault;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -192,7 +193,11 @@ impl fmt::Display for NoTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name, known } => {
-                let near = nearest(name, known.iter().map(String::as_str)).join(", ");
+                // `nasty/` is all of `nasty/..`.
+                let groups = known.iter().filter_map(|name| Some(&name[..=name.find('/')?]));
+                let groups: BTreeSet<&str> = groups.filter(|_| name.ends_with('/')).collect();
+                let names = groups.into_iter().chain(known.iter().map(String::as_str));
+                let near = nearest(name, names).join(", ");
                 let name = excerpt(name);
                 if known.len() > MOST_NAMES {
                     return write!(

@@ -312,6 +312,15 @@ impl Variant {
         self.words().collect::<Vec<_>>().join(", ")
     }
 
+    /// The same, each with what it is, where the rule is about time:
+    /// `cause: the server's own Close; client: silent`.
+    pub fn labelled(self) -> Option<String> {
+        let condition = self.condition?;
+        let actor = self.subject().other().word();
+        let cause = self.cause.map(|cause| format!("cause: {}; ", cause.named(self.subject())));
+        Some(format!("{}{actor}: {}", cause.unwrap_or_default(), condition.id()))
+    }
+
     /// What obliged the server, where something did.
     pub const fn cause(self) -> Option<Cause> {
         self.cause

@@ -90,5 +90,5 @@ fn json_and_html_say_what_matters_in_the_script_of_each_problem() {
             }
         }
     }
-    assert!(html.contains("code: any, also illegal ones"), "{html}");
+    assert!(html.contains("any code, also illegal ones"), "{html}");
 }

@@ -79,7 +79,7 @@ fn a_repro_of_a_server_that_is_known_elsewhere_is_shown_and_not_played() {
     assert!(run.out.starts_with("mine (tokio-tungstenite 0.30), as it was seen when"), "{run:?}");
     let known = desk.hangup(&format!("show {REPRO}")).out;
     let timeline = known.split_once("         time  client").expect("a timeline").1;
-    let timeline = timeline.split_once("\nwhat matters:").expect("it was played").0;
+    let timeline = timeline.split_once("\nwhat matters,").expect("it was played").0;
     assert!(run.out.contains("app close") && run.out.contains(timeline), "{run:?}");
     let frame = "\n              < Close                               88 00\n";
     assert!(run.out.contains(frame) && run.err.is_empty(), "{run:?}");

@@ -44,7 +44,7 @@ fn one_file_that_cannot_be_written_does_not_keep_the_others_from_it() {
     std::fs::create_dir_all(desk.path(REPRO).join("in the way")).expect("made");
     let run = desk.hangup(CAMPAIGN);
     assert_eq!((run.code, run.err.matches("not saved: ").count()), (1, 1), "{run:?}");
-    assert!(run.err.contains(", silent, ") && run.err.contains(REPRO), "{run:?}");
+    assert!(run.err.contains("; client: silent; end: never") && run.err.contains(REPRO), "{run:?}");
     let files = desk.files("hangup-findings").into_keys().collect::<Vec<_>>();
     assert!(files.len() > 2 && !files.iter().any(|name| name.starts_with('.')), "{files:?}");
 }

@@ -83,7 +83,7 @@ pub(super) fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@USAGE@", usage),
         ("@HEADLINE@", headline.as_str()),
         ("@SENTENCE@", &sentence),
-        ("@NEEDS@", &report::wrap_to(&needs(repro), 86)),
+        ("@NEEDS@", &report::wrap_to(&needs(repro, &path), 86)),
         ("@TARGET@", &report::wrap_to(&plain(&repro.target.0), 86)),
         ("@SCRIPT@", &indented(&plain(&repro.script.to_string()))),
         ("@PATH@", &literal(path.as_bytes())),
@@ -170,7 +170,7 @@ fn path(repro: &Repro) -> String {
 }
 
 /// What the application has to do by itself.
-fn needs(repro: &Repro) -> String {
+fn needs(repro: &Repro, path: &str) -> String {
     let told: Vec<String> = commands(&repro.script)
         .map(|(command, text)| match command {
             Command::Close(None, script::Content::Empty) => "closes on its own".to_owned(),
@@ -182,8 +182,10 @@ fn needs(repro: &Repro) -> String {
     match (repro.role, told.is_empty()) {
         (Role::Server, true) => "PATH is where it opens a WebSocket.".to_owned(),
         (Role::Server, false) => {
+            let path = plain(path);
             format!(
-                "PATH must be where the server's application {all}, once the connection is open."
+                "At PATH the server's application {all}, once the connection is open. Without PATH \
+                 the program asks for {path}; `hangup serve` understands /?do=.. so."
             )
         }
         (Role::Client, true) => "Start a client whose application keeps the connection.".to_owned(),
@@ -460,13 +462,15 @@ mod tests {
 
     #[test]
     fn what_the_application_must_do_is_told_by_its_steps_and_not_by_the_clients_words() {
-        let needs = |text: &str| needs(&Repro { script: text.parse().expect(text), ..repro() });
+        let needs =
+            |text: &str| needs(&Repro { script: text.parse().expect(text), ..repro() }, "/?do=x");
         let opens = "PATH is where it opens a WebSocket.";
         assert_eq!(needs("upgrade\ntext \"app close\"\nclose 1000 \"app send\"\n"), opens);
         let sends = needs("upgrade\napp send text \"app close\"\n");
         assert!(sends.contains("does on its own what `app send text 'app close'` says"), "{sends}");
         let closes = needs("upgrade\napp send text\napp close 1000\n");
         assert!(closes.contains("`app send text` says, then closes on its own as by"), "{closes}");
+        assert!(closes.contains("Without PATH the program asks for /?do=x; "), "{closes}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::super::StepSays;
 use super::super::drawing::{self, Picture};
 use super::super::page::{ProblemPage, VariantPage};
 use super::super::quotes;
+use super::super::table::ALSO;
 use super::super::text::{count, nothing};
 use super::super::timeline::{connection_number, short};
 use super::super::wire_log::WireLine;
@@ -79,9 +80,7 @@ fn quote(problem: &ProblemPage) -> Option<(&'static str, &'static str)> {
         _ => None,
     };
     match problem.headline.or(only) {
-        Some(variant) => {
-            quotes::quote(Identity::of(problem.problem, variant), &problem.sentence)
-        }
+        Some(variant) => quotes::quote(Identity::of(problem.problem, variant), &problem.sentence),
         None => problem.problem.invariant().rule().quote,
     }
 }
@@ -123,18 +122,29 @@ pub(super) fn scene(
     html! { figure { (drawing::inline(&picture, *pictures)) } }
 }
 
-/// How each variant ended: causes down, the client's conditions across, a table for each symptom.
+/// How each variant ended: causes down, the client's conditions across, a table for each symptom. Of what is
+/// not about time there is no table.
 fn variants(problem: &ProblemPage) -> Markup {
     let mut symptoms: Vec<Option<Symptom>> =
         problem.variants.iter().map(|variant| variant.symptom).collect();
     symptoms.sort();
     symptoms.dedup();
+    let is_timed = |one: &&VariantPage| one.variant.condition().is_some();
+    let heading = if problem.variants.iter().any(|one| is_timed(&one)) {
+        Some("How each variant ended")
+    } else {
+        problem.shown.as_ref().map(|_| "How often it shows")
+    };
     html! {
-        h4 { "How each variant ended" }
+        @if let Some(heading) = heading { h4 { (heading) } }
         @if let Some(shown) = &problem.shown { p { (shown) } }
         @for symptom in symptoms {
-            @let of: Vec<&VariantPage> = problem.variants.iter().filter(|variant| variant.symptom == symptom).collect();
-            (table(&of, symptom, subject(&problem.variants)))
+            @let of: Vec<&VariantPage> = problem.variants.iter().filter(|variant| variant.symptom == symptom).filter(is_timed).collect();
+            @match (of.is_empty(), symptom) {
+                (false, _) => (table(&of, symptom, subject(&problem.variants))),
+                (true, Some(symptom)) => p { (ALSO) " " (symptom) "." },
+                (true, None) => {},
+            }
         }
     }
 }
@@ -158,12 +168,12 @@ fn table(variants: &[&VariantPage], symptom: Option<Symptom>, subject: Role) -> 
         };
         variants.iter().find(is_here).map(|one| one.ended.as_str())
     };
-    let named = |condition: &Option<Condition>| condition.map_or("connection ended", Condition::id);
+    let named = |condition: &Option<Condition>| condition.map_or("-", Condition::id);
     html! {
         div class="scroll" tabindex="0" role="group" aria-label="How each variant ended" {
             table {
                 caption {
-                    @if let Some(symptom) = symptom { "Also: " (symptom) ". " }
+                    @if let Some(symptom) = symptom { (ALSO) " " (symptom) ". " }
                     (name_ends("What obliged the server, against what the client did", Some(subject)))
                 }
                 thead { tr { th scope="col" { "cause" } @for condition in &conditions { th scope="col" { (named(condition)) } } } }

@@ -1,7 +1,7 @@
 //! The page of a run: what its report says.
 
 use super::super::model::{Accepted, FindingReport, ProblemReport, Remark, Summary, TargetReport};
-use super::super::promise::Overdue;
+use super::super::promise::{Overdue, bound};
 use super::super::table;
 use super::super::text::{self, Paint, Style, count, thousands};
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, commands, ended};
@@ -100,24 +100,34 @@ fn accepted(accepted: &Accepted) -> Option<Invariant> {
 }
 
 fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPage {
+    let levels = table::levels(&report.variants);
     let variants = report.variants.iter().map(|finding| {
         let identity = finding.repro.identity;
         VariantPage {
             variant: identity.variant(),
             symptom: identity.symptom().filter(|_| identity.problem() != report.problem),
-            ended: table::ended(finding.ending),
+            ended: table::ended_at(finding, levels),
         }
     });
     let shown = report.first_script.map(|first| {
         let (shown, all) = (thousands(report.shown), thousands(scripts));
         format!("Shown by {shown} of {all} scripts, first by script {first}.")
     });
+    let page = finding(report.headline, program);
+    let weaker = Some(page.level).filter(|level| report.level < *level);
+    let weaker = weaker.map(|level| {
+        format!(
+            "This script shows it at the level {level}; some variants below are {}.",
+            report.level
+        )
+    });
     ProblemPage {
         problem: report.problem,
         level: report.level,
         shown,
         variants: variants.collect(),
-        ..finding(report.headline, program)
+        notes: page.notes.into_iter().chain(weaker).collect(),
+        ..page
     }
 }
 
@@ -126,7 +136,8 @@ pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
     let repro = &report.repro;
     let overdue = Overdue::of(report).map(Overdue::sentence);
     let measured = report.measured.clone();
-    let notes = [overdue, measured, text::repeats(report.repeats), text::not_minimal(report)];
+    let notes =
+        [bound(repro), overdue, measured, text::repeats(report.repeats), text::not_minimal(report)];
     let (commands, before) = commands::commands(report, program);
     ProblemPage {
         problem: repro.identity.problem(),

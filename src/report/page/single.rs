@@ -2,6 +2,7 @@
 
 use super::super::Scene;
 use super::super::model::{FindingReport, ReplayReport, ReplayResult};
+use super::super::promise::bound;
 use super::run::finding;
 use super::saved::ended_words;
 use super::{Page, ProblemPage, SavedFile, TargetPage, Tone, VariantPage, commands};
@@ -111,7 +112,7 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
         sentence: repro.sentence.clone(),
         route: None,
         flaky: None,
-        notes: Vec::new(),
+        notes: bound(repro).into_iter().collect(),
         matters: Vec::new(),
         script: repro.script_text(),
         scene: Scene::saved(repro),

@@ -39,6 +39,8 @@ pub struct Reach {
     pub closed: u64,
     /// In how many the connection ended with nothing owed.
     pub ended_unowed: u64,
+    /// In how many it stayed open with nothing owed.
+    pub open_unowed: u64,
     /// In how many it ended, by what obliged the server to: in the order of [`Cause::ALL`].
     ended: [u64; Cause::ALL.len()],
     /// In how many each of the commands was given while a WebSocket was open.
@@ -79,7 +81,8 @@ impl Reach {
         match cause {
             Some(cause) if ended => reach.ended[cause as usize] = 1,
             None if ended => reach.ended_unowed = 1,
-            _ => {}
+            None => reach.open_unowed = 1,
+            Some(_) => {}
         }
         if opened {
             let begun = exchange.steps.map_or(script.steps.len(), |steps| steps as usize);
@@ -111,6 +114,7 @@ impl Reach {
         self.opened += other.opened;
         self.closed += other.closed;
         self.ended_unowed += other.ended_unowed;
+        self.open_unowed += other.open_unowed;
         self.closed_unasked += other.closed_unasked;
         let pairs = [
             (&mut self.ended[..], &other.ended[..]),
@@ -126,6 +130,12 @@ impl Reach {
     pub fn ended(&self) -> impl Iterator<Item = (Cause, u64)> {
         let all = Cause::ALL.iter().copied().zip(self.ended);
         all.filter(|(_, scripts)| *scripts > 0)
+    }
+
+    /// In how many it did not end although something obliged the subject to end it.
+    pub fn open_owed(&self) -> u64 {
+        let ended = self.ended().map(|(_, scripts)| scripts).sum::<u64>();
+        self.scripts.saturating_sub(ended + self.ended_unowed + self.open_unowed)
     }
 
     /// What had no effect, though enough scripts were played to see one, against a target whose
@@ -174,6 +184,9 @@ mod tests {
         sum.add(&reach("upgrade\napp send text\napp close", ended));
         sum.add(&reach("upgrade\nfin", Reached { cause: Some(Cause::ClientFin), ..ended }));
         assert_eq!((sum.scripts, sum.opened, sum.closed, sum.ended_unowed), (4, 3, 2, 1));
+        assert_eq!((sum.open_unowed, sum.open_owed()), (2, 0));
+        sum.add(&reach("upgrade\nclose", Reached { cause: Some(Cause::ClientClose), ..open }));
+        assert_eq!((sum.open_unowed, sum.open_owed()), (2, 1), "all scripts are accounted for");
         assert_eq!((sum.given, sum.taken), ([2, 0, 1], [2, 0, 0]));
         assert_eq!(sum.ended().collect::<Vec<_>>(), [(Cause::ClientFin, 1)]);
     }

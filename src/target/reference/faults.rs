@@ -772,7 +772,7 @@ faults! {
     ] at send {}
 
     /// Once a write has found no room, the writer is tried again when input comes, and not
-    /// when room does; the closing's deadline leaves the rest to it.
+    /// when room does; a deadline that passes meanwhile does not end the connection.
     RoomWakesNobody = "room-wakes-nobody" in OneLoop, class 'K',
     shows [
         EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, EndsInTime: IgnoresRoom,
@@ -798,8 +798,8 @@ faults! {
     }
     /// A frame that comes while the whole Close waits for room makes the reader flush, and that
     /// takes the writer's place with the transport: room then wakes the reader, which has nothing
-    /// to write. At the deadline the Close is tried once more, and where it fits its answer is
-    /// waited for without one.
+    /// to write. At the deadline the Close is tried once more; where it fits, the server waits for the
+    /// answer, with no deadline any more.
     ReaderTakesWakeUp = "reader-takes-wake-up" in OneLoop, class 'K',
     shows [EndsInTime: WaitsToRead, ReleasesInTime: KeepsSocket] {
         fn received_frame(&self, session: &mut Session, opcode: Opcode, now: Instant) {

@@ -57,7 +57,7 @@ impl Target for ReferenceServer {
     }
 
     fn about(&self) -> &str {
-        let honest = "a whole server that keeps its clients apart and shuts down within a bound";
+        let honest = "a listener with a stop signal (a whole server), whose clients do not delay each other, and which shuts down within a bound";
         self.fault.map_or(honest, ServerFault::about)
     }
 
