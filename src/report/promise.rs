@@ -128,7 +128,7 @@ mod tests {
                 "format = 2\nhangup = \"-\"\nscript = \"upgrade\"\ndigest = \"0000000000000000\"\n\
                  runtime-seed = 0\n[target]\nname = \"-\"\nversion = \"-\"\n[bounds]\nclose = {close}.0\n\
                  release = {close}.0\n[violation]\ninvariant = \"{invariant}\"\nlevel = \"should\"\n{rest}\
-                 ending = \"never\"\nsentence = \"It.\"\n"
+                 ending = \"never\"\nsentence = \"It.\"\n[seen]\ntimeline = \"-\"\nwire = \"-\"\n"
             );
             bound(&Repro::parse(&text).expect("a repro"))
         };
