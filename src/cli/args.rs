@@ -278,10 +278,11 @@ fn of_no_file(arg: Arg) -> Arg {
     let of_files = [
         "the bound of the file or of the target, else ",
         "that of the file or of the target, else ",
-        " For a finding of `listen`: the client's command, with {url} in it.",
+        // clap takes the last full stop.
+        ". For a finding of `listen`: the client's command, with {url} in it",
         ", or the client to connect",
-        " `replay` and `show` need it for files about a shutdown, and send it where the script says \
-         `app shutdown`.",
+        ". `replay` and `show` need it for files about a shutdown, and send it where the script says \
+         `app shutdown`",
     ];
     let said = of_files.iter().fold(help.clone(), |help, text| help.replace(text, ""));
     if said == help { arg } else { arg.help(said) }

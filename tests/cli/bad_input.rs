@@ -291,3 +291,17 @@ fn a_repro_without_its_last_lines_is_never_played() {
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{count} of {} lines", lines.len());
     }
 }
+
+#[test]
+fn a_script_that_commands_an_application_over_tcp_is_refused_by_what_it_commands() {
+    let desk = Desk::new();
+    for (script, why) in [
+        ("upgrade\napp close 1000\n", "`app close 1000` is neither `app close` nor"),
+        ("upgrade\nping\napp close\n", "`app close` has to come right behind a whole `upgrade`"),
+        ("upgrade\napp send text\napp close\n", "its script has 2 `app` steps"),
+    ] {
+        desk.write("commands", script);
+        let run = desk.hangup("show commands --url ws://127.0.0.1:9/");
+        assert!(run.refusal().contains(why), "{run:?}");
+    }
+}

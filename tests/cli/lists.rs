@@ -95,3 +95,15 @@ fn every_command_has_a_help_of_at_most_80_columns() {
     let help = desk.hangup("--help").out;
     assert!(COMMANDS.iter().all(|name| help.contains(&format!("\n  {name} "))), "{help}");
 }
+
+#[test]
+fn the_help_of_a_campaign_over_tcp_speaks_of_no_file_and_that_of_a_client_of_no_shutdown() {
+    let desk = Desk::new();
+    for command in ["probe", "listen"] {
+        let run = desk.hangup(&format!("{command} --help"));
+        let said = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("[default: 5s]") && !said.contains("of the file"), "{said}");
+        assert!(!said.contains("a finding of `listen`") && !said.contains("need it for files"));
+        assert_eq!(said.contains("--shutdown-within <TIME>"), command == "probe", "{said}");
+    }
+}

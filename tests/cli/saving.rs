@@ -73,3 +73,19 @@ fn a_clean_run_makes_no_folder() {
     assert_eq!(desk.hangup("test reference --scripts 200 --seed 1").code, 0);
     assert!(!desk.path("hangup-findings").exists());
 }
+
+#[test]
+fn shrink_replaces_the_file_that_it_was_given_and_no_other_findings() {
+    let desk = Desk::with_repro();
+    let before = desk.read(REPRO).replacen("runtime-seed = ", "runtime-seed = 7", 1);
+    desk.write(REPRO, &before);
+    desk.write("hang.script", HANG);
+    let second = REPRO.replace(".toml", "--2.toml");
+    for _ in 0..2 {
+        let run = desk.hangup(&format!("shrink hang.script --target {BUGGY}"));
+        assert!(run.err.contains(&format!("saved as {second}")), "{run:?}");
+        assert_eq!(desk.read(REPRO), before, "it is another run's");
+    }
+    let run = desk.hangup(&format!("shrink {REPRO}"));
+    assert!(run.err.contains(&format!("saved as {REPRO}")), "{run:?}");
+}
