@@ -214,6 +214,7 @@ const FAMILIES: [(&str, &[Invariant]); 5] = [
         "Does it tell right from wrong?",
         &[
             Invariant::RefusesIllegal,
+            Invariant::RefusesBadOpening,
             Invariant::AcceptsLegal,
             Invariant::EchoesCode,
             Invariant::WaitsForAnswer,

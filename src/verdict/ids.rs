@@ -129,6 +129,8 @@ words! {
         FreshMaskingKey = "fresh-masking-key" | "masks-afresh",
         /// The server is left to close TCP.
         LetsServerCloseTcp = "lets-server-close-tcp" | "waits-for-the-server",
+        /// A 101 that does not answer the request opens nothing.
+        RefusesBadOpening = "refuses-bad-opening",
     }
 }
 

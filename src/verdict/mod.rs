@@ -263,6 +263,7 @@ impl Invariant {
                 | Self::CloseReturns
                 | Self::FreshMaskingKey
                 | Self::LetsServerCloseTcp
+                | Self::RefusesBadOpening
         )
     }
 }

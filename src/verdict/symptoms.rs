@@ -286,6 +286,12 @@ words! {
         // `lets-server-close-tcp`.
         /// It ends TCP in the moment in which both Closes are there.
         EndsTcpFirst = "closes TCP before the server could",
+
+        // `refuses-bad-opening`: what is wrong with the 101 that it accepts.
+        /// The hash of another key, or none.
+        TakesWrongKey = "accepts a wrong or missing Sec-WebSocket-Accept",
+        /// A subprotocol that it did not offer.
+        TakesUnaskedProtocol = "accepts a subprotocol that it did not offer",
     }
 }
 

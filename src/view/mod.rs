@@ -16,7 +16,7 @@ use crate::exchange::{
     AfterDeadline, Bytes, ConnectionId, Death, End, Event, Exchange, Lack, Note, OtherThreads,
     Standing, Time, What,
 };
-use crate::wire::handshake::{self, Response};
+use crate::wire::handshake::{self, BadOpening, Response};
 use crate::wire::{Fault, Role};
 
 /// The client's first fault.
@@ -126,6 +126,10 @@ pub struct View<'a> {
     answer: Option<usize>,
     /// The event that completed it.
     answered: Option<usize>,
+    /// Of a client: how long the head is that says 101 and does not answer it, where one came.
+    bad_answer: Option<(usize, BadOpening)>,
+    /// The event that completed that one.
+    answered_badly: Option<usize>,
 }
 
 impl<'a> View<'a> {
@@ -136,6 +140,12 @@ impl<'a> View<'a> {
         let answer = match exchange.subject {
             Role::Server => None,
             Role::Client => handshake::opens(&bytes.to_actor, &bytes.to_subject),
+        };
+        let bad_answer = match exchange.subject {
+            Role::Client if answer.is_none() => {
+                handshake::opens_badly(&bytes.to_actor, &bytes.to_subject)
+            }
+            _ => None,
         };
         let mut client = match exchange.subject {
             Role::Server => Stream::new(Role::Client, &bytes.to_subject),
@@ -178,6 +188,8 @@ impl<'a> View<'a> {
             response,
             answer,
             answered: None,
+            bad_answer,
+            answered_badly: None,
         };
         for (index, event) in exchange.events.iter().enumerate() {
             let Event { at, what, .. } = event;
@@ -230,6 +242,8 @@ impl<'a> View<'a> {
             let come = |length: usize| client.taken() >= length;
             self.answered =
                 self.answered.or(self.answer.filter(|length| come(*length)).map(|_| index));
+            let bad = self.bad_answer.filter(|(length, _)| come(*length));
+            self.answered_badly = self.answered_badly.or(bad.map(|_| index));
             if self.opened.is_none() && client.is_past_opening() {
                 self.opened = Some(index);
             }
@@ -265,6 +279,12 @@ impl<'a> View<'a> {
             Role::Server => self.request,
             Role::Client => self.answered,
         }
+    }
+
+    /// Of a client: the event that completed a 101 on which it must not open the WebSocket, and what
+    /// is wrong with that.
+    pub fn bad_opening(&self) -> Option<(usize, BadOpening)> {
+        Some((self.answered_badly?, self.bad_answer?.1))
     }
 
     /// The role of the endpoint under test.

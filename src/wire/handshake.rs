@@ -153,34 +153,72 @@ pub fn response(bytes: &[u8]) -> Result<Option<Response>, Refused> {
     parsed_response(bytes)
 }
 
-/// How long the head is with which a server opens the WebSocket that `request` asked for: the
+/// What is wrong with a 101 on which a client must not open the WebSocket (section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadOpening {
+    /// It has no hash, or that of another key.
+    Key,
+    /// It has a subprotocol that the client did not offer.
+    Subprotocol,
+}
+
+/// How long the head is with which a server opens the WebSocket that `asked` asks for: the
 /// answer has the status 101 and the hash of its key, and no subprotocol that it did not offer
 /// (section 4.1). `None` where it opens none, or is not whole yet.
 pub fn opens(asked: &[u8], answer: &[u8]) -> Option<usize> {
-    let (_, accept) = request(asked).ok()??;
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-    let mut head = httparse::Response::new(&mut headers);
-    let Ok(httparse::Status::Complete(length)) = head.parse(answer) else { return None };
-    let value = |name: &str| {
-        let mut named = head.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
-        named.next().map(|header| header.value.trim_ascii())
-    };
-    let offered = |protocol: &[u8]| {
-        let lines = asked.split(|byte| *byte == b'\n');
-        let mut offers = lines.filter_map(|line| {
-            let colon = line.iter().position(|byte| *byte == b':')?;
-            let is_offer = line[..colon].eq_ignore_ascii_case(b"Sec-WebSocket-Protocol");
-            is_offer.then_some(&line[colon + 1..])
-        });
-        let protocol = String::from_utf8_lossy(protocol);
-        offers.any(|offer| has_token(offer, &protocol))
-    };
-    let opens = head.code == Some(101)
-        && value("Sec-WebSocket-Accept") == Some(accept.as_bytes())
-        && value("Upgrade").is_some_and(|value| has_token(value, "websocket"))
-        && value("Connection").is_some_and(|value| has_token(value, "upgrade"))
-        && value("Sec-WebSocket-Protocol").is_none_or(offered);
-    opens.then_some(length)
+    let answered = Answered::read(asked, answer)?;
+    (answered.upgrades && answered.wrong.is_none()).then_some(answered.length)
+}
+
+/// How long the head is that says 101 and does not answer the request all the same, and what is
+/// wrong with it; `None` where it says something else, or is not whole yet.
+pub fn opens_badly(asked: &[u8], answer: &[u8]) -> Option<(usize, BadOpening)> {
+    let answered = Answered::read(asked, answer)?;
+    Some((answered.length, answered.wrong?))
+}
+
+/// A head that says 101, held against the request.
+struct Answered {
+    length: usize,
+    /// Whether it has the two headers with which HTTP changes to WebSocket.
+    upgrades: bool,
+    wrong: Option<BadOpening>,
+}
+
+impl Answered {
+    fn read(asked: &[u8], answer: &[u8]) -> Option<Self> {
+        let (_, accept) = request(asked).ok()??;
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let Ok(httparse::Status::Complete(length)) = head.parse(answer) else { return None };
+        let value = |name: &str| {
+            let mut named =
+                head.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+            named.next().map(|header| header.value.trim_ascii())
+        };
+        let offered = |protocol: &[u8]| {
+            let lines = asked.split(|byte| *byte == b'\n');
+            let mut offers = lines.filter_map(|line| {
+                let colon = line.iter().position(|byte| *byte == b':')?;
+                let is_offer = line[..colon].eq_ignore_ascii_case(b"Sec-WebSocket-Protocol");
+                is_offer.then_some(&line[colon + 1..])
+            });
+            let protocol = String::from_utf8_lossy(protocol);
+            offers.any(|offer| has_token(offer, &protocol))
+        };
+        if head.code != Some(101) {
+            return None;
+        }
+        let upgrades = value("Upgrade").is_some_and(|value| has_token(value, "websocket"))
+            && value("Connection").is_some_and(|value| has_token(value, "upgrade"));
+        let wrong = if value("Sec-WebSocket-Accept") != Some(accept.as_bytes()) {
+            Some(BadOpening::Key)
+        } else {
+            let is_offered = value("Sec-WebSocket-Protocol").is_none_or(offered);
+            (!is_offered).then_some(BadOpening::Subprotocol)
+        };
+        Some(Self { length, upgrades, wrong })
+    }
 }
 
 /// An opening request with this key, as a client sends it (section 4.1).
@@ -374,6 +412,15 @@ mod tests {
         );
         let chosen = good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a\r\n\r\n");
         assert_eq!(opens(asked.as_bytes(), chosen.as_bytes()), None, "nobody offered it");
+        let badly = |asked: &str, answer: &str| opens_badly(asked.as_bytes(), answer.as_bytes());
+        assert_eq!(badly(&asked, &good), None);
+        assert_eq!(badly(&asked, &chosen), Some((chosen.len(), BadOpening::Subprotocol)));
+        assert_eq!(badly(REQUEST, &good), Some((good.len(), BadOpening::Key)));
+        assert_eq!(badly(REQUEST, &good.replace("101", "200")), None, "it refuses");
+        let without = good.replace("Sec-WebSocket-Accept", "X");
+        assert_eq!(badly(&asked, &without), Some((without.len(), BadOpening::Key)));
+        let bare = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+        assert_eq!(badly(&asked, bare), Some((bare.len(), BadOpening::Key)));
         let offers = asked.replace("Host:", "sec-websocket-protocol: b, a\r\nHost:");
         assert_eq!(opens(offers.as_bytes(), chosen.as_bytes()), Some(chosen.len()));
     }

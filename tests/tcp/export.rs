@@ -220,7 +220,7 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
     use Cause::{ClientClose, ClientViolation, Handshake, OwnClose};
     use Invariant::{
         AnswersClose, ConnectsInTime, EchoesCode, EndsInTime, FreshMaskingKey, LetsServerCloseTcp,
-        RefusesIllegal, SendsClose, SendsValidFrames,
+        RefusesBadOpening, RefusesIllegal, SendsClose, SendsValidFrames,
     };
     let own = env!("CARGO_BIN_EXE_hangup");
     let root = env!("CARGO_MANIFEST_DIR");
@@ -266,6 +266,14 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
         ),
         ("connects-for-ever", "", ConnectsInTime, Handshake, None, "first 30 bytes of accept\n"),
         ("takes-any-answer", "", ConnectsInTime, Handshake, None, "accept wrong key\n"),
+        (
+            "takes-any-answer",
+            " --closes",
+            RefusesBadOpening,
+            Handshake,
+            Some(Symptom::TakesUnaskedProtocol),
+            "accept unasked protocol\n",
+        ),
         ("no-mask", "", SendsValidFrames, ClientClose, None, "accept\nclose 1000\n"),
         ("same-mask", "", FreshMaskingKey, ClientClose, None, "accept\nping x 2\nclose 1000\n"),
         ("drops-at-close", " --closes", SendsClose, Cause::AppClose, None, "accept\napp close\n"),

@@ -128,6 +128,7 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::AcceptsLegal => Ok("accepts what is legal"),
         Invariant::LetsServerCloseTcp => Ok("lets the server close TCP"),
         Invariant::FreshMaskingKey => Ok("has fresh masking keys"),
+        Invariant::RefusesBadOpening => Ok("refuses a bad opening"),
         _ => {
             let (subject, other) = (repro.role.word(), repro.role.other().word());
             Err(format!("a {other} alone cannot tell whether a {subject} breaks {rule}"))

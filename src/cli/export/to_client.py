@@ -87,5 +87,19 @@ def masks_alike(server):
     return "it masked all its frames with %s" % keys[0].hex() if len(set(keys)) == 1 else ""
 
 
+def opens_on_it(server):
+    """Whether the client sent a frame although the 101 does not answer its request."""
+    for _, end, opcode, payload in server.frames():
+        if end is not None and (opcode != CLOSE or code_of(payload) not in (1002, 1007)):
+            return "it sent a frame at %.3f s, as if a WebSocket were open" % when(server.got_at, end)
+    if server.ended_at is not None:
+        return ""
+    raise CannotTell("the client stayed, and sent nothing that says whether it opened the WebSocket")
+
+
 # What is asked of clients alone.
-OTHER_QUESTIONS = {"lets the server close TCP": ends_tcp_first, "has fresh masking keys": masks_alike}
+OTHER_QUESTIONS = {
+    "lets the server close TCP": ends_tcp_first,
+    "has fresh masking keys": masks_alike,
+    "refuses a bad opening": opens_on_it,
+}

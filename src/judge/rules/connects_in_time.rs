@@ -1,7 +1,7 @@
 //! `connects-in-time`: a connection that does not open is given up.
 
-use super::handshake_in_time::{SYMPTOMS, check};
-use super::{AskedOf, JudgedFrom, Rule};
+use super::handshake_in_time::{self, SYMPTOMS};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions, refuses_bad_opening};
 use crate::verdict::{Class, Invariant};
 
 /// The rule.
@@ -21,3 +21,10 @@ pub(super) const RULE: Rule = Rule {
     symptoms: SYMPTOMS,
     check,
 };
+
+/// Who opened the WebSocket on an answer that opens none has a rule for that.
+fn check(case: &Case<'_>, out: &mut Suspicions) {
+    if refuses_bad_opening::opened_all_the_same(case.view).is_none() {
+        handshake_in_time::check(case, out);
+    }
+}

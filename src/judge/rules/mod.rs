@@ -32,6 +32,7 @@ mod no_leak;
 mod no_panic;
 mod no_silent_end;
 mod no_spin;
+mod refuses_bad_opening;
 mod refuses_illegal;
 mod releases_in_time;
 mod reports_end_correctly;
@@ -187,6 +188,7 @@ pub const RULES: &[Rule] = &[
     close_returns::RULE,
     fresh_masking_key::RULE,
     lets_server_close_tcp::RULE,
+    refuses_bad_opening::RULE,
 ];
 
 impl Invariant {

@@ -1,6 +1,6 @@
 //! `releases-in-time`: the transport is let go of by the deadline.
 
-use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions, refuses_illegal};
+use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions, refuses_bad_opening, refuses_illegal};
 use crate::judge::lateness;
 use crate::verdict::{Cause, Class, Invariant, Symptom};
 
@@ -39,5 +39,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let violation = case.owed.filter(|owed| owed.cause == Cause::ClientViolation);
     let served = violation.is_some_and(|owed| refuses_illegal::went_on(case.view, owed));
-    out.extend(lateness::missed_release(case).filter(|_| !served));
+    // As for a client there is no opening to give up once it has opened on what opens nothing.
+    let opened = case.owes(|cause| cause == Cause::Handshake)
+        && refuses_bad_opening::opened_all_the_same(case.view).is_some();
+    out.extend(lateness::missed_release(case).filter(|_| !served && !opened));
 }

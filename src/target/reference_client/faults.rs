@@ -13,7 +13,9 @@ planted! {
         /// Every read moves the deadline of the opening.
         ReadRearmsConnect = "read-rearms-connect", shows [ConnectsInTime: OwnTimer];
         /// A 101 opens, whatever key or protocol it answers.
-        TakesAnyAnswer = "takes-any-answer", shows [ConnectsInTime: OwnTimer, ReleasesInTime: OwnTimer];
+        TakesAnyAnswer = "takes-any-answer", shows [
+            RefusesBadOpening: TakesWrongKey, RefusesBadOpening: TakesUnaskedProtocol
+        ];
         /// The closing has no deadline.
         CloseWaitsForEver = "close-waits-for-ever", shows [
             EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket,
