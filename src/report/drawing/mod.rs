@@ -300,9 +300,9 @@ fn torn(y: i32) -> String {
 }
 
 fn heads(picture: &Picture<'_>) -> Markup {
-    let has_application = picture.items.iter().any(|item| {
-        matches!(item, Item::Row(Row { kind: Kind::Application | Kind::ApplicationCloses, .. }))
-    });
+    let at_server = |row: &Row| row.lane == Lane::Server && is_application(row);
+    let has_application =
+        picture.items.iter().any(|item| matches!(item, Item::Row(row) if at_server(row)));
     html! {
         (signs::laptop(CLIENT, 34))
         text class="mid strong" x=(CLIENT) y="70" { "client" }
@@ -346,8 +346,13 @@ fn line(item: &Item, y: i32, subject: Role) -> Markup {
             Lane::ToServer => arrow(row, y, true, true),
             Lane::ToClient(arrives) => arrow(row, y, false, arrives),
             Lane::Client => html! {
-                (signs::own(row.kind, CLIENT, y))
-                text x=(CLIENT + 20) y=(y + 4) { (clip(&row.text, TEXT)) }
+                // There is no room beside the client for a line of its application's.
+                @if is_application(row) {
+                    (signs::application(row.kind == Kind::ApplicationCloses, CLIENT, y))
+                } @else {
+                    (signs::own(row.kind, CLIENT, y))
+                }
+                text x=(CLIENT + 20) y=(y + 4) { (clip(&text_of(row), TEXT)) }
             },
             Lane::Server => server(row, y),
             Lane::Across | Lane::Whole => across(row, y, subject),
@@ -393,12 +398,24 @@ fn tip(x: i32, y: i32, from_left: bool, large: bool) -> String {
     format!("M{x} {y}l{long} -{half}v{}z", 2 * half)
 }
 
+/// Whether the row is the application's, of whichever end.
+const fn is_application(row: &Row) -> bool {
+    matches!(row.kind, Kind::Application | Kind::ApplicationCloses)
+}
+
+/// What the row says, as short as the picture has it.
+fn text_of(row: &Row) -> Cow<'_, str> {
+    match row.text.strip_prefix("application: ") {
+        Some(text) => Cow::Owned(format!("app: {text}")),
+        None => Cow::Borrowed(&row.text),
+    }
+}
+
 fn server(row: &Row, y: i32) -> Markup {
-    let text = row.text.strip_prefix("application: ").unwrap_or(&row.text);
-    let is_application = matches!(row.kind, Kind::Application | Kind::ApplicationCloses);
-    let speaks = row.kind == Kind::ApplicationCloses || text.starts_with("sends");
+    let text = text_of(row);
+    let speaks = row.kind == Kind::ApplicationCloses || text.starts_with("app: sends");
     html! {
-        @if is_application {
+        @if is_application(row) {
             @let to = if speaks { SERVER + 5 } else { APPLICATION - 4 };
             @let closes = row.kind == Kind::ApplicationCloses;
             g class=(if closes { "close" } else { "sent" }) {
@@ -410,7 +427,7 @@ fn server(row: &Row, y: i32) -> Markup {
             (signs::own(row.kind, SERVER, y))
         }
         text class="end" x=(SERVER - 20) y=(y + 4) {
-            (clip(&if is_application { format!("app: {text}") } else { text.to_owned() }, TEXT))
+            (clip(&text, TEXT))
         }
     }
 }
