@@ -73,6 +73,13 @@ const CLOSES_THE_SOCKET: Quote = (
      indicating that the peer has also performed an orderly shutdown, and finally call close() on \
      the socket.",
 );
+const UNASKED_PROTOCOL: Quote = (
+    "4.1",
+    "If the response includes a |Sec-WebSocket-Protocol| header field and this header field \
+     indicates the use of a subprotocol that was not present in the client's handshake (the server \
+     has indicated a subprotocol not requested by the client), the client MUST _Fail the WebSocket \
+     Connection_.",
+);
 const AFTER_BOTH: Quote = (
     "7.1.2",
     "Once an endpoint has both sent and received a Close control frame, that endpoint SHOULD _Close \
@@ -231,6 +238,8 @@ fn of_symptom(symptom: Symptom, subject: Role, said: &str, own: Option<Quote>) -
         Symptom::RefusesOther => None,
 
         Symptom::EndsWithClose => Some(AFTER_BOTH),
+
+        Symptom::TakesUnaskedProtocol => Some(UNASKED_PROTOCOL),
 
         Symptom::WrongAccept => Some(WRONG_ACCEPT),
         Symptom::WrongMask if subject == Role::Client => Some(CLIENT_MASKS),
