@@ -211,11 +211,11 @@ impl Answered {
         }
         let upgrades = value("Upgrade").is_some_and(|value| has_token(value, "websocket"))
             && value("Connection").is_some_and(|value| has_token(value, "upgrade"));
-        let wrong = if value("Sec-WebSocket-Accept") != Some(accept.as_bytes()) {
-            Some(BadOpening::Key)
-        } else {
+        let wrong = if value("Sec-WebSocket-Accept") == Some(accept.as_bytes()) {
             let is_offered = value("Sec-WebSocket-Protocol").is_none_or(offered);
             (!is_offered).then_some(BadOpening::Subprotocol)
+        } else {
+            Some(BadOpening::Key)
         };
         Some(Self { length, upgrades, wrong })
     }

@@ -13,13 +13,14 @@ pub(super) const RULE: Rule = Rule {
     section: "4.1",
     quote: Some((
         "4.1",
-        "the |Sec-WebSocket-Accept| contains a value other than the base64-encoded SHA-1 of the \
+        "If the response lacks a |Sec-WebSocket-Accept| header field or the \
+                 |Sec-WebSocket-Accept| contains a value other than the base64-encoded SHA-1 of the \
                  concatenation of the |Sec-WebSocket-Key| (as a string, not base64-decoded) with the \
                  string \"258EAFA5-E914-47DA-95CA-C5AB0DC85B11\" but ignoring any leading and trailing \
                  whitespace, the client MUST _Fail the WebSocket Connection_.",
     )),
-    says: "The client gives up a connection whose 101 has not the hash of its key, or has a subprotocol that \
-         it did not offer.",
+    says: "The client gives up a connection whose 101 does not have the hash of its key, or has a \
+         subprotocol that it did not offer.",
     explains: "The server sent a 101 without the hash of the client's key, or with a subprotocol that the client\n\
               had not offered, and the client opened the WebSocket: its application was told so, or it sent\n\
               a frame. The hash is what tells a WebSocket server from another program, or a cache, that\n\
