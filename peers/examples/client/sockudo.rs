@@ -87,6 +87,13 @@ pub fn suite() -> Suite {
             rate: None,
         })
         .accepting(Deviation {
+            pattern: Pattern::of(Invariant::ClosesOnce),
+            reason: "the same of the application's Close, which comes behind the answer then",
+            rfc: "5.5.1: If an endpoint receives a Close frame and did not previously send a \
+                  Close frame, the endpoint MUST send a Close frame in response.",
+            rate: None,
+        })
+        .accepting(Deviation {
             pattern: Pattern::of(Invariant::RefusesIllegal),
             reason: "after an error the library takes no message any more, a Close neither",
             rfc: "7.1.7: the endpoint SHOULD send a Close frame with an appropriate status code",
