@@ -534,8 +534,12 @@ async fn doubt(connections: &[OpenConnection<'_>], idle: &IdleDetector) -> Optio
         return Some(threads);
     }
     let seen = idle.threads.look();
-    if seen == Seen::Nothing || seen.for_certain().is_some() {
-        return seen.for_certain();
+    if seen == Seen::Nothing {
+        // One that ended since the first look is in no list any more, and has woken whom it would.
+        return used_or_woken(connections, idle);
+    }
+    if let Some(threads) = seen.for_certain() {
+        return Some(threads);
     }
     // They may be anybody's: those that wake a task within a moment are the target's.
     let metrics = tokio::runtime::Handle::current().metrics();
