@@ -39,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let violation = case.owed.filter(|owed| owed.cause == Cause::ClientViolation);
     let served = violation.is_some_and(|owed| refuses_illegal::went_on(case.view, owed));
-    // As for a client there is no opening to give up once it has opened on what opens nothing.
+    // A client that opened on what opens nothing has no opening left to give up.
     let opened = case.owes(|cause| cause == Cause::Handshake)
         && refuses_bad_opening::opened_all_the_same(case.view).is_some();
     out.extend(lateness::missed_release(case).filter(|_| !served && !opened));
