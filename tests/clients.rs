@@ -39,6 +39,7 @@ fn the_honest_client_keeps_every_rule() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn every_fault_of_a_client_is_caught_and_shows_nothing_that_it_does_not_declare() {
     let mut wrong = Vec::new();
     for fault in ClientFault::ALL {
@@ -247,10 +248,20 @@ async fn waits_for_three_seconds(io: Connection, app: Application) {
 }
 
 #[test]
+fn a_close_that_waits_for_ever_is_found_as_never_in_two_steps() {
+    is_found_as_never_in_two_steps_by(0..2);
+}
+
+#[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_close_that_waits_for_ever_is_found_as_never_in_two_steps_by_every_seed() {
+    is_found_as_never_in_two_steps_by(2..20);
+}
+
+fn is_found_as_never_in_two_steps_by(seeds: std::ops::Range<u64>) {
     let directory = tempfile::tempdir().expect("a directory");
     let mut scripts = BTreeSet::new();
-    for seed in 0..20 {
+    for seed in seeds {
         let suite = hangup::client_suite(waits_for_ever).named("mine").obeying(AppSteps::CLOSE);
         let suite = suite.findings_in(directory.path().join(seed.to_string())).seed(seed);
         let failure =

@@ -127,14 +127,15 @@ pub(super) fn without_masks(mut frames: &mut [u8]) {
 /// XORs `bytes` with `key`, of which `offset` bytes have been used before.
 pub(super) fn apply_mask(bytes: &mut [u8], mut key: [u8; 4], offset: usize) {
     key.rotate_left(offset % 4);
-    let mut chunks = bytes.chunks_exact_mut(4);
-    for chunk in &mut chunks {
-        for (byte, key) in chunk.iter_mut().zip(key) {
-            *byte ^= key;
-        }
+    // By words: a build for tests does not find them by itself, and a fifth of its time went here.
+    let [a, b, c, d] = key;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
     }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip(key) {
-        *byte ^= key;
+    for (index, byte) in rest.iter_mut().enumerate() {
+        *byte ^= key[index % 4];
     }
 }
 

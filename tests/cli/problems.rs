@@ -95,6 +95,7 @@ fn a_problem_in_json_is_its_headline_with_all_its_variants() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn problems_do_not_depend_on_the_number_of_jobs() {
     for options in ["", "--all-variants"] {
         let with = |jobs: u32| {

@@ -28,6 +28,7 @@ fn show_draws_the_connection_and_marks_what_breaks_the_rule() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_drawing_is_at_most_80_columns_wide() {
     let reason = "r".repeat(123);
     for script in [

@@ -26,6 +26,7 @@ fn problems_exit_with_1_and_each_is_told_with_its_shortest_script() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn targets_are_tested_once_each_and_in_the_registrys_order() {
     let names = |arguments: &str| -> Vec<String> {
         let run = Desk::new().hangup(&format!("test {arguments} --scripts 5 --format json"));

@@ -84,6 +84,7 @@ fn a_worker(supervisor: &Child) -> u32 {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_campaign_over_targets_that_kill_their_process_ends_with_a_finding_for_each() {
     let [aborts, _, eats_memory, exits] = NASTY;
     finds_each(&[aborts, eats_memory, exits], 1);
@@ -185,6 +186,7 @@ fn broken(target: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_server_that_aborts_in_one_of_ten_scripts_is_tested_to_the_end() {
     let (two, target) = report_of("nasty/aborts-on-ping", 10_000, 2);
     assert_eq!((&target["scripts"], &target["given_up"]), (&json!(10_000), &json!(false)));
@@ -218,6 +220,7 @@ fn a_server_that_stalls_in_one_of_ten_scripts_is_tested_on() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn any_number_of_workers_prints_the_same_json_and_saves_the_same_files() {
     let targets = "reference tungstenite nasty/aborts nasty/exits";
     let with = |jobs: u32| {
@@ -362,6 +365,7 @@ fn a_campaign_takes_no_more_memory_the_longer_it_lasts() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_worker_that_has_just_started_has_the_memory_that_it_was_promised() {
     let desk = Desk::new();
     for seed in 1..=6 {

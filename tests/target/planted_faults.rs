@@ -196,6 +196,7 @@ fn problems(target: &Arc<dyn Target>, seed: u64, scripts: u64) -> BTreeMap<Probl
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn two_hangs_after_one_cause_are_two_problems_from_every_seed_and_neither_becomes_the_other() {
     let target = server(&[PlantedFault::NoDeadline, PlantedFault::RoomWakesNobody]);
     let ends = Problem::of(Invariant::EndsInTime);
