@@ -422,6 +422,10 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
     draw(&case, show, seen, stop)?;
     match violation {
         Some(violation) => {
+            let others = case.unaccepted(&verdict);
+            let others = others.filter(|other| other.identity != violation.identity);
+            let others = others.map(|other| report::broken_too(other, &exchange));
+            let others: Vec<String> = others.collect();
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
             output::print(&report::finding(&repro, &finding, output::style()));
@@ -430,6 +434,9 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
                 output::print(&format!(
                     "\nwhat matters, and with which other values the problem shows too:\n\n{told}"
                 ));
+            }
+            for other in others {
+                output::line(&other);
             }
         }
         None if verdict.unproven().next().is_some() => {

@@ -513,9 +513,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     let timeline = report::timeline(&exchange, Some(violation));
     output::print(&format!("\n{}", report::with_legend(&timeline)));
     for other in verdict.violations.iter().filter(|other| other.identity != violation.identity) {
-        let rule = other.identity.invariant();
-        let sentence = report::sentence(other, &exchange);
-        output::line(&report::wrap(&format!("broken too: {rule}: {sentence}")));
+        output::line(&report::broken_too(other, &exchange));
     }
     Ok(CLEAN)
 }

@@ -150,13 +150,30 @@ fn test(reporting: &Reporting<'_>) -> Done {
     let deaths =
         probe_report::deaths(&outcome, (bounds, opening), likeliest, asked, output_file.as_deref());
     let target = report(&saved, &deaths);
-    for (identity, script) in seen {
-        if let Some(problem) = reported_as(identity, &target) {
-            let was = identity.problem();
-            output::note(&format!("script {script}: {was} turned out to be {problem}"));
+    // Of a shutdown everything is looked into.
+    for (identity, script) in seen.into_iter().filter(|_| probe.stop.is_none()) {
+        if let Some(what) = what_became_of(identity, &outcome, &target) {
+            output::note(&format!("script {script}: {} {what}", identity.problem()));
         }
     }
     Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))
+}
+
+/// What is to be said of a problem that was printed when it was first seen, and that the report does not
+/// name.
+fn what_became_of(
+    seen: Identity,
+    outcome: &ProbeOutcome,
+    target: &TargetReport,
+) -> Option<String> {
+    if target.problems().iter().any(|report| report.problem == seen.problem()) {
+        return None;
+    }
+    let Some(identity) = outcome.came_to(seen) else {
+        return Some("could not be told in time: its scripts count as not judged".to_owned());
+    };
+    let problem = reported_as(seen, target).or_else(|| reported_as(identity, target))?;
+    Some(format!("turned out to be {problem}"))
 }
 
 /// The problem that took in what was seen as another one: what a connection comes to is known once it was
@@ -169,8 +186,7 @@ fn reported_as(seen: Identity, target: &TargetReport) -> Option<Problem> {
         own.holds(seen.problem()) == report.problem
             || variants.any(|variant| seen.same_problem_at_the_deadline(variant))
     });
-    let is_itself = problems.iter().any(|report| report.problem == seen.problem());
-    took_in.filter(|_| !is_itself).map(|report| report.problem)
+    took_in.map(|report| report.problem)
 }
 
 /// Where the report goes.

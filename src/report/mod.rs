@@ -71,6 +71,8 @@ pub use markdown::markdown;
 pub use quotes::quote;
 pub(crate) use reach::no_effect;
 pub use scene::Scene;
+#[cfg(feature = "cli")]
+pub use sentence::broken_too;
 pub use sentence::sentence;
 pub use text::{
     Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,

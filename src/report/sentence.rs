@@ -4,6 +4,13 @@ use crate::exchange::{Exchange, Time};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Symptom, Violation};
 use crate::wire::Role;
 
+/// A line about another violation of a play whose first one was told of at length.
+#[cfg(feature = "cli")]
+pub fn broken_too(violation: &Violation, exchange: &Exchange) -> String {
+    let rule = violation.identity.invariant();
+    super::wrap(&format!("broken too: {rule}: {}", sentence(violation, exchange)))
+}
+
 /// Says in a few plain sentences what a violation is: first what the server was doing. The exchange says which end is the
 /// server.
 pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {

@@ -139,8 +139,10 @@ impl Probe {
         outcome.idle =
             idle.filter(|_| !outcome.deaths.died).map_or_else(IdleEnd::default, |it| it.seen());
         for Candidate { finding, key, state, .. } in &candidates {
+            let identity = finding.violation.identity;
+            outcome.became.insert(*key, identity);
             if *state != CandidateState::Accepted {
-                outcome.sightings.rename(*key, finding.violation.identity);
+                outcome.sightings.rename(*key, identity);
             }
         }
         let is_left = |one: &Candidate| {

@@ -4,8 +4,9 @@ use super::finding::ProbeFinding;
 use crate::exchange::{Death, Event, Exchange, HeldAfter, What};
 use crate::finding::problem::Sightings;
 use crate::run::real_time::{IdleEnd, ServerDeath};
-use crate::verdict::Reason;
+use crate::verdict::{Identity, Reason};
 use crate::view::View;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The outcome of a probe.
@@ -18,6 +19,9 @@ pub struct ProbeOutcome {
     /// How often each variant of a problem was seen, those included that are dismissed, and those
     /// that are accepted.
     pub sightings: Sightings,
+    /// What each identity that a campaign counted came to, once it was looked into. One that is missing
+    /// had no time for that: its scripts are among `unjudged`.
+    pub became: BTreeMap<Identity, Identity>,
     /// Scripts that broke a rule while our own process was late, again and again, or beside
     /// many others and never again: not judged.
     pub unjudged: u64,
@@ -43,6 +47,13 @@ pub struct ProbeOutcome {
 }
 
 impl ProbeOutcome {
+    /// What it came to that this was seen, once it was looked into: `None` where nothing could be
+    /// decided in time.
+    pub fn came_to(&self, seen: Identity) -> Option<Identity> {
+        let counted = |(key, _): &(&Identity, &Identity)| key.same_at_the_deadline(seen);
+        self.became.iter().find(counted).map(|(_, became)| *became)
+    }
+
     /// Whether something showed beside many others, and never again, of a server that can still be
     /// asked.
     pub(super) fn seems_overloaded(&self) -> bool {
