@@ -36,7 +36,7 @@ pub(crate) enum Says {
     /// In code, of a suite or a target.
     InCode,
     /// As options of the command line, for a URL.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "tcp")]
     AsOptions,
 }
 
@@ -183,7 +183,7 @@ fn why(status: u16, head: &[u8], says: Says) -> String {
             "`.header(\"Authorization\", \"...\")`, or `\"Cookie\"`, or `\"Origin\"`",
             "`.subprotocol(\"NAME\")` or `.header(\"NAME\", \"VALUE\")`",
         ),
-        #[cfg(feature = "cli")]
+        #[cfg(feature = "tcp")]
         Says::AsOptions => (
             "another path in the URL",
             "--header 'Origin: ...', 'Authorization: ...' or 'Cookie: ...'",
@@ -194,7 +194,7 @@ fn why(status: u16, head: &[u8], says: Says) -> String {
         200..=299 => format!("A web server without a WebSocket on this path: try {path}"),
         300..=399 => match (header(head, "location"), says) {
             (Some(place), Says::InCode) => format!("It redirects to {place}: try {path}"),
-            #[cfg(feature = "cli")]
+            #[cfg(feature = "tcp")]
             (Some(place), Says::AsOptions) => {
                 format!("It redirects to {place}: probe that URL")
             }

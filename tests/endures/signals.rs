@@ -298,14 +298,22 @@ fn shrinking_that_is_stopped_saves_the_smallest_script_so_far() {
     let folder = folder();
     let script = "upgrade\ntext \"a\"\nping\nwait 1s\nfirst 1 byte of close\nwait 2s\nfin\n";
     std::fs::write(folder.path().join("long.script"), script).expect("written");
-    let mut child = start(folder.path(), "shrink long.script --target nasty/polls-for-ever");
-    until_it_listens(&mut child);
-    sleep(millis(3000));
-    assert_eq!(child.try_wait().expect("a status"), None, "it ended by itself");
-    let at = Instant::now();
-    assert!(signal(child.id(), "-TERM"));
-    let run = Run::of(child);
-    assert!(at.elapsed() < LIMIT, "{:?}: {run:?}", at.elapsed());
+    let stopped_after = |wait| {
+        let mut child = start(folder.path(), "shrink long.script --target nasty/polls-for-ever");
+        until_it_listens(&mut child);
+        sleep(wait);
+        assert_eq!(child.try_wait().expect("a status"), None, "it ended by itself");
+        let at = Instant::now();
+        assert!(signal(child.id(), "-TERM"));
+        let run = Run::of(child);
+        assert!(at.elapsed() < LIMIT, "{:?}: {run:?}", at.elapsed());
+        run
+    };
+    let mut run = stopped_after(millis(3000));
+    if run.code == Some(2) {
+        // A busy machine had not even played the script itself.
+        run = stopped_after(millis(10_000));
+    }
     assert!(run.code == Some(1) && run.err.contains("interrupted (SIGTERM)"), "{run:?}");
     let saved = run.err.trim().rsplit("saved as ").next().expect("a path");
     let text = std::fs::read_to_string(folder.path().join(saved)).expect("a file");

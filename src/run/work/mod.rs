@@ -41,9 +41,10 @@ const PERHAPS: f64 = 2.2;
 /// How often a play is repeated before growth is believed to be small.
 const AGAIN: u32 = 2;
 
-/// How often each size is played in turn, at least and at most.
+/// How often each size is played in turn, at least, at most, and before it is given up.
 const ROUNDS: usize = 3;
-const MOST_ROUNDS: usize = 9;
+const MOST_ROUNDS: usize = 12;
+const ROUNDS_OF_DOUBT: usize = 6;
 
 /// Plays a script and says how much of the processor's time that took; `None` where nobody can
 /// say, or the target did not survive it.
@@ -62,8 +63,9 @@ pub(crate) fn look<E>(script: WorkScript, time: &mut TimeScript<'_, E>) -> Resul
     while let Some(script) = next {
         let Some(took) = time(&script.script())? else { return Ok(None) };
         let enough = before.is_some() && took >= SEEN_ENOUGH;
+        let is_last = enough || took >= WORTH_A_LOOK && script.doubled().is_none();
         let mut growth = before.map_or(0.0, |before| ratio(took, before));
-        if enough && growth < SUSPICIOUS {
+        if is_last && growth < SUSPICIOUS {
             // Something may have made the play before it slower. It is the last word on it: again.
             growth = growth.max(ratio(took, least(script, 2, AGAIN, time)?));
         }
@@ -133,7 +135,7 @@ fn measure<E>(largest: WorkScript, time: &mut TimeScript<'_, E>) -> Result<Optio
             point.took = point.took.min(took);
         }
         let hopeless = work.growth().any(|growth| growth < PERHAPS);
-        if round >= ROUNDS && (is_out_of_proportion(&work) || hopeless) {
+        if round >= ROUNDS && is_out_of_proportion(&work) || round >= ROUNDS_OF_DOUBT && hopeless {
             break;
         }
     }
