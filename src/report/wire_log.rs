@@ -9,7 +9,7 @@ use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Role, handshake};
 use std::fmt::Write as _;
-use std::iter;
+use std::{iter, mem};
 
 /// How wide a line is, in columns.
 const WIDTH: usize = 80;
@@ -91,8 +91,18 @@ fn lines_of(exchange: &Exchange, connection: ConnectionId) -> Vec<(usize, WireLi
         Direction::new(true, exchange.subject.other(), &bytes.to_subject, iter::empty());
     let mut to_actor = Direction::new(false, exchange.subject, &bytes.to_actor, gaps);
     let mut out = Vec::new();
+    let mut has_fin = false;
     for (index, event) in events() {
         let is_actors = event.end == End::Actor;
+        let is_fin = match event.what {
+            What::Shut => true,
+            What::ReadEnd => is_actors && !exchange.both_ends,
+            _ => false,
+        };
+        // Over TCP the kernel may have told of it before the client read it.
+        if is_fin && mem::replace(&mut has_fin, true) {
+            continue;
+        }
         // Where both ends were seen, what a server wrote is shown when it wrote it.
         let lines = match event.what {
             What::Arrived { bytes } => to_subject.take(bytes),
@@ -101,9 +111,8 @@ fn lines_of(exchange: &Exchange, connection: ConnectionId) -> Vec<(usize, WireLi
             What::Discarded { bytes } => to_actor.says(&not_kept(bytes)),
             What::FinArrived => to_subject.says("FIN"),
             What::ResetArrived => to_subject.says("RST"),
-            What::ReadEnd if is_actors && !exchange.both_ends => to_actor.says("FIN"),
+            What::ReadEnd | What::Shut if is_fin => to_actor.says("FIN"),
             What::ReadReset if is_actors && !exchange.both_ends => to_actor.says("RST"),
-            What::Shut => to_actor.says("FIN"),
             What::Dropped { reset: true } => to_actor.says("RST"),
             _ => Vec::new(),
         };

@@ -38,6 +38,9 @@ const CLEAR: Duration = Duration::from_millis(100);
 const SUSPICIOUS: f64 = 2.5;
 const PERHAPS: f64 = 2.2;
 
+/// With so many of the plays before one is compared.
+const LOOKS_BACK: u32 = 3;
+
 /// How often a play is repeated before growth is believed to be small.
 const AGAIN: u32 = 2;
 
@@ -58,14 +61,13 @@ pub(crate) fn time(target: &Arc<dyn Target>, bounds: &Bounds, script: &Script) -
 /// Looks for work out of proportion in what is delivered as in `script`, from few bytes on: the
 /// figures that show it.
 pub(crate) fn look<E>(script: WorkScript, time: &mut TimeScript<'_, E>) -> Result<Option<Work>, E> {
-    let mut before: Option<Duration> = None;
+    let mut before: Vec<Duration> = Vec::new();
     let mut next = Some(script.smaller());
     while let Some(script) = next {
         let Some(took) = time(&script.script())? else { return Ok(None) };
-        let enough = before.is_some() && took >= SEEN_ENOUGH;
-        let is_last = enough || took >= WORTH_A_LOOK && script.doubled().is_none();
-        let mut growth = before.map_or(0.0, |before| ratio(took, before));
-        if is_last && growth < SUSPICIOUS {
+        let enough = !before.is_empty() && took >= SEEN_ENOUGH;
+        let mut growth = a_doubling(&before, took);
+        if enough && growth < SUSPICIOUS {
             // Something may have made the play before it slower. It is the last word on it: again.
             growth = growth.max(ratio(took, least(script, 2, AGAIN, time)?));
         }
@@ -75,13 +77,22 @@ pub(crate) fn look<E>(script: WorkScript, time: &mut TimeScript<'_, E>) -> Resul
                 return clearer(script, work, time).map(Some);
             }
         }
-        if took >= LONGEST && before.is_some() || enough && growth < PERHAPS {
+        if took >= LONGEST && !before.is_empty() || enough && growth < PERHAPS {
             return Ok(None);
         }
-        before = Some(took);
+        before.push(took);
         next = script.doubled();
     }
     Ok(None)
+}
+
+/// The most that each doubling of the bytes can have made it grow since one of the plays before:
+/// something else may have made one of them slower.
+fn a_doubling(before: &[Duration], took: Duration) -> f64 {
+    let since = before.iter().rev().zip(1..=LOOKS_BACK);
+    since
+        .map(|(before, doublings)| ratio(took, *before).powf(1.0 / f64::from(doublings)))
+        .fold(0.0, f64::max)
 }
 
 /// The least time of so many plays with a part of the bytes.
