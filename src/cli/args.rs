@@ -22,13 +22,13 @@ pub(super) const MEMORY_MIB: u32 = 256;
 ///
 /// Plays random scripts of a misbehaving client against a server, in virtual time;
 /// judges whether every connection closes by RFC 6455 and within the time that the server
-/// promises; shrinks a failing script to the shortest one and saves it.
+/// is allowed; shrinks a failing script to the shortest one and saves it.
 ///
 /// `hangup explain` lists the rules and words that it explains, `hangup explain notation` says how
 /// scripts are written.
 ///
 /// Exit codes: 0 clean; 1 problems, or an accepted deviation (a problem that a target is known for:
-/// `hangup targets` lists them) that never occurs, or occurs far more often than the target states;
+/// `hangup targets` lists them) that never occurs, or occurs far more often than the target expects;
 /// 2 hangup could not test, or could not write a report.
 ///
 /// Ctrl-C, SIGTERM and SIGHUP stop a run: it saves and reports what it has found. A second one, half a
@@ -74,7 +74,11 @@ pub(super) enum Command {
     Replay(Replay),
     /// Shrink a saved finding or a script to its minimum, and save it in hangup-findings/.
     ///
-    /// A file of that name that is about another script stays, and the new one gets a number.
+    /// If another file of that name is there (another script, or the same one with another runtime-seed),
+    /// it stays, and the new one gets a number. The file that is shrunk is replaced if it has that name.
+    ///
+    /// Exit codes: 1 where it shrank a script that breaks a rule; 0 where the script breaks none; 2 where
+    /// it could not play it.
     Shrink(Anywhere),
     /// Play a saved finding or a script, and draw the timeline with the verdict.
     ///
@@ -149,7 +153,7 @@ pub(super) struct Test {
     /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
-    /// Print each accepted deviation with its reason, and in how many scripts the target states it.
+    /// Print each accepted deviation with its reason, and in how many scripts the target expects it.
     #[arg(long)]
     pub verbose: bool,
     /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
@@ -200,8 +204,8 @@ pub(super) enum RunFormat {
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file))]
 pub(super) struct Probe {
-    /// The server: ws://HOST:PORT/PATH or wss://.. With --run {port} stands for a free port, and
-    /// ws://127.0.0.1:{port}/ is the default.
+    /// The server: ws://HOST:PORT/PATH or wss://.. With --run, `{port}` in the URL stands for a free
+    /// port, and the default is ws://127.0.0.1:{port}/.
     #[arg(required_unless_present = "run")]
     pub url: Option<String>,
     #[command(flatten)]
@@ -218,8 +222,8 @@ pub(super) struct Probe {
     /// How many scripts to play.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
-    /// How many connections at once. The run takes no longer than so many scripts need, and the time to
-    /// look into what they show: 400 scripts at 256 at once take at most 10 x (bound + horizon) + 10 s.
+    /// How many connections hangup opens at once. More make the run shorter: 400 scripts with 256 at once
+    /// take at most 10 x (bound + horizon) + 10 s, shrinking and confirming included.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub concurrency: u32,
     /// How many new connections a second.
@@ -235,15 +239,16 @@ pub(super) struct Probe {
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file), mut_arg("shutdown_within", |arg| arg.hide(true)))]
 pub(super) struct Listen {
-    /// A shell command whose program connects to the URL that replaces {url} in it, and that is in URL in
-    /// its environment; keeps the connection; and ends once the server has ended it.
+    /// A shell command: {url} in it, and the environment variable URL, hold the address. The program
+    /// connects to it, keeps the connection open, and exits when the server has ended it.
     #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes", "browser"])]
     pub run: Option<String>,
-    /// The same of a program that closes the connection as soon as it is open, and ends when its close
-    /// has returned.
+    /// A command as for --run. The program closes the connection as soon as it is open, and exits when
+    /// its close has returned.
     #[arg(long, value_name = "COMMAND")]
     pub closes: Option<String>,
-    /// The same of a program that echoes each message.
+    /// A command as for --run. The program echoes each message, and exits when the server has ended the
+    /// connection.
     #[arg(long, value_name = "COMMAND")]
     pub echoes: Option<String>,
     /// Test a browser instead: open the page whose URL is printed in it, within five minutes. The page
@@ -297,7 +302,8 @@ pub(super) struct Campaign {
     #[command(flatten)]
     pub promises: Promises,
     /// How long hangup watches one connection of each finding that is still open at the horizon,
-    /// from the same event on; at least the horizon. The run does not end before.
+    /// from the same event on; at least the horizon. If there is such a connection, the run does not
+    /// end before this time is over.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub watch: Millis,
     /// A file of known problems: hangup reports them as accepted, and they do not change the exit
@@ -523,8 +529,8 @@ impl Reach {
 pub(super) struct Anywhere {
     #[command(flatten)]
     pub file: File,
-    /// A running server to play it against, over real TCP. With --run {port} stands for a free port,
-    /// and ws://127.0.0.1:{port}/ is the default.
+    /// A running server to play it against, over real TCP. With --run, `{port}` in the URL stands for a
+    /// free port, and the default is ws://127.0.0.1:{port}/.
     #[arg(long, conflicts_with = "target")]
     pub url: Option<String>,
     /// A browser to play a client's file against: open the page whose URL is printed in it.

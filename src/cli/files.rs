@@ -382,7 +382,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         output::line(&report::wrap(&format!(
             "{name} ({version}), as it was seen when it was saved"
         )));
-        output::print(&report::saved(repro, output::style()));
+        output::print(&report::saved(repro, None, output::style()));
         match report::as_seen(repro) {
             Some(seen) => output::print(&seen),
             None => output::note(&report::wrap(
@@ -424,7 +424,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         Some(violation) => {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
-            output::print(&report::finding(&repro, &finding, output::style()));
+            output::print(&report::finding(&repro, &finding, &case.target.bounds(), output::style()));
             if let Some(matters) = matters {
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!(

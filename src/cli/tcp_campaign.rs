@@ -153,7 +153,10 @@ fn test(reporting: &Reporting<'_>) -> Done {
     for (identity, script) in seen {
         if let Some(problem) = reported_as(identity, &target) {
             let was = identity.problem();
-            output::note(&format!("script {script}: {was} turned out to be {problem}"));
+            output::note(&format!(
+                "script {script}: the first report was {was}; its shortest script, played again and \
+                 watched to the end, shows {problem}"
+            ));
         }
     }
     Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))

@@ -389,7 +389,7 @@ mod tests {
             ),
             "{said}"
         );
-        assert!(said.contains("of 20,000 scripts (18 %); its stated rate is 1.8 %."), "{said}");
+        assert!(said.contains("of 20,000 scripts (18 %); the target expects 1.8 %."), "{said}");
         assert_eq!(json(&jumped)["jumps"][0]["expected_rate"], 0.018);
         let only_should = fires(10.0, 0);
         assert!(jumps(&only_should) == 1 && !only_should.report().has_jumped());

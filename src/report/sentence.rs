@@ -56,8 +56,11 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
             .map_or_else(String::new, |doing| format!(": it {doing}")),
     };
     let became = match (violation.identity.invariant(), violation.ending) {
-        (Invariant::ShutsDownInTime, Ending::Open(at)) => {
-            format!("does not shut down{doing}: it still ran at {at}, when hangup stopped watching")
+        (_, Ending::Open(at)) => {
+            let lasted = Time(at.0.saturating_sub(owed.since.0));
+            let since = named_since(owed.cause, role);
+            let still = promise.still;
+            format!("does not {}{doing}; {still} {lasted} after {since}", promise.verb)
         }
         (_, ending) => format!("{}{doing}", promise.became(ending, owed.deadline)),
     };
@@ -93,35 +96,52 @@ fn since(owed: Owed, role: Role) -> String {
     }
 }
 
+/// The event since when a subject has time, as a noun.
+fn named_since(cause: Cause, role: Role) -> String {
+    match cause {
+        Cause::Handshake => match role {
+            Role::Server => "it accepted the connection".to_owned(),
+            Role::Client => "it was connected".to_owned(),
+        },
+        Cause::OwnClose => "its own Close".to_owned(),
+        Cause::AppClose => "its application's close".to_owned(),
+        Cause::Idle => "the last complete frame".to_owned(),
+        Cause::Shutdown => "it was told to".to_owned(),
+        Cause::ClientClose | Cause::ClientViolation | Cause::ClientFin | Cause::ClientReset => {
+            cause.named(role).into_owned()
+        }
+    }
+}
+
 /// What a subject has to do by the deadline, in the forms that sentences need.
 struct Promise {
     /// It has to `end the connection`.
     verb: &'static str,
     /// It never `ends the connection`.
     verbs: &'static str,
-    /// It had not `ended the connection`.
-    done: &'static str,
+    /// When hangup stopped watching it was `still open`.
+    still: &'static str,
 }
 
 impl Promise {
     const fn of(rule: Invariant) -> Self {
         match rule {
             Invariant::ReleasesInTime => {
-                let done = "released the socket";
-                Self { verb: "release the socket", verbs: "releases the socket", done }
+                let still = "it still held the socket";
+                Self { verb: "release the socket", verbs: "releases the socket", still }
             }
             Invariant::ShutsDownInTime => {
-                Self { verb: "shut down", verbs: "shuts down", done: "shut down" }
+                Self { verb: "shut down", verbs: "shuts down", still: "it still ran" }
             }
             _ => {
-                let done = "ended the connection";
-                Self { verb: "end the connection", verbs: "ends the connection", done }
+                let still = "still open";
+                Self { verb: "end the connection", verbs: "ends the connection", still }
             }
         }
     }
 
     fn became(&self, ending: Ending, deadline: Time) -> String {
-        let Self { verb, verbs, done } = self;
+        let Self { verb, verbs, .. } = self;
         match ending {
             Ending::InTime => format!("{verbs} in time"),
             Ending::Late(at) => {
@@ -129,8 +149,9 @@ impl Promise {
                 format!("{verbs} {late} late, at {at}")
             }
             Ending::Never => format!("never {verbs}"),
-            Ending::Ticking(_) | Ending::Spinning(_) => format!("does not {verb}"),
-            Ending::Open(at) => format!("had not {done} by {at}, when hangup stopped watching"),
+            Ending::Ticking(_) | Ending::Spinning(_) | Ending::Open(_) => {
+                format!("does not {verb}")
+            }
             Ending::Unproven(_) => format!("may not {verb}"),
         }
     }

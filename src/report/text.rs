@@ -6,12 +6,13 @@ use super::model::{
     Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
     ReplayReport, ReplayResult, Summary, TargetReport,
 };
-use super::promise::{Overdue, bound};
+use super::promise::{Overdue, bound, bound_of_finding};
 use super::reach::{no_effect, reach};
-use super::table::{is_about_time, table};
+use super::table::table;
 use super::timeline::{Timeline, clip};
 use super::whole_server::{idle_client, told_to_shut_down};
 use super::work::figures;
+use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::share::Share;
@@ -109,7 +110,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         indented(&mut text, "  ", &style.wrap(&format!("{accepted} accepted, see --verbose"), 2));
     }
     let mut bounds: Vec<String> =
-        problems.iter().filter_map(|problem| bound(&problem.headline.repro)).collect();
+        problems.iter().filter_map(|problem| bound_of_finding(problem.headline)).collect();
     let mut told = BTreeSet::new();
     bounds.retain(|bound| told.insert(bound.clone()));
     for bound in bounds {
@@ -125,6 +126,9 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
     }
     if let HowPlayed::OverTcp(OverTcp { seconds, .. }) = &report.played {
+        if !problems.is_empty() {
+            let _ = writeln!(text, "\n{}", style.wrap(LEVELS, 0));
+        }
         let problems = count(problems.len(), "problem");
         let _ = writeln!(text, "\n{problems} in {scripts} scripts in {seconds:.1} s");
     }
@@ -147,11 +151,14 @@ fn problem(
     }
     let finding = problem.headline;
     indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
+    if let Some(levels) = problem.why_levels() {
+        indented(out, "     ", &style.wrap(&levels, 5));
+    }
     if let Some(measured) = &finding.measured {
         indented(out, "     ", &style.wrap(&self::measured(measured), 5));
     }
-    if let Some(overdue) = Overdue::of(finding) {
-        indented(out, "     ", &style.wrap(&overdue.sentence(), 5));
+    if let Some(overdue) = Overdue::of(finding).and_then(Overdue::sentence) {
+        indented(out, "     ", &style.wrap(&overdue, 5));
     }
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
@@ -169,6 +176,10 @@ fn problem(
 fn measured(figures: &str) -> String {
     format!("Measured: {figures}.")
 }
+
+/// What the levels mean: said once below problems.
+pub const LEVELS: &str = "must: RFC 6455 demands it (MUST). should: RFC 6455 recommends it (SHOULD), or says \
+                          nothing, and hangup asks for it.";
 
 /// A problem in a line: `ends-in-time (should): waits to read, with no timer running`.
 pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
@@ -189,7 +200,7 @@ pub(super) fn headline_of(problem: Problem, level: &str) -> String {
 pub fn first_seen(violation: &Violation, script: u64, after: Duration, style: Style) -> String {
     let headline = headline_of(violation.identity.problem(), violation.level.id());
     let after = after.as_secs_f64();
-    style.wrap(&format!("{after:.1} s, unconfirmed, script {script}: {headline}"), 0)
+    style.wrap(&format!("after {after:.1} s, not confirmed yet, script {script}: {headline}"), 0)
 }
 
 /// How often a problem showed in so many scripts, and a table of how each variant ended.
@@ -197,14 +208,7 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     let mut out = String::new();
     if let Some(first) = problem.first_script {
         let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
-        let actor = problem.headline.repro.role.other().word();
-        let table = problem.variants.iter().any(|variant| is_about_time(variant)).then(|| {
-            format!(
-                " How the connection ended, by cause (rows) and by what the {actor} did (columns):"
-            )
-        });
-        let table = table.unwrap_or_default();
-        let text = format!("seen in {shown}, first in script {first}.{table}");
+        let text = format!("seen in {shown}, first in script {first}.");
         let _ = writeln!(out, "{}", wrap_to(&text, width));
     }
     out + &table(problem.problem, &problem.variants, width)
@@ -273,11 +277,15 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
     let wrapped = |text: &str| style.wrap(text, 2);
     let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {
-        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, rate, .. }, fired) => {
+        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, rate, .. }, fired, played) => {
             let rule = pattern.invariant();
-            let stated = rate.map(|rate| format!(" (stated: {} of all)", percent(rate)));
-            let stated = stated.unwrap_or_default();
-            let accepted = format!("accepted, {}{stated}: {rule}: {reason}.", scripts(fired));
+            let expects = rate.map(|rate| format!("; the target expects {}", percent(rate)));
+            let share = percent(Share { shown: fired, scripts: played }.rate());
+            let accepted = format!(
+                "accepted: {rule}: {reason}. Seen in {} ({share}{}).",
+                scripts(fired),
+                expects.unwrap_or_default()
+            );
             vec![wrapped(&accepted), wrapped(&format!("RFC 6455 {rfc}"))]
         }
         Remark::Stale(deviation, scripts) => {
@@ -287,7 +295,7 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         }
         Remark::AcceptedKnown(identity, fired, listed) => {
             let rare = if listed { "" } else { "; not in the baseline, which has this problem" };
-            vec![wrapped(&format!("accepted, {}: {identity}{rare}", scripts(fired)))]
+            vec![wrapped(&format!("accepted: {identity}, seen in {}{rare}", scripts(fired)))]
         }
         Remark::Jump(jump) => {
             // As of what is stale.
@@ -337,14 +345,15 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         Remark::Shutdowns(shutdowns) => vec![wrapped(&told_to_shut_down(shutdowns))],
         Remark::Held(held) => vec![holdings_chart::chart(held)],
         Remark::Refused(refused) => vec![wrapped(&format!(
-            "{} of the opening requests were not answered with 101: too many at once, or too \
-             fast? --concurrency, --rate",
+            "{} of the opening requests were not answered with 101. If they were too many at once, \
+             or too fast, try a smaller --concurrency or --rate.",
             thousands(refused)
         ))],
-        Remark::Unjudged(unjudged) => vec![wrapped(&format!(
-            "{} not judged: this machine, or the {word}, was too busy to keep the time; \
-             --concurrency, --slack",
-            count(unjudged as usize, "script")
+        Remark::Unjudged(unjudged, scripts) => vec![wrapped(&format!(
+            "{} of the {} are not judged: this machine, or the {word}, was too busy to keep the \
+             time. Try a smaller --concurrency or a larger --slack.",
+            thousands(unjudged),
+            count(scripts as usize, "script")
         ))],
         Remark::Deaths(deaths) => {
             // A command is no text: it is pasted as one line.
@@ -405,7 +414,7 @@ fn over_tcp(target: &str, style: Style) -> [String; 2] {
 /// What showed once and is no finding, and why not.
 fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let is_judged = !matches!(why, Reason::NotRepeated { .. });
-    let verdict = if is_judged { "no finding" } else { "not judged" };
+    let verdict = if is_judged { "no finding" } else { "Not counted as a problem" };
     let why = match why {
         Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
             "the server does the same when the client does not send that".to_owned()
@@ -415,15 +424,21 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
             format!("{excuses}; in a replay without that, the server keeps the rule")
         }
         Reason::NotRepeated { plays } => format!(
-            "it showed beside many others, and in none of {plays} replays beside few; too much at \
-             once? --concurrency"
+            "It showed while many connections were open, and not in {} with few. Try a smaller \
+             --concurrency.",
+            count(plays as usize, "replay")
         ),
         Reason::Excuse(excuse) => excuse.to_string(),
     };
     let why = name_ends(&why, Some(finding.repro.role));
     let path = finding.path.as_deref();
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
-    format!("{verdict}: {}: {why}{path}", headline(&finding.repro))
+    let headline = headline(&finding.repro);
+    if is_judged {
+        format!("{verdict}: {headline}: {why}{path}")
+    } else {
+        format!("{verdict}: {headline}. {why}{path}")
+    }
 }
 
 /// How many problems the end of a run lists: they fit on a screen with the first one's sentence.
@@ -496,30 +511,34 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
         thousands(scripts),
         thousands(scripts_per_second as u64),
     );
-    format!("\n{}", style.wrap(&line, 0))
+    let levels = if problems.iter().all(|found| *found == 0) {
+        String::new()
+    } else {
+        format!("\n{}\n", style.wrap(LEVELS, 0))
+    };
+    format!("{levels}\n{}", style.wrap(&line, 0))
 }
 
 /// What a replay showed.
 pub fn replay(report: &ReplayReport, style: Style) -> String {
     let (paint, word) = match report.result {
-        ReplayResult::Reproduced => (Paint::Red, "reproduced"),
-        ReplayResult::Dismissed => (Paint::Green, "no finding"),
-        ReplayResult::Fixed if report.saved.is_none() => (Paint::Green, "clean"),
-        ReplayResult::Fixed => (Paint::Green, "fixed"),
-        ReplayResult::Different => (Paint::Yellow, "different"),
-        ReplayResult::Unproven => (Paint::Yellow, "not judged"),
+        ReplayResult::Reproduced if report.saved.is_none() => (Paint::Red, "breaks a rule on"),
+        ReplayResult::Reproduced => (Paint::Red, "reproduced on"),
+        ReplayResult::Dismissed => (Paint::Green, "no finding on"),
+        ReplayResult::Fixed if report.saved.is_none() => (Paint::Green, "breaks no rule on"),
+        ReplayResult::Fixed if report.is_elsewhere => (Paint::Green, "not shown by"),
+        ReplayResult::Fixed => (Paint::Green, "fixed on"),
+        ReplayResult::Different => (Paint::Yellow, "different on"),
+        ReplayResult::Unproven => (Paint::Yellow, "not judged on"),
     };
     let word = style.paint(Paint::Bold, &style.paint(paint, word));
-    let mut text = format!("{word} on {}\n", report.on);
+    let mut text = format!("{word} {}\n", report.on);
     let mut say = |line: &str| {
         let _ = writeln!(text, "{}", style.wrap(line, 0));
     };
     match &report.saved {
         Some(saved) if report.result != ReplayResult::Reproduced => {
             say(&format!("The saved finding: {saved}"));
-        }
-        None if report.result == ReplayResult::Fixed => {
-            say(&format!("the {} breaks no rule", report.subject.word()));
         }
         _ => {}
     }
@@ -565,8 +584,8 @@ pub fn headline(repro: &Repro) -> String {
 }
 
 /// The whole report of one finding: sentence, script, timeline.
-pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
-    let mut out = saved(repro, style);
+pub fn finding(repro: &Repro, finding: &Finding, stated: &Bounds, style: Style) -> String {
+    let mut out = saved(repro, Some(stated), style);
     if let Some(work) = &finding.exchange.work {
         let _ = writeln!(out, "\n{}", style.wrap(&measured(&figures(work)), 0));
     }
@@ -587,16 +606,23 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
 
 /// A timeline, and below it what its marks say, where it has some.
 pub fn with_legend(timeline: &str) -> String {
-    let is_marked = timeline.lines().any(|line| line.starts_with('!'));
-    let legend = if is_marked { "\n(!: the verdict rests on this line)\n" } else { "" };
-    format!("{timeline}{legend}")
+    let mut out = timeline.to_owned();
+    let mut say = |is_there: bool, legend: &str| {
+        if is_there {
+            let gap = if out.ends_with(")\n") { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}({legend})");
+        }
+    };
+    say(timeline.lines().any(|line| line.starts_with('!')), "!: the verdict rests on this line");
+    say(timeline.contains("x - "), "x - - -: sent, and the other end did not read it");
+    out
 }
 
 /// What a repro tells by itself: headline, sentence, script.
-pub fn saved(repro: &Repro, style: Style) -> String {
+pub fn saved(repro: &Repro, stated: Option<&Bounds>, style: Style) -> String {
     let (headline, sentence) = (style.wrap(&headline(repro), 0), style.wrap(&repro.sentence, 0));
     let mut out = format!("{headline}\n{sentence}\n");
-    if let Some(bound) = bound(repro) {
+    if let Some(bound) = bound(repro, stated) {
         let _ = writeln!(out, "{}", style.wrap(&bound, 0));
     }
     let steps = repro.script.steps.len();
@@ -649,7 +675,7 @@ pub fn jump(jump: &Jump) -> String {
     let Jump { pattern, level, now, before } = jump;
     let (before, advice) = match before {
         Before::Stated(rate) => (
-            format!("its stated rate is {}", percent(*rate)),
+            format!("the target expects {}", percent(*rate)),
             "Take it out of the target's deviations to see what it hides, or state the new rate.",
         ),
         Before::Counted(share) => (

@@ -1,7 +1,7 @@
 //! Servers under test: the trait, the connection they serve, the registry.
 //!
 //! A target sees a byte stream and the commands to its application, and never
-//! the script. It declares what it promises ([`Bounds`]), which commands it obeys
+//! the script. It declares how long it may take ([`Bounds`]), which commands it obeys
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
 #[doc(hidden)]
@@ -72,7 +72,7 @@ pub trait Target: Send + Sync {
     /// One sentence: what this server does.
     fn about(&self) -> &str;
 
-    /// What it promises. Default: to close within 5 s.
+    /// How long it may take. Default: to close within 5 s.
     fn bounds(&self) -> Bounds {
         Bounds::default()
     }

@@ -69,7 +69,7 @@ words! {
         ReleasesInTime = "releases-in-time",
         /// An unfinished opening does not hold a connection.
         HandshakeInTime = "handshake-in-time",
-        /// A silent client does not hold a connection, where that is promised.
+        /// A silent client does not hold a connection, where a bound is set for that.
         IdleInTime = "idle-in-time",
         /// A Close gets a Close.
         AnswersClose = "answers-close",

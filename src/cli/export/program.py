@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A connection that a WebSocket server did not close as it must.
+"""A WebSocket server that breaks a rule of closing.
 
 @HEADLINE@
 
@@ -30,9 +30,11 @@ def cannot(why):
 
 
 @REACH@
-# The server's promise, in seconds, and what real time gets on top.
+# The time that the server is allowed, in seconds, and what real time gets on top.
 BOUND, SLACK = @BOUND@, @SLACK@
 QUESTION, CAUSE = @QUESTION@, @CAUSE@
+# What obliges the server, for people.
+SINCE = @SINCE@
 # What exactly was seen.
 SYMPTOM = @SYMPTOM@
 # Where in what the client sends behind its request the byte stands that obliges the
@@ -331,8 +333,9 @@ def broken(client):
                              "did not close it, or the client's bytes did not get there")
         if ended and client.ended_at <= since + BOUND + SLACK:
             return ""
-        how = "it ended at %.3f s" % client.ended_at if ended else "it is open at %.3f s" % client.now()
-        return "owed since %.3f s, due at %.3f s: %s" % (since, since + BOUND, how)
+        how = "it ended it at %.3f s" % client.ended_at if ended else "it is still open at %.3f s" % client.now()
+        return ("the server had to end the connection by %.3f s (%s at %.3f s); %s"
+                % (since + BOUND, SINCE, since, how))
     if QUESTION == "answers Close":
         if closes:
             return ""

@@ -18,11 +18,11 @@ pub(super) const RULE: Rule = Rule {
     explains: "A queue of replies that grows while the client does not read, a message that is gathered\n\
               from fragments without end, a buffer as large as a header says before the bytes are\n\
               there: one connection then takes down the whole process. Bound every queue and every\n\
-              message, and refuse what is larger. Judged where the target promises a bound, and where it\n\
+              message, and refuse what is larger. Judged where the target has a bound, and where it\n\
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),
     judged_from: JudgedFrom::Accept,
-    symptoms: &[Symptom::MoreThanPromised, Symptom::AllMemory],
+    symptoms: &[Symptom::MoreThanAllowed, Symptom::AllMemory],
     check,
 };
 
@@ -37,7 +37,7 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         && peak > bound
     {
         let fact =
-            format!("held {peak} bytes of heap for one connection, and promises at most {bound}");
-        out.push(Suspicion::new(Level::Should, Symptom::MoreThanPromised, fact, Vec::new()));
+            format!("held {peak} bytes of heap for one connection; its bound is {bound}");
+        out.push(Suspicion::new(Level::Should, Symptom::MoreThanAllowed, fact, Vec::new()));
     }
 }

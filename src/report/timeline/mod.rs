@@ -16,7 +16,7 @@ pub use kind::{Kind, Sort};
 #[cfg(feature = "cli")]
 pub(super) use saved::{items_of_text, name_as_of_a_client, time_of};
 
-use super::text::thousands;
+use super::text::{count, thousands};
 use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
 use crate::verdict::{Ending, Invariant, Owed, Violation};
 use crate::view::{Frame, Stream};
@@ -243,7 +243,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
-        let text = promised(id, owed);
+        let text = latest_allowed(id, owed);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
         rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
@@ -259,15 +259,15 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     rows.push(Row { at, connection, event: None, lane, kind, text, marked: true });
 }
 
-/// What the target promised to have done by a deadline, in how long, and since when.
-fn promised(rule: Invariant, owed: Owed) -> String {
+/// What the target has to have done by a deadline, in how long, and since when.
+fn latest_allowed(rule: Invariant, owed: Owed) -> String {
     let what = match rule {
         Invariant::ReleasesInTime => "release",
         Invariant::ShutsDownInTime => "shutdown",
         _ => "end",
     };
     let within = Time(owed.deadline.0.saturating_sub(owed.since.0));
-    format!("promised {what}: {within} after {}", owed.since)
+    format!("latest allowed {what}: {within} after {}", owed.since)
 }
 
 /// One connection's. Beside others what is the whole server's stands on the first, across all.
@@ -515,7 +515,7 @@ fn stands(standing: &Standing) -> String {
         words.push("has input".to_owned());
     }
     if let Some(room) = room {
-        words.push(format!("{room} bytes free to send"));
+        words.push(format!("its send buffer has {room} bytes of room"));
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }
@@ -578,7 +578,10 @@ impl<'a> Direction<'a> {
             let fault = fault(frame, event);
             let kind = |whole| Kind::frame(frame.opcode, whole, fault.is_empty());
             if frame.ended.is_some() {
-                shown.push(Shown::of(kind(true), whole_frame(frame) + &fault, frame.end_offset));
+                // Its beginning has a line of its own.
+                let rest = if frame.started == event { "" } else { "rest of " };
+                let text = format!("{rest}{}{fault}", whole_frame(frame));
+                shown.push(Shown::of(kind(true), text, frame.end_offset));
                 self.complete += 1;
             } else if frame.started == event {
                 let text = format!("part of a {} frame{fault}", frame.opcode);
@@ -611,7 +614,12 @@ impl<'a> Direction<'a> {
             Role::Server => "response",
         };
         if taken < head {
-            return format!("{} bytes of its {what}", taken - from);
+            let bytes = count(taken - from, "byte");
+            return if begins_as_http(self.bytes) {
+                format!("{bytes} of its {what}")
+            } else {
+                format!("{bytes} in place of its {what}")
+            };
         }
         match self.sender {
             Role::Client => what.to_owned(),
@@ -622,6 +630,11 @@ impl<'a> Direction<'a> {
             }
         }
     }
+}
+
+/// Whether what stands where the opening belongs may be the begin of one: a frame's first byte is no letter.
+pub(super) fn begins_as_http(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// The last fault of a frame that `event` proved, behind a colon.
