@@ -69,8 +69,10 @@ pub(super) enum Command {
     /// hangup takes the pictures and the bytes from the findings' files, if they are still where the run
     /// saved them.
     Report(Report),
-    /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved: reproduced (exit 1),
-    /// fixed (0), or different: it breaks another rule than the file says (1).
+    /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved.
+    ///
+    /// Of a finding: reproduced (exit 1), fixed (0; on another target: not shown by it), or different: it
+    /// breaks another rule than the file says (1). A script breaks a rule (1) or breaks none (0).
     Replay(Replay),
     /// Shrink a saved finding or a script to its minimum, and save it in hangup-findings/.
     ///
@@ -113,8 +115,8 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Test {
-    /// Targets by name, or a whole group: `tungstenite/`. Default: all targets but those with a planted
-    /// fault (`hangup targets` lists both).
+    /// Targets by name, or a whole group: `tungstenite/`. Default: all servers in the first part of
+    /// `hangup targets`; not its clients, and not the second part, which is broken on purpose.
     pub targets: Vec<String>,
     /// The seed of the random scripts; the same seed gives the same scripts. Default: random, and
     /// printed.
@@ -128,11 +130,11 @@ pub(super) struct Test {
     pub lasting: Option<Millis>,
     /// The bound for every target, instead of its own, for closing and for closing the socket after
     /// a reset: 5s, 250ms.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub close_within: Option<Millis>,
     /// The bound for the shutdown of every whole server (a target with a listener and a stop signal, and
     /// not of single connections) [default: its own, else the bound for closing plus 1 s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub shutdown_within: Option<Millis>,
     /// How many worker processes play [default: one for each core]. The findings are
     /// the same for any number.
@@ -348,19 +350,19 @@ pub(super) struct Promises {
     /// The bound: the server (or the client under test) has to end the connection, and to close its
     /// socket after a reset, within this time: 5s, 250ms [default: the bound of the file or of the
     /// target, else 5s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub close_within: Option<Millis>,
     /// The bound for an unfinished opening handshake: from the TCP connection on [default: that of the
     /// file or of the target, else none].
-    #[arg(long, value_name = "TIME", visible_alias = "connect-within")]
+    #[arg(long, value_name = "TIME", value_parser = bound, visible_alias = "connect-within")]
     pub handshake_within: Option<Millis>,
     /// The bound for an idle connection, from the last complete frame that came on [default: that
     /// of the file or of the target, else none].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub idle_within: Option<Millis>,
     /// Of servers alone: the bound for the shutdown of the whole server [default: that of the file or of
     /// the target, else --close-within plus 1 s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub shutdown_within: Option<Millis>,
     /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
@@ -410,6 +412,17 @@ impl Promises {
         let usual = (bounds.longest() * 2).max(least);
         let horizon = self.horizon.map_or(usual, Millis::duration);
         PlayLimits { bounds, slack: self.slack.duration(), horizon, watch: watch.max(horizon) }
+    }
+
+    /// That the horizon is not what was asked for, where it is shorter than a bound.
+    pub(super) fn horizon_is_short(&self, bounds: &Bounds) -> Option<String> {
+        let (horizon, longest) = (self.horizon?, bounds.longest());
+        (horizon.duration() < longest).then(|| {
+            format!(
+                "--horizon {horizon} is shorter than the bound of {} s: hangup waits for the bound",
+                longest.as_secs_f64()
+            )
+        })
     }
 
     /// What a file of a finding does not say, as words of a command, without what is by default.
@@ -592,12 +605,13 @@ pub(super) struct Show {
 
 /// Runs, and where their page is written.
 #[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("page").required(true).multiple(true).args(["html", "markdown"])))]
 pub(super) struct Report {
     /// Outputs of `hangup test`, `probe` or `listen` with `--format json`.
     #[arg(required = true, value_name = "JSON")]
     pub runs: Vec<PathBuf>,
     /// Write the page as HTML to this file.
-    #[arg(long, value_name = "FILE", required_unless_present = "markdown")]
+    #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Write the page as Markdown to this file, as a summary of a CI job.
     #[arg(long, value_name = "FILE")]
@@ -617,6 +631,15 @@ pub(super) struct Report {
     /// given several times.
     #[arg(long = "fact", value_name = "NAME=TEXT", value_parser = fact, requires = "survey")]
     pub facts: Vec<(String, String)>,
+}
+
+/// A bound: a time in which something can be done.
+fn bound(text: &str) -> Result<Millis, String> {
+    match text.parse() {
+        Ok(Millis(0)) => Err("no server does it in no time: a bound is longer than 0s".to_owned()),
+        Ok(bound) => Ok(bound),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The name of a fact, and the fact.

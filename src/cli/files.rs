@@ -22,7 +22,7 @@ use crate::report::{self, Scene, StepSays};
 use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::PARKS;
 use crate::run::workers::WorkerPool;
-use crate::script::Script;
+use crate::script::{Act, AppSteps, ParseError, Script};
 use crate::shrink::WhatMatters;
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::transport::memory::EVENTS;
@@ -79,8 +79,14 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
         let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
         return Ok(Content::Repro(Box::new(repro.escaped())));
     }
-    let script: Script = text.parse().map_err(|error| {
-        format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+    let script: Script = text.parse().map_err(|error: ParseError| {
+        let is_step = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+        // Who has written a step means a script.
+        if text.lines().take(error.line.saturating_sub(1)).any(|line| is_step(&line)) {
+            format!("{at}, {error}")
+        } else {
+            format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+        }
     })?;
     if script.steps.is_empty() {
         return Err(format!("{at}: has no steps"));
@@ -106,7 +112,7 @@ impl Case {
             Content::Script(script) => {
                 let Some(name) = &options.target else {
                     return Err(format!(
-                        "{at} is a script: say with --target or --url what to play it against"
+                        "{at} is a script: say with --target, --url or --run what to play it against"
                     ));
                 };
                 let target = find(registry, name)?;
@@ -234,6 +240,23 @@ fn last_time(exchange: &Exchange) -> Time {
 fn tell_cut_short(exchange: &Exchange) {
     if let Some(why) = cut_short(exchange) {
         output::note(&why);
+    }
+}
+
+/// Says which commands of a script a target does not get.
+fn tell_skipped(script: &Script, target: &dyn Target) {
+    let mut skipped: Vec<String> = Vec::new();
+    for step in &script.steps {
+        let Act::App(command, _) = &step.act else { continue };
+        if !target.obeys().contain(AppSteps::of(command)) {
+            let step = Script { steps: vec![step.clone()] }.to_string();
+            skipped.push(format!("`{}`", step.trim_end()));
+        }
+    }
+    skipped.dedup();
+    if !skipped.is_empty() {
+        let skipped = skipped.join(", ");
+        output::note(&format!("skipped: {skipped} ({} does not obey it)", target.name()));
     }
 }
 
@@ -397,6 +420,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
     let (exchange, verdict) = case.play()?;
     drop(patience);
     tell_cut_short(&exchange);
+    tell_skipped(&case.script, &*case.target);
     let name = case.target.name();
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
@@ -424,7 +448,12 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         Some(violation) => {
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
-            output::print(&report::finding(&repro, &finding, &case.target.bounds(), output::style()));
+            output::print(&report::finding(
+                &repro,
+                &finding,
+                &case.target.bounds(),
+                output::style(),
+            ));
             if let Some(matters) = matters {
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!(

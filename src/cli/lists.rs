@@ -17,9 +17,9 @@ pub(super) fn targets(registry: &Registry) -> u8 {
             output::line(&format!("    {line}"));
         }
         for deviation in target.deviations() {
-            let rate = deviation.rate.map(|rate| {
-                format!(". The target expects it in {} of the scripts", percent(rate))
-            });
+            let rate = deviation
+                .rate
+                .map(|rate| format!(". The target expects it in {} of the scripts", percent(rate)));
             let reason = format!(
                 "accepted: {}: {} ({}){}",
                 deviation.pattern.invariant(),

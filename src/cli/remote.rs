@@ -211,7 +211,11 @@ impl Case {
         let promises = &options.file.promises;
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
-        let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
+        let bounds = promises.hold(own);
+        if let Some(short) = promises.horizon_is_short(&bounds) {
+            output::note(&short);
+        }
+        let limits = promises.limits(bounds, least, Duration::ZERO);
         let stop = stop.clone();
         let signal = stop_signal;
         Ok(Self { subject, part, script, limits, repro, is_whole, signal, started, stop })
@@ -302,7 +306,7 @@ fn no_command_over_tcp(script: &Script) -> String {
         .collect();
     let why = match &commands[..] {
         [one] if ["app close", "app send text"].contains(&one.as_str()) => {
-            format!("`{one}` has to come right behind a whole `upgrade` (or `accept`)")
+            format!("`{one}` has to come right after a whole `upgrade` (or `accept`)")
         }
         [one] => {
             return format!(

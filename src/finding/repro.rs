@@ -6,7 +6,9 @@
 use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::script::{Act, Command, Script, Step};
-use crate::verdict::{Ending, Identity, Invariant, Level, Problem, Variant, Verdict, Violation, slug};
+use crate::verdict::{
+    Ending, Identity, Invariant, Level, Problem, Variant, Verdict, Violation, slug,
+};
 use crate::wire::{Opening, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -229,7 +231,9 @@ impl Repro {
             }
         }
         let has_seen = format_of(&table) != Some(i64::from(FORMAT_UNSEEN));
-        let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
+        let file: File = table
+            .try_into()
+            .map_err(|error| ReproError::Field(at_its_line(text, &one_line(&error))))?;
         let script: Script = file.script.parse().map_err(ReproError::Script)?;
         if let Some(why) = script.is_not_against(file.role) {
             return Err(ReproError::Role(file.role, why));
@@ -327,7 +331,7 @@ impl Repro {
         let preamble = self.opening.preamble();
         let mut text = String::new();
         if !preamble.is_empty() {
-            text.push_str("# preamble, behind the opening:\n");
+            text.push_str("# preamble, after the opening:\n");
             text.extend(preamble.lines().map(|line| format!("#   {line}\n")));
         }
         text + &self.script.to_string()
@@ -414,6 +418,20 @@ pub(crate) fn ending_fields(ending: Ending) -> (String, Option<f64>) {
 }
 
 /// A TOML error without the excerpt of the file that comes with it.
+/// An error behind the line that it is about, where that can be told: the first with the name or the value
+/// that it quotes.
+fn at_its_line(text: &str, error: &str) -> String {
+    let quoted = error.split('`').nth(1).unwrap_or_default();
+    let is_it = |line: &str| {
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        !quoted.is_empty() && (key.trim() == quoted || value.trim().trim_matches('"') == quoted)
+    };
+    match text.lines().position(is_it) {
+        Some(index) => format!("line {}: {error}", index + 1),
+        None => error.to_owned(),
+    }
+}
+
 fn one_line(error: &toml::de::Error) -> String {
     excerpt::tidy(error.message())
 }

@@ -69,7 +69,10 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     } else {
         let app = repro.script.steps.iter().any(|step| matches!(step.act, Act::App(..)));
         let app = if app {
-            format!(" A step `app ...` is done by the {}'s application, through its library.", subject.word())
+            format!(
+                " A step `app ...` is done by the {}'s application, through its library.",
+                subject.word()
+            )
         } else {
             String::new()
         };

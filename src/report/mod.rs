@@ -73,7 +73,7 @@ pub(crate) use reach::no_effect;
 pub use scene::Scene;
 pub use sentence::sentence;
 pub use text::{
-    Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
+    Style, accepted, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
     pasteable, percent, problem_headline, quoted, recapitulation, replay, saved, stale, summary,
     target, test_command, thousands, variants, with_legend, wrap, wrap_to,
 };

@@ -25,6 +25,8 @@ pub struct Summary<'a> {
     pub scripts: u64,
     /// How long it took.
     pub seconds: f64,
+    /// How much of that was needed to confirm problems in real time.
+    pub confirming: f64,
     /// Scripts a second.
     pub scripts_per_second: f64,
     /// Whether somebody interrupted it.
@@ -578,8 +580,10 @@ impl TargetReport {
                 remarks.extend((!tcp.shutdowns.is_empty()).then_some(shutdowns));
                 remarks.extend(tcp.idle.as_ref().map(Remark::Idle));
                 remarks.extend((tcp.refused > 0).then_some(Remark::Refused(tcp.refused)));
-                remarks.extend((tcp.unjudged > 0)
-                        .then_some(Remark::Unjudged(tcp.unjudged, self.scripts + tcp.unjudged)));
+                remarks.extend(
+                    (tcp.unjudged > 0)
+                        .then_some(Remark::Unjudged(tcp.unjudged, self.scripts + tcp.unjudged)),
+                );
                 let passed_over = tcp.passed_over;
                 remarks.extend((passed_over > 0).then_some(Remark::PassedOver(passed_over)));
                 let says = tcp.deaths.died || tcp.deaths.output.is_some();

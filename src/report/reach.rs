@@ -25,8 +25,8 @@ pub(super) fn reach(reach: &Reach) -> String {
         .filter(|(scripts, _)| *scripts > 0)
         .map(|(scripts, became)| format!("{} {became}", thousands(scripts)))
         .collect();
-    let unowed = (!unowed.is_empty())
-        .then(|| format!(". With no obligation to end: {}", unowed.join(", ")));
+    let unowed =
+        (!unowed.is_empty()).then(|| format!(". With no obligation to end: {}", unowed.join(", ")));
     format!(
         "reached: {} of {} opened a WebSocket, {} saw a Close. Obliged to end, and ended, after: \
          {ended}{}{}",

@@ -18,7 +18,7 @@ use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Problem, Reason, Violation, name_ends};
+use crate::verdict::{Control, Doubt, Invariant, Problem, Reason, Violation, name_ends};
 use crate::wire::Role;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -95,10 +95,10 @@ pub fn target(report: &TargetReport, style: Style) -> String {
     let problems = report.problems();
     let (paint, verdict) = verdict(report, problems.len());
     let verdict = style.paint(paint, &verdict);
-    let scripts = thousands(report.scripts);
+    let scripts = count(report.scripts as usize, "script");
     let mut text = match &report.played {
         HowPlayed::InProcess { .. } => {
-            format!("\n{name} ({}): {verdict}, {scripts} scripts\n", report.version)
+            format!("\n{name} ({}): {verdict}, {scripts}\n", report.version)
         }
         HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
@@ -130,7 +130,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
             let _ = writeln!(text, "\n{}", style.wrap(LEVELS, 0));
         }
         let problems = count(problems.len(), "problem");
-        let _ = writeln!(text, "\n{problems} in {scripts} scripts in {seconds:.1} s");
+        let _ = writeln!(text, "\n{problems} in {scripts} in {seconds:.1} s");
     }
     text
 }
@@ -207,7 +207,8 @@ pub fn first_seen(violation: &Violation, script: u64, after: Duration, style: St
 pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> String {
     let mut out = String::new();
     if let Some(first) = problem.first_script {
-        let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
+        let shown =
+            format!("{} of {}", thousands(problem.shown), count(scripts as usize, "script"));
         let text = format!("seen in {shown}, first in script {first}.");
         let _ = writeln!(out, "{}", wrap_to(&text, width));
     }
@@ -367,6 +368,20 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
     }
 }
 
+/// What is accepted of a target, by its rule, each in a line.
+pub fn accepted(report: &TargetReport) -> Vec<(Invariant, String)> {
+    let style = Style { width: usize::MAX, ..Style::default() };
+    let told = report.remarks().into_iter().filter_map(|remark| {
+        let rule = match &remark {
+            Remark::AcceptedDeviation(deviation, ..) => deviation.pattern.invariant(),
+            Remark::AcceptedKnown(identity, ..) => identity.invariant(),
+            _ => return None,
+        };
+        Some((rule, remark_lines(&remark, report.subject(), style).join(" ")))
+    });
+    told.collect()
+}
+
 /// What was seen and cannot be judged in virtual time, how that is known, and what to do.
 pub fn cannot_judge(what: &Unjudged, target: &str, subject: Role) -> String {
     let word = subject.word();
@@ -495,7 +510,14 @@ const STEPS: usize = 4;
 
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
-    let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
+    let Summary { scripts, seconds, confirming, .. } = *summary;
+    let playing = (seconds - confirming).max(1e-9);
+    let rate = thousands((scripts as f64 / playing) as u64);
+    let took = if confirming < 0.05 {
+        format!("{seconds:.1} s, {rate} a second")
+    } else {
+        format!("{playing:.1} s, {rate} a second, and {confirming:.1} s to confirm in real time")
+    };
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
     let unjudged = summary.targets.iter().filter(|target| !target.unjudged().is_empty()).count();
@@ -504,12 +526,11 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
         unjudged => format!(", {unjudged} not judged"),
     };
     let line = format!(
-        "{} in {} of {}{unjudged}: {} scripts in {seconds:.1} s, {} a second",
+        "{} in {} of {}{unjudged}: {} in {took}",
         count(problems.iter().sum(), "problem"),
         problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
-        thousands(scripts),
-        thousands(scripts_per_second as u64),
+        count(scripts as usize, "script"),
     );
     let levels = if problems.iter().all(|found| *found == 0) {
         String::new()

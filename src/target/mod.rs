@@ -198,7 +198,14 @@ impl fmt::Display for NoTarget {
                 let groups: BTreeSet<&str> = groups.filter(|_| name.ends_with('/')).collect();
                 let names = groups.into_iter().chain(known.iter().map(String::as_str));
                 let near = nearest(name, names).join(", ");
+                let group = format!("{name}/");
                 let name = excerpt(name);
+                if known.iter().any(|known| known.starts_with(&group)) {
+                    return write!(
+                        f,
+                        "no target `{name}`; the group `{name}/` is broken on purpose: name it with its slash"
+                    );
+                }
                 if known.len() > MOST_NAMES {
                     return write!(
                         f,

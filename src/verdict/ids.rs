@@ -52,7 +52,11 @@ macro_rules! words {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let id = <std::borrow::Cow<'de, str>>::deserialize(from)?;
                 Self::from_id(&id).ok_or_else(|| {
-                    serde::de::Error::custom(format_args!("unknown variant `{id}`"))
+                    let id = crate::excerpt::excerpt(&id);
+                    serde::de::Error::custom(match stringify!($name) {
+                        "Invariant" => format!("no rule `{id}` (`hangup rules` lists all)"),
+                        kind => format!("no {} `{id}`", kind.to_lowercase()),
+                    })
                 })
             }
         }

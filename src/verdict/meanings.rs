@@ -85,7 +85,9 @@ impl Symptom {
                 "Nothing asked for an end, and the server reset the connection without a Close. The client \
                  does not learn why, and may lose messages."
             }
-            S::SecondClose => "The server sends a Close after its Close: nothing may follow the first one.",
+            S::SecondClose => {
+                "The server sends a Close after its Close: nothing may follow the first one."
+            }
             S::DataBehindClose => {
                 "The server sends text, binary or a continuation after its Close. The client has to discard \
                  it, so these messages are lost."
@@ -97,7 +99,9 @@ impl Symptom {
             S::ControlBehindClose => {
                 "Both Closes are there, so the server has to end TCP. It sends a ping or a pong first."
             }
-            S::FragmentedClose => "The server sends a Close in fragments. A control frame has to be whole.",
+            S::FragmentedClose => {
+                "The server sends a Close in fragments. A control frame has to be whole."
+            }
             S::LongClose => {
                 "The server sends a Close of more than 125 bytes, mostly with a reason that is too long. The \
                  client has to fail the connection."
@@ -243,7 +247,9 @@ impl Symptom {
                 "No Close came, and the library reports a code to the application as if one had: a lost \
                  connection looks like a proper end."
             }
-            S::ToldTwice => "The library reports the end of the connection to the application twice.",
+            S::ToldTwice => {
+                "The library reports the end of the connection to the application twice."
+            }
             S::NeverTold => {
                 "The connection has ended, and the application does not learn it: its session lasts for ever."
             }

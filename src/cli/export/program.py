@@ -37,7 +37,7 @@ QUESTION, CAUSE = @QUESTION@, @CAUSE@
 SINCE = @SINCE@
 # What exactly was seen.
 SYMPTOM = @SYMPTOM@
-# Where in what the client sends behind its request the byte stands that obliges the
+# Where in what the client sends after its request the byte stands that obliges the
 # server, and the code of the client's Close.
 OFFSET, CODE = @OFFSET@, @CODE@
 # How many pings the client sends before its Close: so many pongs may come late.
@@ -424,7 +424,7 @@ def unrefused(client, closes, ended):
             return ""
         raise CannotTell("the client did not read")
     if closes:
-        # What came behind a Close is discarded: an answer to it is an answer to the violation.
+        # What came after a Close is discarded: an answer to it is an answer to the violation.
         return "it went on, and closed with code %s" % code
     if not ended and not client.was_deaf:
         return "it went on: the connection is open at %.3f s" % client.now()

@@ -36,8 +36,7 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     } else if let (Some(peak), Some(bound)) = (case.view.exchange.peak_heap, case.bounds.memory)
         && peak > bound
     {
-        let fact =
-            format!("held {peak} bytes of heap for one connection; its bound is {bound}");
+        let fact = format!("held {peak} bytes of heap for one connection; its bound is {bound}");
         out.push(Suspicion::new(Level::Should, Symptom::MoreThanAllowed, fact, Vec::new()));
     }
 }

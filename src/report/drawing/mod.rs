@@ -482,10 +482,7 @@ pub(super) fn key(subject: Option<Role>) -> Vec<(Markup, Cow<'static, str>)> {
         (own(Kind::Released), "the server lets go of its socket"),
         (measure("ok"), "the allowed time, to scale"),
         (measure("bad"), "time beyond that"),
-        (
-            signs::watch_starts(24, 18),
-            "here the allowed time begins",
-        ),
+        (signs::watch_starts(24, 18), "here the allowed time begins"),
         (signs::watch_ends(24, 18), "that time is over"),
         (signs::for_ever(24, 16), "open for ever"),
         (signs::sleeps(24, 16), "no task of the server can run"),

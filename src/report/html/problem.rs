@@ -91,7 +91,9 @@ fn unquoted(problem: &ProblemPage, subject: Role) -> String {
     let (subject, actor) = (subject.word(), subject.other().word());
     match (problem.level, rule.class) {
         (Level::Should, _) => {
-            format!("Nothing about this. The rule is asked of every {subject} that is to close well.")
+            format!(
+                "Nothing about this. The rule is asked of every {subject} that is to close well."
+            )
         }
         (Level::Must, Class::Liveness) => format!(
             "It demands the end in some variants, and these are a must: both Closes were there (5.5.1), or \

@@ -135,8 +135,13 @@ pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
     let repro = &report.repro;
     let overdue = Overdue::of(report).and_then(Overdue::sentence);
     let measured = report.measured.clone();
-    let notes =
-        [bound_of_finding(report), overdue, measured, text::repeats(report.repeats), text::not_minimal(report)];
+    let notes = [
+        bound_of_finding(report),
+        overdue,
+        measured,
+        text::repeats(report.repeats),
+        text::not_minimal(report),
+    ];
     let (commands, before) = commands::commands(report, program);
     ProblemPage {
         problem: repro.identity.problem(),

@@ -117,7 +117,7 @@ pub struct SavedFile {
     pub is_known_here: bool,
 }
 
-/// Reads what `--format json` of `test` or `probe` printed, or `peers/MATRIX.json`.
+/// Reads what `--format json` of `test`, `probe` or `listen` printed, or `peers/MATRIX.json`.
 ///
 /// # Errors
 ///
@@ -125,7 +125,7 @@ pub struct SavedFile {
 pub fn read(text: &str) -> Result<SavedRun, String> {
     let run: SavedRun = serde_json::from_str(text).map_err(|error| {
         let why = tidy(&error.to_string());
-        format!("not a report of `hangup test --format json`: {why}")
+        format!("not a report of `hangup test`, `probe` or `listen` with `--format json`: {why}")
     })?;
     if run.targets.is_empty() {
         return Err("no target was tested".to_owned());

@@ -569,7 +569,7 @@ impl<'a> Direction<'a> {
         if self.stream.opening().is_none() {
             // No WebSocket was opened: what follows is the response's body.
             let body = taken - from.max(head);
-            let text = format!("{body} bytes behind its response");
+            let text = format!("{body} bytes after its response");
             shown.push(Shown::of(Kind::Other, text, taken));
             return shown;
         }

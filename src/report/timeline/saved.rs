@@ -191,7 +191,7 @@ fn sent(text: &str) -> Kind {
     match frame(&name, true) {
         Some(kind) => kind,
         None if text == "upgrade request" || text.starts_with(|c: char| c.is_ascii_digit()) => {
-            if text.ends_with("bytes behind its response") {
+            if text.ends_with(" after its response") || text.ends_with(" behind its response") {
                 Kind::Other
             } else {
                 Kind::Opening
