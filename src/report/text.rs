@@ -513,10 +513,10 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     let Summary { scripts, seconds, confirming, .. } = *summary;
     let playing = (seconds - confirming).max(1e-9);
     let rate = thousands((scripts as f64 / playing) as u64);
-    let took = if confirming < 0.05 {
-        format!("{seconds:.1} s, {rate} a second")
+    let confirmed = if confirming < 0.05 {
+        String::new()
     } else {
-        format!("{playing:.1} s, {rate} a second, and {confirming:.1} s to confirm in real time")
+        format!("\n{confirming:.1} s more to confirm problems in real time")
     };
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
@@ -526,7 +526,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
         unjudged => format!(", {unjudged} not judged"),
     };
     let line = format!(
-        "{} in {} of {}{unjudged}: {} in {took}",
+        "{} in {} of {}{unjudged}: {} in {playing:.1} s, {rate} a second",
         count(problems.iter().sum(), "problem"),
         problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
@@ -537,7 +537,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     } else {
         format!("\n{}\n", style.wrap(LEVELS, 0))
     };
-    format!("{levels}\n{}", style.wrap(&line, 0))
+    format!("{levels}\n{}{confirmed}", style.wrap(&line, 0))
 }
 
 /// What a replay showed.

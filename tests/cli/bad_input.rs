@@ -296,8 +296,8 @@ fn a_repro_without_its_last_lines_is_never_played() {
 fn a_script_that_commands_an_application_over_tcp_is_refused_by_what_it_commands() {
     let desk = Desk::new();
     for (script, why) in [
-        ("upgrade\napp close 1000\n", "`app close 1000` is neither `app close` nor"),
-        ("upgrade\nping\napp close\n", "`app close` has to come right behind a whole `upgrade`"),
+        ("upgrade\napp close 1000\n", "`app close 1000` is more than a plain `app close` or"),
+        ("upgrade\nping\napp close\n", "`app close` has to come right after a whole `upgrade`"),
         ("upgrade\napp send text\napp close\n", "its script has 2 `app` steps"),
     ] {
         desk.write("commands", script);
