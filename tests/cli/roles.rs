@@ -27,7 +27,10 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
     assert!(run.code == 0 && run.out.starts_with("not shown by reference-client\n"), "{run:?}");
     assert_eq!(desk.hangup(&format!("show {CLIENTS_REPRO}")).code, 0);
     let issue = desk.hangup(&format!("export {CLIENTS_REPRO} --as issue"));
-    assert!(issue.code == 0 && issue.out.contains("\n## The script\n\nThe server does this"), "{issue:?}");
+    assert!(
+        issue.code == 0 && issue.out.contains("\n## The script\n\nThe server does this"),
+        "{issue:?}"
+    );
     assert!(
         issue.out.contains(".py 9001` waits for a client at `ws://127.0.0.1:9001/`"),
         "{issue:?}"

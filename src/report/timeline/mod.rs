@@ -16,7 +16,7 @@ pub use kind::{Kind, Sort};
 #[cfg(feature = "cli")]
 pub(super) use saved::{items_of_text, name_as_of_a_client, time_of};
 
-use super::text::{count, thousands};
+use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
 use crate::verdict::{Ending, Invariant, Owed, Violation};
 use crate::view::{Frame, Stream};
@@ -514,8 +514,12 @@ fn stands(standing: &Standing) -> String {
     if *has_input {
         words.push("has input".to_owned());
     }
-    if let Some(room) = room {
-        words.push(format!("its send buffer has {room} bytes of room"));
+    match room {
+        Some(0) => words.push("no room to send".to_owned()),
+        Some(room) => {
+            words.push(format!("its send buffer has {} of room", in_bytes(u64::from(*room))))
+        }
+        None => {}
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }
@@ -614,7 +618,7 @@ impl<'a> Direction<'a> {
             Role::Server => "response",
         };
         if taken < head {
-            let bytes = count(taken - from, "byte");
+            let bytes = in_bytes((taken - from) as u64);
             return if begins_as_http(self.bytes) {
                 format!("{bytes} of its {what}")
             } else {
@@ -635,6 +639,11 @@ impl<'a> Direction<'a> {
 /// Whether what stands where the opening belongs may be the begin of one: a frame's first byte is no letter.
 pub(super) fn begins_as_http(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// `1 byte`, `4096 bytes`: without a sign between thousands, as in scripts.
+fn in_bytes(count: u64) -> String {
+    format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
 /// The last fault of a frame that `event` proved, behind a colon.
@@ -667,8 +676,7 @@ pub(super) fn whole_frame(frame: &Frame) -> String {
             }
         }
     } else if head.length > 0 {
-        let plural = if head.length == 1 { "" } else { "s" };
-        let _ = write!(text, ", {} byte{plural}", head.length);
+        let _ = write!(text, ", {}", in_bytes(head.length));
     }
     text
 }

@@ -145,7 +145,7 @@ fn of_server(text: &str) -> Kind {
         {
             Kind::Waits
         }
-        _ if [" bytes of room", " free to send", " free in its send buffer"]
+        _ if [" of room", "no room to send", " free to send", " free in its send buffer"]
             .iter()
             .any(|end| text.ends_with(end)) =>
         {
