@@ -291,6 +291,7 @@ pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done
     let mut case = Case::open(registry, file, stop)?;
     let patience = case.patience("playing", file);
     let (exchange, verdict) = case.play()?;
+    tell_skipped(&case.script, &*case.target);
     if verdict.is_clean() {
         case.has_to_open()?;
         if let Some(why) = cut_short(&exchange) {

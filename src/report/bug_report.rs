@@ -115,8 +115,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let [replay, draw] = commands;
     let _ = writeln!(
         out,
-        "[hangup](https://crates.io/crates/hangup) is a tool that tests how WebSocket servers and clients \
-         close. Attach the file `{}` to this issue: it has the script, what happened, and the {} that \
+        "hangup is a tool that tests how WebSocket servers and clients close connections. Attach the file `{}` to this issue: it has the script, what happened, and the {} that \
          showed it. With hangup {} and that file, the first command runs the test again, and the second \
          draws the timeline:\n",
         code_word(file),

@@ -516,7 +516,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     let confirmed = if confirming < 0.05 {
         String::new()
     } else {
-        format!("\n{confirming:.1} s more to confirm problems in real time")
+        format!("\nconfirmed in real time: {confirming:.1} s more")
     };
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
@@ -537,7 +537,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     } else {
         format!("\n{}\n", style.wrap(LEVELS, 0))
     };
-    format!("{levels}\n{}{confirmed}", style.wrap(&line, 0))
+    format!("{levels}{confirmed}\n{}", style.wrap(&line, 0))
 }
 
 /// What a replay showed.
@@ -627,16 +627,15 @@ pub fn finding(repro: &Repro, finding: &Finding, stated: &Bounds, style: Style) 
 
 /// A timeline, and below it what its marks say, where it has some.
 pub fn with_legend(timeline: &str) -> String {
-    let mut out = timeline.to_owned();
-    let mut say = |is_there: bool, legend: &str| {
-        if is_there {
-            let gap = if out.ends_with(")\n") { "" } else { "\n" };
-            let _ = writeln!(out, "{gap}({legend})");
-        }
-    };
-    say(timeline.lines().any(|line| line.starts_with('!')), "!: the verdict rests on this line");
-    say(timeline.contains("x - "), "x - - -: sent, and the other end did not read it");
-    out
+    let is_marked = timeline.lines().any(|line| line.starts_with('!'));
+    let legends = [
+        (is_marked, "(!: the verdict rests on this line)\n"),
+        (timeline.contains("x - "), "(x - - -: sent, and the other end did not read it)\n"),
+    ];
+    let legends: String =
+        legends.iter().filter(|(is_there, _)| *is_there).map(|(_, legend)| *legend).collect();
+    let gap = if legends.is_empty() { "" } else { "\n" };
+    format!("{timeline}{gap}{legends}")
 }
 
 /// What a repro tells by itself: headline, sentence, script.

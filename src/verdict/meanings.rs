@@ -6,6 +6,7 @@ use super::Symptom;
 
 impl Symptom {
     /// What it means, in one or two sentences.
+    #[expect(clippy::too_many_lines, reason = "a text for each symptom")]
     pub const fn means(self) -> &'static str {
         use Symptom as S;
         match self {
