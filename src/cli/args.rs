@@ -178,9 +178,9 @@ pub(super) struct Test {
 
 impl Test {
     /// What targets are held to in place of their own bounds.
-    pub(super) const fn promises(&self) -> Promises {
+    pub(super) const fn bound_options(&self) -> BoundOptions {
         let Self { close_within, shutdown_within, .. } = *self;
-        Promises { close_within, shutdown_within, ..Promises::own() }
+        BoundOptions { close_within, shutdown_within, ..BoundOptions::own() }
     }
 }
 
@@ -302,7 +302,7 @@ pub(super) struct Campaign {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     #[command(flatten)]
-    pub promises: Promises,
+    pub bound_options: BoundOptions,
     /// How long hangup watches one connection of each finding that is still open at the horizon,
     /// from the same event on; at least the horizon. If there is such a connection, the run does not
     /// end before this time is over.
@@ -346,7 +346,7 @@ pub(super) struct Compare {
 
 /// What a server is held to, in place of what a file says, and the time that real TCP is given.
 #[derive(Args, Debug)]
-pub(super) struct Promises {
+pub(super) struct BoundOptions {
     /// The bound: the server (or the client under test) has to end the connection, and to close its
     /// socket after a reset, within this time: 5s, 250ms [default: the bound of the file or of the
     /// target, else 5s].
@@ -374,7 +374,7 @@ pub(super) struct Promises {
     pub horizon: Option<Millis>,
 }
 
-impl Promises {
+impl BoundOptions {
     /// Those of the file, or of the target.
     pub(super) const fn own() -> Self {
         Self {
@@ -562,7 +562,7 @@ impl Anywhere {
     /// What a file of a finding does not say, as words of a command, without what is by default.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = self.reach.words();
-        words.extend(self.file.promises.words());
+        words.extend(self.file.bound_options.words());
         words.extend(self.start.words());
         words.extend(self.tls.then(|| "--tls".to_owned()));
         words
@@ -707,7 +707,7 @@ pub(super) struct File {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
     #[command(flatten)]
-    pub promises: Promises,
+    pub bound_options: BoundOptions,
     /// How much memory the worker process that plays it may use, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,

@@ -1,7 +1,7 @@
 //! `replay`, `shrink`, `show`: what is done with a file. What it makes a target do may
 //! take a process down, so that it is played in a worker.
 
-use super::args::{File, MEMORY_MIB, Promises, Replay, Show};
+use super::args::{BoundOptions, File, MEMORY_MIB, Replay, Show};
 use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::save_shrunk;
@@ -117,7 +117,7 @@ impl Case {
                 };
                 let target = find(registry, name)?;
                 roles::check_script(&at, &script, &*target)?;
-                let bounds = options.promises.hold(target.bounds());
+                let bounds = options.bound_options.hold(target.bounds());
                 let pool = pool(options, stop);
                 return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
@@ -143,7 +143,7 @@ impl Case {
         if !repro.opening.is_usual() {
             target = with_opening(target, &repro.opening);
         }
-        let bounds = options.promises.hold(repro.bounds);
+        let bounds = options.bound_options.hold(repro.bounds);
         let script = repro.script.clone();
         let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options, stop));
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
@@ -491,8 +491,8 @@ pub(super) fn capture(
         ));
     }
     let about = format!("{}\n\n{}\n{}", report::headline(&repro), repro.sentence, repro.script);
-    let (target, promises, memory) = (None, Promises::own(), MEMORY_MIB);
-    let options = File { file: file.to_owned(), target, promises, memory };
+    let (target, bound_options, memory) = (None, BoundOptions::own(), MEMORY_MIB);
+    let options = File { file: file.to_owned(), target, bound_options, memory };
     let mut case = Case::of(registry, &options, Content::Repro(Box::new(repro)), stop)?;
     let patience = case.patience("playing", &options);
     let (exchange, _) = case.play()?;

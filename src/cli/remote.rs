@@ -208,14 +208,14 @@ impl Case {
                 (Subject::Server(endpoint), started.map(Started::Server))
             }
         };
-        let promises = &options.file.promises;
+        let bound_options = &options.file.bound_options;
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
-        let bounds = promises.hold(own);
-        if let Some(short) = promises.horizon_is_short(&bounds) {
+        let bounds = bound_options.hold(own);
+        if let Some(short) = bound_options.horizon_is_short(&bounds) {
             output::note(&short);
         }
-        let limits = promises.limits(bounds, least, Duration::ZERO);
+        let limits = bound_options.limits(bounds, least, Duration::ZERO);
         let stop = stop.clone();
         let signal = stop_signal;
         Ok(Self { subject, part, script, limits, repro, is_whole, signal, started, stop })

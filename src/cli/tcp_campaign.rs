@@ -89,7 +89,7 @@ fn test(reporting: &Reporting<'_>) -> Done {
     };
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"), options.format);
     (campaign.announce)(&probe);
-    if let Some(short) = options.promises.horizon_is_short(&probe.limits.bounds) {
+    if let Some(short) = options.bound_options.horizon_is_short(&probe.limits.bounds) {
         output::note(&short);
     }
     let began = now();
@@ -376,8 +376,8 @@ fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
 
 /// How a subject that is held to these bounds is played.
 fn limits(options: &Options) -> PlayLimits {
-    let bounds = options.promises.hold(Bounds::default());
-    options.promises.limits(bounds, Duration::ZERO, options.watch.duration())
+    let bounds = options.bound_options.hold(Bounds::default());
+    options.bound_options.limits(bounds, Duration::ZERO, options.watch.duration())
 }
 
 /// Says something before the report, beside which JSON stands alone on stdout.

@@ -121,8 +121,8 @@ impl Run {
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
-        let promises = options.promises();
-        let bounds = promises.hold(target.bounds());
+        let bound_options = options.bound_options();
+        let bounds = bound_options.hold(target.bounds());
         let scripts = match options.lasting {
             Some(_) => None,
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
@@ -166,7 +166,7 @@ impl Run {
             let is_lack = matches!(unjudged.why, WhyUnjudged::Lacks(_));
             is_lack || !is_known && !outcome.findings.iter().any(is_same)
         });
-        let held_otherwise = promises.replace_some();
+        let held_otherwise = bound_options.replace_some();
         let target = Arc::clone(target);
         let matters = BTreeMap::new();
         let mut run = Self {

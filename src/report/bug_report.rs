@@ -1,9 +1,9 @@
 //! A finding as an issue to paste where the server's maintainers read: Markdown that supposes no
 //! knowledge of hangup.
 
+use super::bound::bound_of;
 use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
-use super::promise::bound_of;
 use super::quotes;
 use crate::finding::repro::Repro;
 use crate::script::Act;

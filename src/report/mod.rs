@@ -5,6 +5,7 @@
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
+mod bound;
 mod bug_report;
 #[cfg(feature = "cli")]
 mod capture;
@@ -32,7 +33,7 @@ mod markdown_survey;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod page;
-mod promise;
+
 #[cfg(feature = "cli")]
 mod quotes;
 mod reach;

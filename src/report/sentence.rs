@@ -9,7 +9,7 @@ use crate::wire::Role;
 pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     let subject = exchange.subject.word();
     match violation.owed {
-        Some(owed) => broken_promise(violation, owed, exchange.subject),
+        Some(owed) => missed_deadline(violation, owed, exchange.subject),
         None if violation.events.is_empty() => format!("The {subject} {}.", violation.fact),
         None => {
             let at = violation.events.first().and_then(|event| exchange.events.get(*event));
@@ -21,9 +21,9 @@ pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
 
 /// First what became of it, and what the subject is doing; then by when it had to do what; then what the other end
 /// does; at last how that is known.
-fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
+fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     let (subject, actor) = (role.word(), role.other().word());
-    let promise = Promise::of(violation.identity.invariant());
+    let obligation = Obligation::of(violation.identity.invariant());
     let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
     let condition = violation.identity.condition().filter(|_| !all_gone);
     let cut = condition == Some(Condition::CutOff);
@@ -59,16 +59,16 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
         (_, Ending::Open(at)) => {
             let lasted = Time(at.0.saturating_sub(owed.since.0));
             let since = named_since(owed.cause, role);
-            let still = promise.still;
-            format!("does not {}{doing}; {still} {lasted} after {since}", promise.verb)
+            let still = obligation.still;
+            format!("does not {}{doing}; {still} {lasted} after {since}", obligation.verb)
         }
-        (_, ending) => format!("{}{doing}", promise.became(ending, owed.deadline)),
+        (_, ending) => format!("{}{doing}", obligation.became(ending, owed.deadline)),
     };
     format!(
         "The {subject} {became}. {} at {}; the {subject} has to {} by {}{did}.{}",
         since(owed, role),
         owed.since,
-        promise.verb,
+        obligation.verb,
         owed.deadline,
         proof(violation.ending),
     )
@@ -114,7 +114,7 @@ fn named_since(cause: Cause, role: Role) -> String {
 }
 
 /// What a subject has to do by the deadline, in the forms that sentences need.
-struct Promise {
+struct Obligation {
     /// It has to `end the connection`.
     verb: &'static str,
     /// It never `ends the connection`.
@@ -123,7 +123,7 @@ struct Promise {
     still: &'static str,
 }
 
-impl Promise {
+impl Obligation {
     const fn of(rule: Invariant) -> Self {
         match rule {
             Invariant::ReleasesInTime => {
@@ -217,7 +217,7 @@ mod tests {
                 refuted: crate::verdict::Excuses::default(),
             };
             let [server, client] = [Role::Server, Role::Client]
-                .map(|role| broken_promise(&violation, owed(cause), role));
+                .map(|role| missed_deadline(&violation, owed(cause), role));
             // What opens a connection is another thing at each end.
             let opening = |text: &str| {
                 text.replace("accepted the connection", "was connected")

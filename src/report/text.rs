@@ -1,12 +1,12 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
+use super::bound::{Overdue, bound, bound_of_finding};
 use super::holdings_chart;
 use super::lost_workers::lost_workers;
 use super::model::{
     Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
     ReplayReport, ReplayResult, Summary, TargetReport,
 };
-use super::promise::{Overdue, bound, bound_of_finding};
 use super::reach::{no_effect, reach};
 use super::table::table;
 use super::timeline::{Timeline, clip};

@@ -1,7 +1,7 @@
 //! The page of a run: what its report says.
 
+use super::super::bound::{Overdue, bound_of_finding};
 use super::super::model::{Accepted, FindingReport, ProblemReport, Remark, Summary, TargetReport};
-use super::super::promise::{Overdue, bound_of_finding};
 use super::super::table;
 use super::super::text::{self, Paint, Style, count, thousands};
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, commands, ended};

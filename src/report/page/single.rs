@@ -1,8 +1,8 @@
 //! The page of one finding: what `show` and `replay` say.
 
 use super::super::Scene;
+use super::super::bound::bound;
 use super::super::model::{FindingReport, ReplayReport, ReplayResult};
-use super::super::promise::bound;
 use super::run::finding;
 use super::saved::ended_words;
 use super::{Page, ProblemPage, SavedFile, TargetPage, Tone, VariantPage, commands};
