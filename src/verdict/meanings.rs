@@ -290,7 +290,7 @@ impl Symptom {
                 "The connection has ended, and a task that the server spawned for it still runs or waits: it \
                  stays in memory."
             }
-            S::MoreThanAllowed => {
+            S::MoreThanPromised => {
                 "One connection made the server hold more heap than the bound for memory allows."
             }
             S::AllMemory => {

@@ -215,7 +215,7 @@ words! {
         /// A task is left.
         TaskLeft = "leaves a task behind",
         /// More than its bound.
-        MoreThanAllowed = "holds more memory than its bound allows" | "holds more memory than it promises",
+        MoreThanPromised = "holds more memory than its bound allows" | "holds more memory than it promises",
         /// More than there is.
         AllMemory = "uses up the memory of its process",
 

@@ -266,7 +266,7 @@ fn a_program_that_breaks_is_told_by_how() {
         bounds.idle = Some(Duration::from_secs(1));
     });
     greedy.exchange.peak_heap = Some(2);
-    assert_eq!(symptom(&greedy, Invariant::BoundedMemory), Symptom::MoreThanAllowed);
+    assert_eq!(symptom(&greedy, Invariant::BoundedMemory), Symptom::MoreThanPromised);
 }
 
 #[test]

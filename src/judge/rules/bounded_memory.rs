@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),
     judged_from: JudgedFrom::Accept,
-    symptoms: &[Symptom::MoreThanAllowed, Symptom::AllMemory],
+    symptoms: &[Symptom::MoreThanPromised, Symptom::AllMemory],
     check,
 };
 
@@ -37,6 +37,6 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         && peak > bound
     {
         let fact = format!("held {peak} bytes of heap for one connection; its bound is {bound}");
-        out.push(Suspicion::new(Level::Should, Symptom::MoreThanAllowed, fact, Vec::new()));
+        out.push(Suspicion::new(Level::Should, Symptom::MoreThanPromised, fact, Vec::new()));
     }
 }

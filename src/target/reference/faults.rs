@@ -889,14 +889,14 @@ faults! {
 
     /// The server queues output for a client that does not read, without limit.
     QueuesWithoutLimit = "queues-without-limit" in OneLoop, class 'M',
-    shows [BoundedMemory: MoreThanAllowed] {
+    shows [BoundedMemory: MoreThanPromised] {
         fn queue_limit(&self) -> usize {
             usize::MAX
         }
     }
     /// The fragments of a message that never ends are gathered without limit.
     GathersWithoutLimit = "gathers-without-limit" in OneLoop, class 'M',
-    shows [BoundedMemory: MoreThanAllowed] {
+    shows [BoundedMemory: MoreThanPromised] {
         fn buffers_data(&self, session: &mut Session, bytes: u64) {
             let whole = session.message.len() + usize::try_from(bytes).unwrap_or(usize::MAX);
             session.message.resize(whole, 0);
