@@ -305,3 +305,25 @@ fn a_script_that_commands_an_application_over_tcp_is_refused_by_what_it_commands
         assert!(run.refusal().contains(why), "{run:?}");
     }
 }
+
+#[test]
+fn an_error_names_what_was_given_and_what_could_be() {
+    let desk = Desk::with_repro();
+    desk.edit("invariant = \"ends-in-time\"", "invariant = \"foo\"");
+    desk.write("time.txt", "# a comment\nupgrade\nwait 3\n");
+    desk.write("ok.txt", "upgrade\n");
+    for (line, says) in [
+        ("replay edited.toml", "edited.toml: line "),
+        ("replay edited.toml", ": no rule `foo` (`hangup rules` lists all)"),
+        ("show time.txt --target reference", "time.txt, line 3, column 6: found `3`, expected"),
+        ("show ok.txt", "say with --target, --url or --run what to play it against"),
+        ("test nasty", "the group `nasty/` is broken on purpose: name it with its slash"),
+    ] {
+        let run = desk.hangup(line);
+        assert!(run.refusal().contains(says), "{run:?}");
+    }
+    let bound = desk.hangup("test reference --close-within 0s");
+    assert!(bound.code == 2 && bound.err.contains("a bound is longer than 0s"), "{bound:?}");
+    let report = desk.hangup("report a.json");
+    assert!(report.code == 2 && report.err.contains("--markdown <FILE>"), "{report:?}");
+}
