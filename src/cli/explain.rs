@@ -76,7 +76,7 @@ fn explain_symptom(symptom: Symptom) {
     output::line(&format!("{}\n", wrap(symptom.means())));
     output::line(&wrap(&format!(
         "A symptom of {}; `hangup explain RULE` says what the rule asks for.",
-        rules.join(" and of ")
+        rules.join(", ")
     )));
 }
 

@@ -92,6 +92,12 @@ use crate::target::Target;
 use crate::verdict::Violation;
 use crate::wire::Opening;
 
+/// What is said of a file that is no report in JSON.
+#[cfg(feature = "cli")]
+fn not_a_report(why: &str) -> String {
+    format!("not a report of `hangup test`, `probe` or `listen` with `--format json`: {why}")
+}
+
 /// How many lines of a timeline go into a repro file: the first ones, and the last.
 const TIMELINE_LINES: (usize, usize) = (60, 20);
 /// The same of the wire log.

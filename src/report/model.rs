@@ -454,7 +454,7 @@ impl<'a> ProblemReport<'a> {
     /// What decides the level, where the variants have several.
     pub fn why_levels(&self) -> Option<String> {
         let actor = self.headline.repro.role.other().word();
-        let is_timed = self.headline.repro.identity.condition().is_some();
+        let is_timed = super::table::is_about_time(self.headline);
         (self.level < self.headline.repro.level).then(|| {
             if is_timed {
                 format!(

@@ -109,11 +109,11 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
         ("close = 5.0", "close = nan", "NaN is no number of seconds"),
         ("close = 5.0", "close = 2e9", "2000000000 is no number of seconds"),
         (
-            "app close",
-            "app clsoe",
+            "\napp close",
+            "\napp clsoe",
             "line 2, column 5: found `clsoe`, expected one of: close, send, ping",
         ),
-        ("app close", "text 16MiB x 10000", "32 MiB"),
+        ("\napp close", "\ntext 16MiB x 10000", "32 MiB"),
     ] {
         desk.edit(from, to);
         for command in ["replay", "shrink", "show"] {

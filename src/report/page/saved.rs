@@ -8,7 +8,7 @@ use crate::excerpt::tidy;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
 use crate::report::text::{count, thousands};
-use crate::report::{Scene, StepSays, table};
+use crate::report::{Scene, StepSays, not_a_report, table};
 use crate::verdict::{Invariant, Level, Problem, Symptom, Variant};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -125,7 +125,7 @@ pub struct SavedFile {
 pub fn read(text: &str) -> Result<SavedRun, String> {
     let run: SavedRun = serde_json::from_str(text).map_err(|error| {
         let why = tidy(&error.to_string());
-        format!("not a report of `hangup test`, `probe` or `listen` with `--format json`: {why}")
+        not_a_report(&why)
     })?;
     if run.targets.is_empty() {
         return Err("no target was tested".to_owned());

@@ -516,9 +516,7 @@ fn stands(standing: &Standing) -> String {
     }
     match room {
         Some(0) => words.push("no room to send".to_owned()),
-        Some(room) => {
-            words.push(format!("its send buffer has {} of room", in_bytes(u64::from(*room))))
-        }
+        Some(room) => words.push(format!("{} of room to send", in_bytes(u64::from(*room)))),
         None => {}
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }

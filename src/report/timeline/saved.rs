@@ -145,7 +145,7 @@ fn of_server(text: &str) -> Kind {
         {
             Kind::Waits
         }
-        _ if [" of room", "no room to send", " free to send", " free in its send buffer"]
+        _ if [" room to send", " free to send", " free in its send buffer"]
             .iter()
             .any(|end| text.ends_with(end)) =>
         {
