@@ -1,4 +1,4 @@
-//! What a target promises: durations and a size, each with a meaning for "no promise".
+//! What a target is allowed: durations and a size, each with a meaning for "no bound".
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -20,14 +20,14 @@ pub struct Bounds {
     /// From the client's RST to the drop of the transport. Default 5 s.
     #[serde(with = "seconds")]
     pub release: Duration,
-    /// From accept to a complete opening request; `None`, the default, promises nothing.
+    /// From accept to a complete opening request; `None`, the default, sets no bound.
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub handshake: Option<Duration>,
-    /// From the last complete frame to the connection's end; `None`, the default, promises nothing.
+    /// From the last complete frame to the connection's end; `None`, the default, sets no bound.
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub idle: Option<Duration>,
     /// The most heap, in bytes, that serving one connection may hold at a time, whatever
-    /// the client leaves unread or unfinished; `None`, the default, promises nothing.
+    /// the client leaves unread or unfinished; `None`, the default, sets no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// Of a whole server: from being told to shut down to the return of its function, or the exit
@@ -36,11 +36,11 @@ pub struct Bounds {
     pub shutdown: Option<Duration>,
 }
 
-/// What a shutdown has beside the time to close, where a server promises no time of its own.
+/// What a shutdown has beside the time to close, where a server has no bound of its own.
 const BESIDE_CLOSING: Duration = Duration::from_secs(1);
 
 impl Bounds {
-    /// A promise to close, and to release after a reset, within `close`, and no other.
+    /// A bound to close, and to release after a reset, of `close`, and no other.
     pub const fn close_within(close: Duration) -> Self {
         Self { close, release: close, handshake: None, idle: None, memory: None, shutdown: None }
     }
@@ -57,13 +57,13 @@ impl Bounds {
         self.shutdown.unwrap_or(self.close + BESIDE_CLOSING)
     }
 
-    /// The shortest of the promised durations.
+    /// The shortest of the durations.
     pub fn shortest(&self) -> Duration {
         let optional = [self.handshake, self.idle].into_iter().flatten();
         optional.fold(self.close.min(self.release), Duration::min)
     }
 
-    /// The longest of the promised durations.
+    /// The longest of the durations.
     pub fn longest(&self) -> Duration {
         [Some(self.close), Some(self.release), self.handshake, self.idle]
             .into_iter()

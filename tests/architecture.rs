@@ -179,9 +179,9 @@ const ASKS_FOR_A_PART: &[(&str, &str)] = &[
     ("report/quotes.rs", "cause"),
     ("report/quotes.rs", "condition"),
     // Each cause has a bound, and an option that sets it.
-    ("report/promise.rs", "cause"),
+    ("report/bound.rs", "cause"),
     // Only what is about time has a condition, and a bound.
-    ("report/promise.rs", "condition"),
+    ("report/bound.rs", "condition"),
 ];
 
 #[test]

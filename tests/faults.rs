@@ -222,7 +222,8 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
          Made by `tests/faults.rs` from the rules, the planted faults and campaigns against them;\n\
          `HANGUP_UPDATE_DOCS=1 cargo test faults -- --ignored` makes it again. `hangup explain ID` says more of each.\n\
          A rule that is asked of servers and clients speaks of an endpoint and its peer. `reference/..` are servers,\n\
-         `reference-server/..` whole ones with a listener, `reference-client/..` clients.\n",
+         `reference-server/..` whole ones with a listener, `reference-client/..` clients. The kind of bug is a\n\
+         letter that [the last table](#the-kinds-of-bugs) explains; `-` is none of those kinds.\n",
     );
     for invariant in Invariant::ALL {
         let rule = invariant.rule();
@@ -249,7 +250,7 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
                 if names.is_empty() { elsewhere(*symptom, faults) } else { names.join(", ") };
             writeln!(out, "| {symptom} | {names} |").expect("a string");
         }
-        out.push_str("\n| planted fault | class | what it gets wrong |\n|---|---|---|\n");
+        out.push_str("\n| planted fault | kind of bug | what it gets wrong |\n|---|---|---|\n");
         for fault in faults.iter().filter(|fault| fault.breaks(*invariant)) {
             let about = fault.about.split_whitespace().collect::<Vec<_>>().join(" ");
             let class = fault.class.unwrap_or('-');
@@ -329,15 +330,15 @@ fn not_planted(symptom: Symptom) -> Option<&'static str> {
     })
 }
 
-const CLASSES: &str = "\n## The classes of bugs\n\n\
-    Seventeen classes of close bugs in the public trackers of WebSocket servers: A no effective\n\
+const CLASSES: &str = "\n## The kinds of bugs\n\n\
+    Seventeen kinds of close bugs in the public trackers of WebSocket servers: A no effective\n\
     deadline; B a deadline that does not cover the write; C one re-armed by traffic; D a reply\n\
     missing, lost or late; E TCP not closed; F a busy loop; G a malformed Close taken, echoed or\n\
     sent; H a valid one refused or misread; I a panic or abort; J data or a second Close after\n\
     Close; K a deadlock, a lost wake-up, a cancelled send; L a leak; M memory without bound; N a\n\
     slow opening; O the seam of the handshake; P a control frame inside a message; Q a wrong code.\n\
     R is not of the trackers: messages that an end loses, cuts, puts out of order or sends twice.\n\n\
-    | class | planted faults |\n|---|---|\n";
+    | kind of bug | planted faults |\n|---|---|\n";
 
 /// Whether the file is what it would be if it were made now; makes it where that is asked for.
 fn is_fresh(path: &str, text: &str) {

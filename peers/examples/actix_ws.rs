@@ -120,7 +120,7 @@ async fn closing_well(mut session: Session, stream: MessageStream, application: 
     .await;
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("actix-ws")

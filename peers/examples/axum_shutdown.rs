@@ -201,7 +201,7 @@ async fn session(mut socket: WebSocket, hub: Hub) {
     .await;
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::server_suite(serve)
         .named("axum-server")

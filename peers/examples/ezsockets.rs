@@ -161,7 +161,7 @@ async fn obey(session: &Session, application: &Application) {
     }
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     let lost = Deviation {
         pattern: Pattern::of(Invariant::AnswersClose).with_cause(Cause::ClientClose),

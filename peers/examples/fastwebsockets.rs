@@ -143,7 +143,7 @@ fn close_answer(payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("fastwebsockets")

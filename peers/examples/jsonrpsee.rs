@@ -67,7 +67,7 @@ fn methods() -> Methods {
     module.into()
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     let unseen = Deviation {
         pattern: Pattern::of(Invariant::RefusesIllegal).with_cause(Cause::ClientViolation),

@@ -153,7 +153,7 @@ async fn closing_well(upgrading: OnUpgrade, application: Application) {
     }
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("ratchet")

@@ -63,7 +63,7 @@ async fn closing_well(connection: Connection) {
     .await;
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(closing_well)
         .named("sockudo")

@@ -132,7 +132,7 @@ async fn closing_well(server: http::Server, upgrading: OnUpgrade, application: A
     }
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("soketto")

@@ -185,7 +185,7 @@ impl CloseReason for Payload {
     }
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("web-socket")

@@ -101,7 +101,7 @@ async fn closing_well(upgrading: UpgradeFut, application: Application) {
     .await;
 }
 
-/// What the server promises, and what the library does by itself whoever calls it.
+/// The server's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::suite(serve)
         .named("yawc")

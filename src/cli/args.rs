@@ -22,13 +22,13 @@ pub(super) const MEMORY_MIB: u32 = 256;
 ///
 /// Plays random scripts of a misbehaving client against a server, in virtual time;
 /// judges whether every connection closes by RFC 6455 and within the time that the server
-/// promises; shrinks a failing script to the shortest one and saves it.
+/// is allowed; shrinks a failing script to the shortest one and saves it.
 ///
 /// `hangup explain` lists the rules and words that it explains, `hangup explain notation` says how
 /// scripts are written.
 ///
 /// Exit codes: 0 clean; 1 problems, or an accepted deviation (a problem that a target is known for:
-/// `hangup targets` lists them) that never occurs, or occurs far more often than the target states;
+/// `hangup targets` lists them) that never occurs, or occurs far more often than the target expects;
 /// 2 hangup could not test, or could not write a report.
 ///
 /// Ctrl-C, SIGTERM and SIGHUP stop a run: it saves and reports what it has found. A second one, half a
@@ -69,12 +69,18 @@ pub(super) enum Command {
     /// hangup takes the pictures and the bytes from the findings' files, if they are still where the run
     /// saved them.
     Report(Report),
-    /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved: reproduced (exit 1),
-    /// fixed (0), or different: it breaks another rule than the file says (1).
+    /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved.
+    ///
+    /// Of a finding: reproduced (exit 1), fixed (0; on another target: not shown by it), or different: it
+    /// breaks another rule than the file says (1). A script breaks a rule (1) or breaks none (0).
     Replay(Replay),
     /// Shrink a saved finding or a script to its minimum, and save it in hangup-findings/.
     ///
-    /// A file of that name that is about another script stays, and the new one gets a number.
+    /// If another file of that name is there (another script, or the same one with another runtime-seed),
+    /// it stays, and the new one gets a number. The file that is shrunk is replaced if it has that name.
+    ///
+    /// Exit codes: 1 where it shrank a script that breaks a rule; 0 where the script breaks none; 2 where
+    /// it could not play it.
     Shrink(Anywhere),
     /// Play a saved finding or a script, and draw the timeline with the verdict.
     ///
@@ -109,8 +115,8 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 pub(super) struct Test {
-    /// Targets by name, or a whole group: `tungstenite/`. Default: all targets but those with a planted
-    /// fault (`hangup targets` lists both).
+    /// Targets by name, or a whole group: `tungstenite/`. Default: all servers in the first part of
+    /// `hangup targets`; not its clients, and not the second part, which is broken on purpose.
     pub targets: Vec<String>,
     /// The seed of the random scripts; the same seed gives the same scripts. Default: random, and
     /// printed.
@@ -124,11 +130,11 @@ pub(super) struct Test {
     pub lasting: Option<Millis>,
     /// The bound for every target, instead of its own, for closing and for closing the socket after
     /// a reset: 5s, 250ms.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub close_within: Option<Millis>,
     /// The bound for the shutdown of every whole server (a target with a listener and a stop signal, and
     /// not of single connections) [default: its own, else the bound for closing plus 1 s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub shutdown_within: Option<Millis>,
     /// How many worker processes play [default: one for each core]. The findings are
     /// the same for any number.
@@ -149,7 +155,7 @@ pub(super) struct Test {
     /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
-    /// Print each accepted deviation with its reason, and in how many scripts the target states it.
+    /// Print each accepted deviation with its reason, and in how many scripts the target expects it.
     #[arg(long)]
     pub verbose: bool,
     /// Also write a JUnit XML report to this file. hangup replaces a regular file atomically (a
@@ -172,9 +178,9 @@ pub(super) struct Test {
 
 impl Test {
     /// What targets are held to in place of their own bounds.
-    pub(super) const fn promises(&self) -> Promises {
+    pub(super) const fn bound_options(&self) -> BoundOptions {
         let Self { close_within, shutdown_within, .. } = *self;
-        Promises { close_within, shutdown_within, ..Promises::own() }
+        BoundOptions { close_within, shutdown_within, ..BoundOptions::own() }
     }
 }
 
@@ -200,8 +206,8 @@ pub(super) enum RunFormat {
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file))]
 pub(super) struct Probe {
-    /// The server: ws://HOST:PORT/PATH or wss://.. With --run {port} stands for a free port, and
-    /// ws://127.0.0.1:{port}/ is the default.
+    /// The server: ws://HOST:PORT/PATH or wss://.. With --run, `{port}` in the URL stands for a free
+    /// port, and the default is ws://127.0.0.1:{port}/.
     #[arg(required_unless_present = "run")]
     pub url: Option<String>,
     #[command(flatten)]
@@ -218,8 +224,8 @@ pub(super) struct Probe {
     /// How many scripts to play.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
-    /// How many connections at once. The run takes no longer than so many scripts need, and the time to
-    /// look into what they show: 400 scripts at 256 at once take at most 10 x (bound + horizon) + 10 s.
+    /// How many connections hangup opens at once. More make the run shorter: 400 scripts with 256 at once
+    /// take at most 10 x (bound + horizon) + 10 s, shrinking and confirming included.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub concurrency: u32,
     /// How many new connections a second.
@@ -235,15 +241,16 @@ pub(super) struct Probe {
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file), mut_arg("shutdown_within", |arg| arg.hide(true)))]
 pub(super) struct Listen {
-    /// A shell command whose program connects to the URL that replaces {url} in it, and that is in URL in
-    /// its environment; keeps the connection; and ends once the server has ended it.
+    /// A shell command: {url} in it, and the environment variable URL, hold the address. The program
+    /// connects to it, keeps the connection open, and exits when the server has ended it.
     #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes", "browser"])]
     pub run: Option<String>,
-    /// The same of a program that closes the connection as soon as it is open, and ends when its close
-    /// has returned.
+    /// A command as for --run. The program closes the connection as soon as it is open, and exits when
+    /// its close has returned.
     #[arg(long, value_name = "COMMAND")]
     pub closes: Option<String>,
-    /// The same of a program that echoes each message.
+    /// A command as for --run. The program echoes each message, and exits when the server has ended the
+    /// connection.
     #[arg(long, value_name = "COMMAND")]
     pub echoes: Option<String>,
     /// Test a browser instead: open the page whose URL is printed in it, within five minutes. The page
@@ -295,9 +302,10 @@ pub(super) struct Campaign {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     #[command(flatten)]
-    pub promises: Promises,
+    pub bound_options: BoundOptions,
     /// How long hangup watches one connection of each finding that is still open at the horizon,
-    /// from the same event on; at least the horizon. The run does not end before.
+    /// from the same event on; at least the horizon. If there is such a connection, the run does not
+    /// end before this time is over.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     pub watch: Millis,
     /// A file of known problems: hangup reports them as accepted, and they do not change the exit
@@ -338,23 +346,23 @@ pub(super) struct Compare {
 
 /// What a server is held to, in place of what a file says, and the time that real TCP is given.
 #[derive(Args, Debug)]
-pub(super) struct Promises {
+pub(super) struct BoundOptions {
     /// The bound: the server (or the client under test) has to end the connection, and to close its
     /// socket after a reset, within this time: 5s, 250ms [default: the bound of the file or of the
     /// target, else 5s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub close_within: Option<Millis>,
     /// The bound for an unfinished opening handshake: from the TCP connection on [default: that of the
     /// file or of the target, else none].
-    #[arg(long, value_name = "TIME", visible_alias = "connect-within")]
+    #[arg(long, value_name = "TIME", value_parser = bound, visible_alias = "connect-within")]
     pub handshake_within: Option<Millis>,
     /// The bound for an idle connection, from the last complete frame that came on [default: that
     /// of the file or of the target, else none].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub idle_within: Option<Millis>,
     /// Of servers alone: the bound for the shutdown of the whole server [default: that of the file or of
     /// the target, else --close-within plus 1 s].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = bound)]
     pub shutdown_within: Option<Millis>,
     /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
     #[arg(long, value_name = "TIME", default_value = "250ms")]
@@ -366,7 +374,7 @@ pub(super) struct Promises {
     pub horizon: Option<Millis>,
 }
 
-impl Promises {
+impl BoundOptions {
     /// Those of the file, or of the target.
     pub(super) const fn own() -> Self {
         Self {
@@ -404,6 +412,17 @@ impl Promises {
         let usual = (bounds.longest() * 2).max(least);
         let horizon = self.horizon.map_or(usual, Millis::duration);
         PlayLimits { bounds, slack: self.slack.duration(), horizon, watch: watch.max(horizon) }
+    }
+
+    /// That the horizon is not what was asked for, where it is shorter than a bound.
+    pub(super) fn horizon_is_short(&self, bounds: &Bounds) -> Option<String> {
+        let (horizon, longest) = (self.horizon?, bounds.longest());
+        (horizon.duration() < longest).then(|| {
+            format!(
+                "--horizon {horizon} is shorter than the bound of {} s: hangup waits for the bound",
+                longest.as_secs_f64()
+            )
+        })
     }
 
     /// What a file of a finding does not say, as words of a command, without what is by default.
@@ -523,8 +542,8 @@ impl Reach {
 pub(super) struct Anywhere {
     #[command(flatten)]
     pub file: File,
-    /// A running server to play it against, over real TCP. With --run {port} stands for a free port,
-    /// and ws://127.0.0.1:{port}/ is the default.
+    /// A running server to play it against, over real TCP. With --run, `{port}` in the URL stands for a
+    /// free port, and the default is ws://127.0.0.1:{port}/.
     #[arg(long, conflicts_with = "target")]
     pub url: Option<String>,
     /// A browser to play a client's file against: open the page whose URL is printed in it.
@@ -543,7 +562,7 @@ impl Anywhere {
     /// What a file of a finding does not say, as words of a command, without what is by default.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = self.reach.words();
-        words.extend(self.file.promises.words());
+        words.extend(self.file.bound_options.words());
         words.extend(self.start.words());
         words.extend(self.tls.then(|| "--tls".to_owned()));
         words
@@ -586,12 +605,13 @@ pub(super) struct Show {
 
 /// Runs, and where their page is written.
 #[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("page").required(true).multiple(true).args(["html", "markdown"])))]
 pub(super) struct Report {
     /// Outputs of `hangup test`, `probe` or `listen` with `--format json`.
     #[arg(required = true, value_name = "JSON")]
     pub runs: Vec<PathBuf>,
     /// Write the page as HTML to this file.
-    #[arg(long, value_name = "FILE", required_unless_present = "markdown")]
+    #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Write the page as Markdown to this file, as a summary of a CI job.
     #[arg(long, value_name = "FILE")]
@@ -611,6 +631,15 @@ pub(super) struct Report {
     /// given several times.
     #[arg(long = "fact", value_name = "NAME=TEXT", value_parser = fact, requires = "survey")]
     pub facts: Vec<(String, String)>,
+}
+
+/// A bound: a time in which something can be done.
+fn bound(text: &str) -> Result<Millis, String> {
+    match text.parse() {
+        Ok(Millis(0)) => Err("no server does it in no time: a bound is longer than 0s".to_owned()),
+        Ok(bound) => Ok(bound),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The name of a fact, and the fact.
@@ -678,7 +707,7 @@ pub(super) struct File {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
     #[command(flatten)]
-    pub promises: Promises,
+    pub bound_options: BoundOptions,
     /// How much memory the worker process that plays it may use, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB, value_parser = clap::value_parser!(u32).range(16..))]
     pub memory: u32,

@@ -25,7 +25,7 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         explain_word(word);
     } else if let Some(symptom) = Symptom::from_id(id) {
         explain_symptom(symptom);
-    } else if id.chars().all(|c| c.is_ascii_lowercase()) && NOTATION.contains(&format!("`{id}")) {
+    } else if is_word_of_scripts(id) {
         output::line(&format!("`{id}` is a word of scripts: `hangup explain notation`"));
     } else {
         let rules = Invariant::ALL.iter().map(|rule| rule.id());
@@ -36,6 +36,12 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         ));
     }
     Ok(CLEAN)
+}
+
+/// Whether something in the notation begins with this word.
+fn is_word_of_scripts(word: &str) -> bool {
+    let mut quoted = NOTATION.split('`').skip(1).step_by(2);
+    word != "hangup" && quoted.any(|text| text.split([' ', ':']).next() == Some(word))
 }
 
 /// The word of a condition that older files call so.
@@ -67,9 +73,9 @@ fn explain_symptom(symptom: Symptom) {
     let shown_by = |rule: &&Invariant| rule.rule().symptoms.contains(&symptom);
     let rules: Vec<&str> = Invariant::ALL.iter().filter(shown_by).map(|rule| rule.id()).collect();
     output::line(&format!("{}\n", symptom.bold()));
+    output::line(&format!("{}\n", wrap(symptom.means())));
     output::line(&wrap(&format!(
-        "A symptom: what a server does that breaks a rule. It belongs to {}; `hangup explain RULE` says \
-         what the rule asks for.",
+        "A symptom of {}; `hangup explain RULE` says what the rule asks for.",
         rules.join(", ")
     )));
 }

@@ -1,7 +1,7 @@
 //! `replay`, `shrink`, `show`: what is done with a file. What it makes a target do may
 //! take a process down, so that it is played in a worker.
 
-use super::args::{File, MEMORY_MIB, Promises, Replay, Show};
+use super::args::{BoundOptions, File, MEMORY_MIB, Replay, Show};
 use super::pages::{self, Drawn};
 use super::patience::Patience;
 use super::saved::save_shrunk;
@@ -22,7 +22,7 @@ use crate::report::{self, Scene, StepSays};
 use crate::run::control_play::judge_and_decide;
 use crate::run::virtual_time::PARKS;
 use crate::run::workers::WorkerPool;
-use crate::script::Script;
+use crate::script::{Act, AppSteps, ParseError, Script};
 use crate::shrink::WhatMatters;
 use crate::target::{Deviation, NoTarget, Registry, Target, with_opening};
 use crate::transport::memory::EVENTS;
@@ -79,8 +79,14 @@ pub(super) fn read(file: &Path) -> Result<Content, Trouble> {
         let repro = Repro::parse(&text).map_err(|error| format!("{at}: {error}"))?;
         return Ok(Content::Repro(Box::new(repro.escaped())));
     }
-    let script: Script = text.parse().map_err(|error| {
-        format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+    let script: Script = text.parse().map_err(|error: ParseError| {
+        let is_step = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+        // Who has written a step means a script.
+        if text.lines().take(error.line.saturating_sub(1)).any(|line| is_step(&line)) {
+            format!("{at}, {error}")
+        } else {
+            format!("{at}: neither a repro (it has no `format`) nor a script: {error}")
+        }
     })?;
     if script.steps.is_empty() {
         return Err(format!("{at}: has no steps"));
@@ -106,12 +112,12 @@ impl Case {
             Content::Script(script) => {
                 let Some(name) = &options.target else {
                     return Err(format!(
-                        "{at} is a script: say with --target or --url what to play it against"
+                        "{at} is a script: say with --target, --url or --run what to play it against"
                     ));
                 };
                 let target = find(registry, name)?;
                 roles::check_script(&at, &script, &*target)?;
-                let bounds = options.promises.hold(target.bounds());
+                let bounds = options.bound_options.hold(target.bounds());
                 let pool = pool(options, stop);
                 return Ok(Self { target, bounds, script, runtime_seed: 0, repro: None, pool });
             }
@@ -137,7 +143,7 @@ impl Case {
         if !repro.opening.is_usual() {
             target = with_opening(target, &repro.opening);
         }
-        let bounds = options.promises.hold(repro.bounds);
+        let bounds = options.bound_options.hold(repro.bounds);
         let script = repro.script.clone();
         let (runtime_seed, repro, pool) = (repro.runtime_seed, Some(repro), pool(options, stop));
         Ok(Self { target, bounds, script, runtime_seed, repro, pool })
@@ -237,6 +243,23 @@ fn tell_cut_short(exchange: &Exchange) {
     }
 }
 
+/// Says which commands of a script a target does not get.
+fn tell_skipped(script: &Script, target: &dyn Target) {
+    let mut skipped: Vec<String> = Vec::new();
+    for step in &script.steps {
+        let Act::App(command, _) = &step.act else { continue };
+        if !target.obeys().contain(AppSteps::of(command)) {
+            let step = Script { steps: vec![step.clone()] }.to_string();
+            skipped.push(format!("`{}`", step.trim_end()));
+        }
+    }
+    skipped.dedup();
+    if !skipped.is_empty() {
+        let skipped = skipped.join(", ");
+        output::note(&format!("skipped: {skipped} ({} does not obey it)", target.name()));
+    }
+}
+
 /// One worker is enough for one script.
 fn pool(options: &File, stop: &Stop) -> WorkerPool {
     WorkerPool::new(1, u64::from(options.memory) << 20, &stop.interrupt)
@@ -268,6 +291,7 @@ pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done
     let mut case = Case::open(registry, file, stop)?;
     let patience = case.patience("playing", file);
     let (exchange, verdict) = case.play()?;
+    tell_skipped(&case.script, &*case.target);
     if verdict.is_clean() {
         case.has_to_open()?;
         if let Some(why) = cut_short(&exchange) {
@@ -382,7 +406,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
         output::line(&report::wrap(&format!(
             "{name} ({version}), as it was seen when it was saved"
         )));
-        output::print(&report::saved(repro, output::style()));
+        output::print(&report::saved(repro, None, output::style()));
         match report::as_seen(repro) {
             Some(seen) => output::print(&seen),
             None => output::note(&report::wrap(
@@ -397,6 +421,7 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
     let (exchange, verdict) = case.play()?;
     drop(patience);
     tell_cut_short(&exchange);
+    tell_skipped(&case.script, &*case.target);
     let name = case.target.name();
     let version = case.target.version();
     output::line(&format!("{} ({version})", name.bold()));
@@ -428,7 +453,12 @@ pub(super) fn show(registry: &Registry, show: &Show, stop: &Stop) -> Done {
             let others: Vec<String> = others.collect();
             let finding = case.finding(violation, exchange);
             let repro = report::repro(&*case.target, case.bounds, &finding);
-            output::print(&report::finding(&repro, &finding, output::style()));
+            output::print(&report::finding(
+                &repro,
+                &finding,
+                &case.target.bounds(),
+                output::style(),
+            ));
             if let Some(matters) = matters {
                 let told = report::what_matters(&case.script, &matters, output::style().width);
                 output::print(&format!(
@@ -468,8 +498,8 @@ pub(super) fn capture(
         ));
     }
     let about = format!("{}\n\n{}\n{}", report::headline(&repro), repro.sentence, repro.script);
-    let (target, promises, memory) = (None, Promises::own(), MEMORY_MIB);
-    let options = File { file: file.to_owned(), target, promises, memory };
+    let (target, bound_options, memory) = (None, BoundOptions::own(), MEMORY_MIB);
+    let options = File { file: file.to_owned(), target, bound_options, memory };
     let mut case = Case::of(registry, &options, Content::Repro(Box::new(repro)), stop)?;
     let patience = case.patience("playing", &options);
     let (exchange, _) = case.play()?;

@@ -18,7 +18,7 @@ use crate::script::Millis;
 const RATE: u32 = 100;
 
 pub(super) fn run(options: &Options, stop: &Stop) -> Done {
-    let mut words = options.campaign.promises.words();
+    let mut words = options.campaign.bound_options.words();
     words.extend(start_words(options));
     let page = options.browser.then(|| open_page(options.start_within)).transpose()?;
     let subject = || match &page {

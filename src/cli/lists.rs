@@ -13,17 +13,19 @@ pub(super) fn targets(registry: &Registry) -> u8 {
         for line in wrap_to(target.about(), 76).lines() {
             output::line(&format!("    {line}"));
         }
-        for line in wrap_to(&format!("promises: {}", promises(&**target)), 76).lines() {
+        for line in wrap_to(&format!("bounds: {}", bounds(&**target)), 76).lines() {
             output::line(&format!("    {line}"));
         }
         for deviation in target.deviations() {
-            let rate = deviation.rate.map(|rate| format!(", in {} of the scripts", percent(rate)));
+            let rate = deviation
+                .rate
+                .map(|rate| format!(". The target expects it in {} of the scripts", percent(rate)));
             let reason = format!(
-                "accepted{}: {}: {} ({})",
-                rate.unwrap_or_default(),
+                "accepted: {}: {} ({}){}",
                 deviation.pattern.invariant(),
                 deviation.reason,
-                deviation.rfc
+                deviation.rfc,
+                rate.unwrap_or_default()
             );
             for line in wrap_to(&reason, 76).lines() {
                 output::line(&format!("    {}", line.dimmed()));
@@ -44,7 +46,7 @@ pub(super) fn targets(registry: &Registry) -> u8 {
 }
 
 /// The bounds in words. A whole server always has one for its shutdown.
-fn promises(target: &dyn Target) -> String {
+fn bounds(target: &dyn Target) -> String {
     let bounds = target.bounds();
     let part = |name: &str, bound: Option<Duration>| {
         bound.map(|bound| format!("{name} within {} s", bound.as_secs_f64()))

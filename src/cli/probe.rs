@@ -11,7 +11,7 @@ use crate::run::real_time::{Probe, RemoteSubject, SHUTDOWN_ROUNDS, UrlRole, long
 
 pub(super) fn run(options: &Options, stop: &Stop) -> Done {
     let mut words = options.reach.words();
-    words.extend(options.campaign.promises.words());
+    words.extend(options.campaign.bound_options.words());
     words.extend(options.start.words());
     let campaign = TcpCampaign {
         name: options.url(),

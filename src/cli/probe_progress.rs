@@ -31,14 +31,13 @@ impl ProbeBar {
             ProbeProgress::Playing(at, of, found) => {
                 (at, of, format!("scripts played, {}", report::count(found, "possible problem")))
             }
-            ProbeProgress::Shrinking(at, of) => (at as u64, of as u64, "scripts shrunk".to_owned()),
-            ProbeProgress::Confirming(at, of) => (
-                at as u64,
-                of as u64,
-                "findings played \
-                 again"
-                    .to_owned(),
-            ),
+            ProbeProgress::Shrinking(at, of) => {
+                let message = "possible problems shrunk to their shortest scripts";
+                (at as u64, of as u64, message.to_owned())
+            }
+            ProbeProgress::Confirming(at, of) => {
+                (at as u64, of as u64, "possible problems played again".to_owned())
+            }
             ProbeProgress::Watching(at, of) => {
                 (at as u64, of as u64, "open connections watched to the end".to_owned())
             }

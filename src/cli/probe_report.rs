@@ -191,6 +191,8 @@ fn finding(
     let options = run.into_iter().chain(options.iter().cloned()).collect();
     FindingReport {
         repro,
+        // A server over TCP states none.
+        stated: Bounds::default(),
         ending: found.violation.ending,
         since: found.violation.owed.map(|owed| owed.since),
         shrunk: found.shrunk,

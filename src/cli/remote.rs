@@ -208,10 +208,14 @@ impl Case {
                 (Subject::Server(endpoint), started.map(Started::Server))
             }
         };
-        let promises = &options.file.promises;
+        let bound_options = &options.file.bound_options;
         let repro = repro.map(|repro| Repro { identity: repro.identity.over_tcp(), ..repro });
         let least = repro.as_ref().map_or(Duration::ZERO, watched_for);
-        let limits = promises.limits(promises.hold(own), least, Duration::ZERO);
+        let bounds = bound_options.hold(own);
+        if let Some(short) = bound_options.horizon_is_short(&bounds) {
+            output::note(&short);
+        }
+        let limits = bound_options.limits(bounds, least, Duration::ZERO);
         let stop = stop.clone();
         let signal = stop_signal;
         Ok(Self { subject, part, script, limits, repro, is_whole, signal, started, stop })
@@ -302,18 +306,21 @@ fn no_command_over_tcp(script: &Script) -> String {
         .collect();
     let why = match &commands[..] {
         [one] if ["app close", "app send text"].contains(&one.as_str()) => {
-            format!("`{one}` has to come right behind a whole `upgrade` (or `accept`)")
+            format!("`{one}` has to come right after a whole `upgrade` (or `accept`)")
         }
-        [one] => format!(
-            "`{one}` is neither `app close` nor `app send text`: it has a code, a reason, a size or a \
-             pace of its own, or is another command"
-        ),
+        [one] => {
+            return format!(
+                "this script cannot be played over TCP: hangup cannot command the application, and `{one}` \
+                 is more than a plain `app close` or `app send text`. For a finding of it, `export --as \
+                 python` can: its program asks the server for it in the URL"
+            );
+        }
         several => format!("its script has {} `app` steps", several.len()),
     };
     format!(
-        "over TCP hangup cannot command the application: {why}. A script may have one such step, and \
-         --url must be a URL (or --run a client's command) where the application closes, or sends \
-         messages, by itself"
+        "this script cannot be played over TCP: hangup cannot command the application: {why}. A script \
+         may have one `app` step, and --url must be a URL (or --run a client's command) whose application \
+         closes, or sends messages, by itself"
     )
 }
 
@@ -440,6 +447,8 @@ fn told(
         exports: export::can(&repro),
         matters: Vec::new(),
         repro,
+        // A server over TCP states none.
+        stated: Bounds::default(),
         ending: violation.ending,
         since: violation.owed.map(|owed| owed.since),
         shrunk: false,
@@ -509,7 +518,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
         &case.subject.opening_to_save(),
         case.limits.bounds,
     );
-    output::print(&report::saved(&repro, output::style()));
+    output::print(&report::saved(&repro, Some(&Bounds::default()), output::style()));
     let timeline = report::timeline(&exchange, Some(violation));
     output::print(&format!("\n{}", report::with_legend(&timeline)));
     for other in verdict.violations.iter().filter(|other| other.identity != violation.identity) {

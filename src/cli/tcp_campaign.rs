@@ -12,7 +12,7 @@ use super::remote::{allow, runtime};
 use super::saved::Saved;
 use super::start::Started;
 use super::stop::Stop;
-use super::test_report::is_promised;
+use super::test_report::has_no_bound;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, pages, probe_report};
 use crate::bounds::Bounds;
 use crate::finding::problem::Problems;
@@ -89,6 +89,9 @@ fn test(reporting: &Reporting<'_>) -> Done {
     };
     say(&format!("seed {seed}: to play the same again, add --seed {seed}"), options.format);
     (campaign.announce)(&probe);
+    if let Some(short) = options.bound_options.horizon_is_short(&probe.limits.bounds) {
+        output::note(&short);
+    }
     let began = now();
     let mut bar = ProbeBar::new(campaign.scripts);
     let mut saved = Saved::default();
@@ -153,7 +156,8 @@ fn test(reporting: &Reporting<'_>) -> Done {
     // Of a shutdown everything is looked into.
     for (identity, script) in seen.into_iter().filter(|_| probe.stop.is_none()) {
         if let Some(what) = what_became_of(identity, &outcome, &target) {
-            output::note(&format!("script {script}: {} {what}", identity.problem()));
+            let was = identity.problem();
+            output::note(&format!("script {script}: the first report was {was}; {what}"));
         }
     }
     Ok(reporting.finish(&probe, &outcome, &saved, &target, baseline.is_some()))
@@ -170,10 +174,10 @@ fn what_became_of(
         return None;
     }
     let Some(identity) = outcome.came_to(seen) else {
-        return Some("could not be told in time: its scripts count as not judged".to_owned());
+        return Some("there was no time to decide, and its scripts count as not judged".to_owned());
     };
     let problem = reported_as(seen, target).or_else(|| reported_as(identity, target))?;
-    Some(format!("turned out to be {problem}"))
+    Some(format!("its shortest script, played again and watched to the end, shows {problem}"))
 }
 
 /// The problem that took in what was seen as another one: what a connection comes to is known once it was
@@ -212,14 +216,15 @@ impl Reporting<'_> {
         let is_held = findings.iter().any(|found| !found.is_dismissed());
         let mut unwritten: Vec<Trouble> = Vec::new();
         let whole = trouble.is_none() && !stopped && saved.is_whole();
-        let judged = |rule| can_be_told(rule, probe, outcome);
+        let skipped = |rule| cannot_be_told(rule, probe, outcome);
         let seconds = target.seconds();
         let suite = report::Suite {
             server: self.campaign.name,
             subject: probe.subject.role(),
             problems: target.problems(),
             scripts: outcome.scripts,
-            judged: Some(&judged),
+            skipped: Some(&skipped),
+            accepted: report::accepted(target),
             failures: target.jumps.iter().map(report::jump).collect(),
             trouble: trouble.clone().or_else(|| stopped.then(|| INTERRUPTED.to_owned())),
             seconds: Some(seconds),
@@ -326,6 +331,7 @@ impl Reporting<'_> {
             seed: self.seed,
             scripts,
             seconds,
+            confirming: 0.0,
             scripts_per_second: scripts as f64 / seconds.max(1e-9),
             interrupted,
             trouble,
@@ -337,10 +343,22 @@ impl Reporting<'_> {
 /// The rules that such a probe cannot judge.
 pub(super) fn not_judged(probe: &Probe, outcome: &ProbeOutcome) -> Vec<Invariant> {
     let rules = Invariant::ALL.iter().copied();
-    rules.filter(|rule| !can_be_told(*rule, probe, outcome)).collect()
+    rules.filter(|rule| cannot_be_told(*rule, probe, outcome).is_some()).collect()
 }
 
-/// Whether a rule can be judged over TCP, of this server and by what it was said to promise.
+/// Why a rule cannot be judged over TCP, of this server and under its bounds, where it cannot.
+fn cannot_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> Option<&'static str> {
+    if can_be_told(rule, probe, outcome) {
+        return None;
+    }
+    let why = match probe.stop {
+        Some(_) if !rule.is_of_a_whole_server() => "a probe with --stop tests the shutdown alone",
+        _ => "over TCP this cannot be seen of this subject",
+    };
+    has_no_bound(rule, &probe.limits.bounds).or(Some(why))
+}
+
+/// Whether a rule can be judged over TCP, of this server and under its bounds.
 fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
     use Invariant::{
         BoundedMemory, CloseReturns, ConnectsInTime, DeliversEveryMessage, FreesResources,
@@ -366,14 +384,14 @@ fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
         ReportsEndCorrectly => probe.subject.first().reports(),
         SendsEveryMessage | DeliversEveryMessage => false,
         ReleasesInTime => outcome.sees_the_server,
-        _ => is_promised(rule, &probe.limits.bounds),
+        _ => has_no_bound(rule, &probe.limits.bounds).is_none(),
     }
 }
 
-/// How a subject that is held to these promises is played.
+/// How a subject that is held to these bounds is played.
 fn limits(options: &Options) -> PlayLimits {
-    let bounds = options.promises.hold(Bounds::default());
-    options.promises.limits(bounds, Duration::ZERO, options.watch.duration())
+    let bounds = options.bound_options.hold(Bounds::default());
+    options.bound_options.limits(bounds, Duration::ZERO, options.watch.duration())
 }
 
 /// Says something before the report, beside which JSON stands alone on stdout.

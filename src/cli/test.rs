@@ -158,6 +158,7 @@ impl Outcome<'_> {
             seed: self.seed,
             scripts,
             seconds: took.as_secs_f64(),
+            confirming: self.runs.iter().map(|run| run.confirming.as_secs_f64()).sum(),
             scripts_per_second: scripts as f64 / took.as_secs_f64().max(1e-9),
             interrupted,
             trouble: None,
@@ -204,9 +205,9 @@ impl Outcome<'_> {
 
     /// A suite for each target that was begun, and one for what kept the run from going on.
     fn in_junit(&self, reports: &[TargetReport], took: Duration, interrupted: bool) -> String {
-        let promised: Vec<_> = self.runs.iter().map(|run| |rule| run.promises(rule)).collect();
-        let suites = reports.iter().zip(&self.runs).zip(&promised);
-        let suites = suites.map(|((target, run), promised)| {
+        let skipped: Vec<_> = self.runs.iter().map(|run| |rule| run.has_no_bound(rule)).collect();
+        let suites = reports.iter().zip(&self.runs).zip(&skipped);
+        let suites = suites.map(|((target, run), skipped)| {
             let stale = target.stale().map(|deviation| report::stale(deviation, target.scripts));
             let unjudged = target.unjudged().iter();
             let unjudged =
@@ -218,7 +219,8 @@ impl Outcome<'_> {
                 subject: run.target.role(),
                 problems: target.problems(),
                 scripts: target.scripts,
-                judged: Some(promised),
+                skipped: Some(skipped),
+                accepted: report::accepted(target),
                 failures: stale.chain(target.jumps.iter().map(report::jump)).collect(),
                 trouble: could_not.into_iter().chain(unjudged).chain(interrupted).next(),
                 seconds: None,

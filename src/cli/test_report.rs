@@ -2,6 +2,7 @@
 
 use super::args::{RunFormat, SCRIPTS, Test};
 use super::baseline::Known;
+use super::clock::now;
 use super::progress::Bar;
 use super::saved::Saved;
 use super::{export, output, what_matters};
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Plays the headlines that are about time while the clock runs, and takes out what ends in time.
 /// Whether it did: not where somebody interrupts.
@@ -75,14 +77,17 @@ fn on_one_line(finding: &Finding) -> String {
     format!("a script of {}", report::count(finding.script.steps.len(), "step"))
 }
 
-/// Whether a rule can be judged under these bounds: some ask for what need not be promised.
-pub(super) fn is_promised(rule: Invariant, bounds: &Bounds) -> bool {
-    match rule {
-        Invariant::HandshakeInTime | Invariant::ConnectsInTime => bounds.handshake.is_some(),
-        Invariant::IdleInTime => bounds.idle.is_some(),
-        Invariant::BoundedMemory => bounds.memory.is_some(),
-        _ => true,
-    }
+/// Why a rule cannot be judged under these bounds, where it cannot: some ask for a bound that need not be set.
+pub(super) fn has_no_bound(rule: Invariant, bounds: &Bounds) -> Option<&'static str> {
+    let (bound, why) = match rule {
+        Invariant::HandshakeInTime | Invariant::ConnectsInTime => {
+            (bounds.handshake.is_some(), "no bound for the opening is set")
+        }
+        Invariant::IdleInTime => (bounds.idle.is_some(), "no bound for idle connections is set"),
+        Invariant::BoundedMemory => (bounds.memory.is_some(), "no bound for memory is set"),
+        _ => return None,
+    };
+    (!bound).then_some(why)
 }
 
 /// One target's campaign and what was saved of it.
@@ -97,6 +102,8 @@ pub(super) struct Run {
     missed: Vec<Identity>,
     /// Whether the target was held to another bound than its own.
     held_otherwise: bool,
+    /// How long it took to confirm problems in real time.
+    pub confirming: Duration,
     /// How many scripts it was to be.
     scripts: Option<u64>,
     /// What matters in the scripts of problems, where that is to be told.
@@ -114,8 +121,8 @@ impl Run {
         bar: &Bar,
         stop: &dyn Fn(u64) -> bool,
     ) -> Result<Self, String> {
-        let promises = options.promises();
-        let bounds = promises.hold(target.bounds());
+        let bound_options = options.bound_options();
+        let bounds = bound_options.hold(target.bounds());
         let scripts = match options.lasting {
             Some(_) => None,
             None => Some(options.scripts.unwrap_or(SCRIPTS)),
@@ -147,9 +154,11 @@ impl Run {
             (&outcome.sightings, outcome.scripts - outcome.passed_over),
         );
         // Nobody waits for it who has interrupted the run.
+        let began = now();
         if !(options.no_confirm || stop(0)) {
             outcome.stopped |= !confirm(&campaign, &mut outcome, target, pool, bar)?;
         }
+        let confirming = began.elapsed();
         outcome.lost_workers = pool.take_lost();
         outcome.unjudged.retain(|unjudged| {
             let is_same = |finding: &Finding| finding.violation.identity == unjudged.identity;
@@ -157,7 +166,7 @@ impl Run {
             let is_lack = matches!(unjudged.why, WhyUnjudged::Lacks(_));
             is_lack || !is_known && !outcome.findings.iter().any(is_same)
         });
-        let held_otherwise = promises.replace_some();
+        let held_otherwise = bound_options.replace_some();
         let target = Arc::clone(target);
         let matters = BTreeMap::new();
         let mut run = Self {
@@ -168,6 +177,7 @@ impl Run {
             known,
             missed,
             held_otherwise,
+            confirming,
             scripts,
             matters,
         };
@@ -206,9 +216,9 @@ impl Run {
         Ok(all)
     }
 
-    /// Whether a rule was judged: some are only where the target promises something.
-    pub fn promises(&self, rule: Invariant) -> bool {
-        is_promised(rule, &self.bounds)
+    /// Why a rule was not judged, where it was not: some are only where the target has a bound.
+    pub fn has_no_bound(&self, rule: Invariant) -> Option<&'static str> {
+        has_no_bound(rule, &self.bounds)
     }
 
     /// What is to be told of it.
@@ -250,7 +260,7 @@ impl Run {
             not_judged: Invariant::ALL
                 .iter()
                 .copied()
-                .filter(|rule| !self.promises(*rule))
+                .filter(|rule| self.has_no_bound(*rule).is_some())
                 .collect(),
             played: HowPlayed::InProcess {
                 given_up,
@@ -285,6 +295,7 @@ mod tests {
     use crate::target::Serving;
     use crate::verdict::{Invariant, Pattern};
     use crate::{Connection, Registry};
+    use std::time::Duration;
 
     /// A campaign against a target with deviations, none of which fired.
     fn run(scripts: u64) -> Run {
@@ -303,6 +314,7 @@ mod tests {
             known: Known::default(),
             missed: Vec::new(),
             held_otherwise: false,
+            confirming: Duration::ZERO,
             scripts: Some(scripts),
             matters: BTreeMap::new(),
         }
@@ -318,6 +330,7 @@ mod tests {
             seed: 0,
             scripts: 0,
             seconds: 0.0,
+            confirming: 0.0,
             scripts_per_second: 0.0,
             interrupted: false,
             trouble: None,
@@ -389,7 +402,7 @@ mod tests {
             ),
             "{said}"
         );
-        assert!(said.contains("of 20,000 scripts (18 %); its stated rate is 1.8 %."), "{said}");
+        assert!(said.contains("of 20,000 scripts (18 %); the target expects 1.8 %."), "{said}");
         assert_eq!(json(&jumped)["jumps"][0]["expected_rate"], 0.018);
         let only_should = fires(10.0, 0);
         assert!(jumps(&only_should) == 1 && !only_should.report().has_jumped());

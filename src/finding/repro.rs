@@ -5,8 +5,10 @@
 
 use crate::bounds::Bounds;
 use crate::excerpt;
-use crate::script::Script;
-use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
+use crate::script::{Act, Command, Script, Step};
+use crate::verdict::{
+    Ending, Identity, Invariant, Level, Problem, Variant, Verdict, Violation, slug,
+};
 use crate::wire::{Opening, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,15 +20,21 @@ pub const FORMAT: u32 = 2;
 pub const FORMAT_UNSEEN: u32 = 1;
 
 /// What stands above the first line, for those who have never heard of hangup.
-const fn header(subject: Role) -> &'static str {
-    match subject {
+fn header(rule: Invariant, subject: Role, script: &Script) -> String {
+    let mut text = match subject {
         Role::Server => SERVERS_HEADER,
         Role::Client => CLIENTS_HEADER,
     }
+    .replace("RULE", rule.id());
+    let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
+    if subject == Role::Server && script.steps.iter().any(closes) {
+        text.push_str(CLOSES_BY_ITSELF);
+    }
+    text
 }
 
 const SERVERS_HEADER: &str = "\
-# A connection that a WebSocket server did not close as it must: a repro of hangup's.
+# A WebSocket server that breaks a rule of closing, RULE: a repro of hangup's.
 # hangup plays a misbehaving client against a server and judges how connections end.
 # The script below is the shortest one that shows it; at the end of the file stands what
 # happened, drawn and as bytes. To see it, and to play it again:
@@ -36,12 +44,18 @@ const SERVERS_HEADER: &str = "\
 #     hangup replay FILE --url URL        (a running server)
 #     hangup export FILE --as python      (a program for those without hangup)
 #
-# `replay` needs to know the server. One that is not built into `hangup` is known to the
-# test or binary that wrote this file: run that again, and it plays this file first.
+# `replay` needs to know the server. If the server is your own, run your test again: it
+# plays this file first.
+";
+
+/// What a running server needs for `app close`, which nobody can command over TCP.
+const CLOSES_BY_ITSELF: &str = "\
+# The script has `app close`: URL has to be one on which the application closes by itself
+# as soon as the connection is open.
 ";
 
 const CLIENTS_HEADER: &str = "\
-# A connection that a WebSocket client did not close as it must: a repro of hangup's.
+# A WebSocket client that breaks a rule of closing, RULE: a repro of hangup's.
 # hangup plays a misbehaving server to a client and judges how connections end.
 # The script below is the shortest one that shows it; at the end of the file stands what
 # happened, drawn and as bytes. To see it, and to play it again:
@@ -51,8 +65,8 @@ const CLIENTS_HEADER: &str = "\
 #     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
 #     hangup export FILE --as python      (a server to play it, for those without hangup)
 #
-# `replay` needs to know the client. One that is not built into `hangup` is known to the
-# test or binary that wrote this file: run that again, and it plays this file first.
+# `replay` needs to know the client. If the client is your own, run your test again: it
+# plays this file first.
 ";
 
 /// A saved finding.
@@ -127,7 +141,7 @@ impl fmt::Display for ReproError {
             Self::Newer(format) => {
                 write!(
                     f,
-                    "written in format {format}; this hangup reads format {FORMAT}: update it"
+                    "written in format {format}; this hangup reads format {FORMAT}: install a newer hangup"
                 )
             }
             Self::Field(error) => f.write_str(error),
@@ -217,7 +231,9 @@ impl Repro {
             }
         }
         let has_seen = format_of(&table) != Some(i64::from(FORMAT_UNSEEN));
-        let file: File = table.try_into().map_err(|error| ReproError::Field(one_line(&error)))?;
+        let file: File = table
+            .try_into()
+            .map_err(|error| ReproError::Field(at_its_line(text, &one_line(&error))))?;
         let script: Script = file.script.parse().map_err(ReproError::Script)?;
         if let Some(why) = script.is_not_against(file.role) {
             return Err(ReproError::Role(file.role, why));
@@ -306,7 +322,8 @@ impl Repro {
             seen: self.seen.clone(),
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
-        format!("{}\n{body}", header(self.role))
+        let header = header(self.identity.invariant(), self.role, &self.script);
+        format!("{header}\n{body}")
     }
 
     /// The script, below its preamble as a comment where it has one: what a reader needs to see.
@@ -314,7 +331,7 @@ impl Repro {
         let preamble = self.opening.preamble();
         let mut text = String::new();
         if !preamble.is_empty() {
-            text.push_str("# preamble, behind the opening:\n");
+            text.push_str("# preamble, after the opening:\n");
             text.extend(preamble.lines().map(|line| format!("#   {line}\n")));
         }
         text + &self.script.to_string()
@@ -401,6 +418,20 @@ pub(crate) fn ending_fields(ending: Ending) -> (String, Option<f64>) {
 }
 
 /// A TOML error without the excerpt of the file that comes with it.
+/// An error behind the line that it is about, where that can be told: the first with the name or the value
+/// that it quotes.
+fn at_its_line(text: &str, error: &str) -> String {
+    let quoted = error.split('`').nth(1).unwrap_or_default();
+    let is_it = |line: &str| {
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        !quoted.is_empty() && (key.trim() == quoted || value.trim().trim_matches('"') == quoted)
+    };
+    match text.lines().position(is_it) {
+        Some(index) => format!("line {}: {error}", index + 1),
+        None => error.to_owned(),
+    }
+}
+
 fn one_line(error: &toml::de::Error) -> String {
     excerpt::tidy(error.message())
 }

@@ -87,8 +87,8 @@ impl FindingLog {
         let problem = finding.violation.identity.problem();
         self.reported.lock().unwrap_or_else(PoisonError::into_inner).insert(problem);
         let repro = report::repro(target, bounds, finding);
-        let text =
-            format!("{}: {}", repro.target.0, report::finding(&repro, finding, Style::default()));
+        let told = report::finding(&repro, finding, &target.bounds(), Style::default());
+        let text = format!("{}: {told}", repro.target.0);
         let saved = if self.retries_files {
             save::repro(self.directory(), &repro).map(Some)
         } else {

@@ -42,9 +42,9 @@ use rand_pcg::Pcg64Mcg;
 /// One script in so many has a flood: it takes fifty times as long as another.
 const SCRIPTS_PER_FLOOD: u32 = 400;
 
-/// Where the target promises nothing about memory, one flood in so many is drawn: no rule can
+/// Where the target has no bound for memory, one flood in so many is drawn: no rule can
 /// speak of what the server held, and only a limit on a message's size is left to be found.
-const FLOODS_WITHOUT_PROMISE: u32 = 8;
+const FLOODS_WITHOUT_BOUND: u32 = 8;
 
 /// One script in so many is a conjunction: steps that single draws would bring together once in
 /// some hundred thousand scripts.
@@ -57,7 +57,7 @@ const BEYOND_REQUEST: u32 = 200 - REQUEST.len() as u32;
 /// only gets commands that it obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GeneratorConfig {
-    /// The target's promises.
+    /// The bounds of the target.
     pub bounds: Bounds,
     /// The commands that its application obeys.
     pub app: AppSteps,
@@ -155,10 +155,10 @@ mod tests {
     /// the same scripts.
     #[test]
     fn scripts_of_one_connection_are_drawn_as_they_were_before_there_were_several() {
-        let promised = Bounds { memory: Some(1 << 20), ..Bounds::default() };
+        let bounded = Bounds { memory: Some(1 << 20), ..Bounds::default() };
         let some = AppSteps::CLOSE | AppSteps::SEND;
         let settings =
-            [(Bounds::default(), AppSteps::ALL), (promised, some), (promised, AppSteps::NONE)];
+            [(Bounds::default(), AppSteps::ALL), (bounded, some), (bounded, AppSteps::NONE)];
         let mut hash = Sha1::new();
         for (seed, (bounds, app)) in (1..).zip(settings) {
             let config = GeneratorConfig { bounds, app, ..GeneratorConfig::default() };
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn floods_are_rare_where_nothing_is_promised_about_memory_and_nothing_else_differs() {
-        let promised = Bounds { memory: Some(1 << 20), ..Bounds::default() };
+    fn floods_are_rare_where_memory_has_no_bound_and_nothing_else_differs() {
+        let bounded = Bounds { memory: Some(1 << 20), ..Bounds::default() };
         let draw =
             |bounds, index| GeneratorConfig { bounds, ..GeneratorConfig::default() }.nth(1, index);
         let floods = |script: &Script| script.to_string().contains("60KiB x ");
         let (mut with, mut without) = (0, 0);
         for index in 0..40_000 {
-            let (held, free) = (draw(promised, index), draw(Bounds::default(), index));
+            let (held, free) = (draw(bounded, index), draw(Bounds::default(), index));
             if floods(&held) {
                 with += 1;
                 without += u32::from(floods(&free));
@@ -206,7 +206,7 @@ mod tests {
             }
         }
         assert!(with >= 60, "{with} of 40,000 flood a server that bounds its memory");
-        assert!((1..=with / 4).contains(&without), "{without} flood one that promises nothing");
+        assert!((1..=with / 4).contains(&without), "{without} flood one without a bound");
     }
 
     #[test]

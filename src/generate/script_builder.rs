@@ -1,7 +1,7 @@
 //! Builds one random script: the shape of each kind of step, with its odds.
 
 use super::profile::{Profile, StepKind};
-use super::{FLOODS_WITHOUT_PROMISE, SCRIPTS_PER_CONJUNCTION, SCRIPTS_PER_FLOOD};
+use super::{FLOODS_WITHOUT_BOUND, SCRIPTS_PER_CONJUNCTION, SCRIPTS_PER_FLOOD};
 use crate::bounds::Bounds;
 use crate::script::AppSteps;
 use crate::script::{
@@ -17,7 +17,7 @@ const MORE_THAN_BUFFERS: u32 = 10_000;
 
 /// The size of a message or fragment of a flood.
 const FLOOD_SIZE: Size = Size(60 << 10);
-/// How many of them a flood has where the server promises nothing, and at most.
+/// How many of them a flood has where the server has no bound, and at most.
 const FLOOD_TIMES: (u32, u32) = (24, 100);
 
 /// In milliseconds, at most a year: a script need not wait longer.
@@ -290,7 +290,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
 
     /// Whether a flood that was drawn may stay.
     pub(super) fn may_flood(&mut self) -> bool {
-        self.bounds.memory.is_some() || self.one_in(FLOODS_WITHOUT_PROMISE)
+        self.bounds.memory.is_some() || self.one_in(FLOODS_WITHOUT_BOUND)
     }
 
     /// More than a server can want to hold: messages that are not read, or the fragments

@@ -157,7 +157,7 @@ fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     ]
 }
 
-/// Accepted, and no complete request within the promised time; of a client, connected, and no
+/// Accepted, and no complete request within its bound; of a client, connected, and no
 /// answer that opens the WebSocket.
 fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let event = view.firsts.accepted.unwrap_or(0);
@@ -170,7 +170,7 @@ fn handshake(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     (!in_time).then_some(Owed { cause: Cause::Handshake, since, deadline, event, fault: None })
 }
 
-/// Nothing complete for the promised time: the first gap that is longer.
+/// Nothing complete for the bound: the first gap that is longer.
 fn idle(view: &View<'_>, bounds: &Bounds) -> Option<Owed> {
     let bound = bounds.idle?;
     let mut last = view.opened?;

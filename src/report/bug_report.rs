@@ -1,11 +1,12 @@
 //! A finding as an issue to paste where the server's maintainers read: Markdown that supposes no
 //! knowledge of hangup.
 
+use super::bound::bound_of;
 use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
-use super::promise::bound;
 use super::quotes;
 use crate::finding::repro::Repro;
+use crate::script::Act;
 use crate::verdict::Symptom;
 use crate::wire::Role;
 use std::fmt::Write as _;
@@ -19,6 +20,8 @@ pub struct BugReport<'a> {
     pub python: Result<&'a str, &'a str>,
     /// What to name that program, and the picture, without an ending.
     pub name: &'a str,
+    /// The name of the finding's file.
+    pub file: &'a str,
     /// The commands of hangup that play it again and draw it.
     pub commands: [&'a str; 2],
     /// The library and its version, where the finding does not say it: a probe sees a URL.
@@ -29,12 +32,12 @@ pub struct BugReport<'a> {
 
 /// The issue, ended by a newline. Its first line is the title.
 pub fn bug_report(report: &BugReport<'_>) -> String {
-    let BugReport { repro, python, name, commands, seen_on, server } = *report;
+    let BugReport { repro, python, name, file, commands, seen_on, server } = *report;
     let rule = repro.identity.invariant().rule();
     let mut out = format!(
         "# {}\n\n{}\n\n",
         plain(&title(repro.identity.symptom(), repro.role, &repro.sentence)),
-        plain(&repro.sentence)
+        plain(&in_words_for_strangers(&repro.sentence))
     );
     let (target, version) = &repro.target;
     let route = route(target);
@@ -50,16 +53,30 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
     }
-    if let Some(bound) = bound(repro) {
-        let _ = writeln!(out, "\n{}", plain(&bound));
+    if let Some(bound) = bound_of(repro) {
+        let _ = writeln!(
+            out,
+            "\nRFC 6455 gives no number of seconds. This test allows {} s.",
+            bound.as_secs_f64()
+        );
     }
-    let _ = writeln!(out, "\n## What the {actor} does\n");
+    out.push_str("\n## The script\n\n");
     if repro.script.steps.is_empty() {
         out.push_str(match subject {
-            Role::Server => "It connects, and does nothing.\n\n",
-            Role::Client => "It accepts the connection, and does nothing.\n\n",
+            Role::Server => "The client connects, and does nothing.\n\n",
+            Role::Client => "The server accepts the connection, and does nothing.\n\n",
         });
     } else {
+        let app = repro.script.steps.iter().any(|step| matches!(step.act, Act::App(..)));
+        let app = if app {
+            format!(
+                " A step `app ...` is done by the {}'s application, through its library.",
+                subject.word()
+            )
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "The {actor} does this, a step a line.{app}\n");
         code(&repro.script_text(), "text", &mut out);
     }
     if let Some((file, source)) = server {
@@ -98,12 +115,20 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let [replay, draw] = commands;
     let _ = writeln!(
         out,
-        "With hangup {} and the attached file, the first command runs the test again, and the \
-             second draws the timeline:\n",
+        "hangup is a tool that tests how WebSocket servers and clients close connections. Attach the file `{}` to this issue: it has the script, what happened, and the {} that \
+         showed it. With hangup {} and that file, the first command runs the test again, and the second \
+         draws the timeline:\n",
+        code_word(file),
+        subject.word(),
         plain(&repro.hangup)
     );
     code(&format!("{replay}\n{draw}"), "sh", &mut out);
     harmless(&out)
+}
+
+/// A sentence with what those need who do not know hangup: where its proof holds.
+fn in_words_for_strangers(sentence: &str) -> String {
+    sentence.replace(" Proven: ", " Proven, in a simulation with virtual time: ")
 }
 
 /// What the server does, where the symptom says it as a sentence; else the first sentence, without its full

@@ -1,13 +1,13 @@
 //! A report for machines: one JSON object.
 
 use super::StepSays;
+use super::bound::Overdue;
 use super::deaths::JsonDeaths;
 use super::lost_workers::JsonLostWorkers;
 use super::model::{
     Accepted, FindingReport, HowPlayed, Jump, ProblemReport, Repeats, Shutdown, Summary,
     TargetReport,
 };
-use super::promise::Overdue;
 use super::reach::no_effect;
 use crate::exchange::{HeldAfter, Time};
 use crate::run::campaign::{Unjudged, WhyUnjudged};

@@ -20,8 +20,10 @@ pub struct Suite<'a> {
     pub problems: Vec<ProblemReport<'a>>,
     /// After how many scripts.
     pub scripts: u64,
-    /// Whether a rule was judged; else it is skipped. `None` where no server was tested.
-    pub judged: Option<&'a dyn Fn(Invariant) -> bool>,
+    /// Why a rule was not judged, where it was not: then it is skipped. `None` where no server was tested.
+    pub skipped: Option<&'a dyn Fn(Invariant) -> Option<&'static str>>,
+    /// What is accepted, by its rule: no failure, and told with the rule's case.
+    pub accepted: Vec<(Invariant, String)>,
     /// What else fails the run: an accepted deviation that is stale, or shows too often.
     pub failures: Vec<String>,
     /// Why it was not fully tested, where it was not.
@@ -80,28 +82,29 @@ impl Suite<'_> {
             subject: Role::Server,
             problems: Vec::new(),
             scripts: 0,
-            judged: None,
+            skipped: None,
+            accepted: Vec::new(),
             failures: Vec::new(),
             trouble: Some(trouble),
             seconds: None,
         }
     }
 
-    /// The rules that were not seen to be broken, and whether each was judged.
-    fn kept(&self) -> impl Iterator<Item = (Invariant, bool)> {
+    /// The rules that were not seen to be broken, and why each was not judged, where it was not.
+    fn kept(&self) -> impl Iterator<Item = (Invariant, Option<&'static str>)> {
         let broken = |rule: &Invariant| {
             self.problems.iter().any(|problem| problem.problem.invariant() == *rule)
         };
         let rules = self
-            .judged
+            .skipped
             .iter()
             // Of a whole server, only what is broken is told: most targets are none.
-            .flat_map(|judged| {
+            .flat_map(|skipped| {
                 let is_its = |rule: &&Invariant| {
                     !rule.is_of_a_whole_server() && rule.rule().asked_of.includes(self.subject)
                 };
                 let rules = Invariant::ALL.iter().filter(is_its);
-                rules.map(|rule| (*rule, judged(*rule)))
+                rules.map(|rule| (*rule, skipped(*rule)))
             });
         rules.filter(move |(rule, _)| !broken(rule))
     }
@@ -113,7 +116,7 @@ impl Suite<'_> {
             tests: failures + self.kept().count() + errors,
             failures,
             errors,
-            skipped: self.kept().filter(|(_, judged)| !judged).count(),
+            skipped: self.kept().filter(|(_, skipped)| skipped.is_some()).count(),
         }
     }
 
@@ -148,13 +151,19 @@ impl Suite<'_> {
                 index + 1,
             );
         }
-        for (rule, judged) in self.kept() {
+        for (rule, skipped) in self.kept() {
             let case = format!("    <testcase classname=\"{server}\" name=\"{rule}\"");
-            let _ = if judged {
-                writeln!(out, "{case}/>")
-            } else {
-                writeln!(out, "{case}>\n      <skipped/>\n    </testcase>")
+            let accepted = self.accepted.iter().filter(|(of, _)| *of == rule);
+            let accepted: Vec<&str> = accepted.map(|(_, text)| text.as_str()).collect();
+            let inside = match skipped {
+                Some(why) => format!("<skipped message=\"{}\"/>", escaped(why)),
+                None if accepted.is_empty() => {
+                    let _ = writeln!(out, "{case}/>");
+                    continue;
+                }
+                None => format!("<system-out>{}</system-out>", escaped(&accepted.join("\n"))),
             };
+            let _ = writeln!(out, "{case}>\n      {inside}\n    </testcase>");
         }
         if let Some(trouble) = &self.trouble {
             let trouble = escaped(trouble);
@@ -202,7 +211,8 @@ mod tests {
             subject,
             problems: Vec::new(),
             scripts: 0,
-            judged: Some(&|rule| rule != Invariant::NoSpin),
+            skipped: Some(&|rule| (rule == Invariant::NoSpin).then_some("nobody sees it")),
+            accepted: vec![(Invariant::NoPanic, "accepted: it is <known>".to_owned())],
             failures: vec!["it is \"stale\"".to_owned()],
             trouble: Some("it <died>".to_owned()),
             seconds: Some(2.0),
@@ -216,7 +226,13 @@ mod tests {
         assert_eq!(out.contains("\"handshake-in-time\""), subject == Role::Server);
         let rules = || Invariant::ALL.iter().filter(is_listed);
         for rule in rules() {
-            let end = if *rule == Invariant::NoSpin { ">\n      <skipped/>" } else { "/>" };
+            let end = match rule {
+                Invariant::NoSpin => ">\n      <skipped message=\"nobody sees it\"/>",
+                Invariant::NoPanic => {
+                    ">\n      <system-out>accepted: it is &lt;known&gt;</system-out>"
+                }
+                _ => "/>",
+            };
             assert!(out.contains(&format!("name=\"{rule}\"{end}")), "{out}");
         }
         assert!(out.contains("classname=\"ws://[::1]/?a&amp;b\""), "{out}");

@@ -5,6 +5,7 @@
 //! `junit` for machines.
 
 #[cfg(feature = "cli")]
+mod bound;
 mod bug_report;
 #[cfg(feature = "cli")]
 mod capture;
@@ -32,7 +33,7 @@ mod markdown_survey;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod page;
-mod promise;
+
 #[cfg(feature = "cli")]
 mod quotes;
 mod reach;
@@ -75,7 +76,7 @@ pub use scene::Scene;
 pub use sentence::broken_too;
 pub use sentence::sentence;
 pub use text::{
-    Style, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
+    Style, accepted, as_seen, cannot_judge, count, finding, first_seen, headline, jump, of_scripts,
     pasteable, percent, problem_headline, quoted, recapitulation, replay, saved, stale, summary,
     target, test_command, thousands, variants, with_legend, wrap, wrap_to,
 };
@@ -92,6 +93,12 @@ use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::Violation;
 use crate::wire::Opening;
+
+/// What is said of a file that is no report in JSON.
+#[cfg(feature = "cli")]
+fn not_a_report(why: &str) -> String {
+    format!("not a report of `hangup test`, `probe` or `listen` with `--format json`: {why}")
+}
 
 /// How many lines of a timeline go into a repro file: the first ones, and the last.
 const TIMELINE_LINES: (usize, usize) = (60, 20);

@@ -25,6 +25,8 @@ pub struct Summary<'a> {
     pub scripts: u64,
     /// How long it took.
     pub seconds: f64,
+    /// How much of that was needed to confirm problems in real time.
+    pub confirming: f64,
     /// Scripts a second.
     pub scripts_per_second: f64,
     /// Whether somebody interrupted it.
@@ -52,7 +54,7 @@ pub struct TargetReport {
     pub accepted: Vec<Accepted>,
     /// What of that shows far more often than it is known to.
     pub jumps: Vec<Jump>,
-    /// The rules that it was not judged by: it promises nothing of the kind, or nobody could see it.
+    /// The rules that it was not judged by: it has no bound of the kind, or nobody could see it.
     pub not_judged: Vec<Invariant>,
     /// What only one way of playing has to say.
     pub played: HowPlayed,
@@ -162,6 +164,8 @@ pub struct ProblemReport<'a> {
 pub struct FindingReport {
     /// Its repro.
     pub repro: Repro,
+    /// The target's own bounds, in place of which it may have been held to others.
+    pub stated: Bounds,
     /// How the connection ended.
     pub ending: Ending,
     /// Since when the end was owed, where it was.
@@ -307,8 +311,8 @@ pub enum Remark<'a> {
     CouldNotTest(&'a str),
     /// Worker processes were lost through no fault of the target.
     LostWorkers(&'a LostWorkers),
-    /// An accepted deviation occurred in so many scripts.
-    AcceptedDeviation(&'a Deviation, u64),
+    /// An accepted deviation occurred in so many scripts, of so many.
+    AcceptedDeviation(&'a Deviation, u64, u64),
     /// An accepted deviation did not occur in so many scripts.
     Stale(&'a Deviation, u64),
     /// Something showed that is no finding.
@@ -330,8 +334,8 @@ pub enum Remark<'a> {
     Idle(&'a IdleClient),
     /// So many opening requests were refused.
     Refused(u64),
-    /// So many scripts were not judged.
-    Unjudged(u64),
+    /// So many scripts were not judged, of so many.
+    Unjudged(u64, u64),
     /// So many findings were not looked into.
     PassedOver(usize),
     /// The server died, or was started by hangup.
@@ -348,6 +352,7 @@ impl FindingReport {
     ) -> Self {
         Self {
             repro: super::repro(target, bounds, finding),
+            stated: target.bounds(),
             ending: finding.violation.ending,
             since: finding.violation.owed.map(|owed| owed.since),
             shrunk: finding.shrunk,
@@ -446,6 +451,22 @@ impl<'a> ProblemReport<'a> {
         }
     }
 
+    /// What decides the level, where the variants have several.
+    pub fn why_levels(&self) -> Option<String> {
+        let actor = self.headline.repro.role.other().word();
+        let is_timed = super::table::is_about_time(self.headline);
+        (self.level < self.headline.repro.level).then(|| {
+            if is_timed {
+                format!(
+                    "The level depends on why the connection had to end, and on what the {actor} did: see \
+                     the table."
+                )
+            } else {
+                format!("The level depends on what the {actor} had sent.")
+            }
+        })
+    }
+
     /// The variants beside the headline that were shrunk and saved too.
     pub fn saved_variants(&self) -> impl Iterator<Item = &'a FindingReport> {
         let headline = self.headline.repro.identity;
@@ -516,6 +537,8 @@ impl TargetReport {
     /// What is to be known beside the findings, in the order in which it is told.
     pub fn remarks(&self) -> Vec<Remark<'_>> {
         let mut remarks = Vec::new();
+        let played = self.played();
+        let accepted = || self.accepted.iter().filter_map(move |accepted| accepted.seen(played));
         match &self.played {
             HowPlayed::InProcess {
                 given_up,
@@ -538,12 +561,12 @@ impl TargetReport {
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
                 let lost = lost_workers.count() > 0;
                 remarks.extend(lost.then_some(Remark::LostWorkers(lost_workers)));
-                remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
+                remarks.extend(accepted());
             }
             HowPlayed::OverTcp(tcp) => {
                 let dismissed = tcp.dismissed.iter();
                 remarks.extend(dismissed.map(|(found, why)| Remark::Dismissed(found, *why)));
-                remarks.extend(self.accepted.iter().filter_map(Accepted::seen));
+                remarks.extend(accepted());
                 let nothing = tcp.not_tested.is_empty();
                 remarks.extend((!nothing).then_some(Remark::NotTested(&tcp.not_tested)));
                 let unseen = !tcp.sees_the_server && self.scripts > 0;
@@ -557,7 +580,10 @@ impl TargetReport {
                 remarks.extend((!tcp.shutdowns.is_empty()).then_some(shutdowns));
                 remarks.extend(tcp.idle.as_ref().map(Remark::Idle));
                 remarks.extend((tcp.refused > 0).then_some(Remark::Refused(tcp.refused)));
-                remarks.extend((tcp.unjudged > 0).then_some(Remark::Unjudged(tcp.unjudged)));
+                remarks.extend(
+                    (tcp.unjudged > 0)
+                        .then_some(Remark::Unjudged(tcp.unjudged, self.scripts + tcp.unjudged)),
+                );
                 let passed_over = tcp.passed_over;
                 remarks.extend((passed_over > 0).then_some(Remark::PassedOver(passed_over)));
                 let says = tcp.deaths.died || tcp.deaths.output.is_some();
@@ -584,11 +610,12 @@ impl TargetReport {
 }
 
 impl Accepted {
-    fn seen(&self) -> Option<Remark<'_>> {
+    /// What is to be known of it after so many scripts.
+    fn seen(&self, scripts: u64) -> Option<Remark<'_>> {
         match self {
             Self::Deviation { fired: 0, .. } => None,
             Self::Deviation { deviation, fired, .. } => {
-                Some(Remark::AcceptedDeviation(deviation, *fired))
+                Some(Remark::AcceptedDeviation(deviation, *fired, scripts))
             }
             Self::Known { identity, fired, listed, .. } => {
                 Some(Remark::AcceptedKnown(*identity, *fired, *listed))
@@ -615,6 +642,8 @@ pub struct ReplayReport {
     pub ended: Option<String>,
     /// Whether it was played over TCP.
     pub over_tcp: bool,
+    /// Whether the file is about another target than this one.
+    pub is_elsewhere: bool,
 }
 
 /// How a replay compares with what was saved.
@@ -662,8 +691,9 @@ impl ReplayReport {
         };
         let saved = Some(repro.sentence.clone());
         let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
+        let is_elsewhere = repro.target.0 != on;
         let (on, subject) = (on.to_owned(), exchange.subject);
-        Self { on, subject, result, saved, broken, ended, over_tcp }
+        Self { on, subject, result, saved, broken, ended, over_tcp, is_elsewhere }
     }
 
     /// A script's replay, which says that a rule was broken, and not which; or that something
@@ -683,7 +713,16 @@ impl ReplayReport {
         let broken = broken.iter().copied().chain(unproven);
         let broken = broken.map(|violation| sentence_of(violation, exchange)).collect();
         let (on, subject) = (on.to_owned(), exchange.subject);
-        Self { on, subject, result, saved: None, broken, ended: None, over_tcp: false }
+        Self {
+            on,
+            subject,
+            result,
+            saved: None,
+            broken,
+            ended: None,
+            over_tcp: false,
+            is_elsewhere: false,
+        }
     }
 }
 

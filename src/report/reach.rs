@@ -14,28 +14,27 @@ pub(super) fn reach(reach: &Reach) -> String {
     let mut ended: Vec<(Cow<'_, str>, u64)> = ended.collect();
     // Those that are equal stay in the order of causes.
     ended.sort_by_key(|(_, scripts)| std::cmp::Reverse(*scripts));
-    let mut ended: Vec<String> =
+    let ended: Vec<String> =
         ended.iter().map(|(cause, scripts)| format!("{cause} {}", thousands(*scripts))).collect();
-    let unowed = || format!("without a cause {}", thousands(*ended_unowed));
-    ended.extend((*ended_unowed > 0).then(unowed));
     let ended = if ended.is_empty() { "none".into() } else { ended.join(", ") };
-    let still_open: Vec<String> =
-        [(reach.open_owed(), "in spite of a cause"), (*open_unowed, "without a cause")]
-            .into_iter()
-            .filter(|(scripts, _)| *scripts > 0)
-            .map(|(scripts, why)| format!("{} {why}", thousands(scripts)))
-            .collect();
-    let still_open = if still_open.is_empty() {
-        String::new()
-    } else {
-        format!(". Connections stayed open: {}", still_open.join(", "))
-    };
+    let owed = reach.open_owed();
+    let owed = (owed > 0).then(|| format!(". Obliged and still open: {}", thousands(owed)));
+    let unowed = [(*ended_unowed, "ended"), (*open_unowed, "stayed open (allowed)")];
+    let unowed: Vec<String> = unowed
+        .into_iter()
+        .filter(|(scripts, _)| *scripts > 0)
+        .map(|(scripts, became)| format!("{} {became}", thousands(scripts)))
+        .collect();
+    let unowed =
+        (!unowed.is_empty()).then(|| format!(". With no obligation to end: {}", unowed.join(", ")));
     format!(
-        "reached: {} of {} opened a WebSocket, {} saw a Close. Connections ended after: \
-         {ended}{still_open}",
+        "reached: {} of {} opened a WebSocket, {} saw a Close. Obliged to end, and ended, after: \
+         {ended}{}{}",
         thousands(*opened),
         count(usize::try_from(*scripts).unwrap_or(usize::MAX), "script"),
         thousands(*closed),
+        owed.unwrap_or_default(),
+        unowed.unwrap_or_default(),
     )
 }
 

@@ -16,7 +16,7 @@ pub fn broken_too(violation: &Violation, exchange: &Exchange) -> String {
 pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
     let subject = exchange.subject.word();
     match violation.owed {
-        Some(owed) => broken_promise(violation, owed, exchange.subject),
+        Some(owed) => missed_deadline(violation, owed, exchange.subject),
         None if violation.events.is_empty() => format!("The {subject} {}.", violation.fact),
         None => {
             let at = violation.events.first().and_then(|event| exchange.events.get(*event));
@@ -28,9 +28,9 @@ pub fn sentence(violation: &Violation, exchange: &Exchange) -> String {
 
 /// First what became of it, and what the subject is doing; then by when it had to do what; then what the other end
 /// does; at last how that is known.
-fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
+fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     let (subject, actor) = (role.word(), role.other().word());
-    let promise = Promise::of(violation.identity.invariant());
+    let obligation = Obligation::of(violation.identity.invariant());
     let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
     let condition = violation.identity.condition().filter(|_| !all_gone);
     let cut = condition == Some(Condition::CutOff);
@@ -63,16 +63,19 @@ fn broken_promise(violation: &Violation, owed: Owed, role: Role) -> String {
             .map_or_else(String::new, |doing| format!(": it {doing}")),
     };
     let became = match (violation.identity.invariant(), violation.ending) {
-        (Invariant::ShutsDownInTime, Ending::Open(at)) => {
-            format!("does not shut down{doing}: it still ran at {at}, when hangup stopped watching")
+        (_, Ending::Open(at)) => {
+            let lasted = Time(at.0.saturating_sub(owed.since.0));
+            let since = named_since(owed.cause, role);
+            let still = obligation.still;
+            format!("does not {}{doing}; {still} {lasted} after {since}", obligation.verb)
         }
-        (_, ending) => format!("{}{doing}", promise.became(ending, owed.deadline)),
+        (_, ending) => format!("{}{doing}", obligation.became(ending, owed.deadline)),
     };
     format!(
         "The {subject} {became}. {} at {}; the {subject} has to {} by {}{did}.{}",
         since(owed, role),
         owed.since,
-        promise.verb,
+        obligation.verb,
         owed.deadline,
         proof(violation.ending),
     )
@@ -100,35 +103,52 @@ fn since(owed: Owed, role: Role) -> String {
     }
 }
 
+/// The event since when a subject has time, as a noun.
+fn named_since(cause: Cause, role: Role) -> String {
+    match cause {
+        Cause::Handshake => match role {
+            Role::Server => "it accepted the connection".to_owned(),
+            Role::Client => "it was connected".to_owned(),
+        },
+        Cause::OwnClose => "its own Close".to_owned(),
+        Cause::AppClose => "its application's close".to_owned(),
+        Cause::Idle => "the last complete frame".to_owned(),
+        Cause::Shutdown => "it was told to".to_owned(),
+        Cause::ClientClose | Cause::ClientViolation | Cause::ClientFin | Cause::ClientReset => {
+            cause.named(role).into_owned()
+        }
+    }
+}
+
 /// What a subject has to do by the deadline, in the forms that sentences need.
-struct Promise {
+struct Obligation {
     /// It has to `end the connection`.
     verb: &'static str,
     /// It never `ends the connection`.
     verbs: &'static str,
-    /// It had not `ended the connection`.
-    done: &'static str,
+    /// When hangup stopped watching it was `still open`.
+    still: &'static str,
 }
 
-impl Promise {
+impl Obligation {
     const fn of(rule: Invariant) -> Self {
         match rule {
             Invariant::ReleasesInTime => {
-                let done = "released the socket";
-                Self { verb: "release the socket", verbs: "releases the socket", done }
+                let still = "it still held the socket";
+                Self { verb: "release the socket", verbs: "releases the socket", still }
             }
             Invariant::ShutsDownInTime => {
-                Self { verb: "shut down", verbs: "shuts down", done: "shut down" }
+                Self { verb: "shut down", verbs: "shuts down", still: "it still ran" }
             }
             _ => {
-                let done = "ended the connection";
-                Self { verb: "end the connection", verbs: "ends the connection", done }
+                let still = "still open";
+                Self { verb: "end the connection", verbs: "ends the connection", still }
             }
         }
     }
 
     fn became(&self, ending: Ending, deadline: Time) -> String {
-        let Self { verb, verbs, done } = self;
+        let Self { verb, verbs, .. } = self;
         match ending {
             Ending::InTime => format!("{verbs} in time"),
             Ending::Late(at) => {
@@ -136,8 +156,9 @@ impl Promise {
                 format!("{verbs} {late} late, at {at}")
             }
             Ending::Never => format!("never {verbs}"),
-            Ending::Ticking(_) | Ending::Spinning(_) => format!("does not {verb}"),
-            Ending::Open(at) => format!("had not {done} by {at}, when hangup stopped watching"),
+            Ending::Ticking(_) | Ending::Spinning(_) | Ending::Open(_) => {
+                format!("does not {verb}")
+            }
             Ending::Unproven(_) => format!("may not {verb}"),
         }
     }
@@ -203,7 +224,7 @@ mod tests {
                 refuted: crate::verdict::Excuses::default(),
             };
             let [server, client] = [Role::Server, Role::Client]
-                .map(|role| broken_promise(&violation, owed(cause), role));
+                .map(|role| missed_deadline(&violation, owed(cause), role));
             // What opens a connection is another thing at each end.
             let opening = |text: &str| {
                 text.replace("accepted the connection", "was connected")

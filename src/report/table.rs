@@ -1,7 +1,8 @@
 //! How each variant of a problem ended, as a table: causes down, the client's conditions across.
 
 use super::model::FindingReport;
-use super::text::{indented, wrap_to};
+use super::text::{indented, not_minimal, wrap_to};
+use crate::exchange::Time;
 use crate::verdict::{Cause, Condition, Ending, Problem};
 use crate::wire::Role;
 use std::fmt::Write as _;
@@ -30,10 +31,14 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
     parts.sort_by_key(|(own, _)| (*own != problem, *own));
     let mut out = String::new();
     let told = levels(variants);
+    let mut heading = variants.first().map(|one| heading(one.repro.role.other().word()));
     for (own, part) in parts {
         if let Some(symptom) = own.symptom().filter(|_| own != problem) {
             let _ = writeln!(out, "{}", wrap_to(&format!("{ALSO} {symptom}"), width));
             if let Some(shrunk) = part.iter().find(|finding| finding.shrunk) {
+                if let Some(why) = not_minimal(shrunk) {
+                    let _ = writeln!(out, "{}", wrap_to(&format!("Its script is {why}"), width));
+                }
                 out.push('\n');
                 indented(&mut out, "    ", &shrunk.repro.script_text());
                 out.push('\n');
@@ -42,10 +47,17 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
         let timed: Vec<&FindingReport> =
             part.into_iter().filter(|finding| is_about_time(finding)).collect();
         if !timed.is_empty() {
+            if let Some(heading) = heading.take() {
+                let _ = writeln!(out, "{}", wrap_to(&heading, width));
+            }
             out.push_str(&part_of_table(&timed, told, width));
         }
     }
     out
+}
+
+fn heading(actor: &str) -> String {
+    format!("How the connection ended, by cause (rows) and by what the {actor} did (columns):")
 }
 
 /// Before a symptom that is a mere case of a problem's.
@@ -106,12 +118,20 @@ fn part_of_table(variants: &[&FindingReport], levels: TellLevels, width: usize) 
 /// How a connection ended, in a word or two.
 pub(super) fn ended(ending: Ending) -> String {
     match ending {
-        Ending::Late(at) | Ending::Open(at) => format!("{} {at}", ending.kind()),
+        Ending::Late(at) | Ending::Open(at) => at_time(at, ending.kind()),
         Ending::InTime
         | Ending::Never
         | Ending::Ticking(_)
         | Ending::Spinning(_)
         | Ending::Unproven(_) => ending.kind().to_owned(),
+    }
+}
+
+/// How a connection ended, and when: `at 30.000 s, late`.
+pub(super) fn at_time(at: Time, kind: &str) -> String {
+    match kind {
+        "open" => format!("open at {at}"),
+        _ => format!("at {at}, {kind}"),
     }
 }
 

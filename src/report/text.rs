@@ -1,23 +1,24 @@
 //! A report for people: lines of text, as wide and as colourful as they are asked for.
 
+use super::bound::{Overdue, bound, bound_of_finding};
 use super::holdings_chart;
 use super::lost_workers::lost_workers;
 use super::model::{
     Before, Command, FindingReport, HowPlayed, Jump, OverTcp, ProblemReport, Remark, Repeats,
     ReplayReport, ReplayResult, Summary, TargetReport,
 };
-use super::promise::{Overdue, bound};
 use super::reach::{no_effect, reach};
-use super::table::{is_about_time, table};
+use super::table::table;
 use super::timeline::{Timeline, clip};
 use super::whole_server::{idle_client, told_to_shut_down};
 use super::work::figures;
+use crate::bounds::Bounds;
 use crate::finding::Finding;
 use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Problem, Reason, Violation, name_ends};
+use crate::verdict::{Control, Doubt, Invariant, Problem, Reason, Violation, name_ends};
 use crate::wire::Role;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -94,10 +95,10 @@ pub fn target(report: &TargetReport, style: Style) -> String {
     let problems = report.problems();
     let (paint, verdict) = verdict(report, problems.len());
     let verdict = style.paint(paint, &verdict);
-    let scripts = thousands(report.scripts);
+    let scripts = count(report.scripts as usize, "script");
     let mut text = match &report.played {
         HowPlayed::InProcess { .. } => {
-            format!("\n{name} ({}): {verdict}, {scripts} scripts\n", report.version)
+            format!("\n{name} ({}): {verdict}, {scripts}\n", report.version)
         }
         HowPlayed::OverTcp(_) => format!("\n{name}: {verdict}\n"),
     };
@@ -109,7 +110,7 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         indented(&mut text, "  ", &style.wrap(&format!("{accepted} accepted, see --verbose"), 2));
     }
     let mut bounds: Vec<String> =
-        problems.iter().filter_map(|problem| bound(&problem.headline.repro)).collect();
+        problems.iter().filter_map(|problem| bound_of_finding(problem.headline)).collect();
     let mut told = BTreeSet::new();
     bounds.retain(|bound| told.insert(bound.clone()));
     for bound in bounds {
@@ -125,8 +126,11 @@ pub fn target(report: &TargetReport, style: Style) -> String {
         }
     }
     if let HowPlayed::OverTcp(OverTcp { seconds, .. }) = &report.played {
+        if !problems.is_empty() {
+            let _ = writeln!(text, "\n{}", style.wrap(LEVELS, 0));
+        }
         let problems = count(problems.len(), "problem");
-        let _ = writeln!(text, "\n{problems} in {scripts} scripts in {seconds:.1} s");
+        let _ = writeln!(text, "\n{problems} in {scripts} in {seconds:.1} s");
     }
     text
 }
@@ -147,11 +151,14 @@ fn problem(
     }
     let finding = problem.headline;
     indented(out, "     ", &style.wrap(&finding.repro.sentence, 5));
+    if let Some(levels) = problem.why_levels() {
+        indented(out, "     ", &style.wrap(&levels, 5));
+    }
     if let Some(measured) = &finding.measured {
         indented(out, "     ", &style.wrap(&self::measured(measured), 5));
     }
-    if let Some(overdue) = Overdue::of(finding) {
-        indented(out, "     ", &style.wrap(&overdue.sentence(), 5));
+    if let Some(overdue) = Overdue::of(finding).and_then(Overdue::sentence) {
+        indented(out, "     ", &style.wrap(&overdue, 5));
     }
     if let Some(repeats) = repeats(finding.repeats) {
         indented(out, "     ", &repeats);
@@ -169,6 +176,10 @@ fn problem(
 fn measured(figures: &str) -> String {
     format!("Measured: {figures}.")
 }
+
+/// What the levels mean: said once below problems.
+pub const LEVELS: &str = "must: RFC 6455 demands it (MUST). should: RFC 6455 recommends it (SHOULD), or says \
+                          nothing, and hangup asks for it.";
 
 /// A problem in a line: `ends-in-time (should): waits to read, with no timer running`.
 pub fn problem_headline(problem: &ProblemReport<'_>) -> String {
@@ -189,22 +200,16 @@ pub(super) fn headline_of(problem: Problem, level: &str) -> String {
 pub fn first_seen(violation: &Violation, script: u64, after: Duration, style: Style) -> String {
     let headline = headline_of(violation.identity.problem(), violation.level.id());
     let after = after.as_secs_f64();
-    style.wrap(&format!("{after:.1} s, unconfirmed, script {script}: {headline}"), 0)
+    style.wrap(&format!("after {after:.1} s, not confirmed yet, script {script}: {headline}"), 0)
 }
 
 /// How often a problem showed in so many scripts, and a table of how each variant ended.
 pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> String {
     let mut out = String::new();
     if let Some(first) = problem.first_script {
-        let shown = format!("{} of {} scripts", thousands(problem.shown), thousands(scripts));
-        let actor = problem.headline.repro.role.other().word();
-        let table = problem.variants.iter().any(|variant| is_about_time(variant)).then(|| {
-            format!(
-                " How the connection ended, by cause (rows) and by what the {actor} did (columns):"
-            )
-        });
-        let table = table.unwrap_or_default();
-        let text = format!("seen in {shown}, first in script {first}.{table}");
+        let shown =
+            format!("{} of {}", thousands(problem.shown), count(scripts as usize, "script"));
+        let text = format!("seen in {shown}, first in script {first}.");
         let _ = writeln!(out, "{}", wrap_to(&text, width));
     }
     out + &table(problem.problem, &problem.variants, width)
@@ -273,11 +278,15 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
     let wrapped = |text: &str| style.wrap(text, 2);
     let scripts = |fired: u64| count(fired as usize, "script");
     match *remark {
-        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, rate, .. }, fired) => {
+        Remark::AcceptedDeviation(Deviation { pattern, reason, rfc, rate, .. }, fired, played) => {
             let rule = pattern.invariant();
-            let stated = rate.map(|rate| format!(" (stated: {} of all)", percent(rate)));
-            let stated = stated.unwrap_or_default();
-            let accepted = format!("accepted, {}{stated}: {rule}: {reason}.", scripts(fired));
+            let expects = rate.map(|rate| format!("; the target expects {}", percent(rate)));
+            let share = percent(Share { shown: fired, scripts: played }.rate());
+            let accepted = format!(
+                "accepted: {rule}: {reason}. Seen in {} ({share}{}).",
+                scripts(fired),
+                expects.unwrap_or_default()
+            );
             vec![wrapped(&accepted), wrapped(&format!("RFC 6455 {rfc}"))]
         }
         Remark::Stale(deviation, scripts) => {
@@ -287,7 +296,7 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         }
         Remark::AcceptedKnown(identity, fired, listed) => {
             let rare = if listed { "" } else { "; not in the baseline, which has this problem" };
-            vec![wrapped(&format!("accepted, {}: {identity}{rare}", scripts(fired)))]
+            vec![wrapped(&format!("accepted: {identity}, seen in {}{rare}", scripts(fired)))]
         }
         Remark::Jump(jump) => {
             // As of what is stale.
@@ -337,14 +346,15 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         Remark::Shutdowns(shutdowns) => vec![wrapped(&told_to_shut_down(shutdowns))],
         Remark::Held(held) => vec![holdings_chart::chart(held)],
         Remark::Refused(refused) => vec![wrapped(&format!(
-            "{} of the opening requests were not answered with 101: too many at once, or too \
-             fast? --concurrency, --rate",
+            "{} of the opening requests were not answered with 101. If they were too many at once, \
+             or too fast, try a smaller --concurrency or --rate.",
             thousands(refused)
         ))],
-        Remark::Unjudged(unjudged) => vec![wrapped(&format!(
-            "{} not judged: this machine, or the {word}, was too busy to keep the time; \
-             --concurrency, --slack",
-            count(unjudged as usize, "script")
+        Remark::Unjudged(unjudged, scripts) => vec![wrapped(&format!(
+            "{} of the {} are not judged: this machine, or the {word}, was too busy to keep the \
+             time. Try a smaller --concurrency or a larger --slack.",
+            thousands(unjudged),
+            count(scripts as usize, "script")
         ))],
         Remark::Deaths(deaths) => {
             // A command is no text: it is pasted as one line.
@@ -356,6 +366,20 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
             vec![wrapped(&format!("{} more, not looked into", count(passed_over, "finding")))]
         }
     }
+}
+
+/// What is accepted of a target, by its rule, each in a line.
+pub fn accepted(report: &TargetReport) -> Vec<(Invariant, String)> {
+    let style = Style { width: usize::MAX, ..Style::default() };
+    let told = report.remarks().into_iter().filter_map(|remark| {
+        let rule = match &remark {
+            Remark::AcceptedDeviation(deviation, ..) => deviation.pattern.invariant(),
+            Remark::AcceptedKnown(identity, ..) => identity.invariant(),
+            _ => return None,
+        };
+        Some((rule, remark_lines(&remark, report.subject(), style).join(" ")))
+    });
+    told.collect()
 }
 
 /// What was seen and cannot be judged in virtual time, how that is known, and what to do.
@@ -405,7 +429,7 @@ fn over_tcp(target: &str, style: Style) -> [String; 2] {
 /// What showed once and is no finding, and why not.
 fn dismissed(finding: &FindingReport, why: Reason) -> String {
     let is_judged = !matches!(why, Reason::NotRepeated { .. });
-    let verdict = if is_judged { "no finding" } else { "not judged" };
+    let verdict = if is_judged { "no finding" } else { "Not counted as a problem" };
     let why = match why {
         Reason::Control(Doubt { control: Control::Unprompted { .. }, .. }) => {
             "the server does the same when the client does not send that".to_owned()
@@ -415,15 +439,21 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
             format!("{excuses}; in a replay without that, the server keeps the rule")
         }
         Reason::NotRepeated { plays } => format!(
-            "it showed beside many others, and in none of {plays} replays beside few; too much at \
-             once? --concurrency"
+            "It showed while many connections were open, and not in {} with few. Try a smaller \
+             --concurrency.",
+            count(plays as usize, "replay")
         ),
         Reason::Excuse(excuse) => excuse.to_string(),
     };
     let why = name_ends(&why, Some(finding.repro.role));
     let path = finding.path.as_deref();
     let path = path.map_or_else(String::new, |path| format!(" ({})", pasteable(path)));
-    format!("{verdict}: {}: {why}{path}", headline(&finding.repro))
+    let headline = headline(&finding.repro);
+    if is_judged {
+        format!("{verdict}: {headline}: {why}{path}")
+    } else {
+        format!("{verdict}: {headline}. {why}{path}")
+    }
 }
 
 /// How many problems the end of a run lists: they fit on a screen with the first one's sentence.
@@ -480,7 +510,14 @@ const STEPS: usize = 4;
 
 /// The last line of a run over several targets, of which so many were asked for.
 pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
-    let Summary { scripts, seconds, scripts_per_second, .. } = *summary;
+    let Summary { scripts, seconds, confirming, .. } = *summary;
+    let playing = (seconds - confirming).max(1e-9);
+    let rate = thousands((scripts as f64 / playing) as u64);
+    let confirmed = if confirming < 0.05 {
+        String::new()
+    } else {
+        format!("\nconfirmed in real time: {confirming:.1} s more")
+    };
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();
     let unjudged = summary.targets.iter().filter(|target| !target.unjudged().is_empty()).count();
@@ -489,37 +526,40 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
         unjudged => format!(", {unjudged} not judged"),
     };
     let line = format!(
-        "{} in {} of {}{unjudged}: {} scripts in {seconds:.1} s, {} a second",
+        "{} in {} of {}{unjudged}: {} in {playing:.1} s, {rate} a second",
         count(problems.iter().sum(), "problem"),
         problems.iter().filter(|found| **found > 0).count(),
         count(targets, "target"),
-        thousands(scripts),
-        thousands(scripts_per_second as u64),
+        count(scripts as usize, "script"),
     );
-    format!("\n{}", style.wrap(&line, 0))
+    let levels = if problems.iter().all(|found| *found == 0) {
+        String::new()
+    } else {
+        format!("\n{}\n", style.wrap(LEVELS, 0))
+    };
+    format!("{levels}{confirmed}\n{}", style.wrap(&line, 0))
 }
 
 /// What a replay showed.
 pub fn replay(report: &ReplayReport, style: Style) -> String {
     let (paint, word) = match report.result {
-        ReplayResult::Reproduced => (Paint::Red, "reproduced"),
-        ReplayResult::Dismissed => (Paint::Green, "no finding"),
-        ReplayResult::Fixed if report.saved.is_none() => (Paint::Green, "clean"),
-        ReplayResult::Fixed => (Paint::Green, "fixed"),
-        ReplayResult::Different => (Paint::Yellow, "different"),
-        ReplayResult::Unproven => (Paint::Yellow, "not judged"),
+        ReplayResult::Reproduced if report.saved.is_none() => (Paint::Red, "breaks a rule on"),
+        ReplayResult::Reproduced => (Paint::Red, "reproduced on"),
+        ReplayResult::Dismissed => (Paint::Green, "no finding on"),
+        ReplayResult::Fixed if report.saved.is_none() => (Paint::Green, "breaks no rule on"),
+        ReplayResult::Fixed if report.is_elsewhere => (Paint::Green, "not shown by"),
+        ReplayResult::Fixed => (Paint::Green, "fixed on"),
+        ReplayResult::Different => (Paint::Yellow, "different on"),
+        ReplayResult::Unproven => (Paint::Yellow, "not judged on"),
     };
     let word = style.paint(Paint::Bold, &style.paint(paint, word));
-    let mut text = format!("{word} on {}\n", report.on);
+    let mut text = format!("{word} {}\n", report.on);
     let mut say = |line: &str| {
         let _ = writeln!(text, "{}", style.wrap(line, 0));
     };
     match &report.saved {
         Some(saved) if report.result != ReplayResult::Reproduced => {
             say(&format!("The saved finding: {saved}"));
-        }
-        None if report.result == ReplayResult::Fixed => {
-            say(&format!("the {} breaks no rule", report.subject.word()));
         }
         _ => {}
     }
@@ -565,8 +605,8 @@ pub fn headline(repro: &Repro) -> String {
 }
 
 /// The whole report of one finding: sentence, script, timeline.
-pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
-    let mut out = saved(repro, style);
+pub fn finding(repro: &Repro, finding: &Finding, stated: &Bounds, style: Style) -> String {
+    let mut out = saved(repro, Some(stated), style);
     if let Some(work) = &finding.exchange.work {
         let _ = writeln!(out, "\n{}", style.wrap(&measured(&figures(work)), 0));
     }
@@ -588,15 +628,21 @@ pub fn finding(repro: &Repro, finding: &Finding, style: Style) -> String {
 /// A timeline, and below it what its marks say, where it has some.
 pub fn with_legend(timeline: &str) -> String {
     let is_marked = timeline.lines().any(|line| line.starts_with('!'));
-    let legend = if is_marked { "\n(!: the verdict rests on this line)\n" } else { "" };
-    format!("{timeline}{legend}")
+    let legends = [
+        (is_marked, "(!: the verdict rests on this line)\n"),
+        (timeline.contains("x - "), "(x - - -: sent, and the other end did not read it)\n"),
+    ];
+    let legends: String =
+        legends.iter().filter(|(is_there, _)| *is_there).map(|(_, legend)| *legend).collect();
+    let gap = if legends.is_empty() { "" } else { "\n" };
+    format!("{timeline}{gap}{legends}")
 }
 
 /// What a repro tells by itself: headline, sentence, script.
-pub fn saved(repro: &Repro, style: Style) -> String {
+pub fn saved(repro: &Repro, stated: Option<&Bounds>, style: Style) -> String {
     let (headline, sentence) = (style.wrap(&headline(repro), 0), style.wrap(&repro.sentence, 0));
     let mut out = format!("{headline}\n{sentence}\n");
-    if let Some(bound) = bound(repro) {
+    if let Some(bound) = bound(repro, stated) {
         let _ = writeln!(out, "{}", style.wrap(&bound, 0));
     }
     let steps = repro.script.steps.len();
@@ -649,7 +695,7 @@ pub fn jump(jump: &Jump) -> String {
     let Jump { pattern, level, now, before } = jump;
     let (before, advice) = match before {
         Before::Stated(rate) => (
-            format!("its stated rate is {}", percent(*rate)),
+            format!("the target expects {}", percent(*rate)),
             "Take it out of the target's deviations to see what it hides, or state the new rate.",
         ),
         Before::Counted(share) => (

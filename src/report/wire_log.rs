@@ -4,7 +4,7 @@
 //! values of headers that concern the handshake alone: others may be secret, or change.
 
 use super::text;
-use super::timeline::{clip, connection_number, not_kept, short, whole_frame};
+use super::timeline::{begins_as_http, clip, connection_number, not_kept, short, whole_frame};
 use crate::exchange::{ConnectionId, End, Event, Exchange, Time, What};
 use crate::view::{Frame, Stream};
 use crate::wire::{Opcode, Role, handshake};
@@ -197,7 +197,12 @@ impl<'a> Direction<'a> {
                 Role::Client => "request",
                 Role::Server => "response",
             };
-            lines.extend(self.says(&format!("part of a {what}, {}", text::count(to, "byte"))));
+            let what = if begins_as_http(self.bytes) {
+                format!("part of a {what}")
+            } else {
+                format!("in place of a {what}")
+            };
+            lines.extend(self.says(&format!("{what}, {}", text::count(to, "byte"))));
         }
         if to <= head {
             return lines;

@@ -11,7 +11,7 @@ use std::future::Future;
 ///
 /// hangup is the server: it answers late, half or never, sends frames of every kind, does not
 /// reply to a Close, resets. What [`suite`] says of the runtime and of settings holds
-/// for clients too; [`Suite::handshake_within`] is the promise to give up a connection that does not open.
+/// for clients too; [`Suite::handshake_within`] is the bound for giving up a connection that does not open.
 ///
 /// An application that obeys commands takes them from [`Application::command`], and says which with
 /// [`Suite::obeying`]: to close, to send, to ping, to drop the handle (`app return`) or to hold it (`app

@@ -154,7 +154,7 @@ where
     suite(serve)
 }
 
-/// A server, what it promises, and how to test it. Made by [`suite`].
+/// A server, its bounds, and how to test it. Made by [`suite`].
 #[derive(Clone, Debug)]
 #[must_use = "a suite tests nothing until `check` or `play` is called"]
 pub struct Suite {
@@ -214,36 +214,36 @@ impl Suite {
         self
     }
 
-    /// The promise to end every connection, and to let go of it after a reset, in
-    /// this time. Default: 5 s.
+    /// The bound for the end of every connection, and for letting go of it after a reset.
+    /// Default: 5 s.
     pub const fn close_within(mut self, bound: Duration) -> Self {
         self.target.bounds.close = bound;
         self.target.bounds.release = bound;
         self
     }
 
-    /// The promise to let go of a connection in this time after the client's reset.
+    /// The bound for letting go of a connection after the client's reset.
     /// Default: as [`close_within`](Self::close_within), which is to be called first.
     pub const fn release_within(mut self, bound: Duration) -> Self {
         self.target.bounds.release = bound;
         self
     }
 
-    /// The promise to end a connection whose opening is not complete in this time
-    /// after accept. Default: no promise.
+    /// The bound for the end of a connection whose opening is not complete
+    /// after accept. Default: none.
     pub const fn handshake_within(mut self, bound: Duration) -> Self {
         self.target.bounds.handshake = Some(bound);
         self
     }
 
-    /// The promise to end a connection in this time after the last complete frame of
-    /// the client's. Default: no promise.
+    /// The bound for the end of a connection after the last complete frame of
+    /// the client's. Default: none.
     pub const fn idle_within(mut self, bound: Duration) -> Self {
         self.target.bounds.idle = Some(bound);
         self
     }
 
-    /// Of a whole server: the promise to have shut down in this time after it was told to. Default:
+    /// Of a whole server: the bound for its shutdown after it was told to. Default:
     /// the time to close, and a second.
     pub const fn shutdown_within(mut self, bound: Duration) -> Self {
         self.target.bounds.shutdown = Some(bound);
@@ -472,7 +472,7 @@ impl Suite {
             Ok(path) => format!("saved as {}", path.display()),
             Err(error) => format!("not saved: {error}"),
         };
-        let report = report::finding(&repro, &finding, Style::default());
+        let report = report::finding(&repro, &finding, &self.target.bounds, Style::default());
         Err(Failure { text: format!("{} fails:\n\n{report}\n{saved}", self.target.name) })
     }
 
@@ -549,14 +549,14 @@ impl Suite {
             };
             let _ = write!(text, "\n{}. ", number + 1);
             if number > 0 {
-                let brief = report::saved(repro, Style::default());
+                let brief = report::saved(repro, Some(bounds), Style::default());
                 let _ = writeln!(text, "{brief}\n{saved}");
                 continue;
             }
             let mut all = outcome.findings.iter();
             let full = all.find(|finding| finding.violation.identity == repro.identity);
             if let Some(finding) = full {
-                text.push_str(&report::finding(repro, finding, Style::default()));
+                text.push_str(&report::finding(repro, finding, bounds, Style::default()));
             }
             let variants = report::variants(problem, outcome.scripts, Style::default().width);
             let _ = writeln!(text, "\n{variants}\n{saved}");

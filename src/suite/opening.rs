@@ -57,7 +57,7 @@ impl Suite {
         self.opening(|opening| opening.with_host(host))
     }
 
-    /// What every session begins with, in the notation of scripts: what the client does behind the
+    /// What every session begins with, in the notation of scripts: what the client does after the
     /// opening, before the rest of each script, for a server that wants a message of its own first.
     /// Frames, `wait` and `await`, a step a line. It is part of what is saved, and is never shrunk.
     ///

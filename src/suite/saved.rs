@@ -124,11 +124,16 @@ impl Suite {
                 |found: &&(Finding, PathBuf, _)| headline.path.as_ref() == Some(&found.1);
             match replayed.broken.iter().find(is_headline).filter(|_| number == 0) {
                 Some((finding, ..)) => {
-                    text.push_str(&report::finding(&headline.repro, finding, Style::default()));
+                    text.push_str(&report::finding(
+                        &headline.repro,
+                        finding,
+                        bounds,
+                        Style::default(),
+                    ));
                     text.push('\n');
                 }
                 None => {
-                    let brief = report::saved(&headline.repro, Style::default());
+                    let brief = report::saved(&headline.repro, Some(bounds), Style::default());
                     let _ = writeln!(text, "{brief}");
                 }
             }

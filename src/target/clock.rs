@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 /// How long a thread of its own works.
 const WORK: Duration = Duration::from_millis(30);
-/// What they promise.
+/// Their bounds.
 const CLOSE: Duration = Duration::from_secs(9);
 /// How long it waits by the system's clock, and how often it looks.
 const WAIT: Duration = Duration::from_secs(3);

@@ -1,7 +1,7 @@
 //! Servers under test: the trait, the connection they serve, the registry.
 //!
 //! A target sees a byte stream and the commands to its application, and never
-//! the script. It declares what it promises ([`Bounds`]), which commands it obeys
+//! the script. It declares how long it may take ([`Bounds`]), which commands it obeys
 //! ([`AppSteps`]) and which rules it is known to break ([`Deviation`]).
 
 #[doc(hidden)]
@@ -72,7 +72,7 @@ pub trait Target: Send + Sync {
     /// One sentence: what this server does.
     fn about(&self) -> &str;
 
-    /// What it promises. Default: to close within 5 s.
+    /// How long it may take. Default: to close within 5 s.
     fn bounds(&self) -> Bounds {
         Bounds::default()
     }
@@ -198,7 +198,14 @@ impl fmt::Display for NoTarget {
                 let groups: BTreeSet<&str> = groups.filter(|_| name.ends_with('/')).collect();
                 let names = groups.into_iter().chain(known.iter().map(String::as_str));
                 let near = nearest(name, names).join(", ");
+                let group = format!("{name}/");
                 let name = excerpt(name);
+                if known.iter().any(|known| known.starts_with(&group)) {
+                    return write!(
+                        f,
+                        "no target `{name}`; the group `{name}/` is broken on purpose: name it with its slash"
+                    );
+                }
                 if known.len() > MOST_NAMES {
                     return write!(
                         f,

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};
 
-/// What the two fixed styles promise, from whatever begins the closing to its end.
+/// The bound of the two fixed styles, from whatever begins the closing to its end.
 const BOUND: Duration = Duration::from_secs(5);
 /// Their time for one send: a Close may arrive right after it began.
 const SEND: Duration = Duration::from_secs(2);
@@ -61,7 +61,7 @@ pub mod deviations {
             .with_condition(Condition::HalfSent),
         reason: "tungstenite looks at a frame once all of it has come: a frame that its header \
                  proves illegal, and that never becomes complete, is no error yet, and the server \
-                 promises nothing for idle clients",
+                 has no bound for idle clients",
         rfc: "5.1: The server MUST close the connection upon receiving a frame that is not masked.",
         rate: None,
     };

@@ -52,7 +52,11 @@ macro_rules! words {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let id = <std::borrow::Cow<'de, str>>::deserialize(from)?;
                 Self::from_id(&id).ok_or_else(|| {
-                    serde::de::Error::custom(format_args!("unknown variant `{id}`"))
+                    let id = crate::excerpt::excerpt(&id);
+                    serde::de::Error::custom(match stringify!($name) {
+                        "Invariant" => format!("no rule `{id}` (`hangup rules` lists all)"),
+                        kind => format!("no {} `{id}`", kind.to_lowercase()),
+                    })
                 })
             }
         }
@@ -69,7 +73,7 @@ words! {
         ReleasesInTime = "releases-in-time",
         /// An unfinished opening does not hold a connection.
         HandshakeInTime = "handshake-in-time",
-        /// A silent client does not hold a connection, where that is promised.
+        /// A silent client does not hold a connection, where a bound is set for that.
         IdleInTime = "idle-in-time",
         /// A Close gets a Close.
         AnswersClose = "answers-close",

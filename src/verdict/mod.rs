@@ -3,6 +3,7 @@
 mod ends;
 mod identity;
 mod ids;
+mod meanings;
 mod reached;
 mod symptoms;
 

@@ -38,7 +38,7 @@ words! {
         /// One with a code of 1000 to 1011.
         DefinedCode = "does not answer a Close with a code of RFC 6455" | "a Close with a code of RFC 6455 is not answered",
         /// One with a code of 1012 to 1014.
-        RegisteredCode = "does not answer a Close with a code of 1012 to 1014" | "a Close with a code that is registered since is not answered",
+        RegisteredCode = "does not answer a Close with one of the codes 1012 to 1014" | "does not answer a Close with a code of 1012 to 1014" | "a Close with a code that is registered since is not answered",
         /// One with a code of 3000 to 4999.
         PrivateCode = "does not answer a Close with a code of 3000 to 4999" | "a Close with a code of 3000 to 4999 is not answered",
         /// One with a code of 1000 to 1011 and a reason.
@@ -133,7 +133,7 @@ words! {
         /// A Close with a code of 1000 to 1011 alone.
         RefusesBareCode = "refuses a Close with a code and no reason",
         /// A Close with a code of 1012 to 1014.
-        RefusesRegisteredCode = "refuses a Close with a code of 1012 to 1014" | "refuses a Close with a code that is registered since",
+        RefusesRegisteredCode = "refuses a Close with one of the codes 1012 to 1014" | "refuses a Close with a code of 1012 to 1014" | "refuses a Close with a code that is registered since",
         /// A Close with a code of 3000 to 4999.
         RefusesPrivateCode = "refuses a Close with a code of 3000 to 4999",
         /// A Close with a code of 1000 to 1011 and a reason.
@@ -214,8 +214,8 @@ words! {
         StandsStill = "a poll never returns" | "stands still",
         /// A task is left.
         TaskLeft = "leaves a task behind",
-        /// More than was promised.
-        MoreThanPromised = "holds more memory than it promises",
+        /// More than its bound.
+        MoreThanPromised = "holds more memory than its bound allows" | "holds more memory than it promises",
         /// More than there is.
         AllMemory = "uses up the memory of its process",
 

@@ -109,11 +109,11 @@ fn a_repro_with_a_wrong_field_is_refused_by_its_name() {
         ("close = 5.0", "close = nan", "NaN is no number of seconds"),
         ("close = 5.0", "close = 2e9", "2000000000 is no number of seconds"),
         (
-            "app close",
-            "app clsoe",
+            "\napp close",
+            "\napp clsoe",
             "line 2, column 5: found `clsoe`, expected one of: close, send, ping",
         ),
-        ("app close", "text 16MiB x 10000", "32 MiB"),
+        ("\napp close", "\ntext 16MiB x 10000", "32 MiB"),
     ] {
         desk.edit(from, to);
         for command in ["replay", "shrink", "show"] {
@@ -296,12 +296,34 @@ fn a_repro_without_its_last_lines_is_never_played() {
 fn a_script_that_commands_an_application_over_tcp_is_refused_by_what_it_commands() {
     let desk = Desk::new();
     for (script, why) in [
-        ("upgrade\napp close 1000\n", "`app close 1000` is neither `app close` nor"),
-        ("upgrade\nping\napp close\n", "`app close` has to come right behind a whole `upgrade`"),
+        ("upgrade\napp close 1000\n", "`app close 1000` is more than a plain `app close` or"),
+        ("upgrade\nping\napp close\n", "`app close` has to come right after a whole `upgrade`"),
         ("upgrade\napp send text\napp close\n", "its script has 2 `app` steps"),
     ] {
         desk.write("commands", script);
         let run = desk.hangup("show commands --url ws://127.0.0.1:9/");
         assert!(run.refusal().contains(why), "{run:?}");
     }
+}
+
+#[test]
+fn an_error_names_what_was_given_and_what_could_be() {
+    let desk = Desk::with_repro();
+    desk.edit("invariant = \"ends-in-time\"", "invariant = \"foo\"");
+    desk.write("time.txt", "# a comment\nupgrade\nwait 3\n");
+    desk.write("ok.txt", "upgrade\n");
+    for (line, says) in [
+        ("replay edited.toml", "edited.toml: line "),
+        ("replay edited.toml", ": no rule `foo` (`hangup rules` lists all)"),
+        ("show time.txt --target reference", "time.txt, line 3, column 6: found `3`, expected"),
+        ("show ok.txt", "say with --target, --url or --run what to play it against"),
+        ("test nasty", "the group `nasty/` is broken on purpose: name it with its slash"),
+    ] {
+        let run = desk.hangup(line);
+        assert!(run.refusal().contains(says), "{run:?}");
+    }
+    let bound = desk.hangup("test reference --close-within 0s");
+    assert!(bound.code == 2 && bound.err.contains("a bound is longer than 0s"), "{bound:?}");
+    let report = desk.hangup("report a.json");
+    assert!(report.code == 2 && report.err.contains("--markdown <FILE>"), "{report:?}");
 }

@@ -97,7 +97,7 @@ fn files_that_are_no_reports_are_refused_in_one_line() {
     desk.write("none.json", desk.read("good.json").replace("\"scripts\": 1", "\"scripts\": 0"));
     for (file, why) in [
         ("missing.json", "No such file"),
-        ("text.json", "not a report of `hangup test --format json`: "),
+        ("text.json", "not a report of `hangup test`, `probe` or `listen` with `--format json`: "),
         ("other.json", "missing field"),
         ("empty.json", "no target was tested"),
         ("none.json", "no script was played against reference"),
@@ -125,7 +125,7 @@ fn what_a_baseline_lists_is_accepted_and_anything_else_is_new() {
     let second =
         desk.hangup(&format!("test {BUGGY} --scripts 4000 --seed 3 --baseline known.toml"));
     assert_eq!(second.code, 0, "{second:?}");
-    assert!(second.out.contains("accepted, "), "{second:?}");
+    assert!(second.out.contains("accepted: "), "{second:?}");
     assert_eq!(desk.read("known.toml"), baseline, "it is written once");
     // A baseline is that of its targets.
     let renamed = baseline.replace(BUGGY, BUGGIER);

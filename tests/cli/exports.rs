@@ -13,7 +13,7 @@ fn an_issue_says_what_happens_what_the_rfc_asks_and_how_to_repeat_it() {
     assert_eq!(format!("{program}\n"), desk.hangup(&format!("export {REPRO}")).out);
     insta::assert_snapshot!(format!("{before}(the program)\n{after}"));
     for line in after.split("```").nth(1).expect("commands").lines().skip(1) {
-        let pasted = desk.sh(line);
+        let pasted = desk.sh(&format!("cd hangup-findings && {line}"));
         assert!(pasted.code < 2, "{line}: {pasted:?}");
     }
 }

@@ -9,7 +9,7 @@ const COMMANDS: [&str; 13] = [
 ];
 
 #[test]
-fn targets_lists_every_target_with_its_promises() {
+fn targets_lists_every_target_with_its_bounds() {
     let run = Desk::new().hangup("targets");
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     let lines = run.out.lines().filter(|line| line.contains('/') || line.contains("  ("));
@@ -20,8 +20,8 @@ fn targets_lists_every_target_with_its_promises() {
         names.iter().partition(|name| **name == "reference-client");
     assert_eq!(servers, [ALL.map(str::to_owned).to_vec(), planted()].concat());
     assert_eq!(clients.len(), 1, "the honest client is listed, and not tested by default");
-    let promises = run.out.matches("promises: close within 5 s").count();
-    assert_eq!(promises, ALL.len() + 1, "{run:?}");
+    let bounds = run.out.matches("bounds: close within 5 s").count();
+    assert_eq!(bounds, ALL.len() + 1, "{run:?}");
 }
 
 #[test]
@@ -69,7 +69,10 @@ fn explain_lists_what_it_knows_and_explains_words_and_symptoms() {
     );
     assert!(desk.hangup("explain frames-well").out.starts_with("sends-valid-frames ("));
     let symptom = desk.sh("hangup explain 'sends a second Close'").out;
-    assert!(symptom.contains("It belongs to closes-once;"), "{symptom}");
+    assert!(symptom.contains("The server sends a Close after its Close"), "{symptom}");
+    assert!(symptom.contains("A symptom of closes-once;"), "{symptom}");
+    let part = desk.hangup("explain up");
+    assert!(part.refusal().starts_with("no rule and no word `up`"), "{part:?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Run {
 
     /// Stdout without the lines that tell how long it took.
     pub fn without_times(&self) -> String {
-        let times = ["\"seconds\":", "\"scripts_per_second\":", " a second"];
+        let times = ["\"seconds\":", "\"scripts_per_second\":", " a second", " in real time"];
         let lines = self.out.lines().filter(|line| !times.iter().any(|time| line.contains(time)));
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -69,7 +69,7 @@ fn show_and_replay_write_a_page_and_a_picture() {
     assert_eq!(fixed.code, 0, "{fixed:?}");
     let fixed = desk.read("fixed.html");
     assert!(
-        fixed.contains("reference: fixed")
+        fixed.contains("reference: not shown here")
             && fixed.contains("The saved finding: ")
             && fixed.contains("<svg "),
         "{fixed}"

@@ -19,15 +19,18 @@ fn a_clients_file_says_its_role_and_is_played_and_drawn_in_process() {
     let desk = with_a_clients_repro();
     let text = desk.read(CLIENTS_REPRO);
     assert!(text.contains("\nrole = \"client\"\n"), "{text}");
-    assert!(text.starts_with("# A connection that a WebSocket client did not close"), "{text}");
+    assert!(text.starts_with("# A WebSocket client that breaks a rule of closing, "), "{text}");
     assert!(!text.contains("--url") && text.contains("cause = \"the server's Close\""), "{text}");
     let run = desk.hangup(&format!("replay {CLIENTS_REPRO}"));
     assert!(run.code == 1 && run.out.starts_with(&format!("reproduced on {CLIENT}\n")), "{run:?}");
     let run = desk.hangup(&format!("replay {CLIENTS_REPRO} --target reference-client"));
-    assert!(run.code == 0 && run.out.starts_with("fixed on reference-client\n"), "{run:?}");
+    assert!(run.code == 0 && run.out.starts_with("not shown by reference-client\n"), "{run:?}");
     assert_eq!(desk.hangup(&format!("show {CLIENTS_REPRO}")).code, 0);
     let issue = desk.hangup(&format!("export {CLIENTS_REPRO} --as issue"));
-    assert!(issue.code == 0 && issue.out.contains("\n## What the server does\n"), "{issue:?}");
+    assert!(
+        issue.code == 0 && issue.out.contains("\n## The script\n\nThe server does this"),
+        "{issue:?}"
+    );
     assert!(
         issue.out.contains(".py 9001` waits for a client at `ws://127.0.0.1:9001/`"),
         "{issue:?}"

@@ -76,3 +76,12 @@ fn a_panic_is_drawn_within_80_columns() {
         }
     }
 }
+
+#[test]
+fn a_command_that_the_target_does_not_obey_is_said_to_be_skipped() {
+    let desk = Desk::new();
+    desk.write("down.script", "upgrade\napp shutdown\n");
+    let run = desk.hangup(&format!("show down.script --target {CLEAN}"));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.err.contains("skipped: `app shutdown` (reference does not obey it)"), "{run:?}");
+}

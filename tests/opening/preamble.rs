@@ -61,7 +61,7 @@ fn a_preamble_reaches_what_is_behind_it_stands_in_the_file_and_is_never_shrunk()
     assert_eq!(echo(&with), (true, true, Some(3)), "steps are the script's own");
 
     let failure = with.clone().try_check().expect_err("it hangs").to_string();
-    assert!(failure.contains("# preamble, behind the opening:"), "{failure}");
+    assert!(failure.contains("# preamble, after the opening:"), "{failure}");
     let repros = saved(directory.path());
     let hang = repros.iter().find(|it| it.identity.invariant() == Invariant::EndsInTime);
     let hang = hang.unwrap_or_else(|| panic!("{failure}"));

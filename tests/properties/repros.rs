@@ -107,7 +107,7 @@ pub fn is_whole_or_refused(text: &str) -> TestCaseResult {
 pub fn steers_no_terminal(text: &str) -> TestCaseResult {
     let Ok(repro) = Repro::parse(text) else { return Ok(()) };
     let seen = as_seen(&repro).unwrap_or_default();
-    let said = saved(&repro, Style::default()) + &seen;
+    let said = saved(&repro, None, Style::default()) + &seen;
     prop_assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", said);
     Ok(())
 }

@@ -30,6 +30,7 @@ fn found(identity: Identity, level: Level, ending: Ending, script: &str) -> Find
     let repeats = Repeats::Share(1.0);
     let (since, path, url) = (None, None, None);
     FindingReport {
+        stated: hangup::bounds::Bounds::default(),
         repro,
         ending,
         since,

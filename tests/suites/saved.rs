@@ -122,8 +122,11 @@ fn a_saved_file_that_cannot_be_read_fails_by_its_name_with_what_to_do() {
             assert!(failure.contains("mine could not be tested"), "{failure}");
             let named = format!("{}: ", path.display());
             assert!(failure.contains(&named) && failure.contains(says), "{failure}");
-            let to_do =
-                if says.contains("format 3") { "update it; or move" } else { "restore the" };
+            let to_do = if says.contains("format 3") {
+                "install a newer hangup; or move"
+            } else {
+                "restore the"
+            };
             assert!(failure.contains(to_do), "{failure}");
         }
     }

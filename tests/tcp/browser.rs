@@ -61,7 +61,7 @@ fn a_browser_that_waits_longer_than_the_bound_is_found_and_one_that_does_not_is_
     let desk = Desk::new();
     desk.write("silent.hangup", "accept\napp close\n");
     let silent = hangup(&desk, "replay silent.hangup --browser --close-within 3s");
-    let found = silent.out.starts_with("reproduced on browser\nends-in-time: ");
+    let found = silent.out.starts_with("breaks a rule on browser\nends-in-time: ");
     assert!(silent.code == Some(1) && found, "{silent:?}");
     desk.write("closes.hangup", "accept\nclose 1000\n");
     let closed = hangup(&desk, "replay closes.hangup --browser --close-within 3s");

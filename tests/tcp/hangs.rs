@@ -236,7 +236,7 @@ fn what_closes_by_itself_after_the_horizon_is_known_to_a_baseline_that_has_it() 
     desk.write("known.toml", &wide.join("\n"));
     let second = probe(&desk, &late, "--baseline known.toml");
     assert_eq!(second.code, Some(0), "{second:?}");
-    assert!(second.out.contains("accepted, "), "{second:?}");
+    assert!(second.out.contains("accepted: "), "{second:?}");
     // One that never closes is another problem.
     let never = bad("waits", "1.5");
     let other = probe(&desk, &never, "--baseline known.toml --format json");

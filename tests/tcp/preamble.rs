@@ -37,7 +37,7 @@ fn graphql_without_its_first_message_is_told_and_with_it_is_tested() {
     // What is found is saved with it, and played again with it.
     for finding in json["targets"][0]["findings"].as_array().expect("a list") {
         let script = finding["script"].as_str().expect("a script");
-        assert!(script.starts_with("# preamble, behind the opening:\n#   text \"{"), "{script}");
+        assert!(script.starts_with("# preamble, after the opening:\n#   text \"{"), "{script}");
     }
 }
 

@@ -29,7 +29,7 @@ fn a_problem_is_printed_when_it_is_first_seen_and_again_in_the_report() {
     let mut line = String::new();
     let headline = "ends-in-time (should): still open";
     // On a busy machine another one may come first.
-    while !(line.contains("unconfirmed, script ") && line.contains(headline)) {
+    while !(line.contains("not confirmed yet, script ") && line.contains(headline)) {
         line.clear();
         assert!(out.read_line(&mut line).expect("text") > 0, "it is never printed");
     }
@@ -43,7 +43,7 @@ fn a_problem_is_printed_when_it_is_first_seen_and_again_in_the_report() {
     );
     // JSON stands alone on stdout.
     let run = desk.hangup(&format!("{arguments} --format json"));
-    assert!(run.err.contains("unconfirmed, script ") && !run.keys().is_empty(), "{run:?}");
+    assert!(run.err.contains("not confirmed yet, script ") && !run.keys().is_empty(), "{run:?}");
 }
 
 /// A probe of `server` whose own process is late again and again, `until` that is true of how

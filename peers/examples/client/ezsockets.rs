@@ -143,7 +143,7 @@ async fn obey(client: &Client<Listener>, application: &Application) {
     }
 }
 
-/// What the client promises, and what the library does by itself whoever calls it.
+/// The client's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::client_suite(closing_well)
         .named("ezsockets client")

@@ -133,7 +133,7 @@ fn close_answer(payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What the client promises, and what the library does by itself whoever calls it.
+/// The client's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::client_suite(closing_well)
         .named("fastwebsockets client")

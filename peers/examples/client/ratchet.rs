@@ -90,7 +90,7 @@ async fn closing_well(connection: Connection, application: Application) {
     }
 }
 
-/// What the client promises, and what the library does by itself whoever calls it.
+/// The client's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::client_suite(closing_well)
         .named("ratchet client")

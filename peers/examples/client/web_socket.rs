@@ -180,7 +180,7 @@ impl CloseReason for Payload {
     }
 }
 
-/// What the client promises, and what the library does by itself whoever calls it.
+/// The client's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::client_suite(closing_well)
         .named("web-socket client")

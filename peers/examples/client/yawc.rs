@@ -69,7 +69,7 @@ async fn closing_well(connection: Connection, application: Application) {
     .await;
 }
 
-/// What the client promises, and what the library does by itself whoever calls it.
+/// The client's bounds, and what the library does by itself whoever calls it.
 pub fn suite() -> Suite {
     hangup::client_suite(closing_well)
         .named("yawc client")

@@ -62,9 +62,8 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
     // Where they stand on this machine is nothing to whoever reads the issue.
     let program = output::program().rsplit('/').next().unwrap_or_default().trim_end_matches('\'');
     let program = report::pasteable(Path::new(program));
-    let is_near = file.is_relative();
-    let path = if is_near { file } else { Path::new(file.file_name().unwrap_or_default()) };
-    let path = report::pasteable(path);
+    let file_name = file.file_name().unwrap_or_default();
+    let path = report::pasteable(Path::new(file_name));
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
     let url = url
@@ -90,6 +89,7 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
         repro,
         python: python.as_deref().map_err(String::as_str),
         name: &name,
+        file: &file_name.to_string_lossy(),
         commands: [&replay, &draw],
         seen_on: options.seen_on.as_deref(),
         server: source.as_deref().map(|source| (server.as_ref(), source)),

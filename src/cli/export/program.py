@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A connection that a WebSocket server did not close as it must.
+"""A WebSocket server that breaks a rule of closing.
 
 @HEADLINE@
 
@@ -30,12 +30,14 @@ def cannot(why):
 
 
 @REACH@
-# The server's promise, in seconds, and what real time gets on top.
+# The time that the server is allowed, in seconds, and what real time gets on top.
 BOUND, SLACK = @BOUND@, @SLACK@
 QUESTION, CAUSE = @QUESTION@, @CAUSE@
+# What obliges the server, for people.
+SINCE = @SINCE@
 # What exactly was seen.
 SYMPTOM = @SYMPTOM@
-# Where in what the client sends behind its request the byte stands that obliges the
+# Where in what the client sends after its request the byte stands that obliges the
 # server, and the code of the client's Close.
 OFFSET, CODE = @OFFSET@, @CODE@
 # How many pings the client sends before its Close: so many pongs may come late.
@@ -331,8 +333,9 @@ def broken(client):
                              "did not close it, or the client's bytes did not get there")
         if ended and client.ended_at <= since + BOUND + SLACK:
             return ""
-        how = "it ended at %.3f s" % client.ended_at if ended else "it is open at %.3f s" % client.now()
-        return "owed since %.3f s, due at %.3f s: %s" % (since, since + BOUND, how)
+        how = "it ended it at %.3f s" % client.ended_at if ended else "it is still open at %.3f s" % client.now()
+        return ("the server had to end the connection by %.3f s (%s at %.3f s); %s"
+                % (since + BOUND, SINCE, since, how))
     if QUESTION == "answers Close":
         if closes:
             return ""
@@ -421,7 +424,7 @@ def unrefused(client, closes, ended):
             return ""
         raise CannotTell("the client did not read")
     if closes:
-        # What came behind a Close is discarded: an answer to it is an answer to the violation.
+        # What came after a Close is discarded: an answer to it is an answer to the violation.
         return "it went on, and closed with code %s" % code
     if not ended and not client.was_deaf:
         return "it went on: the connection is open at %.3f s" % client.now()

@@ -91,6 +91,7 @@ pub(super) fn python(repro: &Repro) -> Result<String, Trouble> {
         ("@SLACK@", &format!("{SLACK:?}")),
         ("@QUESTION@", &format!("{question:?}")),
         ("@CAUSE@", &format!("{cause:?}")),
+        ("@SINCE@", &format!("{:?}", name_ends(since(repro.identity.cause()), Some(role)))),
         ("@OFFSET@", &offset),
         ("@CODE@", &stream.code.map_or_else(|| "None".to_owned(), |code| code.to_string())),
         ("@PINGS@", &stream.pings.to_string()),
@@ -133,6 +134,22 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
             let (subject, other) = (repro.role.word(), repro.role.other().word());
             Err(format!("a {other} alone cannot tell whether a {subject} breaks {rule}"))
         }
+    }
+}
+
+/// What obliges the server, with its verb: it happened at a time.
+const fn since(cause: Option<Cause>) -> &'static str {
+    match cause {
+        Some(Cause::Handshake) => "the connection was there",
+        Some(Cause::ClientClose) => "the client's Close was there",
+        Some(Cause::OwnClose) => "its Close was there",
+        Some(Cause::AppClose) => "its application closed",
+        Some(Cause::ClientViolation) => "the client's violation was there",
+        Some(Cause::ClientFin) => "the client's FIN was there",
+        Some(Cause::ClientReset) => "the client's RST was there",
+        Some(Cause::Idle) => "the client's last frame was there",
+        Some(Cause::Shutdown) => "it was told to shut down",
+        None => "it had to",
     }
 }
 

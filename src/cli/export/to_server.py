@@ -16,7 +16,7 @@ def address(arguments):
         if url.path:
             path = url.path.encode() + (b"?" + url.query.encode() if url.query else b"")
     elif len(arguments) == 1:
-        cannot("PORT is missing behind %s; %s" % (arguments[0], usage))
+        cannot("PORT is missing after %s; %s" % (arguments[0], usage))
     elif 2 <= len(arguments) <= 3:
         host = arguments[0]
         if not (arguments[1].isascii() and arguments[1].isdigit()):

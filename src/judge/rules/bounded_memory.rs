@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
     explains: "A queue of replies that grows while the client does not read, a message that is gathered\n\
               from fragments without end, a buffer as large as a header says before the bytes are\n\
               there: one connection then takes down the whole process. Bound every queue and every\n\
-              message, and refuse what is larger. Judged where the target promises a bound, and where it\n\
+              message, and refuse what is larger. Judged where the target has a bound, and where it\n\
               uses up all that its process may have.",
     asked_of: AskedOf::Both("10.4 speaks of implementations"),
     judged_from: JudgedFrom::Accept,
@@ -36,8 +36,7 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     } else if let (Some(peak), Some(bound)) = (case.view.exchange.peak_heap, case.bounds.memory)
         && peak > bound
     {
-        let fact =
-            format!("held {peak} bytes of heap for one connection, and promises at most {bound}");
+        let fact = format!("held {peak} bytes of heap for one connection; its bound is {bound}");
         out.push(Suspicion::new(Level::Should, Symptom::MoreThanPromised, fact, Vec::new()));
     }
 }

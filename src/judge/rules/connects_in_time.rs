@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
               answer, one byte now and then, a status other than 101, or a 101 that does not answer\n\
               the client's key. One deadline around the whole opening ends that; a time-out for each\n\
               read does not, and neither does one around the TCP connection alone. Judged only where\n\
-              the client promises a bound.",
+              a bound is set for it.",
     asked_of: AskedOf::Client("it waits for the response; what a server waits for is the request"),
     judged_from: JudgedFrom::Accept,
     symptoms: SYMPTOMS,

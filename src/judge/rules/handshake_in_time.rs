@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     says: "The server ends a connection whose opening handshake takes longer than its bound.",
     explains: "The client connected and never completed its request: it sent nothing, half of it, or\n\
               one header byte now and then. One deadline over the whole opening ends that; a time-out\n\
-              for each read does not. Judged only where the target promises a bound.",
+              for each read does not. Judged only where a bound is set for it.",
     asked_of: AskedOf::Server("it waits for the request; what a client waits for is the response"),
     judged_from: JudgedFrom::Accept,
     symptoms: SYMPTOMS,

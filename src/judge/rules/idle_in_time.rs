@@ -1,4 +1,4 @@
-//! `idle-in-time`: a silent client does not hold a connection, where that is promised.
+//! `idle-in-time`: a silent client does not hold a connection, where a bound is set for that.
 
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicions};
 use crate::judge::lateness;
@@ -12,8 +12,8 @@ pub(super) const RULE: Rule = Rule {
     quote: None,
     says: "The server ends a connection that is idle for longer than its bound; half a frame does not count as activity.",
     explains: "The server's own pings and messages are no activity of the client, and neither is half a\n\
-              frame. Judged only where the target promises a bound.",
-    asked_of: AskedOf::Both("whoever promises it"),
+              frame. Judged only where a bound is set for it.",
+    asked_of: AskedOf::Both("whoever has a bound for it"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[
         Symptom::WaitsToRead,

@@ -202,7 +202,7 @@ impl Invariant {
 pub(super) struct Case<'a> {
     /// The connection.
     pub view: &'a View<'a>,
-    /// What the subject promises.
+    /// The bounds of the subject.
     pub bounds: &'a Bounds,
     /// What it owes first, where it owes an end.
     pub owed: Option<Owed>,

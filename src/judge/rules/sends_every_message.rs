@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     explains: "RFC 6455 does not say it; whoever calls send() and then close() expects it. Usual causes: the\n\
               close throws a queue away, aborts a writer task with messages in it, or takes another path\n\
               to the socket than the messages. Judged of applications that hangup can command to send.\n\n\
-              Send the Close through the same queue as the messages, behind them, and end the writer\n\
+              Send the Close through the same queue as the messages, after them, and end the writer\n\
               when the queue is empty or the deadline has passed. Not judged where the client\n\
               does not read, has closed, broke a rule or disconnected.",
     asked_of: AskedOf::Both("every endpoint has an application that sends"),

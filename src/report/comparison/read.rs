@@ -3,6 +3,7 @@
 
 use super::{ComparedDeviation, ComparedRun, ComparedTarget, Headline, Seen};
 use crate::excerpt::{escaped, escaped_lines, excerpt, tidy};
+use crate::report::not_a_report;
 use crate::verdict::{Identity, Level, Problem, Variant};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ struct Accepted {
 pub fn read(text: &str) -> Result<ComparedRun, String> {
     let report: Report = serde_json::from_str(text).map_err(|error| {
         let why = tidy(&error.to_string());
-        format!("not a report of `hangup test --format json`: {why}")
+        not_a_report(&why)
     })?;
     let not_played = report.targets.iter().find(|target| target.scripts <= target.passed_over);
     match not_played {

@@ -34,7 +34,7 @@ const TEXT: usize = 46;
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
-    /// Which end was tested: it makes the promise, and it has to let go of its socket.
+    /// Which end was tested: it has a bound, and it has to let go of its socket.
     pub subject: Role,
     /// What happened.
     pub items: &'a [Item],
@@ -98,7 +98,7 @@ fn body(picture: &Picture<'_>, places: &Places) -> Markup {
         (halos(picture, places))
         (story.rails(places))
         (heads(picture))
-        (story.promise())
+        (story.bound())
         @for span in &places.spans { (story.measure(*span)) }
         (story.begins(places))
         (rows(picture, places))
@@ -225,10 +225,10 @@ impl Story {
         }
     }
 
-    /// How long the subject says that it needs at most: a promise of its own.
-    fn promise(&self) -> Markup {
+    /// How long the subject may take.
+    fn bound(&self) -> Markup {
         let within = self.owed.map(|(since, deadline, _)| deadline.0.saturating_sub(since.0));
-        html! { @if let Some(within) = within { (signs::promise(self.subject, line_of(self.subject), 32, &scale::duration(within))) } }
+        html! { @if let Some(within) = within { (signs::bound(self.subject, line_of(self.subject), 32, &scale::duration(within))) } }
     }
 
     /// That the time begins where the server is obliged, and not where the first pause is.
@@ -480,12 +480,9 @@ pub(super) fn key(subject: Option<Role>) -> Vec<(Markup, Cow<'static, str>)> {
         (own(Kind::Blocked), "the server has no room to write"),
         (own(Kind::Crash), "the server panics, spins or dies"),
         (own(Kind::Released), "the server lets go of its socket"),
-        (measure("ok"), "time in which the server may close, to scale"),
+        (measure("ok"), "the allowed time, to scale"),
         (measure("bad"), "time beyond that"),
-        (
-            signs::watch_starts(24, 18),
-            "here the time begins that the server promised to need at most",
-        ),
+        (signs::watch_starts(24, 18), "here the allowed time begins"),
         (signs::watch_ends(24, 18), "that time is over"),
         (signs::for_ever(24, 16), "open for ever"),
         (signs::sleeps(24, 16), "no task of the server can run"),

@@ -112,7 +112,7 @@ pub(super) fn application(closes: bool, x: i32, y: i32) -> Markup {
     }
 }
 
-/// A stop watch that begins to run, for the time that the server has promised to need at most.
+/// A stop watch that begins to run, for the time that the server is allowed.
 pub(super) fn watch_starts(x: i32, y: i32) -> Markup {
     html! {
         circle class="start" cx=(x) cy=(y) r="11" {}
@@ -129,8 +129,8 @@ pub(super) fn watch_ends(x: i32, y: i32) -> Markup {
     }
 }
 
-/// What an end says by itself, in a bubble beside it: its stop watch, and how long it needs at most.
-pub(super) fn promise(of: Role, line: i32, y: i32, within: &str) -> Markup {
+/// What an end says by itself, in a bubble beside it: its stop watch, and how long it may take.
+pub(super) fn bound(of: Role, line: i32, y: i32, within: &str) -> Markup {
     let (left, bubble) = match of {
         Role::Server => (line - 126, "h84q5 0 5 5v7l11 6l-11 3q0 5-5 5h-84q-5 0-5-5v-16q0-5 5-5z"),
         Role::Client => (line + 42, "h84q5 0 5 5v16q0 5-5 5h-84q-5 0-5-5l-11-3l11-6v-7q0-5 5-5z"),
@@ -160,7 +160,7 @@ pub(super) fn no_timer(x: i32, y: i32) -> Markup {
     }
 }
 
-/// A lying eight.
+/// The sign of infinity.
 pub(super) fn for_ever(x: i32, y: i32) -> Markup {
     let path = format!("M{x} {y}c-7-11-24-13-24 0s17 11 24 0c7-11 24-13 24 0s-17 11-24 0");
     html! { path class="alarm" d=(path) {} }

@@ -11,7 +11,7 @@ pub(super) use problem::RFC;
 use super::drawing;
 use super::glossary::Word;
 use super::page::{Page, ProblemPage, TargetPage, Tone};
-use super::text::{count, thousands};
+use super::text::{LEVELS, count, thousands};
 use crate::wire::Role;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -59,6 +59,7 @@ pub fn html(page: &Page) -> String {
                             @for (name, fact) in &page.facts { div { dt { (name) } dd { (fact) } } }
                         }
                     }
+                    @if page.targets.iter().any(|target| !target.problems.is_empty()) { p class="note" { (LEVELS) } }
                     @for trouble in &page.troubles { p class="trouble" { strong { (trouble) } } }
                 }
                 main id="results" tabindex="-1" {
@@ -111,8 +112,8 @@ struct Place {
     anchor: String,
     /// Its number, from 1 on.
     number: usize,
-    /// Where its target's first problem of the same rule stands, where it is another one.
-    told_at: Option<String>,
+    /// Its target's first problem of the same rule, where it is another one: its anchor and its number.
+    told_at: Option<(String, usize)>,
 }
 
 /// The problems of the only target, as links.
@@ -145,7 +146,7 @@ fn target(target: &TargetPage, number: usize, page: &Page, pictures: &mut usize)
             let place = Place {
                 anchor: anchor(number, index + 1),
                 number: index + 1,
-                told_at: before.map(|before| anchor(number, before + 1)),
+                told_at: before.map(|before| (anchor(number, before + 1), before + 1)),
             };
             problem::problem(found, &place, pictures)
         })
@@ -211,7 +212,7 @@ fn words(page: &Page) -> Markup {
     let is_there = |word: &Word| {
         word.each().any(|name| {
             variants().any(|one| one.variant.text().split(", ").any(|own| own == name))
-                || variants().any(|one| one.ended.starts_with(name))
+                || variants().any(|one| is_ending(&one.ended, name))
                 || problems().any(|problem| problem.level.id() == name)
         })
     };
@@ -224,6 +225,11 @@ fn words(page: &Page) -> Markup {
             }
         }
     }
+}
+
+/// Whether a variant ended so: `never`, or in `open at 7.000 s`, `at 7.000 s, late`, with the level behind.
+fn is_ending(ended: &str, name: &str) -> bool {
+    ended.starts_with(name) || ended.contains(&format!(", {name}"))
 }
 
 /// `1,234 of 20,000`, for a table.

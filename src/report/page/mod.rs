@@ -78,7 +78,7 @@ pub struct ProblemPage {
     pub headline: Option<Variant>,
     /// How strongly the RFC asks for it in the strongest of its variants.
     pub level: Level,
-    /// How its headline's connection ended, where that is what breaks the rule: `never`, `late 7.0 s`.
+    /// How its headline's connection ended, where that is what breaks the rule: `never`, `at 7.0 s, late`.
     pub ended: Option<String>,
     /// What happened, in a few sentences.
     pub sentence: String,

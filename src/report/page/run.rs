@@ -1,7 +1,7 @@
 //! The page of a run: what its report says.
 
+use super::super::bound::{Overdue, bound_of_finding};
 use super::super::model::{Accepted, FindingReport, ProblemReport, Remark, Summary, TargetReport};
-use super::super::promise::{Overdue, bound};
 use super::super::table;
 use super::super::text::{self, Paint, Style, count, thousands};
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, commands, ended};
@@ -114,11 +114,10 @@ fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPa
         format!("Shown by {shown} of {all} scripts, first by script {first}.")
     });
     let page = finding(report.headline, program);
-    let weaker = Some(page.level).filter(|level| report.level < *level);
-    let weaker = weaker.map(|level| {
+    let weaker = report.why_levels().map(|why| {
         format!(
-            "This script shows it at the level {level}; some variants below are {}.",
-            report.level
+            "This script shows it at the level {}; some variants are {}. {why}",
+            page.level, report.level
         )
     });
     ProblemPage {
@@ -134,10 +133,15 @@ fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPa
 /// One finding, as if it were all that is known of its problem.
 pub(super) fn finding(report: &FindingReport, program: &str) -> ProblemPage {
     let repro = &report.repro;
-    let overdue = Overdue::of(report).map(Overdue::sentence);
+    let overdue = Overdue::of(report).and_then(Overdue::sentence);
     let measured = report.measured.clone();
-    let notes =
-        [bound(repro), overdue, measured, text::repeats(report.repeats), text::not_minimal(report)];
+    let notes = [
+        bound_of_finding(report),
+        overdue,
+        measured,
+        text::repeats(report.repeats),
+        text::not_minimal(report),
+    ];
     let (commands, before) = commands::commands(report, program);
     ProblemPage {
         problem: repro.identity.problem(),

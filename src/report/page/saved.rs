@@ -8,7 +8,7 @@ use crate::excerpt::tidy;
 use crate::exchange::Time;
 use crate::finding::repro::Repro;
 use crate::report::text::{count, thousands};
-use crate::report::{Scene, StepSays};
+use crate::report::{Scene, StepSays, not_a_report, table};
 use crate::verdict::{Invariant, Level, Problem, Symptom, Variant};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -117,7 +117,7 @@ pub struct SavedFile {
     pub is_known_here: bool,
 }
 
-/// Reads what `--format json` of `test` or `probe` printed, or `peers/MATRIX.json`.
+/// Reads what `--format json` of `test`, `probe` or `listen` printed, or `peers/MATRIX.json`.
 ///
 /// # Errors
 ///
@@ -125,7 +125,7 @@ pub struct SavedFile {
 pub fn read(text: &str) -> Result<SavedRun, String> {
     let run: SavedRun = serde_json::from_str(text).map_err(|error| {
         let why = tidy(&error.to_string());
-        format!("not a report of `hangup test --format json`: {why}")
+        not_a_report(&why)
     })?;
     if run.targets.is_empty() {
         return Err("no target was tested".to_owned());
@@ -281,11 +281,11 @@ impl SavedEnding {
     }
 }
 
-/// How a connection ended, in a word or two: `late 7.000 s`.
+/// How a connection ended, in a few words: `at 7.000 s, late`.
 pub(super) fn ended_words(kind: &str, at_seconds: Option<f64>) -> String {
     let at = at_seconds.filter(|at| (0.0..1e12).contains(at) && ["late", "open"].contains(&kind));
     match at {
-        Some(at) => format!("{kind} {}", Time((at * 1e6).round() as u64)),
+        Some(at) => table::at_time(Time((at * 1e6).round() as u64), kind),
         None => kind.to_owned(),
     }
 }

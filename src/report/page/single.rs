@@ -1,8 +1,8 @@
 //! The page of one finding: what `show` and `replay` say.
 
 use super::super::Scene;
+use super::super::bound::bound;
 use super::super::model::{FindingReport, ReplayReport, ReplayResult};
-use super::super::promise::bound;
 use super::run::finding;
 use super::saved::ended_words;
 use super::{Page, ProblemPage, SavedFile, TargetPage, Tone, VariantPage, commands};
@@ -35,8 +35,11 @@ pub fn of_replay(
     program: &str,
 ) -> Page {
     let (tone, word) = match report.result {
+        ReplayResult::Reproduced if report.saved.is_none() => (Tone::Bad, "breaks a rule"),
         ReplayResult::Reproduced => (Tone::Bad, "reproduced"),
         ReplayResult::Different => (Tone::Bad, "different"),
+        ReplayResult::Fixed if report.saved.is_none() => (Tone::Good, "breaks no rule"),
+        ReplayResult::Fixed if report.is_elsewhere => (Tone::Good, "not shown here"),
         ReplayResult::Fixed => (Tone::Good, "fixed"),
         ReplayResult::Dismissed => (Tone::Good, "no finding"),
         ReplayResult::Unproven => (Tone::Unsure, "not judged"),
@@ -112,7 +115,7 @@ pub(super) fn problem_of_file(file: &SavedFile, program: &str) -> ProblemPage {
         sentence: repro.sentence.clone(),
         route: None,
         flaky: None,
-        notes: bound(repro).into_iter().collect(),
+        notes: bound(repro, None).into_iter().collect(),
         matters: Vec::new(),
         script: repro.script_text(),
         scene: Scene::saved(repro),

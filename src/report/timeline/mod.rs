@@ -243,7 +243,7 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     let lane = if is_whole { Lane::Whole } else { Lane::Across };
     if let Some(owed) = violation.owed {
         let place = rows.iter().position(|row| row.at > owed.deadline).unwrap_or(rows.len());
-        let text = promised(id, owed);
+        let text = latest_allowed(id, owed);
         let at = owed.deadline;
         let kind = Kind::Deadline { since: owed.since };
         rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
@@ -259,15 +259,15 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
     rows.push(Row { at, connection, event: None, lane, kind, text, marked: true });
 }
 
-/// What the target promised to have done by a deadline, in how long, and since when.
-fn promised(rule: Invariant, owed: Owed) -> String {
+/// What the target has to have done by a deadline, in how long, and since when.
+fn latest_allowed(rule: Invariant, owed: Owed) -> String {
     let what = match rule {
         Invariant::ReleasesInTime => "release",
         Invariant::ShutsDownInTime => "shutdown",
         _ => "end",
     };
     let within = Time(owed.deadline.0.saturating_sub(owed.since.0));
-    format!("promised {what}: {within} after {}", owed.since)
+    format!("latest allowed {what}: {within} after {}", owed.since)
 }
 
 /// One connection's. Beside others what is the whole server's stands on the first, across all.
@@ -514,8 +514,10 @@ fn stands(standing: &Standing) -> String {
     if *has_input {
         words.push("has input".to_owned());
     }
-    if let Some(room) = room {
-        words.push(format!("{room} bytes free to send"));
+    match room {
+        Some(0) => words.push("no room to send".to_owned()),
+        Some(room) => words.push(format!("{} of room to send", in_bytes(u64::from(*room)))),
+        None => {}
     }
     if words.is_empty() { "holds its socket".to_owned() } else { words.join(", ") }
 }
@@ -569,7 +571,7 @@ impl<'a> Direction<'a> {
         if self.stream.opening().is_none() {
             // No WebSocket was opened: what follows is the response's body.
             let body = taken - from.max(head);
-            let text = format!("{body} bytes behind its response");
+            let text = format!("{body} bytes after its response");
             shown.push(Shown::of(Kind::Other, text, taken));
             return shown;
         }
@@ -578,7 +580,10 @@ impl<'a> Direction<'a> {
             let fault = fault(frame, event);
             let kind = |whole| Kind::frame(frame.opcode, whole, fault.is_empty());
             if frame.ended.is_some() {
-                shown.push(Shown::of(kind(true), whole_frame(frame) + &fault, frame.end_offset));
+                // Its beginning has a line of its own.
+                let rest = if frame.started == event { "" } else { "rest of " };
+                let text = format!("{rest}{}{fault}", whole_frame(frame));
+                shown.push(Shown::of(kind(true), text, frame.end_offset));
                 self.complete += 1;
             } else if frame.started == event {
                 let text = format!("part of a {} frame{fault}", frame.opcode);
@@ -611,7 +616,12 @@ impl<'a> Direction<'a> {
             Role::Server => "response",
         };
         if taken < head {
-            return format!("{} bytes of its {what}", taken - from);
+            let bytes = in_bytes((taken - from) as u64);
+            return if begins_as_http(self.bytes) {
+                format!("{bytes} of its {what}")
+            } else {
+                format!("{bytes} in place of its {what}")
+            };
         }
         match self.sender {
             Role::Client => what.to_owned(),
@@ -622,6 +632,16 @@ impl<'a> Direction<'a> {
             }
         }
     }
+}
+
+/// Whether what stands where the opening belongs may be the begin of one: a frame's first byte is no letter.
+pub(super) fn begins_as_http(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// `1 byte`, `4096 bytes`: without a sign between thousands, as in scripts.
+fn in_bytes(count: u64) -> String {
+    format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
 /// The last fault of a frame that `event` proved, behind a colon.
@@ -654,8 +674,7 @@ pub(super) fn whole_frame(frame: &Frame) -> String {
             }
         }
     } else if head.length > 0 {
-        let plural = if head.length == 1 { "" } else { "s" };
-        let _ = write!(text, ", {} byte{plural}", head.length);
+        let _ = write!(text, ", {}", in_bytes(head.length));
     }
     text
 }

@@ -145,7 +145,10 @@ fn of_server(text: &str) -> Kind {
         {
             Kind::Waits
         }
-        _ if text.ends_with(" free to send") || text.ends_with(" free in its send buffer") => {
+        _ if [" room to send", " free to send", " free in its send buffer"]
+            .iter()
+            .any(|end| text.ends_with(end)) =>
+        {
             Kind::Waits
         }
         _ if text.ends_with(" left behind") || text.contains(" bytes not sent on") => Kind::Waits,
@@ -168,7 +171,7 @@ fn sent(text: &str) -> Kind {
     if text.starts_with("more of it") {
         return Kind::Frame { sort: Sort::More, whole: false, legal: !has_fault(text) };
     }
-    if text.contains(" bytes of its ") {
+    if text.contains(" of its ") || text.contains(" in place of its ") {
         return Kind::PartOfOpening;
     }
     if text.ends_with("bytes of messages, not kept") {
@@ -178,6 +181,7 @@ fn sent(text: &str) -> Kind {
         let name = rest.split_once(" frame").map_or(rest, |(name, _)| name);
         return frame(name, false).unwrap_or(Kind::Other);
     }
+    let text = text.strip_prefix("rest of ").unwrap_or(text);
     let reserved = text.strip_prefix("Opcode ").map(|rest| {
         let number = rest.split([',', ':', ' ']).next().unwrap_or_default();
         format!("Opcode {number}")
@@ -187,7 +191,7 @@ fn sent(text: &str) -> Kind {
     match frame(&name, true) {
         Some(kind) => kind,
         None if text == "upgrade request" || text.starts_with(|c: char| c.is_ascii_digit()) => {
-            if text.ends_with("bytes behind its response") {
+            if text.ends_with(" after its response") || text.ends_with(" behind its response") {
                 Kind::Other
             } else {
                 Kind::Opening

@@ -95,10 +95,12 @@ async fn check_acts(
     let Some(acted) = acted else {
         return refused(match role {
             UrlRole::Bye => {
-                "the client sent no Close of its own; --closes needs a program that closes the \
-                 connection as soon as it is open"
+                "the client sent no Close of its own. This has to be a program that closes the connection as \
+                 soon as it is open (--closes of `listen`, --run of `replay`)"
             }
-            _ => "the client did not echo a message; --echoes needs a program that echoes",
+            _ => {
+                "the client did not echo a message. This has to be a program that echoes (--echoes)"
+            }
         });
     };
     let since = |event| view.at(event).since_accept();
@@ -113,7 +115,7 @@ fn why_not(subject: &Subject, exchange: &Exchange) -> Option<String> {
         && exchange.bytes(ConnectionId::FIRST).to_actor.is_empty();
     if subject.speaks_tls() && ends_at_once {
         return Some(format!(
-            "the client ends the connection behind the TLS handshake and sends nothing; it may not trust \
+            "the client ends the connection after the TLS handshake and sends nothing; it may not trust \
              hangup's certificate: {TO_TRUST}"
         ));
     }

@@ -77,14 +77,16 @@ pub(super) async fn check_url(
         return Err(match role {
             UrlRole::Plain => unreachable!("nothing is waited for"),
             UrlRole::Bye => format!(
-                "{url}: the server sent no Close within {seconds} s after the opening; --bye \
-                     needs a URL on which it closes at once"
+                "{url}: the server sent no Close within {seconds} s after the opening. This has to be a URL \
+                 whose application closes by itself (--bye of `probe`, --url of `replay`)"
             ),
             UrlRole::Echo => format!(
-                "{url}: the server did not echo a message within {seconds} s; --echo needs a URL that echoes"
+                "{url}: the server did not echo a message within {seconds} s. This has to be a URL whose \
+                 application echoes (--echo)"
             ),
             UrlRole::Push => format!(
-                "{url}: the server sent no message within {seconds} s after the opening; --push needs a URL that sends without being asked"
+                "{url}: the server sent no message within {seconds} s after the opening. This has to be a URL \
+                 whose application sends by itself (--push of `probe`, --url of `replay`)"
             ),
         });
     }

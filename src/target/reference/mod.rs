@@ -59,7 +59,7 @@ pub const QUEUE: usize = 256 << 10;
 /// message on its way into it.
 pub const MEMORY: u64 = 1 << 20;
 
-/// The promises of all styles.
+/// The bounds of all styles.
 pub const BOUNDS: Bounds = Bounds {
     close: CLOSE,
     release: Duration::from_secs(1),

@@ -37,7 +37,7 @@ pub const IDLE: Duration = Duration::from_secs(30);
 /// The most bytes that may wait to be sent: a server that leaves more unread is given up.
 pub const QUEUE: usize = 256 << 10;
 
-/// The promises of the client.
+/// The bounds of the client.
 pub const BOUNDS: Bounds = Bounds {
     close: CLOSE,
     release: Duration::from_secs(1),

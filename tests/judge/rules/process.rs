@@ -84,7 +84,7 @@ fn the_peak_of_the_heap_is_held_against_the_promise_and_one_byte_more_is_too_muc
     }
     let over = held(Some(1001), Some(1000)).breaks(Invariant::BoundedMemory);
     assert_eq!((over.level, over.events.len(), over.identity.cause()), (Level::Should, 0, None));
-    assert_eq!(over.fact, "held 1001 bytes of heap for one connection, and promises at most 1000");
+    assert_eq!(over.fact, "held 1001 bytes of heap for one connection; its bound is 1000");
     let exhausted = held(Some(1001), Some(1000)).eats_all_memory();
     let found = exhausted.breaks(Invariant::BoundedMemory);
     assert_eq!(found.fact, "asked for more memory than its process may have", "told once");

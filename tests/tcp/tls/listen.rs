@@ -70,7 +70,7 @@ fn the_command_that_is_printed_for_a_finding_speaks_tls_again() {
     let again = paste(pasted);
     assert!(again.code == Some(1) && again.out.starts_with("reproduced on"), "{again:?}");
     let fixed = paste(&pasted.replace(".py for-ever", ".py deadline"));
-    assert!(fixed.code == Some(0) && fixed.out.starts_with("fixed on"), "{fixed:?}");
+    assert!(fixed.code == Some(0) && fixed.out.starts_with("not shown by"), "{fixed:?}");
     let shrunk = paste(&pasted.replace(" replay ", " shrink "));
     assert!(shrunk.code == Some(1) && shrunk.out.ends_with("accept\napp close\n"), "{shrunk:?}");
     let shown = paste(&pasted.replace(" replay ", " show "));

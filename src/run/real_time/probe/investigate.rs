@@ -101,10 +101,10 @@ impl Probe {
         clock: Clock,
         on_progress: OnProgress<'_>,
     ) -> Option<String> {
-        let all = found.len();
         let mut watches = Watches::default();
         self.watch_what_may_be_known(player, found, &mut watches);
         let mut shrinking = self.begin_to_shrink(player, found, clock);
+        let all = shrinking.len();
         let mut done = 0;
         let until = clock.looked_into();
         while let Ok(Some(Ok((place, result)))) = timeout_at(until, shrinking.join_next()).await {

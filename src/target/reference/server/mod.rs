@@ -28,7 +28,7 @@ use tokio::time::timeout;
 /// Beside the sessions' own time to close: to end the task of the last one.
 const BESIDE: Duration = Duration::from_millis(500);
 
-/// The promises: of its sessions those of `reference`, but that idle clients may stay.
+/// The bounds: of its sessions those of `reference`, but that idle clients may stay.
 pub const BOUNDS: Bounds = Bounds { idle: None, memory: None, ..super::BOUNDS };
 
 /// The targets `reference-server` and `reference-server/...`: honest or with a planted fault.

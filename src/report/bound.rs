@@ -1,5 +1,5 @@
-//! Bounds: whose promise one is, and which a server over TCP could promise that is late, as it ended the
-//! connection by itself while it was watched on.
+//! Bounds: who set the one of a finding, and which one a server over TCP would keep that is late, as it
+//! ended the connection by itself while it was watched on.
 
 use super::model::FindingReport;
 use crate::bounds::Bounds;
@@ -45,57 +45,70 @@ impl Overdue {
         Some(Self { lasted, accepted_with, rule: identity.invariant() })
     }
 
-    /// In one or two sentences.
-    pub fn sentence(self) -> String {
+    /// In two sentences; `None` of what had not ended, as the finding's own sentence says it.
+    pub fn sentence(self) -> Option<String> {
         let Self { lasted, accepted_with, rule } = self;
         let lasted = Time::from(lasted);
-        match (accepted_with, rule) {
-            (Some((option, bound)), Invariant::ShutsDownInTime) => format!(
-                "The server's process ends by itself after {lasted}. To accept that: {option} {bound}"
-            ),
-            (None, Invariant::ShutsDownInTime) => {
-                format!("The server's process still runs after {lasted}.")
-            }
-            (Some((option, bound)), Invariant::ReleasesInTime) => format!(
-                "The server lets go of its socket by itself after {lasted}. To accept that: {option} \
-                 {bound}"
-            ),
-            (None, Invariant::ReleasesInTime) => {
-                format!("The server still holds its socket after {lasted}.")
-            }
-            (Some((option, bound)), _) => format!(
-                "The server closes the connection by itself after {lasted}. To accept that: {option} \
-                 {bound}"
-            ),
-            (None, _) => format!("The connection is still open after {lasted}."),
-        }
+        let (option, bound) = accepted_with?;
+        let ends = match rule {
+            Invariant::ShutsDownInTime => "The server's process ends",
+            Invariant::ReleasesInTime => "The server lets go of its socket",
+            _ => "The server closes the connection",
+        };
+        Some(format!("{ends} by itself after {lasted}. To accept that: {option} {bound}"))
     }
 }
 
-/// Whose promise the deadline of a finding is; `None` where it is not about time. A file does not say whether
-/// the target or an option set its bound.
-pub fn bound(repro: &Repro) -> Option<String> {
+/// Who set the bound of a finding; `None` where it is not about time. A file does not say it: `stated` are
+/// the target's own bounds, where they are known.
+pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
+    let (cause, bound) = (repro.identity.cause()?, bound_of(repro)?);
+    let option = option(cause);
+    let subject = repro.role.word();
+    let whose = if Some(bound) == usual(cause, &repro.bounds) {
+        format!("is hangup's default ({option} sets another)")
+    } else {
+        match stated.map(|stated| for_cause(cause, stated)) {
+            Some(own) if own == Some(bound) => {
+                format!("is the one that the {subject} states")
+            }
+            Some(_) => format!("is from {option}"),
+            None => format!("is the one that the {subject} states, or is from {option}"),
+        }
+    };
+    Some(format!("RFC 6455 sets no time: the bound of {} s {whose}.", bound.as_secs_f64()))
+}
+
+/// As [`bound`], of a finding in a report.
+pub fn bound_of_finding(finding: &FindingReport) -> Option<String> {
+    bound(&finding.repro, Some(&finding.stated))
+}
+
+/// The bound that a finding is about; `None` where it is not about time.
+pub fn bound_of(repro: &Repro) -> Option<Duration> {
     let identity = repro.identity;
     identity.condition()?;
-    let (cause, bounds) = (identity.cause()?, &repro.bounds);
-    let usual = Bounds::default();
-    let (bound, usual) = match cause {
-        Cause::Handshake => (bounds.handshake?, None),
-        Cause::Idle => (bounds.idle?, None),
-        Cause::Shutdown => {
-            let own = bounds.shutdown.is_none().then(|| bounds.shutdown());
-            (bounds.shutdown(), own)
-        }
-        Cause::ClientReset => (bounds.release, Some(usual.release)),
-        _ => (bounds.close, Some(usual.close)),
-    };
-    let option = option(cause);
-    let whose = if usual == Some(bound) {
-        format!("hangup's default ({option} sets another)")
-    } else {
-        format!("the {}'s own promise, or what {option} asked for", repro.role.word())
-    };
-    Some(format!("RFC 6455 sets no time: the bound of {} s is {whose}.", bound.as_secs_f64()))
+    for_cause(identity.cause()?, &repro.bounds)
+}
+
+/// The one that an end for this cause is held to.
+fn for_cause(cause: Cause, bounds: &Bounds) -> Option<Duration> {
+    match cause {
+        Cause::Handshake => bounds.handshake,
+        Cause::Idle => bounds.idle,
+        Cause::Shutdown => Some(bounds.shutdown()),
+        Cause::ClientReset => Some(bounds.release),
+        _ => Some(bounds.close),
+    }
+}
+
+/// What it is where nobody says anything.
+fn usual(cause: Cause, bounds: &Bounds) -> Option<Duration> {
+    match cause {
+        Cause::Shutdown if bounds.shutdown.is_some() => None,
+        Cause::Shutdown => Some(bounds.shutdown()),
+        _ => for_cause(cause, &Bounds::default()),
+    }
 }
 
 /// The option that sets the bound for this cause.
@@ -122,16 +135,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_says_whose_promise_it_is_where_a_finding_is_about_time() {
-        let said = |close: u64, invariant, rest: &str| {
+    fn a_bound_says_who_set_it_where_a_finding_is_about_time() {
+        let said_of = |close: u64, invariant, rest: &str, stated: Option<&Bounds>| {
             let text = format!(
                 "format = 2\nhangup = \"-\"\nscript = \"upgrade\"\ndigest = \"0000000000000000\"\n\
                  runtime-seed = 0\n[target]\nname = \"-\"\nversion = \"-\"\n[bounds]\nclose = {close}.0\n\
                  release = {close}.0\n[violation]\ninvariant = \"{invariant}\"\nlevel = \"should\"\n{rest}\
                  ending = \"never\"\nsentence = \"It.\"\n[seen]\ntimeline = \"-\"\nwire = \"-\"\n"
             );
-            bound(&Repro::parse(&text).expect("a repro"))
+            bound(&Repro::parse(&text).expect("a repro"), stated)
         };
+        let said = |close, invariant, rest| said_of(close, invariant, rest, None);
         let own = "cause = \"the server's own Close\"\ncondition = \"silent\"\n";
         let usual = said(5, "ends-in-time", own).expect("a bound");
         assert_eq!(
@@ -139,10 +153,13 @@ mod tests {
             "RFC 6455 sets no time: the bound of 5 s is hangup's default (--close-within sets another)."
         );
         let other = said(2, "ends-in-time", own).expect("a bound");
-        assert!(
-            other.contains("2 s is the server's own promise, or what --close-within"),
-            "{other}"
-        );
+        let either = "2 s is the one that the server states, or is from --close-within.";
+        assert!(other.ends_with(either), "{other}");
+        let known = |stated| said_of(2, "ends-in-time", own, Some(&stated)).expect("a bound");
+        let option = known(Bounds::default());
+        assert!(option.ends_with("the bound of 2 s is from --close-within."), "{option}");
+        let target = known(Bounds::close_within(Duration::from_secs(2)));
+        assert!(target.ends_with("2 s is the one that the server states."), "{target}");
         let idle = "cause = \"idle client\"\ncondition = \"silent\"\n";
         assert_eq!(said(5, "idle-in-time", idle), None, "the file has no such bound");
         assert_eq!(said(5, "legal-close", "cause = \"the server's own Close\"\n"), None);
