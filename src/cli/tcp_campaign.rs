@@ -165,11 +165,7 @@ fn test(reporting: &Reporting<'_>) -> Done {
 
 /// What is to be said of a problem that was printed when it was first seen, and that the report does not
 /// name.
-fn what_became_of(
-    seen: Identity,
-    outcome: &ProbeOutcome,
-    target: &TargetReport,
-) -> Option<String> {
+fn what_became_of(seen: Identity, outcome: &ProbeOutcome, target: &TargetReport) -> Option<String> {
     if target.problems().iter().any(|report| report.problem == seen.problem()) {
         return None;
     }

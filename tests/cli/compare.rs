@@ -26,6 +26,7 @@ fn changes(run: &Run) -> Vec<(String, String)> {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn two_versions_that_differ_by_one_bug_differ_by_that_bug_alone() {
     let desk = Desk::new();
     record(&desk, BUGGIER, 1, 5000, "old.json");
@@ -69,6 +70,7 @@ fn two_runs_with_other_seeds_do_not_differ() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn targets_are_compared_by_name_and_those_of_one_run_alone_are_named() {
     let desk = Desk::new();
     let all = "reference reference/split-tasks tungstenite/no-deadline";
@@ -114,6 +116,7 @@ fn files_that_are_no_reports_are_refused_in_one_line() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn what_a_baseline_lists_is_accepted_and_anything_else_is_new() {
     let desk = Desk::new();
     let first = desk.hangup(&format!("test {BUGGY} --scripts 4000 --seed 1 --baseline known.toml"));

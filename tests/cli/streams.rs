@@ -3,6 +3,7 @@
 use crate::cli::{Desk, QUICK, REPRO};
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn a_reader_that_goes_away_is_no_panic_and_changes_no_exit_code() {
     let desk = Desk::with_repro();
     for (command, code) in [
@@ -29,6 +30,7 @@ fn results_that_a_full_disk_swallows_are_no_success() {
 }
 
 #[test]
+#[ignore = "long: .ci/run plays it"]
 fn colours_are_for_terminals_and_for_those_who_do_not_refuse_them() {
     let desk = Desk::with_repro();
     for command in [QUICK, "targets", "rules", &format!("replay {REPRO}"), "test nowhere"] {
