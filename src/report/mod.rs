@@ -4,8 +4,8 @@
 //! and `html` for people, `markdown` and `github` where CI shows it, `drawing` as a picture, `json` and
 //! `junit` for machines.
 
-#[cfg(feature = "cli")]
 mod bound;
+#[cfg(feature = "cli")]
 mod bug_report;
 #[cfg(feature = "cli")]
 mod capture;
@@ -33,7 +33,6 @@ mod markdown_survey;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod page;
-
 #[cfg(feature = "cli")]
 mod quotes;
 mod reach;
