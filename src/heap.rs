@@ -22,6 +22,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::marker::PhantomData;
+use std::task::Waker;
 
 /// The system's allocator, which counts by thread what it gives while that is measured.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,9 +148,22 @@ pub fn pause() -> Pause {
 }
 
 /// Counts again in the middle of a pause, until it is dropped: for where hangup lets go of what the
-/// target has. Only where a measurement goes on.
+/// target has. A task's memory goes with its last waker: whoever wakes or drops one in a pause, and
+/// counts nothing, has the target keep what it has given back.
 pub(crate) fn resume() -> Pause {
     Pause(THREAD_COUNT.with(|count| count.counting.replace(true)), PhantomData)
+}
+
+/// Wakes a task of the target's, counted.
+pub(crate) fn wake(waker: Waker) {
+    let _counted = resume();
+    waker.wake();
+}
+
+/// Drops a waker of the target's, where there is one, counted.
+pub(crate) fn let_go(waker: Option<Waker>) {
+    let _counted = resume();
+    drop(waker);
 }
 
 impl Drop for Pause {

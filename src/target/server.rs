@@ -156,7 +156,7 @@ impl Backlog {
         queue.waiting.push_back((number, connection));
         let wakers = std::mem::take(&mut queue.wakers);
         drop(queue);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(heap::wake);
     }
 }
 
@@ -267,7 +267,7 @@ impl Stop {
         let wakers = std::mem::take(&mut signal.wakers);
         let first = !std::mem::replace(&mut signal.told, true);
         drop(signal);
-        wakers.into_values().for_each(Waker::wake);
+        wakers.into_values().for_each(heap::wake);
         first
     }
 }
@@ -285,7 +285,7 @@ impl Drop for Stop {
         let _ours = heap::pause();
         let waker = self.signal().wakers.remove(&self.key);
         // Outside of the lock: it may drop a task, and with it another clone.
-        drop(waker);
+        heap::let_go(waker);
     }
 }
 
@@ -300,7 +300,7 @@ impl Future for Stop {
         }
         let before = signal.wakers.insert(self.key, cx.waker().clone());
         drop(signal);
-        drop(before);
+        heap::let_go(before);
         Poll::Pending
     }
 }

@@ -359,11 +359,23 @@ fn a_server_is_told_sees_its_clients_come_and_refuses_those_that_come_late() {
 /// A task that has ended is freed when nobody can wake it any more: not by hangup either, which would
 /// take its own wakers for the server's memory.
 #[test]
-fn of_clients_that_never_spoke_the_honest_server_keeps_nothing() {
+fn the_honest_server_keeps_nothing_of_clients_that_have_ended() {
     let target: Arc<dyn Target> = Arc::new(ReferenceServer::HONEST);
-    for clients in [2, 8] {
-        let lines = (2..=clients).map(|client| format!("; {client}: ping"));
-        let text = format!("app send text{}", lines.collect::<String>());
+    let of_8 = |steps: &str| {
+        let lines = (2..=8)
+            .flat_map(|client| steps.split("; ").map(move |step| format!("; {client}: {step}")));
+        format!("{steps}{}", lines.collect::<String>())
+    };
+    for text in [
+        "app send text; 2: ping".to_owned(),
+        "app send text; 2: ping; 3: ping; 4: ping; 5: ping; 6: ping; 7: ping; 8: ping".to_owned(),
+        // A command wakes a task for the last time, that has ended or is about to.
+        of_8("app close; fin"),
+        of_8("fin; app close"),
+        of_8("upgrade; app close; fin"),
+        of_8("app close; reset"),
+        of_8("upgrade; app send text; app close; close 1000"),
+    ] {
         let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &script(&text), 0);
         assert!(verdict.violations.is_empty(), "{text}: {:#?}", verdict.violations);
         let held = exchange.events.iter().find_map(|event| match event.what {
@@ -372,7 +384,7 @@ fn of_clients_that_never_spoke_the_honest_server_keeps_nothing() {
         });
         let held = held.expect("it is measured");
         // A task takes more than two hundred bytes, and 2 KiB in a release build.
-        assert!(held < 1_000, "{clients} clients: {held} bytes");
+        assert!(held < 1_000, "{text}: {held} bytes");
     }
 }
 

@@ -5,6 +5,7 @@ use super::whole::ServerEnd;
 use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
 use crate::exchange::{Note, What};
+use crate::heap;
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::target::{AppSteps, ApplicationControl, Connection, Target};
@@ -41,9 +42,7 @@ impl CommandQueue {
     pub fn push(&self, command: Command) {
         let mut waiting = self.waiting();
         waiting.commands.push_back(command);
-        if let Some(waker) = waiting.waker.take() {
-            waker.wake();
-        }
+        waiting.waker.take().into_iter().for_each(heap::wake);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -184,15 +184,13 @@ pub(super) struct Polls {
 }
 
 pub(super) fn wake(waker: &mut Option<Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
-    }
+    waker.take().into_iter().for_each(heap::wake);
 }
 
 pub(super) fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) if waker.will_wake(cx.waker()) => {}
-        slot => *slot = Some(cx.waker().clone()),
+        slot => heap::let_go(slot.replace(cx.waker().clone())),
     }
 }
 
