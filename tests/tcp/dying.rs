@@ -82,15 +82,19 @@ fn a_server_that_leaks_until_it_is_killed_is_told_with_the_growth_of_its_memory(
     let json = found.json();
     problem(&json, "no-panic");
     let deaths = &json["targets"][0]["deaths"];
-    let first = &deaths["seen"][0];
+    let seen = deaths["seen"].as_array().expect("a list");
     assert_eq!(deaths["proven"], false, "{deaths:#}");
     assert!((1..=3).contains(&deaths["suspects"].as_array().expect("a list").len()), "{deaths:#}");
-    assert_eq!(first["how"], "had its process killed by signal 9", "{deaths:#}");
+    assert_eq!(seen[0]["how"], "had its process killed by signal 9", "{deaths:#}");
     // Some wait to be accepted.
-    assert!(first["connections"].as_u64() >= Some(40), "{deaths:#}");
-    let memory = |name: &str| first[name].as_u64().expect("Linux shows it");
-    let grew = memory("memory_most") - memory("memory_first");
-    assert!((60 << 20..130 << 20).contains(&grew), "{grew}: {deaths:#}");
+    assert!(seen[0]["connections"].as_u64() >= Some(40), "{deaths:#}");
+    // It is looked at now and then: a busy machine has it grow a good deal, and die, in between. It
+    // dies several times.
+    let memory = |death: &Value, name: &str| death[name].as_u64().expect("Linux shows it");
+    let grew =
+        seen.iter().map(|death| memory(death, "memory_most") - memory(death, "memory_first"));
+    let most = grew.max().expect("a death");
+    assert!((60 << 20..130 << 20).contains(&most), "{most}: {deaths:#}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, join, split};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Defines the faults: story, name, the function that is the server, problems shown.
 macro_rules! faults {
@@ -335,9 +335,17 @@ async fn opened(connection: Connection) -> Option<Connection> {
         }
         Some(head)
     };
-    let head = timeout(HANDSHAKE, head).await.ok()??;
+    let deadline = Instant::now() + HANDSHAKE;
+    let head = timeout_at(deadline, head).await.ok()??;
+    let is_whole = handshake::head_length(&head).is_some();
     let stream = join(Cursor::new(head).chain(reads), writes);
-    Some(Connection::controlled(stream, application.control().clone()))
+    let connection = Connection::controlled(stream, application.control().clone());
+    if !is_whole {
+        // A session refuses it, in the time that is left.
+        let _ = timeout_at(deadline, super::super::serve(connection, &Patient)).await;
+        return None;
+    }
+    Some(connection)
 }
 
 async fn opening_in_accept_loop(listener: Listener, mut stop: Stop) {
