@@ -52,7 +52,8 @@ fn with_run_the_script_that_takes_a_server_down_is_found_and_shrunk() {
         need(interpreter);
         let desk = Desk::new();
         let bye = if bye { "--bye ws://127.0.0.1:{port}/bye" } else { "" };
-        let found = probe(&desk, &line(interpreter, server), &format!("{bye} --format json"));
+        let options = format!("{bye} --scripts 60 --format json");
+        let found = probe(&desk, &line(interpreter, server), &options);
         assert_eq!(found.code, Some(1), "{server}: {found:?}");
         let json = found.json();
         let died = problem(&json, "no-panic");

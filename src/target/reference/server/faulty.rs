@@ -314,7 +314,13 @@ async fn skips_every_second(listener: Listener, stop: Stop) {
 async fn stop_seen_at_accept(listener: Listener, stop: Stop) {
     let mut sessions = Sessions::new();
     while !stop.is_told() {
-        let connection = listener.accept().await;
+        let connection = loop {
+            tokio::select! {
+                biased;
+                connection = listener.accept() => break connection,
+                () = sessions.one_ended() => {}
+            }
+        };
         sessions.begin(connection);
     }
     drop(listener);
@@ -391,6 +397,7 @@ async fn counter_not_lowered(listener: Listener, mut stop: Stop) {
                     open.1.notify_one();
                 });
             }
+            () = sessions.one_ended() => {}
         }
     }
     drop(listener);
@@ -408,11 +415,13 @@ async fn permit_lost(listener: Listener, mut stop: Stop) {
             biased;
             () = &mut stop => break,
             permit = permits.clone().acquire_owned() => permit,
+            () = sessions.one_ended() => continue,
         };
         let connection = tokio::select! {
             biased;
             () = &mut stop => break,
             connection = listener.accept() => connection,
+            () = sessions.one_ended() => continue,
         };
         let Ok(permit) = permit else { return };
         permit.forget();
