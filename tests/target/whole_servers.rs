@@ -259,6 +259,24 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             S::NeverTold,
             "wait 10s; app shutdown; 2: connect after 10s; 2: upgrade",
         ),
+        (
+            F::DeadlineForEach,
+            RefusesIllegal,
+            S::ServesUnmasked,
+            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; unmasked ping; wait 3ms; app shutdown",
+        ),
+        (
+            F::DeadlineForEach,
+            RefusesIllegal,
+            S::ServesFragmentedControl,
+            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; unfinished ping; wait 3ms; app shutdown",
+        ),
+        (
+            F::LockAcrossSend,
+            Invariant::HandshakeInTime,
+            S::OwnTimer,
+            "ping; app broadcast text; app broadcast text; 2: upgrade; 2: close; 3: connect after 1ms",
+        ),
         (F::AbortsEveryone, WaitsForAnswer, S::EndsWithClose, "upgrade; app close; app shutdown"),
         (F::AbortsEveryone, ReportsEndCorrectly, S::NeverTold, "upgrade; app shutdown"),
         (
@@ -375,6 +393,8 @@ fn the_honest_server_keeps_nothing_of_clients_that_have_ended() {
         of_8("upgrade; app close; fin"),
         of_8("app close; reset"),
         of_8("upgrade; app send text; app close; close 1000"),
+        // The script had it kept.
+        of_8("upgrade; app keep; app send text 16KiB; close 1000"),
     ] {
         let (exchange, verdict) = play_and_judge(&target, &target.bounds(), &script(&text), 0);
         assert!(verdict.violations.is_empty(), "{text}: {:#?}", verdict.violations);

@@ -55,10 +55,11 @@ impl CommandQueue {
         drop(waker);
     }
 
-    /// Lets go of what the application kept: a handle may hold the queue itself.
-    pub fn clear(&self) {
+    /// Lets go of what the application kept, and says whether that was anything: a handle may hold
+    /// the queue itself.
+    pub fn clear(&self) -> bool {
         let kept = std::mem::take(&mut self.waiting().kept);
-        drop(kept);
+        !kept.is_empty()
     }
 }
 

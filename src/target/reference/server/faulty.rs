@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, join, split};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Defines the faults: story, name, the function that is the server, problems shown.
@@ -51,7 +51,7 @@ faults! {
     shows [ShutsDownInTime: ShutsDownLate];
     /// Each session that does not end has a deadline of its own, one behind the other.
     DeadlineForEach = "deadline-for-each" in deadline_for_each,
-    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold, RefusesIllegal: ServesBadText];
+    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold, RefusesIllegal: ServesBadText, RefusesIllegal: ServesUnmasked, RefusesIllegal: ServesFragmentedControl];
     /// It waits for its sessions with no deadline, and they wait for their clients with none.
     JoinsWithoutDeadline = "joins-without-deadline" in joins_without_deadline,
     shows [ShutsDownInTime: WaitsForClients, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket];
@@ -60,7 +60,7 @@ faults! {
     shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ShutsDownInTime: WaitsForNobody, StopsAccepting: HoldsNewcomers];
     /// The list of sessions is locked while a message for all is sent.
     LockAcrossSend = "lock-across-send" in lock_across_send,
-    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ShutsDownInTime: WaitsForNobody, FreesResources: KeepsTasks];
+    shows [ShutsDownInTime: WaitsForClients, ClosesAllAtShutdown: ForgottenAtShutdown, IsolatesClients: OpeningHeldUp, IsolatesClients: BroadcastHeldUp, IsolatesClients: CloseHeldUp, ShutsDownInTime: ShutsDownLate, ShutsDownInTime: WaitsForNobody, FreesResources: KeepsTasks, HandshakeInTime: OwnTimer];
     /// The listener is dropped when all connections have ended.
     ListenerLast = "listener-last" in listener_last,
     shows [StopsAccepting: HoldsNewcomers];
@@ -126,19 +126,21 @@ async fn two_stages(listener: Listener, stop: Stop) {
 }
 
 async fn deadline_for_each(listener: Listener, mut stop: Stop) {
-    let mut tasks = Vec::new();
-    let sessions = Sessions::new();
+    let mut tasks: Vec<JoinHandle<()>> = Vec::new();
+    let (sessions, one_ended) = (Sessions::new(), Arc::new(Notify::new()));
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
             connection = listener.accept() => {
-                let (entry, orders) = sessions.list.enter();
+                let ((entry, orders), ended) = (sessions.list.enter(), Arc::clone(&one_ended));
                 tasks.push(tokio::spawn(async move {
                     let _entry = entry;
                     sessions::serve(connection, orders, PlantedFault::NoDeadline.habits()).await;
+                    ended.notify_one();
                 }));
             }
+            () = one_ended.notified() => tasks.retain(|task| !task.is_finished()),
         }
     }
     drop(listener);
@@ -246,19 +248,20 @@ async fn listener_last(listener: Listener, stop: Stop) {
 }
 
 async fn accepts_on(listener: Listener, stop: Stop) {
-    let sessions = Arc::new(std::sync::Mutex::new(Sessions::new()));
-    let accepting = Arc::clone(&sessions);
+    let mut sessions = Sessions::new();
+    let list = sessions.list.clone();
     tokio::spawn(async move {
         loop {
-            let connection = listener.accept().await;
-            accepting.lock().expect("nobody panics with it").begin(connection);
+            tokio::select! {
+                connection = listener.accept() => sessions.begin(connection),
+                () = sessions.one_ended() => {}
+            }
         }
     });
     stop.await;
-    sessions.lock().expect("nobody panics with it").order_all(&go_away());
-    let empty = || sessions.lock().expect("nobody panics with it").list.with(|all| all.is_empty());
+    list.order_all(&go_away());
     let all_ended = async {
-        while !empty() {
+        while !list.with(|all| all.is_empty()) {
             tokio::time::sleep(BESIDE / 10).await;
         }
     };

@@ -49,6 +49,15 @@ impl List {
         (Entry { list: self.clone(), number }, orders)
     }
 
+    /// Tells every session to do this, and waits for none. One whose queue is full is closing.
+    pub fn order_all(&self, command: &Command) {
+        self.with(|all| {
+            for orders in all.values() {
+                let _ = orders.try_send(command.clone());
+            }
+        });
+    }
+
     /// Looks at the queues, and may change them.
     pub fn with<T>(&self, look: impl FnOnce(&mut Orders) -> T) -> T {
         look(&mut self.listed().orders)
@@ -81,13 +90,9 @@ impl Sessions {
         });
     }
 
-    /// Tells every session to do this, and waits for none. One whose queue is full is closing.
+    /// Tells every session to do this, as [`List::order_all`].
     pub fn order_all(&self, command: &Command) {
-        self.list.with(|all| {
-            for orders in all.values() {
-                let _ = orders.try_send(command.clone());
-            }
-        });
+        self.list.order_all(command);
     }
 
     /// Ready when a session has ended; never while there is none.
