@@ -205,10 +205,10 @@ pub(super) enum RunFormat {
 
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file))]
+#[command(group(clap::ArgGroup::new("server").required(true).multiple(true).args(["url", "run"])))]
 pub(super) struct Probe {
     /// The server: ws://HOST:PORT/PATH or wss://.. With --run, `{port}` in the URL stands for a free
     /// port, and the default is ws://127.0.0.1:{port}/.
-    #[arg(required_unless_present = "run")]
     pub url: Option<String>,
     #[command(flatten)]
     pub start: Start,
@@ -240,10 +240,14 @@ pub(super) struct Probe {
 /// A client that is started for each script.
 #[derive(Args, Debug)]
 #[command(mut_args(of_no_file), mut_arg("shutdown_within", |arg| arg.hide(true)))]
+#[command(group(
+    clap::ArgGroup::new("client").required(true).multiple(true).args(["run", "closes", "echoes", "browser"])
+))]
+#[command(override_usage = "hangup listen --run <COMMAND> [OPTIONS]")]
 pub(super) struct Listen {
     /// A shell command: {url} in it, and the environment variable URL, hold the address. The program
     /// connects to it, keeps the connection open, and exits when the server has ended it.
-    #[arg(long, value_name = "COMMAND", required_unless_present_any = ["closes", "echoes", "browser"])]
+    #[arg(long, value_name = "COMMAND")]
     pub run: Option<String>,
     /// A command as for --run. The program closes the connection as soon as it is open, and exits when
     /// its close has returned.
@@ -449,6 +453,7 @@ pub(super) struct Start {
     /// single connections: clients connect, hangup sends the signal, and every client has to get a
     /// Close, and the process to end within --shutdown-within. Before that hangup tests whether the
     /// server frees what connections used, and whether a client that does not read makes others wait.
+    /// Needs --run.
     /// `replay` and `show` need it for files about a shutdown, and send it where the script says `app shutdown`.
     #[arg(long, value_name = "SIGNAL", value_enum, ignore_case = true, requires = "run")]
     pub stop: Option<Signal>,

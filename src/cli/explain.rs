@@ -4,7 +4,7 @@ use super::{CLEAN, Done, output};
 use crate::excerpt::{excerpt, nearest};
 use crate::report::glossary::{GLOSSARY, Word};
 use crate::report::{wrap, wrap_to};
-use crate::verdict::{Condition, Invariant, Symptom};
+use crate::verdict::{Condition, Invariant, Symptom, slug};
 use owo_colors::OwoColorize as _;
 
 /// How scripts are written.
@@ -23,7 +23,7 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         explain_rule(rule);
     } else if let Some(word) = Word::find(id).or_else(|| renamed(id)) {
         explain_word(word);
-    } else if let Some(symptom) = Symptom::from_id(id) {
+    } else if let Some(symptom) = Symptom::from_id(id).or_else(|| as_in_a_file_name(id)) {
         explain_symptom(symptom);
     } else if is_word_of_scripts(id) {
         output::line(&format!("`{id}` is a word of scripts: `hangup explain notation`"));
@@ -44,6 +44,15 @@ fn is_word_of_scripts(word: &str) -> bool {
     word != "hangup" && quoted.any(|text| text.split([' ', ':']).next() == Some(word))
 }
 
+/// The symptom that a file's name has in this form, whole or as far as the name goes.
+fn as_in_a_file_name(id: &str) -> Option<Symptom> {
+    let begins = |symptom: &&Symptom| {
+        let name = slug(symptom.id());
+        name.strip_prefix(id).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    Symptom::ALL.iter().find(begins).copied().filter(|_| id.contains('-'))
+}
+
 /// The word of a condition that older files call so.
 fn renamed(id: &str) -> Option<Word> {
     Word::find(Condition::from_id(id)?.id())
@@ -60,6 +69,10 @@ fn list() {
     some("pages", vec!["notation (how scripts are written)", "glossary (all words)"]);
     some("rules", Invariant::ALL.iter().map(|rule| rule.id()).collect());
     some("words", Word::all().flat_map(Word::each).collect());
+    some(
+        "symptoms",
+        vec!["in quotes, or as in the name of a file: `waits-to-read`; each rule lists its own"],
+    );
 }
 
 fn explain_word(word: Word) {

@@ -29,14 +29,14 @@ impl ProbeBar {
     pub fn tell(&mut self, progress: &ProbeProgress<'_>) {
         let (at, of, message) = match *progress {
             ProbeProgress::Playing(at, of, found) => {
-                (at, of, format!("scripts played, {}", report::count(found, "possible problem")))
+                (at, of, format!("scripts played, {}", report::count(found, "possible finding")))
             }
             ProbeProgress::Shrinking(at, of) => {
-                let message = "possible problems shrunk to their shortest scripts";
+                let message = "possible findings shrunk to their shortest scripts";
                 (at as u64, of as u64, message.to_owned())
             }
             ProbeProgress::Confirming(at, of) => {
-                (at as u64, of as u64, "possible problems played again".to_owned())
+                (at as u64, of as u64, "possible findings played again".to_owned())
             }
             ProbeProgress::Watching(at, of) => {
                 (at as u64, of as u64, "open connections watched to the end".to_owned())

@@ -76,7 +76,15 @@ pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
             None => format!("is the one that the {subject} states, or is from {option}"),
         }
     };
-    Some(format!("RFC 6455 sets no time: the bound of {} s {whose}.", bound.as_secs_f64()))
+    let what = match cause {
+        Cause::Handshake => "the opening",
+        Cause::Idle => "idle connections",
+        Cause::Shutdown => "the shutdown",
+        Cause::ClientReset => "releasing the socket",
+        _ => "closing",
+    };
+    let seconds = bound.as_secs_f64();
+    Some(format!("RFC 6455 sets no time: the bound of {seconds} s for {what} {whose}."))
 }
 
 /// As [`bound`], of a finding in a report.
@@ -150,16 +158,21 @@ mod tests {
         let usual = said(5, "ends-in-time", own).expect("a bound");
         assert_eq!(
             usual,
-            "RFC 6455 sets no time: the bound of 5 s is hangup's default (--close-within sets another)."
+            "RFC 6455 sets no time: the bound of 5 s for closing is hangup's default (--close-within sets \
+             another)."
         );
         let other = said(2, "ends-in-time", own).expect("a bound");
-        let either = "2 s is the one that the server states, or is from --close-within.";
+        let either =
+            "2 s for closing is the one that the server states, or is from --close-within.";
         assert!(other.ends_with(either), "{other}");
         let known = |stated| said_of(2, "ends-in-time", own, Some(&stated)).expect("a bound");
         let option = known(Bounds::default());
-        assert!(option.ends_with("the bound of 2 s is from --close-within."), "{option}");
+        assert!(
+            option.ends_with("the bound of 2 s for closing is from --close-within."),
+            "{option}"
+        );
         let target = known(Bounds::close_within(Duration::from_secs(2)));
-        assert!(target.ends_with("2 s is the one that the server states."), "{target}");
+        assert!(target.ends_with("2 s for closing is the one that the server states."), "{target}");
         let idle = "cause = \"idle client\"\ncondition = \"silent\"\n";
         assert_eq!(said(5, "idle-in-time", idle), None, "the file has no such bound");
         assert_eq!(said(5, "legal-close", "cause = \"the server's own Close\"\n"), None);

@@ -5,8 +5,9 @@ use super::bound::bound_of;
 use super::html::{RFC, harmless};
 use super::markdown::{code, plain};
 use super::quotes;
+use super::text::with_legend;
 use crate::finding::repro::Repro;
-use crate::script::Act;
+use crate::script::{Act, ConnectionNumber, Piece, Setting};
 use crate::verdict::Symptom;
 use crate::wire::Role;
 use std::fmt::Write as _;
@@ -52,6 +53,8 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
     if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
         let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
+    } else {
+        let _ = writeln!(out, "{}", plain(&quotes::without_quote(rule, repro.level, subject)));
     }
     if let Some(bound) = bound_of(repro) {
         let _ = writeln!(
@@ -78,13 +81,20 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         };
         let _ = writeln!(out, "The {actor} does this, a step a line.{app}\n");
         code(&repro.script_text(), "text", &mut out);
+        let words = words_of_scripts(repro);
+        for said in &words {
+            let _ = writeln!(out, "- {said}");
+        }
+        if !words.is_empty() {
+            out.push('\n');
+        }
     }
     if let Some((file, source)) = server {
         folded(&format!("The {}: {file}", subject.word()), source, language(file), &mut out);
     }
     if let Some(seen) = &repro.seen {
         out.push_str("## What happens\n\n");
-        code(&seen.timeline, "text", &mut out);
+        code(&with_legend(&seen.timeline), "text", &mut out);
         folded("The bytes", &seen.wire, "text", &mut out);
     }
     out.push_str("## How to repeat it\n\n");
@@ -126,6 +136,52 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     harmless(&out)
 }
 
+/// What those steps mean that do not say it themselves, each once.
+fn words_of_scripts(repro: &Repro) -> Vec<String> {
+    let (subject, actor) = (repro.role.word(), repro.role.other().word());
+    let mut said = Vec::new();
+    for step in &repro.script.steps {
+        if step.joined {
+            said.push(
+                "`+`: at once with the step before; what both send is in one segment".to_owned(),
+            );
+        }
+        match &step.act {
+            Act::Set(setting, _) => {
+                let (word, what) = match setting {
+                    Setting::Window => ("window", format!("the {actor}'s receive buffer")),
+                    Setting::SendBuffer => ("send buffer", format!("the {subject}'s own")),
+                    Setting::ReceiveBuffer => ("receive buffer", format!("the {subject}'s own")),
+                    Setting::Segment => {
+                        ("segment", format!("the most that one read of the {subject}'s gets"))
+                    }
+                };
+                said.push(format!("`{word} ..`: {what}"));
+            }
+            Act::Send(send) if send.piece != Piece::Whole => {
+                said.push(
+                    "`first .. of`, `rest after ..`: these bytes of the frame, and no others"
+                        .to_owned(),
+                );
+            }
+            Act::Cut => {
+                said.push("`cut`: the network is cut, and nothing arrives any more".to_owned());
+            }
+            Act::Drop => said.push(format!("`drop`: the {actor} closes its socket")),
+            Act::Connect(_) => {
+                said.push("`connect after ..`: so long after the script began".to_owned());
+            }
+            _ => {}
+        }
+        if step.connection != ConnectionNumber::FIRST {
+            said.push("`2: ..`: a step of the second connection".to_owned());
+        }
+    }
+    said.sort();
+    said.dedup();
+    said
+}
+
 /// A sentence with what those need who do not know hangup: where its proof holds.
 fn in_words_for_strangers(sentence: &str) -> String {
     sentence.replace(" Proven: ", " Proven, in a simulation with virtual time: ")
@@ -134,8 +190,11 @@ fn in_words_for_strangers(sentence: &str) -> String {
 /// What the server does, where the symptom says it as a sentence; else the first sentence, without its full
 /// stop, and without when it was in this one play.
 fn title(symptom: Option<Symptom>, subject: Role, sentence: &str) -> String {
-    let does =
-        |symptom: &&str| ["accepts ", "refuses "].iter().any(|verb| symptom.starts_with(verb));
+    let does = |symptom: &&str| {
+        ["accepts ", "refuses ", "ends on ", "resets on "]
+            .iter()
+            .any(|verb| symptom.starts_with(verb))
+    };
     if let Some(symptom) = symptom.map(Symptom::id).filter(does) {
         return format!("The {} {symptom}", subject.word());
     }

@@ -440,26 +440,31 @@ impl<'a> ProblemReport<'a> {
         Some(Self { problem, level, headline, variants, first_script, shown, rate })
     }
 
-    /// The level of its headline, and that there are stronger variants, where that is so:
+    /// The level of its headline, and the other one, where some variants have it:
     /// `should; must in some variants`.
     pub fn levels(&self) -> String {
         let own = self.headline.repro.level;
-        if self.level < own {
-            format!("{own}; {} in some variants", self.level)
-        } else {
-            own.id().to_owned()
+        match self.other_level() {
+            Some(other) => format!("{own}; {other} in some variants"),
+            None => own.id().to_owned(),
         }
+    }
+
+    /// The level of variants that have another one than the headline.
+    pub fn other_level(&self) -> Option<Level> {
+        let own = self.headline.repro.level;
+        self.variants.iter().map(|finding| finding.repro.level).find(|level| *level != own)
     }
 
     /// What decides the level, where the variants have several.
     pub fn why_levels(&self) -> Option<String> {
         let actor = self.headline.repro.role.other().word();
         let is_timed = super::table::is_about_time(self.headline);
-        (self.level < self.headline.repro.level).then(|| {
+        self.other_level().map(|_| {
             if is_timed {
                 format!(
-                    "The level depends on why the connection had to end, and on what the {actor} did: see \
-                     the table."
+                    "It is a must where both Closes were exchanged, or the {actor} broke the protocol in a \
+                     way for which RFC 6455 demands the end; else a should."
                 )
             } else {
                 format!("The level depends on what the {actor} had sent.")
@@ -691,7 +696,7 @@ impl ReplayReport {
         };
         let saved = Some(repro.sentence.clone());
         let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
-        let is_elsewhere = repro.target.0 != on;
+        let is_elsewhere = without_port(&repro.target.0) != without_port(on);
         let (on, subject) = (on.to_owned(), exchange.subject);
         Self { on, subject, result, saved, broken, ended, over_tcp, is_elsewhere }
     }
@@ -726,6 +731,33 @@ impl ReplayReport {
     }
 }
 
+/// A target's name, of a URL all but the port: a server that was started again, on a free port, is
+/// the same one.
+fn without_port(target: &str) -> (&str, &str) {
+    let Some((_, behind)) = target.split_once("://") else { return (target, "") };
+    let authority = behind.find('/').map_or(behind, |slash| &behind[..slash]);
+    let host = authority.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some(host) = host.strip_suffix(':') else { return (target, "") };
+    let (begin, behind) = (target.len() - behind.len(), &behind[authority.len()..]);
+    (&target[..begin + host.len()], behind)
+}
+
 fn sentence_of(violation: &Violation, exchange: &Exchange) -> (Invariant, String) {
     (violation.identity.invariant(), super::sentence(violation, exchange))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_the_same_at_another_port_and_not_on_another_path() {
+        let same = |one, other| without_port(one) == without_port(other);
+        assert!(same("ws://127.0.0.1:80/bye", "ws://127.0.0.1:8080/bye"));
+        assert!(same("ws://[::1]:80/", "ws://[::1]:8080/"));
+        assert!(!same("ws://127.0.0.1:80/bye", "ws://127.0.0.1:80/"));
+        assert!(!same("ws://127.0.0.1:80/", "wss://127.0.0.1:80/"));
+        assert!(!same("ws://10.0.0.1:80/", "ws://10.0.0.2:80/"));
+        assert!(same("reference", "reference") && !same("reference", "reference/no-deadline"));
+    }
 }

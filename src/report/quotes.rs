@@ -4,7 +4,8 @@
 //! Each sentence here is the RFC's own, and stands as a comment at the code that decides by it. This
 //! file knows a finding by its identity and by what is said of it; it judges nothing.
 
-use crate::verdict::{Cause, Condition, Identity, Invariant, Symptom};
+use crate::judge::Rule;
+use crate::verdict::{Cause, Class, Condition, Identity, Invariant, Level, Symptom};
 use crate::wire::Role;
 
 /// The section, and its sentence.
@@ -105,6 +106,7 @@ const CODES: Quote = (
     "7.4.1",
     "Endpoints MAY use the following pre-defined status codes when sending a Close frame.",
 );
+const UNUSED_CODES: Quote = ("7.4.2", "Status codes in the range 0-999 are not used.");
 const REGISTERED_CODES: Quote = (
     "7.4.2",
     "Status codes in the range 1000-2999 are reserved for definition by this protocol, its future \
@@ -195,6 +197,27 @@ pub fn quote(identity: Identity, said: &str) -> Option<Quote> {
     }
 }
 
+/// Why a rule is asked for, where no single sentence of the RFC decides.
+pub fn without_quote(rule: &Rule, level: Level, subject: Role) -> String {
+    let (subject, actor) = (subject.word(), subject.other().word());
+    match (level, rule.class) {
+        (Level::Should, Class::Liveness) => format!(
+            "RFC 6455 does not demand this. It is asked of every {subject} that is to close well: what it never \
+             lets go of takes memory and a descriptor for ever."
+        ),
+        (Level::Should, Class::Safety) => format!(
+            "RFC 6455 does not demand this. It is asked of every {subject} that is to close well."
+        ),
+        (Level::Must, Class::Liveness) => format!(
+            "RFC 6455 demands the end in some variants, and these are a must: both Closes were there (5.5.1), or \
+             the {actor} broke the protocol (5.1 to 5.6). Of the others it says nothing."
+        ),
+        (Level::Must, Class::Safety) => {
+            format!("RFC 6455 demands this in no single sentence: {}.", rule.basis())
+        }
+    }
+}
+
 /// The RFC sets no time: it says what ends a connection.
 fn of_a_late_end(identity: Identity, said: &str) -> Option<Quote> {
     match identity.cause() {
@@ -217,7 +240,7 @@ fn of_symptom(symptom: Symptom, subject: Role, said: &str, own: Option<Quote>) -
         Symptom::NeverSentCode
         | Symptom::UnusedCode
         | Symptom::ApplicationsCode
-        | Symptom::ServesBadCode => Some(named(said, &NEVER_SENT).unwrap_or(CODES)),
+        | Symptom::ServesBadCode => Some(named(said, &NEVER_SENT).unwrap_or_else(|| of_code(said))),
 
         Symptom::ServesUnmasked => Some(UNMASKED),
         Symptom::ServesMasked => Some(MASKED),
@@ -255,6 +278,18 @@ fn of_symptom(symptom: Symptom, subject: Role, said: &str, own: Option<Quote>) -
     }
 }
 
+/// The sentence of the close code that is named in what is said.
+fn of_code(said: &str) -> Quote {
+    let code = said.split("code ").skip(1).find_map(|behind| {
+        behind.split(|other: char| !other.is_ascii_digit()).next()?.parse::<u16>().ok()
+    });
+    match code {
+        Some(0..=999) => UNUSED_CODES,
+        Some(1016..=2999) => REGISTERED_CODES,
+        _ => CODES,
+    }
+}
+
 /// The sentence of what is named in what is said.
 fn named(said: &str, quotes: &[(&str, Quote)]) -> Option<Quote> {
     quotes.iter().find(|(name, _)| said.contains(name)).map(|(_, quote)| *quote)
@@ -282,6 +317,14 @@ mod tests {
         let (section, sentence) =
             quote(code, "the server sent a Close with code 1015.").expect("one");
         assert!(section == "7.4.1" && sentence.starts_with("1015 is a reserved value"));
+        for (said, begins) in [
+            ("sent a Close with the unassigned code 0.", "Status codes in the range 0-999 are not"),
+            ("accepted it (Close with code 2999) as if", "Status codes in the range 1000-2999 are"),
+            ("sent a Close with code 5000.", "Endpoints MAY use"),
+        ] {
+            let (_, sentence) = quote(code.with_symptom(Symptom::UnusedCode), said).expect("one");
+            assert!(sentence.starts_with(begins), "{said}: {sentence}");
+        }
     }
 
     #[test]

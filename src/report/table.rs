@@ -3,7 +3,7 @@
 use super::model::FindingReport;
 use super::text::{indented, not_minimal, wrap_to};
 use crate::exchange::Time;
-use crate::verdict::{Cause, Condition, Ending, Problem};
+use crate::verdict::{Cause, Condition, Ending, Invariant, Problem};
 use crate::wire::Role;
 use std::fmt::Write as _;
 
@@ -31,7 +31,8 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
     parts.sort_by_key(|(own, _)| (*own != problem, *own));
     let mut out = String::new();
     let told = levels(variants);
-    let mut heading = variants.first().map(|one| heading(one.repro.role.other().word()));
+    let mut heading =
+        variants.first().map(|one| heading(problem.invariant(), one.repro.role.other().word()));
     for (own, part) in parts {
         if let Some(symptom) = own.symptom().filter(|_| own != problem) {
             let _ = writeln!(out, "{}", wrap_to(&format!("{ALSO} {symptom}"), width));
@@ -56,8 +57,13 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
     out
 }
 
-fn heading(actor: &str) -> String {
-    format!("How the connection ended, by cause (rows) and by what the {actor} did (columns):")
+fn heading(rule: Invariant, actor: &str) -> String {
+    let what = match rule {
+        Invariant::ShutsDownInTime => "How the shutdown ended",
+        Invariant::ReleasesInTime => "When the socket was released",
+        _ => "How the connection ended",
+    };
+    format!("{what}, by cause (rows) and by what the {actor} did (columns):")
 }
 
 /// Before a symptom that is a mere case of a problem's.

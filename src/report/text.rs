@@ -516,7 +516,7 @@ pub fn summary(summary: &Summary<'_>, targets: usize, style: Style) -> String {
     let confirmed = if confirming < 0.05 {
         String::new()
     } else {
-        format!("\nconfirmed in real time: {confirming:.1} s more")
+        format!("\nconfirming in real time took another {confirming:.1} s")
     };
     let problems: Vec<usize> =
         summary.targets.iter().map(|target| target.problems().len()).collect();

@@ -123,8 +123,8 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
         _ => format!("{} bytes", thousands(value.into())),
     };
     let (what, any) = match kind {
-        NumberKind::Payload => ("a size of ", "any size"),
-        NumberKind::Part => ("a part of ", "a part of any size"),
+        NumberKind::Payload => ("a payload of ", "a payload of any size"),
+        NumberKind::Part => ("a cut after ", "a cut anywhere"),
         NumberKind::Buffer => ("a buffer of ", "a buffer of any size"),
         NumberKind::Piece => ("pieces of ", "pieces of any size"),
         NumberKind::Times => ("", "any number of repetitions"),
@@ -211,7 +211,7 @@ mod tests {
         can go
         shows with a wait of 2960ms or less
     ping 9B x 3 every 1s
-        shows with a size of exactly 9 bytes
+        shows with a payload of exactly 9 bytes
         shows with 2 repetitions or more, but not all between
         shows with pauses of any length
     close 1000

@@ -114,13 +114,13 @@ pub enum Awaited {
 /// A property of the link that a script can set. Sizes of 0 are taken as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
-    /// The client's receive buffer.
+    /// The receive buffer of hangup's end.
     Window,
-    /// The server's send buffer.
+    /// The send buffer of the end under test.
     SendBuffer,
-    /// The server's receive buffer.
+    /// Its receive buffer.
     ReceiveBuffer,
-    /// The most bytes that one read of the server's yields.
+    /// The most bytes that one of its reads yields.
     Segment,
 }
 

@@ -327,7 +327,8 @@ impl Symptom {
                 "The server shuts down and ends a connection without a Close: the client sees code 1006."
             }
             S::ForgottenAtShutdown => {
-                "The server says that it has shut down, and a connection is still open, without a Close."
+                "The server was told to shut down. A connection is still open, and gets no Close within the bound, \
+                 whether or not the server shuts down."
             }
             S::OpeningHeldUp => {
                 "A client waits for its 101 because of what another client does. Alone it gets it at once."

@@ -118,9 +118,9 @@ words! {
         /// A Close whose reason is not UTF-8.
         ServesBadReason = "accepts a Close with a reason that is not UTF-8" | "takes a Close with a reason that is not UTF-8",
         /// It ends the connection, and says nothing.
-        RefusesSilently = "refuses a violation without a Close",
+        RefusesSilently = "ends on a violation without a Close" | "refuses a violation without a Close",
         /// It resets the connection, and says nothing.
-        RefusesByReset = "refuses a violation by a reset, without a Close",
+        RefusesByReset = "resets on a violation, without a Close" | "refuses a violation by a reset, without a Close",
         /// It sends a Close that does not say that there was a violation.
         RefusesWithOtherCode = "refuses a violation with a code that says something else",
         /// It answers a Close that came in one read with a violation: that was served, or
@@ -240,8 +240,8 @@ words! {
         // `closes-all-at-shutdown`.
         /// The connection ends, and no Close was sent.
         DroppedAtShutdown = "ends a connection at its shutdown without a Close",
-        /// The connection stays open, and no Close was sent.
-        ForgottenAtShutdown = "shuts down and leaves a connection open",
+        /// The connection is open, and no Close was sent within the bound.
+        ForgottenAtShutdown = "sends an open connection no Close at its shutdown" | "shuts down and leaves a connection open",
 
         // `isolates-clients`: what another client delays.
         /// The answer to the opening request.

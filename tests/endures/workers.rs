@@ -157,7 +157,16 @@ fn reports(targets: &str, scripts: u64, jobs: u32) -> BTreeMap<String, Value> {
     let report = without_times(run.json());
     let targets = report["targets"].as_array().expect("a list");
     let name = |target: &Value| target["name"].as_str().expect("a name").to_owned();
-    targets.iter().map(|target| (name(target), target.clone())).collect()
+    let same = |target: &Value| {
+        let mut target = target.clone();
+        // What nobody can judge, since a thread of the server's works for 30 ms of real time, looks as
+        // it did when the play looked at it: a play that waits for a processor does so later.
+        if target["name"] == "clock/waits-for-a-thread" {
+            target.as_object_mut().expect("an object").remove("unproven");
+        }
+        target
+    };
+    targets.iter().map(|target| (name(target), same(target))).collect()
 }
 
 /// A stall costs processor time, and more of it is short where more workers play.

@@ -11,7 +11,7 @@ use hangup::run::virtual_time::{play, play_and_judge};
 use hangup::script::{ConnectionNumber, Script};
 use hangup::target::reference::server::ReferenceServer;
 use hangup::target::reference::server::faulty::ServerFault;
-use hangup::verdict::{Invariant, Problem, Symptom, Verdict};
+use hangup::verdict::{Ending, Invariant, Problem, Symptom, Verdict};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -335,6 +335,22 @@ fn each_problem_that_a_fault_declares_has_a_script_that_shows_it() {
         let declared: BTreeSet<Problem> = fault.shows().iter().copied().collect();
         assert_eq!(shown, declared, "{}", fault.target());
     }
+}
+
+/// Its session has a timer of 136 years.
+#[test]
+fn a_server_that_waits_for_its_client_for_ever_is_never_and_not_ticking() {
+    let fault = ReferenceServer::with(ServerFault::WaitsForClients);
+    let (exchange, verdict) = judged(fault, "upgrade; app shutdown");
+    let ending = |invariant| {
+        verdict
+            .violations
+            .iter()
+            .find(|found| found.identity.invariant() == invariant)
+            .map(|found| found.ending)
+    };
+    let story = story(&exchange);
+    assert_eq!(ending(Invariant::ShutsDownInTime), Some(Ending::Never), "{story}");
 }
 
 /// The events, a line each.

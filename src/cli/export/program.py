@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A WebSocket server that breaks a rule of closing.
+"""Plays a client that misbehaves, and tells whether the WebSocket server breaks a rule of closing.
 
 @HEADLINE@
 

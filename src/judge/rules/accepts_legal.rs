@@ -55,12 +55,16 @@ fn blame(view: &View<'_>) -> Option<Suspicion> {
         |frame: &&Frame| frame.end_offset <= behind && frame.ended.is_some_and(|event| event <= at);
     let last = view.actor_frames.iter().rfind(arrived)?;
     let alone = view.actor_frames.iter().filter(arrived).count() == 1;
-    let what = if alone && last.is_close() { "legal Close" } else { "legal frames" };
+    let what = match last.code() {
+        Some(code) if alone && last.is_close() => format!("legal Close (its code is {code})"),
+        None if alone && last.is_close() => "legal Close".to_owned(),
+        _ => "legal frames".to_owned(),
+    };
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     //# An endpoint MUST be capable of handling control frames in the
     //# middle of a fragmented message.
     let level = if is_inside_message(view, last) { Level::Must } else { Level::Should };
-    let fact = format!("answered the client's {what} with code {blame}");
+    let fact = format!("refused the client's {what}: it sent a Close with code {blame}");
     let symptom = refused(view, at);
     let events = [Some(at), last.ended].into_iter().flatten().collect();
     // Of a Close inside a message it may be its code that is refused.

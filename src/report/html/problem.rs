@@ -11,7 +11,7 @@ use super::super::text::{count, nothing};
 use super::super::timeline::{connection_number, short};
 use super::super::wire_log::WireLine;
 use super::Place;
-use crate::verdict::{Cause, Class, Condition, Identity, Level, Symptom, name_ends};
+use crate::verdict::{Cause, Condition, Identity, Symptom, name_ends};
 use crate::wire::Role;
 use maud::{Markup, html};
 
@@ -48,7 +48,7 @@ pub(super) fn problem(problem: &ProblemPage, place: &Place, pictures: &mut usize
                             blockquote cite={ (RFC) (section) } { p { (quote) } }
                             p { a href={ (RFC) (section) } { "RFC 6455, section " (section) } }
                         },
-                        None => p { (unquoted(problem, subject)) },
+                        None => p { (quotes::without_quote(problem.problem.invariant().rule(), problem.level, subject)) },
                     }
                     h4 { "What it means, and what to do" }
                     @match told_at {
@@ -82,26 +82,6 @@ fn quote(problem: &ProblemPage) -> Option<(&'static str, &'static str)> {
     match problem.headline.or(only) {
         Some(variant) => quotes::quote(Identity::of(problem.problem, variant), &problem.sentence),
         None => problem.problem.invariant().rule().quote,
-    }
-}
-
-/// Why a rule is asked for that no single sentence of the RFC decides.
-fn unquoted(problem: &ProblemPage, subject: Role) -> String {
-    let rule = problem.problem.invariant().rule();
-    let (subject, actor) = (subject.word(), subject.other().word());
-    match (problem.level, rule.class) {
-        (Level::Should, _) => {
-            format!(
-                "Nothing about this. The rule is asked of every {subject} that is to close well."
-            )
-        }
-        (Level::Must, Class::Liveness) => format!(
-            "It demands the end in some variants, and these are a must: both Closes were there (5.5.1), or \
-             the {actor} broke the protocol (5.1 to 5.6). Of the others it says nothing."
-        ),
-        (Level::Must, Class::Safety) => {
-            format!("It demands this in no single sentence: {}.", rule.basis())
-        }
     }
 }
 

@@ -117,7 +117,8 @@ fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPa
     let weaker = report.why_levels().map(|why| {
         format!(
             "This script shows it at the level {}; some variants are {}. {why}",
-            page.level, report.level
+            page.level,
+            report.other_level().unwrap_or(report.level)
         )
     });
     ProblemPage {

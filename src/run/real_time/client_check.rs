@@ -79,7 +79,7 @@ async fn check_acts(
 ) -> Result<ClientChecked, String> {
     let (played, in_kernel_table) =
         play(config, subject, &script.parse().expect("it is a script")).await?;
-    let refused = |why: &str| Err(format!("{}: {why}", shown(subject.name())));
+    let refused = |why: &str| Err(format!("`{}`: {why}", shown(subject.name())));
     let exchange = &played.exchange;
     let view = View::of(exchange, ConnectionId::FIRST);
     let Some(opened) = view.opened else {
@@ -129,7 +129,7 @@ async fn play(
     script: &Script,
 ) -> Result<(Played, bool), String> {
     let opened = config.open(subject, script, config.slack).await;
-    let mut connection = opened.map_err(|why| format!("{}: {why}", shown(subject.name())))?;
+    let mut connection = opened.map_err(|why| format!("`{}`: {why}", shown(subject.name())))?;
     let is_seen = connection.is_seen().await;
     Ok((config.play_on(connection, script, Watching::ToDeadline).await, is_seen))
 }

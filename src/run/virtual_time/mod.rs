@@ -499,9 +499,11 @@ async fn prove(connections: &mut [OpenConnection<'_>], idle: &IdleDetector) {
         return;
     }
     let wakes = idle.count();
-    let carries = if cfg!(tokio_unstable) { 0 } else { CARRIES };
     let lasting = connections[0].link.now().0 - began.0;
-    let became = if wakes <= carries && polls(connections) == polls_before {
+    let fired_once = cfg!(tokio_unstable) && wakes == 1;
+    let carries = if cfg!(tokio_unstable) { 0 } else { CARRIES };
+    // A timer that fired once in ten years, and did not end it, does so no more.
+    let became = if fired_once || wakes <= carries && polls(connections) == polls_before {
         AfterDeadline::Quiet
     } else {
         AfterDeadline::Ticking { wakes, lasting }

@@ -94,6 +94,16 @@ fn a_deadline_of_no_end_is_never_and_not_ticking() {
 }
 
 #[test]
+fn a_timer_that_fires_once_and_ends_nothing_is_never_and_not_ticking() {
+    let target = server(|io| async move {
+        sleep(HOUR).await;
+        pending::<()>().await;
+        drop(io);
+    });
+    assert_eq!(play(&target, "fin").ending, Ending::Never);
+}
+
+#[test]
 fn a_server_that_wakes_once_a_year_is_ticking_and_not_never() {
     let ending = play(&ticking(YEAR, u32::MAX), "fin").ending;
     assert!(matches!(ending, Ending::Ticking(_)), "{ending:?}");
