@@ -16,8 +16,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// How long a thread of its own works.
-const WORK: Duration = Duration::from_millis(30);
+/// How long a thread of its own works: a fifth of what a play gives another thread to wake somebody, since
+/// on a busy machine both take longer.
+const THREADS_WORK: Duration = Duration::from_millis(10);
+/// How long work in tokio's pool takes, for which a play waits.
+const POOLS_WORK: Duration = Duration::from_millis(30);
 /// Their bounds.
 const CLOSE: Duration = Duration::from_secs(9);
 /// How long it waits by the system's clock, and how often it looks.
@@ -27,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What it waits for before it lets go of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnClock {
-    /// A thread that works for 30 ms.
+    /// A thread that works for 10 ms.
     Thread,
     /// The system's clock, at which it looks ten times a second, for 3 s.
     SystemTime,
@@ -44,7 +47,7 @@ impl OwnClock {
             Self::Thread => {
                 let (done, wait) = oneshot::channel();
                 std::thread::spawn(move || {
-                    work();
+                    work(THREADS_WORK);
                     let _ = done.send(());
                 });
                 let _ = wait.await;
@@ -56,15 +59,15 @@ impl OwnClock {
                 }
             }
             Self::BlockingPool => {
-                let _ = tokio::task::spawn_blocking(work).await;
+                let _ = tokio::task::spawn_blocking(|| work(POOLS_WORK)).await;
             }
         }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a server that keeps another time is what this is")]
-fn work() {
-    std::thread::sleep(WORK);
+fn work(time: Duration) {
+    std::thread::sleep(time);
 }
 
 #[expect(clippy::disallowed_methods, reason = "a server that keeps another time is what this is")]
@@ -87,7 +90,7 @@ impl Target for OwnClock {
 
     fn about(&self) -> &'static str {
         match self {
-            Self::Thread => "waits for a thread of its own, 30 ms, before it ends a connection",
+            Self::Thread => "waits for a thread of its own, 10 ms, before it ends a connection",
             Self::SystemTime => "waits 3 s by the system's clock before it ends a connection",
             Self::BlockingPool => {
                 "waits for tokio's blocking pool, 30 ms, before it ends a connection"

@@ -159,7 +159,7 @@ fn reports(targets: &str, scripts: u64, jobs: u32) -> BTreeMap<String, Value> {
     let name = |target: &Value| target["name"].as_str().expect("a name").to_owned();
     let same = |target: &Value| {
         let mut target = target.clone();
-        // What nobody can judge, since a thread of the server's works for 30 ms of real time, looks as
+        // What nobody can judge, since a thread of the server's works for 10 ms of real time, looks as
         // it did when the play looked at it: a play that waits for a processor does so later.
         if target["name"] == "clock/waits-for-a-thread" {
             target.as_object_mut().expect("an object").remove("unproven");
