@@ -63,32 +63,7 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
             bound.as_secs_f64()
         );
     }
-    out.push_str("\n## The script\n\n");
-    if repro.script.steps.is_empty() {
-        out.push_str(match subject {
-            Role::Server => "The client connects, and does nothing.\n\n",
-            Role::Client => "The server accepts the connection, and does nothing.\n\n",
-        });
-    } else {
-        let app = repro.script.steps.iter().any(|step| matches!(step.act, Act::App(..)));
-        let app = if app {
-            format!(
-                " A step `app ...` is done by the {}'s application, through its library.",
-                subject.word()
-            )
-        } else {
-            String::new()
-        };
-        let _ = writeln!(out, "The {actor} does this, a step a line.{app}\n");
-        code(&repro.script_text(), "text", &mut out);
-        let words = words_of_scripts(repro);
-        for said in &words {
-            let _ = writeln!(out, "- {said}");
-        }
-        if !words.is_empty() {
-            out.push('\n');
-        }
-    }
+    script(repro, &mut out);
     if let Some((file, source)) = server {
         folded(&format!("The {}: {file}", subject.word()), source, language(file), &mut out);
     }
@@ -134,6 +109,37 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     );
     code(&format!("{replay}\n{draw}"), "sh", &mut out);
     harmless(&out)
+}
+
+/// The script, and what its words mean.
+fn script(repro: &Repro, out: &mut String) {
+    let (subject, actor) = (repro.role, repro.role.other().word());
+    out.push_str("\n## The script\n\n");
+    if repro.script.steps.is_empty() {
+        out.push_str(match subject {
+            Role::Server => "The client connects, and does nothing.\n\n",
+            Role::Client => "The server accepts the connection, and does nothing.\n\n",
+        });
+    } else {
+        let app = repro.script.steps.iter().any(|step| matches!(step.act, Act::App(..)));
+        let app = if app {
+            format!(
+                " A step `app ...` is done by the {}'s application, through its library.",
+                subject.word()
+            )
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "The {actor} does this, a step a line.{app}\n");
+        code(&repro.script_text(), "text", out);
+        let words = words_of_scripts(repro);
+        for said in &words {
+            let _ = writeln!(out, "- {said}");
+        }
+        if !words.is_empty() {
+            out.push('\n');
+        }
+    }
 }
 
 /// What those steps mean that do not say it themselves, each once.
