@@ -124,8 +124,26 @@ pub(super) fn let_some_end() {
     }
 }
 
+/// So often the threads are listed, until two lists are the same.
+const LISTS: u32 = 8;
+
 /// The ids of the threads of this process; none where the system does not say.
+///
+/// Linux ends the list early where a thread ends that it has just listed: others that run are missing
+/// in it, and a server that waits for one of them would be said to hang. What is read twice is whole.
 fn running() -> BTreeSet<u32> {
+    let mut last = listed();
+    for _ in 1..LISTS {
+        let before = std::mem::replace(&mut last, listed());
+        if last == before {
+            break;
+        }
+    }
+    last
+}
+
+/// The same, read once.
+fn listed() -> BTreeSet<u32> {
     let Ok(entries) = std::fs::read_dir("/proc/self/task") else { return BTreeSet::new() };
     let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
     entries.filter_map(|entry| id(entry.ok()?)).collect()
