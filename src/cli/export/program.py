@@ -415,7 +415,7 @@ def unrefused(client, closes, ended):
         return ""
     if SYMPTOM.startswith("refuses a violation with a code"):
         return "it closed with code %s" % code if closes else ""
-    if SYMPTOM.startswith("refuses a violation"):
+    if SYMPTOM.startswith(("ends on a violation", "resets on a violation")):
         if closes:
             return ""
         if ended and client.was_reset == ("reset" in SYMPTOM):
