@@ -250,6 +250,8 @@ fn a_worker_that_something_kills_is_counted_and_is_no_finding() {
         assert!(is_over.is_ok_and(|stat| !stat.contains(") Z ")), "the campaign goes on");
         std::thread::park_timeout(Duration::from_millis(500));
     }
+    // On a busy machine a worker needs some time until it has played anything.
+    std::thread::park_timeout(Duration::from_secs(3));
     let next = a_worker(&child);
     signal(child.id(), "-INT");
     let run = finish(child);
