@@ -166,8 +166,7 @@ fn words_of_scripts(repro: &Repro) -> Vec<String> {
             }
             Act::Send(send) if send.piece != Piece::Whole => {
                 said.push(
-                    "`first .. of`, `rest after ..`: these bytes of the frame, and no others"
-                        .to_owned(),
+                    "`first .. of`, `rest after ..`: these bytes of it, and no others".to_owned(),
                 );
             }
             Act::Cut => {
@@ -180,7 +179,9 @@ fn words_of_scripts(repro: &Repro) -> Vec<String> {
             _ => {}
         }
         if step.connection != ConnectionNumber::FIRST {
-            said.push("`2: ..`: a step of the second connection".to_owned());
+            said.push(
+                "`2: ..`: a step of connection 2, and so on; connection 1 has no number".to_owned(),
+            );
         }
     }
     said.sort();

@@ -124,7 +124,7 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
     };
     let (what, any) = match kind {
         NumberKind::Payload => ("a payload of ", "a payload of any size"),
-        NumberKind::Part => ("a cut after ", "a cut anywhere"),
+        NumberKind::Part => ("a split after ", "a split anywhere"),
         NumberKind::Buffer => ("a buffer of ", "a buffer of any size"),
         NumberKind::Piece => ("pieces of ", "pieces of any size"),
         NumberKind::Times => ("", "any number of repetitions"),

@@ -114,11 +114,10 @@ fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPa
         format!("Shown by {shown} of {all} scripts, first by script {first}.")
     });
     let page = finding(report.headline, program);
-    let weaker = report.why_levels().map(|why| {
+    let levels = report.other_level().zip(report.why_levels()).map(|(other, why)| {
         format!(
-            "This script shows it at the level {}; some variants are {}. {why}",
-            page.level,
-            report.other_level().unwrap_or(report.level)
+            "This script shows it at the level {}; some variants are {other}. {why}",
+            page.level
         )
     });
     ProblemPage {
@@ -126,7 +125,7 @@ fn problem(report: &ProblemReport<'_>, scripts: u64, program: &str) -> ProblemPa
         level: report.level,
         shown,
         variants: variants.collect(),
-        notes: page.notes.into_iter().chain(weaker).collect(),
+        notes: page.notes.into_iter().chain(levels).collect(),
         ..page
     }
 }

@@ -610,11 +610,12 @@ async fn check_leftover_tasks(
     let tasks = u32::try_from(left()).unwrap_or(u32::MAX);
     if server_end.is_some() {
         // What the script had the application keep is no leak of the server's.
-        let kept = connections.iter().map(|connection| {
+        let mut was_kept = false;
+        for connection in connections {
             let _counted = heap::resume();
-            connection.commands.clear()
-        });
-        if kept.filter(|kept| *kept).count() > 0 {
+            was_kept |= connection.commands.clear();
+        }
+        if was_kept {
             tokio::time::sleep(Exchange::VIRTUAL_TIME_SLACK).await;
         }
         if is_measured {

@@ -33,6 +33,26 @@ fn a_server_that_waits_for_a_thread_is_not_said_to_hang() {
     }
 }
 
+/// As one whose thread is done before the play has its turn: what is seen once beside a thread, and not
+/// again, is no proof.
+#[test]
+fn what_is_proven_beside_a_thread_has_to_be_proven_twice() {
+    let plays = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let seen = Arc::clone(&plays);
+    let target = server(move |io| {
+        let play = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            if play == 0 {
+                std::thread::spawn(|| std::thread::park_timeout(Duration::from_millis(300)));
+                pending::<()>().await;
+            }
+            drop(io);
+        }
+    });
+    let exchange = play(&target, "fin").exchange;
+    assert_eq!((plays.load(std::sync::atomic::Ordering::Relaxed), unproven(&exchange)), (2, None));
+}
+
 #[test]
 fn virtual_time_waits_for_the_blocking_pool() {
     let target: Arc<dyn Target> = Arc::new(OwnClock::BlockingPool);
