@@ -83,7 +83,7 @@ fn a_tls_handshake_that_fails_is_an_error_of_one_line_that_says_what_to_do() {
     let desk = Desk::new();
     let to_trust = "have it trust the certificate in the file {ca}, which SSL_CERT_FILE";
     // Who looks at a certificate only behind the handshake, as Node does, ends the connection there.
-    let looks_late = "ends the connection behind the TLS handshake and sends nothing";
+    let looks_late = "ends the connection after the TLS handshake and sends nothing";
     for (line, named, what_to_do) in [
         (
             told_nothing("deadline"),
