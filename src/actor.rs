@@ -223,7 +223,7 @@ impl<S: ActorEnd> Actor<S> {
             self.flush().await?;
         }
         match &step.act {
-            #[cfg(hangup_test_step)]
+            #[cfg(test)]
             Act::Idle => {}
             Act::Send(send) => return self.send(send, next_joined).await,
             // Who gives it its end may do so from the start.

@@ -25,6 +25,8 @@ mod decoder_comparison;
 mod finding_log;
 mod input;
 mod mutate;
+#[cfg(all(test, feature = "tungstenite"))]
+mod older_files;
 #[cfg(feature = "arbitrary")]
 mod raw;
 mod seeds;

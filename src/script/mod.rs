@@ -62,9 +62,9 @@ impl Step {
 /// One act of the client, the network between, or the server's application.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
-    /// Nothing is done. A test builds hangup with this kind of step and plays files of
-    /// before it was added.
-    #[cfg(hangup_test_step)]
+    /// Nothing is done. Unit tests alone have this kind of step: they play files of before it was added
+    /// (`fuzzing::older_files`).
+    #[cfg(test)]
     Idle,
     /// The client connects, so long after the script began; a connection without this, which may only
     /// be its first step, is there from the beginning.

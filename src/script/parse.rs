@@ -126,7 +126,7 @@ impl FromStr for Millis {
 
 /// The words that a step can begin with.
 const STEPS: &[&str] = &[
-    #[cfg(hangup_test_step)]
+    #[cfg(test)]
     "idle",
     "connect after",
     "upgrade",
@@ -340,7 +340,7 @@ impl<'a> Line<'a> {
         let word = self.peek();
         self.take(word);
         let act = match word {
-            #[cfg(hangup_test_step)]
+            #[cfg(test)]
             "idle" => Act::Idle,
             "connect" => {
                 self.demand("after")?;

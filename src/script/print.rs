@@ -35,7 +35,7 @@ impl Display for Step {
 impl Display for Act {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(hangup_test_step)]
+            #[cfg(test)]
             Self::Idle => f.write_str("idle"),
             Self::Connect(after) => write!(f, "connect after {after}"),
             Self::Send(send) => Display::fmt(send, f),

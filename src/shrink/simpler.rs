@@ -184,7 +184,7 @@ fn plain_sends() -> [Act; PLAIN_SENDS] {
 /// order of a script.
 fn rank(act: &Act) -> u8 {
     match act {
-        #[cfg(hangup_test_step)]
+        #[cfg(test)]
         Act::Idle => ranks::SET,
         Act::Set(..) => ranks::SET,
         Act::Send(Send { unit: Unit::Upgrade(_) | Unit::Accept(_), .. }) => ranks::UPGRADE,
@@ -553,7 +553,7 @@ pub(super) fn with_number(act: &Act, slot: usize, value: u32) -> Act {
 /// Calls `on_number` with every number of an act and its minimum.
 fn visit_numbers(act: &mut Act, on_number: &mut impl FnMut(&mut u32, u32, NumberKind)) {
     match act {
-        #[cfg(hangup_test_step)]
+        #[cfg(test)]
         Act::Idle => {}
         Act::Send(Send { piece, unit, pace }) => {
             if let Piece::First(count) | Piece::After(count) = piece {

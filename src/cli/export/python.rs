@@ -335,7 +335,7 @@ const fn is_answer(unit: &Unit) -> bool {
 fn calls(act: &Act, joined: bool, actor: Role) -> Vec<String> {
     let call = |name: &str| vec![format!("{name}()")];
     match act {
-        #[cfg(hangup_test_step)]
+        #[cfg(test)]
         Act::Idle => Vec::new(),
         Act::Send(send) => sends(send, joined, actor),
         Act::Connect(time) | Act::Wait(time) => vec![format!("wait({:?})", seconds(*time))],

@@ -155,7 +155,7 @@ fn may_end_reading(act: &Act, inside_message: &mut bool) -> bool {
 fn features_of(act: &Act, late: bool) -> Vec<Feature> {
     let mut details = Vec::new();
     let act = match act {
-        #[cfg(hangup_test_step)]
+        #[cfg(test)]
         Act::Idle => "idle",
         // Every script has some.
         Act::Wait(_) => return Vec::new(),
