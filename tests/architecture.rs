@@ -65,7 +65,7 @@ fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
 
 /// Every `crate::module` of a file but those in its tests and comments.
 fn imports(text: &str) -> Vec<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.flat_map(|line| line.split("crate::").skip(1)).map(module_of).collect()
 }
@@ -147,7 +147,7 @@ fn only_the_command_line_prints() {
     let may = ["cli", "target/nasty.rs"].map(|path| root.join(path));
     for file in files.iter().filter(|file| !may.iter().any(|may| file.starts_with(may))) {
         let text = std::fs::read_to_string(file).expect("a source file");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         // What the macros of `fuzzing` do is done by the fuzz target that calls them.
         let of_macros = [
             "with_arguments(::std::env::args())",
@@ -189,7 +189,7 @@ fn only_its_own_file_takes_an_identity_apart() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let own = root.join("verdict/identity.rs");
     let text = std::fs::read_to_string(&own).expect("a source file");
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
     for body in code.split("\npub struct ").skip(1) {
         let fields = body.split("\n}").next().unwrap_or_default();
         let fields =
@@ -202,7 +202,7 @@ fn only_its_own_file_takes_an_identity_apart() {
     for file in files.iter().filter(|file| **file != own) {
         let inside = file.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
         let text = std::fs::read_to_string(file).expect("a source file");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         for part in ["cause", "condition"] {
             let calls = [format!(".{part}()"), format!("Identity::{part}")];
             if calls.iter().any(|call| code.contains(call.as_str())) {
@@ -228,7 +228,7 @@ fn code_outside(may: &[&str]) -> Vec<(PathBuf, String)> {
         files.into_iter().filter(|file| !may.iter().any(|may| file.starts_with(root.join(may))));
     let code = |file: PathBuf| {
         let text = std::fs::read_to_string(&file).expect("a source file");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code = lines.collect::<Vec<_>>().join("\n");
         (file, code)

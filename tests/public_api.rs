@@ -21,7 +21,7 @@ fn public_modules(lib: &str) -> Vec<String> {
 
 /// The lines of a file that declare something public, but for what is hidden or a test's.
 fn public_items(code: &str) -> Vec<String> {
-    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = code.split("\n#[cfg(test)]").next().unwrap_or_default();
     let mut items = Vec::new();
     let mut hidden = false;
     for line in code.lines() {

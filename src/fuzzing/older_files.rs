@@ -2,7 +2,8 @@
 //! compiled with such a kind, [`Act::Idle`](crate::script::Act::Idle), that the library does not have.
 
 use super::Fuzz;
-use crate::{Registry, Script};
+use crate::script::Script;
+use crate::target::Registry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
