@@ -126,7 +126,7 @@ pub(super) struct Test {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "lasting")]
     pub scripts: Option<u64>,
     /// Play for so long instead, all targets together: 30s, 5min, 12h.
-    #[arg(long = "for", value_name = "TIME")]
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub lasting: Option<Millis>,
     /// The bound for every target, instead of its own, for closing and for closing the socket after
     /// a reset: 5s, 250ms.
@@ -269,7 +269,7 @@ pub(super) struct Listen {
     #[arg(long, conflicts_with = "browser")]
     pub tls: bool,
     /// How long a program, or a socket of the page, may take to connect.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     pub start_within: Millis,
     /// How many scripts to play: so many programs are started, or sockets opened, and more to shrink
     /// what was found.
@@ -310,7 +310,7 @@ pub(super) struct Campaign {
     /// How long hangup watches one connection of each finding that is still open at the horizon,
     /// from the same event on; at least the horizon. If there is such a connection, the run does not
     /// end before this time is over.
-    #[arg(long, value_name = "TIME", default_value = "60s")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "60s")]
     pub watch: Millis,
     /// A file of known problems: hangup reports them as accepted, and they do not change the exit
     /// code. If the file does not exist, hangup writes the problems of this run to it.
@@ -369,12 +369,12 @@ pub(super) struct BoundOptions {
     #[arg(long, value_name = "TIME", value_parser = bound)]
     pub shutdown_within: Option<Millis>,
     /// Over real TCP, time added to each deadline, for the delays of network and scheduler.
-    #[arg(long, value_name = "TIME", default_value = "250ms")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "250ms")]
     pub slack: Millis,
     /// Over real TCP, how long to wait for a late end, from the event that obliges the server, or the
     /// client under test, to end the connection (its Close, for example) [default: twice the longest
     /// bound].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub horizon: Option<Millis>,
 }
 
@@ -447,7 +447,7 @@ pub(super) struct Start {
     #[arg(long, value_name = "COMMAND")]
     pub run: Option<String>,
     /// How long the server may take to listen, or the client to connect.
-    #[arg(long, value_name = "TIME", default_value = "30s", requires = "run")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", requires = "run")]
     pub start_within: Millis,
     /// The signal that tells the server to shut down. `probe` then tests the shutdown instead of
     /// single connections: clients connect, hangup sends the signal, and every client has to get a
@@ -640,11 +640,19 @@ pub(super) struct Report {
 
 /// A bound: a time in which something can be done.
 fn bound(text: &str) -> Result<Millis, String> {
-    match text.parse() {
-        Ok(Millis(0)) => Err("no server does it in no time: a bound is longer than 0s".to_owned()),
-        Ok(bound) => Ok(bound),
-        Err(error) => Err(error.to_string()),
+    match time(text)? {
+        Millis(0) => Err("no server does it in no time: a bound is longer than 0s".to_owned()),
+        bound => Ok(bound),
     }
+}
+
+/// A time, with its unit.
+fn time(text: &str) -> Result<Millis, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().map_err(|_| match is_number {
+        true => format!("a time has a unit: {text}s for seconds, {text}ms for milliseconds"),
+        false => "expected a time up to 1193h, such as 10ms, 2s, 5min or 12h".to_owned(),
+    })
 }
 
 /// The name of a fact, and the fact.

@@ -14,7 +14,8 @@ planted! {
         ReadRearmsConnect = "read-rearms-connect", shows [ConnectsInTime: OwnTimer];
         /// A 101 opens, whatever key or protocol it answers.
         TakesAnyAnswer = "takes-any-answer", shows [
-            RefusesBadOpening: TakesWrongKey, RefusesBadOpening: TakesUnaskedProtocol
+            RefusesBadOpening: TakesWrongKey, RefusesBadOpening: TakesUnaskedProtocol,
+            RefusesBadOpening: TakesUnaskedExtension
         ];
         /// The closing has no deadline.
         CloseWaitsForEver = "close-waits-for-ever", shows [
