@@ -72,7 +72,7 @@ pub(super) enum Command {
     /// Play a saved finding again, or any script, such as one that `cargo fuzz` saved.
     ///
     /// Of a finding: reproduced (exit 1), fixed (0; on another target: not shown by it), or different: it
-    /// breaks another rule than the file says (1). A script breaks a rule (1) or breaks none (0).
+    /// breaks another rule, or this one in another way, than the file says (1). A script breaks a rule (1) or breaks none (0).
     Replay(Replay),
     /// Shrink a saved finding or a script to its minimum, and save it in hangup-findings/.
     ///
@@ -649,9 +649,12 @@ fn bound(text: &str) -> Result<Millis, String> {
 /// A time, with its unit.
 fn time(text: &str) -> Result<Millis, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().map_err(|_| match is_number {
-        true => format!("a time has a unit: {text}s for seconds, {text}ms for milliseconds"),
-        false => "expected a time up to 1193h, such as 10ms, 2s, 5min or 12h".to_owned(),
+    text.parse().map_err(|_| {
+        if is_number {
+            format!("a time has a unit: {text}s for seconds, {text}ms for milliseconds")
+        } else {
+            "expected a time up to 1193h, such as 10ms, 2s, 5min or 12h".to_owned()
+        }
     })
 }
 

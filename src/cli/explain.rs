@@ -4,7 +4,8 @@ use super::{CLEAN, Done, output};
 use crate::excerpt::{excerpt, nearest};
 use crate::report::glossary::{GLOSSARY, Word};
 use crate::report::{wrap, wrap_to};
-use crate::verdict::{Condition, Invariant, Symptom, slug};
+use crate::verdict::{Condition, Invariant, Symptom, name_ends, slug};
+use crate::wire::Role;
 use owo_colors::OwoColorize as _;
 
 /// How scripts are written.
@@ -23,15 +24,21 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         explain_rule(rule);
     } else if let Some(word) = Word::find(id).or_else(|| renamed(id)) {
         explain_word(word);
+    } else if let Some(word) = Word::find(&name_ends(id, Some(Role::Client))) {
+        output::line(&format!("{}: of a client under test; of a server it is:\n", id.bold()));
+        explain_word(word);
     } else if let Some(symptom) = Symptom::from_id(id).or_else(|| as_in_a_file_name(id)) {
         explain_symptom(symptom);
     } else if is_word_of_scripts(id) {
         output::line(&format!("`{id}` is a word of scripts: `hangup explain notation`"));
     } else {
         let rules = Invariant::ALL.iter().map(|rule| rule.id());
-        let near = nearest(id, rules.chain(Word::all().flat_map(Word::each))).join(", ");
+        let symptoms = Symptom::ALL.iter().map(|symptom| symptom.id());
+        let known = rules.chain(Word::all().flat_map(Word::each)).chain(symptoms);
+        let near = nearest(id, known).join(", ");
         return Err(format!(
-            "no rule and no word `{}`; the nearest are: {near}; the command `explain` lists all",
+            "no rule, word or symptom `{}`; the nearest are: {near}; the command `explain` lists rules and \
+             words, and `explain RULE` its symptoms",
             excerpt(id)
         ));
     }
@@ -110,7 +117,10 @@ fn explain_rule(invariant: Invariant) {
         if plainer.is_empty() {
             return format!("  {seen}");
         }
-        let text = wrap_to(&format!("(no problem of its own beside {})", plainer.join(" or ")), 76);
+        let text = wrap_to(
+            &format!("(not reported of its own where this is found too: {})", plainer.join(" or ")),
+            76,
+        );
         format!("  {seen}\n    {}", text.replace('\n', "\n    "))
     };
     let symptoms: Vec<String> = rule.symptoms.iter().map(symptom).collect();

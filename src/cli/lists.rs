@@ -34,7 +34,9 @@ pub(super) fn targets(registry: &Registry) -> u8 {
     }
     let planted: Vec<_> = registry.iter().filter(|target| target.is_planted()).collect();
     if !planted.is_empty() {
-        output::line("\nbroken on purpose; `hangup test` plays them only by name:");
+        output::line(
+            "\nbroken on purpose, or with a clock of their own; `hangup test` plays them only by name:",
+        );
     }
     for target in planted {
         output::line(&format!("{}", target.name().bold()));

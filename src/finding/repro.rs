@@ -36,16 +36,16 @@ fn header(rule: Invariant, subject: Role, script: &Script) -> String {
 const SERVERS_HEADER: &str = "\
 # A WebSocket server that breaks a rule of closing, RULE: a repro of hangup's.
 # hangup plays a misbehaving client against a server and judges how connections end.
-# The script below is the shortest one that shows it; at the end of the file stands what
-# happened, drawn and as bytes. To see it, and to play it again:
+# The script below is the shortest one that shows it with this cause and condition; at the
+# end of the file stands what happened, drawn and as bytes. To see it, and to play it again:
 #
 #     hangup show FILE
 #     hangup replay FILE
 #     hangup replay FILE --url URL        (a running server)
 #     hangup export FILE --as python      (a program for those without hangup)
 #
-# `replay` needs to know the server. If the server is your own, run your test again: it
-# plays this file first.
+# `replay` without --url plays a server that `hangup targets` lists. Others: with --url, or
+# run the test that wrote this file again, which plays it first.
 ";
 
 /// What a running server needs for `app close`, which nobody can command over TCP.
@@ -57,16 +57,16 @@ const CLOSES_BY_ITSELF: &str = "\
 const CLIENTS_HEADER: &str = "\
 # A WebSocket client that breaks a rule of closing, RULE: a repro of hangup's.
 # hangup plays a misbehaving server to a client and judges how connections end.
-# The script below is the shortest one that shows it; at the end of the file stands what
-# happened, drawn and as bytes. To see it, and to play it again:
+# The script below is the shortest one that shows it with this cause and condition; at the
+# end of the file stands what happened, drawn and as bytes. To see it, and to play it again:
 #
 #     hangup show FILE
 #     hangup replay FILE
 #     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
 #     hangup export FILE --as python      (a server to play it, for those without hangup)
 #
-# `replay` needs to know the client. If the client is your own, run your test again: it
-# plays this file first.
+# `replay` without --run plays a client that `hangup targets` lists. Others: with --run, or
+# run the test that wrote this file again, which plays it first.
 ";
 
 /// A saved finding.
@@ -136,7 +136,7 @@ pub enum ReproError {
 impl fmt::Display for ReproError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotToml(error) => write!(f, "not a whole TOML file: {error}"),
+            Self::NotToml(error) => write!(f, "neither a script nor a whole TOML file: {error}"),
             Self::Foreign => f.write_str("not a hangup repro: it has no `format`"),
             Self::Newer(format) => {
                 write!(

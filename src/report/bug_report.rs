@@ -7,7 +7,7 @@ use super::markdown::{code, plain};
 use super::quotes;
 use super::text::with_legend;
 use crate::finding::repro::Repro;
-use crate::script::{Act, ConnectionNumber, Piece, Setting};
+use crate::script::{Act, Command, ConnectionNumber, Piece, Setting};
 use crate::verdict::Symptom;
 use crate::wire::Role;
 use std::fmt::Write as _;
@@ -25,6 +25,8 @@ pub struct BugReport<'a> {
     pub file: &'a str,
     /// The commands of hangup that play it again and draw it.
     pub commands: [&'a str; 2],
+    /// Whether the first of them says, or hangup knows, which target to play: a test of a user's own has others.
+    pub is_known: bool,
     /// The library and its version, where the finding does not say it: a probe sees a URL.
     pub seen_on: Option<&'a str>,
     /// The server that shows it: the name of its file, and its source.
@@ -33,7 +35,7 @@ pub struct BugReport<'a> {
 
 /// The issue, ended by a newline. Its first line is the title.
 pub fn bug_report(report: &BugReport<'_>) -> String {
-    let BugReport { repro, python, name, file, commands, seen_on, server } = *report;
+    let BugReport { repro, python, name, file, commands, is_known, seen_on, server } = *report;
     let rule = repro.identity.invariant().rule();
     let mut out = format!(
         "# {}\n\n{}\n\n",
@@ -98,14 +100,19 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         }
     }
     let [replay, draw] = commands;
+    let runs_again = if is_known {
+        "the first command runs the test again".to_owned()
+    } else {
+        format!("the first command plays the script to a {} that runs", subject.word())
+    };
     let _ = writeln!(
         out,
-        "hangup is a tool that tests how WebSocket servers and clients close connections. Attach the file `{}` to this issue: it has the script, what happened, and the {} that \
-         showed it. With hangup {} and that file, the first command runs the test again, and the second \
-         draws the timeline:\n",
+        "hangup is a tool that tests how WebSocket servers and clients close connections. The file `{}`, attached to \
+         this issue, has the script and what happened. With hangup {} and that file, {}; the second command draws the \
+         timeline:\n",
         code_word(file),
-        subject.word(),
-        plain(&repro.hangup)
+        plain(&repro.hangup),
+        runs_again
     );
     code(&format!("{replay}\n{draw}"), "sh", &mut out);
     harmless(&out)
@@ -171,6 +178,10 @@ fn words_of_scripts(repro: &Repro) -> Vec<String> {
             }
             Act::Cut => {
                 said.push("`cut`: the network is cut, and nothing arrives any more".to_owned());
+            }
+            Act::App(Command::Keep, _) => {
+                let keeps = format!("the {subject}'s application keeps a handle of the session");
+                said.push(format!("`app keep`: {keeps} after the connection has ended"));
             }
             Act::Drop => said.push(format!("`drop`: the {actor} closes its socket")),
             Act::Connect(_) => {

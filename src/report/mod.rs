@@ -92,6 +92,7 @@ use crate::script::Script;
 use crate::target::Target;
 use crate::verdict::Violation;
 use crate::wire::Opening;
+use std::fmt::Write as _;
 
 /// What is said of a file that is no report in JSON.
 #[cfg(feature = "cli")]
@@ -108,7 +109,12 @@ const WIRE_LINES: (usize, usize) = (80, 40);
 pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
     let Finding { violation, script, exchange, runtime_seed, .. } = finding;
     let shown = Shown { violation, script, exchange, runtime_seed: *runtime_seed };
-    shown.repro((target.name(), target.version()), target.opening(), bounds)
+    let mut repro = shown.repro((target.name(), target.version()), target.opening(), bounds);
+    if finding.is_flaky() {
+        let share = finding.rate * 100.0;
+        let _ = write!(repro.sentence, " Not each time: {share:.0} % of plays show it.");
+    }
+    repro
 }
 
 /// What a repro is made of, wherever it was played.
@@ -140,10 +146,7 @@ impl Shown<'_> {
             level: violation.level,
             ending,
             at_seconds,
-            sentence: match connection_of(violation, exchange) {
-                Some(number) => format!("Connection {number}: {}", sentence(violation, exchange)),
-                None => sentence(violation, exchange),
-            },
+            sentence: numbered_sentence(violation, exchange),
             script: script.clone(),
             runtime_seed,
             digest: exchange.digest(),
@@ -155,6 +158,14 @@ impl Shown<'_> {
             })
             .filter(|seen| !seen.timeline.is_empty() && !seen.wire.is_empty()),
         }
+    }
+}
+
+/// What a violation is, with the number of its connection where there are several.
+fn numbered_sentence(violation: &Violation, exchange: &Exchange) -> String {
+    match connection_of(violation, exchange) {
+        Some(number) => format!("Connection {number}: {}", sentence(violation, exchange)),
+        None => sentence(violation, exchange),
     }
 }
 

@@ -18,8 +18,12 @@ pub(super) fn reach(reach: &Reach) -> String {
         ended.iter().map(|(cause, scripts)| format!("{cause} {}", thousands(*scripts))).collect();
     let ended = if ended.is_empty() { "none".into() } else { ended.join(", ") };
     let owed = reach.open_owed();
-    let owed = (owed > 0)
-        .then(|| format!(". Obliged and still open: {} (findings, or accepted)", thousands(owed)));
+    let owed = (owed > 0).then(|| {
+        format!(
+            ". Obliged, and not seen to end: {} (findings, accepted, or not judged)",
+            thousands(owed)
+        )
+    });
     let unowed = [(*ended_unowed, "ended"), (*open_unowed, "stayed open (allowed)")];
     let unowed: Vec<String> = unowed
         .into_iter()

@@ -1,5 +1,7 @@
 //! A few plain sentences: what the server was doing, what was owed, since when, what happened.
 
+#[cfg(feature = "cli")]
+use super::numbered_sentence;
 use crate::exchange::{Exchange, Time};
 use crate::verdict::{Cause, Condition, Ending, Invariant, Owed, Symptom, Violation};
 use crate::wire::Role;
@@ -8,7 +10,7 @@ use crate::wire::Role;
 #[cfg(feature = "cli")]
 pub fn broken_too(violation: &Violation, exchange: &Exchange) -> String {
     let rule = violation.identity.invariant();
-    super::wrap(&format!("broken too: {rule}: {}", sentence(violation, exchange)))
+    super::wrap(&format!("broken too: {rule}: {}", numbered_sentence(violation, exchange)))
 }
 
 /// Says in a few plain sentences what a violation is: first what the server was doing. The exchange says which end is the
@@ -60,7 +62,7 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
             .identity
             .symptom()
             .and_then(doing)
-            .map_or_else(String::new, |doing| format!(": it {doing}")),
+            .map_or_else(String::new, |doing| format!(": {doing}")),
     };
     let became = match (violation.identity.invariant(), violation.ending) {
         (_, Ending::Open(at)) => {
@@ -180,14 +182,14 @@ fn proof(ending: Ending) -> String {
 /// What a late subject was doing when its deadline had passed; `None` where nobody saw that.
 const fn doing(symptom: Symptom) -> Option<&'static str> {
     Some(match symptom {
-        Symptom::OwnTimer => "has a timer of its own that is too long",
-        Symptom::WaitsToRead => "waits to read, with no timer running",
-        Symptom::WaitsForRoom => "waits for room to write, with no timer running",
-        Symptom::IgnoresRoom => "has room to write, and does not go on",
-        Symptom::IgnoresInput => "has input, and does not read it",
-        Symptom::Forgotten => "neither reads nor writes",
-        Symptom::KeepsSocket => "sent FIN, and keeps the socket",
-        Symptom::AwaitsIllegalRest => "waits for the rest of an illegal frame",
+        Symptom::OwnTimer => "by a timer that is too long, starts too late, or is restarted",
+        Symptom::WaitsToRead => "it waits to read, with no timer running",
+        Symptom::WaitsForRoom => "it waits for room to write, with no timer running",
+        Symptom::IgnoresRoom => "it has room to write, and does not go on",
+        Symptom::IgnoresInput => "it has input, and does not read it",
+        Symptom::Forgotten => "it neither reads nor writes",
+        Symptom::KeepsSocket => "it sent FIN, and keeps the socket",
+        Symptom::AwaitsIllegalRest => "it waits for the rest of an illegal frame",
         _ => return None,
     })
 }

@@ -209,7 +209,12 @@ pub fn variants(problem: &ProblemReport<'_>, scripts: u64, width: usize) -> Stri
     if let Some(first) = problem.first_script {
         let shown =
             format!("{} of {}", thousands(problem.shown), count(scripts as usize, "script"));
-        let text = format!("seen in {shown}, first in script {first}.");
+        let text = match problem.problem.invariant() {
+            Invariant::LinearWork => {
+                format!("measured once in a campaign, here in script {first}.")
+            }
+            _ => format!("seen in {shown}, first in script {first}."),
+        };
         let _ = writeln!(out, "{}", wrap_to(&text, width));
     }
     out + &table(problem.problem, &problem.variants, width)
@@ -295,7 +300,11 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
             vec![text.replacen("stale", &style.paint(Paint::Red, "stale"), 1)]
         }
         Remark::AcceptedKnown(identity, fired, listed) => {
-            let rare = if listed { "" } else { "; not in the baseline, which has this problem" };
+            let rare = if listed {
+                ""
+            } else {
+                "; this variant is not in the baseline, other variants of its problem are"
+            };
             vec![wrapped(&format!("accepted: {identity}, seen in {}{rare}", scripts(fired)))]
         }
         Remark::Jump(jump) => {
@@ -617,7 +626,7 @@ pub fn finding(repro: &Repro, finding: &Finding, stated: &Bounds, style: Style) 
     if !refuted.is_empty() {
         let refuted = refuted.to_string();
         let refuted = name_ends(&refuted, Some(repro.role));
-        let text = format!("other explanations that hangup tested and excluded: {refuted}");
+        let text = format!("tested, and ruled out as the reason: {refuted}");
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
     let timeline = Timeline::of(&finding.exchange, Some(&finding.violation));

@@ -141,7 +141,7 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
         (Some(least), Some(most)) => format!("{what}{} to {}", value(least), value(most)),
     };
     if has_gaps {
-        said.push_str(", but not all between");
+        said.push_str(", but not with every value between");
     }
     said
 }
@@ -212,7 +212,7 @@ mod tests {
         shows with a wait of 2960ms or less
     ping 9B x 3 every 1s
         shows with a payload of exactly 9 bytes
-        shows with 2 repetitions or more, but not all between
+        shows with 2 repetitions or more, but not with every value between
         shows with pauses of any length
     close 1000
         shows with code 1000, 4999 (and not with 1001, 1002, 1003, 1007, 1008,

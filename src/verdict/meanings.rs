@@ -11,7 +11,8 @@ impl Symptom {
         use Symptom as S;
         match self {
             S::OwnTimer => {
-                "The server ends the connection by a timer of its own. The timer works, and is longer than the bound."
+                "The server ends the connection by a timer of its own, after its bound: the timer is too long, starts too late, \
+                 is restarted by what comes in between, or is there for something else."
             }
             S::WaitsToRead => {
                 "The server's task waits for bytes from the client, and no timer will wake it: if the client \
@@ -42,8 +43,8 @@ impl Symptom {
                  frame before it refuses it: if the rest never comes, it waits for ever."
             }
             S::StillOpen => {
-                "The connection had not ended when hangup stopped watching. Nobody saw what the server waits \
-                 for: over TCP that cannot be seen."
+                "The connection had not ended when hangup stopped watching. What the server waits for is not known: \
+                 over TCP nobody sees it."
             }
             S::EmptyClose => {
                 "The client sent a Close without a code, and the server ended the connection without a Close \

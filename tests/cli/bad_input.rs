@@ -79,7 +79,7 @@ fn a_file_that_is_no_repro_is_refused_by_what_it_is() {
         ("Cargo.toml", Some(b"[package]\nname = \"x\"\n".to_vec()), "not a hangup repro"),
         ("story.txt", Some(b"Dear reader,\n".to_vec()), "line 1, column 1: found `Dear`"),
         ("hang.script", Some(HANG.into()), "--target"),
-        ("twice.toml", Some(ours.repeat(2).into()), "not a whole TOML file"),
+        ("twice.toml", Some(ours.repeat(2).into()), "neither a script nor a whole TOML file"),
     ] {
         if let Some(bytes) = bytes {
             desk.write(name, bytes);

@@ -108,8 +108,8 @@ fn a_saved_file_that_cannot_be_read_fails_by_its_name_with_what_to_do() {
     let whole = std::fs::read_to_string(&path).expect("a repro");
     let half = &whole[..whole.len() / 2];
     for (text, says) in [
-        (half.as_bytes(), "not a whole TOML file"),
-        (b"", "not a whole TOML file: it is empty"),
+        (half.as_bytes(), "neither a script nor a whole TOML file"),
+        (b"", "neither a script nor a whole TOML file: it is empty"),
         (b"\xff\xfe", "not a text file"),
         (whole.replace("format = 2", "format = 3").as_bytes(), "written in format 3"),
         (whole.replace("digest", "digests").as_bytes(), "unknown field `digests`"),

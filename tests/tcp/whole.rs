@@ -166,7 +166,7 @@ close 1000
 #[ignore = "real time: .ci/run plays it"]
 fn a_lock_held_across_a_send_is_found_and_its_fix_is_clean() {
     let hub = replay(ISOLATION, &whole("hub"), "");
-    shows(&hub, "isolates-clients", "because of another one");
+    shows(&hub, "isolates-clients", "that it gets at once when it is alone");
     is_clean(&replay(ISOLATION, &whole("hub-apart"), ""));
 }
 

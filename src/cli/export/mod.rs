@@ -41,7 +41,8 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
             output::print(&text);
         }
         ExportForm::Issue => {
-            output::print(&issue(&repro, options)?);
+            output::print(&issue(registry, &repro, options)?);
+            output::note(&format!("attach the file to the issue: {file}"));
         }
         ExportForm::Pcapng if std::io::stdout().is_terminal() => {
             return Err(format!(
@@ -57,7 +58,7 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
 
 /// The finding as an issue to paste. What was found on a running server names no port: it is another one
 /// where the issue is read.
-fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
+fn issue(registry: &Registry, repro: &Repro, options: &Export) -> Result<String, Trouble> {
     let file = options.file.as_path();
     // Where they stand on this machine is nothing to whoever reads the issue.
     let program = output::program().rsplit('/').next().unwrap_or_default().trim_end_matches('\'');
@@ -70,7 +71,10 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
         .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
     // A client over TCP goes by its command.
     let is_command = repro.role == Role::Client && repro.target.1 == probe_report::VERSION;
+    let is_known = is_command || !url.is_empty() || registry.find(&repro.target.0).is_some();
     let run = match repro.target.0.as_str() {
+        _ if !is_known && repro.role == Role::Server => " --url ws://HOST:PORT/".to_owned(),
+        _ if !is_known => " --run 'CLIENT {url}'".to_owned(),
         _ if !is_command => String::new(),
         BROWSER => " --browser".to_owned(),
         line => format!(" --run {}{}", report::pasteable(Path::new(line)), start::tls_of(line)),
@@ -91,6 +95,7 @@ fn issue(repro: &Repro, options: &Export) -> Result<String, Trouble> {
         name: &name,
         file: &file_name.to_string_lossy(),
         commands: [&replay, &draw],
+        is_known,
         seen_on: options.seen_on.as_deref(),
         server: source.as_deref().map(|source| (server.as_ref(), source)),
     }))

@@ -72,16 +72,24 @@ pub(in crate::judge) fn comes_at_once(view: &View<'_>, symptom: Symptom) -> bool
 
 const fn fact(symptom: Symptom) -> &'static str {
     match symptom {
-        Symptom::OpeningHeldUp => "lets a client wait for its opening because of another one",
-        Symptom::PongHeldUp => "lets a client wait for its pong because of another one",
-        Symptom::BroadcastHeldUp => "lets a client wait for a broadcast because of another one",
+        Symptom::OpeningHeldUp => {
+            "lets a client wait for its opening that it gets at once when it is alone"
+        }
+        Symptom::PongHeldUp => {
+            "lets a client wait for its pong that it gets at once when it is alone"
+        }
+        Symptom::BroadcastHeldUp => {
+            "lets a client wait for a broadcast that it gets at once when it is alone"
+        }
         Symptom::AnswerHeldUp => {
-            "lets a client wait for the answer to its Close because of another one"
+            "lets a client wait for the answer to its Close that it gets at once when it is alone"
         }
         Symptom::CloseHeldUp => {
-            "lets a client wait for the Close of the shutdown because of another one"
+            "lets a client wait for the Close of the shutdown that it gets at once when it is alone"
         }
-        _ => "lets a client wait for the end of its connection because of another one",
+        _ => {
+            "lets a client wait for the end of its connection that it gets at once when it is alone"
+        }
     }
 }
 

@@ -249,6 +249,9 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         rows.insert(place, Row { at, connection, event: None, lane, kind, text, marked: true });
     }
     let (at, text) = match violation.ending {
+        Ending::Never if id == Invariant::ShutsDownInTime => {
+            (NEVER, "still running: no task can run, no timer set".to_owned())
+        }
         Ending::Never => (NEVER, "still open: no task can run, no timer set".to_owned()),
         Ending::Ticking(period) => (NEVER, format!("open: a timer every {} or so", Time(period))),
         Ending::Open(at) => (at, "still open; hangup stops watching".to_owned()),

@@ -410,7 +410,7 @@ faults! {
 
     /// The client's FIN ends its stream, and nothing else.
     FinIsNoEnd = "fin-is-no-end" in OneLoop, class 'E',
-    shows [EndsInTime: OwnTimer, EndsInTime: StillOpen, ReleasesInTime: OwnTimer] {
+    shows [EndsInTime: OwnTimer, ReleasesInTime: OwnTimer] {
         fn reads_end(&self, session: &mut Session, now: Instant) {
             session.fin_received = true;
             if !session.is_open() {

@@ -30,7 +30,7 @@ planted! {
         ];
         /// The server's FIN is no end, where no Close came before it.
         IgnoresFin = "ignores-fin", shows [
-            EndsInTime: OwnTimer, EndsInTime: StillOpen, ReleasesInTime: OwnTimer
+            EndsInTime: OwnTimer, ReleasesInTime: OwnTimer
         ];
         /// The application's close drops the connection.
         DropsAtClose = "drops-at-close", shows [SendsClose: DropsAtClose];
