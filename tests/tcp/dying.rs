@@ -59,10 +59,11 @@ fn with_run_the_script_that_takes_a_server_down_is_found_and_shrunk() {
         let died = problem(&json, "no-panic");
         assert_eq!(died["symptom"], "its process ends", "{server}: {died:#}");
         let script = died["script"].as_str().expect("a script");
-        assert!(script.lines().count() <= steps && script.contains(with), "{server}: {script}");
-        assert_eq!(died["flaky"], false, "{server}: {died:#}");
         let deaths = &json["targets"][0]["deaths"];
-        assert_eq!(deaths["proven"], true, "{server}: {deaths:#}");
+        assert_eq!(deaths["proven"], true, "{server}: {deaths:#} {script}");
+        let shown = format!("{server}: {died:#} {deaths:#}");
+        assert!(script.lines().count() <= steps && script.contains(with), "{shown}");
+        assert_eq!(died["flaky"], false, "{shown}");
         assert!(deaths["seen"][0]["connections"].as_u64() > Some(0), "{server}: {deaths:#}");
         let file = died["repro"].as_str().expect("it is saved");
         let replay = format!("replay {file} --url {}", died["url"].as_str().expect("a URL"));
