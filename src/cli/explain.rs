@@ -37,8 +37,7 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         let known = rules.chain(Word::all().flat_map(Word::each)).chain(symptoms);
         let near = nearest(id, known).join(", ");
         return Err(format!(
-            "no rule, word or symptom `{}`; the nearest are: {near}; the command `explain` lists rules and \
-             words, and `explain RULE` its symptoms",
+            "no rule, word or symptom `{}`; the nearest are: {near}; the command `explain` lists all",
             excerpt(id)
         ));
     }

@@ -35,7 +35,7 @@ pub(super) fn targets(registry: &Registry) -> u8 {
     let planted: Vec<_> = registry.iter().filter(|target| target.is_planted()).collect();
     if !planted.is_empty() {
         output::line(
-            "\nbroken on purpose, or with a clock of their own; `hangup test` plays them only by name:",
+            "\nbroken on purpose, or with another clock; `hangup test` plays them by name:",
         );
     }
     for target in planted {

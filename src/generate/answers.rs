@@ -31,10 +31,7 @@ impl<R: Rng + ?Sized> ScriptBuilder<'_, R> {
                 (Piece::Whole, says(Answer::Status(status)), Pace::Once)
             }
             5 => (Piece::Whole, says(Answer::WrongKey), Pace::Once),
-            6 => {
-                let answer = self.one_of(&[Answer::UnaskedProtocol, Answer::UnaskedExtension]);
-                (Piece::Whole, says(answer), Pace::Once)
-            }
+            6 => (Piece::Whole, says(Answer::UnaskedProtocol), Pace::Once),
             7 => (Piece::Whole, Unit::Raw(self.no_answer()), Pace::Once),
             8 if self.app.contain(AppSteps::CLOSE) => return self.close_while_opening(),
             9 => return self.answer_late(),

@@ -81,13 +81,6 @@ const UNASKED_PROTOCOL: Quote = (
      has indicated a subprotocol not requested by the client), the client MUST _Fail the WebSocket \
      Connection_.",
 );
-const UNASKED_EXTENSION: Quote = (
-    "4.1",
-    "If the response includes a |Sec-WebSocket-Extensions| header field and this header field \
-     indicates the use of an extension that was not present in the client's handshake (the server \
-     has indicated an extension not requested by the client), the client MUST _Fail the WebSocket \
-     Connection_.",
-);
 const AFTER_BOTH: Quote = (
     "7.1.2",
     "Once an endpoint has both sent and received a Close control frame, that endpoint SHOULD _Close \
@@ -270,7 +263,6 @@ fn of_symptom(symptom: Symptom, subject: Role, said: &str, own: Option<Quote>) -
         Symptom::EndsWithClose => Some(AFTER_BOTH),
 
         Symptom::TakesUnaskedProtocol => Some(UNASKED_PROTOCOL),
-        Symptom::TakesUnaskedExtension => Some(UNASKED_EXTENSION),
 
         Symptom::WrongAccept => Some(WRONG_ACCEPT),
         Symptom::WrongMask if subject == Role::Client => Some(CLIENT_MASKS),

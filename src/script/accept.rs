@@ -36,11 +36,6 @@ impl Accept {
                 out.truncate(out.len() - 2);
                 out.extend(b"Sec-WebSocket-Protocol: unasked\r\n\r\n");
             }
-            Answer::UnaskedExtension => {
-                out.extend(handshake::switching_protocols(accept).bytes());
-                out.truncate(out.len() - 2);
-                out.extend(b"Sec-WebSocket-Extensions: unasked\r\n\r\n");
-            }
         }
         if let Some(filler) = self.filler {
             append_filler(filler, start, out);
@@ -59,8 +54,6 @@ pub enum Answer {
     WrongKey,
     /// 101, with a subprotocol that the client did not offer.
     UnaskedProtocol,
-    /// 101, with an extension that the client did not offer.
-    UnaskedExtension,
 }
 
 impl Script {
@@ -112,15 +105,7 @@ mod tests {
             assert!(text.len() > 3072, "{line}");
             assert_eq!(handshake::head_length(text.as_bytes()), Some(text.len()), "{line}");
         }
-        let extension = bytes("accept unasked extension", &other);
-        assert!(extension.contains("Sec-WebSocket-Extensions: unasked\r\n"));
-        for line in [
-            "accept",
-            "accept wrong key",
-            "accept unasked protocol",
-            "accept unasked extension",
-            "accept 503",
-        ] {
+        for line in ["accept", "accept wrong key", "accept unasked protocol", "accept 503"] {
             let text = bytes(line, &other);
             assert_eq!(handshake::head_length(text.as_bytes()), Some(text.len()), "{line}");
         }

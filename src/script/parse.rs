@@ -475,13 +475,8 @@ impl<'a> Line<'a> {
                 Answer::WrongKey
             }
             () if self.take("unasked") => {
-                if self.take("extension") {
-                    Answer::UnaskedExtension
-                } else if self.take("protocol") {
-                    Answer::UnaskedProtocol
-                } else {
-                    return Err(self.error(&["protocol", "extension"]));
-                }
+                self.demand("protocol")?;
+                Answer::UnaskedProtocol
             }
             () if self.peek().starts_with(|c: char| c.is_ascii_digit()) => {
                 let (least, most) = (*STATUS.start(), *STATUS.end());

@@ -146,7 +146,6 @@ impl Display for Accept {
             Answer::Status(status) => write!(f, "accept {status}"),
             Answer::WrongKey => f.write_str("accept wrong key"),
             Answer::UnaskedProtocol => f.write_str("accept unasked protocol"),
-            Answer::UnaskedExtension => f.write_str("accept unasked extension"),
         }?;
         self.filler.map_or(Ok(()), |size| write!(f, " with {size} header"))
     }

@@ -340,13 +340,8 @@ fn simpler_acts(act: &Act) -> Vec<Act> {
         }
         Act::Send(Send { piece, unit: Unit::Accept(accept), pace }) => {
             let with = |piece, unit, pace| Act::Send(Send { piece, unit, pace });
-            let answers = [
-                Answer::Opens,
-                Answer::WrongKey,
-                Answer::UnaskedProtocol,
-                Answer::UnaskedExtension,
-                Answer::Status(200),
-            ];
+            let answers =
+                [Answer::Opens, Answer::WrongKey, Answer::UnaskedProtocol, Answer::Status(200)];
             let mut out = vec![whole_send(Unit::Accept(Accept::USUAL))];
             let unit = Unit::Accept(*accept);
             out.extend(

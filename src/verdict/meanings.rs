@@ -394,10 +394,6 @@ impl Symptom {
                 "The client opens a WebSocket on a 101 with a subprotocol that it did not offer, and so does \
                  not know."
             }
-            S::TakesUnaskedExtension => {
-                "The client opens a WebSocket on a 101 with an extension that it did not offer: it will read \
-                 by its own rules what the server sends by the extension's."
-            }
         }
     }
 }

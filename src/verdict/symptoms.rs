@@ -292,8 +292,6 @@ words! {
         TakesWrongKey = "accepts a wrong or missing Sec-WebSocket-Accept",
         /// A subprotocol that it did not offer.
         TakesUnaskedProtocol = "accepts a subprotocol that it did not offer",
-        /// One with an extension that it did not offer.
-        TakesUnaskedExtension = "accepts an extension that it did not offer",
     }
 }
 

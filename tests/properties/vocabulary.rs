@@ -335,7 +335,6 @@ fn accept(scale: Scale) -> impl Strategy<Value = Accept> {
         (200..600_u16).prop_map(Answer::Status),
         Just(Answer::WrongKey),
         Just(Answer::UnaskedProtocol),
-        Just(Answer::UnaskedExtension),
     ];
     (answer, proptest::option::of(size(scale)))
         .prop_map(|(answer, filler)| Accept { answer, filler })

@@ -42,7 +42,6 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
         }
         ExportForm::Issue => {
             output::print(&issue(registry, &repro, options)?);
-            output::note(&format!("attach the file to the issue: {file}"));
         }
         ExportForm::Pcapng if std::io::stdout().is_terminal() => {
             return Err(format!(

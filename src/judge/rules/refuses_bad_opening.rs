@@ -20,22 +20,18 @@ pub(super) const RULE: Rule = Rule {
                  whitespace, the client MUST _Fail the WebSocket Connection_.",
     )),
     says: "The client gives up a connection whose 101 does not have the hash of its key, or has a \
-         subprotocol or an extension that it did not offer.",
-    explains: "The server sent a 101 without the hash of the client's key, or with a subprotocol or an extension\n\
-              that the client had not offered, and the client opened the WebSocket: its application was told\n\
-              so, or it sent a frame. The hash is what tells a WebSocket server from another program, or a\n\
-              cache, that repeats what it was sent; with a subprotocol or an extension that nobody offered\n\
-              the two ends read the same bytes by different rules.\n\n\
+         subprotocol that it did not offer.",
+    explains: "The server sent a 101 without the hash of the client's key, or with a subprotocol that the client\n\
+              had not offered, and the client opened the WebSocket: its application was told so, or it sent\n\
+              a frame. The hash is what tells a WebSocket server from another program, or a cache, that\n\
+              repeats what it was sent; with a subprotocol that nobody offered the two ends read the same\n\
+              messages by different rules.\n\n\
               Compare the whole Sec-WebSocket-Accept with the hash of your own key, and look the\n\
-              subprotocol and each extension up in your offer; give up the connection where one fails. How soon\n\
+              subprotocol up in your offer; give up the connection where either fails. How soon\n\
               a connection that does not open has to be given up, connects-in-time judges.",
     asked_of: AskedOf::Client("4.1 has the client check the answer"),
     judged_from: JudgedFrom::Accept,
-    symptoms: &[
-        Symptom::TakesWrongKey,
-        Symptom::TakesUnaskedProtocol,
-        Symptom::TakesUnaskedExtension,
-    ],
+    symptoms: &[Symptom::TakesWrongKey, Symptom::TakesUnaskedProtocol],
     check,
 };
 
@@ -53,12 +49,6 @@ pub(super) const RULE: Rule = Rule {
 //# not present in the client's handshake (the server has indicated a
 //# subprotocol not requested by the client), the client MUST _Fail
 //# the WebSocket Connection_.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-//# If the response includes a |Sec-WebSocket-Extensions| header
-//# field and this header field indicates the use of an extension
-//# that was not present in the client's handshake (the server has
-//# indicated an extension not requested by the client), the client
-//# MUST _Fail the WebSocket Connection_.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let Some((bad, came, opened)) = opened_all_the_same(case.view) else { return };
     let (symptom, fact) = match bad {
@@ -68,10 +58,6 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         BadOpening::Subprotocol => (
             Symptom::TakesUnaskedProtocol,
             "opened the WebSocket on a 101 with a subprotocol that it had not offered",
-        ),
-        BadOpening::Extension => (
-            Symptom::TakesUnaskedExtension,
-            "opened the WebSocket on a 101 with an extension that it had not offered",
         ),
     };
     out.push(Suspicion::new(Level::Must, symptom, fact, vec![opened, came]));

@@ -14,8 +14,7 @@ planted! {
         ReadRearmsConnect = "read-rearms-connect", shows [ConnectsInTime: OwnTimer];
         /// A 101 opens, whatever key or protocol it answers.
         TakesAnyAnswer = "takes-any-answer", shows [
-            RefusesBadOpening: TakesWrongKey, RefusesBadOpening: TakesUnaskedProtocol,
-            RefusesBadOpening: TakesUnaskedExtension
+            RefusesBadOpening: TakesWrongKey, RefusesBadOpening: TakesUnaskedProtocol
         ];
         /// The closing has no deadline.
         CloseWaitsForEver = "close-waits-for-ever", shows [
