@@ -2,7 +2,7 @@
 
 use crate::bounds::Bounds;
 use crate::run::real_time::{PlayLimits, StopSignal};
-use crate::script::Millis;
+use crate::script::{Millis, ParseError};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -649,11 +649,11 @@ fn bound(text: &str) -> Result<Millis, String> {
 /// A time, with its unit.
 fn time(text: &str) -> Result<Millis, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().map_err(|_| {
+    text.parse().map_err(|error: ParseError| {
         if is_number {
             format!("a time has a unit: {text}s for seconds, {text}ms for milliseconds")
         } else {
-            "expected a time up to 1193h, such as 10ms, 2s, 5min or 12h".to_owned()
+            format!("expected {}", error.expected.join(" or "))
         }
     })
 }

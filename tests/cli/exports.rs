@@ -68,6 +68,24 @@ fn an_issue_names_the_library_and_shows_its_server_but_no_port() {
     assert!(gone.refusal().starts_with("absent.js: "), "{gone:?}");
 }
 
+/// As one that a suite of a user's saved: the name is that of a test.
+#[test]
+fn an_issue_about_a_server_that_hangup_does_not_know_says_how_to_play_to_it() {
+    let desk = Desk::with_repro();
+    desk.edit("name = \"tungstenite/no-deadline\"", "name = \"ws::closes_in_time\"");
+    let issue = desk.hangup("export edited.toml --as issue").out;
+    assert!(issue.contains("the first command plays the script to a server that runs;"), "{issue}");
+    assert!(issue.contains(" replay edited.toml --url ws://HOST:PORT/\n"), "{issue}");
+}
+
+#[test]
+fn an_issue_says_what_app_keep_is() {
+    let desk = Desk::with_repro();
+    desk.edit("app close\n", "app close\napp keep\n");
+    let issue = desk.hangup("export edited.toml --as issue").out;
+    assert!(issue.contains("- `app keep`: the server's application keeps a handle"), "{issue}");
+}
+
 #[test]
 fn what_a_stranger_wrote_stays_in_its_place_in_an_issue() {
     let desk = Desk::with_repro();

@@ -295,6 +295,8 @@ fn a_finding_that_does_not_repeat_every_time_is_reported_with_its_rate() {
     let findings = json["targets"][0]["findings"].as_array().expect("findings");
     for shrunk in findings.iter().filter(|finding| finding["repro"].is_string()) {
         assert!(shrunk["rate"].as_f64() < Some(0.7), "{shrunk}");
+        let file = std::fs::read_to_string(desk.path(shrunk["repro"].as_str().expect("a file")));
+        assert!(file.expect("it is saved").contains(" Not each time: "), "{shrunk}");
     }
     let run = desk.hangup("test flaky/forgets --scripts 300 --seed 1 --jobs 2");
     assert!(run.out.contains("flaky: ") && run.out.contains(" % of replays show it"), "{run:?}");

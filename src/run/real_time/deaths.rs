@@ -232,20 +232,22 @@ impl Player {
 
     /// As [`kills`](Self::kills), twice: of a first death what was played before may be the reason,
     /// and the second play has a server to itself that was started anew. A machine that is busy may
-    /// make it die too late in one of them: then a third play decides.
+    /// make it die too late in the second: then it has to die twice more.
     pub(super) async fn kills_twice(
         &self,
         subject: &Subject,
         script: &Script,
         limit: Duration,
     ) -> Result<Option<Kill>, String> {
-        match self.kills(subject, script, Some(limit)).await? {
-            Some(_) => match self.kills(subject, script, Some(limit)).await? {
-                None => self.kills(subject, script, Some(limit)).await,
-                again => Ok(again),
-            },
-            None => Ok(None),
+        for _ in 0..2 {
+            if self.kills(subject, script, Some(limit)).await?.is_none() {
+                break;
+            }
+            if let again @ Some(_) = self.kills(subject, script, Some(limit)).await? {
+                return Ok(again);
+            }
         }
+        Ok(None)
     }
 
     fn death(&self) -> Option<ServerDeath> {
