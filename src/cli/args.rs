@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them. Their doc comments are the help texts.
 
 use crate::bounds::Bounds;
+use crate::excerpt;
 use crate::run::real_time::{PlayLimits, StopSignal};
 use crate::script::{Millis, ParseError};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
@@ -651,6 +652,7 @@ fn time(text: &str) -> Result<Millis, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().map_err(|error: ParseError| {
         if is_number {
+            let text = excerpt::excerpt(text);
             format!("a time has a unit: {text}s for seconds, {text}ms for milliseconds")
         } else {
             format!("expected {}", error.expected.join(" or "))

@@ -73,6 +73,9 @@ pub struct Exchange {
     /// The most bytes of heap that the subject held at a time; `None` where nobody counted.
     /// No part of the [`digest`](Self::digest).
     pub peak_heap: Option<u64>,
+    /// How often the runtime rested while this was recorded, which it does between any two timers; 0 where
+    /// nobody counted. No part of the [`digest`](Self::digest).
+    pub rests: u32,
     /// How many steps of its script the actor had begun when it froze, on the first connection;
     /// `None` where it did not get so far. No part of the [`digest`](Self::digest).
     pub steps: Option<u32>,
@@ -101,6 +104,7 @@ impl Default for Exchange {
             transit: Duration::ZERO,
             timing_slack: Duration::ZERO,
             peak_heap: None,
+            rests: 0,
             steps: None,
             acted: Vec::new(),
             request: None,
@@ -168,11 +172,13 @@ impl Exchange {
         &mut self.connections[usize::from(connection.0)]
     }
 
-    /// What it cost to record, in events: so many bytes cost as much as one.
+    /// What it cost to record, in events: so many bytes, or rests of the runtime, cost as much as one.
     pub fn cost(&self) -> u64 {
         const BYTES: usize = 256;
+        const RESTS: usize = 8;
         let bytes = |of: &Bytes| (of.to_subject.len() + of.to_actor.len()) / BYTES;
-        (self.events.len() + self.connections.iter().map(bytes).sum::<usize>()) as u64
+        let bytes: usize = self.connections.iter().map(bytes).sum();
+        (self.events.len() + bytes + self.rests as usize / RESTS) as u64
     }
 
     /// Whether watching ended because a play may cost no more. In real time watching always ends.

@@ -66,6 +66,9 @@ pub fn what_matters(script: &Script, matters: &WhatMatters<String>, width: usize
         };
         let _ = writeln!(out, "    without {steps} {words}");
     }
+    if matters.steps.iter().any(|step| step.without.is_none()) {
+        let _ = writeln!(out, "    not all of it was tried: that would take too long");
+    }
     out
 }
 

@@ -17,6 +17,10 @@ fn bad_arguments_exit_with_2_and_name_what_is_wrong_on_stderr_alone() {
         ("test --seed 18446744073709551616", "18446744073709551616"),
         ("test --close-within 5", "a time has a unit: 5s for seconds, 5ms for milliseconds"),
         (
+            "test --for 25025025025025025025025025025025025025025025025025025",
+            "a time has a unit: 2502502502502502502502502502502502502...s for seconds",
+        ),
+        (
             "probe http://127.0.0.1 --slack 5x",
             "expected a time up to 1193h, such as 10ms, 2s, 5min or 12h",
         ),

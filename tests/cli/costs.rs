@@ -17,6 +17,19 @@ fn a_play_that_is_cut_short_says_by_which_bound_and_is_not_called_clean() {
     assert!(replayed.err.contains(why), "{replayed:?}");
 }
 
+/// The server ticks for all of the wait, and does nothing that is recorded.
+#[test]
+fn what_matters_is_not_looked_for_at_any_cost() {
+    let desk = Desk::new();
+    let tried = |wait: &str| {
+        desk.write("ticks.script", &format!("upgrade\napp close 1005\nwait {wait}\n"));
+        let run = desk.hangup("show ticks.script --target reference/detached-ticker");
+        assert!(run.out.contains("what matters"), "{run:?}");
+        !run.out.contains("    not all of it was tried: that would take too long\n")
+    };
+    assert!(tried("11h") && !tried("1193h"));
+}
+
 /// A target that stands still is waited for, for two seconds.
 #[test]
 fn a_command_that_takes_long_says_so_after_a_second_and_ctrl_c_ends_it() {

@@ -53,6 +53,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -283,6 +284,7 @@ fn play_once(setting: &Setting<'_>, scripts: &[&Script], threads: ThreadWatch) -
         runtime.block_on(played)
     };
     exchange.peak_heap = measure.as_ref().map(heap::Measure::peak);
+    exchange.rests = idle.turns.parks.load(Ordering::Relaxed);
     drop(measure);
     // Tears the target's tasks down: what panics in that is not printed either.
     match clock {

@@ -58,6 +58,7 @@ pub(super) enum Report {
     /// its events. Controls are made of it.
     ScriptPlayed {
         peak_heap: Option<u64>,
+        rests: u32,
         steps: Option<u32>,
         acted: Vec<Vec<Time>>,
         preamble_bytes: u32,

@@ -183,8 +183,9 @@ impl WorkerProcess {
             read_records(&records[..], &mut exchange).map_err(lost)?;
         }
         match report {
-            Ok(Report::ScriptPlayed { peak_heap, steps, acted, preamble_bytes }) => {
+            Ok(Report::ScriptPlayed { peak_heap, rests, steps, acted, preamble_bytes }) => {
                 exchange.peak_heap = peak_heap;
+                exchange.rests = rests;
                 exchange.steps = steps;
                 exchange.acted = acted;
                 exchange.preamble_bytes = preamble_bytes;

@@ -146,8 +146,8 @@ impl JobRunner<'_> {
                 let exchange = self.play_reporting(&|observer| {
                     play_observed(Some(observer), &target, &bounds, &script, runtime_seed)
                 })?;
-                let Exchange { peak_heap, steps, acted, preamble_bytes, .. } = exchange;
-                Ok(Report::ScriptPlayed { peak_heap, steps, acted, preamble_bytes })
+                let Exchange { peak_heap, rests, steps, acted, preamble_bytes, .. } = exchange;
+                Ok(Report::ScriptPlayed { peak_heap, rests, steps, acted, preamble_bytes })
             }
             Job::Confirm { server, script, runtime_seed, limit } => {
                 let script = Script::parse_own(&script).map_err(|error| error.to_string())?;
@@ -158,6 +158,7 @@ impl JobRunner<'_> {
                 })?;
                 Ok(Report::ScriptPlayed {
                     peak_heap: None,
+                    rests: 0,
                     steps: None,
                     acted: Vec::new(),
                     preamble_bytes: 0,
