@@ -98,7 +98,7 @@ fn the_ends_are_named_by_their_roles() {
     let violation = &verdict.violations[0];
     let sentence = hangup::report::sentence(violation, &exchange);
     assert!(
-        sentence.contains("the client ended the connection without answering the server's Close"),
+        sentence.contains("the client got the server's Close, and ended the connection without answering it"),
         "{sentence}"
     );
     let timeline = hangup::report::timeline(&exchange, Some(violation));

@@ -152,7 +152,7 @@ pub(super) struct Test {
     /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
-    /// Shrink and save every variant of a problem, and not only the simplest one: one for each cause
+    /// Shrink and save every variant of a problem, and not only that of its first script: one for each cause
     /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
@@ -328,7 +328,7 @@ pub(super) struct Campaign {
     /// it can write there.
     #[arg(long, value_name = "DIR", default_value = crate::finding::save::DIRECTORY)]
     pub findings: PathBuf,
-    /// Shrink and save every variant of a problem, and not only the simplest one: one for each cause
+    /// Shrink and save every variant of a problem, and not only that of its first script: one for each cause
     /// (why the connection had to end) and each condition (what the other end did meanwhile).
     #[arg(long)]
     pub all_variants: bool,
@@ -450,12 +450,12 @@ pub(super) struct Start {
     /// How long the server may take to listen, or the client to connect.
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s", requires = "run")]
     pub start_within: Millis,
-    /// The signal that tells the server to shut down. `probe` then tests the shutdown instead of
-    /// single connections: clients connect, hangup sends the signal, and every client has to get a
-    /// Close, and the process to end within --shutdown-within. Before that hangup tests whether the
-    /// server frees what connections used, and whether a client that does not read makes others wait.
-    /// Needs --run.
-    /// `replay` and `show` need it for files about a shutdown, and send it where the script says `app shutdown`.
+    /// The signal that tells the server to shut down. Needs --run. It is sent where a script says
+    /// `app shutdown`: files about a shutdown need it.
+    /// `probe` tests the shutdown with it, in place of single connections: clients connect, hangup
+    /// sends the signal, and every client has to get a Close, and the process to end within
+    /// --shutdown-within. Before that it tests whether the server frees what connections used, and
+    /// whether a client that does not read makes others wait.
     #[arg(long, value_name = "SIGNAL", value_enum, ignore_case = true, requires = "run")]
     pub stop: Option<Signal>,
 }

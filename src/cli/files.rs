@@ -7,8 +7,7 @@ use super::patience::Patience;
 use super::saved::save_shrunk;
 use super::stop::Stop;
 use super::{
-    CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, probe_report, roles, runs, start,
-    what_matters,
+    CLEAN, COULD_NOT, Done, FINDINGS, Trouble, export, output, roles, runs, start, what_matters,
 };
 use crate::bounds::Bounds;
 use crate::excerpt;
@@ -130,7 +129,7 @@ impl Case {
                 "{at} is about a running server: add --url {name}{run}, or --target for one in process"
             ));
         }
-        if options.target.is_none() && probe_report::is_over_tcp(&repro) {
+        if options.target.is_none() && repro.is_over_tcp() {
             let (line, tls) = (report::quoted(name), start::tls_of(name));
             return Err(format!(
                 "{at} is about a client that hangup starts: add --run {line}{tls}"

@@ -6,12 +6,12 @@ use super::tcp_campaign::not_judged;
 use super::{export, output};
 use crate::bounds::Bounds;
 use crate::exchange::Death;
-use crate::finding::repro::Repro;
+use crate::finding::repro::{OVER_TCP, Repro};
 use crate::finding::save;
 use crate::report::model::{
     FindingReport, HowPlayed, IdleClient, OverTcp, Repeats, Shutdown, TargetReport,
 };
-use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, SuspectFile};
+use crate::report::{DeathSeen, Scene, ServerDeaths, Shown, Since, SuspectFile};
 use crate::run::real_time::{
     BROWSER, DeathsFound, IdleEnd, Probe, ProbeFinding, ProbeOutcome, ShutdownSeen,
 };
@@ -20,21 +20,13 @@ use crate::wire::{Opening, Role};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What takes the place of a library's version.
-pub(super) const VERSION: &str = "over TCP";
-
 /// The repro of something found over TCP. The `opening` is what a file may say of it
 /// ([`opening_to_save`](crate::transport::tcp::endpoint::Endpoint::opening_to_save)).
 pub(super) fn repro(found: &ProbeFinding, bounds: Bounds, opening: &Opening) -> Repro {
     let ProbeFinding { violation, script, exchange, url, .. } = found;
     let shown = Shown { violation, script, exchange, runtime_seed: 0 };
-    let repro = shown.repro((url, VERSION), opening, bounds);
+    let repro = shown.repro((url, OVER_TCP), opening, bounds);
     Repro { confirmed: repro.confirmed && found.replays > 0, ..repro }
-}
-
-/// Whether it was found over TCP.
-pub(super) fn is_over_tcp(repro: &Repro) -> bool {
-    repro.target.1 == VERSION
 }
 
 /// The campaign's report; the server goes by the `url` that it was given as.
@@ -65,7 +57,7 @@ pub(super) fn report(
     }
     TargetReport {
         name: url.to_owned(),
-        version: VERSION.to_owned(),
+        version: OVER_TCP.to_owned(),
         scripts: outcome.scripts,
         findings,
         sightings: outcome.sightings.clone(),
@@ -194,7 +186,7 @@ fn finding(
         // A server over TCP states none.
         stated: Bounds::default(),
         ending: found.violation.ending,
-        since: found.violation.owed.map(|owed| owed.since),
+        since: Since::of(&found.violation, &found.exchange),
         shrunk: found.shrunk,
         cut_short: found.cut_short,
         plays: found.plays,

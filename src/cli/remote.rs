@@ -14,7 +14,7 @@ use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::finding::input;
-use crate::finding::repro::{Replay, Repro};
+use crate::finding::repro::{OVER_TCP, Replay, Repro};
 use crate::report::model::{FindingReport, Repeats, ReplayReport};
 use crate::report::page;
 use crate::report::{self, Scene};
@@ -367,7 +367,7 @@ fn watched_for(repro: &Repro) -> Duration {
     let seconds = seconds.filter(|_| ["late", "open"].contains(&repro.ending.as_str()));
     let watched = Duration::from_secs_f64(seconds.unwrap_or_default().min(1e6));
     // In virtual time twelve hours are nothing.
-    if probe_report::is_over_tcp(repro) { watched + watched / 10 } else { watched.min(WATCH) }
+    if repro.is_over_tcp() { watched + watched / 10 } else { watched.min(WATCH) }
 }
 
 /// Plays the file's script, and says what became of a server that hangup started.
@@ -416,7 +416,7 @@ pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
             let told = shown.as_ref().map(|violation| told(&case, violation, &exchange, options));
             let scene = Scene::of(&exchange, None);
             let shown = told.as_ref().ok_or(scene);
-            page::of_replay(&report, probe_report::VERSION, shown, output::program())
+            page::of_replay(&report, OVER_TCP, shown, output::program())
         },
         stop,
     )?;
@@ -437,11 +437,7 @@ fn told(
 ) -> FindingReport {
     let url = case.subject.name();
     let shown = report::Shown { violation, script: &case.script, exchange, runtime_seed: 0 };
-    let repro = shown.repro(
-        (url, probe_report::VERSION),
-        &case.subject.opening_to_save(),
-        case.limits.bounds,
-    );
+    let repro = shown.repro((url, OVER_TCP), &case.subject.opening_to_save(), case.limits.bounds);
     let path = case.repro.as_ref().map(|_| options.file.file.clone());
     FindingReport {
         exports: export::can(&repro),
@@ -450,7 +446,7 @@ fn told(
         // A server over TCP states none.
         stated: Bounds::default(),
         ending: violation.ending,
-        since: violation.owed.map(|owed| owed.since),
+        since: report::Since::of(violation, exchange),
         shrunk: false,
         cut_short: false,
         plays: 0,
@@ -486,7 +482,7 @@ fn draw(
         || {
             let shown = told.as_ref().ok_or(scene.clone());
             let notes = told.as_ref().map_or_else(|| vec![about.clone()], |_| Vec::new());
-            let target = (url, probe_report::VERSION);
+            let target = (url, OVER_TCP);
             page::of_shown(target, exchange.subject, shown, true, notes, output::program())
         },
         stop,
@@ -499,7 +495,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     let patience = case.patience("playing");
     let (exchange, verdict) = play(&case)?;
     drop(patience);
-    output::line(&format!("{} ({})", url.bold(), probe_report::VERSION));
+    output::line(&format!("{} ({})", url.bold(), OVER_TCP));
     let saved = case.repro.as_ref().and_then(|repro| verdict.find(repro.identity));
     let violation = saved.or(verdict.violations.first());
     draw(&case, show, &exchange, violation, stop)?;
@@ -513,11 +509,7 @@ pub(super) fn show(url: &str, show: &Show, stop: &Stop) -> Done {
     };
     let script = &case.script;
     let shown = report::Shown { violation, script, exchange: &exchange, runtime_seed: 0 };
-    let repro = shown.repro(
-        (url, probe_report::VERSION),
-        &case.subject.opening_to_save(),
-        case.limits.bounds,
-    );
+    let repro = shown.repro((url, OVER_TCP), &case.subject.opening_to_save(), case.limits.bounds);
     output::print(&report::saved(&repro, Some(&Bounds::default()), output::style()));
     let timeline = report::timeline(&exchange, Some(violation));
     output::print(&format!("\n{}", report::with_legend(&timeline)));

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 /// suites are played first by the next `cargo test`, and some people commit them: a suite writes
 /// no such file.
 const GITIGNORE: &str = "\
-# hangup made this folder for the findings of `hangup test`, `probe` and `shrink`.
+# hangup made this folder for the findings of `hangup test`, `probe`, `listen` and `shrink`.
 # To commit repro files, as for a test suite that plays them first, delete this file.
 *
 ";

@@ -173,7 +173,9 @@ fn what_became_of(seen: Identity, outcome: &ProbeOutcome, target: &TargetReport)
         return Some("there was no time to decide, and its scripts count as not judged".to_owned());
     };
     let problem = reported_as(seen, target).or_else(|| reported_as(identity, target))?;
-    Some(format!("its shortest script, played again and watched to the end, shows {problem}"))
+    Some(format!(
+        "the shortest script that was found for it, played again and watched to the end, shows {problem}"
+    ))
 }
 
 /// The problem that took in what was seen as another one: what a connection comes to is known once it was

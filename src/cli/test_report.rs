@@ -61,6 +61,7 @@ fn confirmed(target: &str, played: usize, refuted: usize) -> String {
     match refuted {
         0 if played == 1 => format!("{target}: confirmed"),
         0 => format!("{target}: all {played} are confirmed"),
+        _ if confirmed == 0 => format!("{target}: not confirmed: all connections ended in time"),
         _ => format!("{target}: {confirmed} of {played} confirmed, the others ended in time"),
     }
 }

@@ -6,12 +6,10 @@
 use crate::bounds::Bounds;
 use crate::excerpt;
 use crate::script::{Act, Command, Script, Step};
-use crate::verdict::{
-    Ending, Identity, Invariant, Level, Problem, Variant, Verdict, Violation, slug,
-};
+use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
 use crate::wire::{Opening, Role};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The format that this version writes. It reads [`FORMAT_UNSEEN`] too.
 pub const FORMAT: u32 = 2;
@@ -19,54 +17,69 @@ pub const FORMAT: u32 = 2;
 /// The format of files without [`Repro::seen`].
 pub const FORMAT_UNSEEN: u32 = 1;
 
-/// What stands above the first line, for those who have never heard of hangup.
-fn header(rule: Invariant, subject: Role, script: &Script) -> String {
-    let mut text = match subject {
-        Role::Server => SERVERS_HEADER,
-        Role::Client => CLIENTS_HEADER,
+/// What stands in the place of a library's version of a target over TCP, which goes by its URL or command.
+pub const OVER_TCP: &str = "over TCP";
+
+/// What stands above the first line, for those who have never heard of hangup: what it is, and the
+/// commands that work with this file.
+fn header(repro: &Repro) -> String {
+    let (what, actor) = match repro.role {
+        Role::Server => ("server", "client"),
+        Role::Client => ("client", "server"),
+    };
+    let rule = repro.identity.invariant().id();
+    let mut text = format!(
+        "\
+# A WebSocket {what} that breaks a rule of closing, {rule}: a repro of hangup's.
+# hangup plays a misbehaving {actor} against a {what} and judges how connections end.
+# The script below is the shortest that was found to show it with this cause and condition; at
+# the end of the file stands what happened, drawn and as bytes. To see it, and to play it again:
+#
+#     hangup show FILE
+"
+    );
+    let is_over_tcp = repro.is_over_tcp();
+    if !is_over_tcp {
+        text.push_str("#     hangup replay FILE\n");
     }
-    .replace("RULE", rule.id());
-    let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
-    if subject == Role::Server && script.steps.iter().any(closes) {
+    text.push_str(match repro.role {
+        Role::Server => {
+            "\
+#     hangup replay FILE --url URL        (a running server)
+#     hangup export FILE --as python      (a program for those without hangup, where a client
+#                                          alone can tell)
+"
+        }
+        Role::Client => {
+            "\
+#     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
+#     hangup export FILE --as python      (a server to play it for those without hangup, where
+#                                          a server alone can tell)
+"
+        }
+    });
+    if !is_over_tcp {
+        let option = if repro.role == Role::Server { "--url" } else { "--run" };
+        let _ = write!(
+            text,
+            "\
+#
+# `replay` without {option} plays a {what} that `hangup targets` lists. Others: with {option}, or
+# run the `cargo test` that wrote this file again, which plays it first.
+"
+        );
+    }
+    if repro.role == Role::Server && repro.closes_by_itself() {
         text.push_str(CLOSES_BY_ITSELF);
     }
     text
 }
 
-const SERVERS_HEADER: &str = "\
-# A WebSocket server that breaks a rule of closing, RULE: a repro of hangup's.
-# hangup plays a misbehaving client against a server and judges how connections end.
-# The script below is the shortest one that shows it with this cause and condition; at the
-# end of the file stands what happened, drawn and as bytes. To see it, and to play it again:
-#
-#     hangup show FILE
-#     hangup replay FILE
-#     hangup replay FILE --url URL        (a running server)
-#     hangup export FILE --as python      (a program for those without hangup)
-#
-# `replay` without --url plays a server that `hangup targets` lists. Others: with --url, or
-# run the test that wrote this file again, which plays it first.
-";
-
 /// What a running server needs for `app close`, which nobody can command over TCP.
 const CLOSES_BY_ITSELF: &str = "\
+#
 # The script has `app close`: URL has to be one on which the application closes by itself
 # as soon as the connection is open.
-";
-
-const CLIENTS_HEADER: &str = "\
-# A WebSocket client that breaks a rule of closing, RULE: a repro of hangup's.
-# hangup plays a misbehaving server to a client and judges how connections end.
-# The script below is the shortest one that shows it with this cause and condition; at the
-# end of the file stands what happened, drawn and as bytes. To see it, and to play it again:
-#
-#     hangup show FILE
-#     hangup replay FILE
-#     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
-#     hangup export FILE --as python      (a server to play it, for those without hangup)
-#
-# `replay` without --run plays a client that `hangup targets` lists. Others: with --run, or
-# run the test that wrote this file again, which plays it first.
 ";
 
 /// A saved finding.
@@ -322,8 +335,19 @@ impl Repro {
             seen: self.seen.clone(),
         };
         let body = toml::to_string_pretty(&file).expect("strings and numbers make TOML");
-        let header = header(self.identity.invariant(), self.role, &self.script);
+        let header = header(self);
         format!("{header}\n{body}")
+    }
+
+    /// Whether it was found over TCP.
+    pub fn is_over_tcp(&self) -> bool {
+        self.target.1 == OVER_TCP
+    }
+
+    /// Whether the subject's application closes in the script.
+    pub fn closes_by_itself(&self) -> bool {
+        let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
+        self.script.steps.iter().any(closes)
     }
 
     /// The script, below its preamble as a comment where it has one: what a reader needs to see.

@@ -3,14 +3,38 @@
 
 use super::model::FindingReport;
 use crate::bounds::Bounds;
-use crate::exchange::Time;
+use crate::exchange::{Event, Exchange, Time, What};
 use crate::finding::repro::Repro;
 use crate::script::Millis;
-use crate::verdict::{Cause, Ending, Invariant, Symptom};
+use crate::verdict::{Cause, Ending, Invariant, Symptom, Violation};
 use std::time::Duration;
 
 /// Up to this, a bound is said in tenths of a second; beyond, in seconds.
 const TENTHS_UP_TO: Duration = Duration::from_secs(5);
+
+/// Since when the end was owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The moment.
+    pub at: Time,
+    /// Whether nothing of the actor's came between it and the end: what begins anew with that is no time that
+    /// a longer bound would accept.
+    pub is_last: bool,
+}
+
+impl Since {
+    /// That of a violation; `None` where no end was owed.
+    pub fn of(violation: &Violation, exchange: &Exchange) -> Option<Self> {
+        let at = violation.owed?.since;
+        let end = violation.ending.at().unwrap_or(at);
+        let came = |what: &What| {
+            matches!(what, What::Arrived { .. } | What::FinArrived | What::ResetArrived | What::Cut)
+        };
+        let between = |event: &&Event| event.at > at && event.at < end;
+        let is_last = !exchange.events.iter().filter(between).any(|event| came(&event.what));
+        Some(Self { at, is_last })
+    }
+}
 
 /// How long a server that was late took, or was watched for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,15 +52,16 @@ impl Overdue {
     /// That of a finding over TCP about time, where the server ended by itself, or never.
     pub fn of(finding: &FindingReport) -> Option<Self> {
         let (at, since, _) = (finding.ending.at()?, finding.since?, finding.url.as_ref()?);
-        let lasted = at.since_accept().checked_sub(since.since_accept())?;
+        let lasted = at.since_accept().checked_sub(since.at.since_accept())?;
         let identity = finding.repro.identity;
         let accepted_with = match finding.ending {
             Ending::Open(_) => None,
             Ending::Late(_)
-                if matches!(
-                    identity.symptom(),
-                    Some(Symptom::OwnTimer | Symptom::ShutsDownLate)
-                ) =>
+                if since.is_last
+                    && matches!(
+                        identity.symptom(),
+                        Some(Symptom::OwnTimer | Symptom::ShutsDownLate)
+                    ) =>
             {
                 Some((option(identity.cause()?), bound_over(lasted)))
             }

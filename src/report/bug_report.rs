@@ -49,6 +49,16 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
             writeln!(out, "Seen on {}, over TCP, at `{}`.\n", plain(library), code_word(route))
         }
         (Some(library), None) => writeln!(out, "Seen on {}.\n", plain(library)),
+        (None, Some(route)) if repro.is_over_tcp() => writeln!(
+            out,
+            "Seen on (fill in: the library and its version), over TCP, at `{}`.\n",
+            code_word(route)
+        ),
+        (None, None) if repro.is_over_tcp() => writeln!(
+            out,
+            "Seen on (fill in: the library and its version), over TCP, by `{}`.\n",
+            code_word(target)
+        ),
         (None, _) => writeln!(out, "Seen on {} ({}).\n", plain(target), plain(version)),
     };
     let (subject, actor) = (repro.role, repro.role.other().word());
@@ -91,7 +101,12 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
             let _ = writeln!(
                 out,
                 "This program needs nothing but Python 3. {how} exits with 1 if the {subject} shows \
-                 this problem, with 0 if it does not, and with 2 if the test is inconclusive.\n",
+                 this problem, with 0 if it does not, and with 2 if the test is inconclusive.{}\n",
+                if repro.closes_by_itself() {
+                    " PATH is one at which the application closes by itself as soon as the connection is open."
+                } else {
+                    ""
+                }
             );
             folded(&format!("{name}.py"), program, "python", &mut out);
         }

@@ -360,7 +360,7 @@ impl JsonEnding {
         Self {
             kind: finding.ending.kind(),
             at_seconds: finding.ending.at().map(Time::seconds),
-            since_seconds: finding.since.map(Time::seconds),
+            since_seconds: finding.since.map(|since| since.at.seconds()),
             accepted_with: Overdue::of(finding)
                 .and_then(|overdue| overdue.accepted_with)
                 .map(|(option, bound)| format!("{option} {bound}")),

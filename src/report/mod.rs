@@ -51,6 +51,8 @@ mod wire_saved;
 mod work;
 
 #[cfg(feature = "cli")]
+pub use bound::Since;
+#[cfg(feature = "cli")]
 pub use bug_report::{BugReport, bug_report, route};
 #[cfg(feature = "cli")]
 pub use capture::pcapng;

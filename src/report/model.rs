@@ -2,9 +2,10 @@
 
 use super::Scene;
 use super::StepSays;
+use super::bound::Since;
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
-use crate::exchange::{Exchange, HeldAfter, Time};
+use crate::exchange::{Exchange, HeldAfter};
 use crate::finding::Finding;
 use crate::finding::problem::{Sightings, by_problem, headline_order, rank};
 use crate::finding::repro::{Replay, Repro};
@@ -169,7 +170,7 @@ pub struct FindingReport {
     /// How the connection ended.
     pub ending: Ending,
     /// Since when the end was owed, where it was.
-    pub since: Option<Time>,
+    pub since: Option<Since>,
     /// Whether its script was shrunk; a variant's is not, but where that was asked for.
     pub shrunk: bool,
     /// Whether shrinking ended before nothing smaller was left to be tried, over TCP.
@@ -354,7 +355,7 @@ impl FindingReport {
             repro: super::repro(target, bounds, finding),
             stated: target.bounds(),
             ending: finding.violation.ending,
-            since: finding.violation.owed.map(|owed| owed.since),
+            since: Since::of(&finding.violation, &finding.exchange),
             shrunk: finding.shrunk,
             cut_short: finding.cut_short,
             plays: finding.plays,
@@ -463,8 +464,8 @@ impl<'a> ProblemReport<'a> {
         self.other_level().map(|_| {
             if is_timed {
                 format!(
-                    "It is a must where both Closes were exchanged, or the {actor} broke the protocol in a \
-                     way for which RFC 6455 demands the end; else a should."
+                    "It is a must where the {actor} had sent its Close, or broke the protocol in a way for \
+                     which RFC 6455 demands the end; else a should."
                 )
             } else {
                 format!("The level depends on what the {actor} had sent.")

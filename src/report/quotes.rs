@@ -67,6 +67,13 @@ const CLOSED_BY_BOTH: Quote = (
     "After both sending and receiving a Close message, an endpoint considers the WebSocket \
      connection closed and MUST close the underlying TCP connection.",
 );
+const ANSWERS_AND_CLOSES: Quote = (
+    "5.5.1",
+    "If an endpoint receives a Close frame and did not previously send a Close frame, the \
+     endpoint MUST send a Close frame in response. [..] After both sending and receiving a Close \
+     message, an endpoint considers the WebSocket connection closed and MUST close the underlying \
+     TCP connection.",
+);
 const CLOSES_THE_SOCKET: Quote = (
     "7.1.1",
     "As an example of how to obtain a clean closure in C using Berkeley sockets, one would call \
@@ -209,8 +216,9 @@ pub fn without_quote(rule: &Rule, level: Level, subject: Role) -> String {
             "RFC 6455 does not demand this. It is asked of every {subject} that is to close well."
         ),
         (Level::Must, Class::Liveness) => format!(
-            "RFC 6455 demands the end in some variants, and these are a must: both Closes were there (5.5.1), or \
-             the {actor} broke the protocol (5.1 to 5.6). Of the others it says nothing."
+            "RFC 6455 demands the end in some variants, and these are a must: the {actor} had sent its Close, \
+             which has to be answered, and ends TCP then (5.5.1), or it broke the protocol (5.1 to 5.6). Of the \
+             others it says nothing."
         ),
         (Level::Must, Class::Safety) => {
             format!("RFC 6455 demands this in no single sentence: {}.", rule.basis())
@@ -222,7 +230,7 @@ pub fn without_quote(rule: &Rule, level: Level, subject: Role) -> String {
 fn of_a_late_end(identity: Identity, said: &str) -> Option<Quote> {
     match identity.cause() {
         _ if identity.condition() == Some(Condition::Answered) => Some(CLOSED_BY_BOTH),
-        Some(Cause::ClientClose) => Some(CLOSED_BY_BOTH),
+        Some(Cause::ClientClose) => Some(ANSWERS_AND_CLOSES),
         Some(Cause::ClientViolation) => Some(named(said, RECEIVED).unwrap_or(READS_NO_MORE)),
         _ => None,
     }

@@ -37,7 +37,7 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     let condition = violation.identity.condition().filter(|_| !all_gone);
     let cut = condition == Some(Condition::CutOff);
     let did = condition.filter(|_| !cut).map(|condition| match condition {
-        Condition::Silent => "reads and sends nothing more",
+        Condition::Silent => "reads and sends nothing until then",
         Condition::StillSending => "goes on sending",
         Condition::Answered => "has sent its Close and keeps TCP open",
         Condition::HalfSent => match role {

@@ -48,10 +48,13 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
         let timed: Vec<&FindingReport> =
             part.into_iter().filter(|finding| is_about_time(finding)).collect();
         if !timed.is_empty() {
+            let part = part_of_table(&timed, told, width);
             if let Some(heading) = heading.take() {
-                let _ = writeln!(out, "{}", wrap_to(&heading, width));
+                let has_gaps = part.split_whitespace().any(|word| word == NOT_SEEN);
+                let end = if has_gaps { "; -: not seen:" } else { ":" };
+                let _ = writeln!(out, "{}", wrap_to(&(heading + end), width));
             }
-            out.push_str(&part_of_table(&timed, told, width));
+            out.push_str(&part);
         }
     }
     out
@@ -63,7 +66,7 @@ fn heading(rule: Invariant, actor: &str) -> String {
         Invariant::ReleasesInTime => "When the socket was released",
         _ => "How the connection ended",
     };
-    format!("{what}, by cause (rows) and by what the {actor} did (columns):")
+    format!("{what}, by cause (rows) and by what the {actor} did (columns)")
 }
 
 /// Before a symptom that is a mere case of a problem's.

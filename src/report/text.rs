@@ -639,6 +639,10 @@ pub fn with_legend(timeline: &str) -> String {
     let is_marked = timeline.lines().any(|line| line.starts_with('!'));
     let legends = [
         (is_marked, "(!: the verdict rests on this line)\n"),
+        (
+            timeline.contains(" (inferred)"),
+            "((inferred): hangup did not see it, and concludes it from what came)\n",
+        ),
         (timeline.contains("x - "), "(x - - -: sent, and the other end did not read it)\n"),
     ];
     let legends: String =

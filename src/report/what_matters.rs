@@ -101,7 +101,7 @@ fn of_step(
 ) -> Vec<String> {
     let without = matters.without.as_ref().filter(|_| tell_without);
     let without = without.map(|without| match without {
-        What::Same => "can go".to_owned(),
+        What::Same => "the problem shows without it too".to_owned(),
         What::Other(words) => format!("without it {words}"),
     });
     let shows = if in_text { "shows with " } else { "" };
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(
             what_matters(&script, &matters, 80),
             "    wait 2950ms
-        can go
+        the problem shows without it too
         shows with a wait of 2960ms or less
     ping 9B x 3 every 1s
         shows with a payload of exactly 9 bytes
@@ -221,6 +221,7 @@ mod tests {
         shows with code 1000, 4999 (and not with 1001, 1002, 1003, 1007, 1008,
         1009, 1011, 1012, 3000, 4000, 1005, 999)
     without any one of the other steps the server breaks no rule
+    not all of it was tried: that would take too long
 "
         );
     }

@@ -22,7 +22,7 @@ fn a_play_that_is_cut_short_says_by_which_bound_and_is_not_called_clean() {
 fn what_matters_is_not_looked_for_at_any_cost() {
     let desk = Desk::new();
     let tried = |wait: &str| {
-        desk.write("ticks.script", &format!("upgrade\napp close 1005\nwait {wait}\n"));
+        desk.write("ticks.script", format!("upgrade\napp close 1005\nwait {wait}\n"));
         let run = desk.hangup("show ticks.script --target reference/detached-ticker");
         assert!(run.out.contains("what matters"), "{run:?}");
         !run.out.contains("    not all of it was tried: that would take too long\n")

@@ -7,7 +7,7 @@ use super::args::{Export, ExportForm};
 use super::files::{self, Content};
 use super::patience::Patience;
 use super::stop::Stop;
-use super::{CLEAN, Done, Trouble, output, probe_report, start};
+use super::{CLEAN, Done, Trouble, output, start};
 use crate::finding::input;
 use crate::finding::repro::Repro;
 use crate::report::{self, BugReport};
@@ -69,7 +69,7 @@ fn issue(registry: &Registry, repro: &Repro, options: &Export) -> Result<String,
     let url = url
         .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
     // A client over TCP goes by its command.
-    let is_command = repro.role == Role::Client && repro.target.1 == probe_report::VERSION;
+    let is_command = repro.role == Role::Client && repro.is_over_tcp();
     let is_known = is_command || !url.is_empty() || registry.find(&repro.target.0).is_some();
     let run = match repro.target.0.as_str() {
         _ if !is_known && repro.role == Role::Server => " --url ws://HOST:PORT/".to_owned(),

@@ -54,7 +54,9 @@ fn unanswered(view: &View<'_>) -> Option<Suspicion> {
         Some(_) => {
             (Symptom::PartOfAnswer, "ended the connection within its answer to the client's Close")
         }
-        None => (kind(close), "ended the connection without answering the client's Close"),
+        None => {
+            (kind(close), "got the client's Close, and ended the connection without answering it")
+        }
     };
     let suspicion = Suspicion::new(Level::Must, symptom, fact, vec![received, ended])
         .unless(excuses::silence(view, ended))

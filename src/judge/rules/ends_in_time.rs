@@ -24,7 +24,10 @@ pub(super) const RULE: Rule = Rule {
               Others: a deadline around the read but not around the write of the Close, which a\n\
               client that does not read blocks; a deadline that every received frame re-arms.\n\n\
               Put one deadline, set once, around all of: sending the Close, waiting for the reply,\n\
-              and closing TCP. When it passes, drop the connection.",
+              and closing TCP. When it passes, drop the connection.\n\n\
+              RFC 6455 demands the end (must) once the client has sent its Close, and where the\n\
+              client broke the protocol in most of its ways. Of a client that never answers, or\n\
+              vanishes, it says nothing (should), and sets no time for any.",
     asked_of: AskedOf::Both(
         "either end that has closed, failed or lost its peer closes TCP (7.1.1)",
     ),

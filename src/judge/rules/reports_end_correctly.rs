@@ -179,9 +179,12 @@ fn never_told(view: &View<'_>) -> Option<Suspicion> {
     if told(view).next().is_some() {
         return None;
     }
-    let suspicion =
-        heard(Symptom::NeverTold, "never reported the end to its application", vec![released])
-            .unless(excuses::application_returned(view, usize::MAX))
-            .unless(excuses::crashed(view, usize::MAX));
+    let suspicion = heard(
+        Symptom::NeverTold,
+        "let go of the connection, and never told its application of the end",
+        vec![released],
+    )
+    .unless(excuses::application_returned(view, usize::MAX))
+    .unless(excuses::crashed(view, usize::MAX));
     Some(suspicion)
 }

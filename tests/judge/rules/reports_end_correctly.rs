@@ -134,7 +134,7 @@ fn an_application_that_is_never_told_of_the_end_leaks() {
     let found = closed(1000).server_drops().breaks(Invariant::ReportsEndCorrectly);
     assert_eq!(
         (&*found.fact, &found.events[..]),
-        ("never reported the end to its application", &[7][..])
+        ("let go of the connection, and never told its application of the end", &[7][..])
     );
     reporting().fin().server_drops().breaks(Invariant::ReportsEndCorrectly);
     // As long as the transport is held, it may still be told.
