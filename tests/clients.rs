@@ -98,7 +98,9 @@ fn the_ends_are_named_by_their_roles() {
     let violation = &verdict.violations[0];
     let sentence = hangup::report::sentence(violation, &exchange);
     assert!(
-        sentence.contains("the client got the server's Close, and ended the connection without answering it"),
+        sentence.contains(
+            "the client got the server's Close, and ended the connection without answering it"
+        ),
         "{sentence}"
     );
     let timeline = hangup::report::timeline(&exchange, Some(violation));

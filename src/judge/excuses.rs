@@ -26,6 +26,10 @@ pub(super) fn silence(view: &View<'_>, ended: usize) -> Option<Excuse> {
         () if by_the_end(reset) => Some(Excuse::ClientGone),
         () if view.is_blocked_at(ended) => Some(Excuse::NoRoom),
         () if came_late => Some(Excuse::RoomCameTooLate),
+        // Over TCP nobody sees how full its buffers are of a client that does not read.
+        () if !view.sees_both_ends() && view.is_not_reading_at(ended) => {
+            Some(Excuse::WaitedForRoom)
+        }
         () => None,
     }
 }

@@ -141,7 +141,7 @@ fn closing(view: &View<'_>, bounds: &Bounds) -> [Option<Owed>; 6] {
     // early are due from then on.
     let open = |event: Option<usize>| Some(event?.max(view.opened?));
     let client_close = view.actor_close().and_then(|close| close.ended);
-    let fault = view.actor_fault.map(|client| client.event);
+    let fault = view.actor_fault.and_then(|client| client.known);
     [
         once(Cause::ClientClose, open(client_close)),
         once(Cause::OwnClose, view.own_close().map(|close| close.started)),

@@ -380,7 +380,8 @@ impl Symptom {
                  for ever."
             }
             S::SameKey => {
-                "The client masks every frame with the same key, which anybody on the way can then predict."
+                "The client masks frames with a key that it had used before, or with 0, which anybody on the way \
+                 can then predict."
             }
             S::EndsTcpFirst => {
                 "Both Closes are there, and the client ends TCP before the server could: the client's address \

@@ -281,7 +281,7 @@ words! {
 
         // `fresh-masking-key`.
         /// All frames so far have one key.
-        SameKey = "masks all frames with the same key",
+        SameKey = "masks with a key that is not fresh" | "masks all frames with the same key",
 
         // `lets-server-close-tcp`.
         /// It ends TCP in the moment in which both Closes are there.

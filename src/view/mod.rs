@@ -28,6 +28,25 @@ pub struct ActorFault {
     pub fault: Fault,
     /// How many bytes of the whole stream came up to that byte, it included.
     pub offset: usize,
+    /// The event since which a server that looks at headers knows it: that with the header's second byte, or
+    /// with the last byte of a length; `None` where that has not come.
+    pub known: Option<usize>,
+}
+
+impl ActorFault {
+    /// Up to where the stream has to have come for that.
+    const fn known_at(&self) -> usize {
+        let rest = match self.fault {
+            Fault::ReservedBits(_)
+            | Fault::ReservedOpcode(_)
+            | Fault::FragmentedControl(_)
+            | Fault::LoneContinuation
+            | Fault::InterruptedMessage => 1,
+            Fault::LengthTopBit => 7,
+            _ => 0,
+        };
+        self.offset + rest
+    }
 }
 
 /// The first event of each kind, as an index into the exchange.
@@ -256,8 +275,13 @@ impl<'a> View<'a> {
                 self.opened.is_none() && opening.is_some_and(|opening| client.taken() > opening);
         }
         if self.actor_fault.is_none() {
-            let at = |(fault, offset)| ActorFault { event: index, fault, offset };
+            let at = |(fault, offset)| ActorFault { event: index, fault, offset, known: None };
             self.actor_fault = client.fault().map(at);
+        }
+        if let Some(fault) = self.actor_fault.as_mut().filter(|fault| fault.known.is_none())
+            && client.taken() >= fault.known_at()
+        {
+            fault.known = Some(index);
         }
     }
 
@@ -279,6 +303,11 @@ impl<'a> View<'a> {
             Role::Server => self.request,
             Role::Client => self.answered,
         }
+    }
+
+    /// Of a client: how long the answer is that opens the WebSocket; 0 where none does.
+    pub fn answer_length(&self) -> usize {
+        self.answer.unwrap_or_default()
     }
 
     /// Of a client: the event that completed a 101 on which it must not open the WebSocket, and what

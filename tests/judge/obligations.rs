@@ -37,6 +37,17 @@ fn the_own_close_counts_from_its_first_byte_and_the_clients_from_its_last() {
     }
 }
 
+/// Who reads a header looks at two bytes, and has nothing to look at in one.
+#[test]
+fn an_illegal_frame_obliges_with_the_second_byte_of_its_header() {
+    let lone = masked((Opcode::CONTINUATION, b"x"));
+    let half = || Story::open().at(1000).client_bytes(&lone[..1]);
+    half().quiet().is_clean();
+    assert_eq!(half().at(3000).client_bytes(&lone[1..2]).due(8000).0, Cause::ClientViolation);
+    // Who ends it at the first byte is right as well.
+    half().server_reads_all().server_closes(1002).server_drops().is_clean();
+}
+
 /// How many of `bytes` a client can send, behind `before`, until it has broken the protocol.
 fn proof(before: &[u8], bytes: &[u8]) -> Option<usize> {
     (1..=bytes.len()).find(|&upto| {
@@ -60,19 +71,19 @@ fn a_violation_counts_from_the_byte_that_proves_it() {
 }
 
 #[test]
-fn a_violation_is_proven_by_no_later_byte_than_that() {
+fn a_violation_obliges_with_the_whole_of_the_two_bytes_or_of_the_length_that_prove_it() {
     let text = FrameHead::client(Opcode::TEXT);
     let begun = encoded(FrameHead { fin: false, ..text }, b"news");
     let cut_ping = encoded(FrameHead { fin: false, ..FrameHead::client(Opcode::PING) }, b"");
     let mut top_bit = encoded(FrameHead { length: LengthForm::Bits64, ..text }, b"news");
     top_bit[2] = 0x80;
     let cases = [
-        ("reserved bits", proof(b"", &encoded(FrameHead { rsv: 4, ..text }, b"")), 1),
-        ("reserved opcode", proof(b"", &masked((Opcode::new(3), b""))), 1),
-        ("ping without FIN", proof(b"", &cut_ping), 1),
-        ("nothing to continue", proof(b"", &masked((Opcode::CONTINUATION, b""))), 1),
-        ("message in a message", proof(&begun, &masked(TEXT)), 1),
-        ("top bit of the length", proof(b"", &top_bit), 3),
+        ("reserved bits", proof(b"", &encoded(FrameHead { rsv: 4, ..text }, b"")), 2),
+        ("reserved opcode", proof(b"", &masked((Opcode::new(3), b""))), 2),
+        ("ping without FIN", proof(b"", &cut_ping), 2),
+        ("nothing to continue", proof(b"", &masked((Opcode::CONTINUATION, b""))), 2),
+        ("message in a message", proof(&begun, &masked(TEXT)), 2),
+        ("top bit of the length", proof(b"", &top_bit), 10),
     ];
     let wrong: Vec<_> = cases.iter().filter(|(_, found, byte)| *found != Some(*byte)).collect();
     assert!(wrong.is_empty(), "(what, proven by byte, should be): {wrong:?}");

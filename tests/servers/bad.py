@@ -3,7 +3,7 @@
     python3 bad.py FAULT [SECONDS [BYTES]]
 
 FAULT is control, reads-late, waits, keeps-tcp, silent, crowded, drip, cuts, hangs-up, resets, floods,
-aborts, dies-of-reset or leaks.
+opens-ten, gives-up, aborts, dies-of-reset or leaks.
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
 connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Close
@@ -12,7 +12,8 @@ everything that comes, `cuts` ends TCP where it should answer, `resets` does so 
 and `hangs-up` ends TCP with its own Close. `crowded` is silent while more than forty
 connections are open. `reads-late` is right as well: its application
 closes soon after the opening, and reads nothing before that. So is `floods`: it sends messages
-of BYTES (64 KiB) as fast as they are taken, until its Close. Three take their process down:
+of BYTES (64 KiB) as fast as they are taken, until its Close. So is `gives-up`: it resets who leaves what it
+sends unread, after SECONDS. `opens-ten` opens for ten clients, and answers no other. Three take their process down:
 `aborts` at a ping behind its own Close, `dies-of-reset` at a reset behind the opening, and
 `leaks` 2 MiB with each connection, until it is killed at 96 MiB more than it began with.
 It listens on $PORT, or on a free port.
@@ -41,14 +42,14 @@ class Failed(Exception):
 
 
 class Connection(asyncio.Protocol):
-    open = 0
+    open = opened = 0
 
     def connection_made(self, transport):
         Connection.open += 1
         self.transport, self.timer, self.push, self.sent_close = transport, None, None, False
         self.have, self.parser = bytearray(), self.parse()
         self.wanted = next(self.parser)
-        self.path = None
+        self.path = self.unread = None
         if FAULT == "leaks":
             KEPT.append(b"x" * (2 << 20))
             if len(KEPT) > MOST_KEPT:
@@ -94,6 +95,15 @@ class Connection(asyncio.Protocol):
             head += struct.pack("!BH", 126, length) if length < 65536 else struct.pack("!BQ", 127, length)
         if not self.sent_close and not self.transport.is_closing():
             self.transport.write(head + payload)
+        if FAULT == "gives-up" and self.transport.get_write_buffer_size() and not self.unread:
+            self.unread = asyncio.get_running_loop().call_later(LIMIT, self.give_up)
+
+    def give_up(self):
+        self.unread = None
+        if self.transport.get_write_buffer_size():
+            linger = struct.pack("ii", 1, 0)
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
 
     def close(self, code):
         self.send(CLOSE, struct.pack("!H", code) if code else b"")
@@ -119,6 +129,9 @@ class Connection(asyncio.Protocol):
         line, *headers = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in headers)}
         key = headers.get("sec-websocket-key")
+        Connection.opened += 1
+        if FAULT == "opens-ten" and Connection.opened > 10:
+            yield 1 << 30
         if not line.startswith("GET ") or not key:
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             self.transport.close()

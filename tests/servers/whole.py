@@ -8,7 +8,10 @@ answered, after SECONDS (1) at the latest. FAULT is well or one of these.
 `waits` does the same and has no deadline: it exits when the last client has left. `holds-idle` sends no
 Close either. `forgets` exits at once and closes nobody. `in-turn` closes one after the other, each
 with SECONDS of its own. `accepts` goes on accepting, and serves, until it exits. `late` closes
-well, and sleeps for SECONDS more. `deaf` ignores the signal, also without a client.
+well, and sleeps for SECONDS more. `deaf` ignores the signal, also without a client. `crashes` closes well
+and ends with SIGSEGV. `closes-1006` says so in its Close, `sends-behind` sends a message behind it.
+`forgets-openings` sends nothing to those who are opening, and waits for them for ever. `opens-in-turn` accepts
+nobody while somebody is opening. `detached` serves in a process of another session, which ignores the signal.
 
 `leaks` keeps a descriptor of each connection, `leaks-threads` a thread, `cache` a descriptor of each
 of the first sixty. `hub` sends each message to everybody, under one lock that it holds until all have
@@ -32,7 +35,8 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CACHE = 60
 QUEUE = 1024
 
-clients, kept = set(), []
+clients, opening, kept = set(), set(), []
+opens = None
 hub_lock = None
 
 
@@ -57,7 +61,9 @@ class Client:
     def close(self, code):
         if not self.closed:
             self.closed = True
-            self.writer.write(frame(CLOSE, struct.pack("!H", code)))
+            self.writer.write(frame(CLOSE, struct.pack("!H", 1006 if FAULT == "closes-1006" else code)))
+            if FAULT == "sends-behind":
+                self.writer.write(frame(TEXT, b"bye"))
 
     async def leave(self):
         """Gives it time to answer, and drops it then."""
@@ -135,8 +141,13 @@ async def accepted(reader, writer):
     writer.transport.set_write_buffer_limits(high=4096)
     client = Client(reader, writer)
     queue = None
+    opening.add(client)
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        if FAULT == "opens-in-turn":
+            async with opens:
+                head = await reader.readuntil(b"\r\n\r\n")
+        else:
+            head = await reader.readuntil(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         fields = {line.split(":", 1)[0].lower(): line.split(":", 1)[1].strip() for line in lines if ":" in line}
         key = fields["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -146,13 +157,15 @@ async def accepted(reader, writer):
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
         keep()
-        clients.add(client)
+        if FAULT != "forgets-openings" or not told.is_set():
+            clients.add(client)
         if FAULT == "hub-apart":
             queue = asyncio.ensure_future(client.write_queue())
         await client.serve()
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, KeyError):
         pass
     finally:
+        opening.discard(client)
         clients.discard(client)
         client.gone.set()
         if queue:
@@ -189,20 +202,30 @@ async def shut_down(server):
     await asyncio.gather(*(client.leave() for client in list(clients)))
     if FAULT in ("late", "accepts"):
         await asyncio.sleep(LIMIT)
+    if FAULT == "forgets-openings":
+        await asyncio.gather(*(client.gone.wait() for client in list(opening)))
+    if FAULT == "crashes":
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 async def main():
-    global hub_lock
-    hub_lock = asyncio.Lock()
+    global hub_lock, opens, told
+    hub_lock, opens, told = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
     server = await asyncio.start_server(accepted, "127.0.0.1", int(os.environ.get("PORT", 0)), backlog=1024)
     print("listens on ws://127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
-    told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     await told.wait()
-    if FAULT == "deaf":
+    if FAULT in ("deaf", "detached"):
         await asyncio.Event().wait()
     await shut_down(server)
     os._exit(0)
 
 
+if FAULT == "detached":
+    if os.fork():
+        # The one whose signals hangup sends ends as it is told to; the other goes on, for a while.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        signal.pause()
+    os.setsid()
+    signal.alarm(60)
 asyncio.run(main())

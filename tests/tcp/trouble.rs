@@ -60,6 +60,42 @@ fn a_server_that_does_not_answer_101_is_not_tested() {
     }
 }
 
+fn bad(fault: &str) -> String {
+    format!("exec python3 {}/tests/servers/bad.py {fault}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// It opens for ten clients, and answers no other.
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn a_server_that_opens_no_more_websockets_is_not_called_clean() {
+    let desk = Desk::new();
+    let mut command = desk.command("probe --close-within 1s --scripts 40 --seed 1");
+    let run = Run::of(command.args(["--run", &bad("opens-ten 1")]).output().expect("it runs"));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.err.contains("after 40 it opens none, also to a client that is alone"), "{run:?}");
+    assert!(run.out.contains(": not fully tested"), "{run:?}");
+}
+
+/// Behind its own FIN a client cannot send: the server has not reset anything. And one that resets a client
+/// that leaves everything unread could not have sent a Close.
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn what_a_client_brings_upon_itself_is_not_the_servers() {
+    for (fault, script, path) in [
+        ("control 1", "upgrade\nfin\nping\n", "/"),
+        ("gives-up 0.3", "upgrade\nstop reading\ntext 64KiB x 96\n", "/echo"),
+    ] {
+        let desk = Desk::new();
+        desk.write("one.script", script);
+        let mut command = desk.command("show one.script --close-within 3s");
+        let url = format!("ws://127.0.0.1:{{port}}{path}");
+        let command = command.args(["--run", &bad(fault), "--url", &url]);
+        let run = Run::of(command.output().expect("it runs"));
+        assert!(run.code == Some(0) && run.out.contains("breaks no rule"), "{run:?}");
+        assert!(!run.out.contains("RST"), "{run:?}");
+    }
+}
+
 #[test]
 fn an_address_without_a_server_is_an_error() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -7,6 +7,15 @@ use std::path::Path;
 
 const IDLE: &str = "upgrade\napp shutdown\n2: upgrade\n3: upgrade\n";
 
+/// A client whose opening request is complete when the server shuts down already.
+const LATE_OPENING: &str = "\
+upgrade
+app shutdown
+2: first 9 bytes of upgrade
+2: wait 1s
+2: rest after 9 bytes of upgrade
+";
+
 /// A server of `tests/servers/whole.py` as a line for `--run`.
 fn whole(fault: &str) -> String {
     format!("exec python3 {}/tests/servers/whole.py {fault}", env!("CARGO_MANIFEST_DIR"))
@@ -90,6 +99,12 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
         ("late 1.5", "upgrade\napp shutdown\n", "shuts-down-in-time", "late, at"),
         ("deaf", "app shutdown\n", "shuts-down-in-time", "although no connection is open"),
         ("forgets", IDLE, "closes-all-at-shutdown", "without a Close"),
+        ("crashes", "upgrade\napp shutdown\n", "no-panic", "killed by signal 11"),
+        ("closes-1006", IDLE, "legal-close", "sent a Close with code 1006"),
+        ("sends-behind", IDLE, "no-data-after-close", "sent Text after its Close"),
+        // The process ends as it should; another one holds the connections.
+        ("detached", IDLE, "closes-all-at-shutdown", "sends this connection no Close in time"),
+        ("forgets-openings", LATE_OPENING, "closes-all-at-shutdown", "no Close in time"),
         (
             "accepts 2",
             "upgrade\napp shutdown\n2: connect after 500ms\n2: upgrade\n",
@@ -106,6 +121,7 @@ fn each_way_to_shut_down_badly_shows_its_rule() {
         shows(&replay(script, &whole(fault), late), rule, what);
     }
     is_clean(&replay(IDLE, &whole("well 0.2"), "--stop TERM --shutdown-within 4s"));
+    is_clean(&replay(LATE_OPENING, &whole("well 3"), "--stop TERM --shutdown-within 8s"));
 }
 
 #[test]
@@ -168,6 +184,24 @@ fn a_lock_held_across_a_send_is_found_and_its_fix_is_clean() {
     let hub = replay(ISOLATION, &whole("hub"), "");
     shows(&hub, "isolates-clients", "that it gets at once when it is alone");
     is_clean(&replay(ISOLATION, &whole("hub-apart"), ""));
+}
+
+const OPENING: &str = "\
+first 9 bytes of upgrade
+2: first 9 bytes of upgrade
+3: connect after 1s
+3: upgrade
+3: ping \"hangup\"
+3: await pong
+3: close 1000
+";
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn an_opening_inside_the_accept_loop_is_found_and_its_fix_is_clean() {
+    let in_turn = replay(OPENING, &whole("opens-in-turn"), "");
+    shows(&in_turn, "isolates-clients", "wait for its opening that it gets at once");
+    is_clean(&replay(OPENING, &whole("well"), ""));
 }
 
 /// The rules that a probe of such a server finds broken.

@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
 //# going down or a browser having navigated away from a page.
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let view = case.view;
-    let (Some(told), Some(_)) = (view.firsts.told, view.opened) else { return };
+    let (Some(told), Some(opened)) = (view.firsts.told, view.opened) else { return };
     // Of who comes later, `stops-accepting` speaks.
     if view.firsts.offered.is_some_and(|offered| offered > told) {
         return;
@@ -57,6 +57,10 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
     let by = deadline.after(view.exchange.timing_slack);
     let closes = view.own_close().is_some_and(|own| view.at(own.started) <= by);
     if closes || ends <= told || was_asked || !view.subject_keeps_framing() {
+        return;
+    }
+    // A server that opens it meanwhile may end it with the process: it is only not to be forgotten.
+    if opened > told && ended.is_some() && !view.sees_both_ends() {
         return;
     }
     let crashed = view.exchange.events.iter().any(|event| event.what.is_crash());

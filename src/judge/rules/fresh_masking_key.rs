@@ -3,6 +3,7 @@
 use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::{Frame, View};
+use std::collections::BTreeMap;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -36,11 +37,21 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
         .iter()
         .filter_map(|frame| Some((frame.started, key(view, frame)?)))
         .collect();
-    let [(_, first), .., (last, _)] = &keys[..] else { return };
-    if keys.iter().all(|(_, key)| key == first) {
-        let fact = "masked all its frames with the same key";
-        out.push(Suspicion::new(Level::Must, Symptom::SameKey, fact, vec![*last, keys[0].0]));
+    if let Some((event, _)) = keys.iter().find(|(_, key)| *key == [0; 4]) {
+        let fact = "masked a frame with the key 0, which changes nothing";
+        out.push(Suspicion::new(Level::Must, Symptom::SameKey, fact, vec![*event]));
+        return;
     }
+    let mut seen = BTreeMap::new();
+    let again = keys.iter().find_map(|(event, key)| Some((*event, seen.insert(key, *event)?)));
+    let Some((event, earlier)) = again else { return };
+    let is_one = keys.iter().all(|(_, key)| *key == keys[0].1);
+    let fact = if is_one {
+        "masked all its frames with the same key"
+    } else {
+        "masked two frames with the same key"
+    };
+    out.push(Suspicion::new(Level::Must, Symptom::SameKey, fact, vec![event, earlier]));
 }
 
 /// The masking key of a whole frame, where it has one.

@@ -4,6 +4,10 @@ use super::{AskedOf, Case, JudgedFrom, Rule, Suspicion, Suspicions};
 use crate::judge::excuses;
 use crate::verdict::{Class, Invariant, Level, Symptom};
 use crate::view::View;
+use crate::wire::Role;
+
+/// Up to this a client has to take an answer to its opening request: what is longer it may find too long.
+const LONG_ANSWER: usize = 4096;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -46,6 +50,11 @@ fn unprovoked(view: &View<'_>) -> Option<Suspicion> {
     let (opened, ended) = (view.opened?, view.told_end()?);
     let has_closed = view.own_close().is_some() || !view.subject_keeps_framing();
     if has_closed || ended < opened || Some(ended) == view.firsts.reset {
+        return None;
+    }
+    // A client that gave up on the answer has opened nothing: many bound the length of a header.
+    let is_client = view.subject_role() == Role::Client;
+    if is_client && view.subject_frames.is_empty() && view.answer_length() > LONG_ANSWER {
         return None;
     }
     let fault = view.actor_fault.map(|fault| fault.event);

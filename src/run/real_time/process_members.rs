@@ -42,6 +42,13 @@ impl Members {
         self.0.iter().any(is_busy)
     }
 
+    /// Whether one of them has loaded a Java or a .NET machine.
+    pub fn collect_late(&self) -> bool {
+        let maps = |process: &i32| std::fs::read_to_string(format!("/proc/{process}/maps"));
+        let is_late = |maps: String| LATE_COLLECTORS.iter().any(|library| maps.contains(library));
+        self.0.iter().any(|process| maps(process).is_ok_and(is_late))
+    }
+
     /// What they hold together; `None` where their descriptors are not seen, as those of another
     /// user.
     pub fn holdings(&self) -> Option<Holdings> {
@@ -56,6 +63,10 @@ impl Members {
         (!self.is_empty()).then_some(all)
     }
 }
+
+/// The libraries of runtimes that use a quarter of the machine's memory, or more, before they collect.
+#[cfg(target_os = "linux")]
+const LATE_COLLECTORS: [&str; 2] = ["/libjvm.so", "/libcoreclr.so"];
 
 /// All processes that have not ended, by their groups.
 #[cfg(target_os = "linux")]
@@ -124,6 +135,10 @@ impl Members {
 
     pub fn largest(&self) -> Option<u64> {
         self.0.iter().map(|_| 0).max()
+    }
+
+    pub const fn collect_late(&self) -> bool {
+        !self.0.is_empty()
     }
 
     pub fn holdings(&self) -> Option<Holdings> {

@@ -40,6 +40,24 @@ pub enum UrlRole {
     Push,
 }
 
+/// A frame that must not be accepted, a Close inside a message, and one right behind another frame.
+const PLAIN_TO_SERVERS: &[&str] = &[
+    "upgrade\nunmasked ping\n",
+    "upgrade\ntext hex ff\n",
+    "upgrade\nunfinished text\nclose 1000\n",
+    "upgrade\nping\n+ close 1000\n",
+];
+/// The same to a client, one that is left alone, and answers that open no WebSocket.
+const PLAIN_TO_CLIENTS: &[&str] = &[
+    "",
+    "accept wrong key\nclose 1000\n",
+    "accept unasked protocol\nclose 1000\n",
+    "accept\nmasked ping\n",
+    "accept\ntext hex ff\n",
+    "accept\nunfinished text\nclose 1000\n",
+    "accept\nping\n+ close 1000\n",
+];
+
 impl UrlRole {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Bye, Self::Echo, Self::Push];
@@ -83,7 +101,8 @@ impl UrlRole {
     /// The scripts that no campaign should be without: the actor closes, also with output
     /// under way that it does not read; where the application closes, the actor says
     /// nothing more, or goes on sending. A client is also left alone with its request, and with a
-    /// connection on which both Closes are there.
+    /// connection on which both Closes are there. Of what many get wrong, and a short campaign may not draw,
+    /// there is one of each.
     fn fixed_scripts(self, subject: Role, bounds: &Bounds) -> Vec<Script> {
         let frame = |kind, pace| {
             let unit = Unit::Frame(Frame::new(kind));
@@ -123,9 +142,13 @@ impl UrlRole {
         let script = |end: Vec<Act>| Script {
             steps: begin.iter().cloned().chain(end).map(Step::from).collect(),
         };
-        let unanswered = self == Self::Plain && subject == Role::Client;
-        let unanswered = unanswered.then(|| Script { steps: Vec::new() });
-        ends.into_iter().map(script).chain(unanswered).collect()
+        let own: &[&str] = match (self, subject) {
+            (Self::Plain, Role::Server) => PLAIN_TO_SERVERS,
+            (Self::Plain, Role::Client) => PLAIN_TO_CLIENTS,
+            _ => &[],
+        };
+        let own = own.iter().map(|text| text.parse().expect("a script"));
+        ends.into_iter().map(script).chain(own).collect()
     }
 
     /// Whether `script` can be played where the application has this role: its application commands are what

@@ -215,6 +215,12 @@ impl ServerProcess {
         Members::of(group.id()).holdings()
     }
 
+    /// Whether one of them runs on a machine that lets its heap grow to gigabytes before it looks what of it
+    /// is used: what such a process holds says nothing of what it keeps.
+    pub(super) fn collects_late(&self) -> bool {
+        self.state().group.is_some_and(|group| Members::of(group.id()).collect_late())
+    }
+
     /// Tells it to shut down: sends its processes this signal, and nothing more.
     pub(super) fn tell_to_shut_down(&self, signal: StopSignal) {
         let mut state = self.state();

@@ -3,7 +3,7 @@
 use super::record::Record;
 use crate::actor::{ActorEnd, Gap, Read};
 use crate::bounds::Bounds;
-use crate::exchange::{ConnectionId, Note, What};
+use crate::exchange::{ConnectionId, Event, Note, What};
 use crate::judge::OverdueCheck;
 use crate::script::{Command, Setting, Size};
 use crate::transport::tcp::ActorSocket;
@@ -106,6 +106,11 @@ impl TcpEnd {
         }
     }
 
+    fn has_sent_fin(&self) -> bool {
+        let is_fin = |event: &Event| event.what == What::FinArrived;
+        self.record.look(|exchange| exchange.events.iter().any(is_fin))
+    }
+
     /// The client sees nothing more of the connection.
     fn leave(&mut self) {
         self.ended = true;
@@ -145,6 +150,8 @@ impl ActorEnd for TcpEnd {
         match &written {
             Ok(count) => self.record.sent(&bytes[..*count]),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            // Behind its own FIN a client cannot send: that is no act of the server's.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.has_sent_fin() => {}
             Err(_) => self.end(What::ReadReset),
         }
         Poll::Ready(written)

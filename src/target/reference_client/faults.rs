@@ -51,6 +51,10 @@ planted! {
         TellsLossAsNone = "tells-loss-as-none", shows [ReportsEndCorrectly: CodeWithoutClose];
         /// All frames have the same mask.
         SameMask = "same-mask", shows [FreshMaskingKey: SameKey];
+        /// Control frames have one mask, and data another.
+        TwoMasks = "two-masks", shows [FreshMaskingKey: SameKey];
+        /// The mask of a Close is zero.
+        ZeroMask = "zero-mask", shows [FreshMaskingKey: SameKey];
         /// Frames have no mask.
         NoMask = "no-mask", shows [SendsValidFrames: WrongMask];
         /// A server's frame may have a mask.

@@ -349,6 +349,9 @@ impl Session {
         }
         let mask = match self.fault {
             Some(ClientFault::SameMask) => Some([1, 2, 3, 4]),
+            Some(ClientFault::TwoMasks) if opcode.is_control() => Some([1, 2, 3, 4]),
+            Some(ClientFault::TwoMasks) => Some([5, 6, 7, 8]),
+            Some(ClientFault::ZeroMask) if opcode == Opcode::CLOSE => Some([0; 4]),
             Some(ClientFault::NoMask) => None,
             _ => Some(random::mask()),
         };

@@ -41,6 +41,17 @@ fn who_ends_by_itself_sends_a_close_first() {
     open().server_bytes(&plain(BYE)[..1]).server_drops().breaks(Invariant::SendsClose);
 }
 
+/// Over TCP nobody sees whether there was room to write to a client that does not read.
+#[test]
+fn over_tcp_who_gives_up_a_client_that_does_not_read_is_not_blamed_without_a_control() {
+    let seen = || Story::open_seen_by_client().at(1000);
+    shows(&seen().actor(What::ReadReset), Symptom::ResetsSilently);
+    let gives_up = seen().deaf().later(500).actor(What::ReadReset);
+    assert_eq!(gives_up.excused(RULE), Some(Excuse::WaitedForRoom));
+    let reads_again = seen().deaf().then(What::ResumedReading).later(500);
+    shows(&reads_again.actor(What::ReadReset), Symptom::ResetsSilently);
+}
+
 #[test]
 fn an_end_that_somebody_asked_for_before_is_none_that_the_server_chose() {
     let asks: [Act; 5] = [

@@ -192,8 +192,12 @@ impl<'a> Campaign<'a> {
         let response = handshake::response(&played.exchange.bytes(ConnectionId::FIRST).to_actor)
             .ok()
             .flatten();
-        let refused = response.is_some_and(|response| response.status != 101);
-        self.outcome.refused += u64::from(refused && begins_with_plain_upgrade(&pending.script));
+        if begins_with_plain_upgrade(&pending.script) {
+            match response {
+                Some(response) => self.outcome.refused += u64::from(response.status != 101),
+                None => self.outcome.unanswered += 1,
+            }
+        }
         for violation in violations {
             let (seen, level) = (violation.identity, violation.level);
             let sighting = Sighting { first: pending.index, scripts: 1, level };

@@ -27,6 +27,7 @@ pub use outcome::{DeathsFound, ProbeOutcome, ProbeProgress, ShutdownSeen};
 
 use super::idle_client::{IdleClient, IdleEnd};
 use super::player::{PlayLimits, Player};
+use super::preflight::check_url;
 use super::process_group::StopSignal;
 use super::remote_subject::{RemoteSubject, UrlRole};
 use super::subject::Subject;
@@ -39,11 +40,14 @@ use schedule::Schedule;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How many findings are shrunk and confirmed; a server that breaks more is better
 /// looked at with fewer. At most as many connections are watched on.
 const FINDINGS: usize = 48;
+
+/// How often a server is asked for one more WebSocket behind the campaign, before it is said to open none.
+const OPENINGS: u32 = 3;
 
 /// The settings of a probe.
 #[derive(Clone, Debug)]
@@ -111,6 +115,9 @@ impl Probe {
         if !stopped && player.is_gone(self.subject.first()).await {
             outcome.trouble = Some(Self::take_gone(&player, &mut outcome, &mut raw_findings));
         }
+        if !stopped && outcome.trouble.is_none() {
+            outcome.trouble = self.opens_no_more(&outcome).await;
+        }
         while raw_findings.len() > FINDINGS {
             raw_findings.pop_last();
             outcome.passed_over += 1;
@@ -168,6 +175,25 @@ impl Probe {
         }
         outcome.findings.sort_by_key(|finding| finding.violation.identity);
         Ok(outcome)
+    }
+
+    /// Whether the server, which opened a WebSocket before the first script, opens none after the last: why
+    /// nothing more can be tested. What it was too busy for it has time for meanwhile.
+    async fn opens_no_more(&self, outcome: &ProbeOutcome) -> Option<String> {
+        let server = self.subject.first().server()?;
+        let mut why = String::new();
+        for _ in 0..OPENINGS {
+            match check_url(server, UrlRole::Plain, None).await {
+                Ok(_) => return None,
+                Err(error) => why = error,
+            }
+            sleep(self.limits.bounds.close).await;
+        }
+        Some(format!(
+            "{why}. Before the first script the server opened a WebSocket, and after {} it opens none, also to a \
+             client that is alone: {} of the openings in them were not answered",
+            outcome.scripts, outcome.unanswered
+        ))
     }
 
     /// The URL, or the command, where the application has this role.

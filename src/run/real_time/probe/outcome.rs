@@ -27,6 +27,8 @@ pub struct ProbeOutcome {
     pub unjudged: u64,
     /// Scripts whose whole request was not answered with 101.
     pub refused: u64,
+    /// Such requests that nothing answered, for whatever reason: the client may have left.
+    pub unanswered: u64,
     /// Findings beyond the limit, neither shrunk nor confirmed.
     pub passed_over: usize,
     /// Whether the server's end of its connections was seen.

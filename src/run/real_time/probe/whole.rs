@@ -181,22 +181,24 @@ impl Probe {
         }
     }
 
-    /// Plays clients beside one that does not read, twice: do they wait because of it?
+    /// Plays clients beside one that does not read, or is opening, twice: do they wait because of it?
     pub(super) async fn look_at_isolation(
         &self,
         player: &Player,
         outcome: &mut ProbeOutcome,
         on_progress: OnProgress<'_>,
     ) {
-        let script = isolation::script();
-        let (exchange, verdict) = player.play_apart(self.plain(), &script).await;
         let held_up = |found: &Violation| {
             found.identity.invariant() == Invariant::IsolatesClients && is_certain(found)
         };
-        let Some(violation) = verdict.violations.into_iter().find(held_up) else { return };
-        let (_, again) = player.play_apart(self.plain(), &script).await;
-        if again.violations.iter().any(held_up) {
-            self.take_in((violation, exchange, script), 1, outcome, on_progress);
+        for script in isolation::scripts() {
+            let (exchange, verdict) = player.play_apart(self.plain(), &script).await;
+            let Some(violation) = verdict.violations.into_iter().find(held_up) else { continue };
+            let (_, again) = player.play_apart(self.plain(), &script).await;
+            if again.violations.iter().any(held_up) {
+                self.take_in((violation, exchange, script), 1, outcome, on_progress);
+                return;
+            }
         }
     }
 

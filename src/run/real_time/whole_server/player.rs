@@ -2,7 +2,7 @@
 //! the clients that behave are alone.
 
 use super::isolation;
-use super::together::{Together, TogetherPlayed};
+use super::together::{Together, TogetherPlayed, may_be_waited_for};
 use super::waves;
 use crate::exchange::Exchange;
 use crate::judge::{Decision, judge};
@@ -68,7 +68,8 @@ impl Player {
             let stopped = process.clone();
             let _ = tokio::task::spawn_blocking(move || stopped.stop_within(Duration::ZERO)).await;
             if !played.was_late || tries >= MAX_TRIES {
-                played.verdict.violations.retain(is_of_the_whole);
+                let is_kept = |it: &Violation| is_of_the_whole(it) || is_of_a_shutdown(it);
+                played.verdict.violations.retain(is_kept);
                 return Ok(played);
             }
         }
@@ -108,7 +109,7 @@ impl Player {
             let connection = violation.connection;
             let mut decision = Decision::on(violation, &exchange, connection, bounds);
             while let Some(control) = decision.control() {
-                match without_deaf(script, usize::from(connection.0)) {
+                match without_others(script, usize::from(connection.0)) {
                     Some(alone) if control == Control::Alone => {
                         decision.tell(&together.play(&alone).await.exchange);
                     }
@@ -127,20 +128,30 @@ fn is_of_the_whole(violation: &Violation) -> bool {
     violation.identity.invariant().is_of_a_whole_server()
 }
 
+/// Whether a violation is one that the code of a shutdown may make, which nothing else runs: what the
+/// server then sends, and how its process ends.
+fn is_of_a_shutdown(violation: &Violation) -> bool {
+    matches!(
+        violation.identity.invariant(),
+        Invariant::LegalClose
+            | Invariant::NoDataAfterClose
+            | Invariant::SendsValidFrames
+            | Invariant::NoPanic
+    )
+}
+
 /// Whether a script tells the server to shut down.
 pub fn says_shutdown(script: &Script) -> bool {
     script.steps.iter().any(|step| matches!(step.act, Act::App(Command::Shutdown, _)))
 }
 
-/// The script without the connections that do not read, and with the one of this place first; `None`
-/// where all read, or it is one that does not.
-fn without_deaf(script: &Script, accused: usize) -> Option<Script> {
-    let is_deaf = |script: &Script| {
-        script.steps.iter().any(|step| matches!(step.act, Act::StopReading | Act::Cut))
-    };
+/// The script without the connections that others may wait for, and with the one of this place first;
+/// `None` where there are none, or it is one of them.
+fn without_others(script: &Script, accused: usize) -> Option<Script> {
     let all = script.each();
-    let first = all.get(accused).filter(|script| !is_deaf(script))?.clone();
-    let others = all.iter().enumerate().filter(|(place, own)| *place != accused && !is_deaf(own));
+    let first = all.get(accused).filter(|script| !may_be_waited_for(script))?.clone();
+    let others =
+        all.iter().enumerate().filter(|(place, own)| *place != accused && !may_be_waited_for(own));
     let kept: Vec<Script> =
         std::iter::once(first).chain(others.map(|(_, script)| script.clone())).collect();
     (kept.len() < all.len()).then(|| Script::together(&kept))
@@ -154,10 +165,15 @@ mod tests {
     fn a_control_has_the_client_that_waits_first_and_none_that_does_not_read() {
         let script: Script =
             "upgrade\n2: upgrade\n2: ping\n3: stop reading\n".parse().expect("one");
-        let alone = |accused| without_deaf(&script, accused).map(|script| script.to_string());
+        let alone = |accused| without_others(&script, accused).map(|script| script.to_string());
         assert_eq!(alone(0).as_deref(), Some("upgrade\n2: upgrade\n2: ping\n"));
         assert_eq!(alone(1).as_deref(), Some("upgrade\nping\n2: upgrade\n"));
         assert_eq!(alone(2), None);
-        assert_eq!(without_deaf(&"upgrade\n2: upgrade\n".parse().expect("one"), 0), None);
+        let script: Script = "first 9 bytes of upgrade\n2: upgrade\n".parse().expect("one");
+        assert_eq!(
+            without_others(&script, 1).map(|it| it.to_string()).as_deref(),
+            Some("upgrade\n")
+        );
+        assert_eq!(without_others(&"upgrade\n2: upgrade\n".parse().expect("one"), 0), None);
     }
 }

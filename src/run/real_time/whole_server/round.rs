@@ -17,8 +17,11 @@ const POLITE: Client =
 const SILENT: Client = Client { before: "upgrade\n", after: "" };
 /// Does not read what it asked for.
 const DEAF: Client = Client { before: "upgrade\nstop reading\ntext 64KiB x 64\n", after: "" };
-/// Has not asked for a WebSocket yet.
-const OPENING: Client = Client { before: "first 9 bytes of upgrade\n", after: "" };
+/// Is in the middle of its opening request, and sends the rest while the server shuts down.
+const OPENING: Client = Client {
+    before: "first 9 bytes of upgrade\n",
+    after: "wait 1s\nrest after 9 bytes of upgrade\n",
+};
 /// In the middle of a frame.
 const HALF: Client = Client { before: "upgrade\nfirst 3 bytes of text \"hangup\"\n", after: "" };
 /// Goes on sending, whatever comes.

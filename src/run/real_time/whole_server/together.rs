@@ -12,14 +12,14 @@ use crate::run::real_time::record::Record;
 use crate::run::real_time::remote_subject::pauses;
 use crate::run::real_time::server_process::ServerProcess;
 use crate::run::real_time::subject::Subject;
-use crate::script::{Act, Command, Millis, Script, Step};
+use crate::script::{Act, Command, Millis, Piece, Script, Step, Unit};
 use crate::verdict::Verdict;
 use crate::wire::handshake;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// How long the signal waits at most for clients that come first to be open.
 const OPENING: Duration = Duration::from_secs(2);
@@ -27,8 +27,13 @@ const OPENING: Duration = Duration::from_secs(2);
 const WISHED: Duration = Duration::from_secs(30);
 /// How long it waits then: what was sent last is to arrive.
 const SETTLED: Duration = Duration::from_millis(100);
-/// How long clients go on watching once the server is gone.
+/// How long clients go on watching at least once the server is gone.
 const AFTER: Duration = Duration::from_millis(200);
+/// The signals that nobody sends who tells a server to shut down: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
+/// SIGSEGV.
+const CRASHES: [i32; 6] = [4, 5, 6, 7, 8, 11];
+/// What a shell adds to the signal that ended what it ran.
+const SHELL: i32 = 128;
 /// How often is looked whether something has come.
 const LOOK: Duration = Duration::from_millis(10);
 /// How far beyond a deadline watching goes.
@@ -62,10 +67,20 @@ struct Shared {
     start: Instant,
     /// A script says `app shutdown`.
     wish: Arc<Notify>,
-    /// The records of those that are connected.
-    records: Arc<Mutex<Vec<(bool, Record)>>>,
+    /// Those that are connected.
+    records: Arc<Mutex<Vec<Connected>>>,
     /// True once the play is over.
     over: watch::Receiver<bool>,
+}
+
+/// A connection that is there from the beginning.
+#[derive(Clone)]
+struct Connected {
+    /// Whether it asks for a WebSocket as it should.
+    asks: bool,
+    /// Whether it reads to the end.
+    reads: bool,
+    record: Record,
 }
 
 impl Together<'_> {
@@ -128,7 +143,10 @@ impl Together<'_> {
                 biased;
                 exit = &mut gone => {
                     server.push(Event::new(now(), What::ServerReturned));
+                    server.extend(crash(exit).map(|crash| Event::new(now(), What::Died(crash))));
+                    // The kernel ends what the process had: who is open for longer is held by another.
                     sleep(AFTER).await;
+                    let _ = timeout_at(told + due, shared.have_ended()).await;
                     return Some(exit);
                 }
                 () = sleep_until(told + due) => {
@@ -159,20 +177,30 @@ impl Shared {
     /// Ready once so many connections are over.
     async fn are_over(&self, count: usize) {
         loop {
-            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if records.iter().filter(|(_, record)| record.is_over()).count() >= count {
+            if self.connected().iter().filter(|one| one.record.is_over()).count() >= count {
                 return;
             }
             sleep(LOOK).await;
         }
     }
 
+    /// Ready once all who read have seen the end.
+    async fn have_ended(&self) {
+        while !self.connected().iter().all(|one| !one.reads || one.record.is_over()) {
+            sleep(LOOK).await;
+        }
+    }
+
+    fn connected(&self) -> Vec<Connected> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ready once so many clients are open.
     async fn are_open(&self, first: usize) {
         loop {
-            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let is_open = |(asks, record): &(bool, Record)| !asks || has_response(record);
-            if records.len() >= first && records.iter().all(is_open) {
+            let connected = self.connected();
+            let is_open = |one: &Connected| !one.asks || has_response(&one.record);
+            if connected.len() >= first && connected.iter().all(is_open) {
                 return;
             }
             sleep(LOOK).await;
@@ -180,12 +208,35 @@ impl Shared {
     }
 }
 
-/// How many connections of a script read to the end.
+/// How many connections of a script nobody has to wait for.
 fn readers(script: &Script) -> usize {
-    let reads = |script: &&Script| {
-        !script.steps.iter().any(|step| matches!(step.act, Act::StopReading | Act::Cut))
+    script.each().iter().filter(|script| !may_be_waited_for(script)).count()
+}
+
+/// Whether a server may wait for a connection, and let others wait meanwhile: it does not read, or has sent
+/// part of its opening request alone.
+pub(super) fn may_be_waited_for(script: &Script) -> bool {
+    let first = script.steps.iter().find_map(|step| match &step.act {
+        Act::Send(send) => Some(send),
+        _ => None,
+    });
+    !reads(script)
+        || first
+            .is_some_and(|send| send.piece != Piece::Whole && matches!(send.unit, Unit::Upgrade(_)))
+}
+
+fn reads(script: &Script) -> bool {
+    !script.steps.iter().any(|step| matches!(step.act, Act::StopReading | Act::Cut))
+}
+
+/// The signal, where the process did not end as it was told to, but crashed.
+fn crash(exit: Death) -> Option<Death> {
+    let signal = match exit {
+        Death::Signal(signal) => signal,
+        Death::Exited(code) => code.checked_sub(SHELL)?,
+        _ => return None,
     };
-    script.each().iter().filter(reads).count()
+    CRASHES.contains(&signal).then_some(Death::Signal(signal))
 }
 
 fn has_response(record: &Record) -> bool {
@@ -227,8 +278,9 @@ async fn one(
     let connected = Time::from(connection.record().start() - start);
     let asks = script.steps.first().is_some_and(|step| step.to_string() == "upgrade");
     if is_first {
+        let (reads, record) = (reads(&script), connection.record().clone());
         let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.push((asks, connection.record().clone()));
+        records.push(Connected { asks, reads, record });
     }
     connection.on_shutdown(wish);
     let seen = config.act_until(&mut connection, &script, until).await;

@@ -28,6 +28,9 @@ pub(in crate::run::real_time) const CONNECTIONS: u32 = (CLIENTS.len() * EACH) as
 /// has all that it needs.
 pub(in crate::run::real_time) const WAVES: usize = 5;
 const WAVES_OF_MEMORY: usize = 20;
+/// How long a server may keep something for a client that may come back: where the memory alone grows, one
+/// more wave comes so much later.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 /// A page of memory: a server that keeps less of each connection is not looked at for longer.
 const PAGE: u64 = 4096;
 /// How often is looked whether the server is at rest.
@@ -53,6 +56,9 @@ pub(in crate::run::real_time) async fn play(
     let mut last = process.holdings()?;
     let mut waves: Vec<Holdings> = Vec::new();
     for wave in 1..=WAVES_OF_MEMORY {
+        if wave == WAVES_OF_MEMORY {
+            sleep(KEPT_FOR).await;
+        }
         one(config, subject).await;
         last = at_rest(config, process, last).await?;
         waves.push(last);
@@ -60,7 +66,9 @@ pub(in crate::run::real_time) async fn play(
         let held = HeldAfter { connections: CONNECTIONS, descriptors, threads, memory: resident };
         let held = What::Held(Box::new(held));
         exchange.events.push(Event::new(Time::from(start.elapsed()), held));
-        if wave >= WAVES && !may_be_memory_alone(&waves) {
+        // A heap that is collected late grows with what it no longer keeps.
+        let tells = || may_be_memory_alone(&waves) && !process.collects_late();
+        if wave >= WAVES && !tells() {
             break;
         }
     }
