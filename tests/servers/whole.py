@@ -157,8 +157,10 @@ async def accepted(reader, writer):
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
         keep()
-        if FAULT != "forgets-openings" or not told.is_set():
-            clients.add(client)
+        clients.add(client)
+        # Who was opening when the signal came is told as well.
+        if told.is_set() and FAULT not in ("forgets-openings", "holds-idle", "accepts", "deaf", "detached"):
+            client.close(1001)
         if FAULT == "hub-apart":
             queue = asyncio.ensure_future(client.write_queue())
         await client.serve()
