@@ -217,7 +217,7 @@ pub fn without_quote(rule: &Rule, level: Level, subject: Role) -> String {
         ),
         (Level::Must, Class::Liveness) => format!(
             "RFC 6455 demands the end in some variants, and these are a must: the {actor} had sent its Close, \
-             which has to be answered, and ends TCP then (5.5.1), or it broke the protocol (5.1 to 5.6). Of the \
+             which is to be answered before TCP is ended (5.5.1), or it broke the protocol (5.1 to 5.6). Of the \
              others it says nothing."
         ),
         (Level::Must, Class::Safety) => {

@@ -33,20 +33,19 @@ pub struct ActorFault {
     pub known: Option<usize>,
 }
 
-impl ActorFault {
-    /// Up to where the stream has to have come for that.
-    const fn known_at(&self) -> usize {
-        let rest = match self.fault {
-            Fault::ReservedBits(_)
-            | Fault::ReservedOpcode(_)
-            | Fault::FragmentedControl(_)
-            | Fault::LoneContinuation
-            | Fault::InterruptedMessage => 1,
-            Fault::LengthTopBit => 7,
-            _ => 0,
-        };
-        self.offset + rest
-    }
+/// Up to where a stream has to have come before whoever looks at headers knows a fault that the byte at
+/// `offset` proves: both bytes of a header, all of a length.
+pub const fn known_at(fault: Fault, offset: usize) -> usize {
+    let rest = match fault {
+        Fault::ReservedBits(_)
+        | Fault::ReservedOpcode(_)
+        | Fault::FragmentedControl(_)
+        | Fault::LoneContinuation
+        | Fault::InterruptedMessage => 1,
+        Fault::LengthTopBit => 7,
+        _ => 0,
+    };
+    offset + rest
 }
 
 /// The first event of each kind, as an index into the exchange.
@@ -279,7 +278,7 @@ impl<'a> View<'a> {
             self.actor_fault = client.fault().map(at);
         }
         if let Some(fault) = self.actor_fault.as_mut().filter(|fault| fault.known.is_none())
-            && client.taken() >= fault.known_at()
+            && client.taken() >= known_at(fault.fault, fault.offset)
         {
             fault.known = Some(index);
         }

@@ -13,7 +13,7 @@ use crate::script::{
     self, Act, Command, Encoding, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
 };
 use crate::verdict::{Cause, Invariant, Symptom, name_ends};
-use crate::view::{Frame, Stream};
+use crate::view::{Frame, Stream, known_at};
 use crate::wire::{Opcode, Opening, Role};
 use std::fmt::Write as _;
 
@@ -270,7 +270,7 @@ struct Milestones {
     opens: bool,
     /// The end of the first legal Close.
     close: Option<usize>,
-    /// The byte that proves the first fault.
+    /// Where the first fault is known.
     fault: Option<usize>,
     /// The code of the first legal Close.
     code: Option<u16>,
@@ -303,7 +303,7 @@ impl Milestones {
         Self {
             opens: true,
             close: close.map(|close| close.end_offset - opening),
-            fault: stream.fault().map(|(_, offset)| offset - opening),
+            fault: stream.fault().map(|(fault, offset)| known_at(fault, offset) - opening),
             code: close.and_then(Frame::code).map(|code| code.0),
             pings: before.iter().filter(|frame| frame.is_whole(Opcode::PING)).count(),
         }

@@ -116,7 +116,12 @@ impl Probe {
             outcome.trouble = Some(Self::take_gone(&player, &mut outcome, &mut raw_findings));
         }
         if !stopped && outcome.trouble.is_none() {
-            outcome.trouble = self.opens_no_more(&outcome).await;
+            let asking = self.opens_no_more(&outcome);
+            (outcome.stopped, outcome.trouble) = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => (true, None),
+                trouble = asking => (false, trouble),
+            };
         }
         while raw_findings.len() > FINDINGS {
             raw_findings.pop_last();
