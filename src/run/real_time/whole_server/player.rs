@@ -84,8 +84,8 @@ impl Player {
         waves::play(&self.config, subject, self.process()?).await
     }
 
-    /// Several clients at once, of which some may not read; and, where one of the others waits, the
-    /// same without those that do not.
+    /// Several clients at once, of which some may not read, or not finish their opening; and, where one of
+    /// the others waits, the same without those.
     pub(in crate::run::real_time) async fn play_apart(
         &self,
         subject: &Subject,
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_control_has_the_client_that_waits_first_and_none_that_does_not_read() {
+    fn a_control_has_the_client_that_waits_first_and_none_that_it_may_wait_for() {
         let script: Script =
             "upgrade\n2: upgrade\n2: ping\n3: stop reading\n".parse().expect("one");
         let alone = |accused| without_others(&script, accused).map(|script| script.to_string());
