@@ -8,7 +8,7 @@ use hangup::script::{Command, Script};
 use hangup::target::reference_client::ReferenceClient;
 use hangup::target::reference_client::faults::ClientFault;
 use hangup::target::tungstenite::deviations;
-use hangup::verdict::{Ending, Invariant, Level, Pattern, Problem};
+use hangup::verdict::{Ending, Invariant, Level, Pattern, Problem, Symptom};
 use hangup::wire::Role;
 use hangup::{AppSteps, Application, Connection, Target, secs};
 use std::collections::BTreeSet;
@@ -136,18 +136,30 @@ async fn closes_with(mut io: Connection, code: u16) {
 
 #[test]
 fn a_client_that_fails_the_connection_need_not_wait_for_the_server() {
-    let ends_first = |code: u16| {
+    let ends_first = |code: u16, script: &str| {
         let suite = hangup::client_suite(move |io, _| closes_with(io, code)).named("closes-with");
         let target: Arc<dyn Target> = Arc::new(suite.into_target());
-        let script: Script = "accept\n16-bit close\n".parse().expect("a script");
+        let script: Script = script.parse().expect("a script");
         let (_, verdict) = play_and_judge(&target, &target.bounds(), &script, 0);
-        verdict
-            .violations
-            .iter()
-            .any(|found| found.identity.invariant() == Invariant::LetsServerCloseTcp)
+        let found = verdict.violations.iter().map(|found| found.identity);
+        let found = found.filter(|it| it.invariant() == Invariant::LetsServerCloseTcp);
+        found.map(|it| it.symptom().expect("it has one")).collect::<Vec<_>>()
     };
-    assert!(ends_first(1000));
-    assert!(!ends_first(1002), "7.1.7");
+    let answers = "accept\n16-bit close\n";
+    assert_eq!(ends_first(1000, answers), [Symptom::EndsTcpFirst]);
+    assert_eq!(ends_first(1002, answers), [], "7.1.7");
+    // The server has sent no Close, and cannot any more.
+    assert_eq!(ends_first(1000, "accept\nping\n"), [Symptom::EndsWithClose]);
+    assert_eq!(ends_first(1000, "accept\nping\nwait 1s\nclose\n"), [Symptom::EndsWithClose]);
+    assert_eq!(
+        ends_first(1000, "accept\nping\n+ close\n"),
+        [Symptom::EndsTcpFirst],
+        "it was there"
+    );
+    assert_eq!(ends_first(1000, "accept\nping\n+ fin\n"), [], "the server ended TCP");
+    for failed in [1002, 1011] {
+        assert_eq!(ends_first(failed, "accept\nping\n"), [], "7.1.7");
+    }
 }
 
 #[test]

@@ -271,11 +271,12 @@ fn document(faults: &[Fault], all: &[Broken]) -> String {
             scripts.min_by_key(|(fault, script)| (fault.shows.len(), script.lines().count()))
         {
             let name = fault.name();
-            write!(
-                out,
-                "\nThe shortest script that shows it, on `{name}`:\n\n```text\n{script}```\n"
-            )
-            .expect("a string");
+            write!(out, "\nThe shortest script that shows it, on `{name}`").expect("a string");
+            if script.is_empty() {
+                out.push_str(", is empty: the other end connects, and does nothing.\n");
+            } else {
+                write!(out, ":\n\n```text\n{script}```\n").expect("a string");
+            }
         } else if let Some((fault, .., script)) =
             whole_servers::SHOWN.iter().find(|(_, rule, ..)| rule == invariant)
         {
@@ -323,9 +324,13 @@ fn not_planted(symptom: Symptom) -> Option<&'static str> {
         Symptom::StandsStill => "`nasty/polls-for-ever`",
         Symptom::ProcessEnds => "`nasty/aborts`",
         Symptom::AllMemory => "`nasty/eats-memory`",
-        _ if is_of_a_whole_server(symptom) => "of a whole server",
+        _ if is_of_a_whole_server(symptom) => {
+            "hangup has planted none that shows it in one play of a whole server"
+        }
         // Those of which another one is the plainer form are shown by the faults that show it.
-        _ if !symptom.case_of().is_empty() => "a case of a plainer symptom",
+        _ if !symptom.case_of().is_empty() => {
+            "faults show the plainer symptom, and libraries this case of it"
+        }
         _ => return None,
     })
 }

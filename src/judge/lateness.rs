@@ -30,6 +30,12 @@ pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
     Some(missed)
 }
 
+/// Whether the server's wish to write waited for room when the end was due: it may do so for a Close.
+pub(super) fn waited_for_room(view: &View<'_>, owed: Owed) -> bool {
+    let behind = view.indexed_events().find(|(_, event)| event.at > owed.deadline);
+    view.is_blocked_at(behind.map_or(view.exchange.events.len(), |(index, _)| index))
+}
+
 /// Whether a server that missed an end went on reading, as far as anybody saw.
 pub(super) const fn may_read_on(missed: &Suspicion) -> bool {
     matches!(missed.symptom, Symptom::WaitsToRead | Symptom::OwnTimer | Symptom::StillOpen)

@@ -322,7 +322,8 @@ impl Symptom {
                 "The server was told to shut down. No connection is open any more, and it still waits."
             }
             S::ShutsDownLate => {
-                "The server shuts down by a timer of its own. The timer works, and is longer than the bound."
+                "The server shuts down by a timer of its own. The timer works, and is too long, starts too late, or is one of \
+                 several that run one after the other."
             }
             S::DroppedAtShutdown => {
                 "The server shuts down and ends a connection without a Close: the client sees code 1006."

@@ -29,8 +29,8 @@ fn judged(server: ReferenceServer, text: &str) -> (Exchange, Verdict) {
 /// A script for each problem that a fault declares: what is found, by whom, with what.
 pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
     use Invariant::{
-        ClosesAllAtShutdown, EndsInTime, FreesResources, IsolatesClients, RefusesIllegal,
-        ReleasesInTime, ReportsEndCorrectly, ShutsDownInTime, StopsAccepting, WaitsForAnswer,
+        ClosesAllAtShutdown, EndsInTime, FreesResources, IsolatesClients, ReleasesInTime,
+        ReportsEndCorrectly, ShutsDownInTime, StopsAccepting, WaitsForAnswer,
     };
     use ServerFault as F;
     use Symptom as S;
@@ -149,13 +149,6 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
         (F::DeadlineForEach, ReleasesInTime, S::KeepsSocket, "upgrade; app close; close"),
         (F::DeadlineForEach, ReportsEndCorrectly, S::NeverTold, "upgrade; app shutdown"),
         (
-            F::DeadlineForEach,
-            RefusesIllegal,
-            S::ServesBadText,
-            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; text hex ff; wait 3ms; \
-             app shutdown",
-        ),
-        (
             F::JoinsWithoutDeadline,
             EndsInTime,
             S::WaitsForRoom,
@@ -258,18 +251,6 @@ pub const SHOWN: &[(ServerFault, Invariant, Symptom, &str)] = {
             ReportsEndCorrectly,
             S::NeverTold,
             "wait 10s; app shutdown; 2: connect after 10s; 2: upgrade",
-        ),
-        (
-            F::DeadlineForEach,
-            RefusesIllegal,
-            S::ServesUnmasked,
-            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; unmasked ping; wait 3ms; app shutdown",
-        ),
-        (
-            F::DeadlineForEach,
-            RefusesIllegal,
-            S::ServesFragmentedControl,
-            "send buffer 1B; upgrade; stop reading; app send text 4093B; app close; unfinished ping; wait 3ms; app shutdown",
         ),
         (
             F::LockAcrossSend,

@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule {
               client that sends a few megabytes in small pieces keeps a processor busy for seconds.\n\
               Continue where the last piece ended, and append in place.\n\n\
               hangup plays the same script with twice the bytes, and with four times as many. The rule\n\
-              is broken if each doubling takes at least three times the processor time; a server that\n\
-              is only slow takes twice the time. Measured once a campaign, and not over TCP.",
+              is broken if four times the bytes take at least nine times the processor time, and both\n\
+              doublings have a part in it; a server that is only slow takes four times the time. Measured once a campaign, and not over TCP.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[
@@ -31,18 +31,21 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Twice the bytes take twice the time where work is in proportion, and four times where it grows
-/// with the square.
-const OUT_OF_PROPORTION: f64 = 3.0;
+/// Four times the bytes take four times the time where work is in proportion, and sixteen times where it
+/// grows with the square: less where what each piece costs anyway is a part of it.
+const OUT_OF_PROPORTION: f64 = 9.0;
+
+/// Each doubling takes so many times the time at least: one alone may be a cache that was left.
+const EACH: f64 = 2.5;
 
 /// Less than this is too little to be measured.
 const MEASURABLE: Duration = Duration::from_millis(8);
 
-/// Whether the work grew out of proportion: with each of the last two doublings.
+/// Whether the work grew out of proportion with the last two doublings.
 pub fn is_out_of_proportion(work: &Work) -> bool {
     let enough = work.points.last().is_some_and(|last| last.took >= MEASURABLE);
-    let grew = work.growth().rev().take(2).filter(|growth| *growth >= OUT_OF_PROPORTION);
-    enough && grew.count() == 2
+    let grew: Vec<f64> = work.growth().rev().take(2).filter(|growth| *growth >= EACH).collect();
+    enough && grew.len() == 2 && grew.iter().product::<f64>() >= OUT_OF_PROPORTION
 }
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
@@ -68,7 +71,6 @@ fn fact(work: &Work) -> String {
     };
     let size = work.piece;
     format!(
-        "takes over three times the processor time for twice the bytes, and again for twice as many: \
-         {what} in {pieces} of {size} B"
+        "takes over nine times the processor time for four times the bytes: {what} in {pieces} of {size} B"
     )
 }

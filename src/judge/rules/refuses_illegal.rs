@@ -63,6 +63,12 @@ fn check(case: &Case<'_>, out: &mut Suspicions) {
 fn served(case: &Case<'_>) -> Option<Suspicion> {
     let fault = case.view.actor_fault?;
     let missed = lateness::missed_end(case).filter(|missed| is_served(case, missed))?;
+    // Its Close, too, may wait for room. What comes late then says nothing of the time to close, either: it may be
+    // late for a reason that has nothing to do with the violation.
+    let waited = |owed| lateness::waited_for_room(case.view, owed);
+    if missed.timing.is_some_and(|(owed, ..)| waited(owed)) {
+        return None;
+    }
     let level = lateness::of_a_violation(fault.fault);
     let fact =
         format!("accepted the client's protocol violation ({}) as if it were legal", fault.fault);
@@ -71,8 +77,8 @@ fn served(case: &Case<'_>) -> Option<Suspicion> {
 }
 
 /// Whether the end that did not come was owed for a violation that the server serves: it has
-/// read it, sent no Close that says so, and goes on reading. One that waits for room, or does
-/// not read any more, may have refused it.
+/// read it, sent no Close that says so, and goes on reading. One that does not read any more may have
+/// refused it.
 pub(super) fn is_served(case: &Case<'_>, missed: &Suspicion) -> bool {
     let view = case.view;
     let (Some((owed, ..)), Some(fault)) = (missed.timing, view.actor_fault) else { return false };

@@ -19,7 +19,8 @@ pub(super) const RULE: Rule = Rule {
               the socket: it shut down its writing side and waits for the client's FIN without a\n\
               deadline, or a task, a session or a split half keeps the transport alive.\n\n\
               Such sockets sit in FIN_WAIT2 or CLOSE_WAIT and use up file descriptors. Bound the\n\
-              wait for the client's FIN, and drop every half of the stream.",
+              wait for the client's FIN, and drop every half of the stream. Where FIN was sent in time,\n\
+              it is a should: for the client the connection has ended.",
     asked_of: AskedOf::Both("both ends hold a socket"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[

@@ -192,8 +192,8 @@ faults! {
     /// The time-out is around each read, and every byte that comes restarts it.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
     shows [
-        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer, IdleInTime: OwnTimer,
-        RefusesIllegal: ServesFragmentedControl
+        EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
+        IdleInTime: OwnTimer
     ] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
             if matches!(session.phase, Phase::Closing { .. }) {
@@ -761,8 +761,7 @@ faults! {
     /// A send is cancelled halfway by its time-out, and the next frame lands inside it.
     CancelsSendHalfway = "cancels-send-halfway" in CancelledSends, class 'K',
     shows [
-        AnswersClose: EmptyClose, RefusesIllegal: ServesReservedBits,
-        RefusesIllegal: RefusesSilently, SendsValidFrames: NoFrame
+        AnswersClose: EmptyClose, RefusesIllegal: RefusesSilently, SendsValidFrames: NoFrame
     ] at send {}
     /// While a send waits for room nothing is read, the client's Close neither.
     SendsBeforeItReads = "sends-before-it-reads" in CancelledSends, class 'K',

@@ -64,7 +64,13 @@ planted! {
         /// TCP ends as soon as both Closes are there.
         EndsTcpFirst = "ends-tcp-first", shows [LetsServerCloseTcp: EndsTcpFirst];
         /// The own side is shut down right behind the own Close.
-        HalfClosesBehindItsClose = "half-closes", shows [LetsServerCloseTcp: EndsTcpFirst];
+        HalfClosesBehindItsClose = "half-closes", shows [
+            LetsServerCloseTcp: EndsTcpFirst, LetsServerCloseTcp: EndsWithClose
+        ];
+        /// TCP ends right behind the own Close, whether the server has sent one or not.
+        DropsBehindItsClose = "drops-behind-close", shows [
+            LetsServerCloseTcp: EndsTcpFirst, LetsServerCloseTcp: EndsWithClose
+        ];
         /// A pong that comes while closing panics.
         PongPanics = "pong-panics", shows [NoPanic: Panics];
     }

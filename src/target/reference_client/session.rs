@@ -102,7 +102,8 @@ impl Session {
         match self.phase {
             Phase::Over => true,
             Phase::Closing { done } => {
-                let waits = !(done && self.is(ClientFault::EndsTcpFirst));
+                let ends_first = done && self.is(ClientFault::EndsTcpFirst);
+                let waits = !ends_first && !self.is(ClientFault::DropsBehindItsClose);
                 self.queue.is_empty() && (self.fin_received || !waits)
             }
             Phase::Opening | Phase::Open => false,

@@ -291,3 +291,13 @@ fn after_a_whole_message_a_close_may_be_the_applications_own() {
     closed(TEXT).server_closes(4001).server_drops().is_clean();
     closed(PING).server_closes(4001).server_drops().breaks(Invariant::RefusesIllegal);
 }
+
+#[test]
+fn who_had_no_room_for_a_close_when_the_end_was_due_has_served_nothing() {
+    let late = |story: Story| story.later(60_000).server_drops().broken();
+    assert_eq!(late(has_read(UNMASKED)), [Invariant::RefusesIllegal]);
+    // Nor is it late for certain: it may have taken the frame, and ended for another reason.
+    assert_eq!(late(has_read(UNMASKED).then(What::WriteBlocked)), []);
+    let had_room = has_read(UNMASKED).then(What::WriteBlocked).then(What::Writable);
+    assert_eq!(late(had_room), [Invariant::RefusesIllegal]);
+}

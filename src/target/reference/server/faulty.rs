@@ -51,7 +51,7 @@ faults! {
     shows [ShutsDownInTime: ShutsDownLate];
     /// Each session that does not end has a deadline of its own, one behind the other.
     DeadlineForEach = "deadline-for-each" in deadline_for_each,
-    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold, RefusesIllegal: ServesBadText, RefusesIllegal: ServesUnmasked, RefusesIllegal: ServesFragmentedControl];
+    shows [ShutsDownInTime: ShutsDownLate, EndsInTime: OwnTimer, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: OwnTimer, ReleasesInTime: KeepsSocket, ReportsEndCorrectly: NeverTold];
     /// It waits for its sessions with no deadline, and they wait for their clients with none.
     JoinsWithoutDeadline = "joins-without-deadline" in joins_without_deadline,
     shows [ShutsDownInTime: WaitsForClients, EndsInTime: WaitsToRead, EndsInTime: WaitsForRoom, ReleasesInTime: KeepsSocket];
