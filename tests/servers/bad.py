@@ -2,7 +2,7 @@
 
     python3 bad.py FAULT [SECONDS [BYTES]]
 
-FAULT is control, reads-late, waits, keeps-tcp, silent, crowded, drip, cuts, hangs-up, resets, floods,
+FAULT is control, reads-late, waits, keeps-tcp, silent, seldom, crowded, drip, cuts, hangs-up, resets, floods,
 opens-ten, gives-up, aborts, dies-of-reset or leaks.
 
 `control` gives every closing SECONDS (5) from what begins it, and then drops the
@@ -10,7 +10,7 @@ connection. `waits` sends its Close and waits for ever, `keeps-tcp` answers a Cl
 and never ends TCP, `silent` never answers one, `drip` gives SECONDS anew with
 everything that comes, `cuts` ends TCP where it should answer, `resets` does so by RST,
 and `hangs-up` ends TCP with its own Close. `crowded` is silent while more than forty
-connections are open. `reads-late` is right as well: its application
+connections are open, and `seldom` on every tenth WebSocket. `reads-late` is right as well: its application
 closes soon after the opening, and reads nothing before that. So is `floods`: it sends messages
 of BYTES (64 KiB) as fast as they are taken, until its Close. So is `gives-up`: it resets who leaves what it
 sends unread, after SECONDS. `opens-ten` opens for ten clients, and answers no other. Three take their process down:
@@ -130,6 +130,7 @@ class Connection(asyncio.Protocol):
         headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in headers)}
         key = headers.get("sec-websocket-key")
         Connection.opened += 1
+        self.number = Connection.opened
         if FAULT == "opens-ten" and Connection.opened > 10:
             yield 1 << 30
         if not line.startswith("GET ") or not key:
@@ -236,7 +237,8 @@ class Connection(asyncio.Protocol):
             raise Failed(1007) from None
 
     def closed(self, payload):
-        if FAULT == "silent" or (FAULT == "crowded" and Connection.open > 40):
+        crowded = FAULT == "crowded" and Connection.open > 40
+        if FAULT == "silent" or crowded or (FAULT == "seldom" and self.number % 10 == 0):
             return
         if FAULT in ("cuts", "resets") and not self.sent_close:
             if FAULT == "resets":

@@ -145,3 +145,14 @@ fn what_shows_only_beside_many_others_is_not_judged_and_no_finding() {
     let dismissed = target["dismissed"].as_array().expect("a list");
     assert!(dismissed.iter().any(|found| found["invariant"] == "ends-in-time"), "{run:?}");
 }
+
+#[test]
+#[ignore = "real time: .ci/run plays it"]
+fn what_one_connection_in_ten_shows_is_found() {
+    let server = bad("seldom", "0.4");
+    let run = probe(&server, "--scripts 60");
+    assert!(run.keys().iter().any(|key| key.starts_with("ends-in-time")), "{run:?}");
+    let problems = run.json()["targets"][0]["problems"].clone();
+    let rates = problems.as_array().expect("a list").iter().map(|problem| problem["rate"].clone());
+    assert!(rates.clone().any(|rate| rate.as_f64().is_some_and(|rate| rate < 1.0)), "{rates:?}");
+}

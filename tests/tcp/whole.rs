@@ -79,6 +79,8 @@ fn a_server_that_waits_for_idle_clients_is_found_with_one_and_the_file_replays()
     assert_eq!(shutdowns.len(), 6);
     assert_eq!(shutdowns[0]["codes"], serde_json::json!([1001]), "polite clients are no matter");
     assert!(shutdowns[0]["seconds"].is_number(), "{shutdowns:?}");
+    let for_ever = shutdowns.iter().filter(|round| round["seconds"].is_null()).count();
+    assert_eq!(json["targets"][0]["problems"][0]["shown"], for_ever, "each round that never ended");
     assert_eq!(shutdowns[1]["seconds"], serde_json::Value::Null, "nor is it by itself");
     let file = finding["repro"].as_str().expect("a file");
     let again = format!("replay {file} --stop TERM");

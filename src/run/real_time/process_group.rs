@@ -39,12 +39,17 @@ pub(super) fn append_to(output: &Path) -> Result<File, String> {
     file.map_err(|error| format!("{}: {error}", output.display()))
 }
 
-/// The last line in that file, behind a comma, for an error in one line.
+/// The last line in that file that tells of an error, else the last one, behind a comma, for an error in one
+/// line.
 pub(super) fn last_words(output: &Path) -> String {
     let tail = tail_of(output).unwrap_or_default();
     let tail = String::from_utf8_lossy(&tail).into_owned();
-    let last = tail.lines().map(str::trim).rfind(|line| !line.is_empty());
-    last.map_or_else(String::new, |line| {
+    let mut lines = tail.lines().map(str::trim).filter(|line| !line.is_empty()).rev();
+    let last = lines.clone().next();
+    // Behind its error Node prints its version.
+    let told =
+        lines.find(|line| ["Error", "error:", "panicked"].iter().any(|word| line.contains(word)));
+    told.or(last).map_or_else(String::new, |line| {
         let line = clipped(line, MOST_OF_A_PATH);
         format!(", last: {line}")
     })

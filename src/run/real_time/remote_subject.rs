@@ -196,6 +196,11 @@ impl RemoteSubject {
         Self { process: Some(process), ..self }
     }
 
+    /// Whether hangup starts the server.
+    pub fn is_started(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// The server's process, where hangup starts it.
     pub(super) fn process(&self) -> Option<&ServerProcess> {
         self.process.as_ref()

@@ -2,6 +2,8 @@
 //! the others, since such scripts keep some servers from everything else. What there was no time for
 //! is left as it is: its problem is told only where another play of it showed it again.
 //!
+//! What did not show again at all is played so often that what is rare does, as far as there is time.
+//!
 //! What showed only while the server was busy is played once more, in halves, until the server is
 //! not busy or a finding is alone.
 
@@ -79,14 +81,46 @@ async fn confirm(
         settle(replays, playing, found, clock, on_each).await?;
     }
     let mut playing = Playing::new();
-    for place in places {
+    for place in places.iter().copied().filter(|place| never_showed_again(&found[*place])) {
         let Candidate { finding, sources, .. } = &found[place];
-        if matches!(finding.dismissed, Some(Reason::NotRepeated { .. })) {
-            let (replays, finding, sources) = (replays.clone(), finding.clone(), sources.clone());
-            playing.spawn(async move { (place, replays.play_another(&finding, &sources).await) });
+        let (replays, finding, sources) = (replays.clone(), finding.clone(), sources.clone());
+        playing.spawn(async move { (place, replays.play_another(&finding, &sources).await) });
+    }
+    settle(replays, playing, found, clock, &mut || {}).await?;
+    for place in rare(found, &places) {
+        if clock.has_time_to_confirm(&found[place].finding.script) {
+            replays.at_leisure().await;
+            let (replays, finding) = (replays.clone(), found[place].finding.clone());
+            let mut playing = Playing::new();
+            playing.spawn(async move { (place, replays.play_often(finding).await.map(Some)) });
+            take_in(playing, found, clock, &mut || {}).await?;
         }
     }
-    settle(replays, playing, found, clock, &mut || {}).await
+    Ok(())
+}
+
+/// Of each problem that no play again showed, what most scripts had shown: it may be rare.
+fn rare(found: &[Candidate], places: &[usize]) -> Vec<usize> {
+    let problem = |one: &Candidate| one.finding.violation.identity.problem();
+    let shown = found.iter().filter(|one| one.has_shown_again() && !one.finding.is_dismissed());
+    let shown: BTreeSet<_> = shown.map(problem).collect();
+    let mut rare: BTreeMap<_, usize> = BTreeMap::new();
+    for place in places.iter().copied().filter(|place| never_showed_again(&found[*place])) {
+        let one = &found[place];
+        if shown.contains(&problem(one)) || !is_light(&one.finding.script) {
+            continue;
+        }
+        let most = rare.entry(problem(one)).or_insert(place);
+        if found[*most].scripts.len() < one.scripts.len() {
+            *most = place;
+        }
+    }
+    rare.into_values().collect()
+}
+
+/// Whether none of the plays again showed what a finding says.
+fn never_showed_again(one: &Candidate) -> bool {
+    matches!(one.finding.dismissed, Some(Reason::NotRepeated { .. }))
 }
 
 /// Takes in what is played again, as far as there is time, and what showed only while the server

@@ -21,6 +21,11 @@ use tokio::time::Instant;
 const REPLAYS: u32 = 2;
 /// How often one that did not show every time.
 const MORE_REPLAYS: u32 = 5;
+/// How often one that none of those showed: of what shows in one play of ten, five see nothing in
+/// three cases of five, and all together in one of eight.
+const MANY_REPLAYS: u32 = 30;
+/// So many of those have to show it: what was seen once among so many may be the machine's.
+const SHOWN_OFTEN: u32 = 2;
 /// The same of one that sends much: those are played one after another.
 const FEW_REPLAYS: u32 = 3;
 /// A script of which as many may be played at once is light.
@@ -78,6 +83,20 @@ impl Replays {
         let was_busy = !shown.is_empty() && shown.iter().all(|replay| replay.was_busy);
         let again = Again { finding, was_busy };
         Ok(again.shown(shown.len() as u32, REPLAYS, was_busy))
+    }
+
+    /// Plays the script of a finding that never showed again so often that what is rare shows.
+    pub async fn play_often(&self, mut finding: ProbeFinding) -> Result<Again, String> {
+        let plays = self.times(&finding, MANY_REPLAYS, Watching::WithMargin).await?;
+        let shown = plays.iter().filter(|replay| replay.shows && !replay.was_busy).count() as u32;
+        if shown < SHOWN_OFTEN {
+            if shown == 0 {
+                finding.dismissed = not_repeated(shown, plays.len() as u32);
+            }
+            return Ok(Again { finding, was_busy: false });
+        }
+        finding.dismissed = None;
+        Ok(Again { finding, was_busy: false }.shown(shown, plays.len() as u32, false))
     }
 
     /// Where the script did not show it again: the shortest of the others that once showed it and

@@ -83,8 +83,10 @@ impl Probe {
         let all = found.len();
         for (done, seen) in found.into_iter().enumerate() {
             on_progress(ProbeProgress::Shrinking(done, all));
+            let as_seen = seen.violation.identity;
             let finding = self.simplest(player, signal, seen).await?;
             let identity = finding.violation.identity;
+            outcome.sightings.rename(as_seen, identity);
             if outcome.findings.iter().all(|other| other.violation.identity != identity) {
                 on_progress(ProbeProgress::News(&finding));
                 outcome.findings.push(finding);
@@ -103,8 +105,12 @@ impl Probe {
         found: &[Seen],
     ) -> bool {
         let (identity, level) = (violation.identity, violation.level);
-        outcome.sightings.add(identity, Sighting { first: index, scripts: 1, level });
         let is_shutdown = identity.invariant() == Invariant::ShutsDownInTime;
+        let looked_into = found.iter().map(|one| one.violation.identity).find(|one| {
+            is_shutdown && one.invariant() == identity.invariant() && !self.accepts(identity)
+        });
+        let counted = looked_into.unwrap_or(identity);
+        outcome.sightings.add(counted, Sighting { first: index, scripts: 1, level });
         let same = |one: &Seen| {
             let other = one.violation.identity;
             other.problem() == identity.problem()
