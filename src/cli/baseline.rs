@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 
 const HEADER: &str = "\
 # Findings of hangup's that are accepted: `hangup test --baseline FILE` and `hangup probe
-# --baseline FILE` report and fail on others only. To accept one no longer, take its entry
+# --baseline FILE` report and fail on other problems only. To accept one no longer, take its entry
 # out; to record all anew, remove the file. An entry without a line `condition` accepts the
 # finding whatever the client did, one without `cause` whatever the server owed it for, one
 # without `symptom` whatever was seen, and one without `target` that of any target.

@@ -32,6 +32,7 @@ pub(super) fn html(
 /// Draws what happened where `--svg` asks for it.
 pub(super) fn svg(file: Option<&Path>, drawn: &Drawn<'_>, stop: &Stop) -> Result<(), Trouble> {
     let Some(file) = file else { return Ok(()) };
+    output_file::check("--svg", file)?;
     let Drawn { scene, title, about, broken } = *drawn;
     if scene.items.is_empty() {
         return Err(format!(

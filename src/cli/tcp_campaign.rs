@@ -351,17 +351,22 @@ fn cannot_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> Opt
     }
     let why = match probe.stop {
         Some(_) if !rule.is_of_a_whole_server() => "a probe with --stop tests the shutdown alone",
+        _ if rule == Invariant::BoundedMemory => "memory is counted in process alone",
+        _ if rule == Invariant::NoPanic => {
+            "hangup sees only the death of a server that it starts: --run"
+        }
         _ => "over TCP this cannot be seen of this subject",
     };
-    has_no_bound(rule, &probe.limits.bounds).or(Some(why))
+    let no_bound = has_no_bound(rule, &probe.limits.bounds);
+    no_bound.filter(|_| rule != Invariant::BoundedMemory).or(Some(why))
 }
 
 /// Whether a rule can be judged over TCP, of this server and under its bounds.
 fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
     use Invariant::{
         BoundedMemory, CloseReturns, ConnectsInTime, DeliversEveryMessage, FreesResources,
-        LinearWork, NoLeak, NoPanic, NoSpin, ReleasesInTime, ReportsEndCorrectly,
-        SendsEveryMessage,
+        LegalClose, LinearWork, NoDataAfterClose, NoLeak, NoPanic, NoSpin, ReleasesInTime,
+        ReportsEndCorrectly, SendsEveryMessage, SendsValidFrames,
     };
     let role = probe.subject.role();
     if role == Role::Client && !rule.rule().asked_of.includes(role) {
@@ -369,11 +374,13 @@ fn can_be_told(rule: Invariant, probe: &Probe, outcome: &ProbeOutcome) -> bool {
     }
     if probe.stop.is_some() {
         let is_seen = rule != FreesResources || !outcome.held.is_empty();
-        return rule.is_of_a_whole_server() && is_seen;
+        let what_is_sent =
+            matches!(rule, LegalClose | NoDataAfterClose | SendsValidFrames | NoPanic);
+        return what_is_sent || rule.is_of_a_whole_server() && is_seen;
     }
     match rule {
-        // Whether a signal ends a client's program is seen, and whether one does that is to.
-        NoPanic if role == Role::Client => true,
+        // Whether a signal ends a program that hangup started is seen, and none is to.
+        NoPanic if role == Role::Client || probe.subject.is_started() => true,
         CloseReturns => probe.subject.closes_by_itself(),
         ConnectsInTime => probe.limits.bounds.handshake.is_some(),
         NoPanic | NoSpin | NoLeak | BoundedMemory | LinearWork => false,

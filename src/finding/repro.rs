@@ -5,8 +5,10 @@
 
 use crate::bounds::Bounds;
 use crate::excerpt;
-use crate::script::{Act, Command, Script, Step};
-use crate::verdict::{Ending, Identity, Level, Problem, Variant, Verdict, Violation, slug};
+use crate::script::{Act, Command, Content, Pace, Script, Step};
+use crate::verdict::{
+    Ending, Identity, Invariant, Level, Problem, Variant, Verdict, Violation, slug,
+};
 use crate::wire::{Opening, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
@@ -42,45 +44,67 @@ fn header(repro: &Repro) -> String {
     if !is_over_tcp {
         text.push_str("#     hangup replay FILE\n");
     }
+    let plays_over_tcp = repro.plays_over_tcp();
+    text.push_str(match repro.role {
+        _ if !plays_over_tcp => "",
+        Role::Server if repro.says_shutdown() => {
+            "#     hangup replay FILE --run 'COMMAND {port}' --stop TERM   (a server that hangup starts)\n"
+        }
+        Role::Server => "#     hangup replay FILE --url URL        (a running server)\n",
+        Role::Client => {
+            "#     hangup replay FILE --run 'node client.js {url}'   (a client of any language)\n"
+        }
+    });
     text.push_str(match repro.role {
         Role::Server => {
             "\
-#     hangup replay FILE --url URL        (a running server)
 #     hangup export FILE --as python      (a program for those without hangup, where a client
 #                                          alone can tell)
 "
         }
         Role::Client => {
             "\
-#     hangup replay FILE --run 'node client.js {url}'   (a client of any language)
 #     hangup export FILE --as python      (a server to play it for those without hangup, where
 #                                          a server alone can tell)
 "
         }
     });
     if !is_over_tcp {
-        let option = if repro.role == Role::Server { "--url" } else { "--run" };
+        let option = match repro.role {
+            Role::Server if repro.says_shutdown() => "--run",
+            Role::Server => "--url",
+            Role::Client => "--run",
+        };
+        let (without, with) = if plays_over_tcp {
+            (format!(" without {option}"), format!("with {option}, or\n# run "))
+        } else {
+            (String::new(), "run\n# ".to_owned())
+        };
         let _ = write!(
             text,
             "\
 #
-# `replay` without {option} plays a {what} that `hangup targets` lists. Others: with {option}, or
-# run the `cargo test` that wrote this file again, which plays it first.
+# `replay`{without} plays a {what} that `hangup targets` lists. Others: {with}\
+the `cargo test` that wrote this file again, which plays it first.
 "
         );
     }
-    if repro.role == Role::Server && repro.closes_by_itself() {
-        text.push_str(CLOSES_BY_ITSELF);
+    if let Some(all) = repro.asked_of_application().filter(|_| plays_over_tcp) {
+        let who = match repro.role {
+            Role::Server => "URL has to be one on which the application",
+            Role::Client => "the client has to be one whose application",
+        };
+        let _ = write!(
+            text,
+            "\
+#
+# Nobody can command an application over TCP: {who}
+# {all}, as soon as the connection is open.
+"
+        );
     }
     text
 }
-
-/// What a running server needs for `app close`, which nobody can command over TCP.
-const CLOSES_BY_ITSELF: &str = "\
-#
-# The script has `app close`: URL has to be one on which the application closes by itself
-# as soon as the connection is open.
-";
 
 /// A saved finding.
 #[derive(Clone, Debug, PartialEq)]
@@ -344,10 +368,48 @@ impl Repro {
         self.target.1 == OVER_TCP
     }
 
-    /// Whether the subject's application closes in the script.
-    pub fn closes_by_itself(&self) -> bool {
-        let closes = |step: &Step| matches!(step.act, Act::App(Command::Close(..), _));
-        self.script.steps.iter().any(closes)
+    /// Whether the server is told to shut down in the script.
+    pub fn says_shutdown(&self) -> bool {
+        let says = |step: &Step| matches!(step.act, Act::App(Command::Shutdown, _));
+        self.script.steps.iter().any(says)
+    }
+
+    /// Whether the script can be played to a server or a client of another process: nobody can command its
+    /// application, which at most closes, or sends messages, as soon as the connection is open. What work
+    /// costs is measured in process alone.
+    pub fn plays_over_tcp(&self) -> bool {
+        let steps = self.script.steps.iter().enumerate();
+        let commands: Vec<_> = steps.filter(|(_, step)| matches!(step.act, Act::App(..))).collect();
+        let by_itself = [Command::Close(None, Content::Empty), Command::SendText(Content::Empty)]
+            .map(|command| Step::from(Act::App(command, Pace::Once)));
+        let can_do = match &commands[..] {
+            [] => true,
+            [(1, step)] => by_itself.contains(step),
+            _ => false,
+        };
+        self.identity.invariant() != Invariant::LinearWork
+            && (can_do || self.script.connections() > 1 || self.says_shutdown())
+    }
+
+    /// What the subject's application does in the script, as what it has to do by itself where nobody
+    /// commands it: `closes by itself`. `None` where it does nothing.
+    pub fn asked_of_application(&self) -> Option<String> {
+        let told = self.script.steps.iter().filter_map(|step| match &step.act {
+            Act::App(Command::Close(None, Content::Empty), _) => {
+                Some("closes by itself".to_owned())
+            }
+            Act::App(Command::Shutdown, _) => None,
+            Act::App(command, _) => {
+                let alone = Script { steps: vec![Step::from(step.act.clone())] }.to_string();
+                Some(match command {
+                    Command::Close(..) => format!("closes by itself as by `{}`", alone.trim_end()),
+                    _ => format!("does by itself what `{}` says", alone.trim_end()),
+                })
+            }
+            _ => None,
+        });
+        let all = told.collect::<Vec<_>>().join(", then ");
+        (!all.is_empty()).then_some(all)
     }
 
     /// The script, below its preamble as a comment where it has one: what a reader needs to see.

@@ -8,7 +8,7 @@ use super::quotes;
 use super::text::with_legend;
 use crate::finding::repro::Repro;
 use crate::script::{Act, Command, ConnectionNumber, Piece, Setting};
-use crate::verdict::Symptom;
+use crate::verdict::{Invariant, Level, Symptom};
 use crate::wire::Role;
 use std::fmt::Write as _;
 
@@ -23,8 +23,8 @@ pub struct BugReport<'a> {
     pub name: &'a str,
     /// The name of the finding's file.
     pub file: &'a str,
-    /// The commands of hangup that play it again and draw it.
-    pub commands: [&'a str; 2],
+    /// The commands of hangup that play it again, where one does on another machine, and draw it.
+    pub commands: (Option<&'a str>, &'a str),
     /// Whether the first of them says, or hangup knows, which target to play: a test of a user's own has others.
     pub is_known: bool,
     /// The library and its version, where the finding does not say it: a probe sees a URL.
@@ -36,7 +36,6 @@ pub struct BugReport<'a> {
 /// The issue, ended by a newline. Its first line is the title.
 pub fn bug_report(report: &BugReport<'_>) -> String {
     let BugReport { repro, python, name, file, commands, is_known, seen_on, server } = *report;
-    let rule = repro.identity.invariant().rule();
     let mut out = format!(
         "# {}\n\n{}\n\n",
         plain(&title(repro.identity.symptom(), repro.role, &repro.sentence)),
@@ -57,24 +56,12 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
         (None, None) if repro.is_over_tcp() => writeln!(
             out,
             "Seen on (fill in: the library and its version), over TCP, by `{}`.\n",
-            code_word(target)
+            code_word(&without_folders(target))
         ),
         (None, _) => writeln!(out, "Seen on {} ({}).\n", plain(target), plain(version)),
     };
     let (subject, actor) = (repro.role, repro.role.other().word());
-    let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
-    if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
-        let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
-    } else {
-        let _ = writeln!(out, "{}", plain(&quotes::without_quote(rule, repro.level, subject)));
-    }
-    if let Some(bound) = bound_of(repro) {
-        let _ = writeln!(
-            out,
-            "\nRFC 6455 gives no number of seconds. This test allows {} s.",
-            bound.as_secs_f64()
-        );
-    }
+    demand(repro, &mut out);
     script(repro, &mut out);
     if let Some((file, source)) = server {
         folded(&format!("The {}: {file}", subject.word()), source, language(file), &mut out);
@@ -102,19 +89,32 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
                 out,
                 "This program needs nothing but Python 3. {how} exits with 1 if the {subject} shows \
                  this problem, with 0 if it does not, and with 2 if the test is inconclusive.{}\n",
-                if repro.closes_by_itself() {
-                    " PATH is one at which the application closes by itself as soon as the connection is open."
-                } else {
-                    ""
-                }
+                application(repro, route)
             );
             folded(&format!("{name}.py"), program, "python", &mut out);
         }
         Err(why) => {
             let _ = writeln!(out, "Not by a {actor} alone: {}.\n", plain(why));
+            if repro.says_shutdown() {
+                out.push_str(
+                    "By hand: open the connections of the script, send the server's process the signal to end \
+                     (SIGTERM), and see what each connection gets, when it ends, and when the process does.\n\n",
+                );
+            }
         }
     }
-    let [replay, draw] = commands;
+    let (replay, draw) = commands;
+    let Some(replay) = replay else {
+        let _ = writeln!(
+            out,
+            "hangup is a tool that tests how WebSocket servers and clients close connections. The file `{}`, attached to \
+             this issue, has the script and what happened. With hangup {} and that file, this command draws the timeline:\n",
+            code_word(file),
+            plain(&repro.hangup)
+        );
+        code(draw, "sh", &mut out);
+        return harmless(&out);
+    };
     let runs_again = if is_known {
         "the first command runs the test again".to_owned()
     } else {
@@ -131,6 +131,60 @@ pub fn bug_report(report: &BugReport<'_>) -> String {
     );
     code(&format!("{replay}\n{draw}"), "sh", &mut out);
     harmless(&out)
+}
+
+/// What is asked, and where: by the RFC, and within which time.
+fn demand(repro: &Repro, out: &mut String) {
+    let rule = repro.identity.invariant().rule();
+    let (subject, actor) = (repro.role, repro.role.other().word());
+    let _ = writeln!(out, "{}\n", plain(&rule.says(Some(subject))));
+    if let Some((section, quote)) = quotes::quote(repro.identity, &repro.sentence) {
+        let _ = writeln!(out, "[RFC 6455, {section}]({RFC}{section}):\n\n> {}", plain(quote));
+    } else {
+        let _ = writeln!(out, "{}", plain(&quotes::without_quote(rule, repro.level, subject)));
+    }
+    if (rule.invariant, repro.level) == (Invariant::ReleasesInTime, Level::Should) {
+        let _ = writeln!(
+            out,
+            "\nThe {} had sent its FIN by then, which ends the connection for the {actor}. That it lets go of its socket \
+             too is asked of every {0} that is to close well.",
+            subject.word()
+        );
+    }
+    if let Some(bound) = bound_of(repro) {
+        let _ = writeln!(
+            out,
+            "\nRFC 6455 gives no number of seconds. This test allows {} s.",
+            bound.as_secs_f64()
+        );
+    }
+}
+
+/// What the application has to do for the program, where the script has it do something.
+fn application(repro: &Repro, route: Option<&str>) -> String {
+    let Some(all) = repro.asked_of_application() else { return String::new() };
+    match repro.role {
+        Role::Server => {
+            let path =
+                route.map_or_else(|| "PATH".to_owned(), |route| format!("`{}`", code_word(route)));
+            format!(" At {path} the server's application {all}, as soon as the connection is open.")
+        }
+        Role::Client => {
+            format!(" Start a client whose application {all}, as soon as the connection is open.")
+        }
+    }
+}
+
+/// A command without the folders of the machine that it ran on: whoever reads it has others.
+pub fn without_folders(line: &str) -> String {
+    let bare = |word: &str| match word.rsplit_once('/') {
+        Some((_, name)) if !word.contains("://") && !name.is_empty() => {
+            let quote = word.chars().next().filter(|first| matches!(first, '\'' | '"'));
+            quote.map_or_else(String::new, String::from) + name
+        }
+        _ => word.to_owned(),
+    };
+    line.split(' ').map(bare).collect::<Vec<_>>().join(" ")
 }
 
 /// The script, and what its words mean.
@@ -178,8 +232,12 @@ fn words_of_scripts(repro: &Repro) -> Vec<String> {
             Act::Set(setting, _) => {
                 let (word, what) = match setting {
                     Setting::Window => ("window", format!("the {actor}'s receive buffer")),
-                    Setting::SendBuffer => ("send buffer", format!("the {subject}'s own")),
-                    Setting::ReceiveBuffer => ("receive buffer", format!("the {subject}'s own")),
+                    Setting::SendBuffer => {
+                        ("send buffer", format!("that of the {subject}'s socket, made so small"))
+                    }
+                    Setting::ReceiveBuffer => {
+                        ("receive buffer", format!("that of the {subject}'s socket, made so small"))
+                    }
                     Setting::Segment => {
                         ("segment", format!("the most that one read of the {subject}'s gets"))
                     }
@@ -197,6 +255,14 @@ fn words_of_scripts(repro: &Repro) -> Vec<String> {
             Act::App(Command::Keep, _) => {
                 let keeps = format!("the {subject}'s application keeps a handle of the session");
                 said.push(format!("`app keep`: {keeps} after the connection has ended"));
+            }
+            Act::App(Command::Shutdown, _) => {
+                let how = if repro.is_over_tcp() {
+                    "hangup sends the server's process the signal to end: SIGTERM, unless `--stop` named another"
+                } else {
+                    "the server is told to shut down, as by SIGTERM"
+                };
+                said.push(format!("`app shutdown`: {how}"));
             }
             Act::Drop => said.push(format!("`drop`: the {actor} closes its socket")),
             Act::Connect(_) => {
@@ -227,6 +293,8 @@ fn title(symptom: Option<Symptom>, subject: Role, sentence: &str) -> String {
         ["accepts ", "refuses ", "ends on ", "resets on "]
             .iter()
             .any(|verb| symptom.starts_with(verb))
+            // Which of them it was, the sentence says.
+            && !symptom.contains(" one of ")
     };
     if let Some(symptom) = symptom.map(Symptom::id).filter(does) {
         return format!("The {} {symptom}", subject.word());

@@ -90,7 +90,9 @@ impl DeathSeen {
     fn told(&self) -> String {
         let Self { how, connections, after_seconds, memory_first, memory_most } = self;
         let asked = count(*connections as usize, "connection");
-        let memory = memory_first.zip(*memory_most).map_or_else(String::new, |(first, most)| {
+        let grew =
+            memory_first.zip(*memory_most).filter(|(first, most)| mebibytes(most - first) > 0.1);
+        let memory = grew.map_or_else(String::new, |(first, most)| {
             format!(
                 "; the resident memory of its largest process grew from {:.1} MiB to {:.1} MiB",
                 mebibytes(first),

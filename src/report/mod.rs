@@ -53,7 +53,7 @@ mod work;
 #[cfg(feature = "cli")]
 pub use bound::Since;
 #[cfg(feature = "cli")]
-pub use bug_report::{BugReport, bug_report, route};
+pub use bug_report::{BugReport, bug_report, route, without_folders};
 #[cfg(feature = "cli")]
 pub use capture::pcapng;
 pub use deaths::{DeathSeen, ServerDeaths, SuspectFile, printed};

@@ -210,7 +210,7 @@ pub fn without_quote(rule: &Rule, level: Level, subject: Role) -> String {
     match (level, rule.class) {
         (Level::Should, Class::Liveness) => format!(
             "RFC 6455 does not demand this. It is asked of every {subject} that is to close well: what it never \
-             lets go of takes memory and a descriptor for ever."
+             lets go of is lost to it for as long as it runs."
         ),
         (Level::Should, Class::Safety) => format!(
             "RFC 6455 does not demand this. It is asked of every {subject} that is to close well."

@@ -73,9 +73,14 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
         }
         (_, ending) => format!("{}{doing}", obligation.became(ending, owed.deadline)),
     };
+    // Of which the rest may still wait for room.
+    let is_stuck = violation.identity.symptom() == Some(Symptom::WaitsForRoom);
+    let since = match owed.cause {
+        Cause::OwnClose if is_stuck => "It began to send its own Close".to_owned(),
+        _ => since(owed, role),
+    };
     format!(
-        "The {subject} {became}. {} at {}; the {subject} has to {} by {}{did}.{}",
-        since(owed, role),
+        "The {subject} {became}. {since} at {}; the {subject} has to {} by {}{did}.{}",
         owed.since,
         obligation.verb,
         owed.deadline,

@@ -18,7 +18,7 @@ use crate::finding::repro::Repro;
 use crate::finding::share::Share;
 use crate::run::campaign::{Unjudged, WhyUnjudged};
 use crate::target::Deviation;
-use crate::verdict::{Control, Doubt, Invariant, Problem, Reason, Violation, name_ends};
+use crate::verdict::{Control, Doubt, Excuse, Invariant, Problem, Reason, Violation, name_ends};
 use crate::wire::Role;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -448,8 +448,8 @@ fn dismissed(finding: &FindingReport, why: Reason) -> String {
             format!("{excuses}; in a replay without that, the server keeps the rule")
         }
         Reason::NotRepeated { plays } => format!(
-            "It showed while many connections were open, and not in {} with few. Try a smaller \
-             --concurrency.",
+            "It showed while many connections were open, and not in {} with few. Where that was too many, a \
+             smaller --concurrency shows no more of it; where it is rare, more --scripts show it again.",
             count(plays as usize, "replay")
         ),
         Reason::Excuse(excuse) => excuse.to_string(),
@@ -624,9 +624,12 @@ pub fn finding(repro: &Repro, finding: &Finding, stated: &Bounds, style: Style) 
     }
     let refuted = finding.violation.refuted;
     if !refuted.is_empty() {
-        let refuted = refuted.to_string();
-        let refuted = name_ends(&refuted, Some(repro.role));
-        let text = format!("tested, and ruled out as the reason: {refuted}");
+        let text = if refuted.iter().eq([Excuse::SameAlone]) {
+            "tested: without the other clients, and with the same commands, the server keeps this rule".to_owned()
+        } else {
+            format!("tested, and ruled out as the reason: {refuted}")
+        };
+        let text = name_ends(&text, Some(repro.role));
         let _ = writeln!(out, "\n{}", style.wrap(&text, 0));
     }
     let timeline = Timeline::of(&finding.exchange, Some(&finding.violation));

@@ -126,7 +126,7 @@ fn number(range: &NumberRange, is_wait: bool) -> String {
         _ => format!("{} bytes", thousands(value.into())),
     };
     let (what, any) = match kind {
-        NumberKind::Payload => ("a payload of ", "a payload of any size"),
+        NumberKind::Payload => ("a payload of ", "a payload of 1 byte or more"),
         NumberKind::Part => ("a split after ", "a split anywhere"),
         NumberKind::Buffer => ("a buffer of ", "a buffer of any size"),
         NumberKind::Piece => ("pieces of ", "pieces of any size"),

@@ -56,7 +56,7 @@ fn what_only_servers_can_do_is_refused_for_a_clients_file_with_what_to_do() {
         (format!("shrink {CLIENTS_REPRO} --url ws://127.0.0.1:1/"), "add --run 'COMMAND'"),
         (format!("show {CLIENTS_REPRO} --url ws://127.0.0.1:1/"), "add --run 'COMMAND'"),
         ("replay accepts --url ws://127.0.0.1:1/".to_owned(), "add --run 'COMMAND'"),
-        (format!("export hangup-findings/{of_application}"), "where it knows the client"),
+        (format!("export hangup-findings/{of_application}"), "plays it again"),
         (format!("replay {CLIENTS_REPRO} --target {CLEAN}"), "choose a client with --target"),
         (format!("replay accepts --target {CLEAN}"), "choose a client with --target"),
         ("serve reference-client".to_owned(), "hangup test reference-client"),

@@ -285,6 +285,14 @@ fn a_clients_finding_is_exported_as_a_server_that_tells_the_bug_from_its_fix() {
             Some(Symptom::EndsTcpFirst),
             "accept\nclose 1000\n",
         ),
+        (
+            "drops-behind-close",
+            " --closes",
+            LetsServerCloseTcp,
+            Cause::AppClose,
+            Some(Symptom::EndsWithClose),
+            "accept\napp close\n",
+        ),
     ];
     for (fault, option, rule, cause, symptom, script) in rules {
         let identity = rule_alone(rule, cause);
@@ -380,8 +388,9 @@ fn a_finding_that_a_client_cannot_see_is_not_exported() {
     let run = desk.hangup("export finding.toml --as python");
     assert_eq!((run.code, run.out.as_str(), run.err.lines().count()), (Some(2), "", 1), "{run:?}");
     assert!(
-        run.err.contains("a client alone cannot tell whether a server breaks releases-in-time"),
+        run.err.contains("a client alone does not see whether the server breaks releases-in-time"),
         "{run:?}"
     );
-    assert!(run.err.contains("hangup replay finding.toml` can"), "{run:?}");
+    assert!(run.err.contains("hangup replay finding.toml"), "{run:?}");
+    assert!(run.err.contains("plays it again"), "{run:?}");
 }

@@ -171,6 +171,7 @@ fn the_reference_client_is_clean_and_its_faults_are_found_over_tcp() {
         ("/never-answers", "answers-close"),
         ("/answers-normal", "echoes-code"),
         ("/ends-tcp-first", "lets-server-close-tcp"),
+        ("/drops-behind-close", "lets-server-close-tcp"),
         ("/takes-any-answer", "refuses-bad-opening"),
     ];
     // They wait for deadlines to pass, three at once.

@@ -34,8 +34,8 @@ pub(super) fn run(registry: &Registry, options: &Export, stop: &Stop) -> Done {
         ExportForm::Python => {
             let patience = Patience::with(format!("exporting {at}"));
             let text = python(&repro).map_err(|why| {
-                let subject = repro.role.word();
-                format!("{at}: {why}; `{program} replay {file}` can, where it knows the {subject}")
+                let (options, _) = options_to_replay(registry, &repro);
+                format!("{at}: {why}; `{program} replay {file}{options}` plays it again")
             })?;
             drop(patience);
             output::print(&text);
@@ -65,20 +65,8 @@ fn issue(registry: &Registry, repro: &Repro, options: &Export) -> Result<String,
     let file_name = file.file_name().unwrap_or_default();
     let path = report::pasteable(Path::new(file_name));
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let url = report::route(&repro.target.0).map(|route| format!("ws://HOST:PORT{route}"));
-    let url = url
-        .map_or_else(String::new, |url| format!(" --url {}", report::pasteable(Path::new(&url))));
-    // A client over TCP goes by its command.
-    let is_command = repro.role == Role::Client && repro.is_over_tcp();
-    let is_known = is_command || !url.is_empty() || registry.find(&repro.target.0).is_some();
-    let run = match repro.target.0.as_str() {
-        _ if !is_known && repro.role == Role::Server => " --url ws://HOST:PORT/".to_owned(),
-        _ if !is_known => " --run 'CLIENT {url}'".to_owned(),
-        _ if !is_command => String::new(),
-        BROWSER => " --browser".to_owned(),
-        line => format!(" --run {}{}", report::pasteable(Path::new(line)), start::tls_of(line)),
-    };
-    let replay = format!("{program} replay {path}{url}{run}");
+    let (options_of_it, is_known) = options_to_replay(registry, repro);
+    let replay = format!("{program} replay {path}{options_of_it}");
     let picture = report::pasteable(Path::new(&format!("{name}.svg")));
     let draw = format!("{program} show {path} --svg {picture}");
     let python = python(repro).map(|program| match &options.seen_on {
@@ -93,11 +81,38 @@ fn issue(registry: &Registry, repro: &Repro, options: &Export) -> Result<String,
         python: python.as_deref().map_err(String::as_str),
         name: &name,
         file: &file_name.to_string_lossy(),
-        commands: [&replay, &draw],
+        commands: (Some(&*replay).filter(|_| is_known || repro.plays_over_tcp()), &draw),
         is_known,
         seen_on: options.seen_on.as_deref(),
         server: source.as_deref().map(|source| (server.as_ref(), source)),
     }))
+}
+
+/// What `replay` has to be told beside the file to play it again, for whoever has another machine; and whether
+/// that, or hangup, knows what to play it to.
+fn options_to_replay(registry: &Registry, repro: &Repro) -> (String, bool) {
+    let route = report::route(&repro.target.0);
+    let url = match route.map(|route| format!("ws://HOST:PORT{route}")) {
+        Some(_) if repro.says_shutdown() => " --run 'SERVER {port}' --stop TERM".to_owned(),
+        Some(url) => format!(" --url {}", report::pasteable(Path::new(&url))),
+        None => String::new(),
+    };
+    // A client over TCP goes by its command.
+    let is_command = repro.role == Role::Client && repro.is_over_tcp();
+    let is_known = is_command || !url.is_empty() || registry.find(&repro.target.0).is_some();
+    let run = match repro.target.0.as_str() {
+        _ if !is_known && !repro.plays_over_tcp() => String::new(),
+        _ if !is_known && repro.says_shutdown() => " --run 'SERVER {port}' --stop TERM".to_owned(),
+        _ if !is_known && repro.role == Role::Server => " --url ws://HOST:PORT/".to_owned(),
+        _ if !is_known => " --run 'CLIENT {url}'".to_owned(),
+        _ if !is_command => String::new(),
+        BROWSER => " --browser".to_owned(),
+        line => {
+            let bare = report::without_folders(line);
+            format!(" --run {}{}", report::pasteable(Path::new(&bare)), start::tls_of(line))
+        }
+    };
+    (url + &run, is_known)
 }
 
 /// The program, with the library in the place of a URL that is gone.

@@ -10,7 +10,7 @@ use crate::finding::repro::Repro;
 use crate::report;
 use crate::run::real_time::listen;
 use crate::script::{
-    self, Act, Command, Encoding, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
+    Act, Command, Encoding, Millis, Pace, Piece, Preamble, Script, Send, Size, Step, Unit,
 };
 use crate::verdict::{Cause, Invariant, Symptom, name_ends};
 use crate::view::{Frame, Stream, known_at};
@@ -132,7 +132,7 @@ fn question(repro: &Repro) -> Result<&'static str, Trouble> {
         Invariant::RefusesBadOpening => Ok("refuses a bad opening"),
         _ => {
             let (subject, other) = (repro.role.word(), repro.role.other().word());
-            Err(format!("a {other} alone cannot tell whether a {subject} breaks {rule}"))
+            Err(format!("a {other} alone does not see whether the {subject} breaks {rule}"))
         }
     }
 }
@@ -189,25 +189,19 @@ fn path(repro: &Repro) -> String {
 
 /// What the application has to do by itself.
 fn needs(repro: &Repro, path: &str) -> String {
-    let told: Vec<String> = commands(&repro.script)
-        .map(|(command, text)| match command {
-            Command::Close(None, script::Content::Empty) => "closes on its own".to_owned(),
-            Command::Close(..) => format!("closes on its own as by `{text}`"),
-            _ => format!("does on its own what `{text}` says"),
-        })
-        .collect();
-    let all = plain(&told.join(", then "));
-    match (repro.role, told.is_empty()) {
-        (Role::Server, true) => "PATH is where it opens a WebSocket.".to_owned(),
-        (Role::Server, false) => {
+    let all = repro.asked_of_application();
+    let all = all.as_deref().map(plain);
+    match (repro.role, all) {
+        (Role::Server, None) => "PATH is where it opens a WebSocket.".to_owned(),
+        (Role::Server, Some(all)) => {
             let path = plain(path);
             format!(
                 "At PATH the server's application {all}, once the connection is open. Without PATH \
                  the program asks for {path}; `hangup serve` understands /?do=.. so."
             )
         }
-        (Role::Client, true) => "Start a client whose application keeps the connection.".to_owned(),
-        (Role::Client, false) => {
+        (Role::Client, None) => "Start a client whose application keeps the connection.".to_owned(),
+        (Role::Client, Some(all)) => {
             format!("Start a client whose application {all}, once the connection is open.")
         }
     }
@@ -485,9 +479,9 @@ mod tests {
         let opens = "PATH is where it opens a WebSocket.";
         assert_eq!(needs("upgrade\ntext \"app close\"\nclose 1000 \"app send\"\n"), opens);
         let sends = needs("upgrade\napp send text \"app close\"\n");
-        assert!(sends.contains("does on its own what `app send text 'app close'` says"), "{sends}");
+        assert!(sends.contains("does by itself what `app send text 'app close'` says"), "{sends}");
         let closes = needs("upgrade\napp send text\napp close 1000\n");
-        assert!(closes.contains("`app send text` says, then closes on its own as by"), "{closes}");
+        assert!(closes.contains("`app send text` says, then closes by itself as by"), "{closes}");
         assert!(closes.contains("Without PATH the program asks for /?do=x; "), "{closes}");
     }
 

@@ -66,10 +66,17 @@ def closes_for_the_polite():
 
 
 def ends_tcp_first(server):
-    """Whether the client ended TCP as soon as both Closes were there."""
+    """Whether the client ended TCP as soon as both Closes were there, or its own alone."""
     ends = [end for _, end, opcode, _ in server.frames() if opcode == CLOSE and end is not None]
     behind = server.sent.find(b"\r\n\r\n") + 4
     sent = None if OFFSET is None else when(server.sent_at, behind + OFFSET)
+    if SYMPTOM.startswith("ends with its Close"):
+        if not ends:
+            raise CannotTell("no Close came: " + DOES_IT_CLOSE)
+        own = when(server.got_at, ends[0])
+        if server.ended_at is None or server.ended_at > own + SLACK:
+            return ""
+        return "its Close was there at %.3f s, and it ended TCP at %.3f s" % (own, server.ended_at)
     if not ends or sent is None:
         raise CannotTell("not both Closes came: " + DOES_IT_CLOSE)
     both = max(sent, when(server.got_at, ends[0]))

@@ -1,7 +1,6 @@
 //! The page of runs that were reported in JSON, side by side. JSON has no pictures: those come from the
 //! files of the findings, where they are still there.
 
-use super::run::title;
 use super::single::problem_of_file;
 use super::{Page, ProblemPage, TargetPage, Tone, VariantPage, merge, named, route};
 use crate::excerpt::tidy;
@@ -11,6 +10,7 @@ use crate::report::text::{count, thousands};
 use crate::report::{Scene, StepSays, not_a_report, table};
 use crate::verdict::{Invariant, Level, Problem, Symptom, Variant};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A run, read from a report in JSON. What a page does not say is passed over.
@@ -154,7 +154,10 @@ pub fn of_saved(
             page
         })
         .collect();
+    let is_repeated = !merged && names().any(is_shared);
+    let title = is_repeated.then(|| title_of_repeated(names(), &targets)).flatten();
     let targets = if merged { merge(targets) } else { targets };
+    let title = title.unwrap_or_else(|| super::run::title(&targets));
     let mut facts = vec![("Scripts", thousands(sum(runs.iter().map(SavedRun::scripts))))];
     match runs {
         [run] => facts.push(("Seed", run.seed.to_string())),
@@ -171,7 +174,29 @@ pub fn of_saved(
         troubles.extend(run.trouble.iter().map(|trouble| of(run, trouble)));
         troubles.extend(run.interrupted.then(|| of(run, "Interrupted: not fully tested.")));
     }
-    Page { title: title(&targets), facts: named(facts), troubles, targets, ..Page::default() }
+    Page { title, facts: named(facts), troubles, targets, ..Page::default() }
+}
+
+/// The title of several runs of a target, which count each problem once: `7 problems in 1 of 1 target`.
+fn title_of_repeated<'a>(
+    names: impl Iterator<Item = &'a str>,
+    targets: &[TargetPage],
+) -> Option<String> {
+    let named: Vec<(&str, &TargetPage)> = names.zip(targets).collect();
+    let all: BTreeSet<&str> = named.iter().map(|(name, _)| *name).collect();
+    let problems: BTreeSet<(&str, Problem)> = named
+        .iter()
+        .flat_map(|(name, page)| page.problems.iter().map(|one| (*name, one.problem)))
+        .collect();
+    let found: BTreeSet<&str> = problems.iter().map(|(name, _)| *name).collect();
+    (!problems.is_empty()).then(|| {
+        format!(
+            "{} in {} of {}",
+            count(problems.len(), "problem"),
+            found.len(),
+            count(all.len(), "target")
+        )
+    })
 }
 
 /// A sum that a file cannot make overflow.

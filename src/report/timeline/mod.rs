@@ -18,7 +18,7 @@ pub(super) use saved::{items_of_text, name_as_of_a_client, time_of};
 
 use super::text::thousands;
 use crate::exchange::{ConnectionId, End, Event, Exchange, HeldAfter, Note, Standing, Time, What};
-use crate::verdict::{Ending, Invariant, Owed, Violation};
+use crate::verdict::{Class, Ending, Invariant, Owed, Violation};
 use crate::view::{Frame, Stream};
 use crate::wire::{ClosePayload, Opcode, Role, handshake};
 use std::collections::BTreeSet;
@@ -259,7 +259,11 @@ fn mark(rows: &mut Vec<Row>, violation: &Violation) {
         Ending::InTime | Ending::Late(_) | Ending::Spinning(_) => return,
     };
     let kind = if violation.ending == Ending::Never { Kind::Never } else { Kind::Open };
-    rows.push(Row { at, connection, event: None, lane, kind, text, marked: true });
+    // What was sent proves a violation however the connection ends, but for one that was to end it.
+    let marked = violation.owed.is_some()
+        || id == Invariant::RefusesIllegal
+        || id.rule().class == Class::Liveness;
+    rows.push(Row { at, connection, event: None, lane, kind, text, marked });
 }
 
 /// What the target has to have done by a deadline, in how long, and since when.
