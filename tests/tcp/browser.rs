@@ -67,7 +67,7 @@ fn a_browser_that_waits_longer_than_the_bound_is_found_and_one_that_does_not_is_
     let closed = hangup(&desk, "replay closes.hangup --browser --close-within 3s");
     assert_eq!(closed.code, Some(0), "{closed:?}");
     let shown = hangup(&desk, "show closes.hangup --browser --close-within 3s");
-    assert!(shown.out.contains("application: is told of the end, 1000"), "{shown:?}");
+    assert!(shown.out.contains("application: end reported, code 1000"), "{shown:?}");
 }
 
 /// What the page is told is judged: that it is told of the end, once, and with the right code.

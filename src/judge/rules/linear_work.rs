@@ -19,7 +19,8 @@ pub(super) const RULE: Rule = Rule {
               Continue where the last piece ended, and append in place.\n\n\
               hangup plays the same script with twice the bytes, and with four times as many. The rule\n\
               is broken if four times the bytes take at least nine times the processor time, and both\n\
-              doublings have a part in it; a server that is only slow takes four times the time. Measured once a campaign, and not over TCP.",
+              doublings have a part in it; a server that is only slow takes four times the time.\n\
+              Measured once a campaign, and not over TCP.",
     asked_of: AskedOf::Both("every program"),
     judged_from: JudgedFrom::Accept,
     symptoms: &[
