@@ -11,6 +11,8 @@
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use axum::routing::any;
 use axum::{Error, Router};
 use hangup::script::Command;
@@ -65,6 +67,10 @@ impl Hub {
 /// The program's routes; stands for yours.
 pub fn app(hub: Hub) -> Router {
     let upgrade = |upgrade: WebSocketUpgrade, State(hub): State<Hub>| async move {
+        // Who opens during the shutdown may have no time left for a Close and its answer.
+        if hub.going_away.is_cancelled() {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
         // axum forgets a connection that it has upgraded: the session is counted from here on.
         let counted = hub.sessions.token();
         upgrade.on_upgrade(|socket| async move {

@@ -17,14 +17,16 @@ use hangup::target::Deviation;
 use hangup::verdict::{Cause, Condition, Invariant, Pattern, Symptom};
 use hangup::{AppSteps, Application, Connection, Listener, Stop, Suite, secs};
 use http::uri::Scheme;
+use poem::http::StatusCode;
 use poem::listener::Acceptor;
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
 use poem::web::{Data, LocalAddr, RemoteAddr};
 use poem::{EndpointExt as _, IntoEndpoint, IntoResponse, Route, Server, get, handler};
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -71,15 +73,22 @@ pub fn app(hub: Hub) -> impl IntoEndpoint<Endpoint: 'static> {
 }
 
 #[handler]
-fn upgrade(upgrade: WebSocket, Data(hub): Data<&Hub>) -> impl IntoResponse + use<> {
+fn upgrade(
+    upgrade: WebSocket,
+    Data(hub): Data<&Hub>,
+) -> Result<impl IntoResponse + use<>, StatusCode> {
+    // Who opens during the shutdown may have no time left for a Close and its answer.
+    if hub.going_away.is_cancelled() {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let hub = hub.clone();
     // poem forgets a connection that it has upgraded: the session is counted from here on.
     let counted = hub.tasks.token();
-    upgrade.on_upgrade(|socket| async move {
+    Ok(upgrade.on_upgrade(|socket| async move {
         let over = hub.over.clone();
         over.run_until_cancelled(session(socket, hub)).await;
         drop(counted);
-    })
+    }))
 }
 
 /// The whole server. Returning is the end of its shutdown.
@@ -87,7 +96,7 @@ async fn serve(listener: Listener, stop: Stop) {
     let hub = Hub::new();
     let application = listener.application();
     let told = {
-        let going_away = hub.going_away.clone();
+        let (stop, going_away) = (stop.clone(), hub.going_away.clone());
         async move {
             stop.await;
             going_away.cancel();
@@ -99,15 +108,22 @@ async fn serve(listener: Listener, stop: Stop) {
         told,
         Some(SHUTDOWN),
     );
-    tokio::select! {
-        _ = server => {}
-        () = hub.broadcast(application) => {}
-    }
-    hub.tasks.close();
-    // A session that is stuck is dropped, too.
-    if timeout(SHUTDOWN, hub.tasks.wait()).await.is_err() {
-        hub.over.cancel();
+    let ended = async {
+        let _ = server.await;
+        hub.tasks.close();
         hub.tasks.wait().await;
+    };
+    // The same deadline for the sessions: one that began late, or is stuck, is dropped, too.
+    let deadline = async {
+        stop.await;
+        sleep(SHUTDOWN).await;
+        hub.over.cancel();
+        pending::<()>().await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = deadline => {}
+        () = hub.broadcast(application) => {}
     }
 }
 

@@ -23,10 +23,11 @@ use salvo::http::StatusError;
 use salvo::prelude::*;
 use salvo::websocket::{Message, WebSocket, WebSocketUpgrade};
 use salvo::{Error, affix_state};
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -96,23 +97,25 @@ async fn serve(listener: Listener, stop: Stop) {
     let application = listener.application();
     let server = Server::new(Accept(listener));
     let handle = server.handle();
-    let told = async {
+    let ended = async {
+        server.serve(app(hub.clone())).await;
+        hub.tasks.close();
+        hub.tasks.wait().await;
+    };
+    // One deadline for all: what is no WebSocket yet by then is dropped, and a session that began late, or is
+    // stuck, too.
+    let deadline = async {
         stop.await;
         hub.going_away.cancel();
-        // What is no WebSocket yet by then is dropped.
         handle.stop_graceful(SHUTDOWN);
-        std::future::pending::<()>().await;
+        sleep(SHUTDOWN).await;
+        hub.over.cancel();
+        pending::<()>().await;
     };
     tokio::select! {
-        () = server.serve(app(hub.clone())) => {}
-        () = told => {}
+        () = ended => {}
+        () = deadline => {}
         () = hub.broadcast(application) => {}
-    }
-    hub.tasks.close();
-    // A session that is stuck is dropped, too.
-    if timeout(SHUTDOWN, hub.tasks.wait()).await.is_err() {
-        hub.over.cancel();
-        hub.tasks.wait().await;
     }
 }
 
