@@ -105,7 +105,13 @@ pub(super) fn waited_for_room(
     view: &View<'_>,
     mut events: impl Iterator<Item = usize>,
 ) -> Option<Excuse> {
-    events.any(|event| view.is_blocked_at(event)).then_some(Excuse::WaitedForRoom)
+    // Half a frame of its own says so as well, whether it has used the room that came since or not.
+    let is_halfway = |event| {
+        let begun = view.subject_frames.iter().take_while(|own| own.started < event);
+        begun.last().is_some_and(|own| own.ended.is_none_or(|ended| ended > event))
+    };
+    let waited = |event| view.is_blocked_at(event) || is_halfway(event);
+    events.any(waited).then_some(Excuse::WaitedForRoom)
 }
 
 /// Whether a Close says that the client's data was not wanted, where there was some: of half

@@ -24,7 +24,9 @@ pub(super) fn missed_end(case: &Case<'_>) -> Option<Suspicion> {
     //# remote endpoint after being instructed to _Fail the WebSocket
     //# Connection_.
     let half_sent = missed.timing.is_some_and(|(_, when, _)| when == Condition::HalfSent);
-    if half_sent && owed.cause == Cause::ClientViolation && may_read_on(&missed) {
+    // One that could not write its Close may have seen the frame, and waits for room.
+    let may_wait_for_it = may_read_on(&missed) && !waited_for_room(case.view, owed);
+    if half_sent && owed.cause == Cause::ClientViolation && may_wait_for_it {
         return Some(Suspicion { symptom: Symptom::AwaitsIllegalRest, ..missed });
     }
     Some(missed)

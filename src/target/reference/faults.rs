@@ -192,7 +192,7 @@ faults! {
     /// The time-out is around each read, and every byte that comes restarts it.
     ReadRestartsDeadline = "read-restarts-deadline" in OneLoop, class 'C',
     shows [
-        EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
+        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer,
         IdleInTime: OwnTimer
     ] {
         fn received_bytes(&self, session: &mut Session, now: Instant) {
@@ -382,7 +382,7 @@ faults! {
     /// own Close: what is unread then resets the connection, and the Close is lost.
     DropsUnread = "drops-unread" in OneLoop, class 'D',
     shows [
-        EndsInTime: OwnTimer, EndsInTime: AwaitsIllegalRest, ReleasesInTime: OwnTimer,
+        EndsInTime: OwnTimer, ReleasesInTime: OwnTimer,
         WaitsForAnswer: ResetDestroysClose, WaitsForAnswer: EndsWithClose
     ] {
         fn reads(&self, session: &Session) -> bool {

@@ -22,6 +22,11 @@ fn a_close_that_waited_for_room_since_before_is_not_about_the_violation_that_cam
     ] {
         ends(story).is_clean();
     }
+    // Nor is one behind a message whose rest it has not sent, though there was room for it.
+    let message = plain(TEXT);
+    let half = Story::open().then(What::WriteBlocked).server_bytes(&message[..2]);
+    let half = half.then(What::Writable).client(one_byte).server_reads_all();
+    ends(half.server_bytes(&message[2..])).is_clean();
     let free = Story::open().then(What::WriteBlocked).then(What::Writable);
     ends(free.client(one_byte).server_reads_all()).breaks(Invariant::RefusesIllegal);
 }
