@@ -95,6 +95,11 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     names
 }
 
+/// Names in a sentence, each in quotes: some have commas.
+pub fn quoted(names: &[&str]) -> String {
+    format!("`{}`", names.join("`, `"))
+}
+
 /// How many characters have to be added, taken out or replaced to make one of the other. What is
 /// added around a whole word costs little, and what is added behind it: people leave parts of long names out.
 fn distance(wrong: &[char], name: &[char]) -> usize {

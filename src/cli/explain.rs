@@ -1,7 +1,7 @@
 //! `explain`: what a rule asks for, what a word means, how scripts are written.
 
 use super::{CLEAN, Done, output};
-use crate::excerpt::{excerpt, nearest};
+use crate::excerpt::{excerpt, nearest, quoted};
 use crate::report::glossary::{GLOSSARY, Word};
 use crate::report::{wrap, wrap_to};
 use crate::verdict::{Condition, Invariant, Symptom, name_ends, slug};
@@ -35,7 +35,7 @@ pub(super) fn explain(id: Option<&str>) -> Done {
         let rules = Invariant::ALL.iter().map(|rule| rule.id());
         let symptoms = Symptom::ALL.iter().map(|symptom| symptom.id());
         let known = rules.chain(Word::all().flat_map(Word::each)).chain(symptoms);
-        let near = nearest(id, known).join(", ");
+        let near = quoted(&nearest(id, known));
         return Err(format!(
             "no rule, word or symptom `{}`; the nearest are: {near}; the command `explain` lists all",
             excerpt(id)
@@ -117,7 +117,7 @@ fn explain_rule(invariant: Invariant) {
             return format!("  {seen}");
         }
         let text = wrap_to(
-            &format!("(not reported of its own where this is found too: {})", plainer.join(" or ")),
+            &format!("(no separate problem where this one is found too: {})", plainer.join(" or ")),
             76,
         );
         format!("  {seen}\n    {}", text.replace('\n', "\n    "))

@@ -324,7 +324,7 @@ pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done
 fn of_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> ReplayReport {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
     let unproven = verdict.unproven().next();
-    ReplayReport::of_script(case.target.name(), &broken, unproven, exchange)
+    ReplayReport::of_script(case.target.name(), &broken, unproven, exchange, &case.bounds)
 }
 
 /// Prints a replay; the exit code says whether anything is broken.

@@ -406,7 +406,8 @@ pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
         }
         None => {
             let broken: Vec<&Violation> = verdict.violations.iter().collect();
-            let report = ReplayReport::of_script(url, &broken, None, &exchange);
+            let report =
+                ReplayReport::of_script(url, &broken, None, &exchange, &case.limits.bounds);
             (report, verdict.violations.first().cloned())
         }
     };

@@ -98,6 +98,8 @@ pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
                 format!("is the one that the {subject} states")
             }
             Some(_) => format!("is from {option}"),
+            // Nobody else says a bound of what is not in this process.
+            None if repro.is_over_tcp() => format!("is from {option}"),
             None => format!("is the one that the {subject} states, or is from {option}"),
         }
     };
@@ -110,6 +112,18 @@ pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
     };
     let seconds = bound.as_secs_f64();
     Some(format!("RFC 6455 sets no time: the bound of {seconds} s for {what} {whose}."))
+}
+
+/// What holds a server over TCP to `bounds`, as options, each behind a space; nothing where they are hangup's defaults.
+pub fn as_options(bounds: &Bounds) -> String {
+    let options =
+        [Cause::OwnClose, Cause::Handshake, Cause::Idle].into_iter().filter_map(|cause| {
+            let bound =
+                for_cause(cause, bounds).filter(|bound| Some(*bound) != usual(cause, bounds))?;
+            let millis = Millis(u32::try_from(bound.as_millis()).unwrap_or(u32::MAX));
+            Some(format!(" {} {millis}", option(cause)))
+        });
+    options.collect()
 }
 
 /// As [`bound`], of a finding in a report.
@@ -201,6 +215,17 @@ mod tests {
         let idle = "cause = \"idle client\"\ncondition = \"silent\"\n";
         assert_eq!(said(5, "idle-in-time", idle), None, "the file has no such bound");
         assert_eq!(said(5, "legal-close", "cause = \"the server's own Close\"\n"), None);
+    }
+
+    #[test]
+    fn bounds_of_a_targets_own_are_said_as_options() {
+        let own = Bounds {
+            idle: Some(Duration::from_millis(25_500)),
+            memory: Some(1 << 20),
+            ..Bounds::close_within(Duration::from_secs(9))
+        };
+        assert_eq!(as_options(&own), " --close-within 9s --idle-within 25500ms");
+        assert_eq!(as_options(&Bounds::default()), "");
     }
 
     #[test]

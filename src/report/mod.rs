@@ -51,7 +51,7 @@ mod wire_saved;
 mod work;
 
 #[cfg(feature = "cli")]
-pub use bound::Since;
+pub use bound::{Since, as_options};
 #[cfg(feature = "cli")]
 pub use bug_report::{BugReport, bug_report, route, without_folders};
 #[cfg(feature = "cli")]
@@ -114,7 +114,7 @@ pub fn repro(target: &dyn Target, bounds: Bounds, finding: &Finding) -> Repro {
     let mut repro = shown.repro((target.name(), target.version()), target.opening(), bounds);
     if finding.is_flaky() {
         let share = finding.rate * 100.0;
-        let _ = write!(repro.sentence, " Not each time: {share:.0} % of plays show it.");
+        let _ = write!(repro.sentence, " Not each time: {share:.0} % of replays show it.");
     }
     repro
 }

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::StepSays;
-use super::bound::Since;
+use super::bound::{Since, as_options};
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, HeldAfter};
@@ -75,6 +75,8 @@ pub enum HowPlayed {
         planned: Option<u64>,
         /// What was seen and cannot be judged in virtual time.
         unjudged: Vec<Unjudged>,
+        /// What it was held to, as options of `probe`.
+        bounds: String,
         /// How far its scripts got.
         reach: Reach,
         /// What of the grammar had no effect.
@@ -302,8 +304,8 @@ pub enum Remark<'a> {
     GivenUp(u64, Option<u64>),
     /// So many of its scripts were not played, of so many.
     ScriptsPassedOver(u64, u64),
-    /// Something was seen and cannot be judged in virtual time, of a target of this name.
-    CannotJudge(Unjudged, &'a str),
+    /// Something was seen and cannot be judged in virtual time, of a target of this name, held to these options.
+    CannotJudge(Unjudged, &'a str, &'a str),
     /// How far the scripts got.
     Reach(&'a Reach),
     /// A part of the grammar had no effect.
@@ -551,6 +553,7 @@ impl TargetReport {
                 passed_over,
                 planned,
                 unjudged,
+                bounds,
                 reach,
                 no_effect,
                 could_not_test,
@@ -561,7 +564,7 @@ impl TargetReport {
                 remarks.extend(no_effect.iter().copied().map(Remark::NoEffect));
                 remarks.extend(could_not_test.as_deref().map(Remark::CouldNotTest));
                 let unjudged = campaign::by_rule(unjudged).into_iter();
-                remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name)));
+                remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name, bounds)));
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);
                 remarks.extend((passed_over > 0).then_some(remark));
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
@@ -650,6 +653,8 @@ pub struct ReplayReport {
     pub over_tcp: bool,
     /// Whether the file is about another target than this one.
     pub is_elsewhere: bool,
+    /// What the target was held to, as options of `probe`.
+    pub bounds: String,
 }
 
 /// How a replay compares with what was saved.
@@ -676,6 +681,7 @@ impl ReplayReport {
         exchange: &Exchange,
         over_tcp: bool,
     ) -> Self {
+        let bounds = as_options(&repro.bounds);
         let (result, broken) = match replay {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
@@ -699,7 +705,7 @@ impl ReplayReport {
         let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
         let is_elsewhere = without_port(&repro.target.0) != without_port(on);
         let (on, subject) = (on.to_owned(), exchange.subject);
-        Self { on, subject, result, saved, broken, ended, over_tcp, is_elsewhere }
+        Self { on, subject, result, saved, broken, ended, over_tcp, is_elsewhere, bounds }
     }
 
     /// A script's replay, which says that a rule was broken, and not which; or that something
@@ -709,6 +715,7 @@ impl ReplayReport {
         broken: &[&Violation],
         unproven: Option<&Violation>,
         exchange: &Exchange,
+        bounds: &Bounds,
     ) -> Self {
         let result = match unproven {
             _ if !broken.is_empty() => ReplayResult::Reproduced,
@@ -728,6 +735,7 @@ impl ReplayReport {
             ended: None,
             over_tcp: false,
             is_elsewhere: false,
+            bounds: as_options(bounds),
         }
     }
 }

@@ -36,8 +36,10 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     let all_gone = violation.identity.symptom() == Some(Symptom::WaitsForNobody);
     let condition = violation.identity.condition().filter(|_| !all_gone);
     let cut = condition == Some(Condition::CutOff);
-    let did = condition.filter(|_| !cut).map(|condition| match condition {
-        Condition::Silent => "reads and sends nothing until then",
+    // Behind its RST there is nothing that it could do.
+    let has_left = owed.cause == Cause::ClientReset && condition == Some(Condition::Silent);
+    let did = condition.filter(|_| !cut && !has_left).map(|condition| match condition {
+        Condition::Silent => "reads but sends nothing until then",
         Condition::StillSending => "goes on sending",
         Condition::Answered => "has sent its Close and keeps TCP open",
         Condition::HalfSent => match role {
@@ -50,7 +52,7 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     });
     let did = match did {
         Some(did) => format!("; the {actor} {did}"),
-        None if cut => "; the network is cut".to_owned(),
+        None if cut && !has_left => "; the network is cut".to_owned(),
         None => String::new(),
     };
     let doing = match violation.identity.invariant() {

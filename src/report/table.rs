@@ -51,8 +51,14 @@ pub(super) fn table(problem: Problem, variants: &[&FindingReport], width: usize)
             let part = part_of_table(&timed, told, width);
             if let Some(heading) = heading.take() {
                 let has_gaps = part.split_whitespace().any(|word| word == NOT_SEEN);
-                let end = if has_gaps { "; -: not seen:" } else { ":" };
-                let _ = writeln!(out, "{}", wrap_to(&(heading + end), width));
+                let has_times = part.split_whitespace().any(|word| word == "at");
+                let times = if has_times {
+                    "; a time is that of one such script, from its start"
+                } else {
+                    ""
+                };
+                let end = format!("{times}{}", if has_gaps { "; -: not seen:" } else { ":" });
+                let _ = writeln!(out, "{}", wrap_to(&(heading + &end), width));
             }
             out.push_str(&part);
         }

@@ -179,6 +179,9 @@ const UNITS: &[&str] = &[
     "16-bit",
     "64-bit",
 ];
+/// What stands behind `send`: people look for a message there.
+const SEND: &str = "buffer, as in `send buffer 64KiB`; what sends a message begins with its kind, as `text \"hello\"`";
+
 const FRAMES: &[&str] = &["text", "binary", "continuation", "ping", "pong", "close", "opcode"];
 const AWAITED: &[Awaited] = &[
     Awaited::Upgrade,
@@ -357,7 +360,9 @@ impl<'a> Line<'a> {
             "window" => Act::Set(Setting::Window, self.size()?),
             "segment" => Act::Set(Setting::Segment, self.size()?),
             "send" => {
-                self.demand("buffer")?;
+                if !self.take("buffer") {
+                    return Err(self.error(&[SEND]));
+                }
                 Act::Set(Setting::SendBuffer, self.size()?)
             }
             "receive" => {

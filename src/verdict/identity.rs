@@ -5,7 +5,7 @@
 //! which makes identities.
 
 use super::{Cause, Condition, Invariant, Symptom};
-use crate::excerpt::{excerpt, nearest};
+use crate::excerpt::{excerpt, nearest, quoted};
 use crate::wire::Role;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -364,7 +364,7 @@ pub enum ParseIdentityError {
 impl fmt::Display for ParseIdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let near =
-            |text: &str, ids: &mut dyn Iterator<Item = &'static str>| nearest(text, ids).join(", ");
+            |text: &str, ids: &mut dyn Iterator<Item = &'static str>| quoted(&nearest(text, ids));
         match self {
             Self::Rule(text) => {
                 let near = near(text, &mut Invariant::ALL.iter().map(|rule| rule.id()));

@@ -256,7 +256,7 @@ words! {
         /// A whole message had come before: an application may think of it what it likes.
         AfterMessage = "the application had been given a message",
         /// Nothing complete had come for 5 s: a timer of the server's may have run out.
-        AfterQuiet = "the client had been quiet for 5 s",
+        AfterQuiet = "nothing complete had come from the client for 5 s" | "the client had been quiet for 5 s",
         /// The client wrote a length in more bits than it needs (5.2): a server may refuse it.
         WideLength = "the client wrote a length in more bits than it needs",
         /// The client's Close has a code beyond RFC 6455's own: a server may refuse it for that.

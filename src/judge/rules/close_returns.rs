@@ -28,7 +28,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>, out: &mut Suspicions) {
     let Some((began, left)) = hangs(case.view) else { return };
-    let fact = "ended the connection, and did not return from its application's close";
+    let fact = "still had not returned from its application's close, whose connection had ended";
     out.push(Suspicion::new(Level::Should, Symptom::CloseHangs, fact, vec![left, began]));
 }
 

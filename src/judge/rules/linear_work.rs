@@ -17,7 +17,8 @@ pub(super) const RULE: Rule = Rule {
               message again with every fragment: the work grows with the square of the bytes, and one\n\
               client that sends a few megabytes in small pieces keeps a processor busy for seconds.\n\
               Continue where the last piece ended, and append in place.\n\n\
-              hangup plays the same script with twice the bytes, and with four times as many. The rule\n\
+              hangup plays the same script with twice the bytes, and with four times as many; the script is\n\
+              printed with 64 KiB, whichever sizes were measured. The rule\n\
               is broken if four times the bytes take at least nine times the processor time, and both\n\
               doublings have a part in it; a server that is only slow takes four times the time.\n\
               Measured once a campaign, and not over TCP.",
