@@ -102,6 +102,11 @@ impl Bar {
         }
     }
 
+    /// This target has so many problems in the end: fewer than were seen where some are not confirmed.
+    pub fn ended(&self, problems: usize) {
+        self.here.set((self.here.get().0, problems));
+    }
+
     /// A problem of this target, in a line: shown once the run takes longer than a moment.
     pub fn found(&self, problem: String) {
         self.found.borrow_mut().push(problem);

@@ -7,6 +7,7 @@ use super::progress::Bar;
 use super::stop::Stop;
 use super::test_report::Run;
 use super::{CLEAN, COULD_NOT, Done, FINDINGS, Trouble, output, output_file, pages};
+use crate::finding::problem::by_problem;
 use crate::report::model::{Summary, TargetReport};
 use crate::report::{self, Style};
 use crate::run::workers::WorkerPool;
@@ -87,6 +88,8 @@ fn campaigns(
         match Run::of(target, seed, options, known.unwrap_or_default(), &mut pool, &bar, &ends) {
             Ok(mut run) => {
                 run.outcome.stopped &= stop.is_asked();
+                let findings = run.outcome.findings.iter();
+                bar.ended(by_problem(findings, |finding| finding.violation.identity).len());
                 if options.format != RunFormat::Json {
                     let style = Style { verbose: options.verbose, ..output::style() };
                     let text = report::target(&run.report(), style);

@@ -75,7 +75,10 @@ fn explain_lists_what_it_knows_and_explains_words_and_symptoms() {
     assert!(of_a_client.starts_with("the client's own Close: of a client under test;"));
     assert!(of_a_client.contains("the server's own Close (Causes: what obliges"), "{of_a_client}");
     let symptom = desk.sh("hangup explain 'waits to red, with no timer running'");
-    assert!(symptom.refusal().contains("are: `waits to read, with no timer running`"), "{symptom:?}");
+    assert!(
+        symptom.refusal().contains("are: `waits to read, with no timer running`"),
+        "{symptom:?}"
+    );
     let part = desk.hangup("explain up");
     assert!(part.refusal().starts_with("no rule, word or symptom `up`"), "{part:?}");
 }

@@ -13,7 +13,18 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const SIGNALS: [&str; 3] = ["-INT", "-TERM", "-HUP"];
+/// Those that ask a run to end.
+///
+/// # Panics
+///
+/// Where SIGHUP is ignored, as under `nohup`: hangup keeps it so.
+fn signals() -> [&'static str; 3] {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
+    assert!(ignored & 1 == 0, "SIGHUP is ignored here: start these tests without nohup");
+    ["-INT", "-TERM", "-HUP"]
+}
 
 /// How long a run may take to end.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -147,7 +158,7 @@ fn moments() -> u64 {
 #[ignore = "real time: .ci/run plays it"]
 fn a_campaign_that_is_stopped_reports_and_saves_what_it_has_found() {
     let mut draws = Draws(seed());
-    for by in SIGNALS {
+    for by in signals() {
         for _ in 0..moments() {
             let targets = TARGETS[draws.below(TARGETS.len() as u64) as usize];
             // The first moments are those in which workers start.
@@ -161,7 +172,7 @@ fn a_campaign_that_is_stopped_reports_and_saves_what_it_has_found() {
 #[ignore = "real time: .ci/run plays it"]
 fn a_probe_that_is_stopped_reports_and_saves_what_it_has_found() {
     let mut draws = Draws(seed() + 1);
-    for by in SIGNALS {
+    for by in signals() {
         for _ in 0..moments() {
             let longest = if draws.below(3) == 0 { 500 } else { 9000 };
             stop_after(millis(draws.below(longest)), by, &probe_command());
@@ -204,7 +215,7 @@ fn a_stop_of_every_process_is_no_death_of_the_target() {
         let all: Vec<String> =
             children(child.id()).into_iter().chain([child.id()]).map(|id| id.to_string()).collect();
         assert!(all.len() > 1, "there are workers");
-        let by = SIGNALS[round as usize % SIGNALS.len()];
+        let by = signals()[round as usize % 3];
         let mut kill = Command::new("kill");
         kill.arg(by).args(&all).stderr(Stdio::null()).status().expect("kill");
         let run = Run::of(child);
@@ -230,7 +241,7 @@ fn with_full_stdout(folder: &Path) -> (Child, std::io::PipeReader) {
 #[test]
 #[ignore = "real time: .ci/run plays it"]
 fn a_second_signal_half_a_second_later_ends_it_at_once_and_an_earlier_one_does_not() {
-    for (by, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    for (by, code) in signals().into_iter().zip([130, 143, 129]) {
         let folder = folder();
         let (mut child, mut reader) = with_full_stdout(folder.path());
         sleep(millis(1500));
@@ -330,7 +341,7 @@ fn a_replay_that_is_stopped_says_so_and_nothing_else() {
     let mut child = start(folder.path(), "replay still.script --target nasty/polls-for-ever");
     until_it_listens(&mut child);
     sleep(millis(200));
-    assert!(signal(child.id(), "-HUP"));
+    assert!(signal(child.id(), signals()[2]));
     let run = Run::of(child);
     assert_eq!((run.code, run.out.as_str(), run.err.lines().count()), (Some(2), "", 1), "{run:?}");
     assert!(run.err.starts_with("interrupted (SIGHUP)"), "{run:?}");
@@ -346,7 +357,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
     let program = ["nohup", env!("CARGO_BIN_EXE_hangup")];
     let mut child = begin(folder.path(), &program, &arguments);
     until_it_listens(&mut child);
-    assert!(signal(child.id(), "-HUP"));
+    assert!(signal(child.id(), signals()[2]));
     let run = Run::of(child);
     assert!(run.code == Some(0) && !run.err.contains("interrupted"), "{run:?}");
 }
