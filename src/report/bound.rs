@@ -2,7 +2,7 @@
 //! ended the connection by itself while it was watched on.
 
 use super::model::FindingReport;
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, DEFAULT_CLOSE};
 use crate::exchange::{Event, Exchange, Time, What};
 use crate::finding::repro::Repro;
 use crate::script::Millis;
@@ -114,16 +114,15 @@ pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
     Some(format!("RFC 6455 sets no time: the bound of {seconds} s for {what} {whose}."))
 }
 
-/// What holds a server over TCP to `bounds`, as options, each behind a space; nothing where they are hangup's defaults.
-pub fn as_options(bounds: &Bounds) -> String {
-    let options =
-        [Cause::OwnClose, Cause::Handshake, Cause::Idle].into_iter().filter_map(|cause| {
-            let bound =
-                for_cause(cause, bounds).filter(|bound| Some(*bound) != usual(cause, bounds))?;
-            let millis = Millis(u32::try_from(bound.as_millis()).unwrap_or(u32::MAX));
-            Some(format!(" {} {millis}", option(cause)))
-        });
-    options.collect()
+/// What holds a server over TCP to the time that `bounds` give it to close, as an option behind a space; nothing
+/// where that is hangup's default. Without options nothing is asked of its opening and of idle connections: a run
+/// that asks for them takes as long as they do.
+pub fn as_option(bounds: &Bounds) -> String {
+    if bounds.close == DEFAULT_CLOSE {
+        return String::new();
+    }
+    let millis = Millis(u32::try_from(bounds.close.as_millis()).unwrap_or(u32::MAX));
+    format!(" {} {millis}", option(Cause::OwnClose))
 }
 
 /// As [`bound`], of a finding in a report.
@@ -218,14 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn bounds_of_a_targets_own_are_said_as_options() {
-        let own = Bounds {
-            idle: Some(Duration::from_millis(25_500)),
-            memory: Some(1 << 20),
-            ..Bounds::close_within(Duration::from_secs(9))
-        };
-        assert_eq!(as_options(&own), " --close-within 9s --idle-within 25500ms");
-        assert_eq!(as_options(&Bounds::default()), "");
+    fn a_time_to_close_of_a_targets_own_is_said_as_an_option() {
+        let idle = Some(Duration::from_secs(30));
+        let own = Bounds { idle, ..Bounds::close_within(Duration::from_millis(9500)) };
+        assert_eq!(as_option(&own), " --close-within 9500ms");
+        assert_eq!(as_option(&Bounds { idle, ..Bounds::default() }), "");
     }
 
     #[test]

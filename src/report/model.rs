@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::StepSays;
-use super::bound::{Since, as_options};
+use super::bound::{Since, as_option};
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, HeldAfter};
@@ -75,7 +75,7 @@ pub enum HowPlayed {
         planned: Option<u64>,
         /// What was seen and cannot be judged in virtual time.
         unjudged: Vec<Unjudged>,
-        /// What it was held to, as options of `probe`.
+        /// How long it had to close, as an option of `probe`.
         bounds: String,
         /// How far its scripts got.
         reach: Reach,
@@ -304,7 +304,7 @@ pub enum Remark<'a> {
     GivenUp(u64, Option<u64>),
     /// So many of its scripts were not played, of so many.
     ScriptsPassedOver(u64, u64),
-    /// Something was seen and cannot be judged in virtual time, of a target of this name, held to these options.
+    /// Something was seen and cannot be judged in virtual time, of a target of this name, held to this option.
     CannotJudge(Unjudged, &'a str, &'a str),
     /// How far the scripts got.
     Reach(&'a Reach),
@@ -653,7 +653,7 @@ pub struct ReplayReport {
     pub over_tcp: bool,
     /// Whether the file is about another target than this one.
     pub is_elsewhere: bool,
-    /// What the target was held to, as options of `probe`.
+    /// How long the target had to close, as an option of `probe`.
     pub bounds: String,
 }
 
@@ -681,7 +681,7 @@ impl ReplayReport {
         exchange: &Exchange,
         over_tcp: bool,
     ) -> Self {
-        let bounds = as_options(&repro.bounds);
+        let bounds = as_option(&repro.bounds);
         let (result, broken) = match replay {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
@@ -735,7 +735,7 @@ impl ReplayReport {
             ended: None,
             over_tcp: false,
             is_elsewhere: false,
-            bounds: as_options(bounds),
+            bounds: as_option(bounds),
         }
     }
 }
