@@ -75,7 +75,11 @@ fn ended_behind_its_own(case: &Case<'_>) -> Option<Suspicion> {
     let ended = view.ended().filter(|ended| *ended >= sent)?;
     let at_once = view.at(ended) <= view.at(sent).after(view.exchange.timing_slack);
     let answers = view.actor_close().is_some_and(|close| close.started <= ended);
-    if !at_once || answers || had_to_end(case, ended) {
+    // Over TCP nobody sees which of two ends that come at once was the first: TLS says the server's before its RST.
+    let until = view.at(ended).after(view.exchange.timing_slack);
+    let is_reset =
+        !view.sees_both_ends() && view.firsts.reset.is_some_and(|reset| view.at(reset) <= until);
+    if !at_once || answers || is_reset || had_to_end(case, ended) {
         return None;
     }
     let fact = "ended TCP with its Close, before an answer could come";
@@ -100,7 +104,7 @@ fn had_to_end(case: &Case<'_>, ended: usize) -> bool {
     let at_once =
         |event: usize| !view.sees_both_ends() && view.at(event) <= view.at(ended).after(slack);
     is_late
-        || gone.into_iter().flatten().any(|event| event <= ended || at_once(event))
+        || gone.into_iter().flatten().any(|event| event <= ended)
         || view.actor_fault.is_some_and(|fault| fault.event <= ended)
         || firsts.panicked.is_some()
 }
