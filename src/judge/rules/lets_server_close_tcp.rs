@@ -100,9 +100,6 @@ fn had_to_end(case: &Case<'_>, ended: usize) -> bool {
     let is_late = case.owed.is_some_and(|owed| view.at(ended).after(slack) >= owed.deadline);
     let firsts = &view.firsts;
     let gone = [firsts.fin, firsts.reset, firsts.cut, firsts.began_to_return];
-    // Over TCP nobody sees which of two ends that come at once was the first: TLS says the server's before its RST.
-    let at_once =
-        |event: usize| !view.sees_both_ends() && view.at(event) <= view.at(ended).after(slack);
     is_late
         || gone.into_iter().flatten().any(|event| event <= ended)
         || view.actor_fault.is_some_and(|fault| fault.event <= ended)
