@@ -226,8 +226,7 @@ pub(super) struct Probe {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub scripts: u64,
     /// How many connections hangup opens at once. More make the run shorter. With 256 the defaults take
-    /// 160 s at most for 400 scripts, shrinking and confirming included: 10 x (bound + horizon) + 10 s. Each 256
-    /// more take two bounds and a quarter.
+    /// 160 s at most, shrinking and confirming included: 10 x (bound + horizon) + 10 s.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub concurrency: u32,
     /// How many new connections a second.

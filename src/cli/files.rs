@@ -302,6 +302,7 @@ pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done
         Some(repro) => {
             let replay = repro.compare(&verdict);
             ReplayReport::of(case.target.name(), repro, &replay, &exchange, false)
+                .held_to(&case.bounds)
         }
         None => of_script(&case, &exchange, &verdict),
     };
@@ -324,7 +325,7 @@ pub(super) fn replay(registry: &Registry, options: &Replay, stop: &Stop) -> Done
 fn of_script(case: &Case, exchange: &Exchange, verdict: &Verdict) -> ReplayReport {
     let broken: Vec<&Violation> = case.unaccepted(verdict).collect();
     let unproven = verdict.unproven().next();
-    ReplayReport::of_script(case.target.name(), &broken, unproven, exchange, &case.bounds)
+    ReplayReport::of_script(case.target.name(), &broken, unproven, exchange).held_to(&case.bounds)
 }
 
 /// Prints a replay; the exit code says whether anything is broken.

@@ -406,8 +406,7 @@ pub(super) fn replay(url: &str, replay: &ReplayOptions, stop: &Stop) -> Done {
         }
         None => {
             let broken: Vec<&Violation> = verdict.violations.iter().collect();
-            let report =
-                ReplayReport::of_script(url, &broken, None, &exchange, &case.limits.bounds);
+            let report = ReplayReport::of_script(url, &broken, None, &exchange);
             (report, verdict.violations.first().cloned())
         }
     };

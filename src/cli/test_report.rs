@@ -268,7 +268,7 @@ impl Run {
                 passed_over,
                 planned: self.scripts,
                 unjudged: self.outcome.unjudged.clone(),
-                bounds: report::as_option(&self.bounds),
+                close_option: report::close_option(&self.bounds),
                 reach: self.outcome.reach.clone(),
                 no_effect: self.outcome.reach.without_effect(self.target.obeys()),
                 could_not_test: self.outcome.could_not_test.clone(),

@@ -376,7 +376,7 @@ impl Repro {
 
     /// Whether the script can be played to a server or a client of another process: nobody can command its
     /// application, which at most closes, or sends messages, as soon as the connection is open. What work
-    /// costs is measured in process alone.
+    /// costs, and what a connection leaves behind, is seen in process alone.
     pub fn plays_over_tcp(&self) -> bool {
         let steps = self.script.steps.iter().enumerate();
         let commands: Vec<_> = steps.filter(|(_, step)| matches!(step.act, Act::App(..))).collect();
@@ -387,7 +387,7 @@ impl Repro {
             [(1, step)] => by_itself.contains(step),
             _ => false,
         };
-        self.identity.invariant() != Invariant::LinearWork
+        !matches!(self.identity.invariant(), Invariant::LinearWork | Invariant::NoLeak)
             && (can_do || self.script.connections() > 1 || self.says_shutdown())
     }
 

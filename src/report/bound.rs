@@ -117,7 +117,7 @@ pub fn bound(repro: &Repro, stated: Option<&Bounds>) -> Option<String> {
 /// What holds a server over TCP to the time that `bounds` give it to close, as an option behind a space; nothing
 /// where that is hangup's default. Without options nothing is asked of its opening and of idle connections: a run
 /// that asks for them takes as long as they do.
-pub fn as_option(bounds: &Bounds) -> String {
+pub fn close_option(bounds: &Bounds) -> String {
     if bounds.close == DEFAULT_CLOSE {
         return String::new();
     }
@@ -220,8 +220,8 @@ mod tests {
     fn a_time_to_close_of_a_targets_own_is_said_as_an_option() {
         let idle = Some(Duration::from_secs(30));
         let own = Bounds { idle, ..Bounds::close_within(Duration::from_millis(9500)) };
-        assert_eq!(as_option(&own), " --close-within 9500ms");
-        assert_eq!(as_option(&Bounds { idle, ..Bounds::default() }), "");
+        assert_eq!(close_option(&own), " --close-within 9500ms");
+        assert_eq!(close_option(&Bounds { idle, ..Bounds::default() }), "");
     }
 
     #[test]

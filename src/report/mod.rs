@@ -51,7 +51,7 @@ mod wire_saved;
 mod work;
 
 #[cfg(feature = "cli")]
-pub use bound::{Since, as_option};
+pub use bound::{Since, close_option};
 #[cfg(feature = "cli")]
 pub use bug_report::{BugReport, bug_report, route, without_folders};
 #[cfg(feature = "cli")]

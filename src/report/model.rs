@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::StepSays;
-use super::bound::{Since, as_option};
+use super::bound::{Since, close_option};
 use super::deaths::ServerDeaths;
 use crate::bounds::Bounds;
 use crate::exchange::{Exchange, HeldAfter};
@@ -76,7 +76,7 @@ pub enum HowPlayed {
         /// What was seen and cannot be judged in virtual time.
         unjudged: Vec<Unjudged>,
         /// How long it had to close, as an option of `probe`.
-        bounds: String,
+        close_option: String,
         /// How far its scripts got.
         reach: Reach,
         /// What of the grammar had no effect.
@@ -553,7 +553,7 @@ impl TargetReport {
                 passed_over,
                 planned,
                 unjudged,
-                bounds,
+                close_option,
                 reach,
                 no_effect,
                 could_not_test,
@@ -564,7 +564,9 @@ impl TargetReport {
                 remarks.extend(no_effect.iter().copied().map(Remark::NoEffect));
                 remarks.extend(could_not_test.as_deref().map(Remark::CouldNotTest));
                 let unjudged = campaign::by_rule(unjudged).into_iter();
-                remarks.extend(unjudged.map(|what| Remark::CannotJudge(what, &self.name, bounds)));
+                remarks.extend(
+                    unjudged.map(|what| Remark::CannotJudge(what, &self.name, close_option)),
+                );
                 let remark = Remark::ScriptsPassedOver(passed_over, self.scripts);
                 remarks.extend((passed_over > 0).then_some(remark));
                 remarks.extend(given_up.then_some(Remark::GivenUp(self.scripts, *planned)));
@@ -653,8 +655,8 @@ pub struct ReplayReport {
     pub over_tcp: bool,
     /// Whether the file is about another target than this one.
     pub is_elsewhere: bool,
-    /// How long the target had to close, as an option of `probe`.
-    pub bounds: String,
+    /// How long the target had to close, as an option of `probe`; of one in this process.
+    pub close_option: String,
 }
 
 /// How a replay compares with what was saved.
@@ -681,7 +683,6 @@ impl ReplayReport {
         exchange: &Exchange,
         over_tcp: bool,
     ) -> Self {
-        let bounds = as_option(&repro.bounds);
         let (result, broken) = match replay {
             Replay::Reproduced(violation) => {
                 (ReplayResult::Reproduced, std::slice::from_ref(violation))
@@ -705,7 +706,17 @@ impl ReplayReport {
         let broken = broken.iter().map(|violation| sentence_of(violation, exchange)).collect();
         let is_elsewhere = without_port(&repro.target.0) != without_port(on);
         let (on, subject) = (on.to_owned(), exchange.subject);
-        Self { on, subject, result, saved, broken, ended, over_tcp, is_elsewhere, bounds }
+        Self {
+            on,
+            subject,
+            result,
+            saved,
+            broken,
+            ended,
+            over_tcp,
+            is_elsewhere,
+            close_option: String::new(),
+        }
     }
 
     /// A script's replay, which says that a rule was broken, and not which; or that something
@@ -715,7 +726,6 @@ impl ReplayReport {
         broken: &[&Violation],
         unproven: Option<&Violation>,
         exchange: &Exchange,
-        bounds: &Bounds,
     ) -> Self {
         let result = match unproven {
             _ if !broken.is_empty() => ReplayResult::Reproduced,
@@ -735,8 +745,13 @@ impl ReplayReport {
             ended: None,
             over_tcp: false,
             is_elsewhere: false,
-            bounds: as_option(bounds),
+            close_option: String::new(),
         }
+    }
+
+    /// The same of a target in this process that was held to `bounds`.
+    pub fn held_to(self, bounds: &Bounds) -> Self {
+        Self { close_option: close_option(bounds), ..self }
     }
 }
 

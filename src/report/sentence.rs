@@ -52,7 +52,7 @@ fn missed_deadline(violation: &Violation, owed: Owed, role: Role) -> String {
     });
     let did = match did {
         Some(did) => format!("; the {actor} {did}"),
-        None if cut && !has_left => "; the network is cut".to_owned(),
+        None if cut => "; the network is cut".to_owned(),
         None => String::new(),
     };
     let doing = match violation.identity.invariant() {

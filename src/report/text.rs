@@ -320,9 +320,9 @@ pub(super) fn remark_lines(remark: &Remark<'_>, subject: Role, style: Style) -> 
         }
         Remark::LostWorkers(lost) => vec![wrapped(&lost_workers(lost))],
         Remark::CouldNotTest(why) => vec![wrapped(&format!("could not test: {why}"))],
-        Remark::CannotJudge(what, target, bounds) => {
+        Remark::CannotJudge(what, target, close_option) => {
             let mut lines = vec![wrapped(&cannot_judge(&what, target, subject))];
-            let commands = over_tcp(target, bounds, style).map(|line| format!("  {line}"));
+            let commands = over_tcp(target, close_option, style).map(|line| format!("  {line}"));
             lines.extend(commands.into_iter().filter(|_| subject == Role::Server));
             lines
         }
@@ -426,12 +426,12 @@ pub fn cannot_judge(what: &Unjudged, target: &str, subject: Role) -> String {
     )
 }
 
-/// The two commands that test a target of this program over TCP, side by side, held to the same bounds.
-fn over_tcp(target: &str, bounds: &str, style: Style) -> [String; 2] {
+/// The two commands that test a target of this program over TCP, side by side; it has the same time to close.
+fn over_tcp(target: &str, close_option: &str, style: Style) -> [String; 2] {
     let program = style.program;
     [
         format!("{program} serve {} --listen {SERVED_AT}", quoted(target)),
-        format!("{program} probe ws://{SERVED_AT}/{bounds}"),
+        format!("{program} probe ws://{SERVED_AT}/{close_option}"),
     ]
 }
 
@@ -593,7 +593,7 @@ pub fn replay(report: &ReplayReport, style: Style) -> String {
         say(&format!("The ending differs. The saved ending: {ended}."));
     }
     if report.result == ReplayResult::Unproven && report.subject == Role::Server {
-        for line in over_tcp(&report.on, &report.bounds, style) {
+        for line in over_tcp(&report.on, &report.close_option, style) {
             let _ = writeln!(text, "    {line}");
         }
     }

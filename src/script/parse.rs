@@ -179,10 +179,9 @@ const UNITS: &[&str] = &[
     "16-bit",
     "64-bit",
 ];
-/// What stands behind `send`: people look for a message there.
-const SEND: &str = "buffer, as in `send buffer 64KiB`; what sends a message begins with its kind, as `text \"hello\"`";
-
 const FRAMES: &[&str] = &["text", "binary", "continuation", "ping", "pong", "close", "opcode"];
+/// What stands behind `send`, where people look for a message.
+const SEND: &str = "buffer, as in `send buffer 64KiB`; what sends a message begins with its kind, as `text \"hello\"`";
 const AWAITED: &[Awaited] = &[
     Awaited::Upgrade,
     Awaited::Close,

@@ -9,6 +9,7 @@ mod echoes_code;
 mod ends_in_time;
 mod handshake_and_idle_in_time;
 mod legal_close;
+mod lets_server_close_tcp;
 mod no_data_after_close;
 mod no_silent_end;
 mod process;
